@@ -1,0 +1,31 @@
+"""A tray agent that gets media onto people's disks.
+
+The house in one paragraph: every way in (browser, drop folder, image sync, command line) goes
+through one door, the *intake*, which writes *downloads* to the *store*. One *pool* claims them,
+four at a time, and hands each to *transfer*, which turns one URL into one verified file. What
+happens is announced as *events*; tray, notifications, dashboard and event stream only ever read
+events, or the *status* folded from them. The main thread belongs to the tray; everything else
+lives on one event loop in one thread.
+
+    model/      pure values and decisions: no I/O, no clock, no threads
+    lists/      pure: read and write lists of URLs, one dialect a file
+    settings/   config.toml and the environment in, one frozen Config out
+    net/        our HTTP client, the only one: redirect hops, address checks, cool-downs
+    store/      what we remember: one SQLite connection on one thread; secrets in their own files
+    transfer/   one URL to one verified file
+    sites/      video pages, through yt-dlp in a process of its own
+    sources/    remote libraries, page by page
+    agent/      the work that never stops: bus, intake, pool, drops, sync, announcer
+    hook/       the local HTTP door
+    desktop/    what a person sees outside the browser: tray, notifications, autostart
+    app.py      the only place that builds things
+    demo/       the offline demonstration
+    cli/        commands; a client of the running agent
+
+Imports point downwards only:
+
+    cli -> demo -> app -> {hook, desktop} -> agent
+        -> {store, transfer, sources, sites, lists, settings} -> net -> model
+"""
+
+__version__ = "0.1.0"

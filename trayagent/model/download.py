@@ -1,0 +1,133 @@
+"""A download: one URL on its way to one file, as asked for, as worked on, as told to others."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+
+class State(StrEnum):
+    """The states of a download; there are no others."""
+
+    QUEUED = "queued"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+SETTLED: Final = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
+"""States in which nothing more happens by itself."""
+
+Via = Literal["hook", "extension", "cli", "drop", "sync", "page"]
+Kind = Literal["auto", "video", "image", "audio", "file", "page"]
+
+
+class Cookie(Struct, frozen=True, forbid_unknown_fields=True):
+    """A structured cookie; it goes where its domain, path and secure flag allow (RFC 6265 §5.4)."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=4096)]
+    value: Annotated[str, Meta(max_length=8192)]
+    domain: Annotated[str, Meta(min_length=1, max_length=253)]
+    path: str = "/"
+    secure: bool = False
+
+
+class Item(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One thing asked for, as the hook, a list, the command line or a sync says it."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=65536)]
+    filename: Annotated[str, Meta(max_length=1024)] | None = None
+    """The name wanted; made safe before use."""
+    folder: Annotated[str, Meta(max_length=1024)] | None = None
+    """Relative, inside the downloads folder."""
+    referer: Annotated[str, Meta(max_length=16384)] | None = None
+    user_agent: Annotated[str, Meta(max_length=1024)] | None = None
+    headers: dict[str, str] = {}
+    cookies: tuple[Cookie, ...] = ()
+    page_url: Annotated[str, Meta(max_length=65536)] | None = None
+    title: Annotated[str, Meta(max_length=1024)] | None = None
+    checksum: Annotated[str, Meta(pattern=r"^[a-z0-9-]+=[0-9A-Fa-f]+$")] | None = None
+    """`sha-256=<hex>` and friends."""
+    kind: Kind = "auto"
+    mirrors: tuple[str, ...] = ()
+    segments: Annotated[int, Meta(ge=1, le=16)] | None = None
+    speed_limit: str | None = None
+    """Bytes a second, as in the settings: `2MB`."""
+    paused: bool = False
+    next: bool = False
+    """To the front of the queue."""
+    quality: str | None = None
+    subtitles: tuple[str, ...] = ()
+    again: bool = False
+    """Fetch although we have it."""
+
+
+class ErrorInfo(Struct, frozen=True):
+    """Why a download failed or waits."""
+
+    code: str
+    message: str
+    action: str
+
+
+class Download(Struct, frozen=True):
+    """A download as others see it; never holds a secret. Times are RFC 3339 UTC, sizes bytes."""
+
+    id: str
+    url: str
+    state: State
+    filename: str | None = None
+    path: str | None = None
+    """Absolute; where the file is, or will be."""
+    size: int | None = None
+    received: int = 0
+    speed: int = 0
+    """Bytes a second, while active."""
+    attempts: int = 0
+    not_before: str | None = None
+    error: ErrorInfo | None = None
+    warning: str | None = None
+    via: Via = "hook"
+    source: str | None = None
+    batch: str | None = None
+    duplicate_of: str | None = None
+    sha256: str | None = None
+    created_at: str = ""
+    started_at: str | None = None
+    finished_at: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Download {self.id} {self.state} {self.filename or self.url.partition('?')[0]}>"
+
+
+class Rejected(Struct, frozen=True):
+    """One item of a request that was refused, by its index from 0."""
+
+    index: int
+    url: str
+    code: str
+    message: str
+
+
+class Receipt(Struct, frozen=True):
+    """What became of a request: durable once you hold it."""
+
+    batch: str | None
+    downloads: tuple[Download, ...]
+    rejected: tuple[Rejected, ...] = ()
+
+
+class Patch(Struct, frozen=True, forbid_unknown_fields=True):
+    """A fresh link for the same file: kept bytes are kept."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=65536)] | UnsetType = UNSET
+
+
+def encode(value: object) -> bytes:
+    """JSON of a model value."""
+    return msgspec.json.encode(value)

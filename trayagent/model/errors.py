@@ -1,0 +1,104 @@
+"""Errors that introduce themselves: a code, one plain sentence and one next action."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SENTENCES: Final[dict[str, tuple[str, str]]] = {
+    "bad_url": ("This is not a web address we can download.", "Check the address and add it again."),
+    "blocked_address": (
+        "The address leads into a private network.",
+        "If you trust it, add its host:port to network.allow in the settings and retry.",
+    ),
+    "not_found": ("The server has no such file.", "Check the link on its page; it may have moved."),
+    "forbidden": ("The server refused access to the file.", "Open its page in the browser and send it again."),
+    "needs_login": (
+        "The server sent a login page instead of the file.",
+        "Sign in in the browser and send it again with cookies.",
+    ),
+    "link_expired": (
+        "The link has expired.",
+        "Open its page and send it again; what has arrived is kept.",
+    ),
+    "server_busy": ("The server asked us to slow down.", "Nothing to do: we try again by ourselves, or retry later."),
+    "server_error": ("The server failed while answering.", "Retry later; the fault is on the server's side."),
+    "network": ("The connection failed.", "Check the network connection, then retry."),
+    "timeout": ("The server did not answer in time.", "Retry later."),
+    "stalled": ("The data stopped flowing.", "Retry; what has arrived is kept."),
+    "tls": ("The server's certificate could not be trusted.", "Check this machine's clock and the address."),
+    "too_many_redirects": ("The server redirected us too many times.", "Open the page in the browser and send the file itself."),
+    "not_media": (
+        "The server sent something other than the media promised.",
+        "Open the link in the browser to see what it is; to keep it anyway, add it with kind \"file\".",
+    ),
+    "truncated": ("The file arrived incomplete.", "Retry."),
+    "changed_on_server": ("The file changed on the server while we fetched it.", "Retry to fetch the new version."),
+    "checksum_mismatch": ("The file does not match its checksum.", "Check the checksum, or tell the site its file is damaged."),
+    "too_large": ("The file is larger than the limit.", "Raise downloads.max_size in the settings and retry."),
+    "disk_full": ("There is not enough free space on the disk.", "Free some space; the download then goes on by itself."),
+    "permission_denied": ("We may not write to the folder.", "Check the folder's permissions or choose another folder."),
+    "needs_sites_extra": (
+        "This is a video page, and the page engine is not installed.",
+        "Install it with: pip install 'trayagent[sites]'",
+    ),
+    "no_media_found": ("No video or audio was found on this page.", "Play it in the browser and send the video itself."),
+    "cancelled": ("The download was cancelled.", "Retry if you want it after all."),
+    "internal": ("Something went wrong inside trayagent.", "Retry; if it stays, send us the report of: trayagent doctor --report"),
+}
+"""Every code a download can end with: code -> (plain sentence, next action)."""
+
+WAITS: Final = frozenset({"server_busy", "server_error", "network", "timeout", "stalled", "truncated", "changed_on_server"})
+"""Codes worth another try by ourselves, with back-off."""
+
+
+class TrayagentError(Exception):
+    """The root of our errors.
+
+    `code` is stable and machine-readable, `message` one plain sentence, `action` the next step.
+    """
+
+    def __init__(self, code: str, message: str, action: str = "") -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.action = action
+
+
+class DownloadError(TrayagentError):
+    """Why one download cannot go on; `code` is a key of `SENTENCES`.
+
+    `detail` makes the sentence more precise ("HTTP 403"), never holds a query string or a secret.
+    `retry_after` is the server's own wish in seconds, or None.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, retry_after: float | None = None) -> None:
+        sentence, action = SENTENCES[code]
+        super().__init__(code, f"{sentence[:-1]} ({detail})." if detail else sentence, action)
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class NotFoundError(TrayagentError):
+    """No such id (HTTP 404, exit code 4)."""
+
+
+class WrongStateError(TrayagentError):
+    """The download's state does not allow what was asked (HTTP 409 `wrong_state`)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("wrong_state", message)
+
+
+class StoreUnavailableError(TrayagentError):
+    """The database cannot commit now (HTTP 503)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("store_unavailable", message, "Free some disk space, then try again.")
+
+
+class ConfigError(TrayagentError):
+    """The settings cannot be used; `problems` lists all of them, one sentence each (exit code 2)."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("bad_config", "\n".join(problems), "Correct the settings named above.")
+        self.problems = problems

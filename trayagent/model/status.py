@@ -1,0 +1,78 @@
+"""The status of the agent: one value, folded from events."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from trayagent.model.download import Download, State
+from trayagent.model.events import DownloadEvent, DownloadProgress, Event, QueueEvent
+
+
+class Status(Struct, frozen=True):
+    """What `GET status` says."""
+
+    active: int = 0
+    queued: int = 0
+    """Ready or waiting to be tried."""
+    paused: bool = False
+    """Whether the whole queue is paused."""
+    paused_until: str | None = None
+    completed: int = 0
+    failed: int = 0
+    workers: int = 4
+    speed: int = 0
+    """Bytes a second, all active downloads together."""
+    version: str = ""
+
+
+class Board(Struct, frozen=True):
+    """The status with the downloads in progress: all that tray and announcer need to know."""
+
+    status: Status
+    current: dict[str, Download] = {}
+    """Active downloads by id, oldest first."""
+
+    def __repr__(self) -> str:
+        s = self.status
+        return f"<Board {s.active} active, {s.queued} queued, {s.failed} failed{', paused' if s.paused else ''}>"
+
+
+def fold(board: Board, event: Event) -> Board:
+    """The board after an event; the same board when the event does not concern it."""
+    match event:
+        case DownloadEvent():
+            return _moved(board, event)
+        case DownloadProgress(id=id) if id in board.current:
+            seen = msgspec.structs.replace(
+                board.current[id], received=event.received, size=event.size, speed=event.speed
+            )
+            return _with_current(board, {**board.current, id: seen})
+        case QueueEvent(what=what, until=until):
+            status = msgspec.structs.replace(board.status, paused=what == "paused", paused_until=until)
+            return msgspec.structs.replace(board, status=status)
+        case _:
+            return board
+
+
+def _moved(board: Board, event: DownloadEvent) -> Board:
+    counts = {
+        "queued": board.status.queued,
+        "active": board.status.active,
+        "completed": board.status.completed,
+        "failed": board.status.failed,
+    }
+    now = "" if event.what == "removed" else str(event.download.state)
+    for state, step in ((event.previous, -1), (now, 1)):
+        if state in counts:
+            counts[state] += step
+    current = {id: d for id, d in board.current.items() if id != event.download.id}
+    if now == State.ACTIVE:
+        current[event.download.id] = event.download
+    status = msgspec.structs.replace(board.status, **counts)
+    return _with_current(msgspec.structs.replace(board, status=status), current)
+
+
+def _with_current(board: Board, current: dict[str, Download]) -> Board:
+    speed = sum(download.speed for download in current.values())
+    return Board(msgspec.structs.replace(board.status, speed=speed), current)

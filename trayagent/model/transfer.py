@@ -1,0 +1,96 @@
+"""What transfer is asked to do, and what it answers: the seam between the pool and the bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from trayagent.model.download import Cookie, Kind
+from trayagent.model.errors import DownloadError
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Where the bytes are and what to say to get them."""
+
+    url: str
+    mirrors: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    """Custom headers: secret, sent to the first origin only."""
+    cookies: tuple[Cookie, ...] = field(default=(), repr=False)
+    referer: str | None = None
+    user_agent: str | None = None
+    named: frozenset[str] = frozenset()
+    """`host:port` pairs that the user named himself: they may be private (the `named` rule)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the file goes and what it must be."""
+
+    folder: Path
+    """Absolute, inside the allowed roots already."""
+    filename: str | None = None
+    """The name wanted; None: from Content-Disposition, then the URL."""
+    path: Path | None = None
+    """The final path reserved by an earlier attempt; its `.part` is resumed with proof."""
+    kind: Kind = "auto"
+    checksum: str | None = None
+    segments: int | None = None
+    speed_limit: int = 0
+    """Bytes a second for this download; 0: none of its own."""
+    mtime: float | None = None
+    """Unix seconds to stamp the file with; None: Last-Modified, else now."""
+    stem: str | None = None
+    """For synced items: the file is named `<stem>.<extension by content>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A verified, published file."""
+
+    path: Path
+    size: int
+    sha256: str | None = None
+    """Hex, where it was computed on the way."""
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes that a resolver already holds (inline base64): to be checked and published as they are."""
+
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A finished file that a resolver made in a scratch folder: to be moved into place."""
+
+    path: Path
+    filename: str
+
+
+class Progress(Protocol):
+    """How transfer tells what it is doing; called on the loop, cheap."""
+
+    async def reserved(self, path: Path, size: int | None) -> None:
+        """The final name is chosen; returns once that is durable, and only then may a file appear."""
+
+    def received(self, total: int, size: int | None) -> None:
+        """So many bytes of the file are here."""
+
+
+class Resolver(Protocol):
+    """What a source or the site engine adds to a download: it says what to fetch next."""
+
+    async def resolve(
+        self, key: str, target: Target, failure: DownloadError | None, note: Callable[[int, int | None], None]
+    ) -> Request | Content | Made:
+        """Answer for the download `key`; `failure` is why the last answer did not work, None at first.
+
+        Raises DownloadError when there is nothing (more) to try; the first error is the cause.
+        `note(received, size)` reports progress of work done here.
+        """
