@@ -1,0 +1,102 @@
+"""What is kept of a request while its download waits, and what a worker is handed."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from trayagent.model.download import Cookie, Item, Kind, Via
+
+
+class Order(Struct, frozen=True, omit_defaults=True):
+    """The lasting, secret-free part of an `Item`, and where its file goes."""
+
+    filename: str | None = None
+    folder: str | None = None
+    """Relative to the root."""
+    root: str | None = None
+    """Absolute; None: the downloads folder. Synced items live under the library's."""
+    stem: str | None = None
+    """The name without its ending, which the content decides (synced items)."""
+    mtime: float | None = None
+    """Unix seconds to stamp the file with."""
+    referer: str | None = None
+    user_agent: str | None = None
+    page_url: str | None = None
+    title: str | None = None
+    checksum: str | None = None
+    kind: Kind = "auto"
+    mirrors: tuple[str, ...] = ()
+    segments: int | None = None
+    speed_limit: str | None = None
+    quality: str | None = None
+    subtitles: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, item: Item) -> Order:
+        """Everything of an item that may lie in the database."""
+        return cls(
+            filename=item.filename,
+            folder=item.folder,
+            referer=item.referer,
+            user_agent=item.user_agent,
+            page_url=item.page_url,
+            title=item.title,
+            checksum=item.checksum,
+            kind=item.kind,
+            mirrors=item.mirrors,
+            segments=item.segments,
+            speed_limit=item.speed_limit,
+            quality=item.quality,
+            subtitles=item.subtitles,
+        )
+
+
+class Secrets(Struct, frozen=True, omit_defaults=True):
+    """Headers and cookies of one download: in a 0600 file of their own until it settles."""
+
+    headers: dict[str, str] = {}
+    cookies: tuple[Cookie, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.headers or self.cookies)
+
+    def __repr__(self) -> str:
+        return f"<Secrets: {len(self.headers)} headers, {len(self.cookies)} cookies>"
+
+
+class New(Struct, frozen=True):
+    """A checked item on its way into the store."""
+
+    key: str
+    """Identity: the normalised URL, or `<source>:<account>/<name>`."""
+    url: str
+    """To show: without userinfo; `<source>:<name>` for a synced item."""
+    host: str
+    """`host:port`, for fairness and politeness."""
+    order: Order
+    secrets: Secrets = Secrets()
+    source: str | None = None
+    paused: bool = False
+    urgent: bool = False
+    again: bool = False
+
+
+class Job(Struct, frozen=True):
+    """A claimed download, as its worker gets it."""
+
+    n: int
+    id: str
+    key: str
+    url: str
+    host: str
+    order: Order
+    path: str | None
+    """The name reserved by an earlier attempt."""
+    attempts: int
+    """Tries before this one."""
+    via: Via
+    source: str | None
+    secrets: Secrets = Secrets()
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id} {self.host}, try {self.attempts + 1}>"

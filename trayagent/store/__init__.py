@@ -1,0 +1,1 @@
+"""What we remember: one SQLite database, and secrets in files of their own."""

@@ -1,0 +1,164 @@
+"""Claim, then release with an outcome: how workers take downloads and give them back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+
+from trayagent.model.download import Download, State
+from trayagent.model.errors import DownloadError
+from trayagent.model.order import Job
+from trayagent.model.transfer import Fetched
+from trayagent.store import batches
+from trayagent.store.downloads import Change, download, error_json, order_of, public_id, row_of
+
+READY = "state = 'queued' AND not_before IS NULL"
+
+
+def claim(
+    conn: sqlite3.Connection, *, limit: int, room: Mapping[str, int], default_room: int, after: str, now: float
+) -> list[tuple[Job, Download]]:
+    """Take up to `limit` downloads, fairly across hosts, and make them active.
+
+    `room` says how many more a host may get where that differs from `default_room`; `after` is
+    the host served last, so that hosts take turns. Urgent ones come first.
+    """
+    rows: list[sqlite3.Row] = []
+    left = dict(room)
+    for row in _urgent(conn, left, default_room):
+        if len(rows) == limit:
+            break
+        _take(conn, row, rows, left, default_room, now)
+    while len(rows) < limit:
+        turn = _next_in_turn(conn, left, default_room, after)
+        if turn is None:
+            break
+        _take(conn, turn, rows, left, default_room, now)
+        after = turn["host"]
+    return [_claimed(conn, row) for row in rows]
+
+
+def _take(
+    conn: sqlite3.Connection, row: sqlite3.Row, rows: list[sqlite3.Row], left: dict[str, int], default: int, now: float
+) -> None:
+    conn.execute(
+        "UPDATE downloads SET state = 'active', started_at = ?, error = NULL WHERE n = ?", (now, row["n"])
+    )
+    left[row["host"]] = left.get(row["host"], default) - 1
+    rows.append(row)
+
+
+def _urgent(conn: sqlite3.Connection, left: Mapping[str, int], default: int) -> list[sqlite3.Row]:
+    rows = conn.execute(f"SELECT * FROM downloads WHERE {READY} AND urgent > 0 ORDER BY urgent DESC, n LIMIT 256")
+    given: dict[str, int] = {}
+    chosen = []
+    for row in rows:
+        host = row["host"]
+        if given.get(host, 0) < left.get(host, default):
+            given[host] = given.get(host, 0) + 1
+            chosen.append(row)
+    return chosen
+
+
+def _next_in_turn(conn: sqlite3.Connection, left: Mapping[str, int], default: int, after: str) -> sqlite3.Row | None:
+    # A skip scan: one index probe a host, never a walk over the rows of a host without room.
+    for start, end in ((after, None), ("", after)):
+        host = start
+        while (host := _host_after(conn, host)) != "" and (end is None or host <= end):
+            if left.get(host, default) > 0:
+                row: sqlite3.Row | None = conn.execute(
+                    f"SELECT * FROM downloads WHERE {READY} AND host = ? ORDER BY n LIMIT 1", (host,)
+                ).fetchone()
+                return row
+    return None
+
+
+def _host_after(conn: sqlite3.Connection, host: str) -> str:
+    row = conn.execute(
+        f"SELECT host FROM downloads INDEXED BY claimable WHERE {READY} AND host > ? ORDER BY host LIMIT 1", (host,)
+    ).fetchone()
+    return row[0] if row else ""
+
+
+def _claimed(conn: sqlite3.Connection, row: sqlite3.Row) -> tuple[Job, Download]:
+    job = Job(
+        n=row["n"],
+        id=public_id(row["n"]),
+        key=row["key"],
+        url=row["url"],
+        host=row["host"],
+        order=order_of(row),
+        path=row["path"],
+        attempts=row["attempts"],
+        via=row["via"],
+        source=row["source"],
+    )
+    return job, download(row_of(conn, row["n"]))
+
+
+def next_due(conn: sqlite3.Connection) -> float | None:
+    """When the first waiting download may be tried, in Unix seconds."""
+    due: float | None = conn.execute(
+        "SELECT min(not_before) FROM downloads WHERE state = 'queued' AND not_before IS NOT NULL"
+    ).fetchone()[0]
+    return due
+
+
+def wake(conn: sqlite3.Connection, now: float, horizon: float) -> int:
+    """Make claimable what is due, or waits beyond `horizon` seconds because a clock jumped."""
+    return conn.execute(
+        "UPDATE downloads SET not_before = NULL WHERE state = 'queued' AND not_before IS NOT NULL"
+        " AND (not_before <= ? OR not_before > ?)",
+        (now, now + horizon),
+    ).rowcount
+
+
+def reserve(conn: sqlite3.Connection, n: int, path: str, size: int | None) -> None:
+    """Note the name a file will get, before anything appears under it."""
+    conn.execute("UPDATE downloads SET path = ?, size = ? WHERE n = ?", (path, size, n))
+
+
+def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> Change:
+    """The file is published: that is so, whatever the row said meanwhile."""
+    row = row_of(conn, n)
+    conn.execute(
+        "UPDATE downloads SET state = 'completed', path = ?, size = ?, received = ?, sha256 = ?, warning = ?,"
+        " error = NULL, not_before = NULL, attempts = attempts + 1, finished_at = ? WHERE n = ?",
+        (str(fetched.path), fetched.size, fetched.size, fetched.sha256, fetched.warning, now, n),
+    )
+    batches.settled(conn, n, now)
+    return Change(download(row_of(conn, n)), row["state"])
+
+
+def fail(conn: sqlite3.Connection, n: int, error: DownloadError, received: int, now: float) -> Change:
+    """It cannot go on; what has arrived is kept for a retry."""
+    row = row_of(conn, n)
+    if row["state"] == State.ACTIVE:
+        conn.execute(
+            "UPDATE downloads SET state = 'failed', error = ?, received = ?, attempts = attempts + 1,"
+            " finished_at = ? WHERE n = ?",
+            (error_json(error), received, now, n),
+        )
+        batches.settled(conn, n, now)
+    return Change(download(row_of(conn, n)), row["state"])
+
+
+def requeue(
+    conn: sqlite3.Connection, n: int, *, received: int, not_before: float | None, error: DownloadError | None, tried: int
+) -> Change:
+    """Give an active download back, to be tried again at `not_before`, or as soon as a slot is free."""
+    row = row_of(conn, n)
+    if row["state"] == State.ACTIVE:
+        conn.execute(
+            "UPDATE downloads SET state = 'queued', not_before = ?, error = ?, received = ?,"
+            " attempts = attempts + ? WHERE n = ?",
+            (not_before, error_json(error) if error else None, received, tried, n),
+        )
+    else:
+        conn.execute("UPDATE downloads SET received = ? WHERE n = ? AND state <> 'completed'", (received, n))
+    return Change(download(row_of(conn, n)), row["state"])
+
+
+def requeue_active(conn: sqlite3.Connection) -> int:
+    """Crash-only recovery, at every start: whatever was active waits for a slot again."""
+    return conn.execute("UPDATE downloads SET state = 'queued', not_before = NULL WHERE state = 'active'").rowcount

@@ -1,0 +1,335 @@
+"""Downloads in the database: rows, entry, look-up and the changes a person asks for.
+
+Functions take the connection first and are run as whole transactions by `Database`. Times are
+Unix seconds; `n` is the number behind the public id `d<n>`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from trayagent.model.download import Download, ErrorInfo, State, Via
+from trayagent.model.errors import DownloadError, NotFoundError, WrongStateError
+from trayagent.model.order import New, Order
+from trayagent.store import batches
+
+SCHEMA = """
+CREATE TABLE downloads (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL,
+    url TEXT NOT NULL,
+    host TEXT NOT NULL,
+    state TEXT NOT NULL,
+    urgent INTEGER NOT NULL DEFAULT 0,
+    not_before REAL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    orders TEXT,
+    path TEXT,
+    size INTEGER,
+    received INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    warning TEXT,
+    via TEXT NOT NULL,
+    source TEXT,
+    batch INTEGER,
+    sha256 TEXT,
+    created_at REAL NOT NULL,
+    started_at REAL,
+    finished_at REAL
+);
+-- One URL is never in flight twice.
+CREATE UNIQUE INDEX in_flight ON downloads(key) WHERE state IN ('queued', 'active', 'paused');
+CREATE INDEX have ON downloads(key) WHERE state = 'completed';
+-- What may be claimed now, host by host, oldest first; its size is the queue's, not the history's.
+CREATE INDEX claimable ON downloads(host, n) WHERE state = 'queued' AND not_before IS NULL;
+CREATE INDEX urgent ON downloads(urgent, n) WHERE state = 'queued' AND not_before IS NULL AND urgent > 0;
+CREATE INDEX waiting ON downloads(not_before) WHERE state = 'queued' AND not_before IS NOT NULL;
+CREATE INDEX active ON downloads(n) WHERE state = 'active';
+CREATE INDEX settled ON downloads(state, n) WHERE state IN ('completed', 'failed', 'cancelled', 'paused');
+CREATE INDEX unhashed ON downloads(n) WHERE state = 'completed' AND sha256 IS NULL;
+CREATE INDEX by_batch ON downloads(batch, n) WHERE batch IS NOT NULL;
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+IN_FLIGHT = (State.QUEUED, State.ACTIVE, State.PAUSED)
+
+_order = msgspec.json.Decoder(Order)
+_error = msgspec.json.Decoder(ErrorInfo)
+
+
+def public_id(n: int) -> str:
+    """The id that people and programs see."""
+    return f"d{n}"
+
+
+def number(id: str) -> int:
+    """The row behind a public id; raises NotFoundError for anything that cannot be one."""
+    digits = id[1:]
+    if not (id.startswith("d") and digits.isascii() and digits.isdigit() and len(digits) < 16):
+        raise missing(id)
+    return int(digits)
+
+
+def missing(id: str) -> NotFoundError:
+    """The error for an id that is not there."""
+    return NotFoundError("not_found", f"There is no download {id[:40]}.", "See: trayagent list")
+
+
+def stamp(seconds: float | None) -> str | None:
+    """RFC 3339 UTC of Unix seconds."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def download(row: sqlite3.Row) -> Download:
+    """The public value of a row."""
+    path: str | None = row["path"]
+    batch: int | None = row["batch"]
+    order = order_of(row)
+    return Download(
+        id=public_id(row["n"]),
+        url=row["url"],
+        state=State(row["state"]),
+        filename=Path(path).name if path else order.filename,
+        path=path,
+        size=row["size"],
+        received=row["received"],
+        attempts=row["attempts"],
+        not_before=stamp(row["not_before"]),
+        error=_error.decode(row["error"]) if row["error"] else None,
+        warning=row["warning"],
+        via=row["via"],
+        source=row["source"],
+        batch=batches.public_id(batch) if batch is not None else None,
+        sha256=row["sha256"],
+        created_at=stamp(row["created_at"]) or "",
+        started_at=stamp(row["started_at"]),
+        finished_at=stamp(row["finished_at"]),
+    )
+
+
+def order_of(row: sqlite3.Row) -> Order:
+    """What was asked for beside the URL."""
+    return _order.decode(row["orders"]) if row["orders"] else Order()
+
+
+def error_json(error: DownloadError) -> str:
+    """An error as the row keeps it."""
+    return msgspec.json.encode(ErrorInfo(error.code, error.message, error.action)).decode()
+
+
+def get(conn: sqlite3.Connection, id: str) -> Download:
+    """The download `id`; raises NotFoundError."""
+    return download(row_of(conn, number(id), id))
+
+
+def row_of(conn: sqlite3.Connection, n: int, id: str = "") -> sqlite3.Row:
+    """The row `n`; raises NotFoundError."""
+    row: sqlite3.Row | None = conn.execute("SELECT * FROM downloads WHERE n = ?", (n,)).fetchone()
+    if row is None:
+        raise missing(id or public_id(n))
+    return row
+
+
+def listing(
+    conn: sqlite3.Connection,
+    *,
+    states: Sequence[str] = (),
+    batch: str | None = None,
+    q: str | None = None,
+    limit: int = 100,
+    after: str | None = None,
+) -> tuple[list[Download], str | None]:
+    """A page, newest first, and the id to continue `after`, or None."""
+    clauses, values = ["1"], list[object]()
+    if states:
+        clauses.append(f"state IN ({', '.join('?' * len(states))})")
+        values += states
+    if batch is not None:
+        clauses.append("batch = ?")
+        values.append(batches.number(batch))
+    if q:
+        pattern = "%" + q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        clauses.append("(url LIKE ? ESCAPE '\\' OR path LIKE ? ESCAPE '\\')")
+        values += [pattern, pattern]
+    if after:
+        clauses.append("n < ?")
+        values.append(number(after))
+    sql = f"SELECT * FROM downloads WHERE {' AND '.join(clauses)} ORDER BY n DESC LIMIT ?"
+    rows = conn.execute(sql, (*values, limit + 1)).fetchall()
+    page = [download(row) for row in rows[:limit]]
+    return page, page[-1].id if len(rows) > limit else None
+
+
+def counts(conn: sqlite3.Connection) -> dict[str, int]:
+    """How many downloads are in each state."""
+    return dict(conn.execute("SELECT state, count(*) FROM downloads GROUP BY state").fetchall())
+
+
+def current(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
+    """The download in flight for `key`."""
+    states = "state IN ('queued', 'active', 'paused')"
+    row: sqlite3.Row | None = conn.execute(f"SELECT * FROM downloads WHERE key = ? AND {states}", (key,)).fetchone()
+    return row
+
+
+def owned(conn: sqlite3.Connection, key: str, exists: Callable[[str], bool]) -> sqlite3.Row | None:
+    """The newest completed download for `key` whose file is still there."""
+    rows = conn.execute("SELECT * FROM downloads WHERE key = ? AND state = 'completed' ORDER BY n DESC", (key,))
+    return next((row for row in rows if row["path"] and exists(row["path"])), None)
+
+
+def insert(conn: sqlite3.Connection, new: New, via: Via, batch: int | None, urgent: int, now: float) -> int:
+    """A new row; the caller has made sure that nothing is in flight for its key."""
+    orders = msgspec.json.encode(new.order)
+    cursor = conn.execute(
+        "INSERT INTO downloads(key, url, host, state, urgent, orders, via, source, batch, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            new.key,
+            new.url,
+            new.host,
+            State.PAUSED if new.paused else State.QUEUED,
+            urgent,
+            None if orders == b"{}" else orders.decode(),
+            via,
+            new.source,
+            batch,
+            now,
+        ),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def next_urgency(conn: sqlite3.Connection) -> int:
+    """A number that puts a download before all that wait now."""
+    highest: int | None = conn.execute(
+        "SELECT max(urgent) FROM downloads WHERE state = 'queued' AND not_before IS NULL AND urgent > 0"
+    ).fetchone()[0]
+    return (highest or 0) + 1
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A download after a change, and the state it was in before ("" for a new one)."""
+
+    download: Download
+    previous: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything happened; asking for what already holds changes nothing."""
+        return self.previous != self.download.state
+
+
+ASKED: dict[str, tuple[frozenset[State], State]] = {
+    "pause": (frozenset({State.QUEUED, State.ACTIVE}), State.PAUSED),
+    "resume": (frozenset({State.PAUSED}), State.QUEUED),
+    "cancel": (frozenset({State.QUEUED, State.ACTIVE, State.PAUSED}), State.CANCELLED),
+    "retry": (frozenset({State.FAILED, State.CANCELLED}), State.QUEUED),
+}
+"""What a person may ask: from which states, into which."""
+
+
+def ask(conn: sqlite3.Connection, id: str, verb: str, now: float) -> Change:
+    """Pause, resume, cancel or retry; raises NotFoundError or WrongStateError."""
+    n = number(id)
+    row = row_of(conn, n, id)
+    before, (allowed, after) = State(row["state"]), ASKED[verb]
+    if before == after or (verb == "resume" and before == State.ACTIVE):
+        return Change(download(row), before)
+    if before not in allowed:
+        raise WrongStateError(f"Download {id} is {before}, so it cannot be asked to {verb}.")
+    if verb == "retry":
+        _retry(conn, row)
+    elif verb == "cancel":
+        conn.execute("UPDATE downloads SET state = 'cancelled', not_before = NULL, finished_at = ? WHERE n = ?", (now, n))
+        batches.settled(conn, n, now)
+    else:
+        conn.execute("UPDATE downloads SET state = ?, not_before = NULL WHERE n = ?", (after, n))
+    return Change(get(conn, id), before)
+
+
+def _retry(conn: sqlite3.Connection, row: sqlite3.Row) -> None:
+    other = current(conn, row["key"])
+    if other is not None:
+        raise WrongStateError(f"The same address is already on its way as {public_id(other['n'])}.")
+    conn.execute(
+        "UPDATE downloads SET state = 'queued', attempts = 0, not_before = NULL, error = NULL, warning = NULL,"
+        " finished_at = NULL WHERE n = ?",
+        (row["n"],),
+    )
+    batches.reopened(conn, row["n"])
+
+
+def relink(conn: sqlite3.Connection, id: str, new: New) -> Change:
+    """Another URL for the same file; kept bytes stay. Raises NotFoundError or WrongStateError."""
+    n = number(id)
+    row = row_of(conn, n, id)
+    if row["state"] == State.COMPLETED or row["source"]:
+        raise WrongStateError(f"Download {id} is {row['state']}, so its link cannot be changed.")
+    other = current(conn, new.key)
+    if other is not None and other["n"] != n:
+        raise WrongStateError(f"The same address is already on its way as {public_id(other['n'])}.")
+    conn.execute(
+        "UPDATE downloads SET key = ?, url = ?, host = ?, not_before = NULL, attempts = 0 WHERE n = ?",
+        (new.key, new.url, new.host, n),
+    )
+    return Change(get(conn, id), row["state"])
+
+
+def remove(conn: sqlite3.Connection, id: str, now: float) -> Change:
+    """Forget a row, whatever its state; its batch keeps the outcome. Raises NotFoundError."""
+    n = number(id)
+    row = row_of(conn, n, id)
+    if State(row["state"]) in IN_FLIGHT:
+        conn.execute("UPDATE downloads SET state = 'cancelled', finished_at = ? WHERE n = ?", (now, n))
+        batches.settled(conn, n, now)
+    batches.forgotten(conn, n)
+    conn.execute("DELETE FROM downloads WHERE n = ?", (n,))
+    return Change(download(row), row["state"])
+
+
+def clear(conn: sqlite3.Connection, limit: int = 1000) -> list[Download]:
+    """Forget up to `limit` finished rows; their files stay. Returns what was forgotten."""
+    rows = conn.execute(
+        "SELECT * FROM downloads WHERE state IN ('completed', 'failed', 'cancelled') LIMIT ?", (limit,)
+    ).fetchall()
+    for row in rows:
+        batches.forgotten(conn, row["n"])
+    conn.executemany("DELETE FROM downloads WHERE n = ?", ((row["n"],) for row in rows))
+    return [download(row) for row in rows]
+
+
+def hashed(conn: sqlite3.Connection, n: int, sha256: str) -> None:
+    """Note the checksum computed after completion."""
+    conn.execute("UPDATE downloads SET sha256 = ? WHERE n = ? AND state = 'completed'", (sha256, n))
+
+
+def unhashed(conn: sqlite3.Connection, after: int, limit: int = 100) -> list[tuple[int, str]]:
+    """Completed downloads without a checksum, as (n, path), oldest first."""
+    rows = conn.execute(
+        "SELECT n, path FROM downloads WHERE state = 'completed' AND sha256 IS NULL AND n > ? ORDER BY n LIMIT ?",
+        (after, limit),
+    )
+    return [(n, path) for n, path in rows]
+
+
+def fact(conn: sqlite3.Connection, name: str) -> str | None:
+    """One of the few single values we remember, like the pause of the queue."""
+    row = conn.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    return row[0] if row else None
+
+
+def set_fact(conn: sqlite3.Connection, name: str, value: str | None) -> None:
+    """Remember, or with None forget, a single value."""
+    if value is None:
+        conn.execute("DELETE FROM facts WHERE name = ?", (name,))
+    else:
+        conn.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))

@@ -1,0 +1,8 @@
+"""The schema, one script a version (`PRAGMA user_version`); a released script is never edited."""
+
+from __future__ import annotations
+
+from trayagent.store import batches, downloads
+
+MIGRATIONS = (downloads.SCHEMA + batches.SCHEMA,)
+"""Script i brings version i to version i+1."""

@@ -1,0 +1,52 @@
+"""The cookies and secret headers of downloads: one 0600 file each, erased when it settles."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from trayagent.model.order import Secrets
+
+
+class SecretFiles:
+    """`<folder>/<id>.json`; never in the database, never in a log."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, id: str, secrets: Secrets) -> None:
+        """Write and fsync; the caller commits the row afterwards."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._path(id)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(msgspec.json.encode(secrets))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def load(self, id: str) -> Secrets:
+        """What was kept, or nothing."""
+        try:
+            return msgspec.json.decode(self._path(id).read_bytes(), type=Secrets)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return Secrets()
+
+    def erase(self, id: str) -> None:
+        """Forget; nothing happens when there is nothing."""
+        with contextlib.suppress(FileNotFoundError):
+            self._path(id).unlink()
+
+    def sweep(self, wanted: Iterable[str]) -> None:
+        """Erase all files but those of the downloads that may still need theirs."""
+        keep = {f"{id}.json" for id in wanted}
+        with contextlib.suppress(FileNotFoundError):
+            for path in self._folder.iterdir():
+                if path.name not in keep:
+                    path.unlink()
+
+    def _path(self, id: str) -> Path:
+        return self._folder / f"{id}.json"
