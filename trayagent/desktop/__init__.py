@@ -1,0 +1,1 @@
+"""What a person sees outside the browser: tray, notifications, autostart, opened files."""

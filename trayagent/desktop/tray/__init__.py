@@ -1,0 +1,1 @@
+"""The tray icon: everything at a glance, on every desktop."""

@@ -1,0 +1,108 @@
+"""All that the tray shows: one frozen value, folded from events."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from trayagent.desktop.tray.actions import Level
+from trayagent.model import status
+from trayagent.model.download import Download, State
+from trayagent.model.events import BatchEvent, DownloadEvent, DownloadProgress, Event, Notice, SyncEvent
+from trayagent.model.status import Board, Status
+
+KEPT: Final = 5
+"""Recent, failed and told things to remember."""
+
+
+class SourceView(Struct, frozen=True):
+    """What the tray says of a source."""
+
+    name: str
+    signed_in: bool = True
+    syncing: bool = False
+    seen: int = 0
+    """Items listed so far by the running sync."""
+    missing: int = 0
+    error: str | None = None
+    """Why the last sync failed."""
+
+
+class Undo(Struct, frozen=True):
+    """The last batch, which can be taken back."""
+
+    batch: str
+    title: str
+    count: int
+
+
+class Snapshot(Struct, frozen=True):
+    """The state of the agent as the tray shows it. Times are RFC 3339 UTC, sizes bytes."""
+
+    board: Board = Board(Status())
+    recent: tuple[Download, ...] = ()
+    """Completed downloads, newest first."""
+    failed: tuple[Download, ...] = ()
+    """Failed downloads, newest first; `board.status.failed` counts all."""
+    sources: tuple[SourceView, ...] = ()
+    undo: Undo | None = None
+    notices: tuple[Notice, ...] = ()
+    """What was told lately, newest first: the notifications for whoever has none."""
+    level: Level = "all"
+    snoozed_until: str | None = None
+    offline: str = ""
+    """Why nothing can happen ("Starting…", "No network"); empty when all is well."""
+    downloads_folder: str = ""
+    drop_folder: str = ""
+
+
+def after(snapshot: Snapshot, event: Event) -> Snapshot:
+    """The snapshot after an event; what events do not tell (level, snooze, folders) the app replaces."""
+    seen = replace(snapshot, board=status.fold(snapshot.board, event))
+    match event:
+        case DownloadEvent():
+            return _moved(seen, event)
+        case DownloadProgress():
+            return replace(seen, offline="")
+        case SyncEvent():
+            return replace(seen, sources=tuple(_synced(source, event) for source in seen.sources))
+        case BatchEvent(what="finished"):
+            return replace(seen, undo=_undo(msgspec.to_builtins(event.batch)) or seen.undo)
+        case Notice():
+            return replace(seen, notices=(event, *seen.notices)[:KEPT])
+        case _:
+            return seen
+
+
+def _moved(snapshot: Snapshot, event: DownloadEvent) -> Snapshot:
+    download = event.download
+    recent, failed = (tuple(d for d in group if d.id != download.id) for group in (snapshot.recent, snapshot.failed))
+    offline = snapshot.offline
+    if event.what == "removed":
+        pass
+    elif download.state == State.COMPLETED:
+        recent, offline = (download, *recent)[:KEPT], ""
+    elif download.state == State.FAILED:
+        failed = (download, *failed)[:KEPT]
+    if download.state in (State.QUEUED, State.FAILED) and download.error and download.error.code == "network":
+        offline = "" if snapshot.board.current else "No network"
+    return replace(snapshot, recent=recent, failed=failed, offline=offline)
+
+
+def _synced(source: SourceView, event: SyncEvent) -> SourceView:
+    if source.name != event.source:
+        return source
+    run: dict[str, Any] = msgspec.to_builtins(event.run) or {}
+    syncing = event.what != "finished"
+    return replace(
+        source, syncing=syncing, seen=run.get("seen") or 0, error=None if syncing else run.get("error") or None
+    )
+
+
+def _undo(batch: dict[str, Any]) -> Undo | None:
+    """What can be taken back of a finished batch: its completed downloads."""
+    count = (batch.get("counts") or {}).get("completed", 0)
+    return Undo(batch["id"], batch.get("title") or "the last batch", count) if count else None
