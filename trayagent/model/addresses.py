@@ -1,0 +1,188 @@
+"""Hosts and addresses: which lead into a private network, whatever way they are spelled."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+_IPV4_SPECIAL: Final = tuple(
+    ipaddress.IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.31.196.0/24",
+        "192.52.193.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "192.175.48.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/3",
+    )
+)
+"""IANA IPv4 special-purpose registry, multicast and reserved: spelled out, since Python versions differ."""
+
+_IPV6_GLOBAL: Final = ipaddress.IPv6Network("2000::/3")
+_IPV6_SPECIAL: Final = tuple(
+    ipaddress.IPv6Network(network)
+    for network in ("2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20")
+)
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
+_PRIVATE_SUFFIXES: Final = (".localhost", ".local", ".lan", ".home.arpa")
+_INTERNAL_SUFFIXES: Final = (".internal", ".intranet", ".localdomain", ".corp", ".home", ".private")
+
+_IPV4_PART: Final = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
+_DOTS: Final = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})
+_LATIN_TWINS: Final = frozenset("авекмнорстухіјѕһԁԛԝӏёүґѡԍ" + "ανορτυχικ")
+"""Cyrillic and Greek letters that can pass for Latin ones."""
+
+
+def is_public(ip: str) -> bool:
+    """Whether an address, as the resolver or a socket gives it, is on the public internet.
+
+    An IPv4 address inside an IPv6 one (mapped, NAT64, 6to4) decides for it. Anything that is not an
+    address is not public.
+    """
+    try:
+        address = ipaddress.ip_address(ip.partition("%")[0].strip("[]"))
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in network for network in _IPV4_SPECIAL)
+    embedded = _embedded_ipv4(address)
+    if embedded is not None:
+        return is_public(str(embedded))
+    return address in _IPV6_GLOBAL and not any(address in network for network in _IPV6_SPECIAL)
+
+
+def names_private(host: str) -> bool:
+    """Whether a host, by its name alone, says that it is private: the `named` rule.
+
+    That is a private IP literal in any spelling, `localhost`, a single label, or a name under
+    `.local`, `.lan` or `.home.arpa`.
+    """
+    try:
+        host = canonical_host(host)
+    except ValueError:
+        return False
+    if is_literal(host):
+        return not is_public(host)
+    return "." not in host or host.endswith(_PRIVATE_SUFFIXES)
+
+
+def sounds_private(host: str) -> bool:
+    """As `names_private`, and names that private networks use without our rule granting them.
+
+    For hosts that we do not resolve ourselves, because a proxy does.
+    """
+    return names_private(host) or host.lower().rstrip(".").endswith(_INTERNAL_SUFFIXES)
+
+
+def is_literal(host: str) -> bool:
+    """Whether a canonical host is an IP address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def canonical_host(host: str) -> str:
+    """The host as it would be connected to: ASCII, lower case, IP literals in their usual form, no brackets.
+
+    Follows the URL standard's host parser (percent-decoding, UTS 46 mapping, IPv4 as numbers).
+    Raises ValueError, with a plain reason, for a host that cannot be used.
+    """
+    if host.startswith("["):
+        return _ipv6(host)
+    mapped = _mapped(host).removesuffix(".")
+    labels = mapped.split(".")
+    if not all(labels):
+        raise ValueError("the host is malformed")
+    if _IPV4_PART.fullmatch(labels[-1]):
+        return _ipv4(labels)
+    if not mapped.isascii():
+        _refuse_lookalikes(labels)
+    ascii_host = ".".join(_to_ascii(label) for label in labels)
+    if len(ascii_host) > 253 or not re.fullmatch(r"[a-z0-9_.-]+", ascii_host):
+        raise ValueError("the host is malformed")
+    return ascii_host
+
+
+def _embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+def _ipv6(host: str) -> str:
+    if not host.endswith("]") or "%" in host:
+        raise ValueError("the host is malformed")
+    try:
+        address = ipaddress.IPv6Address(host[1:-1])
+    except ValueError as error:
+        raise ValueError("the host is malformed") from error
+    return str(address.ipv4_mapped or address)
+
+
+def _mapped(host: str) -> str:
+    if "%" in host:
+        try:
+            host = unquote_to_bytes(host).decode()
+        except UnicodeDecodeError as error:
+            raise ValueError("the host is malformed") from error
+    host = unicodedata.normalize("NFKC", host.translate(_DOTS)).lower().translate(_DOTS)
+    return unicodedata.normalize("NFC", "".join(c for c in host if c != "\u00ad" and not "\ufe00" <= c <= "\ufe0f"))
+
+
+def _ipv4(labels: list[str]) -> str:
+    if len(labels) > 4:
+        raise ValueError("the host is malformed")
+    numbers = [_ipv4_number(label) for label in labels]
+    last = numbers.pop()
+    if any(number > 255 for number in numbers) or last >= 256 ** (4 - len(numbers)):
+        raise ValueError("the host is malformed")
+    value = last + sum(number << (24 - 8 * place) for place, number in enumerate(numbers))
+    return str(ipaddress.IPv4Address(value))
+
+
+def _ipv4_number(text: str) -> int:
+    try:
+        if text.startswith("0x"):
+            return int(text[2:] or "0", 16)
+        return int(text, 8 if len(text) > 1 and text.startswith("0") else 10)
+    except ValueError as error:
+        raise ValueError("the host is malformed") from error
+
+
+def _to_ascii(label: str) -> str:
+    if label.isascii():
+        ascii_label = label
+    elif any(unicodedata.category(c)[0] in "CZ" for c in label):
+        raise ValueError("the host contains invisible characters")
+    else:
+        ascii_label = "xn--" + label.encode("punycode").decode("ascii")
+    if len(ascii_label) > 63:
+        raise ValueError("the host is malformed")
+    return ascii_label
+
+
+def _refuse_lookalikes(labels: list[str]) -> None:
+    """Refuse names that pass for others: scripts mixed in a label, or a label all of look-alikes."""
+    for label in labels:
+        letters = [c for c in label if c.isalpha()]
+        scripts = {unicodedata.name(c, "?").partition(" ")[0] for c in letters} & {"LATIN", "CYRILLIC", "GREEK"}
+        twins = bool(letters) and all(c in _LATIN_TWINS for c in letters) and labels[-1].isascii()
+        if len(scripts) > 1 or twins:
+            raise ValueError("the host is written to look like another one")

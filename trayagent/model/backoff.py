@@ -1,0 +1,37 @@
+"""When to try again: exponential back-off with jitter, and the server's own wish."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+FIRST: Final = 2.0
+"""Seconds before the second try, before jitter."""
+LONGEST: Final = 3600.0
+"""Seconds; nobody is waited for longer, whatever he says."""
+
+
+def delay(attempt: int, *, retry_after: float | None = None, rand: float) -> float:
+    """Seconds to wait after the failed try number `attempt` (from 1); `rand` is in [0, 1).
+
+    The server's `retry_after` is kept as a minimum; then a little jitter keeps clients apart.
+    """
+    backoff = min(LONGEST, FIRST * 2.0 ** min(max(attempt - 1, 0), 32)) * (0.5 + 0.5 * rand)
+    if retry_after is None or retry_after <= backoff:
+        return backoff
+    return min(LONGEST, retry_after + rand * min(5.0, 0.1 * retry_after))
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """Seconds from `now` (Unix time) that a Retry-After header asks for (RFC 9110 §10.2.3).
+
+    Both forms; a past date is 0, more than an hour is an hour, nonsense is None.
+    """
+    value = (value or "").strip()
+    if value.isascii() and value.isdigit():
+        return min(LONGEST, float(value[:12]))
+    try:
+        seconds = parsedate_to_datetime(value).timestamp() - now
+    except (ValueError, TypeError, IndexError, OverflowError, OSError):
+        return None
+    return min(LONGEST, max(0.0, seconds))

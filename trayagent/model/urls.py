@@ -1,0 +1,150 @@
+"""Web addresses: what we accept, what makes two the same, and what of them may be shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
+
+from trayagent.model.addresses import canonical_host
+from trayagent.model.errors import DownloadError
+
+MAX_LENGTH: Final = 32_768
+"""Characters; no server we know of answers to more."""
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+_ABSOLUTE: Final = re.compile(r"https?://[^/\\?#]", re.IGNORECASE)
+_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]|[^\S ]")
+_INVISIBLE_EDGE: Final = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+_HAS_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def check(url: str) -> str:
+    """The URL as we use it: trimmed, with scheme and host as they would be connected to.
+
+    User and password stay in it (`split_userinfo` takes them off), and so does the fragment.
+    Raises DownloadError `bad_url` for anything but an http(s) URL with a usable host and port.
+    """
+    url = _trimmed(url)
+    if len(url) > MAX_LENGTH:
+        raise DownloadError("bad_url", "it is too long")
+    if _FORBIDDEN.search(url):
+        raise DownloadError("bad_url", "it contains spaces or control characters")
+    if not _ABSOLUTE.match(url):
+        raise DownloadError("bad_url", "it must start with http:// or https://")
+    parts = _split(url)
+    host, port = _host_port(parts)
+    userinfo, at, _ = parts.netloc.rpartition("@")
+    netloc = userinfo + at + _netloc(parts.scheme, host, port)
+    return urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
+
+
+def normalise(url: str) -> str:
+    """The identity of a URL: scheme and host in lower case, no default port, user or fragment; the rest as it is.
+
+    Raises DownloadError `bad_url` as `check` does.
+    """
+    parts = urlsplit(check(url))
+    netloc = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, ""))
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port (RFC 6454 §4); raises DownloadError `bad_url`."""
+    parts = urlsplit(check(url))
+    host, port = _host_port(parts)
+    return parts.scheme, host, port
+
+
+def authority(url: str) -> str:
+    """`host:port`, always with the port, IPv6 in brackets; raises DownloadError `bad_url`."""
+    _, host, port = origin(url)
+    return f"{_bracketed(host)}:{port}"
+
+
+def split_userinfo(url: str) -> tuple[str, str | None, str | None]:
+    """The URL without user and password, and those two, percent-decoded, or None."""
+    parts = urlsplit(url)
+    userinfo, at, netloc = parts.netloc.rpartition("@")
+    if not at:
+        return url, None, None
+    user, colon, password = userinfo.partition(":")
+    return urlunsplit(parts._replace(netloc=netloc)), unquote(user), unquote(password) if colon else None
+
+
+def redact(url: str) -> str:
+    """The part that may be shown and logged: no user, password, query or fragment. Never raises."""
+    bare = re.split(r"[?#\s]", url, maxsplit=1)[0]
+    scheme, slashes, rest = bare.partition("://")
+    if not slashes:
+        return bare.rpartition("@")[2]
+    netloc, slash, path = rest.partition("/")
+    return scheme + slashes + netloc.rpartition("@")[2] + slash + path
+
+
+def resolve(base: str, location: str) -> str:
+    """The URL a redirect from `base` leads to, without its fragment (RFC 9110 §10.2.2).
+
+    Raw spaces and non-ASCII bytes are percent-encoded, as browsers do; everything that is not
+    http(s), or that browsers and libraries read differently, is DownloadError `bad_url`.
+    """
+    location = location.strip(" \t\r\n")
+    if not location or "\\" in location[:2]:
+        raise DownloadError("bad_url", "the redirect leads nowhere")
+    if _HAS_SCHEME.match(location) and not _ABSOLUTE.match(location):
+        raise DownloadError("bad_url", "the redirect does not lead to a web address")
+    ascii_only = quote(location.encode("utf-8", "surrogateescape"), safe=_URL_PUNCTUATION)
+    try:
+        joined = urljoin(base, ascii_only if not _names_foreign_host(location) else location)
+    except ValueError as error:
+        raise DownloadError("bad_url", "the redirect is malformed") from error
+    return check(joined.partition("#")[0])
+
+
+_URL_PUNCTUATION: Final = "%:/?#[]@!$&'()*+,;=-._~|^`{}\"<>\\"
+
+
+def _names_foreign_host(location: str) -> bool:
+    """Whether the host itself is not ASCII, which percent-encoding would spoil."""
+    match = re.match(r"(?:https?:)?//([^/?#]*)", location, re.IGNORECASE)
+    return bool(match and not match[1].isascii())
+
+
+def _trimmed(url: str) -> str:
+    previous = None
+    while previous != url:
+        previous, url = url, url.strip().strip(_INVISIBLE_EDGE)
+    return url
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise DownloadError("bad_url", "the host is malformed") from error
+
+
+def _host_port(parts: SplitResult) -> tuple[str, int]:
+    netloc = parts.netloc.rpartition("@")[2]
+    if "\\" in parts.netloc:
+        raise DownloadError("bad_url", "the host is malformed")
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise DownloadError("bad_url", "the port is not a port") from error
+    if port == 0:
+        raise DownloadError("bad_url", "the port is not a port")
+    host = netloc[: netloc.index("]") + 1] if netloc.startswith("[") else netloc.partition(":")[0]
+    try:
+        return canonical_host(host), port or DEFAULT_PORTS[parts.scheme]
+    except ValueError as error:
+        raise DownloadError("bad_url", str(error)) from error
+
+
+def _netloc(scheme: str, host: str, port: int) -> str:
+    return _bracketed(host) if port == DEFAULT_PORTS[scheme] else f"{_bracketed(host)}:{port}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
