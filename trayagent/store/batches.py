@@ -9,7 +9,9 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from trayagent.model.batch import Batch, Entry
 from trayagent.model.errors import NotFoundError
+from trayagent.model.times import stamp
 
 SCHEMA: Final = """
 CREATE TABLE batches (
@@ -50,14 +52,28 @@ def number(id: str) -> int:
     return int(digits)
 
 
-def create(conn: sqlite3.Connection, title: str, via: str, now: float, *, list: str | None = None) -> int:
-    """A new batch without entries; a list stays open (`closed = 0`) until its last line is in."""
+def create(
+    conn: sqlite3.Connection, title: str, via: str, now: float, *, list_path: str | None = None, open: bool = False
+) -> int:
+    """A new batch without entries; an open one does not finish before `close`."""
     cursor = conn.execute(
         "INSERT INTO batches(title, via, list, closed, created_at) VALUES (?, ?, ?, ?, ?)",
-        (title, via, list, 0 if list else 1, now),
+        (title, via, list_path, 0 if open else 1, now),
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
+
+
+def next_line(conn: sqlite3.Connection, batch: int) -> int:
+    """The number of the entry to come."""
+    last: int | None = conn.execute("SELECT max(line) FROM entries WHERE batch = ?", (batch,)).fetchone()[0]
+    return (last or 0) + 1
+
+
+def close(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, ...]:
+    """No entry is still to come; returns the batch if it is finished by that."""
+    conn.execute("UPDATE batches SET closed = 1 WHERE n = ?", (batch,))
+    return finish(conn, batch, now)
 
 
 def enter(conn: sqlite3.Connection, batch: int, line: int, url: str, download: int) -> None:
@@ -77,30 +93,33 @@ def enter_settled(
     )
 
 
-def settled(conn: sqlite3.Connection, download: int, now: float) -> None:
-    """A download came to its end: so do all its entries, and maybe their batches."""
+def settled(conn: sqlite3.Connection, download: int, now: float) -> tuple[Batch, ...]:
+    """A download came to its end: so do all its entries. Returns the batches that finished by it."""
     batches = conn.execute(
         "SELECT batch, count(*) FROM entries WHERE download = ? AND outcome IS NULL GROUP BY batch", (download,)
     ).fetchall()
     if not batches:
-        return
+        return ()
     conn.execute(
         "UPDATE entries SET (outcome, path, code, message) ="
         " (SELECT state, CASE state WHEN 'completed' THEN path END, error ->> 'code', error ->> 'message'"
         "  FROM downloads WHERE n = entries.download) WHERE download = ? AND outcome IS NULL",
         (download,),
     )
+    finished: list[Batch] = []
     for batch, count in batches:
         conn.execute("UPDATE batches SET pending = pending - ? WHERE n = ?", (count, batch))
-        finish(conn, batch, now)
+        finished += finish(conn, batch, now)
+    return tuple(finished)
 
 
-def finish(conn: sqlite3.Connection, batch: int, now: float) -> None:
+def finish(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, ...]:
     """Mark the batch finished if nothing of it is pending and no line is still to come."""
-    conn.execute(
+    done = conn.execute(
         "UPDATE batches SET finished_at = ? WHERE n = ? AND pending = 0 AND closed = 1 AND finished_at IS NULL",
         (now, batch),
-    )
+    ).rowcount
+    return (get(conn, public_id(batch)),) if done else ()
 
 
 def reopened(conn: sqlite3.Connection, download: int) -> None:
@@ -121,3 +140,65 @@ def reopened(conn: sqlite3.Connection, download: int) -> None:
 def forgotten(conn: sqlite3.Connection, download: int) -> None:
     """A row is removed: its entries keep their outcome, and point to nothing."""
     conn.execute("UPDATE entries SET download = NULL WHERE download = ?", (download,))
+
+
+def get(conn: sqlite3.Connection, id: str) -> Batch:
+    """The batch `id`; raises NotFoundError."""
+    row = conn.execute("SELECT * FROM batches WHERE n = ?", (number(id),)).fetchone()
+    if row is None:
+        raise NotFoundError("not_found", f"There is no batch {id[:40]}.", "See: trayagent list")
+    return batch_of(conn, row)
+
+
+def batch_of(conn: sqlite3.Connection, row: sqlite3.Row) -> Batch:
+    """The public value of a row."""
+    counts: dict[str, int] = dict(
+        conn.execute(
+            "SELECT coalesce(outcome, (SELECT state FROM downloads WHERE n = entries.download), 'cancelled') AS what,"
+            " count(*) FROM entries WHERE batch = ? GROUP BY what",
+            (row["n"],),
+        ).fetchall()
+    )
+    first = conn.execute(
+        "SELECT message FROM entries WHERE batch = ? AND outcome IN ('failed', 'rejected') ORDER BY line LIMIT 1",
+        (row["n"],),
+    ).fetchone()
+    return Batch(
+        id=public_id(row["n"]),
+        title=row["title"],
+        via=row["via"],
+        list=row["list"],
+        counts=counts,
+        created_at=stamp(row["created_at"]) or "",
+        finished_at=stamp(row["finished_at"]),
+        first_error=first[0] if first else None,
+    )
+
+
+def listing(conn: sqlite3.Connection, *, limit: int = 50, after: str | None = None) -> tuple[list[Batch], str | None]:
+    """A page, newest first, and the id to continue `after`, or None."""
+    before = number(after) if after else 1 << 62
+    rows = conn.execute("SELECT * FROM batches WHERE n < ? ORDER BY n DESC LIMIT ?", (before, limit + 1)).fetchall()
+    page = [batch_of(conn, row) for row in rows[:limit]]
+    return page, page[-1].id if len(rows) > limit else None
+
+
+def entries(conn: sqlite3.Connection, id: str, *, limit: int = 1000, after: int = 0) -> list[Entry]:
+    """What was asked in the batch and what became of it, by line."""
+    rows = conn.execute(
+        "SELECT line, url, download, outcome, path, code, message FROM entries"
+        " WHERE batch = ? AND line > ? ORDER BY line LIMIT ?",
+        (number(id), after, limit),
+    ).fetchall()
+    return [
+        Entry(
+            line=row["line"],
+            url=row["url"],
+            download=f"d{row['download']}" if row["download"] is not None else None,
+            outcome=row["outcome"],
+            path=row["path"],
+            code=row["code"],
+            message=row["message"],
+        )
+        for row in rows
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
+from trayagent.model.batch import Batch
 from trayagent.model.download import Download, State
 from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job
@@ -126,21 +127,22 @@ def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> 
         " error = NULL, not_before = NULL, attempts = attempts + 1, finished_at = ? WHERE n = ?",
         (str(fetched.path), fetched.size, fetched.size, fetched.sha256, fetched.warning, now, n),
     )
-    batches.settled(conn, n, now)
-    return Change(download(row_of(conn, n)), row["state"])
+    finished = batches.settled(conn, n, now)
+    return Change(download(row_of(conn, n)), row["state"], finished)
 
 
 def fail(conn: sqlite3.Connection, n: int, error: DownloadError, received: int, now: float) -> Change:
     """It cannot go on; what has arrived is kept for a retry."""
     row = row_of(conn, n)
+    finished: tuple[Batch, ...] = ()
     if row["state"] == State.ACTIVE:
         conn.execute(
             "UPDATE downloads SET state = 'failed', error = ?, received = ?, attempts = attempts + 1,"
             " finished_at = ? WHERE n = ?",
             (error_json(error), received, now, n),
         )
-        batches.settled(conn, n, now)
-    return Change(download(row_of(conn, n)), row["state"])
+        finished = batches.settled(conn, n, now)
+    return Change(download(row_of(conn, n)), row["state"], finished)
 
 
 def requeue(

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
+from trayagent.model.batch import Batch
 from trayagent.model.download import Download, ErrorInfo, State, Via
 from trayagent.model.errors import DownloadError, NotFoundError, WrongStateError
 from trayagent.model.order import New, Order
+from trayagent.model.times import stamp
 from trayagent.store import batches
 
 SCHEMA = """
@@ -78,13 +79,6 @@ def number(id: str) -> int:
 def missing(id: str) -> NotFoundError:
     """The error for an id that is not there."""
     return NotFoundError("not_found", f"There is no download {id[:40]}.", "See: trayagent list")
-
-
-def stamp(seconds: float | None) -> str | None:
-    """RFC 3339 UTC of Unix seconds."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def download(row: sqlite3.Row) -> Download:
@@ -221,6 +215,8 @@ class Change(msgspec.Struct, frozen=True):
 
     download: Download
     previous: str
+    finished: tuple[Batch, ...] = ()
+    """Batches that came to their end by it."""
 
     @property
     def changed(self) -> bool:
@@ -246,14 +242,15 @@ def ask(conn: sqlite3.Connection, id: str, verb: str, now: float) -> Change:
         return Change(download(row), before)
     if before not in allowed:
         raise WrongStateError(f"Download {id} is {before}, so it cannot be asked to {verb}.")
+    finished: tuple[Batch, ...] = ()
     if verb == "retry":
         _retry(conn, row)
     elif verb == "cancel":
         conn.execute("UPDATE downloads SET state = 'cancelled', not_before = NULL, finished_at = ? WHERE n = ?", (now, n))
-        batches.settled(conn, n, now)
+        finished = batches.settled(conn, n, now)
     else:
         conn.execute("UPDATE downloads SET state = ?, not_before = NULL WHERE n = ?", (after, n))
-    return Change(get(conn, id), before)
+    return Change(get(conn, id), before, finished)
 
 
 def _retry(conn: sqlite3.Connection, row: sqlite3.Row) -> None:
@@ -288,12 +285,13 @@ def remove(conn: sqlite3.Connection, id: str, now: float) -> Change:
     """Forget a row, whatever its state; its batch keeps the outcome. Raises NotFoundError."""
     n = number(id)
     row = row_of(conn, n, id)
+    finished: tuple[Batch, ...] = ()
     if State(row["state"]) in IN_FLIGHT:
         conn.execute("UPDATE downloads SET state = 'cancelled', finished_at = ? WHERE n = ?", (now, n))
-        batches.settled(conn, n, now)
+        finished = batches.settled(conn, n, now)
     batches.forgotten(conn, n)
     conn.execute("DELETE FROM downloads WHERE n = ?", (n,))
-    return Change(download(row), row["state"])
+    return Change(download(row), row["state"], finished)
 
 
 def clear(conn: sqlite3.Connection, limit: int = 1000) -> list[Download]:

@@ -1,0 +1,188 @@
+"""The one door into the queue: whoever asks, an item is checked, kept durably, then announced."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from trayagent.agent.bus import Bus
+from trayagent.model import admit
+from trayagent.model.batch import Batch
+from trayagent.model.download import Download, Item, Receipt, Rejected, Via
+from trayagent.model.errors import TrayagentError
+from trayagent.model.events import BatchEvent, DownloadEvent
+from trayagent.model.order import New
+from trayagent.store import batches, downloads, idempotency
+from trayagent.store.admission import Admission, Admitted, admit_line
+from trayagent.store.admission import admit as admit_one
+from trayagent.store.database import Database
+from trayagent.store.idempotency import IdempotencyKey
+from trayagent.store.secrets import SecretFiles
+
+ANNOUNCED_SINGLY = 100
+"""Larger batches are announced as one event instead of one a download."""
+
+Candidate = New | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What one transaction of the intake did."""
+
+    receipt: Receipt
+    new: tuple[Download, ...] = ()
+    batch: Batch | None = None
+    repeated: bool = False
+    """The same Idempotency-Key was answered before."""
+
+
+class Intake:
+    """Writes downloads to the store; `wake` tells the pool that there is work."""
+
+    def __init__(
+        self, db: Database, bus: Bus, secrets: SecretFiles, wake: Callable[[], None], now: Callable[[], float] = time.time
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self._secrets = secrets
+        self._wake = wake
+        self._now = now
+
+    async def add(
+        self, items: Sequence[Item], *, via: Via, title: str | None = None, key: IdempotencyKey | None = None
+    ) -> Entered:
+        """Queue items; several, or a title, make a batch. Durable when it returns.
+
+        Items that may not enter are in the receipt's `rejected`. Raises StoreUnavailableError
+        and KeyReusedError.
+        """
+        candidates = [check(index, item) for index, item in enumerate(items)]
+        return await self.enter(candidates, via=via, title=title, key=key)
+
+    async def enter(
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        via: Via,
+        title: str | None = None,
+        key: IdempotencyKey | None = None,
+        batch: str | None = None,
+        more: bool = False,
+    ) -> Entered:
+        """Queue what was checked already (a sync's items carry their own identity and place).
+
+        With `more` the new batch stays open: further calls name it as `batch`, and `close` ends it.
+        """
+        if title is None and len(candidates) > 1:
+            title = f"{len(candidates)} downloads"
+        wanted = _Wanted(None if batch else title, batches.number(batch) if batch else None, more)
+        entered = await self._db.run(_enter, candidates, wanted, key, self.admission(via))
+        self.announce(entered.new, entered.batch)
+        return entered
+
+    async def close(self, batch: str) -> None:
+        """Nothing more will come into an open batch; it finishes with its last download."""
+        for finished in await self._db.run(batches.close, batches.number(batch), self._now()):
+            self._bus.publish(BatchEvent("finished", finished))
+
+    def admission(self, via: Via) -> Admission:
+        """What a transaction that admits items needs; made anew for each."""
+        return Admission(via=via, now=self._now(), exists=os.path.exists, secrets=self._secrets)
+
+    def announce(self, new: Sequence[Download], batch: Batch | None) -> None:
+        """Tell of committed downloads, and wake the pool."""
+        if batch is not None and len(new) > ANNOUNCED_SINGLY:
+            self._bus.publish(BatchEvent("queued", batch))
+        for download in new:
+            self._bus.publish(DownloadEvent("queued", download, quiet=len(new) > ANNOUNCED_SINGLY))
+        if batch is not None and batch.finished_at is not None:
+            self._bus.publish(BatchEvent("finished", batch))
+        if new:
+            self._wake()
+
+
+def check(index: int, item: Item) -> Candidate:
+    """The item made ready, or why it may not enter."""
+    try:
+        return admit.admit(item)
+    except TrayagentError as error:
+        return Rejected(index, item.url[:2048], error.code, error.message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    title: str | None
+    """Of the batch to make; None: no new batch."""
+    batch: int | None
+    """The open batch to continue."""
+    more: bool
+
+
+def _enter(
+    conn: sqlite3.Connection,
+    candidates: Sequence[Candidate],
+    wanted: _Wanted,
+    key: IdempotencyKey | None,
+    admission: Admission,
+) -> Entered:
+    if key is not None:
+        before = idempotency.recall(conn, key, admission.now)
+        if before is not None:
+            return Entered(before, repeated=True)
+    accepted = any(isinstance(candidate, New) for candidate in candidates)
+    batch = wanted.batch
+    if wanted.title and (accepted or wanted.more):
+        batch = batches.create(conn, wanted.title, admission.via, admission.now, open=wanted.more)
+    entered = _admit_all(conn, candidates, batch, _urgent(conn, candidates, admission))
+    if key is not None and accepted:
+        idempotency.remember(conn, key, entered.receipt, admission.now)
+    return entered
+
+
+def _urgent(conn: sqlite3.Connection, candidates: Sequence[Candidate], admission: Admission) -> Admission:
+    if any(isinstance(candidate, New) and candidate.urgent for candidate in candidates):
+        return Admission(admission.via, admission.now, admission.exists, admission.secrets, downloads.next_urgency(conn))
+    return admission
+
+
+def _admit_all(
+    conn: sqlite3.Connection, candidates: Sequence[Candidate], batch: int | None, admission: Admission
+) -> Entered:
+    served: list[Download] = []
+    new: list[Download] = []
+    first = batches.next_line(conn, batch) if batch is not None else 1
+    for line, candidate in enumerate(candidates, start=first):
+        if isinstance(candidate, Rejected):
+            if batch is not None:
+                batches.enter_settled(
+                    conn, batch, line, candidate.url, "rejected", code=candidate.code, message=candidate.message
+                )
+            continue
+        admitted = (
+            admit_one(conn, candidate, admission, None)
+            if batch is None
+            else admit_line(conn, batch, line, candidate, admission)
+        )
+        served.append(_serving(conn, admitted))
+        if admitted.outcome == "new":
+            new.append(served[-1])
+    rejected = tuple(candidate for candidate in candidates if isinstance(candidate, Rejected))
+    receipt = Receipt(batches.public_id(batch) if batch else None, tuple(served), rejected)
+    return Entered(receipt, tuple(new), _closed(conn, batch, admission.now))
+
+
+def _serving(conn: sqlite3.Connection, admitted: Admitted) -> Download:
+    download = downloads.download(downloads.row_of(conn, admitted.n))
+    return replace(download, duplicate_of=download.id) if admitted.outcome == "duplicate" else download
+
+
+def _closed(conn: sqlite3.Connection, batch: int | None, now: float) -> Batch | None:
+    if batch is None:
+        return None
+    batches.finish(conn, batch, now)  # done at once when nothing of it is new
+    return batches.get(conn, batches.public_id(batch))

@@ -1,0 +1,267 @@
+"""The pool: one dispatcher with slots, four by default.
+
+The dispatcher claims as many downloads as slots are free, fairly across hosts, and gives each a
+task of its own. A slot is free when its download has ended and the outcome is durable, never
+before. Whatever goes wrong in one slot stays there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+from msgspec.structs import replace
+
+from trayagent.agent.bus import Bus
+from trayagent.agent.progress import Reporter
+from trayagent.agent.requests import request_of, target_of
+from trayagent.agent.retry import decide
+from trayagent.model.download import Download, State
+from trayagent.model.errors import DownloadError, StoreUnavailableError
+from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
+from trayagent.model.order import Job, Secrets
+from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Resolver, Target
+from trayagent.store import claims, downloads
+from trayagent.store.database import Database
+from trayagent.store.downloads import Change
+from trayagent.store.secrets import SecretFiles
+
+log = logging.getLogger(__name__)
+
+HORIZON: Final = 3700.0
+"""Seconds; nothing waits longer, so a later date means that the clock was set back."""
+STORE_PAUSE: Final = 2.0
+"""Seconds to wait when the store cannot be written."""
+
+
+class Fetcher(Protocol):
+    """What the pool asks of transfer."""
+
+    async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
+        """One URL to one verified file."""
+
+    async def publish(self, content: Content | Made, target: Target, progress: Progress) -> Fetched:
+        """Bytes that are here already, to one verified file."""
+
+
+class Pool:
+    """Give it work through the store and `wake()`; it runs until cancelled."""
+
+    def __init__(
+        self,
+        db: Database,
+        bus: Bus,
+        transfer: Fetcher,
+        secrets: SecretFiles,
+        *,
+        folder: Path,
+        workers: int,
+        per_host: int,
+        retries: int,
+        resolvers: Mapping[str, Resolver],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self._transfer = transfer
+        self._secrets = secrets
+        self._folder = folder
+        self._workers = workers
+        self._per_host = per_host
+        self._retries = retries
+        self._resolvers = resolvers
+        self._now = now
+        self._bell = asyncio.Event()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._hosts: Counter[str] = Counter()
+        self._cooling: dict[str, float] = {}
+        self._last_host = ""
+        self._held = False
+        self._held_until: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<Pool: {len(self._running)} of {self._workers} slots busy{', paused' if self._held else ''}>"
+
+    def wake(self) -> None:
+        """There may be work."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Dispatch until cancelled; then active downloads are back in the queue, their bytes kept."""
+        await self._remember_pause()
+        async with asyncio.TaskGroup() as slots:
+            self._bell.set()
+            while True:
+                await self._ring()
+                await self._dispatch(slots)
+
+    async def stop(self, id: str) -> None:
+        """Return once nobody works on the download; its bytes are kept."""
+        task = self._running.get(id)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def hold(self, until: float | None = None) -> None:
+        """Start nothing (until then, Unix seconds); active ones are stopped and queued again."""
+        self._held, self._held_until = True, until
+        for id in tuple(self._running):
+            await self.stop(id)
+        self._bell.set()
+
+    def release(self) -> None:
+        """Start again."""
+        self._held, self._held_until = False, None
+        self._bell.set()
+
+    # -- dispatching
+
+    async def _remember_pause(self) -> None:
+        value = await self._db.read(downloads.fact, "paused")
+        if value is not None:
+            self._held = True
+            self._held_until = None if value == "forever" else float(value)
+
+    async def _ring(self) -> None:
+        try:
+            async with asyncio.timeout(await self._patience()):
+                await self._bell.wait()
+        except TimeoutError:
+            pass
+        self._bell.clear()
+
+    async def _patience(self) -> float | None:
+        """Seconds until something is due by itself; None: nothing is."""
+        dates = [self._held_until] if self._held else [await self._db.read(claims.next_due), *self._cooling.values()]
+        due = min((date for date in dates if date is not None), default=None)
+        return None if due is None else min(max(0.0, due - self._now()), HORIZON)
+
+    async def _dispatch(self, slots: asyncio.TaskGroup) -> None:
+        try:
+            await self._end_pause_when_due()
+            free = self._workers - len(self._running)
+            if self._held or free <= 0:
+                return
+            for job, download in await self._db.run(_claim, self._now(), free, self._room(), self._per_host, self._last_host):
+                self._start(slots, job, download)
+        except StoreUnavailableError as error:
+            log.warning("The queue waits: %s", error.message)
+            asyncio.get_running_loop().call_later(STORE_PAUSE, self._bell.set)
+
+    async def _end_pause_when_due(self) -> None:
+        if self._held and self._held_until is not None and self._held_until <= self._now():
+            await self._db.run(downloads.set_fact, "paused", None)
+            self._held, self._held_until = False, None
+            self._bus.publish(QueueEvent("resumed"))
+
+    def _room(self) -> dict[str, int]:
+        """How many more each host may get, where that is less than usual."""
+        now = self._now()
+        self._cooling = {host: until for host, until in self._cooling.items() if now < until <= now + HORIZON}
+        room = {host: self._per_host - count for host, count in self._hosts.items()}
+        return room | dict.fromkeys(self._cooling, 0)
+
+    def _start(self, slots: asyncio.TaskGroup, job: Job, download: Download) -> None:
+        self._last_host = job.host
+        self._hosts[job.host] += 1
+        self._running[job.id] = slots.create_task(self._slot(job), name=f"download {job.id}")
+        self._bus.publish(DownloadEvent("started", download, State.QUEUED))
+
+    # -- one slot
+
+    async def _slot(self, job: Job) -> None:
+        reporter = Reporter(job.id, self._bus, lambda path, size: self._db.run(claims.reserve, job.n, str(path), size))
+        try:
+            try:
+                outcome: Fetched | DownloadError | None = await self._work(job, reporter)
+            except DownloadError as error:
+                outcome = error
+            except asyncio.CancelledError:
+                outcome = None
+            except Exception:
+                log.exception("The worker of %s died", job.id)
+                outcome = DownloadError("internal")
+            await asyncio.shield(self._release(job, outcome, reporter.total))
+        except StoreUnavailableError as error:
+            # The row stays active; it is queued again at the next start, and its bytes are kept.
+            log.warning("The outcome of %s could not be saved: %s", job.id, error.message)
+        finally:
+            del self._running[job.id]
+            self._hosts[job.host] -= 1
+            self._hosts += Counter()
+            self._bell.set()
+
+    async def _work(self, job: Job, reporter: Reporter) -> Fetched:
+        target = target_of(job, self._folder)
+        if job.source is None:
+            job = _with_secrets(job, await asyncio.to_thread(self._secrets.load, job.id))
+            return await self._transfer.fetch(request_of(job), target, reporter)
+        return await self._resolved(self._resolvers[job.source], job, target, reporter)
+
+    async def _resolved(self, resolver: Resolver, job: Job, target: Target, reporter: Reporter) -> Fetched:
+        failure: DownloadError | None = None
+        while True:
+            answer = await resolver.resolve(job.key, target, failure, reporter.received)
+            try:
+                if isinstance(answer, Request):
+                    return await self._transfer.fetch(answer, target, reporter)
+                return await self._transfer.publish(answer, target, reporter)
+            except DownloadError as error:
+                failure = error
+
+    async def _release(self, job: Job, outcome: Fetched | DownloadError | None, received: int) -> None:
+        if isinstance(outcome, Fetched):
+            change = await self._db.run(claims.complete, job.n, outcome, self._now())
+            self._told("completed", change)
+        elif outcome is None:
+            self._requeued(await self._requeue(job, received))
+        else:
+            await self._failed(job, outcome, received)
+
+    async def _failed(self, job: Job, error: DownloadError, received: int) -> None:
+        again = decide(error, job.attempts, self._retries, random.random())
+        if again is None:
+            log.info("%s failed: %s", job.id, error.code)
+            self._told("failed", await self._db.run(claims.fail, job.n, error, received, self._now()))
+            return
+        not_before = self._now() + again.seconds
+        if error.code == "server_busy":
+            self._cooling[job.host] = not_before
+        self._requeued(await self._requeue(job, received, not_before, error, tried=int(again.counts)))
+
+    async def _requeue(
+        self, job: Job, received: int, not_before: float | None = None, error: DownloadError | None = None, tried: int = 0
+    ) -> Change:
+        return await self._db.run(
+            claims.requeue, job.n, received=received, not_before=not_before, error=error, tried=tried
+        )
+
+    def _requeued(self, change: Change) -> None:
+        if change.previous == State.ACTIVE:
+            self._bus.publish(DownloadEvent("requeued", change.download, State.ACTIVE))
+
+    def _told(self, what: str, change: Change) -> None:
+        if what == "completed" or change.previous == State.ACTIVE:
+            self._secrets.erase(change.download.id)
+            # For whoever listens it was active until now, whatever was asked meanwhile.
+            self._bus.publish(DownloadEvent(what, change.download, State.ACTIVE))
+        for batch in change.finished:
+            self._bus.publish(BatchEvent("finished", batch))
+
+
+def _claim(
+    conn: sqlite3.Connection, now: float, limit: int, room: Mapping[str, int], default_room: int, after: str
+) -> list[tuple[Job, Download]]:
+    claims.wake(conn, now, HORIZON)
+    return claims.claim(conn, limit=limit, room=room, default_room=default_room, after=after, now=now)
+
+
+def _with_secrets(job: Job, secrets: Secrets) -> Job:
+    return replace(job, secrets=secrets)

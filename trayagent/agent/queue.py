@@ -1,0 +1,152 @@
+"""What a person asks of the queue: pause, resume, cancel, retry, remove; for one download or all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from trayagent.agent.bus import Bus
+from trayagent.agent.trash import Trash
+from trayagent.model import admit
+from trayagent.model.download import Download, Item, State
+from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
+from trayagent.model.times import stamp
+from trayagent.store import downloads
+from trayagent.store.database import Database
+from trayagent.store.downloads import Change
+from trayagent.store.secrets import SecretFiles
+
+DONE_BY = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "retry": "queued"}
+
+
+class Workers(Protocol):
+    """What the queue asks of the pool."""
+
+    def wake(self) -> None:
+        """There may be work."""
+
+    async def stop(self, id: str) -> None:
+        """Return once nobody works on the download; its bytes are kept."""
+
+    async def hold(self, until: float | None) -> None:
+        """Start nothing (until then, Unix seconds), and return once all active ones are back in the queue."""
+
+    def release(self) -> None:
+        """Start again."""
+
+
+class Queue:
+    """Changes are durable and announced when a method returns."""
+
+    def __init__(
+        self,
+        db: Database,
+        bus: Bus,
+        workers: Workers,
+        secrets: SecretFiles,
+        trash: Trash,
+        discard: Callable[[Path], Awaitable[None]],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self._workers = workers
+        self._secrets = secrets
+        self._trash = trash
+        self._discard = discard
+        self._now = now
+
+    async def pause(self, id: str) -> Download:
+        """Stop it, keep its bytes."""
+        return await self._ask(id, "pause")
+
+    async def resume(self, id: str) -> Download:
+        """Let a paused one go on."""
+        return await self._ask(id, "resume")
+
+    async def cancel(self, id: str) -> Download:
+        """Give it up and remove its `.part`."""
+        return await self._ask(id, "cancel")
+
+    async def retry(self, id: str) -> Download:
+        """Try a failed or cancelled one again, from the bytes that are here."""
+        return await self._ask(id, "retry")
+
+    async def relink(self, id: str, url: str) -> Download:
+        """Go on with a fresh link for the same file. Raises what `admit` raises for a bad URL."""
+        change = await self._db.run(downloads.relink, id, admit.admit(Item(url)))
+        if change.previous == State.ACTIVE:
+            await self._workers.stop(id)
+        self._workers.wake()
+        return await self._db.read(downloads.get, id)
+
+    async def remove(self, id: str, *, files: bool = False) -> Download:
+        """Forget it; with `files` what arrived goes to the trash."""
+        await self._db.read(downloads.get, id)
+        await self._workers.stop(id)
+        change = await self._db.run(downloads.remove, id, self._now())
+        self._told(change, "removed")
+        await self._tidy(change.download)
+        if files and change.previous == State.COMPLETED and change.download.path:
+            await self._trash.put(Path(change.download.path))
+        return change.download
+
+    async def clear(self) -> int:
+        """Forget all finished rows; files stay. Returns how many."""
+        total = 0
+        while gone := await self._db.run(downloads.clear):
+            total += len(gone)
+            for download in gone:
+                self._bus.publish(DownloadEvent("removed", download, download.state))
+                await self._tidy(download)
+        return total
+
+    async def pause_all(self, minutes: float | None = None) -> str | None:
+        """Pause the whole queue, for so many minutes or until resumed. Returns until when (RFC 3339)."""
+        until = self._now() + minutes * 60 if minutes is not None else None
+        await self._db.run(downloads.set_fact, "paused", "forever" if until is None else repr(until))
+        self._bus.publish(QueueEvent("paused", stamp(until)))
+        await self._workers.hold(until)
+        return stamp(until)
+
+    async def resume_all(self) -> None:
+        """Let the queue go on."""
+        await self._db.run(downloads.set_fact, "paused", None)
+        self._bus.publish(QueueEvent("resumed"))
+        self._workers.release()
+
+    async def _ask(self, id: str, verb: str) -> Download:
+        change = await self._db.run(downloads.ask, id, verb, self._now())
+        if not change.changed:
+            return change.download
+        if change.previous == State.ACTIVE:
+            await self._workers.stop(id)
+            change = await self._as_it_is(change)
+        self._told(change, DONE_BY[verb])
+        if change.download.state == State.CANCELLED:
+            await self._tidy(change.download)
+        self._workers.wake()
+        return change.download
+
+    async def _as_it_is(self, change: Change) -> Change:
+        # Its last bytes may have been published while it was being stopped; then it is completed.
+        download = await self._db.run(downloads.get, change.download.id)
+        return Change(download, change.previous, change.finished)
+
+    def _told(self, change: Change, what: str) -> None:
+        if change.download.state != State.COMPLETED or what == "removed":
+            self._bus.publish(DownloadEvent(what, change.download, change.previous))
+        for batch in change.finished:
+            self._bus.publish(BatchEvent("finished", batch))
+
+    async def _tidy(self, download: Download) -> None:
+        self._secrets.erase(download.id)
+        if download.path and download.state != State.COMPLETED:
+            await self._discard(Path(download.path))
+
+
+async def each(ids: Sequence[str], ask: Callable[[str], Awaitable[Download]]) -> list[Download]:
+    """Ask the same of several downloads, in order."""
+    return [await ask(id) for id in ids]

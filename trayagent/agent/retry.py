@@ -1,0 +1,34 @@
+"""Whether a failed try is followed by another, and when: a pure decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from trayagent.model import backoff
+from trayagent.model.errors import WAITS, DownloadError
+
+SPACE_CHECK: Final = 30.0
+"""Seconds between two looks whether there is room on the disk again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Try again in so many seconds; `counts` says whether the try is used up."""
+
+    seconds: float
+    counts: bool = True
+
+
+def decide(error: DownloadError, attempts: int, retries: int, rand: float) -> Again | None:
+    """What follows try number `attempts + 1`: another one, or None, the end.
+
+    A full disk is no fault of the download: it waits until space returns.
+    """
+    if error.code == "disk_full":
+        return Again(SPACE_CHECK, counts=False)
+    if error.code not in WAITS and error.code != "permission_denied":
+        return None
+    if attempts >= retries:
+        return None
+    return Again(backoff.delay(attempts + 1, retry_after=error.retry_after, rand=rand))

@@ -1,0 +1,96 @@
+"""Which items may enter: the checks every way in has in common, as a pure decision."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Final
+
+from trayagent.model import filenames, sizes, urls
+from trayagent.model.download import Cookie, Item
+from trayagent.model.errors import TrayagentError
+from trayagent.model.order import New, Order, Secrets
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110 §5.6.2."""
+_OURS: Final = frozenset(
+    "accept-encoding connection content-encoding content-length content-type expect host if-match if-none-match"
+    " if-modified-since if-range if-unmodified-since keep-alive proxy-authorization proxy-connection range te"
+    " trailer transfer-encoding upgrade via".split()
+)
+"""Header names that we set ourselves, or that would change how the request is framed."""
+_HEX: Final = {"md5": 32, "sha-1": 40, "sha-224": 56, "sha-256": 64, "sha-384": 96, "sha-512": 128}
+
+
+class RefusedItemError(TrayagentError):
+    """An item that cannot enter the queue; `code` is `bad_url` or `bad_item`."""
+
+
+def refuse(message: str) -> RefusedItemError:
+    """A refusal that names what is wrong."""
+    return RefusedItemError("bad_item", message, "Correct it and add it again.")
+
+
+def admit(item: Item) -> New:
+    """The checked item with its secrets set apart.
+
+    Raises DownloadError `bad_url`, or RefusedItemError, for what must not enter.
+    """
+    url, user, password = urls.split_userinfo(urls.check(item.url))
+    for mirror in item.mirrors:
+        urls.check(mirror)
+    _check_words(item)
+    if item.folder is not None and not filenames.safe_folder(item.folder):
+        raise refuse("The folder must be a name inside the downloads folder.")
+    headers = dict(item.headers)
+    if user is not None and not any(name.lower() == "authorization" for name in headers):
+        pair = f"{user}:{password or ''}".encode()
+        headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+    return New(
+        key=urls.normalise(url),
+        url=url,
+        host=urls.authority(url),
+        order=Order.of(item),
+        secrets=Secrets(headers, item.cookies),
+        paused=item.paused,
+        urgent=item.next,
+        again=item.again,
+    )
+
+
+def _check_words(item: Item) -> None:
+    for name, value in item.headers.items():
+        if not _TOKEN.fullmatch(name) or name.lower() in _OURS:
+            raise refuse(f"The header {name[:40]!r} may not be set.")
+        _check_value(f"The header {name[:40]}", value)
+    if item.user_agent is not None:
+        _check_value("The user agent", item.user_agent)
+    if item.referer is not None:
+        _check_value("The referer", item.referer)
+        urls.check(item.referer)
+    if item.page_url is not None:
+        urls.check(item.page_url)
+    for cookie in item.cookies:
+        _check_cookie(cookie)
+    if item.checksum is not None:
+        _check_checksum(item.checksum)
+    if item.speed_limit is not None:
+        sizes.parse_size(item.speed_limit)
+
+
+def _check_value(what: str, value: str) -> None:
+    if len(value) > 16384 or not all(c == "\t" or " " <= c <= "~" or "\xa0" <= c <= "\xff" for c in value):
+        raise refuse(f"{what} holds characters that may not be sent, or is too long.")
+
+
+def _check_cookie(cookie: Cookie) -> None:
+    if not _TOKEN.fullmatch(cookie.name):
+        raise refuse("A cookie's name holds characters that may not be sent.")
+    if any(c in ";\r\n\0" or c < " " or c > "~" for c in cookie.value):
+        raise refuse(f"The cookie {cookie.name[:40]} holds characters that may not be sent.")
+
+
+def _check_checksum(checksum: str) -> None:
+    algorithm, _, digest = checksum.partition("=")
+    if _HEX.get(algorithm) != len(digest):
+        raise refuse(f"The checksum must be one of {', '.join(_HEX)} with as many hex digits as it has.")

@@ -1,0 +1,62 @@
+"""How an item enters the queue: once, whoever asks and however often."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from trayagent.model.download import Via
+from trayagent.model.order import New
+from trayagent.store import batches, downloads
+from trayagent.store.secrets import SecretFiles
+
+Outcome = Literal["new", "shared", "duplicate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What admitting needs beside the item itself."""
+
+    via: Via
+    now: float
+    exists: Callable[[str], bool]
+    """Whether a path still holds its file."""
+    secrets: SecretFiles
+    urgent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The download that serves an item, and whether it is new."""
+
+    n: int
+    outcome: Outcome
+    path: str | None = None
+
+
+def admit(conn: sqlite3.Connection, new: New, admission: Admission, batch: int | None) -> Admitted:
+    """Queue the item, or find the download that is already on its way or already done."""
+    row = downloads.current(conn, new.key)
+    if row is not None:
+        return Admitted(row["n"], "shared")
+    if not new.again:
+        row = downloads.owned(conn, new.key, admission.exists)
+        if row is not None:
+            return Admitted(row["n"], "duplicate", row["path"])
+    urgent = admission.urgent if new.urgent else 0
+    n = downloads.insert(conn, new, admission.via, batch, urgent, admission.now)
+    if new.secrets:
+        admission.secrets.keep(downloads.public_id(n), new.secrets)
+    return Admitted(n, "new")
+
+
+def admit_line(conn: sqlite3.Connection, batch: int, line: int, new: New, admission: Admission) -> Admitted:
+    """Admit one entry of a batch and note what became, or is to become, of it."""
+    admitted = admit(conn, new, admission, batch)
+    if admitted.outcome == "duplicate":
+        batches.enter_settled(conn, batch, line, new.url, "duplicate", path=admitted.path)
+    else:
+        batches.enter(conn, batch, line, new.url, admitted.n)
+    return admitted
