@@ -80,6 +80,7 @@ class Pool:
         self._now = now
         self._bell = asyncio.Event()
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._interruptible: set[str] = set()
         self._hosts: Counter[str] = Counter()
         self._cooling: dict[str, float] = {}
         self._last_host = ""
@@ -102,18 +103,19 @@ class Pool:
                 await self._ring()
                 await self._dispatch(slots)
 
-    async def stop(self, id: str) -> None:
-        """Return once nobody works on the download; its bytes are kept."""
-        task = self._running.get(id)
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+    async def stop(self, *ids: str) -> None:
+        """Return once nobody works on these downloads; their bytes are kept."""
+        tasks = [self._running[id] for id in ids if id in self._running]
+        if tasks:
+            await asyncio.sleep(0)  # a task that was never begun could not clean up after itself
+            for id in self._interruptible.intersection(ids):
+                self._running[id].cancel()
+            await asyncio.wait(tasks)
 
     async def hold(self, until: float | None = None) -> None:
         """Start nothing (until then, Unix seconds); active ones are stopped and queued again."""
         self._held, self._held_until = True, until
-        for id in tuple(self._running):
-            await self.stop(id)
+        await self.stop(*self._running)
         self._bell.set()
 
     def release(self) -> None:
@@ -179,15 +181,7 @@ class Pool:
     async def _slot(self, job: Job) -> None:
         reporter = Reporter(job.id, self._bus, lambda path, size: self._db.run(claims.reserve, job.n, str(path), size))
         try:
-            try:
-                outcome: Fetched | DownloadError | None = await self._work(job, reporter)
-            except DownloadError as error:
-                outcome = error
-            except asyncio.CancelledError:
-                outcome = None
-            except Exception:
-                log.exception("The worker of %s died", job.id)
-                outcome = DownloadError("internal")
+            outcome = await self._outcome(job, reporter)
             await asyncio.shield(self._release(job, outcome, reporter.total))
         except StoreUnavailableError as error:
             # The row stays active; it is queued again at the next start, and its bytes are kept.
@@ -197,6 +191,21 @@ class Pool:
             self._hosts[job.host] -= 1
             self._hosts += Counter()
             self._bell.set()
+
+    async def _outcome(self, job: Job, reporter: Reporter) -> Fetched | DownloadError | None:
+        """What became of it; None: it was stopped. This is the one boundary of the slot."""
+        self._interruptible.add(job.id)
+        try:
+            return await self._work(job, reporter)
+        except DownloadError as error:
+            return error
+        except asyncio.CancelledError:
+            return None
+        except Exception:
+            log.exception("The worker of %s died", job.id)
+            return DownloadError("internal")
+        finally:
+            self._interruptible.discard(job.id)
 
     async def _work(self, job: Job, reporter: Reporter) -> Fetched:
         target = target_of(job, self._folder)

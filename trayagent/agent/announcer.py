@@ -1,0 +1,63 @@
+"""Tells people what finished and what failed: events in, at most a few notices out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final, Protocol
+
+from trayagent.agent.bus import Bus
+from trayagent.model.events import Event, Notice
+from trayagent.model.notices import concerns, notices
+
+BREATH: Final = 2.0
+"""Seconds in which events are gathered into one notice."""
+
+
+class Shows(Protocol):
+    """Who puts a notice on the screen."""
+
+    async def show(self, notice: Notice) -> None:
+        """Show it, or quietly do nothing; never raises."""
+
+
+class Announcer:
+    """Gathers for two seconds, then publishes `Notice` events and shows them."""
+
+    def __init__(self, bus: Bus, shows: Shows, level: str) -> None:
+        self.level = level
+        """`all`, `errors` or `none`."""
+        self._bus = bus
+        self._shows = shows
+        self._gathered: list[Event] = []
+        self._bell = asyncio.Event()
+        self._quiet_until = 0.0
+        self._place = bus.subscribe(self._hear)
+
+    def snooze(self, minutes: float) -> None:
+        """Show nothing for so many minutes; 0 ends it. The menu still remembers."""
+        self._quiet_until = time.monotonic() + minutes * 60
+
+    async def run(self) -> None:
+        """Announce until cancelled."""
+        with self._place:
+            while True:
+                await self._bell.wait()
+                await asyncio.sleep(BREATH)
+                self._bell.clear()
+                gathered, self._gathered = self._gathered, []
+                for notice in notices(gathered):
+                    await self.tell(notice)
+
+    async def tell(self, notice: Notice) -> None:
+        """Say one thing now, if people want to hear such things."""
+        if self.level == "none" or (self.level == "errors" and notice.level != "error"):
+            return
+        self._bus.publish(notice)
+        if time.monotonic() >= self._quiet_until:
+            await self._shows.show(notice)
+
+    def _hear(self, event: Event) -> None:
+        if concerns(event):
+            self._gathered.append(event)
+            self._bell.set()

@@ -1,0 +1,34 @@
+"""The settings while the agent runs: the current value, and changes that take effect at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from trayagent.model.config import Config
+
+
+class Preferences:
+    """Changes are written to config.toml first, then told to whoever can follow them."""
+
+    def __init__(self, config: Config, write: Callable[[Mapping[str, Any]], Config]) -> None:
+        self._config = config
+        self._write = write
+        self._followers: list[Callable[[Config], None]] = []
+
+    @property
+    def config(self) -> Config:
+        """The settings now."""
+        return self._config
+
+    def follow(self, apply: Callable[[Config], None]) -> None:
+        """Call `apply` with the new settings after every change."""
+        self._followers.append(apply)
+
+    async def change(self, changes: Mapping[str, Any]) -> Config:
+        """Write nested changes (`{"downloads": {"workers": 2}}`); raises ConfigError and changes nothing then."""
+        self._config = await asyncio.to_thread(self._write, changes)
+        for apply in self._followers:
+            apply(self._config)
+        return self._config

@@ -1,0 +1,63 @@
+"""What may be read: downloads, batches and the status, as others see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from trayagent.agent.keeper import Keeper
+from trayagent.model.batch import Batch, Entry
+from trayagent.model.download import Download
+from trayagent.model.status import Status
+from trayagent.store import batches, downloads
+from trayagent.store.database import Database
+
+
+class Queries:
+    """Rows come from the store; what moves right now (bytes, speed) comes from the board."""
+
+    def __init__(self, db: Database, keeper: Keeper) -> None:
+        self._db = db
+        self._keeper = keeper
+
+    def status(self) -> Status:
+        """The status now."""
+        return self._keeper.status
+
+    async def download(self, id: str) -> Download:
+        """One download; raises NotFoundError."""
+        return self._live(await self._db.read(downloads.get, id))
+
+    async def downloads(
+        self,
+        *,
+        states: Sequence[str] = (),
+        batch: str | None = None,
+        q: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> tuple[list[Download], str | None]:
+        """A page, newest first, and the id to continue `after`, or None."""
+        page, more = await self._db.read(
+            downloads.listing, states=states, batch=batch, q=q, limit=limit, after=after
+        )
+        return [self._live(download) for download in page], more
+
+    async def batch(self, id: str) -> Batch:
+        """One batch; raises NotFoundError."""
+        return await self._db.read(batches.get, id)
+
+    async def batches(self, *, limit: int = 50, after: str | None = None) -> tuple[list[Batch], str | None]:
+        """A page, newest first, and the id to continue `after`, or None."""
+        return await self._db.read(batches.listing, limit=limit, after=after)
+
+    async def entries(self, id: str, *, limit: int = 1000, after: int = 0) -> list[Entry]:
+        """What was asked in a batch and what became of it, by line."""
+        return await self._db.read(batches.entries, id, limit=limit, after=after)
+
+    def _live(self, download: Download) -> Download:
+        now = self._keeper.board.current.get(download.id)
+        if now is None or download.state != "active":
+            return download
+        return replace(download, received=max(now.received, download.received), size=now.size or download.size, speed=now.speed)

@@ -1,0 +1,99 @@
+"""What is worth telling a person, and in which words: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from trayagent.model import sizes, urls
+from trayagent.model.batch import Batch
+from trayagent.model.download import Download, State
+from trayagent.model.events import Action, BatchEvent, DownloadEvent, Event, Notice, SyncEvent
+
+LISTED: Final = 3
+"""Names in a summary, before "and 4 more"."""
+
+
+def concerns(event: Event) -> bool:
+    """Whether the event is told by itself: a single download's end, a batch's, a sync's."""
+    match event:
+        case DownloadEvent(what=what, download=download):
+            return what in ("completed", "failed") and download.batch is None
+        case BatchEvent(what="finished", batch=Batch(via=via)):
+            return via != "sync"
+        case SyncEvent(what="finished"):
+            return True
+        case _:
+            return False
+
+
+def notices(events: Sequence[Event]) -> list[Notice]:
+    """What to say of events that came close together: single downloads are said in one breath."""
+    singles = [event.download for event in events if isinstance(event, DownloadEvent)]
+    done = [download for download in singles if download.state == State.COMPLETED]
+    failed = [download for download in singles if download.state == State.FAILED]
+    said = [*_completed(done), *_failed(failed)]
+    for event in events:
+        if isinstance(event, BatchEvent):
+            said.append(_batch(event.batch))
+        elif isinstance(event, SyncEvent):
+            said.append(_sync(event.source, event.run))
+    return said
+
+
+def name(download: Download) -> str:
+    """What a person calls it: the file name, else the host; never a query."""
+    return download.filename or urls.redact(download.url).partition("://")[2].partition("/")[0] or download.url
+
+
+def _completed(downloads: Sequence[Download]) -> list[Notice]:
+    if not downloads:
+        return []
+    if len(downloads) > 1:
+        actions = (Action("Open folder", "folder", downloads[-1].id),)
+        return [Notice(f"{len(downloads)} downloads finished", _names(downloads), actions)]
+    download = downloads[0]
+    body = f"{name(download)} ({sizes.show_size(download.size)})" if download.size else name(download)
+    if download.warning:
+        body += f"\n{download.warning}"
+    actions = (Action("Open", "open", download.id), Action("Open folder", "folder", download.id))
+    return [Notice("Download finished", body, actions)]
+
+
+def _failed(downloads: Sequence[Download]) -> list[Notice]:
+    if not downloads:
+        return []
+    if len(downloads) > 1:
+        first = downloads[0].error
+        body = f"{_names(downloads)}\n{first.message if first else ''}".strip()
+        actions = (Action("Why", "why", downloads[0].id), Action("Retry", "retry", downloads[0].id))
+        return [Notice(f"{len(downloads)} downloads failed", body, actions, "error")]
+    download = downloads[0]
+    reason = f"{download.error.message} {download.error.action}" if download.error else ""
+    actions = (Action("Why", "why", download.id), Action("Retry", "retry", download.id))
+    return [Notice("Download failed", f"{name(download)}\n{reason}".strip(), actions, "error")]
+
+
+def _names(downloads: Sequence[Download]) -> str:
+    shown = ", ".join(name(download) for download in downloads[:LISTED])
+    return f"{shown} and {len(downloads) - LISTED} more" if len(downloads) > LISTED else shown
+
+
+def _batch(batch: Batch) -> Notice:
+    bad = batch.counts.get("failed", 0) + batch.counts.get("rejected", 0)
+    words = [f"{count} {outcome}" for outcome, count in sorted(batch.counts.items()) if count]
+    body = ", ".join(words) or "It was empty."
+    if bad and batch.first_error:
+        body += f"\n{batch.first_error}"
+    actions = (Action("Open report" if batch.list else "Open folder", "batch", batch.id),)
+    title = f"{batch.title}: {bad} failed" if bad else f"{batch.title}: done"
+    return Notice(title, body, actions, "error" if bad else "info")
+
+
+def _sync(source: str, run: Any) -> Notice:
+    failed = getattr(run, "failed", 0) or 0
+    if run.error:
+        return Notice(f"{source}: sync stopped", str(getattr(run.error, "message", run.error)), (), "error")
+    body = f"{run.seen} images, {run.new} new" + (f", {failed} failed" if failed else "")
+    actions = (Action("Open folder", "source", source),)
+    return Notice(f"{source}: images synced", body, actions, "error" if failed else "info")
