@@ -6,7 +6,7 @@ import base64
 import re
 from typing import Final
 
-from trayagent.model import filenames, sizes, urls
+from trayagent.model import sizes, urls
 from trayagent.model.download import Cookie, Item
 from trayagent.model.errors import TrayagentError
 from trayagent.model.order import New, Order, Secrets
@@ -40,8 +40,8 @@ def admit(item: Item) -> New:
     for mirror in item.mirrors:
         urls.check(mirror)
     _check_words(item)
-    if item.folder is not None and not filenames.safe_folder(item.folder):
-        raise refuse("The folder must be a name inside the downloads folder.")
+    if _climbs(item.folder) or _climbs(item.filename):
+        raise refuse("Folder and file name must stay inside the downloads folder.")
     headers = dict(item.headers)
     if user is not None and not any(name.lower() == "authorization" for name in headers):
         pair = f"{user}:{password or ''}".encode()
@@ -56,6 +56,11 @@ def admit(item: Item) -> New:
         urgent=item.next,
         again=item.again,
     )
+
+
+def _climbs(name: str | None) -> bool:
+    parts = re.split(r"[/\\]", name or "")
+    return ".." in parts or (len(parts) > 1 and (parts[0] == "" or parts[0].endswith(":")))
 
 
 def _check_words(item: Item) -> None:
@@ -75,7 +80,7 @@ def _check_words(item: Item) -> None:
     if item.checksum is not None:
         _check_checksum(item.checksum)
     if item.speed_limit is not None:
-        sizes.parse_size(item.speed_limit)
+        _check_speed(item.speed_limit)
 
 
 def _check_value(what: str, value: str) -> None:
@@ -94,3 +99,10 @@ def _check_checksum(checksum: str) -> None:
     algorithm, _, digest = checksum.partition("=")
     if _HEX.get(algorithm) != len(digest):
         raise refuse(f"The checksum must be one of {', '.join(_HEX)} with as many hex digits as it has.")
+
+
+def _check_speed(limit: str) -> None:
+    try:
+        sizes.parse_size(limit)
+    except ValueError as error:
+        raise refuse(f"The speed limit is wrong: {error}.") from error

@@ -50,8 +50,8 @@ def _completed(downloads: Sequence[Download]) -> list[Notice]:
     if not downloads:
         return []
     if len(downloads) > 1:
-        actions = (Action("Open folder", "folder", downloads[-1].id),)
-        return [Notice(f"{len(downloads)} downloads finished", _names(downloads), actions)]
+        folder = Action("Open folder", "folder", downloads[-1].id)
+        return [Notice(f"{len(downloads)} downloads finished", _names(downloads), (folder,))]
     download = downloads[0]
     body = f"{name(download)} ({sizes.show_size(download.size)})" if download.size else name(download)
     if download.warning:
