@@ -236,18 +236,19 @@ def _connect(path: Path) -> sqlite3.Connection:
     conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10, cached_statements=256)
     try:
         conn.row_factory = sqlite3.Row
+        _refuse_newer(conn, path)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=16777216"):
             conn.execute(f"PRAGMA {pragma}")
         if path.stat().st_size < CHECKED and conn.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("quick_check failed")
-        _migrate(conn, path)
+        _migrate(conn)
     except BaseException:
         conn.close()
         raise
     return conn
 
 
-def _migrate(conn: sqlite3.Connection, path: Path) -> None:
+def _refuse_newer(conn: sqlite3.Connection, path: Path) -> None:
     version: int = conn.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
         raise DatabaseError(
@@ -255,5 +256,9 @@ def _migrate(conn: sqlite3.Connection, path: Path) -> None:
             f"The database {path} was made by a newer trayagent (version {version}, we know {len(MIGRATIONS)}).",
             "Update trayagent, or move the file away to start anew.",
         )
+
+
+def _migrate(conn: sqlite3.Connection) -> None:
+    version: int = conn.execute("PRAGMA user_version").fetchone()[0]
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         conn.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={number};\nCOMMIT;")

@@ -1,0 +1,134 @@
+"""Claim, then release with an outcome."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from trayagent.model.download import State
+from trayagent.model.errors import DownloadError, WrongStateError
+from trayagent.model.order import New, Order
+from trayagent.model.transfer import Fetched
+from trayagent.store import batches, claims, downloads, schema
+
+
+@pytest.fixture
+def conn() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.executescript("".join(schema.MIGRATIONS))
+    yield connection
+    connection.close()
+
+
+def queue(conn: sqlite3.Connection, host: str, count: int = 1, urgent: int = 0) -> list[int]:
+    start = conn.execute("SELECT count(*) FROM downloads").fetchone()[0]
+    news = [New(f"http://{host}/{start + i}", f"http://{host}/{start + i}", host, Order()) for i in range(count)]
+    return [downloads.insert(conn, new, "cli", None, urgent, 0.0) for new in news]
+
+
+def take(conn: sqlite3.Connection, limit: int, after: str = "", **room: int) -> list[str]:
+    taken = claims.claim(conn, limit=limit, room=room, default_room=4, after=after, now=1.0)
+    return [job.host for job, _ in taken]
+
+
+def test_hosts_take_turns(conn: sqlite3.Connection) -> None:
+    """A host with a long queue does not keep the others waiting."""
+    queue(conn, "a", 10)
+    queue(conn, "b", 2)
+    queue(conn, "c", 1)
+
+    assert take(conn, 4) == ["a", "b", "c", "a"]
+    assert take(conn, 2, after="a") == ["b", "a"]
+
+
+def test_a_host_gets_no_more_than_its_room(conn: sqlite3.Connection) -> None:
+    """A saturated or cooling host is passed over."""
+    queue(conn, "a", 10)
+    queue(conn, "b", 1)
+
+    assert take(conn, 4, a=0) == ["b"]
+    assert take(conn, 4, a=2) == ["a", "a"]
+
+
+def test_urgent_ones_come_first(conn: sqlite3.Connection) -> None:
+    """`next` puts a download before everything that waits."""
+    queue(conn, "a", 3)
+    (wanted,) = queue(conn, "z", urgent=downloads.next_urgency(conn))
+
+    assert take(conn, 1) == ["z"]
+    assert downloads.get(conn, f"d{wanted}").state == State.ACTIVE
+
+
+def test_what_waits_is_not_claimed_before_its_time(conn: sqlite3.Connection) -> None:
+    """`not_before` is kept, and a clock that was set back strands nothing."""
+    (n,) = queue(conn, "a")
+    claims.claim(conn, limit=1, room={}, default_room=4, after="", now=1.0)
+    claims.requeue(conn, n, received=5, not_before=100.0, error=DownloadError("server_busy"), tried=1)
+
+    claims.wake(conn, 50.0, 1000.0)
+    assert take(conn, 1) == []
+    assert claims.next_due(conn) == 100.0
+    claims.wake(conn, 100.0, 1000.0)
+    assert take(conn, 1) == ["a"]
+
+    claims.requeue(conn, n, received=5, not_before=1e9, error=None, tried=0)
+    claims.wake(conn, 50.0, 1000.0)
+    assert take(conn, 1) == ["a"]
+
+
+def test_completion_wins_over_what_was_asked_meanwhile(conn: sqlite3.Connection) -> None:
+    """A published file is a completed download, even if it was cancelled a moment before."""
+    (n,) = queue(conn, "a")
+    take(conn, 1)
+    downloads.ask(conn, f"d{n}", "cancel", 2.0)
+
+    change = claims.complete(conn, n, Fetched(Path("/x/y.bin"), 7), 3.0)
+
+    assert change.download.state == State.COMPLETED
+    assert change.download.path == "/x/y.bin"
+
+
+def test_a_batch_finishes_with_its_last_entry_and_not_before(conn: sqlite3.Connection) -> None:
+    """Shared and own downloads count alike; the outcome of each entry is kept."""
+    first, second = queue(conn, "a", 2)
+    batch = batches.create(conn, "two", "hook", 0.0)
+    batches.enter(conn, batch, 1, "u1", first)
+    batches.enter(conn, batch, 2, "u2", second)
+    batches.enter_settled(conn, batch, 3, "u3", "rejected", code="bad_url", message="No.")
+    take(conn, 2)
+
+    assert claims.complete(conn, first, Fetched(Path("/x"), 1), 1.0).finished == ()
+    (finished,) = claims.fail(conn, second, DownloadError("not_found"), 0, 2.0).finished
+
+    assert finished.counts == {"completed": 1, "failed": 1, "rejected": 1}
+    assert [entry.outcome for entry in batches.entries(conn, "b1")] == ["completed", "failed", "rejected"]
+
+
+def test_asking_for_what_holds_changes_nothing(conn: sqlite3.Connection) -> None:
+    """Twice the same is no error; from a state that does not allow it, it is."""
+    (n,) = queue(conn, "a")
+    id = f"d{n}"
+
+    assert downloads.ask(conn, id, "pause", 0.0).changed
+    assert not downloads.ask(conn, id, "pause", 0.0).changed
+    with pytest.raises(WrongStateError):
+        downloads.ask(conn, id, "retry", 0.0)
+
+
+def test_claiming_does_not_get_slower_with_history(conn: sqlite3.Connection) -> None:
+    """Every step of a claim is an index search; nothing scans the table."""
+    statements: list[str] = []
+    queue(conn, "a", 3)
+    conn.set_trace_callback(statements.append)
+    take(conn, 2)
+    claims.wake(conn, 0.0, 10.0)
+    claims.next_due(conn)
+    conn.set_trace_callback(None)
+
+    for statement in [s for s in statements if "downloads" in s]:
+        for row in conn.execute("EXPLAIN QUERY PLAN " + statement):
+            assert "SCAN downloads" not in row["detail"] or "INDEX" in row["detail"], statement

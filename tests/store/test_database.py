@@ -1,0 +1,100 @@
+"""The database: whole transactions on one thread, honest about what is on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from trayagent.model.errors import StoreUnavailableError
+from trayagent.store.database import Database, DatabaseError
+from trayagent.store.downloads import fact, set_fact
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    database = Database.open(tmp_path / "trayagent.db")
+    yield database
+    database.close()
+
+
+async def test_a_transaction_is_durable_when_run_returns(db: Database) -> None:
+    """What `run` returned can be read by anybody who opens the file."""
+    await db.run(set_fact, "colour", "green")
+
+    with sqlite3.connect(db.path) as other:
+        assert other.execute("SELECT value FROM facts").fetchall() == [("green",)]
+    other.close()
+
+
+async def test_one_failing_transaction_takes_nothing_else_with_it(db: Database) -> None:
+    """Transactions that share a commit stand or fall alone."""
+
+    def bad(conn: sqlite3.Connection) -> None:
+        set_fact(conn, "bad", "1")
+        raise LookupError("no")
+
+    results = await asyncio.gather(
+        db.run(set_fact, "a", "1"), db.run(bad), db.run(set_fact, "b", "2"), return_exceptions=True
+    )
+
+    assert isinstance(results[1], LookupError)
+    assert [await db.read(fact, name) for name in ("a", "bad", "b")] == ["1", None, "2"]
+
+
+async def test_a_database_that_was_replaced_is_never_written_again(db: Database, tmp_path: Path) -> None:
+    """Writing into a file nobody can find would acknowledge what is lost."""
+    db.path.rename(tmp_path / "elsewhere.db")
+
+    with pytest.raises(StoreUnavailableError, match="moved or replaced"):
+        await db.run(set_fact, "a", "1")
+
+
+async def test_a_damaged_database_is_kept_aside(tmp_path: Path) -> None:
+    """A file that is no database is moved away whole, and a new one is made."""
+    path = tmp_path / "trayagent.db"
+    path.write_bytes(b"this is not a database, but somebody may want it" * 100)
+
+    database = Database.open(path)
+    await database.run(set_fact, "a", "1")
+    database.close()
+
+    (kept,) = tmp_path.glob("trayagent.db.damaged-*")
+    assert kept.read_bytes().startswith(b"this is not a database")
+
+
+def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
+    """We say that it is newer and do not touch it."""
+    path = tmp_path / "trayagent.db"
+    with sqlite3.connect(path) as conn:
+        conn.execute("PRAGMA user_version = 99")
+    conn.close()
+    before = path.read_bytes()
+
+    with pytest.raises(DatabaseError, match="newer trayagent"):
+        Database.open(path)
+
+    assert path.read_bytes() == before
+
+
+def test_the_database_is_private(tmp_path: Path) -> None:
+    """Only the owner may read the file, also when it was there with other rights."""
+    path = tmp_path / "trayagent.db"
+    path.touch(mode=0o644)
+
+    Database.open(path).close()
+
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_close_is_idempotent_and_later_calls_say_so(tmp_path: Path) -> None:
+    """A closed database answers with an error instead of hanging."""
+    database = Database.open(tmp_path / "trayagent.db")
+    database.close()
+    database.close()
+
+    with pytest.raises(StoreUnavailableError, match="closed"):
+        await database.run(set_fact, "a", "1")
