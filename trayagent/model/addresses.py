@@ -143,7 +143,9 @@ def _mapped(host: str) -> str:
         except UnicodeDecodeError as error:
             raise ValueError("the host is malformed") from error
     host = unicodedata.normalize("NFKC", host.translate(_DOTS)).lower().translate(_DOTS)
-    return unicodedata.normalize("NFC", "".join(c for c in host if c != "\u00ad" and not "\ufe00" <= c <= "\ufe0f"))
+    return unicodedata.normalize(
+        "NFC", "".join(c for c in host if c != "\u00ad" and not "\ufe00" <= c <= "\ufe0f")
+    )
 
 
 def _ipv4(labels: list[str]) -> str:
@@ -182,7 +184,11 @@ def _refuse_lookalikes(labels: list[str]) -> None:
     """Refuse names that pass for others: scripts mixed in a label, or a label all of look-alikes."""
     for label in labels:
         letters = [c for c in label if c.isalpha()]
-        scripts = {unicodedata.name(c, "?").partition(" ")[0] for c in letters} & {"LATIN", "CYRILLIC", "GREEK"}
+        scripts = {unicodedata.name(c, "?").partition(" ")[0] for c in letters} & {
+            "LATIN",
+            "CYRILLIC",
+            "GREEK",
+        }
         twins = bool(letters) and all(c in _LATIN_TWINS for c in letters) and labels[-1].isascii()
         if len(scripts) > 1 or twins:
             raise ValueError("the host is written to look like another one")

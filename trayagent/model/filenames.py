@@ -39,20 +39,29 @@ RUNNABLE: Final = frozenset(
 VIDEO: Final = frozenset(
     "mp4 m4v mov webm mkv avi wmv flv f4v mpg mpeg mpe m2v ts mts m2ts 3gp 3g2 ogv ogm asf vob divx".split()
 )
-AUDIO: Final = frozenset("mp3 m4a m4b aac ogg oga opus flac wav wma aif aiff mka weba ac3 amr".split())
-IMAGE: Final = frozenset("jpg jpeg jpe jfif png gif webp avif heic heif bmp tif tiff ico jxl".split())
+AUDIO: Final = frozenset(
+    "mp3 m4a m4b aac ogg oga opus flac wav wma aif aiff mka weba ac3 amr".split()
+)
+IMAGE: Final = frozenset(
+    "jpg jpeg jpe jfif png gif webp avif heic heif bmp tif tiff ico jxl".split()
+)
 
 _SAYS_NOTHING: Final = frozenset("php php5 asp aspx jsp jspx cgi do ashx htm html".split())
 """Endings of server scripts and pages, which tell nothing about a medium they deliver."""
 _SAME_IMAGE: Final = ({"jpg", "jpeg", "jpe", "jfif"}, {"tif", "tiff"}, {"heic", "heif"})
 
 _RESERVED: Final = re.compile(
-    r"(?:CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9\u00b9\u00b2\u00b3])\s*(?:[.:]|$)", re.IGNORECASE
+    r"(?:CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9\u00b9\u00b2\u00b3])\s*(?:[.:]|$)",
+    re.IGNORECASE,
 )
-_SYSTEM_FILES: Final = frozenset({"desktop.ini", "thumbs.db", "autorun.inf", "ehthumbs.db", "icon\r"})
+_SYSTEM_FILES: Final = frozenset(
+    {"desktop.ini", "thumbs.db", "autorun.inf", "ehthumbs.db", "icon\r"}
+)
 _FORBIDDEN: Final = re.compile(r'[<>:"|?*/\\]')
 _DRIVE: Final = re.compile(r"[A-Za-z]:(?=\S)")
-_DOUBLE: Final = re.compile(r"\.(?:tar\.[A-Za-z0-9]{1,4}|[A-Za-z0-9_-]{1,24}\.download)$", re.IGNORECASE)
+_DOUBLE: Final = re.compile(
+    r"\.(?:tar\.[A-Za-z0-9]{1,4}|[A-Za-z0-9_-]{1,24}\.download)$", re.IGNORECASE
+)
 _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9_-]{1,24})$")
 
 
@@ -142,7 +151,9 @@ def safe_folder(relative: str | None) -> PurePosixPath:
     return PurePosixPath(*(safe(part, 128) for part in parts if part.strip(" .")))
 
 
-_PARAMETER: Final = re.compile(r';\s*(filename\*?)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))', re.IGNORECASE)
+_PARAMETER: Final = re.compile(
+    r';\s*(filename\*?)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))', re.IGNORECASE
+)
 
 
 def _extended(value: str) -> str | None:
@@ -180,7 +191,9 @@ def _percent_decoded(text: str) -> str:
 
 def _with_extension(name: str, kind: Kind, content: str) -> str:
     ending = extension(name)
-    if ending in _SAYS_NOTHING and (content in VIDEO | AUDIO | IMAGE or kind in ("video", "image", "audio")):
+    if ending in _SAYS_NOTHING and (
+        content in VIDEO | AUDIO | IMAGE or kind in ("video", "image", "audio")
+    ):
         name, ending = name[: -len(ending) - 1], ""
     if not ending or not re.search(r"[a-z]", ending):
         if content:
@@ -214,7 +227,11 @@ def _basename(raw: str) -> str:
     name = unicodedata.normalize("NFC", printable)
     name = "".join(c if c.isprintable() else " " for c in name)
     parts = [part for part in re.split(r"[/\\]", name) if part.strip(" .")]
-    return _DRIVE.sub("", parts[-1], count=1) if parts and _DRIVE.match(parts[-1]) else (parts or [""])[-1]
+    return (
+        _DRIVE.sub("", parts[-1], count=1)
+        if parts and _DRIVE.match(parts[-1])
+        else (parts or [""])[-1]
+    )
 
 
 def _trimmed(name: str) -> str:

@@ -11,9 +11,19 @@ _UNITS: Final[dict[str, int]] = {
     **{f"{letter}{b}": 1000**power for power, letter in enumerate("kmgt", 1) for b in ("", "b")},
     **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)},
 }
-_SECONDS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_SECONDS: Final = {
+    "": 1.0,
+    "ms": 0.001,
+    "s": 1.0,
+    "m": 60.0,
+    "min": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+}
 
-_SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]{0,3})(?:/s)?", re.IGNORECASE | re.ASCII)
+_SIZE: Final = re.compile(
+    r"(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]{0,3})(?:/s)?", re.IGNORECASE | re.ASCII
+)
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([a-z]{0,3})", re.IGNORECASE | re.ASCII)
 
 
@@ -39,7 +49,9 @@ def parse_range(text: str) -> tuple[float, float]:
     if not dash:
         return parse_duration(text), parse_duration(text)
     unit = re.sub(r"[\d.\s]", "", high)
-    shortest = parse_duration(low if re.search(r"[a-z]", low, re.IGNORECASE) else low.strip() + unit)
+    shortest = parse_duration(
+        low if re.search(r"[a-z]", low, re.IGNORECASE) else low.strip() + unit
+    )
     longest = parse_duration(high)
     if shortest > longest:
         raise ValueError(f"{text!r} begins after it ends; write it like 1-2s")
@@ -63,7 +75,11 @@ def show_duration(seconds: float) -> str:
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min" if whole >= 600 or whole % 60 == 0 else f"{whole // 60} min {whole % 60} s"
+        return (
+            f"{whole // 60} min"
+            if whole >= 600 or whole % 60 == 0
+            else f"{whole // 60} min {whole % 60} s"
+        )
     hours, minutes = divmod(whole // 60, 60)
     if hours < 24:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"

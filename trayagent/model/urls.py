@@ -70,7 +70,11 @@ def split_userinfo(url: str) -> tuple[str, str | None, str | None]:
     if not at:
         return url, None, None
     user, colon, password = userinfo.partition(":")
-    return urlunsplit(parts._replace(netloc=netloc)), unquote(user), unquote(password) if colon else None
+    return (
+        urlunsplit(parts._replace(netloc=netloc)),
+        unquote(user),
+        unquote(password) if colon else None,
+    )
 
 
 def redact(url: str) -> str:
