@@ -1,0 +1,70 @@
+// The agent's HTTP interface. The token lives in this object only: not in the address, a cookie or any storage.
+import { events } from "./stream.js";
+
+const BASE = "/api/v1/";
+
+/** An answer that is not what was asked for; `message` is the agent's own sentence. */
+export class ApiError extends Error {
+  constructor(status, code, message, body = null) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.body = body;
+  }
+}
+
+/** A query string of what is set: `query({state: "failed", q: ""})` → `?state=failed`. */
+export function query(values) {
+  const set = Object.entries(values).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  return set.length ? `?${new URLSearchParams(set)}` : "";
+}
+
+export class Api {
+  #token;
+
+  constructor(token) { this.#token = token; }
+
+  /** A session for a one-time code. */
+  static async open(code) {
+    const nobody = new Api("");
+    return new Api((await nobody.post("sessions", { code })).token);
+  }
+
+  get(path) { return this.#json("GET", path); }
+  post(path, body = {}, headers = {}) { return this.#json("POST", path, body, headers); }
+  patch(path, body) { return this.#json("PATCH", path, body); }
+  delete(path) { return this.#json("DELETE", path); }
+
+  /** A picture as an object URL, or null; whoever asks revokes it. */
+  async picture(path) {
+    const answer = await this.#send("GET", path);
+    return answer.ok ? URL.createObjectURL(await answer.blob()) : null;
+  }
+
+  /** The event stream as `{name, data, id}` values, until the signal ends it; throws when it breaks. */
+  async *events(lastId, signal) {
+    const headers = lastId ? { "Last-Event-ID": lastId } : {};
+    const answer = await this.#send("GET", "events", undefined, headers, signal);
+    if (!answer.ok) throw await problem(answer);
+    yield* events(answer.body);
+  }
+
+  async #json(method, path, body, headers) {
+    const answer = await this.#send(method, path, body, headers);
+    if (!answer.ok) throw await problem(answer);
+    return answer.status === 204 ? null : answer.json();
+  }
+
+  #send(method, path, body, headers = {}, signal = undefined) {
+    const all = { ...headers };
+    if (this.#token) all.Authorization = `Bearer ${this.#token}`;
+    if (body !== undefined) all["Content-Type"] = "application/json";
+    return fetch(BASE + path, { method, headers: all, body: body === undefined ? undefined : JSON.stringify(body), signal, cache: "no-store" });
+  }
+}
+
+async function problem(answer) {
+  const body = await answer.json().catch(() => null);
+  const said = body?.error ?? body?.rejected?.[0] ?? {};
+  return new ApiError(answer.status, said.code ?? "", said.message ?? `trayagent answered ${answer.status}.`, body);
+}

@@ -1,0 +1,106 @@
+// The dashboard: opens a session with the one-time code, keeps the board fresh, shows one view at a time.
+import { Acts } from "./acts.js";
+import { acceptDrops, Adder } from "./adding.js";
+import { Api } from "./api.js";
+import { Board } from "./board.js";
+import { Config } from "./config.js";
+import { Messages } from "./say.js";
+import { StatusLine } from "./status-line.js";
+import { BatchesView } from "./view-batches.js";
+import { BrowsersView } from "./view-browsers.js";
+import { HistoryView } from "./view-history.js";
+import { ImagesView } from "./view-images.js";
+import { QueueView } from "./view-queue.js";
+import { SettingsView } from "./view-settings.js";
+
+const VIEWS = { downloads: QueueView, history: HistoryView, lists: BatchesView, images: ImagesView, browsers: BrowsersView, settings: SettingsView };
+const at = (id) => document.getElementById(id);
+
+/** The one-time code of `/#code=…`, taken out of the address at once. */
+function takeCode() {
+  const code = new URLSearchParams(location.hash.slice(1)).get("code");
+  if (code) history.replaceState(null, "", "/");
+  return code;
+}
+
+async function start() {
+  const code = takeCode();
+  if (!code) return lock("This page opens from the tray icon, or with: trayagent dashboard");
+  try {
+    const api = await Api.open(code);
+    await open(api);
+  } catch (error) {
+    lock(error instanceof TypeError ? "trayagent does not answer." : "This link was used already, or is too old. Open the page again from the tray icon, or with: trayagent dashboard");
+  }
+}
+
+async function open(api) {
+  const board = new Board(api);
+  const config = new Config(api);
+  await Promise.all([board.load(), config.load()]);
+  const messages = new Messages(at("messages"));
+  const adder = new Adder(api, board, messages);
+  const dropFolder = () => config.at("drop.folder");
+  const parts = { api, board, config, messages, adder, dropFolder, acts: new Acts(api, board, messages) };
+  const status = new StatusLine(parts, { line: at("status"), tools: at("queue-tools"), banner: at("banner") });
+  acceptDrops(adder, at("curtain"), dropFolder);
+  at("locked").hidden = true;
+  at("shell").hidden = false;
+  new Router(parts).start();
+  follow(api, board, status);
+}
+
+/** Keeps reading the event stream; after a break everything is read again. */
+async function follow(api, board, status) {
+  let last = "";
+  for (let failures = 0; ; failures += 1) {
+    try {
+      for await (const { name, data, id } of api.events(last)) {
+        last = id || last;
+        failures = 0;
+        status.connected(true);
+        board.fold(name, data);
+      }
+    } catch (error) {
+      if (error.status === 401) return lock("This page was signed out. Open it again from the tray icon, or with: trayagent dashboard");
+      if (!(error instanceof TypeError) && !error.status) console.error(error);
+    }
+    status.connected(failures < 1);
+    await new Promise((resolve) => setTimeout(resolve, Math.min(10_000, 500 * 2 ** failures)));
+    await board.load().then(() => status.connected(true), () => status.connected(false));
+  }
+}
+
+class Router {
+  #views = {};
+  #current = null;
+
+  constructor(parts) { this.parts = parts; }
+
+  start() {
+    addEventListener("hashchange", () => this.#go(true));
+    this.#go(false);
+  }
+
+  #go(byHand) {
+    const name = VIEWS[location.hash.slice(1)] ? location.hash.slice(1) : "downloads";
+    this.#current?.hide?.();
+    this.#current = this.#views[name] ??= new VIEWS[name](this.parts);
+    document.title = `${this.#current.title} · trayagent`;
+    at("page-title").textContent = this.#current.title;
+    at("view").replaceChildren(this.#current.element);
+    for (const link of document.querySelectorAll("nav a"))
+      if (link.hash === `#${name}`) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
+    if (byHand) { scrollTo(0, 0); at("main").focus({ preventScroll: true }); }
+    this.#current.show();
+  }
+}
+
+function lock(sentence) {
+  at("shell").hidden = true;
+  at("locked").hidden = false;
+  at("locked-reason").textContent = sentence;
+  document.title = "trayagent";
+}
+
+start();

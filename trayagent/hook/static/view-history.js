@@ -1,0 +1,52 @@
+// Everything ever asked for, searched by the agent.
+import { query } from "./api.js";
+import { button, h, icon, select, setText } from "./dom.js";
+import { Rows } from "./rows.js";
+
+const STATES = [["", "All states"], ["completed", "Saved"], ["failed", "Failed"], ["cancelled", "Cancelled"], ["active", "Downloading"], ["queued", "Waiting"], ["paused", "Paused"]];
+const PAGE = 40;
+
+export class HistoryView {
+  title = "History";
+  #found = [];
+  #next = null;
+  #asked = 0;
+
+  constructor({ api, board, messages, acts }) {
+    Object.assign(this, { api, board, messages });
+    this.search = h("input", { type: "search", placeholder: "Search names and addresses", "aria-label": "Search the history" });
+    this.state = select(STATES, "", { "aria-label": "State" });
+    this.rows = new Rows(acts.run, "Found downloads");
+    this.note = h("p", { class: "muted empty", role: "status" });
+    this.more = button("Show more", () => this.#page(this.#next));
+    const filters = h("div", { class: "filters" }, h("div", { class: "search" }, icon("search"), this.search), this.state);
+    this.element = h("div", { class: "view" }, filters, this.rows.element, this.note, h("div", { class: "centre" }, this.more));
+    let typing = 0;
+    this.search.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => this.show(), 250); });
+    this.state.addEventListener("change", () => this.show());
+    board.addEventListener("downloads", () => this.#follow());
+  }
+
+  async show() { await this.#page(null); }
+
+  async #page(after) {
+    const turn = ++this.#asked;
+    const page = await this.messages.trying(() => this.api.get(`downloads${query({ q: this.search.value.trim(), state: this.state.value, limit: PAGE, after })}`));
+    if (!page || turn !== this.#asked) return;
+    this.#found = after ? [...this.#found, ...page.downloads] : page.downloads;
+    this.#next = page.next ?? null;
+    this.#paint();
+  }
+
+  /** Rows on show follow the board; the selection itself changes only when it is asked for again. */
+  #follow() {
+    this.#found = this.#found.map((download) => this.board.downloads.get(download.id) ?? download);
+    this.#paint();
+  }
+
+  #paint() {
+    this.rows.show(this.#found);
+    this.more.hidden = !this.#next;
+    setText(this.note, this.#found.length ? "" : "Nothing found.");
+  }
+}

@@ -1,0 +1,51 @@
+// The first view: what is going on, what went wrong, what just arrived.
+import { addBox, listButton } from "./adding.js";
+import { button, h, setText } from "./dom.js";
+import { count } from "./format.js";
+import { Rows } from "./rows.js";
+
+export class QueueView {
+  title = "Downloads";
+
+  constructor({ api, board, messages, acts, adder, dropFolder }) {
+    Object.assign(this, { api, board, messages });
+    this.live = new Rows(acts.run, "Current downloads");
+    this.failed = new Rows(acts.run, "Failed downloads");
+    this.recent = new Rows(acts.run, "Recently saved");
+    this.more = h("p", { class: "muted small" });
+    this.empty = h("div", { class: "empty" }, h("p", { class: "empty-title" }, "Nothing to do"),
+      h("p", { class: "muted" }, "Paste a link above, drop a list here, or send a page from your browser."));
+    this.troubles = section("Needs you", this.failed.element, button("Retry all", () => this.#retryAll(), { glyph: "again" }));
+    this.arrivals = section("Just saved", this.recent.element, h("a", { href: "#history" }, "Whole history"));
+    this.element = h("div", { class: "view" }, h("div", { class: "add-row" }, addBox(adder)),
+      section("Now", h("div", {}, this.live.element, this.more, this.empty), ...listButton(adder, dropFolder)), this.troubles, this.arrivals);
+    board.addEventListener("downloads", () => this.paint());
+    board.addEventListener("status", () => this.paint());
+  }
+
+  show() { this.paint(); }
+
+  paint() {
+    const live = this.board.rows("active", "paused", "queued");
+    const failed = this.board.rows("failed");
+    const recent = this.board.rows("completed").slice(0, 8);
+    this.live.show(live);
+    this.failed.show(failed);
+    this.recent.show(recent);
+    this.empty.hidden = live.length > 0;
+    this.troubles.hidden = !failed.length;
+    this.arrivals.hidden = !recent.length;
+    const hidden = (this.board.status?.queued ?? 0) - live.filter(({ state }) => state === "queued").length;
+    setText(this.more, hidden > 0 ? `and ${count(hidden, "more download")} waiting` : "");
+  }
+
+  async #retryAll() {
+    for (const { id } of this.board.rows("failed"))
+      await this.messages.trying(async () => this.board.put(await this.api.post(`downloads/${id}/retry`)));
+  }
+}
+
+/** A headed part of a view, with its buttons beside the heading. */
+export function section(title, content, ...tools) {
+  return h("section", { class: "part", "aria-label": title }, h("div", { class: "part-head" }, h("h2", {}, title), h("div", { class: "buttons" }, tools)), content);
+}
