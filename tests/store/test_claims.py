@@ -26,7 +26,10 @@ def conn() -> Iterator[sqlite3.Connection]:
 
 def queue(conn: sqlite3.Connection, host: str, count: int = 1, urgent: int = 0) -> list[int]:
     start = conn.execute("SELECT count(*) FROM downloads").fetchone()[0]
-    news = [New(f"http://{host}/{start + i}", f"http://{host}/{start + i}", host, Order()) for i in range(count)]
+    news = [
+        New(f"http://{host}/{start + i}", f"http://{host}/{start + i}", host, Order())
+        for i in range(count)
+    ]
     return [downloads.insert(conn, new, "cli", None, urgent, 0.0) for new in news]
 
 
@@ -67,7 +70,9 @@ def test_what_waits_is_not_claimed_before_its_time(conn: sqlite3.Connection) -> 
     """`not_before` is kept, and a clock that was set back strands nothing."""
     (n,) = queue(conn, "a")
     claims.claim(conn, limit=1, room={}, default_room=4, after="", now=1.0)
-    claims.requeue(conn, n, received=5, not_before=100.0, error=DownloadError("server_busy"), tried=1)
+    claims.requeue(
+        conn, n, received=5, not_before=100.0, error=DownloadError("server_busy"), tried=1
+    )
 
     claims.wake(conn, 50.0, 1000.0)
     assert take(conn, 1) == []
@@ -105,7 +110,11 @@ def test_a_batch_finishes_with_its_last_entry_and_not_before(conn: sqlite3.Conne
     (finished,) = claims.fail(conn, second, DownloadError("not_found"), 0, 2.0).finished
 
     assert finished.counts == {"completed": 1, "failed": 1, "rejected": 1}
-    assert [entry.outcome for entry in batches.entries(conn, "b1")] == ["completed", "failed", "rejected"]
+    assert [entry.outcome for entry in batches.entries(conn, "b1")] == [
+        "completed",
+        "failed",
+        "rejected",
+    ]
 
 
 def test_asking_for_what_holds_changes_nothing(conn: sqlite3.Connection) -> None:

@@ -14,6 +14,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -51,6 +52,16 @@ class Fetcher(Protocol):
         """Bytes that are here already, to one verified file."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much at a time, and how often."""
+
+    workers: int = 4
+    per_host: int = 4
+    """Downloads at a time from one host."""
+    retries: int = 5
+
+
 class Pool:
     """Give it work through the store and `wake()`; it runs until cancelled."""
 
@@ -61,22 +72,18 @@ class Pool:
         transfer: Fetcher,
         secrets: SecretFiles,
         *,
-        folder: Path,
-        workers: int,
-        per_host: int,
-        retries: int,
         resolvers: Mapping[str, Resolver],
+        folder: Path,
+        limits: Limits,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
         self._bus = bus
         self._transfer = transfer
         self._secrets = secrets
-        self._folder = folder
-        self._workers = workers
-        self._per_host = per_host
-        self._retries = retries
         self._resolvers = resolvers
+        self._folder = folder
+        self._limits = limits
         self._now = now
         self._bell = asyncio.Event()
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -88,10 +95,15 @@ class Pool:
         self._held_until: float | None = None
 
     def __repr__(self) -> str:
-        return f"<Pool: {len(self._running)} of {self._workers} slots busy{', paused' if self._held else ''}>"
+        return f"<Pool: {len(self._running)} of {self._limits.workers} slots busy{', paused' if self._held else ''}>"
 
     def wake(self) -> None:
         """There may be work."""
+        self._bell.set()
+
+    def limit(self, limits: Limits, folder: Path) -> None:
+        """Work by other limits, into another folder, from the next start of a download on."""
+        self._limits, self._folder = limits, folder
         self._bell.set()
 
     async def run(self) -> None:
@@ -141,17 +153,23 @@ class Pool:
 
     async def _patience(self) -> float | None:
         """Seconds until something is due by itself; None: nothing is."""
-        dates = [self._held_until] if self._held else [await self._db.read(claims.next_due), *self._cooling.values()]
+        dates = (
+            [self._held_until]
+            if self._held
+            else [await self._db.read(claims.next_due), *self._cooling.values()]
+        )
         due = min((date for date in dates if date is not None), default=None)
         return None if due is None else min(max(0.0, due - self._now()), HORIZON)
 
     async def _dispatch(self, slots: asyncio.TaskGroup) -> None:
         try:
             await self._end_pause_when_due()
-            free = self._workers - len(self._running)
+            free = self._limits.workers - len(self._running)
             if self._held or free <= 0:
                 return
-            for job, download in await self._db.run(_claim, self._now(), free, self._room(), self._per_host, self._last_host):
+            for job, download in await self._db.run(
+                _claim, self._now(), free, self._room(), self._limits.per_host, self._last_host
+            ):
                 self._start(slots, job, download)
         except StoreUnavailableError as error:
             log.warning("The queue waits: %s", error.message)
@@ -166,8 +184,10 @@ class Pool:
     def _room(self) -> dict[str, int]:
         """How many more each host may get, where that is less than usual."""
         now = self._now()
-        self._cooling = {host: until for host, until in self._cooling.items() if now < until <= now + HORIZON}
-        room = {host: self._per_host - count for host, count in self._hosts.items()}
+        self._cooling = {
+            host: until for host, until in self._cooling.items() if now < until <= now + HORIZON
+        }
+        room = {host: self._limits.per_host - count for host, count in self._hosts.items()}
         return room | dict.fromkeys(self._cooling, 0)
 
     def _start(self, slots: asyncio.TaskGroup, job: Job, download: Download) -> None:
@@ -179,7 +199,11 @@ class Pool:
     # -- one slot
 
     async def _slot(self, job: Job) -> None:
-        reporter = Reporter(job.id, self._bus, lambda path, size: self._db.run(claims.reserve, job.n, str(path), size))
+        reporter = Reporter(
+            job.id,
+            self._bus,
+            lambda path, size: self._db.run(claims.reserve, job.n, str(path), size),
+        )
         try:
             outcome = await self._outcome(job, reporter)
             await asyncio.shield(self._release(job, outcome, reporter.total))
@@ -214,7 +238,9 @@ class Pool:
             return await self._transfer.fetch(request_of(job), target, reporter)
         return await self._resolved(self._resolvers[job.source], job, target, reporter)
 
-    async def _resolved(self, resolver: Resolver, job: Job, target: Target, reporter: Reporter) -> Fetched:
+    async def _resolved(
+        self, resolver: Resolver, job: Job, target: Target, reporter: Reporter
+    ) -> Fetched:
         failure: DownloadError | None = None
         while True:
             answer = await resolver.resolve(job.key, target, failure, reporter.received)
@@ -225,7 +251,9 @@ class Pool:
             except DownloadError as error:
                 failure = error
 
-    async def _release(self, job: Job, outcome: Fetched | DownloadError | None, received: int) -> None:
+    async def _release(
+        self, job: Job, outcome: Fetched | DownloadError | None, received: int
+    ) -> None:
         if isinstance(outcome, Fetched):
             change = await self._db.run(claims.complete, job.n, outcome, self._now())
             self._told("completed", change)
@@ -235,21 +263,35 @@ class Pool:
             await self._failed(job, outcome, received)
 
     async def _failed(self, job: Job, error: DownloadError, received: int) -> None:
-        again = decide(error, job.attempts, self._retries, random.random())
+        again = decide(error, job.attempts, self._limits.retries, random.random())
         if again is None:
             log.info("%s failed: %s", job.id, error.code)
-            self._told("failed", await self._db.run(claims.fail, job.n, error, received, self._now()))
+            self._told(
+                "failed", await self._db.run(claims.fail, job.n, error, received, self._now())
+            )
             return
         not_before = self._now() + again.seconds
         if error.code == "server_busy":
             self._cooling[job.host] = not_before
-        self._requeued(await self._requeue(job, received, not_before, error, tried=int(again.counts)))
+        self._requeued(
+            await self._requeue(job, received, not_before, error, tried=int(again.counts))
+        )
 
     async def _requeue(
-        self, job: Job, received: int, not_before: float | None = None, error: DownloadError | None = None, tried: int = 0
+        self,
+        job: Job,
+        received: int,
+        not_before: float | None = None,
+        error: DownloadError | None = None,
+        tried: int = 0,
     ) -> Change:
         return await self._db.run(
-            claims.requeue, job.n, received=received, not_before=not_before, error=error, tried=tried
+            claims.requeue,
+            job.n,
+            received=received,
+            not_before=not_before,
+            error=error,
+            tried=tried,
         )
 
     def _requeued(self, change: Change) -> None:
@@ -266,10 +308,17 @@ class Pool:
 
 
 def _claim(
-    conn: sqlite3.Connection, now: float, limit: int, room: Mapping[str, int], default_room: int, after: str
+    conn: sqlite3.Connection,
+    now: float,
+    limit: int,
+    room: Mapping[str, int],
+    default_room: int,
+    after: str,
 ) -> list[tuple[Job, Download]]:
     claims.wake(conn, now, HORIZON)
-    return claims.claim(conn, limit=limit, room=room, default_room=default_room, after=after, now=now)
+    return claims.claim(
+        conn, limit=limit, room=room, default_room=default_room, after=after, now=now
+    )
 
 
 def _with_secrets(job: Job, secrets: Secrets) -> Job:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -45,6 +45,7 @@ class Queue:
         db: Database,
         bus: Bus,
         workers: Workers,
+        *,
         secrets: SecretFiles,
         trash: Trash,
         discard: Callable[[Path], Awaitable[None]],
@@ -106,7 +107,9 @@ class Queue:
     async def pause_all(self, minutes: float | None = None) -> str | None:
         """Pause the whole queue, for so many minutes or until resumed. Returns until when (RFC 3339)."""
         until = self._now() + minutes * 60 if minutes is not None else None
-        await self._db.run(downloads.set_fact, "paused", "forever" if until is None else repr(until))
+        await self._db.run(
+            downloads.set_fact, "paused", "forever" if until is None else repr(until)
+        )
         self._bus.publish(QueueEvent("paused", stamp(until)))
         await self._workers.hold(until)
         return stamp(until)
@@ -146,7 +149,3 @@ class Queue:
         if download.path and download.state != State.COMPLETED:
             await self._discard(Path(download.path))
 
-
-async def each(ids: Sequence[str], ask: Callable[[str], Awaitable[Download]]) -> list[Download]:
-    """Ask the same of several downloads, in order."""
-    return [await ask(id) for id in ids]

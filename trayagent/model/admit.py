@@ -84,7 +84,9 @@ def _check_words(item: Item) -> None:
 
 
 def _check_value(what: str, value: str) -> None:
-    if len(value) > 16384 or not all(c == "\t" or " " <= c <= "~" or "\xa0" <= c <= "\xff" for c in value):
+    if len(value) > 16384 or not all(
+        c == "\t" or " " <= c <= "~" or "\xa0" <= c <= "\xff" for c in value
+    ):
         raise refuse(f"{what} holds characters that may not be sent, or is too long.")
 
 
@@ -98,7 +100,9 @@ def _check_cookie(cookie: Cookie) -> None:
 def _check_checksum(checksum: str) -> None:
     algorithm, _, digest = checksum.partition("=")
     if _HEX.get(algorithm) != len(digest):
-        raise refuse(f"The checksum must be one of {', '.join(_HEX)} with as many hex digits as it has.")
+        raise refuse(
+            f"The checksum must be one of {', '.join(_HEX)} with as many hex digits as it has."
+        )
 
 
 def _check_speed(limit: str) -> None:

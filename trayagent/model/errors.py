@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 SENTENCES: Final[dict[str, tuple[str, str]]] = {
-    "bad_url": ("This is not a web address we can download.", "Check the address and add it again."),
+    "bad_url": (
+        "This is not a web address we can download.",
+        "Check the address and add it again.",
+    ),
     "blocked_address": (
         "The address leads into a private network.",
         "If you trust it, add its host:port to network.allow in the settings and retry.",
     ),
     "not_found": ("The server has no such file.", "Check the link on its page; it may have moved."),
-    "forbidden": ("The server refused access to the file.", "Open its page in the browser and send it again."),
+    "forbidden": (
+        "The server refused access to the file.",
+        "Open its page in the browser and send it again.",
+    ),
     "needs_login": (
         "The server sent a login page instead of the file.",
         "Sign in in the browser and send it again with cookies.",
@@ -20,34 +26,77 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "The link has expired.",
         "Open its page and send it again; what has arrived is kept.",
     ),
-    "server_busy": ("The server asked us to slow down.", "Nothing to do: we try again by ourselves, or retry later."),
-    "server_error": ("The server failed while answering.", "Retry later; the fault is on the server's side."),
+    "server_busy": (
+        "The server asked us to slow down.",
+        "Nothing to do: we try again by ourselves, or retry later.",
+    ),
+    "server_error": (
+        "The server failed while answering.",
+        "Retry later; the fault is on the server's side.",
+    ),
     "network": ("The connection failed.", "Check the network connection, then retry."),
     "timeout": ("The server did not answer in time.", "Retry later."),
     "stalled": ("The data stopped flowing.", "Retry; what has arrived is kept."),
-    "tls": ("The server's certificate could not be trusted.", "Check this machine's clock and the address."),
-    "too_many_redirects": ("The server redirected us too many times.", "Open the page in the browser and send the file itself."),
+    "tls": (
+        "The server's certificate could not be trusted.",
+        "Check this machine's clock and the address.",
+    ),
+    "too_many_redirects": (
+        "The server redirected us too many times.",
+        "Open the page in the browser and send the file itself.",
+    ),
     "not_media": (
         "The server sent something other than the media promised.",
-        "Open the link in the browser to see what it is; to keep it anyway, add it with kind \"file\".",
+        'Open the link in the browser to see what it is; to keep it anyway, add it with kind "file".',
     ),
     "truncated": ("The file arrived incomplete.", "Retry."),
-    "changed_on_server": ("The file changed on the server while we fetched it.", "Retry to fetch the new version."),
-    "checksum_mismatch": ("The file does not match its checksum.", "Check the checksum, or tell the site its file is damaged."),
-    "too_large": ("The file is larger than the limit.", "Raise downloads.max_size in the settings and retry."),
-    "disk_full": ("There is not enough free space on the disk.", "Free some space; the download then goes on by itself."),
-    "permission_denied": ("We may not write to the folder.", "Check the folder's permissions or choose another folder."),
+    "changed_on_server": (
+        "The file changed on the server while we fetched it.",
+        "Retry to fetch the new version.",
+    ),
+    "checksum_mismatch": (
+        "The file does not match its checksum.",
+        "Check the checksum, or tell the site its file is damaged.",
+    ),
+    "too_large": (
+        "The file is larger than the limit.",
+        "Raise downloads.max_size in the settings and retry.",
+    ),
+    "disk_full": (
+        "There is not enough free space on the disk.",
+        "Free some space; the download then goes on by itself.",
+    ),
+    "permission_denied": (
+        "We may not write to the folder.",
+        "Check the folder's permissions or choose another folder.",
+    ),
     "needs_sites_extra": (
         "This is a video page, and the page engine is not installed.",
         "Install it with: pip install 'trayagent[sites]'",
     ),
-    "no_media_found": ("No video or audio was found on this page.", "Play it in the browser and send the video itself."),
+    "no_media_found": (
+        "No video or audio was found on this page.",
+        "Play it in the browser and send the video itself.",
+    ),
     "cancelled": ("The download was cancelled.", "Retry if you want it after all."),
-    "internal": ("Something went wrong inside trayagent.", "Retry; if it stays, send us the report of: trayagent doctor --report"),
+    "internal": (
+        "Something went wrong inside trayagent.",
+        "Retry; if it stays, send us the report of: trayagent doctor --report",
+    ),
 }
 """Every code a download can end with: code -> (plain sentence, next action)."""
 
-WAITS: Final = frozenset({"server_busy", "server_error", "network", "timeout", "stalled", "truncated", "changed_on_server"})
+WAITS: Final = frozenset(
+    {
+        "server_busy",
+        "server_error",
+        "network",
+        "timeout",
+        "stalled",
+        "truncated",
+        "changed_on_server",
+    }
+)
 """Codes worth another try by ourselves, with back-off."""
 
 

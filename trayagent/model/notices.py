@@ -43,7 +43,11 @@ def notices(events: Sequence[Event]) -> list[Notice]:
 
 def name(download: Download) -> str:
     """What a person calls it: the file name, else the host; never a query."""
-    return download.filename or urls.redact(download.url).partition("://")[2].partition("/")[0] or download.url
+    return (
+        download.filename
+        or urls.redact(download.url).partition("://")[2].partition("/")[0]
+        or download.url
+    )
 
 
 def _completed(downloads: Sequence[Download]) -> list[Notice]:
@@ -53,7 +57,9 @@ def _completed(downloads: Sequence[Download]) -> list[Notice]:
         folder = Action("Open folder", "folder", downloads[-1].id)
         return [Notice(f"{len(downloads)} downloads finished", _names(downloads), (folder,))]
     download = downloads[0]
-    body = f"{name(download)} ({sizes.show_size(download.size)})" if download.size else name(download)
+    body = (
+        f"{name(download)} ({sizes.show_size(download.size)})" if download.size else name(download)
+    )
     if download.warning:
         body += f"\n{download.warning}"
     actions = (Action("Open", "open", download.id), Action("Open folder", "folder", download.id))
@@ -93,7 +99,9 @@ def _batch(batch: Batch) -> Notice:
 def _sync(source: str, run: Any) -> Notice:
     failed = getattr(run, "failed", 0) or 0
     if run.error:
-        return Notice(f"{source}: sync stopped", str(getattr(run.error, "message", run.error)), (), "error")
+        return Notice(
+            f"{source}: sync stopped", str(getattr(run.error, "message", run.error)), (), "error"
+        )
     body = f"{run.seen} images, {run.new} new" + (f", {failed} failed" if failed else "")
     actions = (Action("Open folder", "source", source),)
     return Notice(f"{source}: images synced", body, actions, "error" if failed else "info")

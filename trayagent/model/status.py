@@ -49,7 +49,9 @@ def fold(board: Board, event: Event) -> Board:
             )
             return _with_current(board, {**board.current, id: seen})
         case QueueEvent(what=what, until=until):
-            status = msgspec.structs.replace(board.status, paused=what == "paused", paused_until=until)
+            status = msgspec.structs.replace(
+                board.status, paused=what == "paused", paused_until=until
+            )
             return msgspec.structs.replace(board, status=status)
         case _:
             return board

@@ -9,4 +9,8 @@ def stamp(seconds: float | None) -> str | None:
     """RFC 3339 UTC with milliseconds of Unix seconds; None stays None."""
     if seconds is None:
         return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(seconds, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )

@@ -87,7 +87,11 @@ class Resolver(Protocol):
     """What a source or the site engine adds to a download: it says what to fetch next."""
 
     async def resolve(
-        self, key: str, target: Target, failure: DownloadError | None, note: Callable[[int, int | None], None]
+        self,
+        key: str,
+        target: Target,
+        failure: DownloadError | None,
+        note: Callable[[int, int | None], None],
     ) -> Request | Content | Made:
         """Answer for the download `key`; `failure` is why the last answer did not work, None at first.
 

@@ -52,7 +52,9 @@ def admit(conn: sqlite3.Connection, new: New, admission: Admission, batch: int |
     return Admitted(n, "new")
 
 
-def admit_line(conn: sqlite3.Connection, batch: int, line: int, new: New, admission: Admission) -> Admitted:
+def admit_line(
+    conn: sqlite3.Connection, batch: int, line: int, new: New, admission: Admission
+) -> Admitted:
     """Admit one entry of a batch and note what became, or is to become, of it."""
     admitted = admit(conn, new, admission, batch)
     if admitted.outcome == "duplicate":

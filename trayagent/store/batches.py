@@ -53,7 +53,13 @@ def number(id: str) -> int:
 
 
 def create(
-    conn: sqlite3.Connection, title: str, via: str, now: float, *, list_path: str | None = None, open: bool = False
+    conn: sqlite3.Connection,
+    title: str,
+    via: str,
+    now: float,
+    *,
+    list_path: str | None = None,
+    open: bool = False,
 ) -> int:
     """A new batch without entries; an open one does not finish before `close`."""
     cursor = conn.execute(
@@ -66,7 +72,9 @@ def create(
 
 def next_line(conn: sqlite3.Connection, batch: int) -> int:
     """The number of the entry to come."""
-    last: int | None = conn.execute("SELECT max(line) FROM entries WHERE batch = ?", (batch,)).fetchone()[0]
+    last: int | None = conn.execute(
+        "SELECT max(line) FROM entries WHERE batch = ?", (batch,)
+    ).fetchone()[0]
     return (last or 0) + 1
 
 
@@ -78,13 +86,23 @@ def close(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, ...]
 
 def enter(conn: sqlite3.Connection, batch: int, line: int, url: str, download: int) -> None:
     """An entry whose download is under way."""
-    conn.execute("INSERT INTO entries(batch, line, url, download) VALUES (?, ?, ?, ?)", (batch, line, url, download))
+    conn.execute(
+        "INSERT INTO entries(batch, line, url, download) VALUES (?, ?, ?, ?)",
+        (batch, line, url, download),
+    )
     conn.execute("UPDATE batches SET pending = pending + 1 WHERE n = ?", (batch,))
 
 
 def enter_settled(
-    conn: sqlite3.Connection, batch: int, line: int, url: str, outcome: str, *, path: str | None = None,
-    code: str | None = None, message: str | None = None,
+    conn: sqlite3.Connection,
+    batch: int,
+    line: int,
+    url: str,
+    outcome: str,
+    *,
+    path: str | None = None,
+    code: str | None = None,
+    message: str | None = None,
 ) -> None:
     """An entry that is done at once: a duplicate or a rejected one."""
     conn.execute(
@@ -96,7 +114,8 @@ def enter_settled(
 def settled(conn: sqlite3.Connection, download: int, now: float) -> tuple[Batch, ...]:
     """A download came to its end: so do all its entries. Returns the batches that finished by it."""
     batches = conn.execute(
-        "SELECT batch, count(*) FROM entries WHERE download = ? AND outcome IS NULL GROUP BY batch", (download,)
+        "SELECT batch, count(*) FROM entries WHERE download = ? AND outcome IS NULL GROUP BY batch",
+        (download,),
     ).fetchall()
     if not batches:
         return ()
@@ -175,10 +194,14 @@ def batch_of(conn: sqlite3.Connection, row: sqlite3.Row) -> Batch:
     )
 
 
-def listing(conn: sqlite3.Connection, *, limit: int = 50, after: str | None = None) -> tuple[list[Batch], str | None]:
+def listing(
+    conn: sqlite3.Connection, *, limit: int = 50, after: str | None = None
+) -> tuple[list[Batch], str | None]:
     """A page, newest first, and the id to continue `after`, or None."""
     before = number(after) if after else 1 << 62
-    rows = conn.execute("SELECT * FROM batches WHERE n < ? ORDER BY n DESC LIMIT ?", (before, limit + 1)).fetchall()
+    rows = conn.execute(
+        "SELECT * FROM batches WHERE n < ? ORDER BY n DESC LIMIT ?", (before, limit + 1)
+    ).fetchall()
     page = [batch_of(conn, row) for row in rows[:limit]]
     return page, page[-1].id if len(rows) > limit else None
 

@@ -17,7 +17,13 @@ READY = "state = 'queued' AND not_before IS NULL"
 
 
 def claim(
-    conn: sqlite3.Connection, *, limit: int, room: Mapping[str, int], default_room: int, after: str, now: float
+    conn: sqlite3.Connection,
+    *,
+    limit: int,
+    room: Mapping[str, int],
+    default_room: int,
+    after: str,
+    now: float,
 ) -> list[tuple[Job, Download]]:
     """Take up to `limit` downloads, fairly across hosts, and make them active.
 
@@ -40,17 +46,25 @@ def claim(
 
 
 def _take(
-    conn: sqlite3.Connection, row: sqlite3.Row, rows: list[sqlite3.Row], left: dict[str, int], default: int, now: float
+    conn: sqlite3.Connection,
+    row: sqlite3.Row,
+    rows: list[sqlite3.Row],
+    left: dict[str, int],
+    default: int,
+    now: float,
 ) -> None:
     conn.execute(
-        "UPDATE downloads SET state = 'active', started_at = ?, error = NULL WHERE n = ?", (now, row["n"])
+        "UPDATE downloads SET state = 'active', started_at = ?, error = NULL WHERE n = ?",
+        (now, row["n"]),
     )
     left[row["host"]] = left.get(row["host"], default) - 1
     rows.append(row)
 
 
 def _urgent(conn: sqlite3.Connection, left: Mapping[str, int], default: int) -> list[sqlite3.Row]:
-    rows = conn.execute(f"SELECT * FROM downloads WHERE {READY} AND urgent > 0 ORDER BY urgent DESC, n LIMIT 256")
+    rows = conn.execute(
+        f"SELECT * FROM downloads WHERE {READY} AND urgent > 0 ORDER BY urgent DESC, n LIMIT 256"
+    )
     given: dict[str, int] = {}
     chosen = []
     for row in rows:
@@ -61,14 +75,17 @@ def _urgent(conn: sqlite3.Connection, left: Mapping[str, int], default: int) -> 
     return chosen
 
 
-def _next_in_turn(conn: sqlite3.Connection, left: Mapping[str, int], default: int, after: str) -> sqlite3.Row | None:
+def _next_in_turn(
+    conn: sqlite3.Connection, left: Mapping[str, int], default: int, after: str
+) -> sqlite3.Row | None:
     # A skip scan: one index probe a host, never a walk over the rows of a host without room.
     for start, end in ((after, None), ("", after)):
         host = start
         while (host := _host_after(conn, host)) != "" and (end is None or host <= end):
             if left.get(host, default) > 0:
                 row: sqlite3.Row | None = conn.execute(
-                    f"SELECT * FROM downloads WHERE {READY} AND host = ? ORDER BY n LIMIT 1", (host,)
+                    f"SELECT * FROM downloads WHERE {READY} AND host = ? ORDER BY n LIMIT 1",
+                    (host,),
                 ).fetchone()
                 return row
     return None
@@ -76,7 +93,8 @@ def _next_in_turn(conn: sqlite3.Connection, left: Mapping[str, int], default: in
 
 def _host_after(conn: sqlite3.Connection, host: str) -> str:
     row = conn.execute(
-        f"SELECT host FROM downloads INDEXED BY claimable WHERE {READY} AND host > ? ORDER BY host LIMIT 1", (host,)
+        f"SELECT host FROM downloads INDEXED BY claimable WHERE {READY} AND host > ? ORDER BY host LIMIT 1",
+        (host,),
     ).fetchone()
     return row[0] if row else ""
 
@@ -131,7 +149,9 @@ def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> 
     return Change(download(row_of(conn, n)), row["state"], finished)
 
 
-def fail(conn: sqlite3.Connection, n: int, error: DownloadError, received: int, now: float) -> Change:
+def fail(
+    conn: sqlite3.Connection, n: int, error: DownloadError, received: int, now: float
+) -> Change:
     """It cannot go on; what has arrived is kept for a retry."""
     row = row_of(conn, n)
     finished: tuple[Batch, ...] = ()
@@ -146,7 +166,13 @@ def fail(conn: sqlite3.Connection, n: int, error: DownloadError, received: int, 
 
 
 def requeue(
-    conn: sqlite3.Connection, n: int, *, received: int, not_before: float | None, error: DownloadError | None, tried: int
+    conn: sqlite3.Connection,
+    n: int,
+    *,
+    received: int,
+    not_before: float | None,
+    error: DownloadError | None,
+    tried: int,
 ) -> Change:
     """Give an active download back, to be tried again at `not_before`, or as soon as a slot is free."""
     row = row_of(conn, n)
@@ -157,10 +183,14 @@ def requeue(
             (not_before, error_json(error) if error else None, received, tried, n),
         )
     else:
-        conn.execute("UPDATE downloads SET received = ? WHERE n = ? AND state <> 'completed'", (received, n))
+        conn.execute(
+            "UPDATE downloads SET received = ? WHERE n = ? AND state <> 'completed'", (received, n)
+        )
     return Change(download(row_of(conn, n)), row["state"])
 
 
 def requeue_active(conn: sqlite3.Connection) -> int:
     """Crash-only recovery, at every start: whatever was active waits for a slot again."""
-    return conn.execute("UPDATE downloads SET state = 'queued', not_before = NULL WHERE state = 'active'").rowcount
+    return conn.execute(
+        "UPDATE downloads SET state = 'queued', not_before = NULL WHERE state = 'active'"
+    ).rowcount

@@ -76,12 +76,18 @@ class Database:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         conn = _open_or_set_aside(path)
         writer = _Thread("database", conn, _Writing(conn, path))
-        reader_conn = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        reader_conn = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
+        )
         reader_conn.row_factory = sqlite3.Row
         return cls(path, writer, _Thread("database reader", reader_conn, _Reading(reader_conn)))
 
     async def run(
-        self, fn: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        fn: Callable[Concatenate[sqlite3.Connection, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
         """Run `fn(conn, ...)` as one transaction; durable when it returns.
 
@@ -91,7 +97,11 @@ class Database:
         return result
 
     async def read(
-        self, fn: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        fn: Callable[Concatenate[sqlite3.Connection, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
         """Run `fn(conn, ...)` on the read-only connection; it sees every commit made before."""
         result: T = await asyncio.wrap_future(self._reader.submit(fn, args, kwargs))
@@ -166,7 +176,10 @@ class _Thread:
     """A thread that owns one connection and takes calls in groups."""
 
     def __init__(
-        self, name: str, conn: sqlite3.Connection, work: Callable[[list[_Call]], BaseException | None]
+        self,
+        name: str,
+        conn: sqlite3.Connection,
+        work: Callable[[list[_Call]], BaseException | None],
     ) -> None:
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._conn = conn
@@ -175,7 +188,9 @@ class _Thread:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future[Any]:
+    def submit(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Future[Any]:
         future: Future[Any] = Future()
         if self._closed.is_set():
             future.set_exception(StoreUnavailableError("The database is closed."))
@@ -233,13 +248,23 @@ def _connect(path: Path) -> sqlite3.Connection:
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     os.close(fd)
     os.chmod(path, 0o600)
-    conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10, cached_statements=256)
+    conn = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=10, cached_statements=256
+    )
     try:
         conn.row_factory = sqlite3.Row
         _refuse_newer(conn, path)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=16777216"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "journal_size_limit=16777216",
+        ):
             conn.execute(f"PRAGMA {pragma}")
-        if path.stat().st_size < CHECKED and conn.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        if (
+            path.stat().st_size < CHECKED
+            and conn.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok"
+        ):
             raise sqlite3.DatabaseError("quick_check failed")
         _migrate(conn)
     except BaseException:

@@ -169,17 +169,23 @@ def counts(conn: sqlite3.Connection) -> dict[str, int]:
 def current(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
     """The download in flight for `key`."""
     states = "state IN ('queued', 'active', 'paused')"
-    row: sqlite3.Row | None = conn.execute(f"SELECT * FROM downloads WHERE key = ? AND {states}", (key,)).fetchone()
+    row: sqlite3.Row | None = conn.execute(
+        f"SELECT * FROM downloads WHERE key = ? AND {states}", (key,)
+    ).fetchone()
     return row
 
 
 def owned(conn: sqlite3.Connection, key: str, exists: Callable[[str], bool]) -> sqlite3.Row | None:
     """The newest completed download for `key` whose file is still there."""
-    rows = conn.execute("SELECT * FROM downloads WHERE key = ? AND state = 'completed' ORDER BY n DESC", (key,))
+    rows = conn.execute(
+        "SELECT * FROM downloads WHERE key = ? AND state = 'completed' ORDER BY n DESC", (key,)
+    )
     return next((row for row in rows if row["path"] and exists(row["path"])), None)
 
 
-def insert(conn: sqlite3.Connection, new: New, via: Via, batch: int | None, urgent: int, now: float) -> int:
+def insert(
+    conn: sqlite3.Connection, new: New, via: Via, batch: int | None, urgent: int, now: float
+) -> int:
     """A new row; the caller has made sure that nothing is in flight for its key."""
     orders = msgspec.json.encode(new.order)
     cursor = conn.execute(
@@ -246,7 +252,10 @@ def ask(conn: sqlite3.Connection, id: str, verb: str, now: float) -> Change:
     if verb == "retry":
         _retry(conn, row)
     elif verb == "cancel":
-        conn.execute("UPDATE downloads SET state = 'cancelled', not_before = NULL, finished_at = ? WHERE n = ?", (now, n))
+        conn.execute(
+            "UPDATE downloads SET state = 'cancelled', not_before = NULL, finished_at = ? WHERE n = ?",
+            (now, n),
+        )
         finished = batches.settled(conn, n, now)
     else:
         conn.execute("UPDATE downloads SET state = ?, not_before = NULL WHERE n = ?", (after, n))
@@ -287,7 +296,9 @@ def remove(conn: sqlite3.Connection, id: str, now: float) -> Change:
     row = row_of(conn, n, id)
     finished: tuple[Batch, ...] = ()
     if State(row["state"]) in IN_FLIGHT:
-        conn.execute("UPDATE downloads SET state = 'cancelled', finished_at = ? WHERE n = ?", (now, n))
+        conn.execute(
+            "UPDATE downloads SET state = 'cancelled', finished_at = ? WHERE n = ?", (now, n)
+        )
         finished = batches.settled(conn, n, now)
     batches.forgotten(conn, n)
     conn.execute("DELETE FROM downloads WHERE n = ?", (n,))
@@ -297,7 +308,8 @@ def remove(conn: sqlite3.Connection, id: str, now: float) -> Change:
 def clear(conn: sqlite3.Connection, limit: int = 1000) -> list[Download]:
     """Forget up to `limit` finished rows; their files stay. Returns what was forgotten."""
     rows = conn.execute(
-        "SELECT * FROM downloads WHERE state IN ('completed', 'failed', 'cancelled') LIMIT ?", (limit,)
+        "SELECT * FROM downloads WHERE state IN ('completed', 'failed', 'cancelled') LIMIT ?",
+        (limit,),
     ).fetchall()
     for row in rows:
         batches.forgotten(conn, row["n"])

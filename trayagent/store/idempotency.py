@@ -12,7 +12,9 @@ from trayagent.model.download import Receipt
 from trayagent.model.errors import TrayagentError
 
 SCHEMA: Final = """
-CREATE TABLE idempotency (key TEXT PRIMARY KEY, body TEXT NOT NULL, receipt BLOB NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE idempotency (
+    key TEXT PRIMARY KEY, body TEXT NOT NULL, receipt BLOB NOT NULL, at REAL NOT NULL
+) WITHOUT ROWID;
 """
 
 KEPT: Final = 24 * 3600.0
@@ -37,12 +39,17 @@ def recall(conn: sqlite3.Connection, key: IdempotencyKey, now: float) -> Receipt
     if row is None:
         return None
     if row["body"] != key.body:
-        raise KeyReusedError("idempotency_key_reused", "This Idempotency-Key was used for another request.", "Use a new key.")
+        raise KeyReusedError(
+            "idempotency_key_reused",
+            "This Idempotency-Key was used for another request.",
+            "Use a new key.",
+        )
     return msgspec.json.decode(row["receipt"], type=Receipt)
 
 
 def remember(conn: sqlite3.Connection, key: IdempotencyKey, receipt: Receipt, now: float) -> None:
     """Keep the receipt, in the transaction that made it true."""
     conn.execute(
-        "INSERT INTO idempotency VALUES (?, ?, ?, ?)", (key.key, key.body, msgspec.json.encode(receipt), now)
+        "INSERT INTO idempotency VALUES (?, ?, ?, ?)",
+        (key.key, key.body, msgspec.json.encode(receipt), now),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trayagent.store import batches, downloads, idempotency
+from trayagent.store import batches, clients, downloads, idempotency
 
-MIGRATIONS = (downloads.SCHEMA + batches.SCHEMA + idempotency.SCHEMA,)
+MIGRATIONS = (downloads.SCHEMA + batches.SCHEMA + idempotency.SCHEMA + clients.SCHEMA,)
 """Script i brings version i to version i+1."""

@@ -22,7 +22,9 @@ class SecretFiles:
         """Write and fsync; the caller commits the row afterwards."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._path(id)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        fd = os.open(
+            path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600
+        )
         with os.fdopen(fd, "wb") as file:
             file.write(msgspec.json.encode(secrets))
             file.flush()

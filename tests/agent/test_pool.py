@@ -1,0 +1,265 @@
+"""The pool: a slot is free when its download ends, and one failure never touches another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from trayagent.agent.bus import Bus
+from trayagent.agent.intake import Intake
+from trayagent.agent.keeper import Keeper
+from trayagent.agent.pool import Limits, Pool
+from trayagent.agent.queries import Queries
+from trayagent.agent.queue import Queue
+from trayagent.agent.trash import Trash
+from trayagent.model.download import Download, Item, State
+from trayagent.model.errors import DownloadError, WrongStateError
+from trayagent.model.status import Status
+from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
+from trayagent.store.database import Database
+from trayagent.store.secrets import SecretFiles
+
+
+@dataclass
+class Server:
+    """A transfer that does what each URL's script says, and counts who is inside."""
+
+    folder: Path
+    scripts: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    inside: set[str] = field(default_factory=set)
+    most: int = 0
+    asked: list[Request] = field(default_factory=list)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
+        path = self.folder / request.url.rpartition("/")[2]
+        await progress.reserved(path, 3)
+        self.asked.append(request)
+        self.inside.add(request.url)
+        self.most = max(self.most, len(self.inside))
+        try:
+            async with self.changed:
+                self.changed.notify_all()
+            await self.scripts.get(request.url, _at_once)()
+            path.write_text("abc")
+            return Fetched(path, 3)
+        finally:
+            async with self.changed:
+                self.inside.discard(request.url)
+                self.changed.notify_all()
+
+    async def publish(self, content: Content | Made, target: Target, progress: Progress) -> Fetched:
+        raise NotImplementedError
+
+    async def busy_with(self, count: int, without: str = "") -> None:
+        async with self.changed:
+            await self.changed.wait_for(
+                lambda: len(self.inside) == count and without not in self.inside
+            )
+
+
+async def _at_once() -> None:
+    return
+
+
+@dataclass
+class House:
+    """Everything around a pool, as the app wires it."""
+
+    server: Server
+    pool: Pool
+    intake: Intake
+    queue: Queue
+    queries: Queries
+    keeper: Keeper
+    bus: Bus
+
+    async def add(self, *urls: str, **options: object) -> list[str]:
+        items = [Item(url, **options) for url in urls]  # type: ignore[arg-type]
+        return [
+            download.id for download in (await self.intake.add(items, via="cli")).receipt.downloads
+        ]
+
+    async def settled(self, *ids: str) -> list[Download]:
+        done = asyncio.Event()
+        with self.bus.subscribe(lambda _: done.set()):
+            while True:
+                downloads = [await self.queries.download(id) for id in ids]
+                if all(
+                    download.state in ("completed", "failed", "cancelled") for download in downloads
+                ):
+                    return downloads
+                await done.wait()
+                done.clear()
+
+
+@asynccontextmanager
+async def house(tmp_path: Path, **limits: int) -> AsyncIterator[House]:
+    db = Database.open(tmp_path / "db")
+    bus, secrets, server = Bus(), SecretFiles(tmp_path / "secrets"), Server(tmp_path)
+    keeper = Keeper(bus, Status())
+    pool = Pool(db, bus, server, secrets, resolvers={}, folder=tmp_path, limits=Limits(**limits))
+
+    async def discard(path: Path) -> None:
+        path.with_name(path.name + ".part").unlink(missing_ok=True)
+
+    queue = Queue(db, bus, pool, secrets=secrets, trash=Trash(), discard=discard)
+    intake = Intake(db, bus, secrets, pool.wake)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(pool.run(), name="pool")
+        yield House(server, pool, intake, queue, Queries(db, keeper), keeper, bus)
+        running.cancel()
+    db.close()
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+async def test_never_more_than_the_workers_and_never_an_idle_slot(
+    tmp_path: Path, workers: int
+) -> None:
+    """While work waits, exactly as many downloads run as there are workers."""
+    async with house(tmp_path, workers=workers) as h:
+        gates = {f"http://h/{i}": asyncio.Event() for i in range(9)}
+        h.server.scripts = {url: gate.wait for url, gate in gates.items()}  # type: ignore[misc]
+        ids = await h.add(*gates)
+        finished = ""
+        for done in range(9):
+            await h.server.busy_with(min(workers, 9 - done), without=finished)
+            assert len(h.server.inside) <= h.keeper.status.active <= workers
+            finished = min(h.server.inside)
+            gates[finished].set()
+        downloads = await h.settled(*ids)
+
+    assert h.server.most == workers
+    assert {download.state for download in downloads} == {State.COMPLETED}
+    assert h.keeper.status.completed == 9
+
+
+async def test_a_host_gets_its_share_and_the_others_theirs(tmp_path: Path) -> None:
+    """With one download a host, a slow host does not hold the other slots."""
+    async with house(tmp_path, per_host=1) as h:
+        never = asyncio.Event()
+        slow = [f"http://slow/{i}" for i in range(5)]
+        h.server.scripts = dict.fromkeys(slow, never.wait)  # type: ignore[arg-type]
+        await h.add(*slow)
+        ids = await h.add("http://quick/1", "http://quick/2")
+
+        await h.settled(*ids)
+
+        assert len(h.server.inside) == 1
+
+
+async def test_a_worker_that_dies_fails_one_download_only(tmp_path: Path) -> None:
+    """A bug in one transfer is `internal` for it, and nothing for the others."""
+
+    async def bug() -> None:
+        raise ZeroDivisionError
+
+    async with house(tmp_path) as h:
+        h.server.scripts = {"http://h/bug": bug}
+        bad, good = await h.settled(*await h.add("http://h/bug", "http://h/good"))
+
+    assert (bad.state, bad.error and bad.error.code) == (State.FAILED, "internal")
+    assert good.state == State.COMPLETED
+
+
+async def test_pause_keeps_and_cancel_gives_up(tmp_path: Path) -> None:
+    """A paused download can go on; a cancelled one only by retry."""
+    async with house(tmp_path) as h:
+        gate = asyncio.Event()
+        h.server.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
+        (id,) = await h.add("http://h/1")
+        await h.server.busy_with(1)
+
+        assert (await h.queue.pause(id)).state == State.PAUSED
+        assert (await h.queue.pause(id)).state == State.PAUSED
+        assert h.keeper.status.active == 0
+        await h.queue.resume(id)
+        await h.server.busy_with(1)
+        assert (await h.queue.cancel(id)).state == State.CANCELLED
+        with pytest.raises(WrongStateError):
+            await h.queue.resume(id)
+        gate.set()
+        await h.queue.retry(id)
+        (done,) = await h.settled(id)
+
+    assert done.state == State.COMPLETED
+    assert (h.keeper.status.active, h.keeper.status.queued) == (0, 0)
+
+
+async def test_pausing_the_queue_stops_everything_and_forgets_nothing(tmp_path: Path) -> None:
+    """Active ones go back to the queue, nothing starts, and resuming goes on."""
+    async with house(tmp_path) as h:
+        gate = asyncio.Event()
+        h.server.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
+        (first,) = await h.add("http://h/1")
+        await h.server.busy_with(1)
+
+        await h.queue.pause_all()
+        (second,) = await h.add("http://h/2")
+
+        states = [(await h.queries.download(id)).state for id in (first, second)]
+        assert states == [State.QUEUED, State.QUEUED]
+        assert h.keeper.status.paused
+        assert not h.server.inside
+        gate.set()
+        await h.queue.resume_all()
+        await h.settled(first, second)
+
+
+async def test_a_busy_server_is_left_alone_as_long_as_it_asks(tmp_path: Path) -> None:
+    """After 429 with Retry-After the download waits, and its host is not asked for others either."""
+
+    async def busy() -> None:
+        raise DownloadError("server_busy", retry_after=30)
+
+    async with house(tmp_path, workers=1) as h:
+        h.server.scripts = {"http://h/1": busy}
+        first, second = await h.add("http://h/1", "http://h/2")
+        other = await h.add("http://other/1")
+        await h.settled(*other)
+
+        waiting = await h.queries.download(first)
+        assert (waiting.state, waiting.error and waiting.error.code) == (
+            State.QUEUED,
+            "server_busy",
+        )
+        assert waiting.not_before is not None
+        assert (await h.queries.download(second)).state == State.QUEUED
+        assert len(h.server.asked) == 2
+
+
+async def test_what_cannot_be_mended_is_not_tried_again(tmp_path: Path) -> None:
+    """A missing file is asked for once."""
+
+    async def gone() -> None:
+        raise DownloadError("not_found", "HTTP 404")
+
+    async with house(tmp_path) as h:
+        h.server.scripts = {"http://h/1": gone}
+        (download,) = await h.settled(*await h.add("http://h/1"))
+
+    assert download.error is not None
+    assert (download.error.code, len(h.server.asked)) == ("not_found", 1)
+    assert "HTTP 404" in download.error.message
+
+
+async def test_one_url_is_never_in_flight_twice(tmp_path: Path) -> None:
+    """Asking again gives the same download; asking for what we have gives the file we have."""
+    async with house(tmp_path) as h:
+        gate = asyncio.Event()
+        h.server.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
+        (first,) = await h.add("http://h/1")
+        assert await h.add("HTTP://H:80/1#part") == [first]
+        gate.set()
+        (done,) = await h.settled(first)
+        assert done.path is not None
+
+        have = (await h.intake.add([Item("http://h/1")], via="cli")).receipt.downloads[0]
+        assert (have.id, have.duplicate_of) == (first, first)
+        Path(done.path).unlink()
+        assert await h.add("http://h/1") != [first]
