@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -25,7 +26,12 @@ from tests.servers.plain_files import serve_plain
 
 LIST = "/fx/api/trpc/media.fetchUserHistoryDirectly"
 SCRIPT = "/_next/static/chunks/pages/_app-0123456789abcdef.js"
-TYPES = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"), (b"RIFF", "image/webp"))
+TYPES = (
+    (b"\x89PNG", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"RIFF", "image/webp"),
+)
 MESSAGES = {
     "UNAUTHENTICATED": "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or "
     "other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
@@ -35,8 +41,14 @@ MESSAGES = {
     "RESOURCE_EXHAUSTED": "Resource has been exhausted (e.g. check quota).",
     "UNAVAILABLE": "The service is currently unavailable.",
 }
-STATUSES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
-            429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE"}
+STATUSES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    429: "RESOURCE_EXHAUSTED",
+    503: "UNAVAILABLE",
+}
 
 
 class FakeFlow:
@@ -44,17 +56,21 @@ class FakeFlow:
 
     def __init__(self, port: int = 0) -> None:
         self.state = State()
-        handler = type("Handler", (_Handler,), {"state": self.state})
+        handler: type[_Handler] = type("Handler", (_Handler,), {"state": self.state})
         self._server = _Server(("127.0.0.1", port), handler)
-        self.base = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.base = handler.home = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.labs_base, self.media_base = f"{self.base}/fx", f"{self.base}/v1"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="fake flow", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name="fake flow", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -78,13 +94,15 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = 1 << 16
     state: State
+    home = ""
+    """The server's own origin."""
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet: /__fake__/log has it all."""
 
     # --- in and out ---
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         started, self.answered = time.time(), 0
         path = self.path.partition("?")[0]
         if path.startswith("/__fake__/"):
@@ -93,16 +111,23 @@ class _Handler(BaseHTTPRequestHandler):
         with self.state.counted(route := _route(path)):
             self._dispatch(route, path)
         with self.state.lock:
-            self.state.log.append({
-                "n": len(self.state.log) + 1, "method": self.command, "target": _masked(self.path),
-                "status": self.answered, "has_cookie": "Cookie" in self.headers,
-                "has_bearer": self.headers.get("Authorization", "").startswith("Bearer "),
-                "t_start": started, "t_end": time.time(),
-            })
+            self.state.log.append(
+                {
+                    "n": len(self.state.log) + 1,
+                    "method": self.command,
+                    "target": _masked(self.path),
+                    "status": self.answered,
+                    "has_cookie": "Cookie" in self.headers,
+                    "has_bearer": self.headers.get("Authorization", "").startswith("Bearer "),
+                    "t_start": started,
+                    "t_end": time.time(),
+                }
+            )
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length) or b"{}")
         state = self.state
@@ -147,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
             known: dict[str, Any] = {"/__fake__/stats": self.state.stats(), "/__fake__/log": self.state.log}
             self.reply_json(200 if path in known else 404, known.get(path, {}))
 
-    def _dispatch(self, route: str, path: str) -> None:
+    def _dispatch(self, route: str, path: str) -> None:  # noqa: C901
         if route in ("/v1/media", "/storage") and (latency := self.state.scenario.get("latency_ms")):
             time.sleep(latency / 1000)
         if (wait := self.state.limited(route)) is not None:
@@ -183,7 +208,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name in ("__Secure-next-auth.session-token", "next-auth.session-token"):
             if name in cookies:
                 return cookies[name]
-            chunks = sorted((int(k[len(name) + 1 :]), v) for k, v in cookies.items() if re.fullmatch(re.escape(name) + r"\.\d+", k))
+            chunks = sorted(
+                (int(k[len(name) + 1 :]), v)
+                for k, v in cookies.items()
+                if re.fullmatch(re.escape(name) + r"\.\d+", k)
+            )
             if chunks:
                 return "".join(value for _, value in chunks)
         return None
@@ -210,10 +239,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.trpc_error(400, "BAD_REQUEST", -32600)
             return
         rule = state.scenario.get("list_fail")
-        if rule and rule["page"] == number or rule and state.faults["list_fail"]:
-            if state.fault("list_fail", rule):
-                self.list_fault(rule)
-                return
+        due = rule is not None and (rule["page"] == number or state.faults["list_fail"] > 0)
+        if due and state.fault("list_fail", rule):
+            self.list_fault(rule)
+            return
         cursor = None if "meta" in asked else asked["json"].get("cursor")
         try:
             rows, token, printed = state.page(account, cursor, asked["json"].get("pageSize", 18))
@@ -299,11 +328,14 @@ class _Handler(BaseHTTPRequestHandler):
     def described(self, medium: data.Media, text: str | None) -> dict[str, Any]:
         prefix = "VIDEO" if medium.form == "video" else "IMAGE"
         about: dict[str, Any] = {
-            "mediaGenerationId": medium.name, "fifeUrl": self.signed(medium),
+            "mediaGenerationId": medium.name,
+            "fifeUrl": self.signed(medium),
             "aspectRatio": f"{prefix}_ASPECT_RATIO_{medium.aspect}",
         }
         form, inline = {
-            "uploaded": ("userUploadedImage", "image"), "image": ("image", "encodedImage"), "video": ("video", "encodedVideo"),
+            "uploaded": ("userUploadedImage", "image"),
+            "image": ("image", "encodedImage"),
+            "video": ("video", "encodedVideo"),
         }[medium.form]
         if medium.form == "video":
             about |= {"servingBaseUri": f"{self.origin()}/image/{medium.key}?Signature=poster", "seed": 24777}
@@ -314,8 +346,7 @@ class _Handler(BaseHTTPRequestHandler):
     # --- signed links ---
 
     def origin(self) -> str:
-        host, port = self.server.server_address[:2]
-        return f"http://{host!s}:{port}"
+        return self.home
 
     def signed(self, medium: data.Media) -> str:
         path = f"/storage/ai-sandbox-videofx/{'video' if medium.form == 'video' else 'image'}/{medium.key}"
@@ -340,7 +371,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def bytes_of(self, body: bytes, kind: str | None = None) -> None:
         """A plain file, whole or the part asked for."""
-        kind = kind or next((kind for magic, kind in TYPES if body.startswith(magic)), "application/octet-stream")
+        kind = kind or next(
+            (kind for magic, kind in TYPES if body.startswith(magic)), "application/octet-stream"
+        )
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         common = {"Accept_Ranges": "bytes", "ETag": tag}
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
@@ -349,17 +382,27 @@ class _Handler(BaseHTTPRequestHandler):
             if start >= len(body):
                 self.reply(416, b"", kind, Content_Range=f"bytes */{len(body)}")
                 return
-            self.reply(206, body[start : end + 1], kind, Content_Range=f"bytes {start}-{end}/{len(body)}", **common)
+            self.reply(
+                206, body[start : end + 1], kind, Content_Range=f"bytes {start}-{end}/{len(body)}", **common
+            )
             return
         self.reply(200, body, kind, **common)
 
     # --- errors ---
 
     def google_error(
-        self, status: int, message: str | None = None, reason: str | None = None, retry_after: float | None = None
+        self,
+        status: int,
+        message: str | None = None,
+        reason: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         name = STATUSES.get(status, "INTERNAL")
-        error: dict[str, Any] = {"code": status, "message": message or MESSAGES.get(name, "fault"), "status": name}
+        error: dict[str, Any] = {
+            "code": status,
+            "message": message or MESSAGES.get(name, "fault"),
+            "status": name,
+        }
         if reason:
             error["details"] = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}]
         wait = {} if retry_after is None else {"Retry_After": str(retry_after)}
@@ -414,10 +457,8 @@ def main() -> None:
     with FakeFlow(int(sys.argv[1]) if len(sys.argv) > 1 else 0) as fake:
         print(f'labs_base = "{fake.labs_base}"\nmedia_base = "{fake.media_base}"')
         print("Session cookie values: st-alice-1, st-bob-1. Stop with Ctrl-C.", flush=True)
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()
-        except KeyboardInterrupt:
-            pass
 
 
 if __name__ == "__main__":

@@ -64,7 +64,13 @@ class Media:
         """The `mediaGenerationId` of the API."""
         kind = "VIDEO" if self.form == "video" else "IMAGE"
         project = {"projectId": self.project} if self.project else {}
-        return {"mediaType": kind, **project, "workflowId": self.workflow, "workflowStepId": "CAE", "mediaKey": self.key}
+        return {
+            "mediaType": kind,
+            **project,
+            "workflowId": self.workflow,
+            "workflowStepId": "CAE",
+            "mediaKey": self.key,
+        }
 
 
 def b64url(data: bytes) -> str:
@@ -117,7 +123,19 @@ def _odd_name(base: str, i: int) -> str:
 
 def _broken(n: str, i: int) -> str:
     if i == 35:
-        return n[:40] + "\n" + n[40:60] + " " + n[60:80] + "\u00a0" + n[80:90] + "\u200b" + n[90:100] + "\t" + n[100:]
+        return (
+            n[:40]
+            + "\n"
+            + n[40:60]
+            + " "
+            + n[60:80]
+            + "\u00a0"
+            + n[80:90]
+            + "\u200b"
+            + n[90:100]
+            + "\t"
+            + n[100:]
+        )
     return n + "\r\n" if i == 36 else n
 
 
@@ -142,14 +160,21 @@ def image_bytes(account: str, i: int, key: str) -> bytes:
 def png(i: int, mark: bytes) -> bytes:
     """8x8 RGB in one colour, with a `media` text chunk and stored deflate."""
     raw = (b"\0" + bytes((5 * i % 256, 3 * i % 256, i % 256)) * 8) * 8
-    stored = b"\x78\x01\x01" + struct.pack("<HH", len(raw), len(raw) ^ 0xFFFF) + raw + struct.pack(">I", zlib.adler32(raw))
+    stored = (
+        b"\x78\x01\x01"
+        + struct.pack("<HH", len(raw), len(raw) ^ 0xFFFF)
+        + raw
+        + struct.pack(">I", zlib.adler32(raw))
+    )
     chunks = (
         (b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)),
         (b"tEXt", b"media\0" + mark),
         (b"IDAT", stored),
         (b"IEND", b""),
     )
-    body = b"".join(struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks)
+    body = b"".join(
+        struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks
+    )
     return b"\x89PNG\r\n\x1a\n" + body
 
 
@@ -164,11 +189,17 @@ def video(v: int) -> Media:
     """Video v of alice, counted from 1."""
     project, workflow, key = (str(uuid5(NS, f"alice-{what}-{v}")) for what in ("vpj", "vwf", "vmk"))
     name = b64url(
-        b"\x08\x05\x12\x24" + project.encode() + b"\x1a\x24" + workflow.encode()
-        + b"\x22\x03CAE\x2a\x24" + key.encode()
+        b"\x08\x05\x12\x24"
+        + project.encode()
+        + b"\x1a\x24"
+        + workflow.encode()
+        + b"\x22\x03CAE\x2a\x24"
+        + key.encode()
     )
     when = datetime(2025, 10, 31, v, tzinfo=UTC)
-    return Media(v, name, name, workflow, key, printed(when), micros(when), "video", "LANDSCAPE", mp4(key), project)
+    return Media(
+        v, name, name, workflow, key, printed(when), micros(when), "video", "LANDSCAPE", mp4(key), project
+    )
 
 
 def images_of(account: str) -> list[Media]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from contextlib import contextmanager
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,7 +47,9 @@ class State:
         """What the session endpoint answers for a cookie value."""
         with self.lock:
             if cookie == "st-dead-1":
-                return self._session("dead", "ya29.fake-dead-0", self.now) | {"error": "ACCESS_TOKEN_REFRESH_NEEDED"}
+                return self._session("dead", "ya29.fake-dead-0", self.now) | {
+                    "error": "ACCESS_TOKEN_REFRESH_NEEDED"
+                }
             account = self.account(cookie)
             if account is None:
                 return {}
@@ -61,7 +63,11 @@ class State:
             return answer | ({"error": "ACCESS_TOKEN_REFRESH_NEEDED"} if stale else {})
 
     def _session(self, account: str, token: str, expires: float) -> dict[str, Any]:
-        user = {"name": account.title(), "email": f"{account}@example.test", "image": "https://example.test/face.png"}
+        user = {
+            "name": account.title(),
+            "email": f"{account}@example.test",
+            "image": "https://example.test/face.png",
+        }
         ends = datetime.fromtimestamp(expires, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         return {"user": user, "expires": ends, "access_token": token}
 
@@ -112,7 +118,11 @@ class State:
                 return page, None, False
 
     def _rows(self, account: str) -> list[data.Media]:
-        videos = [data.video(v) for v in (1, 2, 3)] if account == "alice" and self.scenario.get("include_videos") else []
+        videos = (
+            [data.video(v) for v in (1, 2, 3)]
+            if account == "alice" and self.scenario.get("include_videos")
+            else []
+        )
         return self.images[account] + videos
 
     def _change(self, account: str, kind: str, start: int) -> None:
@@ -145,7 +155,9 @@ class State:
     def by_key(self, key: str) -> data.Media | None:
         """The medium behind a signed URL."""
         with self.lock:
-            everything = [m for images in self.images.values() for m in images] + [data.video(v) for v in (1, 2, 3)]
+            everything = [m for images in self.images.values() for m in images] + [
+                data.video(v) for v in (1, 2, 3)
+            ]
             return next((m for m in everything if m.key == key), None)
 
     # --- faults and counters ---

@@ -1,4 +1,4 @@
-"""Plain files of the fake server: `/dl/<id>.mp4?size=&redirects=&status=&flaky=&truncate=&stall_ms=&html=&nolen=&type=`."""
+"""Plain files of the fake: `/dl/<id>.mp4?size=&redirects=&status=&flaky=&truncate=&stall_ms=&html=&nolen=&type=`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,173 @@
+"""A library: what a source lists, what we have of it, and how its last run went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from trayagent.model.download import ErrorInfo
+
+ItemState = Literal["missing", "present", "gone", "failed", "ignored"]
+RunState = Literal["running", "complete", "incomplete", "failed"]
+
+
+class Listed(Struct, frozen=True):
+    """One item as its source lists it."""
+
+    ident: str
+    """What makes it unique within source and account."""
+    name: str
+    kind: Literal["image", "video", "unknown"] = "unknown"
+    created: float | None = None
+    """Unix seconds."""
+    aspect_ratio: str | None = None
+    media_key: str | None = None
+    workflow_id: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    link: str | None = None
+    """A lasting address without a secret in it; signed links are not kept."""
+
+
+class Page(Struct, frozen=True):
+    """One page of a listing."""
+
+    items: tuple[Listed, ...]
+    next: str | None
+    """The cursor of the page after; None: this was the last."""
+    broken: int = 0
+    """Entries that had no usable name."""
+
+
+class Account(Struct, frozen=True):
+    """Who is signed in, as far as the source tells."""
+
+    account: str
+    until: str | None = None
+    """When the session ends (RFC 3339)."""
+
+    @property
+    def sentence(self) -> str:
+        """What to tell the person who signed in."""
+        return f"Signed in as {self.account}" + (f", until {self.until}" if self.until else "")
+
+
+class LastRun(Struct, frozen=True):
+    """A run as `GET sources` shows it."""
+
+    id: str
+    state: RunState
+    pages: int = 0
+    seen: int = 0
+    """Distinct items listed."""
+    new: int = 0
+    gone: int = 0
+    suspicious: bool = False
+    error: ErrorInfo | None = None
+
+
+class SyncRun(Struct, frozen=True):
+    """A run as events tell it: the listing and its files."""
+
+    id: str
+    state: RunState
+    pages: int = 0
+    seen: int = 0
+    new: int = 0
+    gone: int = 0
+    suspicious: bool = False
+    error: ErrorInfo | None = None
+    batch: str | None = None
+    wanted: int = 0
+    """Files that were missing here."""
+    fetched: int = 0
+    failed: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """The run in one line, for people."""
+        if self.error is not None and self.state == "failed":
+            return self.error.message
+        parts = [f"{self.seen} images", f"{self.new} new"]
+        parts += [f"{self.failed} failed"] if self.failed else []
+        parts += [f"{self.gone} no longer on the server"] if self.gone else []
+        parts += ["not all pages were read"] if self.state == "incomplete" else []
+        return ", ".join(parts)
+
+    def public(self) -> LastRun:
+        """Without what only events tell."""
+        return LastRun(
+            self.id, self.state, self.pages, self.seen, self.new, self.gone, self.suspicious, self.error
+        )
+
+
+class LibraryItem(Struct, frozen=True):
+    """One picture or video as others see it."""
+
+    name: str
+    kind: str
+    created_at: str | None
+    aspect_ratio: str | None
+    media_key: str | None
+    workflow_id: str | None
+    state: ItemState
+    local_path: str | None
+    size: int | None
+    error: ErrorInfo | None
+
+
+class SourceInfo(Struct, frozen=True):
+    """A source as others see it."""
+
+    name: str
+    type: str
+    account: str | None
+    signed_in: bool
+    items: int = 0
+    present: int = 0
+    missing: int = 0
+    """Not here yet, or failed."""
+    gone: int = 0
+    """No longer on the server; their files stay."""
+    last_run: LastRun | None = None
+
+
+class Finding(Struct, frozen=True):
+    """One saved file that is not as it was."""
+
+    what: Literal["changed", "moved", "missing"]
+    path: str
+    found: str | None = None
+    """Where a moved file is now."""
+    repaired: bool = False
+
+
+FINDINGS: Final = 1000
+"""A report lists at most so many findings; its counts are complete."""
+
+
+class VerifyReport(Struct, frozen=True):
+    """How saved files were found."""
+
+    state: Literal["none", "running", "finished", "cancelled"] = "none"
+    total: int = 0
+    checked: int = 0
+    ok: int = 0
+    changed: int = 0
+    moved: int = 0
+    missing: int = 0
+    repaired: int = 0
+    """Fetched again, or noted at their new place."""
+    findings: tuple[Finding, ...] = ()
+    started_at: str | None = None
+    finished_at: str | None = None
+
+    def with_finding(self, finding: Finding) -> VerifyReport:
+        """The report with one more finding."""
+        count: Mapping[str, int] = {finding.what: getattr(self, finding.what) + 1}
+        listed = (*self.findings, finding) if len(self.findings) < FINDINGS else self.findings
+        repaired = self.repaired + finding.repaired
+        return msgspec.structs.replace(self, **count, findings=listed, repaired=repaired)

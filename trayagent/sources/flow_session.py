@@ -1,0 +1,194 @@
+"""Flow's session: a cookie becomes a short-lived token and the site's public key, each asked for once."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from trayagent.model import urls
+from trayagent.model.errors import DownloadError
+from trayagent.model.library import Account
+from trayagent.sources.cookies import NAMES
+from trayagent.sources.source import Secrets, SourceError, signed_out
+from trayagent.sources.web import Web, judged
+
+REST: Final = 60.0
+"""Seconds for which a refused session is not asked about again."""
+_KEY: Final = re.compile(r"AIzaSy[A-Za-z0-9_-]{33}")
+_SCRIPT: Final = re.compile(r"""["']([^"'\s]*/_next/static/chunks/pages/_app-[^"'\s]+\.js)["']""")
+
+
+def moved(source: str) -> SourceError:
+    """Flow answers as it does for accounts that were moved to its successor."""
+    return SourceError(
+        "moved",
+        "Google has moved this account to flow.google.com, which can be listed only inside the browser.",
+        f"Save pictures there with the browser extension; what {source} has here stays.",
+    )
+
+
+class Session:
+    """Cookie, token and key of one account. Tokens and cookies are sent to their own hosts only."""
+
+    def __init__(
+        self,
+        name: str,
+        web: Web,
+        secrets: Secrets,
+        *,
+        labs_base: str,
+        api_key: str,
+        environ: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._name = name
+        self._web = web
+        self._labs = labs_base.rstrip("/")
+        self._secrets = secrets
+        self._api_key = api_key
+        self._environ = environ
+        self._clock = clock
+        self._now = now
+        self._lock = asyncio.Lock()
+        self._token: str | None = None
+        self._ends: float | None = None
+        self._refused_until = 0.0
+        self._key: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Session of {self._name}{', signed in' if self._token else ''}>"
+
+    @property
+    def secret_name(self) -> str:
+        """Where the vault keeps the cookie's value."""
+        return f"{self._name}/session"
+
+    async def cookie(self) -> dict[str, str]:
+        """The header that signs in to the site; raises SourceError `signed_out`."""
+        value = await self._secrets.get(self.secret_name)
+        if not value:
+            raise signed_out(self._name)
+        return {"Cookie": f"{NAMES[0]}={value}"}
+
+    async def account(self, cookie: Mapping[str, str] | None = None) -> Account:
+        """Ask the site who is signed in, and keep its token."""
+        async with self._lock:
+            return await self._ask(cookie or await self.cookie())
+
+    async def token(self, refused: str | None = None) -> str:
+        """A token that should work; `refused` is one that just did not. One refresh serves all who wait."""
+        async with self._lock:
+            if self._clock() < self._refused_until:
+                raise signed_out(self._name)
+            if self._token is None or self._token == refused or self._is_old():
+                await self._ask(await self.cookie())
+            if self._token is None or self._token == refused:
+                self._refused_until = self._clock() + REST
+                raise signed_out(self._name)
+            return self._token
+
+    def refuse(self, token: str) -> None:
+        """A fresh token does not work either: nobody tries for a while."""
+        if token == self._token:
+            self._token = None
+            self._refused_until = self._clock() + REST
+
+    def forget(self) -> None:
+        """Whatever was known of the session is void: another cookie, or another try."""
+        self._token = self._ends = None
+        self._refused_until = 0.0
+
+    def _is_old(self) -> bool:
+        return self._ends is not None and self._clock() >= self._ends
+
+    async def _ask(self, cookie: Mapping[str, str]) -> Account:
+        answer = await self._web.get(f"{self._labs}/api/auth/session", cookie)
+        if answer.host not in self._web.named or answer.status == 404:
+            raise moved(self._name)
+        if answer.status >= 300:
+            raise judged(answer)
+        session = await answer.json()
+        token = session.get("access_token") if isinstance(session, dict) else None
+        # A stale token comes with an error, and is as good as none.
+        if not isinstance(token, str) or not token or session.get("error"):
+            self._token = None
+            raise signed_out(self._name)
+        self._token, self._refused_until = token, 0.0
+        self._note_end(session.get("expires"))
+        return Account(_account(session), _until(session))
+
+    def _note_end(self, expires: Any) -> None:
+        """Refresh a tenth of its life, at most an hour, before the end; a clock that disagrees is not trusted."""
+        end = seconds(expires)
+        life = end - self._now() if end is not None else 0.0
+        self._ends = self._clock() + life - min(3600.0, life / 10) if life > 0 else None
+
+    # --- the site's own public key ---
+
+    async def key(self, refused: str | None = None) -> str:
+        """The site's key: from the settings, else found in its script. Raises SourceError."""
+        async with self._lock:
+            if self._key is None or self._key == refused:
+                self._key = await self._configured() if refused is None else None
+                self._key = self._key or await self._found()
+            if self._key == refused:
+                raise SourceError(
+                    "bad_key",
+                    "Flow does not accept the site's key.",
+                    f"Correct or remove api_key of {self._name}.",
+                )
+            return self._key
+
+    async def _configured(self) -> str | None:
+        kind, _, name = self._api_key.partition(":")
+        if kind == "env":
+            return self._environ.get(name)
+        if kind == "keyring":
+            return await self._secrets.get(name)
+        return self._api_key or None
+
+    async def _found(self) -> str:
+        page = await self._web.get(self._labs, {})
+        script = _SCRIPT.search(page.body.decode("utf-8", "replace"))
+        address = urls.resolve(self._labs, script[1]) if script else None
+        if address and urls.authority(address) in self._web.named:
+            code = (await self._web.get(address, {})).body.decode("utf-8", "replace")
+            if keys := Counter(str(key) for key in _KEY.findall(code)).most_common(1):
+                return keys[0][0]
+        raise SourceError(
+            "no_key",
+            "Flow's site no longer shows the key its interface needs.",
+            f"Set api_key of {self._name} in the settings.",
+        )
+
+
+def seconds(text: Any) -> float | None:
+    """Unix seconds of an RFC 3339 time, or None."""
+    try:
+        return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _account(session: Mapping[str, Any]) -> str:
+    user = session.get("user")
+    email = user.get("email") if isinstance(user, dict) else None
+    # An account is part of an identity that ends at a slash.
+    return re.sub(r"[\s/]+", "_", email) if isinstance(email, str) and email.strip() else "default"
+
+
+def _until(session: Mapping[str, Any]) -> str | None:
+    expires = session.get("expires")
+    return expires if seconds(expires) is not None else None
+
+
+def download_error(error: SourceError) -> DownloadError:
+    """A source's trouble as the failure of one download."""
+    code = {"signed_out": "needs_login", "moved": "not_found"}.get(error.code, "forbidden")
+    return DownloadError(code, error.message.rstrip(".").lower() if error.code == "moved" else "")

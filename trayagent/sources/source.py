@@ -1,0 +1,74 @@
+"""What every source can do, what it needs, and how it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from trayagent.model.errors import DownloadError, TrayagentError
+from trayagent.model.library import Account, Page
+from trayagent.model.transfer import Content, Made, Request, Target
+
+
+class SourceError(TrayagentError):
+    """Why a library cannot be listed; trying again at once would not help."""
+
+
+class CursorError(SourceError):
+    """The server no longer knows the cursor: start from page one."""
+
+    def __init__(self) -> None:
+        super().__init__("bad_cursor", "The server no longer knows where the listing stopped.", "Sync again.")
+
+
+def signed_out(source: str) -> SourceError:
+    """Nobody is signed in, or no longer."""
+    return SourceError(
+        "signed_out",
+        f"You are not signed in to {source}, or no longer.",
+        f"Sign in again: trayagent source login {source}",
+    )
+
+
+class Secrets(Protocol):
+    """Where secrets live: the system keyring, or a 0600 file."""
+
+    async def get(self, name: str) -> str | None:
+        """The secret, or None."""
+
+    async def set(self, name: str, value: str) -> None:
+        """Keep it."""
+
+    async def delete(self, name: str) -> None:
+        """Forget it; harmless when there is none."""
+
+
+class Source(Protocol):
+    """One remote library of one account; also the resolver of its items' downloads."""
+
+    name: str
+    type: str
+    host: str
+    """`host:port` that serves the files."""
+    page_delay: tuple[float, float]
+    """Seconds to rest between pages, at random between the two."""
+
+    async def has_secrets(self) -> bool:
+        """Whether something to sign in with is kept; asks nobody."""
+
+    async def account(self) -> Account:
+        """Who is signed in, asked afresh. Raises SourceError or DownloadError."""
+
+    async def page(self, cursor: str | None) -> Page:
+        """One page; None asks for the first. Raises SourceError, CursorError or DownloadError."""
+
+    async def sign_in(self, text: str) -> Account:
+        """Keep what `text` holds of secrets, if it works. Raises SourceError or DownloadError."""
+
+    async def sign_out(self) -> None:
+        """Forget the secrets."""
+
+    async def resolve(
+        self, key: str, target: Target, failure: DownloadError | None, note: Callable[[int, int | None], None]
+    ) -> Request | Content | Made:
+        """See `model.transfer.Resolver`."""

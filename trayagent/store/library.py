@@ -1,0 +1,310 @@
+"""The library in the database: items with remote and local columns that never mix, and runs.
+
+A row is unique by source, account and ident. A listing writes the remote columns only; the
+outcome of a download writes the local ones, in the download's own transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from trayagent.model.download import ErrorInfo
+from trayagent.model.library import LibraryItem, Listed
+from trayagent.model.times import stamp
+
+SCHEMA: Final = """
+CREATE TABLE library (
+    n INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    account TEXT NOT NULL,
+    ident TEXT NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    created REAL,
+    aspect_ratio TEXT,
+    media_key TEXT,
+    workflow_id TEXT,
+    remote_size INTEGER,
+    remote_sha256 TEXT,
+    link TEXT,
+    mark INTEGER NOT NULL,
+    gone INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT 'missing',
+    path TEXT,
+    size INTEGER,
+    sha256 TEXT,
+    arrived_at REAL,
+    error TEXT,
+    UNIQUE (source, account, ident)
+);
+CREATE INDEX library_newest ON library(source, created DESC, n DESC);
+CREATE INDEX library_state ON library(source, gone, state, created DESC, n DESC);
+CREATE INDEX library_media ON library(source, media_key) WHERE path IS NULL;
+CREATE INDEX library_names ON library(source, name);
+CREATE INDEX library_files ON library(path) WHERE path IS NOT NULL;
+CREATE TABLE sync_runs (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL,
+    account TEXT NOT NULL,
+    state TEXT NOT NULL,
+    mark INTEGER NOT NULL,
+    cursor TEXT,
+    first TEXT,
+    tail INTEGER NOT NULL DEFAULT 0,
+    fresh INTEGER NOT NULL DEFAULT 0,
+    pages INTEGER NOT NULL DEFAULT 0,
+    seen INTEGER NOT NULL DEFAULT 0,
+    new INTEGER NOT NULL DEFAULT 0,
+    gone INTEGER NOT NULL DEFAULT 0,
+    suspicious INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    started_at REAL NOT NULL,
+    touched_at REAL NOT NULL,
+    finished_at REAL
+);
+CREATE INDEX sync_runs_newest ON sync_runs(source, n DESC);
+"""
+
+STATE: Final = "CASE WHEN gone THEN 'gone' ELSE state END"
+SHOWN: Final = f"*, {STATE} AS shown"
+
+_error = msgspec.json.Decoder(ErrorInfo)
+
+
+def key(source: str, account: str, ident: str) -> str:
+    """The identity of an item's download."""
+    return f"{source}:{account}/{ident}"
+
+
+def split(key: str) -> tuple[str, str, str]:
+    """Source, account and ident of a key; accounts hold no slash."""
+    source, _, rest = key.partition(":")
+    account, _, ident = rest.partition("/")
+    return source, account, ident
+
+
+def item_of(row: sqlite3.Row) -> LibraryItem:
+    """The public value of a row."""
+    return LibraryItem(
+        name=row["name"],
+        kind=row["kind"],
+        created_at=stamp(row["created"]),
+        aspect_ratio=row["aspect_ratio"],
+        media_key=row["media_key"],
+        workflow_id=row["workflow_id"],
+        state=row["shown"],
+        local_path=row["path"],
+        size=row["size"] if row["size"] is not None else row["remote_size"],
+        error=_error.decode(row["error"]) if row["error"] else None,
+    )
+
+
+def listed(
+    conn: sqlite3.Connection, source: str, account: str, items: Iterable[Listed], mark: int
+) -> tuple[int, int]:
+    """Write a page's remote columns. Returns how many rows this pass sees for the first time, and how many are new."""
+    seen = new = 0
+    for item in items:
+        where = (source, account, item.ident)
+        old = conn.execute(
+            "SELECT mark FROM library WHERE source = ? AND account = ? AND ident = ?", where
+        ).fetchone()
+        new += old is None
+        seen += old is None or old[0] != mark
+        conn.execute(
+            "INSERT INTO library(source, account, ident, name, kind, created, aspect_ratio, media_key, workflow_id,"
+            " remote_size, remote_sha256, link, mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (source, account, ident) DO UPDATE SET name = excluded.name, kind = excluded.kind,"
+            " created = coalesce(excluded.created, created),"
+            " aspect_ratio = coalesce(excluded.aspect_ratio, aspect_ratio),"
+            " media_key = coalesce(media_key, excluded.media_key),"
+            " workflow_id = coalesce(excluded.workflow_id, workflow_id),"
+            " remote_size = excluded.remote_size, remote_sha256 = excluded.remote_sha256, link = excluded.link,"
+            " mark = excluded.mark, gone = 0",
+            (
+                *where,
+                item.name,
+                item.kind,
+                item.created,
+                item.aspect_ratio,
+                item.media_key,
+                item.workflow_id,
+                item.size,
+                item.sha256,
+                item.link,
+                mark,
+            ),
+        )
+    return seen, new
+
+
+def row_of(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
+    """The row behind a download's key."""
+    row: sqlite3.Row | None = conn.execute(
+        f"SELECT {SHOWN} FROM library WHERE source = ? AND account = ? AND ident = ?", split(key)
+    ).fetchone()
+    return row
+
+
+def page(
+    conn: sqlite3.Connection,
+    source: str,
+    *,
+    state: str | None = None,
+    limit: int = 100,
+    after: str | None = None,
+) -> tuple[list[LibraryItem], str | None]:
+    """Items, newest first, and what to continue `after`, or None."""
+    clauses, values = ["source = ?"], list[object]([source])
+    if state == "gone":
+        clauses.append("gone = 1")
+    elif state is not None:
+        clauses += ["gone = 0", "state = ?"]
+        values.append(state)
+    if after is not None:
+        created, n = _place(after)
+        clauses.append(
+            "(coalesce(created, 0), n) < (?, ?)"
+            if created is None
+            else "(created < ? OR created = ? AND n < ? OR created IS NULL)"
+        )
+        values += [0, n] if created is None else [created, created, n]
+        if created is None:
+            clauses[-1], values[-2:] = "created IS NULL AND n < ?", [n]
+    rows = conn.execute(
+        f"SELECT {SHOWN} FROM library WHERE {' AND '.join(clauses)} ORDER BY created DESC, n DESC LIMIT ?",
+        (*values, limit + 1),
+    ).fetchall()
+    last = rows[limit - 1] if len(rows) > limit else None
+    return [item_of(row) for row in rows[:limit]], _token(last) if last else None
+
+
+def _token(row: sqlite3.Row) -> str:
+    return f"{'' if row['created'] is None else repr(row['created'])}.{row['n']}".replace("..", ".")
+
+
+def _place(after: str) -> tuple[float | None, int]:
+    created, _, n = after.rpartition(".")
+    try:
+        return (float(created) if created else None), int(n)
+    except ValueError:
+        return None, 0
+
+
+def counts(conn: sqlite3.Connection, source: str) -> dict[str, int]:
+    """How many items of a source are in each state."""
+    sql = f"SELECT {STATE} AS shown, count(*) FROM library WHERE source = ? GROUP BY shown"
+    return dict(conn.execute(sql, (source,)).fetchall())
+
+
+def find(conn: sqlite3.Connection, source: str, names: Sequence[str]) -> tuple[list[sqlite3.Row], list[str]]:
+    """Rows for names (or idents) of a source, and the names nobody knows."""
+    rows: list[sqlite3.Row] = []
+    unknown = []
+    for name in dict.fromkeys(names):
+        found = conn.execute(
+            f"SELECT {SHOWN} FROM library WHERE source = ? AND name = ?", (source, name)
+        ).fetchall()
+        rows += found
+        if not found:
+            unknown.append(name)
+    return rows, unknown
+
+
+def by_id(conn: sqlite3.Connection, source: str, id: str) -> sqlite3.Row | None:
+    """The row of a media key, else of a name."""
+    for column in ("media_key", "name"):
+        row: sqlite3.Row | None = conn.execute(
+            f"SELECT {SHOWN} FROM library WHERE source = ? AND {column} = ? ORDER BY path IS NULL LIMIT 1",
+            (source, id),
+        ).fetchone()
+        if row is not None:
+            return row
+    return None
+
+
+def rows(
+    conn: sqlite3.Connection,
+    *,
+    source: str | None = None,
+    states: Sequence[str],
+    after: int = 0,
+    limit: int = 500,
+) -> list[sqlite3.Row]:
+    """Rows that are on the server, by number, in the given local states; of one source or of all."""
+    marks = ", ".join("?" * len(states))
+    mine = "source = ? AND" if source is not None else ""
+    return conn.execute(
+        f"SELECT {SHOWN} FROM library WHERE {mine} gone = 0 AND state IN ({marks}) AND n > ? ORDER BY n LIMIT ?",
+        (*([source] if source is not None else []), *states, after, limit),
+    ).fetchall()
+
+
+# --- local columns: written by outcomes only ---
+
+
+def arrived(conn: sqlite3.Connection, key: str, path: str, size: int, sha256: str | None, now: float) -> None:
+    """The item's file is published."""
+    conn.execute(
+        "UPDATE library SET state = 'present', path = ?, size = ?, sha256 = ?, arrived_at = ?, error = NULL"
+        " WHERE source = ? AND account = ? AND ident = ?",
+        (path, size, sha256, now, *split(key)),
+    )
+
+
+def failed(conn: sqlite3.Connection, key: str, error: str) -> None:
+    """The item could not be fetched; `error` is the JSON of an ErrorInfo. A file that is here stays so."""
+    conn.execute(
+        "UPDATE library SET state = 'failed', error = ? WHERE source = ? AND account = ? AND ident = ?"
+        " AND state IN ('missing', 'failed')",
+        (error, *split(key)),
+    )
+
+
+def ignored(conn: sqlite3.Connection, key: str) -> None:
+    """The person does not want it: no sync fetches it again by itself."""
+    conn.execute(
+        "UPDATE library SET state = 'ignored', path = NULL, size = NULL, sha256 = NULL, error = NULL"
+        " WHERE source = ? AND account = ? AND ident = ?",
+        split(key),
+    )
+
+
+def hashed(conn: sqlite3.Connection, key: str, path: str, sha256: str) -> None:
+    """The checksum of a saved file, computed afterwards."""
+    conn.execute(
+        "UPDATE library SET sha256 = ? WHERE source = ? AND account = ? AND ident = ? AND path = ?",
+        (sha256, *split(key), path),
+    )
+
+
+def lost(conn: sqlite3.Connection, numbers: Iterable[int]) -> None:
+    """Files that are no longer where they were saved: to be fetched again."""
+    conn.executemany(
+        "UPDATE library SET state = 'missing', path = NULL, size = NULL, sha256 = NULL"
+        " WHERE n = ? AND state = 'present'",
+        ((n,) for n in numbers),
+    )
+
+
+def adopted(conn: sqlite3.Connection, n: int, path: str, size: int, sha256: str | None, now: float) -> None:
+    """A file that was already on the disk is the item's, unless another item has it."""
+    conn.execute(
+        "UPDATE library SET state = 'present', path = ?, size = ?, sha256 = ?, arrived_at = ?, error = NULL"
+        " WHERE n = ? AND NOT EXISTS (SELECT 1 FROM library WHERE path = ?)",
+        (path, size, sha256, now, n, path),
+    )
+
+
+def adoptable(conn: sqlite3.Connection, source: str, stem: str) -> sqlite3.Row | None:
+    """The one item without a file whose file would have this stem."""
+    found: list[sqlite3.Row] = conn.execute(
+        f"SELECT {SHOWN} FROM library WHERE source = ? AND media_key = ? AND path IS NULL"
+        " AND state IN ('missing', 'failed') LIMIT 2",
+        (source, stem),
+    ).fetchall()
+    return found[0] if len(found) == 1 else None

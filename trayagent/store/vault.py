@@ -1,0 +1,140 @@
+"""Secrets of sources: in the system keyring, else in one 0600 file beside the database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Protocol, Self
+
+import msgspec
+
+SERVICE: Final = "trayagent"
+
+
+class _Place(Protocol):
+    def get(self, name: str) -> str | None: ...
+    def set(self, name: str, value: str) -> None: ...
+    def delete(self, name: str) -> None: ...
+
+
+class Vault:
+    """Asynchronous, since a keyring may ask its owner before it answers. Never shows what it holds."""
+
+    def __init__(self, place: _Place) -> None:
+        self._place = place
+
+    @classmethod
+    def open(cls, folder: Path, environ: Mapping[str, str]) -> Self:
+        """The keyring if this machine has a usable one and TRAYAGENT_SECRETS is not `file`."""
+        file = SecretFile(folder / "secrets.json")
+        if environ.get("TRAYAGENT_SECRETS") == "file":
+            return cls(file)
+        return cls(Keyring.find() or file)
+
+    @property
+    def kind(self) -> str:
+        """`keyring` or `file`, for people."""
+        return "file" if isinstance(self._place, SecretFile) else "keyring"
+
+    def __repr__(self) -> str:
+        return f"<Vault in a {self.kind}>"
+
+    async def get(self, name: str) -> str | None:
+        """The secret, or None."""
+        return await asyncio.to_thread(self._place.get, name)
+
+    async def set(self, name: str, value: str) -> None:
+        """Keep it; durable when this returns."""
+        await asyncio.to_thread(self._place.set, name, value)
+
+    async def delete(self, name: str) -> None:
+        """Forget it; harmless when there is none."""
+        await asyncio.to_thread(self._place.delete, name)
+
+
+class SecretFile:
+    """A JSON object in a file that only its owner may read; replaced whole, never half written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> str | None:
+        """The secret, or None."""
+        return self._load().get(name)
+
+    def set(self, name: str, value: str) -> None:
+        """Keep it."""
+        with self._lock:
+            self._save({**self._load(), name: value})
+
+    def delete(self, name: str) -> None:
+        """Forget it."""
+        with self._lock:
+            kept = self._load()
+            if kept.pop(name, None) is not None:
+                self._save(kept)
+
+    def _load(self) -> dict[str, str]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
+        except (FileNotFoundError, msgspec.DecodeError):
+            return {}
+
+    def _save(self, secrets: dict[str, str]) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = self._path.with_suffix(".new")
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()
+        # O_EXCL: a file or link that somebody put there is never written through.
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(msgspec.json.encode(secrets))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self._path)
+
+
+class Keyring:
+    """The system's keyring: Secret Service, KWallet, the macOS Keychain, the Windows Credential Locker."""
+
+    def __init__(self, backend: object) -> None:
+        self._backend = backend
+
+    @classmethod
+    def find(cls) -> Self | None:
+        """None where there is no keyring that really keeps something."""
+        import keyring
+        from keyring.backends import fail, null
+
+        try:
+            backend = keyring.get_keyring()
+            usable = not isinstance(backend, (fail.Keyring, null.Keyring)) and backend.priority > 0
+        except (RuntimeError, OSError, keyring.errors.KeyringError):
+            return None
+        return cls(backend) if usable else None
+
+    def get(self, name: str) -> str | None:
+        """The secret, or None; also None while the keyring is locked."""
+        import keyring
+
+        with contextlib.suppress(keyring.errors.KeyringError):
+            return keyring.get_password(SERVICE, name)
+        return None
+
+    def set(self, name: str, value: str) -> None:
+        """Keep it."""
+        import keyring
+
+        keyring.set_password(SERVICE, name, value)
+
+    def delete(self, name: str) -> None:
+        """Forget it."""
+        import keyring
+
+        with contextlib.suppress(keyring.errors.KeyringError):
+            keyring.delete_password(SERVICE, name)
