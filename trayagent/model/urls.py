@@ -26,18 +26,33 @@ def check(url: str) -> str:
     User and password stay in it (`split_userinfo` takes them off), and so does the fragment.
     Raises DownloadError `bad_url` for anything but an http(s) URL with a usable host and port.
     """
-    url = _trimmed(url)
+    url = trimmed(url)
     if len(url) > MAX_LENGTH:
         raise DownloadError("bad_url", "it is too long")
     if _FORBIDDEN.search(url):
         raise DownloadError("bad_url", "it contains spaces or control characters")
-    if not _ABSOLUTE.match(url):
+    if not looks_absolute(url):
         raise DownloadError("bad_url", "it must start with http:// or https://")
     parts = _split(url)
     host, port = _host_port(parts)
     userinfo, at, _ = parts.netloc.rpartition("@")
     netloc = userinfo + at + _netloc(parts.scheme, host, port)
     return urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
+
+
+def trimmed(text: str) -> str:
+    """Without spaces of any kind and invisible characters at its ends."""
+    previous: str | None = None
+    if text.isascii():
+        return text.strip()
+    while previous != text:
+        previous, text = text, text.strip().strip(_INVISIBLE_EDGE)
+    return text
+
+
+def looks_absolute(text: str) -> bool:
+    """Whether a text begins as an http(s) URL does; `check` says whether it is a good one."""
+    return _ABSOLUTE.match(text) is not None
 
 
 def normalise(url: str) -> str:
@@ -113,13 +128,6 @@ def _names_foreign_host(location: str) -> bool:
     """Whether the host itself is not ASCII, which percent-encoding would spoil."""
     match = re.match(r"(?:https?:)?//([^/?#]*)", location, re.IGNORECASE)
     return bool(match and not match[1].isascii())
-
-
-def _trimmed(url: str) -> str:
-    previous = None
-    while previous != url:
-        previous, url = url, url.strip().strip(_INVISIBLE_EDGE)
-    return url
 
 
 def _split(url: str) -> SplitResult:

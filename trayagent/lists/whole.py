@@ -1,0 +1,58 @@
+"""Lists that only make sense as a whole: read at once, within a bound, and numbered by entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, Final, NamedTuple
+
+from msgspec.structs import replace
+
+from trayagent.lists.line import START, Line, ListError, Position
+from trayagent.model.download import Item
+
+MAX_SIZE: Final = 32 * 1024 * 1024
+"""Bytes; longer lists belong into a .txt, which is read piece by piece."""
+
+
+class Entry(NamedTuple):
+    """What a parser found at one place: an item, or why there is none."""
+
+    url: str
+    item: Item | None = None
+    problem: str = ""
+    warnings: tuple[str, ...] = ()
+    code: str = "bad_item"
+
+
+def reader(
+    parse: Callable[[bytes], Iterator[Entry]],
+) -> Callable[[BinaryIO, Position], Iterator[Line]]:
+    """A `read` for a dialect whose parser takes the whole file."""
+
+    def read(file: BinaryIO, start: Position = START) -> Iterator[Line]:
+        number = 0
+        try:
+            for number, entry in enumerate(parse(_bounded(file)), 1):
+                if number > start.line:
+                    yield _line(number, entry)
+        except ListError as error:
+            number = max(number, start.line) + 1
+            yield Line(number, "", error=("bad_list", str(error)), after=Position(line=number))
+
+    return read
+
+
+def _bounded(file: BinaryIO) -> bytes:
+    file.seek(0)
+    data = file.read(MAX_SIZE + 1)
+    if len(data) > MAX_SIZE:
+        raise ListError(
+            "The list is too large for its format; save it as a .txt, one address a line."
+        )
+    return data
+
+
+def _line(number: int, entry: Entry) -> Line:
+    error = None if entry.item else (entry.code, entry.problem)
+    line = Line(number, entry.url, entry.item, error, entry.warnings)
+    return replace(line, after=Position(line=number))
