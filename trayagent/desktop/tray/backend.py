@@ -2,50 +2,55 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from typing import Literal, Protocol
+import logging
+import sys
+from typing import Literal
 
 from trayagent.desktop.tray.actions import Actions
-from trayagent.desktop.tray.snapshot import Snapshot
+from trayagent.desktop.tray.none import NoTray, Tray
+from trayagent.model.check import Check
 
 Kind = Literal["auto", "sni", "gtk", "xorg", "none"]
 
+__all__ = ["Kind", "NoTray", "Tray", "check", "choose_tray"]
 
-class Tray(Protocol):
-    """The tray as the app sees it; the main thread belongs to it while it runs."""
-
-    def run(self) -> None:
-        """Show the icon and serve clicks until `stop`; call it on the main thread."""
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Show this state soon; the newest wins. From any thread, returns at once."""
-
-    def stop(self) -> None:
-        """Let `run` return. From any thread, at any time, as often as you like."""
-
-
-class NoTray:
-    """The desktop without a tray: holds the main thread and shows nothing."""
-
-    def __init__(self) -> None:
-        self._stopped = threading.Event()
-
-    def __repr__(self) -> str:
-        return "<no tray>"
-
-    def run(self) -> None:
-        # On Windows a wait without end would not see Ctrl-C.
-        while not self._stopped.wait(None if os.name == "posix" else 0.5):
-            pass
-
-    def show(self, snapshot: Snapshot) -> None:
-        pass
-
-    def stop(self) -> None:
-        self._stopped.set()
+log = logging.getLogger(__name__)
 
 
 def choose_tray(kind: Kind, actions: Actions) -> Tray:
-    """The best tray there is for what was asked, or none; never fails."""
-    return NoTray()
+    """The best tray there is for what was asked, or none; never fails. Call it on the main thread."""
+    if kind == "none":
+        return NoTray()
+    try:
+        tray = _made(kind, actions)
+    except Exception:
+        log.exception("no tray could be made; everything else goes on")
+        return NoTray()
+    log.info("tray: %r", tray)
+    return tray
+
+
+def _made(kind: Kind, actions: Actions) -> Tray:
+    if sys.platform == "win32":
+        from trayagent.desktop.tray.win32 import WindowsTray
+
+        return WindowsTray(actions)
+    if sys.platform == "darwin":
+        from trayagent.desktop.tray.darwin import MacTray
+
+        return MacTray(actions)
+    from trayagent.desktop.tray import linux
+
+    return linux.made(linux.candidates(kind, linux.options(linux.survey())), actions)
+
+
+def check() -> Check:
+    """For the doctor: the tray that `auto` would take here. Not for a loop."""
+    if sys.platform == "win32":
+        return Check("tray", "ok", "Windows shows the icon; new ones may hide behind the arrow beside the clock.",
+                     "Drag the icon out of the overflow to keep it in sight.")
+    if sys.platform == "darwin":
+        return Check("tray", "ok", "The icon is in the menu bar.")
+    from trayagent.desktop.tray import linux
+
+    return linux.check(linux.options(linux.survey()))

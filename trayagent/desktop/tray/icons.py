@@ -184,5 +184,4 @@ def _saved(image: Image.Image, path: Path) -> Path:
 
 
 if __name__ == "__main__":
-    for written in write_assets(Path(sys.argv[1])):
-        print(written)
+    sys.stdout.writelines(f"{written}\n" for written in write_assets(Path(sys.argv[1])))

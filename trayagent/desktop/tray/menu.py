@@ -186,12 +186,13 @@ def _undo(snapshot: Snapshot) -> Row:
 def _notifications(snapshot: Snapshot) -> tuple[Row, ...]:
     levels = (("all", "Everything"), ("errors", "Problems only"), ("none", "Nothing"))
     until = snapshot.snoozed_until
+    awake = f"Snoozed until {wording.clock(until)} – wake" if until else "Wake"
     told = [_told(notice) for notice in snapshot.notices]
     return (
         *(Row(label, Do("set_notifications", (level,)), checked=snapshot.level == level) for level, label in levels),
         LINE,
         Row("Snooze for 1 hour", Do("snooze", (60,)), visible=not until),
-        Row(f"Snoozed until {wording.clock(until)} – wake" if until else "Wake", Do("snooze", (0,)), visible=bool(until)),
+        Row(awake, Do("snooze", (0,)), visible=bool(until)),
         Row("Lately", enabled=False, visible=bool(told)),
         *_padded(told, KEPT, Row(visible=False)),
     )

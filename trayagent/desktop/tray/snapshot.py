@@ -11,7 +11,14 @@ from msgspec.structs import replace
 from trayagent.desktop.tray.actions import Level
 from trayagent.model import status
 from trayagent.model.download import Download, State
-from trayagent.model.events import BatchEvent, DownloadEvent, DownloadProgress, Event, Notice, SyncEvent
+from trayagent.model.events import (
+    BatchEvent,
+    DownloadEvent,
+    DownloadProgress,
+    Event,
+    Notice,
+    SyncEvent,
+)
 from trayagent.model.status import Board, Status
 
 KEPT: Final = 5

@@ -1,0 +1,1 @@
+from Xlib import X as X

@@ -1,0 +1,1 @@
+from pystray._base import Icon as Icon, Menu as Menu, MenuItem as MenuItem

@@ -1,0 +1,174 @@
+"""The tray around a pystray icon: newest snapshot in, clicks out, at most four repaints a second."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from trayagent.desktop import clipboard
+from trayagent.desktop.tray import menu
+from trayagent.desktop.tray.actions import Actions, Do
+from trayagent.desktop.tray.base import Icon, Menu, MenuItem
+from trayagent.desktop.tray.face import Face, icon_state, tooltip
+from trayagent.desktop.tray.menu import LINE, Row, Seating
+from trayagent.desktop.tray.none import hold
+from trayagent.desktop.tray.snapshot import Snapshot
+
+INTERVAL: Final = 0.25
+"""Seconds between repaints."""
+
+MORNING: Final = 8
+"""The hour at which "tomorrow" begins."""
+
+log = logging.getLogger(__name__)
+
+
+class Pace:
+    """Calls `act` soon after a `poke`, in a thread of its own, and not more often than `interval`."""
+
+    def __init__(self, act: Callable[[], None], interval: float = INTERVAL) -> None:
+        self._act = act
+        self._interval = interval
+        self._lock = threading.Lock()
+        self._waiting = False
+        self._last = float("-inf")
+
+    def poke(self) -> None:
+        with self._lock:
+            if self._waiting:
+                return
+            self._waiting = True
+            delay = max(0.0, self._last + self._interval - time.monotonic())
+        timer = threading.Timer(delay, self._due)
+        timer.name, timer.daemon = "tray repaint", True
+        timer.start()
+
+    def _due(self) -> None:
+        with self._lock:
+            self._waiting = False
+            self._last = time.monotonic()
+        self._act()
+
+
+class Clicks:
+    """Turns what a row does into a call; what only the desktop knows is added here."""
+
+    def __init__(self, actions: Actions) -> None:
+        self._actions = actions
+
+    def __call__(self, do: Do) -> None:
+        """The boundary of every click: whatever fails, the tray stays."""
+        try:
+            self._resolved(do)
+        except Exception:
+            log.exception("the click on %s failed", do.name)
+
+    def _resolved(self, do: Do) -> None:
+        match do.name:
+            case "add_from_clipboard":
+                threading.Thread(target=self._paste, name="clipboard", daemon=True).start()
+            case "pause_until_tomorrow":
+                self._actions.pause_queue(minutes_until_morning(datetime.now().astimezone()))
+            case _:
+                do.perform(self._actions)
+
+    def _paste(self) -> None:
+        self._actions.add_from_clipboard(clipboard.read())
+
+
+def minutes_until_morning(now: datetime) -> int:
+    """From now, local time, until tomorrow at eight."""
+    morning = (now + timedelta(days=1)).replace(hour=MORNING, minute=0, second=0, microsecond=0)
+    return round((morning - now).total_seconds() / 60)
+
+
+def pystray_menu(rows: tuple[Row, ...], click: Callable[[Do], None], label: Callable[[str], str] = str) -> Menu:
+    """The rows as pystray has them; `label` adapts the texts to a desktop."""
+    return Menu(*(_item(row, click, label) for row in rows))
+
+
+def _item(row: Row, click: Callable[[Do], None], label: Callable[[str], str]) -> MenuItem:
+    if row == LINE:
+        return Menu.SEPARATOR
+    do = row.do
+    return MenuItem(
+        label(row.label),
+        pystray_menu(row.rows, click, label) if row.rows else (lambda: click(do)) if do else None,
+        checked=None if row.checked is None else lambda _item: row.checked,
+        radio=row.checked is not None,
+        default=row.default,
+        visible=row.visible,
+        enabled=row.enabled,
+    )
+
+
+class IconTray:
+    """A tray made of a pystray icon. Subclasses say how an image, a text and a menu get there."""
+
+    def __init__(self, make: Callable[[str], Icon], actions: Actions) -> None:
+        self._icon = make("trayagent")
+        self._click = Clicks(actions)
+        self._pace = Pace(self._repaint)
+        self._snapshot = Snapshot()
+        self._seating: Seating = ()
+        self._rows: tuple[Row, ...] = ()
+        self._face: Face | None = None
+        self._stopped = threading.Event()
+
+    def __repr__(self) -> str:
+        return f"<tray: {type(self._icon).__module__}>"
+
+    def run(self) -> None:
+        """Serve clicks until `stop`; if the desktop takes the tray away, wait for `stop` without one."""
+        self._paint()
+        try:
+            self._icon.run(self._ready)
+        except Exception:
+            log.exception("the tray failed; everything else goes on")
+        hold(self._stopped)
+
+    def show(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._pace.poke()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._icon.stop()
+
+    def _ready(self, icon: Icon) -> None:
+        if self._stopped.is_set():
+            icon.stop()
+        else:
+            icon.visible = True
+
+    def _repaint(self) -> None:
+        """Paint from the pace's thread; adapters that must hop to another one do so here."""
+        if not self._stopped.is_set():
+            self._paint()
+
+    def _paint(self) -> None:
+        """Hand over what differs from the last time."""
+        snapshot = self._snapshot
+        face, text = icon_state(snapshot), tooltip(snapshot)
+        if face != self._face:
+            self._face = face
+            self._icon.icon = self._image(face)
+        self._icon.title = self._text(text)
+        self._seating = menu.seat(self._seating, snapshot.board.current)
+        rows = menu.rows(snapshot, self._seating)
+        if rows != self._rows:
+            self._rows = rows
+            self._show_rows(rows)
+
+    def _image(self, face: Face) -> Any:
+        raise NotImplementedError
+
+    def _text(self, text: str) -> str:
+        return text
+
+    def _show_rows(self, rows: tuple[Row, ...]) -> None:
+        self._icon.menu = pystray_menu(rows, self._click)
