@@ -36,7 +36,11 @@ def _asked(display: Display, until: float) -> str:
         return ""
     got = window.get_full_property(place, text)
     # A large text would come in pieces (INCR); none that a person copied to download is.
-    return got.value.decode("utf-8", "replace") if got is not None and isinstance(got.value, bytes) else ""
+    return (
+        got.value.decode("utf-8", "replace")
+        if got is not None and isinstance(got.value, bytes)
+        else ""
+    )
 
 
 def _answer(display: Display, until: float) -> Any | None:

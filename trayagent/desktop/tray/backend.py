@@ -47,8 +47,12 @@ def _made(kind: Kind, actions: Actions) -> Tray:
 def check() -> Check:
     """For the doctor: the tray that `auto` would take here. Not for a loop."""
     if sys.platform == "win32":
-        return Check("tray", "ok", "Windows shows the icon; new ones may hide behind the arrow beside the clock.",
-                     "Drag the icon out of the overflow to keep it in sight.")
+        return Check(
+            "tray",
+            "ok",
+            "Windows shows the icon; new ones may hide behind the arrow beside the clock.",
+            "Drag the icon out of the overflow to keep it in sight.",
+        )
     if sys.platform == "darwin":
         return Check("tray", "ok", "The icon is in the menu bar.")
     from trayagent.desktop.tray import linux

@@ -100,7 +100,9 @@ def changes(old: Tree, new: Tree) -> tuple[list[Any], list[Any]]:
     updated, removed = [], []
     for number, node in new.items():
         before = old[number].properties
-        fresh = {name: value for name, value in node.properties.items() if before.get(name) != value}
+        fresh = {
+            name: value for name, value in node.properties.items() if before.get(name) != value
+        }
         gone = [name for name in before if name not in node.properties]
         if fresh:
             updated.append([number, fresh])
@@ -148,7 +150,13 @@ class DBusMenu(ServiceInterface):
 
     def _happened(self, number: int, event: str) -> None:
         item = self._node(number).item
-        if event == "clicked" and item is not None and item.enabled and item.visible and not item.submenu:
+        if (
+            event == "clicked"
+            and item is not None
+            and item.enabled
+            and item.visible
+            and not item.submenu
+        ):
             self._clicked(item)
 
     @dbus_method()

@@ -86,7 +86,9 @@ def minutes_until_morning(now: datetime) -> int:
     return round((morning - now).total_seconds() / 60)
 
 
-def pystray_menu(rows: tuple[Row, ...], click: Callable[[Do], None], label: Callable[[str], str] = str) -> Menu:
+def pystray_menu(
+    rows: tuple[Row, ...], click: Callable[[Do], None], label: Callable[[str], str] = str
+) -> Menu:
     """The rows as pystray has them; `label` adapts the texts to a desktop."""
     return Menu(*(_item(row, click, label) for row in rows))
 

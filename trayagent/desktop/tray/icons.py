@@ -76,8 +76,12 @@ class Arc(NamedTuple):
 
     def draw(self, on: ImageDraw.ImageDraw, scale: float, ink: int = 255) -> None:
         outer = self.radius + self.width / 2
-        corners = ((GRID / 2 - outer) * scale, (GRID / 2 - outer) * scale,
-                   (GRID / 2 + outer) * scale, (GRID / 2 + outer) * scale)
+        corners = (
+            (GRID / 2 - outer) * scale,
+            (GRID / 2 - outer) * scale,
+            (GRID / 2 + outer) * scale,
+            (GRID / 2 + outer) * scale,
+        )
         on.arc(corners, -90, -90 + 3.6 * self.percent, fill=ink, width=round(self.width * scale))
 
 
@@ -123,7 +127,9 @@ DRAWINGS: Final[dict[Shape, Drawing]] = {
         (Arc(9.0, 2.2),),
     ),
     "paused": Drawing((SQUARE,), (Box(7, 6.2, 10.4, 17.8, 0.9), Box(13.6, 6.2, 17, 17.8, 0.9))),
-    "error": Drawing((TRIANGLE,), (Stroke(((12, 8.4), (12, 13.6)), 2.6), Stroke(((12, 17.9), (12, 18)), 2.8))),
+    "error": Drawing(
+        (TRIANGLE,), (Stroke(((12, 8.4), (12, 13.6)), 2.6), Stroke(((12, 17.9), (12, 18)), 2.8))
+    ),
     "offline": Drawing((Arc(9.6, 2.8), Stroke(((5.4, 18.6), (18.6, 5.4)), 2.8))),
 }
 
@@ -171,10 +177,15 @@ def write_assets(folder: Path) -> Iterator[Path]:
     app = Face("idle")
     yield _saved(draw(app, 512), folder / "trayagent.png")
     large = draw(app, 256)
-    large.save(folder / "trayagent.ico", append_images=[draw(app, s) for s in (16, 20, 24, 32, 48, 64)],
-               sizes=[(s, s) for s in (16, 20, 24, 32, 48, 64, 256)])
+    large.save(
+        folder / "trayagent.ico",
+        append_images=[draw(app, s) for s in (16, 20, 24, 32, 48, 64)],
+        sizes=[(s, s) for s in (16, 20, 24, 32, 48, 64, 256)],
+    )
     yield folder / "trayagent.ico"
-    draw(app, 1024).save(folder / "trayagent.icns", append_images=[draw(app, s) for s in (32, 64, 128, 256, 512)])
+    draw(app, 1024).save(
+        folder / "trayagent.icns", append_images=[draw(app, s) for s in (32, 64, 128, 256, 512)]
+    )
     yield folder / "trayagent.icns"
 
 

@@ -67,7 +67,12 @@ def _sni(facts: Facts) -> Option:
         return Option("sni", "impossible", "This session has no D-Bus.", SESSION_MEND)
     if not facts.watcher:
         mends = (mend for name, mend in HOST_MENDS.items() if name.lower() in facts.desktop.lower())
-        return Option("sni", "waiting", "Nothing on this desktop shows tray icons.", next(mends, ANY_HOST_MEND))
+        return Option(
+            "sni",
+            "waiting",
+            "Nothing on this desktop shows tray icons.",
+            next(mends, ANY_HOST_MEND),
+        )
     return Option("sni", "ready", "The desktop shows tray icons.")
 
 
@@ -96,7 +101,9 @@ def check(found: Sequence[Option]) -> Check:
     option = next(o for o in found if o.backend == (best or "sni"))
     if option.verdict == "ready" and option.backend == "sni":
         return Check("tray", "ok", option.why)
-    others = "".join(f" {o.backend}: {o.why}" for o in found if o.verdict == "impossible" and o is not option)
+    others = "".join(
+        f" {o.backend}: {o.why}" for o in found if o.verdict == "impossible" and o is not option
+    )
     return Check("tray", "warning", f"{option.why}{others}", option.mend)
 
 
@@ -105,7 +112,10 @@ def survey() -> Facts:
     bus, watcher = asyncio.run(_bus())
     x, xembed = _display()
     return Facts(
-        bus, watcher, x, xembed,
+        bus,
+        watcher,
+        x,
+        xembed,
         gi=importlib.util.find_spec("gi") is not None,
         desktop=os.environ.get("XDG_CURRENT_DESKTOP", ""),
     )

@@ -114,11 +114,15 @@ def _active(download: Download | None) -> Row:
     id = download.id if download else ""
     label = wording.titled(wording.name(download), wording.progress(download)) if download else ""
     place = download.path if download and download.path else ""
-    return Row(label, visible=download is not None, rows=(
-        Row("Pause", Do("pause", (id,))),
-        Row("Cancel", Do("cancel", (id,))),
-        Row("Open folder", Do("open_folder", (place,)), enabled=bool(place)),
-    ))
+    return Row(
+        label,
+        visible=download is not None,
+        rows=(
+            Row("Pause", Do("pause", (id,))),
+            Row("Cancel", Do("cancel", (id,))),
+            Row("Open folder", Do("open_folder", (place,)), enabled=bool(place)),
+        ),
+    )
 
 
 def _sources(sources: Sequence[SourceView]) -> tuple[Row, ...]:
@@ -140,12 +144,16 @@ def _source(source: SourceView) -> Row:
 
 
 def _pause(*, visible: bool) -> Row:
-    return Row("Pause downloads", visible=visible, rows=(
-        Row("For 30 minutes", Do("pause_queue", (30,))),
-        Row("For 1 hour", Do("pause_queue", (60,))),
-        Row("Until tomorrow", Do("pause_until_tomorrow")),
-        Row("Until resumed", Do("pause_queue", (None,))),
-    ))
+    return Row(
+        "Pause downloads",
+        visible=visible,
+        rows=(
+            Row("For 30 minutes", Do("pause_queue", (30,))),
+            Row("For 1 hour", Do("pause_queue", (60,))),
+            Row("Until tomorrow", Do("pause_until_tomorrow")),
+            Row("Until resumed", Do("pause_queue", (None,))),
+        ),
+    )
 
 
 def _padded(filled: Sequence[Row], count: int, filler: Row) -> tuple[Row, ...]:
@@ -166,10 +174,13 @@ def _recent(snapshot: Snapshot) -> tuple[Row, ...]:
 def _failed(failed: Sequence[Download]) -> tuple[Row, ...]:
     blank = Row(visible=False, rows=(Row("Retry"), Row("Why?")))
     reasons = [
-        Row(wording.titled(wording.name(d), (d.error.code if d.error else "").replace("_", " ")), rows=(
-            Row("Retry", Do("retry", (d.id,))),
-            Row("Why?", Do("why", (d.id,))),
-        ))
+        Row(
+            wording.titled(wording.name(d), (d.error.code if d.error else "").replace("_", " ")),
+            rows=(
+                Row("Retry", Do("retry", (d.id,))),
+                Row("Why?", Do("why", (d.id,))),
+            ),
+        )
         for d in failed
     ]
     return (Row("Retry all", Do("retry_failed")), LINE, *_padded(reasons, KEPT, blank))
@@ -180,7 +191,9 @@ def _undo(snapshot: Snapshot) -> Row:
     if undo is None:
         return Row("Undo", visible=False)
     files = "1 file" if undo.count == 1 else f"{undo.count} files"
-    return Row(wording.titled(f"Undo {wording.plain(undo.title)}", files), Do("undo", (undo.batch,)))
+    return Row(
+        wording.titled(f"Undo {wording.plain(undo.title)}", files), Do("undo", (undo.batch,))
+    )
 
 
 def _notifications(snapshot: Snapshot) -> tuple[Row, ...]:
@@ -189,7 +202,10 @@ def _notifications(snapshot: Snapshot) -> tuple[Row, ...]:
     awake = f"Snoozed until {wording.clock(until)} – wake" if until else "Wake"
     told = [_told(notice) for notice in snapshot.notices]
     return (
-        *(Row(label, Do("set_notifications", (level,)), checked=snapshot.level == level) for level, label in levels),
+        *(
+            Row(label, Do("set_notifications", (level,)), checked=snapshot.level == level)
+            for level, label in levels
+        ),
         LINE,
         Row("Snooze for 1 hour", Do("snooze", (60,)), visible=not until),
         Row(awake, Do("snooze", (0,)), visible=bool(until)),
@@ -202,4 +218,6 @@ def _told(notice: Notice) -> Row:
     """A notice of the past; a click does what a click on the popup did."""
     first = notice.actions[0] if notice.actions else None
     label = wording.middle(wording.plain(notice.title))
-    return Row(label, Do("follow", (first.do, first.id)) if first else None, enabled=first is not None)
+    return Row(
+        label, Do("follow", (first.do, first.id)) if first else None, enabled=first is not None
+    )

@@ -86,7 +86,10 @@ def after(snapshot: Snapshot, event: Event) -> Snapshot:
 
 def _moved(snapshot: Snapshot, event: DownloadEvent) -> Snapshot:
     download = event.download
-    recent, failed = (tuple(d for d in group if d.id != download.id) for group in (snapshot.recent, snapshot.failed))
+    recent, failed = (
+        tuple(d for d in group if d.id != download.id)
+        for group in (snapshot.recent, snapshot.failed)
+    )
     offline = snapshot.offline
     if event.what == "removed":
         pass
@@ -94,7 +97,11 @@ def _moved(snapshot: Snapshot, event: DownloadEvent) -> Snapshot:
         recent, offline = (download, *recent)[:KEPT], ""
     elif download.state == State.FAILED:
         failed = (download, *failed)[:KEPT]
-    if download.state in (State.QUEUED, State.FAILED) and download.error and download.error.code == "network":
+    if (
+        download.state in (State.QUEUED, State.FAILED)
+        and download.error
+        and download.error.code == "network"
+    ):
         offline = "" if snapshot.board.current else "No network"
     return replace(snapshot, recent=recent, failed=failed, offline=offline)
 
@@ -105,7 +112,10 @@ def _synced(source: SourceView, event: SyncEvent) -> SourceView:
     run: dict[str, Any] = msgspec.to_builtins(event.run) or {}
     syncing = event.what != "finished"
     return replace(
-        source, syncing=syncing, seen=run.get("seen") or 0, error=None if syncing else run.get("error") or None
+        source,
+        syncing=syncing,
+        seen=run.get("seen") or 0,
+        error=None if syncing else run.get("error") or None,
     )
 
 

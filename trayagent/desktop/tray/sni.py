@@ -98,7 +98,11 @@ class SniIcon(Icon):
                     pause = FIRST_PAUSE
                     await self._attend(bus)
             except LOST as error:
-                log.info("the session bus is gone (%s); trying again in %s s", str(error) or "closed", pause)
+                log.info(
+                    "the session bus is gone (%s); trying again in %s s",
+                    str(error) or "closed",
+                    pause,
+                )
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -134,8 +138,14 @@ async def _own_name(bus: MessageBus) -> str:
 def _register(bus: MessageBus, name: str) -> None:
     """Tell the watcher that we are here. It says nothing worth waiting for."""
     sent = bus.send(
-        Message(destination=WATCHER, path="/StatusNotifierWatcher", interface=WATCHER,
-                member="RegisterStatusNotifierItem", signature="s", body=[name],
-                flags=MessageFlag.NO_REPLY_EXPECTED)
+        Message(
+            destination=WATCHER,
+            path="/StatusNotifierWatcher",
+            interface=WATCHER,
+            member="RegisterStatusNotifierItem",
+            signature="s",
+            body=[name],
+            flags=MessageFlag.NO_REPLY_EXPECTED,
+        )
     )
     sent.add_done_callback(lambda future: future.cancelled() or future.exception())

@@ -70,8 +70,14 @@ async def session_bus() -> AsyncIterator[MessageBus]:
 async def ask(bus: MessageBus, member: str, signature: str = "", *body: object) -> list[Any] | None:
     """What the bus itself answers, or None for an error."""
     reply = await bus.call(
-        Message(destination=BUS, path="/org/freedesktop/DBus", interface=BUS, member=member,
-                signature=signature, body=list(body))
+        Message(
+            destination=BUS,
+            path="/org/freedesktop/DBus",
+            interface=BUS,
+            member=member,
+            signature=signature,
+            body=list(body),
+        )
     )
     return None if reply.message_type is MessageType.ERROR else reply.body
 

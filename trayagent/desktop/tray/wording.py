@@ -18,12 +18,14 @@ def middle(text: str, width: int = WIDTH) -> str:
     if len(text) <= width:
         return text
     tail = width // 2 - 1
-    return f"{text[: width - 1 - tail]}…{text[len(text) - tail:]}"
+    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 def plain(text: str) -> str:
     """One line without control or direction-changing characters: a file name must not disguise itself."""
-    return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else " " for c in text).strip()
+    return "".join(
+        c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else " " for c in text
+    ).strip()
 
 
 def name(download: Download) -> str:

@@ -1,0 +1,391 @@
+"""A desktop of one's own for a test: X server, session bus, window manager, panel, notifications.
+
+Everything is private (display, bus, home) and everything is waited for as a fact, never slept for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple, TypeVar
+
+from dbus_fast import BusType, Message, MessageType, Variant
+from dbus_fast.aio import MessageBus
+from PIL import Image
+from Xlib import X
+from Xlib.display import Display
+
+Panel = Literal["xfce", "lxqt", "trayer", "none"]
+
+INSTALL: Final = (
+    "sudo apt-get install -y --no-install-recommends xvfb xdotool dbus-daemon openbox xfce4-panel"
+    " xfce4-notifyd lxqt-panel trayer x11-xserver-utils fonts-dejavu-core adwaita-icon-theme librsvg2-common"
+)
+NOTIFYD: Final = "/usr/lib/x86_64-linux-gnu/xfce4/notifyd/xfce4-notifyd"
+SIZE: Final = (1024, 720)
+BACKGROUND: Final = (58, 66, 86)
+
+T = TypeVar("T")
+
+
+def missing() -> str | None:
+    """What a test of the desktop cannot do without: the reason to skip, with the line that mends it."""
+    programs = (
+        "Xvfb",
+        "xdotool",
+        "dbus-daemon",
+        "openbox",
+        "xfce4-panel",
+        "lxqt-panel",
+        "trayer",
+        "xsetroot",
+    )
+    absent = [p for p in programs if not shutil.which(p)]
+    absent += [] if Path(NOTIFYD).exists() else ["xfce4-notifyd"]
+    return f"needs {', '.join(absent)}: {INSTALL}" if absent else None
+
+
+def until(fact: Callable[[], T], what: str, within: float = 5.0) -> T:
+    """The fact's first true value; fails with `what` after that many seconds."""
+    end = time.monotonic() + within
+    while True:
+        value = fact()
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {within} s: {what}"
+        time.sleep(0.02)
+
+
+class Window(NamedTuple):
+    """A place on the screen."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class Desktop:
+    """The running desktop; `env` is for programs that shall live on it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.bus_path = home / "bus"
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            "XDG_CONFIG_HOME": str(home / "config"),
+            "XDG_DATA_HOME": str(home / "data"),
+            "XDG_CACHE_HOME": str(home / "cache"),
+            "XDG_RUNTIME_DIR": str(home / "run"),
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={self.bus_path}",
+            "GSETTINGS_BACKEND": "memory",
+            "NO_AT_BRIDGE": "1",
+        }
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self._display: Display | None = None
+        self.bus: subprocess.Popen[bytes] | None = None
+        self.panel: subprocess.Popen[bytes] | None = None
+        self.panel_kind: Panel = "none"
+        (home / "run").mkdir(mode=0o700, parents=True)
+
+    # Processes
+
+    def start(self, *command: str, **more: Any) -> subprocess.Popen[bytes]:
+        """A program of this desktop; ended with it."""
+        with (self.home / f"{Path(command[0]).name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **more,
+            )
+        self.processes.append(process)
+        return process
+
+    def end(self, process: subprocess.Popen[bytes], how: int = signal.SIGKILL) -> None:
+        """End one program and whatever it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        process.wait(5)
+
+    def close(self) -> None:
+        if self._display is not None:
+            self._display.close()
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                self.end(process)
+
+    def start_x(self) -> None:
+        """A server that stays when its last client leaves, on any free display."""
+        reading, writing = os.pipe()
+        self.start(
+            "Xvfb",
+            "-displayfd",
+            str(writing),
+            "-noreset",
+            "-nolisten",
+            "tcp",
+            "-screen",
+            "0",
+            f"{SIZE[0]}x{SIZE[1]}x24",
+            pass_fds=(writing,),
+        )
+        os.close(writing)
+        with os.fdopen(reading) as number:
+            self.env["DISPLAY"] = f":{number.readline().strip()}"
+        self._display = Display(self.env["DISPLAY"])
+        subprocess.run(
+            ["xsetroot", "-solid", "#{:02x}{:02x}{:02x}".format(*BACKGROUND)],
+            env=self.env,
+            check=True,
+        )
+
+    def start_bus(self) -> None:
+        self.bus = self.start(
+            "dbus-daemon", "--session", "--nofork", f"--address=unix:path={self.bus_path}"
+        )
+        until(self.bus_path.exists, "the bus")
+
+    def start_panel(self, kind: Panel) -> None:
+        """A panel whose tray is ready."""
+        self.panel_kind = kind
+        if kind == "xfce":
+            self.panel = self.start("xfce4-panel", "--disable-wm-check")
+        elif kind == "lxqt":
+            self.panel = self.start("lxqt-panel")
+        elif kind == "trayer":
+            self.panel = self.start(
+                "trayer",
+                "--edge",
+                "bottom",
+                "--widthtype",
+                "pixel",
+                "--width",
+                "200",
+                "--height",
+                "32",
+                "--transparent",
+                "false",
+                "--tint",
+                "0xffffff",
+            )
+            until(self.xembed, "the X11 tray")
+            return
+        until(lambda: self.owned("org.kde.StatusNotifierWatcher"), "the panel's tray", 10)
+
+    def xembed(self) -> bool:
+        """Whether an X11 tray is there."""
+        return bool(self.x.get_selection_owner(self.x.intern_atom("_NET_SYSTEM_TRAY_S0")))
+
+    # The bus
+
+    def call(
+        self,
+        destination: str,
+        path: str,
+        interface: str,
+        member: str,
+        signature: str = "",
+        *body: Any,
+    ) -> Any:
+        """The answer to a call, or None for an error or a bus that is gone."""
+        return asyncio.run(
+            self._called(destination, path, interface, member, signature, list(body))
+        )
+
+    async def _called(
+        self,
+        destination: str,
+        path: str,
+        interface: str,
+        member: str,
+        signature: str,
+        body: list[Any],
+    ) -> Any:
+        try:
+            bus = await MessageBus(self.env["DBUS_SESSION_BUS_ADDRESS"], BusType.SESSION).connect()
+        except OSError:
+            return None
+        try:
+            reply = await bus.call(
+                Message(
+                    destination=destination,
+                    path=path,
+                    interface=interface,
+                    member=member,
+                    signature=signature,
+                    body=body,
+                )
+            )
+            return None if reply.message_type is MessageType.ERROR else plain(reply.body)
+        finally:
+            bus.disconnect()
+
+    def owned(self, name: str) -> bool:
+        bus = "org.freedesktop.DBus"
+        return bool(
+            (self.call(bus, "/org/freedesktop/DBus", bus, "NameHasOwner", "s", name) or [False])[0]
+        )
+
+    # The screen
+
+    @property
+    def x(self) -> Display:
+        assert self._display is not None
+        return self._display
+
+    def screenshot(self, window: Window | None = None) -> Image.Image:
+        x, y, width, height = window or (0, 0, *SIZE)
+        width, height = min(width, SIZE[0] - x), min(height, SIZE[1] - y)
+        raw = self.x.screen().root.get_image(x, y, width, height, X.ZPixmap, 0xFFFFFFFF)
+        return Image.frombytes("RGB", (width, height), raw.data, "raw", "BGRX")
+
+    def menus(self) -> list[Window]:
+        """Open menus, oldest first: visible windows that no window manager touches, panels aside."""
+        found = []
+        for child in self.x.screen().root.query_tree().children:
+            with contextlib.suppress(Exception):  # it may close while we look
+                attributes, place = child.get_attributes(), child.get_geometry()
+                if (
+                    attributes.map_state == X.IsViewable
+                    and attributes.override_redirect
+                    and place.height > 50
+                ):
+                    found.append(Window(place.x, place.y, place.width, place.height))
+        return found
+
+    def find(self, colour: tuple[int, int, int], least: int = 40) -> tuple[int, int] | None:
+        """The middle of all pixels of about this colour."""
+        picture = self.screenshot()
+        near = [
+            (i % SIZE[0], i // SIZE[0])
+            for i, pixel in enumerate(
+                zip(*(band.tobytes() for band in picture.split()), strict=True)
+            )
+            if all(abs(a - b) < 6 for a, b in zip(pixel, colour, strict=True))
+        ]
+        if len(near) < least:
+            return None
+        return sum(x for x, _ in near) // len(near), sum(y for _, y in near) // len(near)
+
+    # The hand
+
+    def click(self, place: tuple[int, int], button: int = 1) -> None:
+        x, y = place
+        self.xdo("mousemove", str(x), str(y), "click", str(button))
+
+    def point(self, place: tuple[int, int]) -> None:
+        self.xdo("mousemove", str(place[0]), str(place[1]))
+
+    def key(self, *names: str) -> None:
+        self.xdo("key", *names)
+
+    def xdo(self, *words: str) -> None:
+        subprocess.run(["xdotool", *words], env=self.env, check=True, timeout=10)
+
+
+def plain(value: Any) -> Any:
+    """A D-Bus value without its variants."""
+    if isinstance(value, Variant):
+        return plain(value.value)
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    return [plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def write_configs(home: Path) -> None:
+    """A panel at the bottom with a tray and nothing else; notifications that stay to be clicked."""
+    folder = home / "config/xfce4/xfconf/xfce-perchannel-xml"
+    folder.mkdir(parents=True)
+    (folder / "xfce4-panel.xml").write_text("""<?xml version="1.0" encoding="UTF-8"?>
+<channel name="xfce4-panel" version="1.0">
+  <property name="configver" type="int" value="2"/>
+  <property name="panels" type="array"><value type="int" value="1"/>
+    <property name="panel-1" type="empty">
+      <property name="position" type="string" value="p=8;x=512;y=700"/>
+      <property name="position-locked" type="bool" value="true"/>
+      <property name="length" type="uint" value="100"/>
+      <property name="size" type="uint" value="34"/>
+      <property name="icon-size" type="uint" value="22"/>
+      <property name="background-style" type="uint" value="1"/>
+      <property name="background-rgba" type="array">
+        <value type="double" value="0.93"/><value type="double" value="0.93"/>
+        <value type="double" value="0.94"/><value type="double" value="1"/>
+      </property>
+      <property name="plugin-ids" type="array"><value type="int" value="1"/><value type="int" value="2"/></property>
+    </property>
+  </property>
+  <property name="plugins" type="empty">
+    <property name="plugin-1" type="string" value="separator">
+      <property name="expand" type="bool" value="true"/><property name="style" type="uint" value="0"/>
+    </property>
+    <property name="plugin-2" type="string" value="systray">
+      <property name="square-icons" type="bool" value="true"/>
+      <property name="icon-size" type="int" value="22"/>
+    </property>
+  </property>
+</channel>
+""")
+    (folder / "xfce4-notifyd.xml").write_text("""<?xml version="1.0" encoding="UTF-8"?>
+<channel name="xfce4-notifyd" version="1.0">
+  <property name="notify-location" type="uint" value="2"/>
+  <property name="do-fadeout" type="bool" value="false"/>
+  <property name="expire-timeout" type="int" value="30"/>
+</channel>
+""")
+    lxqt = home / "config/lxqt"
+    lxqt.mkdir(parents=True)
+    (lxqt / "panel.conf").write_text("""[General]
+panels=panel1
+__userfile__=true
+
+[panel1]
+alignment=0
+plugins=spacer, statusnotifier
+position=Bottom
+panelSize=34
+iconSize=22
+width=100
+width-percent=true
+background-color=#2b2e34
+
+[spacer]
+type=spacer
+expandable=true
+size=8
+spaceType=invisible
+
+[statusnotifier]
+type=statusnotifier
+alignment=Right
+""")
+
+
+@contextlib.contextmanager
+def desktop(home: Path, panel: Panel = "none", *, x: bool = True) -> Iterator[Desktop]:
+    """A running desktop with that panel; ends with everything on it."""
+    here = Desktop(home)
+    write_configs(home)
+    try:
+        here.start_bus()
+        if x:
+            here.start_x()
+            here.start("openbox")
+        if panel != "none":
+            here.start_panel(panel)
+        yield here
+    finally:
+        here.close()

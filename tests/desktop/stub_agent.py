@@ -1,0 +1,46 @@
+"""A program with a tray and nothing behind it: snapshots come in as JSON lines, calls go out as lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from typing import cast
+
+import msgspec
+
+from trayagent.desktop.tray.actions import Actions
+from trayagent.desktop.tray.backend import Kind, Tray, choose_tray
+from trayagent.desktop.tray.snapshot import Snapshot
+
+
+class Echo:
+    """Actions that only say what was asked."""
+
+    def __getattr__(self, name: str) -> object:
+        def said(*args: object) -> None:
+            print(json.dumps([name, *args]), flush=True)
+
+        return said
+
+
+def feed(tray: Tray) -> None:
+    for line in sys.stdin:
+        tray.show(msgspec.json.decode(line, type=Snapshot))
+    tray.stop()
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO)
+    tray = choose_tray(cast("Kind", sys.argv[1]), cast("Actions", Echo()))
+    print(json.dumps(["tray", repr(tray)]), flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: tray.stop())
+    threading.Thread(target=feed, args=(tray,), daemon=True).start()
+    tray.run()
+    print(json.dumps(["end"]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
