@@ -41,7 +41,7 @@ export class Adder {
 
 /** The box that takes one link or many. */
 export function addBox(adder) {
-  const links = h("textarea", { id: "links", rows: 1, spellcheck: "false", autocapitalize: "off", autocomplete: "off", placeholder: "Paste a link, or several — one a line" });
+  const links = h("textarea", { id: "links", rows: 1, spellcheck: "false", autocapitalize: "off", autocomplete: "off", placeholder: "Paste links, one a line" });
   const name = h("input", { type: "text", placeholder: "from the link" });
   const folder = h("input", { type: "text", placeholder: "the downloads folder" });
   const quality = select(QUALITIES, "");
@@ -60,7 +60,7 @@ export function addBox(adder) {
   links.addEventListener("input", grow);
   links.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.shiftKey && links.rows === 1) submit(event); });
   return h("form", { class: "add card", onsubmit: submit, "aria-label": "Add downloads" },
-    h("div", { class: "add-line" }, h("label", { for: "links", class: "hidden-text" }, "Links to download"), icon("link"), links, h("button", { class: "primary" }, icon("down"), "Download")),
+    h("div", { class: "add-line" }, h("label", { for: "links", class: "hidden-text" }, "Links to download"), icon("link"), links, h("button", { class: "primary", "aria-label": "Download" }, icon("down"), h("span", { class: "wide-only" }, "Download"))),
     h("details", { class: "options small" }, h("summary", {}, "Options"),
       h("div", { class: "fields" }, field("File name", name, "for a single link"), field("Folder", folder, "inside the downloads folder"), field("Video quality", quality, "for video pages"),
         h("label", { class: "check" }, first, "Start before the others"))));

@@ -13,7 +13,7 @@ import { ImagesView } from "./view-images.js";
 import { QueueView } from "./view-queue.js";
 import { SettingsView } from "./view-settings.js";
 
-const VIEWS = { downloads: QueueView, history: HistoryView, lists: BatchesView, images: ImagesView, browsers: BrowsersView, settings: SettingsView };
+const VIEWS = { queue: QueueView, history: HistoryView, lists: BatchesView, images: ImagesView, browsers: BrowsersView, settings: SettingsView };
 const at = (id) => document.getElementById(id);
 
 /** The one-time code of `/#code=…`, taken out of the address at once. */
@@ -83,7 +83,7 @@ class Router {
   }
 
   #go(byHand) {
-    const name = VIEWS[location.hash.slice(1)] ? location.hash.slice(1) : "downloads";
+    const name = VIEWS[location.hash.slice(1)] ? location.hash.slice(1) : "queue";
     this.#current?.hide?.();
     this.#current = this.#views[name] ??= new VIEWS[name](this.parts);
     document.title = `${this.#current.title} · trayagent`;

@@ -38,6 +38,13 @@ export function moment(time) {
   return time ? CLOCK.format(new Date(time)) : "";
 }
 
+const CALENDAR = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+
+/** An RFC 3339 time → `21 Nov 2026`. */
+export function day(time) {
+  return time ? CALENDAR.format(new Date(time)) : "";
+}
+
 /** Where a download comes from: its host, or the library and name of a synced item. */
 export function origin(url) {
   return URL.canParse(url) ? new URL(url).host || url.split(":")[0] : url;

@@ -1,7 +1,7 @@
 // The items of one library as a grid of thumbnails, fetched when they come into sight.
 import { query } from "./api.js";
 import { button, h, icon } from "./dom.js";
-import { moment } from "./format.js";
+import { day, moment } from "./format.js";
 
 const PAGE = 60;
 const WORDS = { missing: "not here yet", present: "", gone: "gone from the site", failed: "failed", ignored: "left out" };
@@ -45,7 +45,7 @@ export class Gallery {
     const words = [item.media_key ?? item.name, WORDS[item.state] ?? item.state, item.error?.message].filter(Boolean).join(": ");
     return h("li", { class: "cell", data: { state: item.state }, title: [item.local_path, moment(item.created_at)].filter(Boolean).join("\n") },
       h("label", {}, frame, item.state === "present" ? h("span", { class: "hidden-text" }, words) : h("span", { class: "caption small" }, mark, h("span", { class: "cut" }, WORDS[item.state] || item.state), h("span", { class: "hidden-text" }, item.name)),
-        item.state === "present" ? h("span", { class: "caption small" }, h("span", { class: "cut" }, moment(item.created_at) || item.name)) : null));
+        item.state === "present" ? h("span", { class: "caption small" }, h("span", { class: "cut" }, day(item.created_at) || item.name)) : null));
   }
 
   async #load(frame) {

@@ -1,5 +1,5 @@
 // One download as a line of the page: what it is, how far it is, why it failed, what can be done.
-import { button, h, icon, iconButton, setText } from "./dom.js";
+import { h, icon, iconButton, setText } from "./dom.js";
 import { ago, duration, moment, origin, size } from "./format.js";
 
 const GLYPHS = { queued: "clock", active: "down", paused: "pause", completed: "check", failed: "alert", cancelled: "cross" };
@@ -21,8 +21,9 @@ export class Row {
     this.bar = h("progress", { max: 1 });
     this.trouble = h("p", { class: "trouble small" });
     this.actions = h("div", { class: "actions" });
-    this.details = h("details", { class: "details small" }, h("summary", {}, "Details"));
-    this.details.addEventListener("toggle", () => this.#fillDetails());
+    this.details = h("dl", { class: "small", hidden: true });
+    this.opener = iconButton("more", "Details", () => this.#openDetails());
+    this.opener.setAttribute("aria-expanded", "false");
     const body = h("div", { class: "body" }, this.name, this.bar, this.facts, this.trouble, this.details);
     this.element = h("li", { class: "download" }, this.glyph, body, this.actions);
     this.update(download);
@@ -58,18 +59,25 @@ export class Row {
     const key = wanted.map(([verb]) => verb).join();
     if (key === this.#buttons) return;
     this.#buttons = key;
-    this.actions.replaceChildren(...wanted.map(([verb, glyph, words, kind]) => {
+    const made = wanted.map(([verb, glyph, words, kind]) => {
       const act = () => this.#act(verb, this.download);
-      return kind === "words" ? button(words, act, { glyph }) : iconButton(glyph, `${words}: ${nameOf(download)}`, act, kind);
-    }));
+      const label = `${words}: ${nameOf(download)}`;
+      return kind === "words" ? wordedButton(glyph, words, label, act) : iconButton(glyph, label, act);
+    });
+    this.opener.setAttribute("aria-label", `Details: ${nameOf(download)}`);
+    this.actions.replaceChildren(...made, this.opener);
   }
 
-  #fillDetails() {
-    if (!this.details.open) return;
+  #openDetails() {
     const lines = details(this.download).filter(([, value]) => value);
-    this.details.replaceChildren(this.details.firstChild,
-      h("dl", {}, lines.flatMap(([term, value]) => [h("dt", {}, term), h("dd", { class: "mono" }, value)])));
+    this.details.replaceChildren(...lines.flatMap(([term, value]) => [h("dt", {}, term), h("dd", { class: "mono" }, value)]));
+    this.details.hidden = !this.details.hidden;
+    this.opener.setAttribute("aria-expanded", String(!this.details.hidden));
   }
+}
+
+function wordedButton(glyph, words, label, act) {
+  return h("button", { type: "button", "aria-label": label, onclick: act }, icon(glyph), h("span", { class: "wide-only" }, words));
 }
 
 /** The short facts under a name, by state. */
@@ -94,15 +102,15 @@ function troubles({ state, error, warning }) {
   return state === "completed" ? warning ?? "" : "";
 }
 
-/** What can be done: `[verb, icon, words, kind]`. */
+/** What can be done: `[verb, icon, words, "words" if they are shown]`. */
 function verbs({ state, error, path }) {
-  const remove = ["remove", "trash", "Remove from the list", "quiet"];
+  const remove = ["remove", "trash", "Remove from the list"];
   switch (state) {
-    case "queued": case "active": return [["pause", "pause", "Pause", "quiet"], ["cancel", "cross", "Cancel", "quiet"]];
-    case "paused": return [["resume", "play", "Resume", "quiet"], ["cancel", "cross", "Cancel", "quiet"]];
-    case "failed": return [["retry", "again", "Retry", "words"], ...(NEEDS_LINK.has(error?.code) ? [["relink", "link", "Give a fresh link", "quiet"]] : []), remove];
-    case "cancelled": return [["retry", "again", "Download again", "quiet"], remove];
-    default: return [...(path ? [["copy", "copy", "Copy where it is", "quiet"]] : []), remove];
+    case "queued": case "active": return [["pause", "pause", "Pause"], ["cancel", "cross", "Cancel"]];
+    case "paused": return [["resume", "play", "Resume"], ["cancel", "cross", "Cancel"]];
+    case "failed": return [["retry", "again", "Retry", "words"], ...(NEEDS_LINK.has(error?.code) ? [["relink", "link", "Give a fresh link"]] : []), remove];
+    case "cancelled": return [["retry", "again", "Download again"], remove];
+    default: return [...(path ? [["copy", "copy", "Copy where it is"]] : []), remove];
   }
 }
 

@@ -20,7 +20,7 @@ export const GROUPS = [
   ]],
   ["Folders", [
     text("drop.folder", "Drop folder", "lists put here are downloaded"),
-    { key: "drop.poll", words: "Look regularly", kind: "check", hint: "for network folders that do not report changes" },
+    { key: "drop.poll", words: "Look regularly", kind: "check", hint: "for network folders" },
     text("library.folder", "Image library"),
     choice("library.date", "Sort images by", [["created", "Day they were made"], ["downloaded", "Day they were downloaded"]]),
   ]],

@@ -2,6 +2,7 @@
 import { query } from "./api.js";
 import { button, h, icon, select, setText } from "./dom.js";
 import { Rows } from "./rows.js";
+import { confirmed } from "./say.js";
 
 const STATES = [["", "All states"], ["completed", "Saved"], ["failed", "Failed"], ["cancelled", "Cancelled"], ["active", "Downloading"], ["queued", "Waiting"], ["paused", "Paused"]];
 const PAGE = 40;
@@ -19,7 +20,8 @@ export class HistoryView {
     this.rows = new Rows(acts.run, "Found downloads");
     this.note = h("p", { class: "muted empty", role: "status" });
     this.more = button("Show more", () => this.#page(this.#next));
-    const filters = h("div", { class: "filters" }, h("div", { class: "search" }, icon("search"), this.search), this.state);
+    const clear = button("Clear finished", () => this.#clear(), { glyph: "trash" });
+    const filters = h("div", { class: "filters" }, h("div", { class: "search" }, icon("search"), this.search), this.state, clear);
     this.element = h("div", { class: "view" }, filters, this.rows.element, this.note, h("div", { class: "centre" }, this.more));
     let typing = 0;
     this.search.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => this.show(), 250); });
@@ -36,6 +38,13 @@ export class HistoryView {
     this.#found = after ? [...this.#found, ...page.downloads] : page.downloads;
     this.#next = page.next ?? null;
     this.#paint();
+  }
+
+  async #clear() {
+    if (!await confirmed("Clear finished downloads", "Take everything that is finished off the list? The files stay where they are.", "Clear")) return;
+    if (await this.messages.trying(() => this.api.post("clear")) === undefined) return;
+    await this.board.load();
+    await this.show();
   }
 
   /** Rows on show follow the board; the selection itself changes only when it is asked for again. */

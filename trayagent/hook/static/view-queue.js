@@ -5,7 +5,7 @@ import { count } from "./format.js";
 import { Rows } from "./rows.js";
 
 export class QueueView {
-  title = "Downloads";
+  title = "Queue";
 
   constructor({ api, board, messages, acts, adder, dropFolder }) {
     Object.assign(this, { api, board, messages });

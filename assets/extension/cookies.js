@@ -1,0 +1,14 @@
+// The cookies of a site, only when they were asked for and the browser's user agreed.
+
+const pattern = (url) => `${new URL(url).protocol}//${new URL(url).hostname}/*`;
+
+/** What must be allowed to read the cookies that go to these addresses. */
+export function wanted(urls) {
+  return { permissions: ["cookies"], origins: [...new Set(urls.map(pattern))] };
+}
+
+/** The cookies the browser itself would send to an address, as trayagent takes them. */
+export async function cookiesFor(url) {
+  const found = await chrome.cookies.getAll({ url });
+  return found.map(({ name, value, domain, path, secure }) => ({ name, value, domain, path, secure }));
+}

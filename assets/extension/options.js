@@ -1,0 +1,42 @@
+// The options page: connection, quality, access; and the question before pairing with an unusual port.
+import { TRAFFIC } from "./traffic.js";
+
+const at = (id) => document.getElementById(id);
+const ask = (message) => chrome.runtime.sendMessage(message);
+
+async function showLink() {
+  const { ok, port, message } = await ask({ do: "check" });
+  at("link").textContent = ok ? `Connected to trayagent on port ${port}.` : message;
+  at("link").className = `note ${ok ? "good" : ""}`;
+}
+
+async function showAsked() {
+  const { asked } = await chrome.storage.session.get("asked");
+  at("asked").hidden = !asked;
+  if (asked) at("asked-text").textContent = `A program on port ${asked.port} of this computer asks to receive what you send. Pair only if you just asked trayagent to.`;
+}
+
+async function answer(yes) {
+  const said = yes ? await ask({ do: "pair-confirmed" }) : await chrome.storage.session.remove("asked");
+  await showAsked();
+  await showLink();
+  if (said?.startsWith("failed")) at("link").textContent = said.replace(/^failed: /, "");
+}
+
+async function start() {
+  const { options = {} } = await chrome.storage.local.get("options");
+  at("quality").value = options.quality ?? "";
+  at("quality").addEventListener("change", () => chrome.storage.local.set({ options: { ...options, quality: at("quality").value } }));
+  at("traffic").checked = await chrome.permissions.contains(TRAFFIC);
+  at("traffic").addEventListener("change", async () => {
+    const change = at("traffic").checked ? "request" : "remove";
+    await chrome.permissions[change](TRAFFIC);
+    at("traffic").checked = await chrome.permissions.contains(TRAFFIC);
+  });
+  at("accept").addEventListener("click", () => answer(true));
+  at("decline").addEventListener("click", () => answer(false));
+  at("forget").addEventListener("click", async () => { await chrome.storage.local.remove("pairing"); await showLink(); });
+  await Promise.all([showAsked(), showLink()]);
+}
+
+start();
