@@ -68,4 +68,6 @@ class LoopThread:
             self._error = error
         finally:
             if not self._ready.done():
-                self._ready.set_exception(self._error or RuntimeError("stopped before it was ready"))
+                self._ready.set_exception(
+                    self._error or RuntimeError("stopped before it was ready")
+                )

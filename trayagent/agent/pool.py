@@ -63,7 +63,7 @@ class Limits:
 
 
 class Pool:
-    """Give it work through the store and `wake()`; it runs until cancelled."""
+    """Give it work through the store and `wake()`, or ring its `bell`; it runs until cancelled."""
 
     def __init__(
         self,
@@ -75,6 +75,7 @@ class Pool:
         resolvers: Mapping[str, Resolver],
         folder: Path,
         limits: Limits,
+        bell: asyncio.Event | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
@@ -85,7 +86,7 @@ class Pool:
         self._folder = folder
         self._limits = limits
         self._now = now
-        self._bell = asyncio.Event()
+        self._bell = bell or asyncio.Event()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._interruptible: set[str] = set()
         self._hosts: Counter[str] = Counter()

@@ -166,6 +166,14 @@ def counts(conn: sqlite3.Connection) -> dict[str, int]:
     return dict(conn.execute("SELECT state, count(*) FROM downloads GROUP BY state").fetchall())
 
 
+def in_flight(conn: sqlite3.Connection, id: str) -> bool:
+    """Whether the download exists and is not settled."""
+    try:
+        return State(row_of(conn, number(id))["state"]) in IN_FLIGHT
+    except NotFoundError:
+        return False
+
+
 def current(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
     """The download in flight for `key`."""
     states = "state IN ('queued', 'active', 'paused')"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -42,12 +42,11 @@ class SecretFiles:
         with contextlib.suppress(FileNotFoundError):
             self._path(id).unlink()
 
-    def sweep(self, wanted: Iterable[str]) -> None:
-        """Erase all files but those of the downloads that may still need theirs."""
-        keep = {f"{id}.json" for id in wanted}
+    def sweep(self, wanted: Callable[[str], bool]) -> None:
+        """Erase the files of downloads that no longer need theirs."""
         with contextlib.suppress(FileNotFoundError):
             for path in self._folder.iterdir():
-                if path.name not in keep:
+                if not wanted(path.stem):
                     path.unlink()
 
     def _path(self, id: str) -> Path:

@@ -1,0 +1,58 @@
+"""One agent per home: the lock that the system frees when a process dies, and where to find the one that runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+from filelock import FileLock, Timeout
+
+from trayagent import __version__
+from trayagent.model.errors import TrayagentError
+from trayagent.settings import Home
+
+
+class AlreadyRunningError(TrayagentError):
+    """Another process has this home."""
+
+
+@contextmanager
+def only_one(home: Home) -> Iterator[None]:
+    """Hold the home; raises AlreadyRunningError when somebody else does."""
+    lock = FileLock(home.lock, mode=0o600, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise AlreadyRunningError(
+            "already_running", "trayagent is running already.", "Use it through: trayagent status"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def announced(home: Home, port: int) -> Iterator[None]:
+    """runtime.json (0600) says where we are, for as long as we are."""
+    facts = {
+        "url": f"http://127.0.0.1:{port}",
+        "port": port,
+        "pid": os.getpid(),
+        "version": __version__,
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    }
+    fresh = home.runtime.with_name(f"{home.runtime.name}.new")
+    fresh.unlink(missing_ok=True)
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "w") as file:
+        json.dump(facts, file)
+    os.replace(fresh, home.runtime)
+    try:
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            home.runtime.unlink()
