@@ -20,7 +20,7 @@ FLOORS = [
     {"net"},
     {"store", "transfer", "sources", "sites", "lists", "settings"},
     {"agent"},
-    {"hook", "desktop", "instance", "logs", "loopthread"},
+    {"hook", "desktop", "instance", "logs", "loopthread", "oneshot"},
     {"app"},
     {"demo"},
     {"cli"},

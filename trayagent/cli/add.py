@@ -1,0 +1,162 @@
+"""`add`: hand URLs to the running agent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from trayagent.cli.client import Agent
+from trayagent.cli.exits import Exit, MisuseError, exit_of_states
+from trayagent.cli.following import follow
+from trayagent.cli.options import agent, json_option, pass_screen
+from trayagent.cli.screen import Screen
+from trayagent.cli.words import counted, name_of, note_of
+
+ROOM: Final = 200_000
+"""Bytes of items in one request; the agent takes 256 KiB."""
+SHOWN: Final = 20
+"""Longer answers are told as a count."""
+
+
+@click.command()
+@click.argument("urls", nargs=-1, required=True, metavar="URL... | -")
+@click.option("--filename", metavar="NAME", help="Save it under this name.")
+@click.option("--folder", metavar="PATH", help="Into this folder inside the downloads folder.")
+@click.option("--referer", metavar="URL", help="The page it was found on.")
+@click.option("--checksum", metavar="sha-256=HEX", help="Fail unless the file has it.")
+@click.option("--quality", metavar="Q", help="For video pages: best, 1080, 720, …")
+@click.option("--audio", is_flag=True, help="For video pages: only the sound.")
+@click.option("--next", "first", is_flag=True, help="To the front of the queue.")
+@click.option("--again", is_flag=True, help="Fetch it although we have it.")
+@click.option("--wait", is_flag=True, help="Return when all have ended.")
+@json_option
+@pass_screen
+def add(
+    screen: Screen, /, urls: tuple[str, ...], first: bool, audio: bool, wait: bool, **words: Any
+) -> int:
+    """Add downloads; - reads a list from standard input."""
+    if audio and words["quality"]:
+        raise MisuseError("--audio and --quality do not go together.")
+    common = {key: value for key, value in words.items() if value}
+    common |= {"next": True} if first else {}
+    common |= {"quality": "audio"} if audio else {}
+    items = [{**item, **common} for item in _read(urls)]
+    if not items:
+        raise MisuseError("The list is empty.")
+    for key in ("filename", "checksum"):
+        if len(items) > 1 and common.get(key):
+            raise MisuseError(f"--{key} is for one URL.")
+    with agent() as running:
+        receipt = _send(running, items)
+        if wait:
+            return _wait(screen, running, receipt)
+    return _tell(screen, receipt)
+
+
+def _read(urls: Iterable[str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for url in urls:
+        if url == "-":
+            found += _stdin()
+        elif "://" not in url and Path(url).exists():
+            raise MisuseError(
+                f"{url} is a file.", f"To add the list in it: trayagent add - < {url}"
+            )
+        else:
+            found.append({"url": url})
+    return found
+
+
+def _stdin() -> Iterator[dict[str, Any]]:
+    import msgspec
+
+    from trayagent.cli.lists import read_list
+
+    for line in read_list("-"):
+        if line.item is not None:
+            item: dict[str, Any] = msgspec.to_builtins(line.item)
+            yield item
+        elif line.error is not None:
+            # The agent says what is wrong with it, in the same receipt as everything else.
+            yield {"url": line.url or f"line {line.number}"}
+
+
+def _send(running: Agent, items: list[dict[str, Any]]) -> dict[str, Any]:
+    whole: dict[str, Any] = {"batch": None, "downloads": [], "rejected": []}
+    offset = 0
+    for part in _parts(items):
+        receipt = running.add({"items": part} if len(items) > 1 else part[0])
+        whole["batch"] = whole["batch"] or receipt["batch"]
+        whole["downloads"] += receipt["downloads"]
+        whole["rejected"] += [{**r, "index": r["index"] + offset} for r in receipt["rejected"]]
+        offset += len(part)
+    return whole
+
+
+def _parts(items: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    part: list[dict[str, Any]] = []
+    used = 0
+    for item in items:
+        length = len(json.dumps(item)) + 2
+        if part and used + length > ROOM:
+            yield part
+            part, used = [], 0
+        part.append(item)
+        used += length
+    yield part
+
+
+def _tell(screen: Screen, receipt: dict[str, Any]) -> int:
+    downloads, rejected = receipt["downloads"], receipt["rejected"]
+    if screen.json:
+        screen.data(receipt)
+    elif len(downloads) > SHOWN:
+        screen.say(
+            f"Added {counted(len(downloads), 'download')}. To watch: trayagent status --watch"
+        )
+    else:
+        screen.table(
+            [
+                [d["id"], "have it" if d["duplicate_of"] else d["state"], _place(d)]
+                for d in downloads
+            ],
+            state=1,
+        )
+    _refused(screen, rejected)
+    if rejected:
+        return Exit.SOME_FAILED if downloads else Exit.ERROR
+    return Exit.OK
+
+
+def _wait(screen: Screen, running: Agent, receipt: dict[str, Any]) -> int:
+    from trayagent.cli.progress import bars
+
+    ids = [d["id"] for d in receipt["downloads"]]
+    with bars(screen, len(ids)) as shown:
+        ended = follow(running, ids, shown)
+    results = [{**ended[d["id"]], "duplicate_of": d["duplicate_of"]} for d in receipt["downloads"]]
+    if screen.json:
+        screen.data({**receipt, "downloads": results})
+    else:
+        screen.table([[d["id"], d["state"], _place(d), note_of(d)] for d in results], state=1)
+    _refused(screen, receipt["rejected"])
+    return exit_of_states([d["state"] for d in results] + ["rejected"] * len(receipt["rejected"]))
+
+
+def _place(download: dict[str, Any]) -> str:
+    if download["state"] == "completed" and download.get("path"):
+        return str(download["path"])
+    return name_of(download)
+
+
+def _refused(screen: Screen, rejected: list[dict[str, Any]]) -> None:
+    if screen.json:
+        return
+    for refusal in rejected[:SHOWN]:
+        screen.warn(f"{refusal['url'][:200]}: {refusal['message']}")
+    if len(rejected) > SHOWN:
+        screen.warn(f"… and {len(rejected) - SHOWN:,} more.")

@@ -1,0 +1,228 @@
+"""The running agent, as its own command line talks to it: standard-library HTTP, ready at once."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import quote, urlencode, urlsplit
+
+from trayagent import __version__
+from trayagent.cli.exits import NotRunningError, RefusedError
+from trayagent.model.errors import NotFoundError, TrayagentError
+
+PATIENCE: Final = 30.0
+"""Seconds the agent may take to answer; it normally needs milliseconds."""
+SILENCE: Final = 60.0
+"""Seconds an event stream may be silent before we look whether the agent still lives."""
+REFUSALS: Final = frozenset({401, 403, 409, 421, 429})
+
+
+class Places(Protocol):
+    """The files of the home folder that lead to its agent."""
+
+    @property
+    def runtime(self) -> Path: ...
+    @property
+    def token(self) -> Path: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of the agent's stream."""
+
+    name: str
+    data: Any
+
+
+class Agent:
+    """Speaks to one agent over one connection; `close()` when done."""
+
+    def __init__(self, url: str, token: str) -> None:
+        parts = urlsplit(url)
+        self.url = url
+        self._host = parts.hostname or "127.0.0.1"
+        self._port = parts.port or 80
+        self._token = token
+        self._connection = http.client.HTTPConnection(self._host, self._port, timeout=PATIENCE)
+
+    def __repr__(self) -> str:
+        return f"<Agent at {self.url}>"
+
+    @classmethod
+    def of(cls, home: Places) -> Agent:
+        """The agent that runs in this home. Raises NotRunningError."""
+        runtime = read_runtime(home)
+        if runtime is None:
+            raise NotRunningError
+        try:
+            token = home.token.read_text("ascii").strip()
+        except OSError as error:
+            raise NotRunningError(
+                f"The agent's token cannot be read ({error.strerror})."
+            ) from error
+        agent = cls(runtime["url"], token)
+        agent.prove()
+        return agent
+
+    def prove(self) -> None:
+        """Make sure that it is our agent before it is told the token. Raises NotRunningError."""
+        import hmac
+        import secrets
+
+        nonce = secrets.token_hex(16)
+        status, answer = self._exchange(
+            "POST", "hello", {"client": "local", "nonce": nonce}, secret=False
+        )
+        expected = hmac.new(self._token.encode(), nonce.encode(), "sha256").hexdigest()
+        proof = answer.get("proof") if isinstance(answer, dict) else None
+        if status != 200 or not hmac.compare_digest(str(proof).encode(), expected.encode()):
+            raise NotRunningError("Another program answers at the agent's port.")
+
+    def get(self, path: str, **query: str | int | None) -> Any:
+        """The answer to `GET /api/v1/<path>`; raises what `ask` raises."""
+        asked = {key: value for key, value in query.items() if value is not None}
+        return self.ask("GET", f"{path}?{urlencode(asked)}" if asked else path)
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """The answer to `POST /api/v1/<path>`; raises what `ask` raises."""
+        return self.ask("POST", path, body or {})
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """One request. Raises NotRunningError, NotFoundError, RefusedError, or TrayagentError for the rest."""
+        status, answer = self._exchange(method, path, body)
+        if status < 400:
+            return answer
+        raise refusal(status, answer)
+
+    def add(self, body: Mapping[str, Any]) -> Any:
+        """`POST downloads`: the receipt, also when nothing in it was accepted."""
+        status, answer = self._exchange("POST", "downloads", body)
+        if status < 400 or (isinstance(answer, dict) and answer.get("rejected")):
+            return answer
+        raise refusal(status, answer)
+
+    @contextlib.contextmanager
+    def events(self, silence: float = SILENCE) -> Iterator[Iterator[Event]]:
+        """The stream of events from now on, on a connection of its own; it ends when the agent does.
+
+        Reading raises TimeoutError after `silence` seconds without a word.
+        """
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=silence)
+        try:
+            connection.request(
+                "GET", "/api/v1/events", headers=self._headers() | {"Accept": "text/event-stream"}
+            )
+            response = connection.getresponse()
+            if response.status != 200:
+                raise refusal(response.status, _decoded(response.read()))
+            yield _events(response)
+        except (ConnectionError, http.client.HTTPException) as error:
+            raise NotRunningError("The agent went away.") from error
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {self._token}",
+            "User-Agent": f"trayagent-cli/{__version__}",
+        }
+
+    def _exchange(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, secret: bool = True
+    ) -> tuple[int, Any]:
+        headers = self._headers() if secret else {}
+        payload = None
+        if body is not None:
+            payload = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        try:
+            self._connection.request(method, f"/api/v1/{path}", payload, headers)
+            response = self._connection.getresponse()
+            return response.status, _decoded(response.read())
+        except TimeoutError as error:
+            raise TrayagentError(
+                "no_answer", "The agent does not answer.", "Restart it: trayagent quit"
+            ) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise NotRunningError from error
+        finally:
+            if self._connection.sock is None:
+                self._connection.close()
+
+
+def read_runtime(home: Places) -> dict[str, Any] | None:
+    """What a living agent wrote about itself; None when there is none."""
+    try:
+        runtime = json.loads(home.runtime.read_text("utf-8"))
+        url, pid = runtime["url"], runtime["pid"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if urlsplit(url).hostname not in {"127.0.0.1", "::1", "localhost"} or not alive(pid):
+        return None
+    found: dict[str, Any] = runtime
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process of that number exists (Windows: cannot be asked safely, so yes)."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def refusal(status: int, answer: Any) -> TrayagentError:
+    """The error that an answer of the agent means."""
+    told = answer.get("error") if isinstance(answer, dict) else None
+    told = told if isinstance(told, dict) else {}
+    code = str(told.get("code", f"http_{status}"))
+    message = str(told.get("message", f"The agent answered with HTTP {status}."))
+    action = str(told.get("action") or "")
+    if status == 404:
+        return NotFoundError(code, message, action)
+    if status in REFUSALS:
+        return RefusedError(code, message, action)
+    return TrayagentError(code, message, action)
+
+
+def segment(text: str) -> str:
+    """An id or name as one part of a path."""
+    return quote(text, safe="")
+
+
+def _decoded(payload: bytes) -> Any:
+    try:
+        return json.loads(payload) if payload else {}
+    except ValueError:
+        return {}
+
+
+def _events(response: http.client.HTTPResponse) -> Iterator[Event]:
+    name, data = "message", ""
+    for raw in response:
+        line = raw.decode("utf-8", "replace").rstrip("\r\n")
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if not line:
+            if data:
+                yield Event(name, json.loads(data))
+            name, data = "message", ""
+        elif field == "event":
+            name = value
+        elif field == "data":
+            data += value

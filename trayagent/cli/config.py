@@ -1,0 +1,149 @@
+"""`config`: read and change the settings, also while no agent runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import click
+
+from trayagent.cli.client import Agent
+from trayagent.cli.exits import MisuseError, NotRunningError
+from trayagent.cli.options import home, json_option, pass_screen
+from trayagent.cli.screen import Screen
+from trayagent.model.errors import ConfigError
+
+
+@click.group()
+def config() -> None:
+    """Read and change the settings."""
+
+
+@config.command()
+@pass_screen
+def path(screen: Screen) -> None:
+    """Say where the settings file is."""
+    screen.say(str(home().config))
+
+
+@config.command()
+@click.option("--origin", is_flag=True, help="Also say where each value comes from.")
+@json_option
+@pass_screen
+def show(screen: Screen, origin: bool) -> None:
+    """Show all settings in force."""
+    from trayagent import settings
+
+    values = settings.shown(settings.load(home(), os.environ))
+    origins = settings.origins(home(), os.environ) if origin else {}
+    if screen.json:
+        screen.data({"values": values, "origins": origins} if origin else values)
+        return
+    rows = [
+        [key, _written(value), *([origins.get(key, "config.toml")] if origin else [])]
+        for key, value in flat(values)
+    ]
+    screen.table(rows)
+
+
+@config.command()
+@click.argument("key")
+@json_option
+@pass_screen
+def get(screen: Screen, key: str) -> None:
+    """Print one setting, like downloads.workers."""
+    from trayagent import settings
+
+    values = dict(flat(settings.shown(settings.load(home(), os.environ))))
+    if key not in values:
+        raise ConfigError([_unknown(key)])
+    if screen.json:
+        screen.data(values[key])
+    else:
+        screen.say(_written(values[key]))
+
+
+@config.command("set")
+@click.argument("key")
+@click.argument("value", required=False)
+@click.option("--default", "reset", is_flag=True, help="Back to the default.")
+@json_option
+@pass_screen
+def set_(screen: Screen, key: str, value: str | None, reset: bool) -> None:
+    """Change one setting; a running agent follows at once where it can."""
+    if (value is None) != reset:
+        raise MisuseError("Say the new value: trayagent config set KEY VALUE, or --default")
+    section, _, name = key.partition(".")
+    change({section: {name: None if value is None else _converted(key, value)}})
+    if screen.json:
+        screen.data({"key": key, "value": value})
+    else:
+        screen.say(f"{key} is the default again." if value is None else f"{key} = {value}")
+
+
+@config.command()
+@json_option
+@pass_screen
+def validate(screen: Screen) -> None:
+    """Check the settings; says all problems at once."""
+    from trayagent import settings
+
+    settings.load(home(), os.environ)
+    if screen.json:
+        screen.data({"ok": True})
+    else:
+        screen.say("The settings are all right.", "ok")
+
+
+def change(changes: dict[str, Any]) -> None:
+    """Write settings: through the agent if it runs, so that it follows them, else straight to the file."""
+    from trayagent import settings
+
+    try:
+        running = Agent.of(home())
+    except NotRunningError:
+        home().prepare()
+        settings.change(home(), os.environ, changes)
+        return
+    try:
+        running.ask("PATCH", "config", changes)
+    finally:
+        running.close()
+
+
+def flat(values: dict[str, Any]) -> list[tuple[str, Any]]:
+    """`section.key` and value, in the order of the settings file; sources by their names."""
+    found = []
+    for section, content in values.items():
+        if section == "sources":
+            found += [
+                (f"sources.{source['name']}.{key}", value)
+                for source in content
+                for key, value in source.items()
+            ]
+        else:
+            found += [(f"{section}.{key}", value) for key, value in content.items()]
+    return found
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _converted(key: str, value: str) -> Any:
+    from trayagent.settings import schema
+
+    if key not in schema.all_keys():
+        raise ConfigError([_unknown(key)])
+    problems: list[str] = []
+    converted = schema.convert(key, schema.Raw(value, "your command", lax=True), problems)
+    if problems:
+        raise ConfigError(problems)
+    return list(converted) if isinstance(converted, tuple) else converted
+
+
+def _unknown(key: str) -> str:
+    from trayagent.settings import schema
+
+    return schema.unknown(key, schema.Raw("", "your command"), schema.all_keys())

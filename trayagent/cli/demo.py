@@ -1,0 +1,129 @@
+"""`demo`: the whole job, offline, in under a minute."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trayagent.cli.client import Agent
+from trayagent.cli.exits import Exit
+from trayagent.cli.options import json_option, pass_screen
+from trayagent.cli.progress import Bars, bars
+from trayagent.cli.screen import Screen
+from trayagent.cli.words import counted, name_of
+from trayagent.model.sizes import show_duration, show_size
+
+if TYPE_CHECKING:
+    from trayagent.demo.story import Arrived
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Also keep the agent's own files (database, log).")
+@json_option
+@pass_screen
+def demo(screen: Screen, keep: bool) -> int:
+    """Show the whole job offline, in under a minute."""
+    from trayagent.demo.story import keep_only_files
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = Path(tempfile.mkdtemp(prefix="trayagent-demo-"))
+    began = time.monotonic()
+    done = False
+    try:
+        arrived = _play(folder, screen)
+        done = True
+    finally:
+        if done and not keep:
+            keep_only_files(folder)
+        elif not done and not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    _conclude(screen, folder, arrived, time.monotonic() - began)
+    return Exit.OK
+
+
+def _play(folder: Path, screen: Screen) -> list[Arrived]:
+    from trayagent.demo.server import Samples, serving
+    from trayagent.demo.story import tell
+    from trayagent.loopthread import LoopThread
+
+    samples = Samples.make()
+    total = 1 + len(samples.pictures) + len(samples.library)
+    bases: list[str] = []
+
+    async def serve(ready: Callable[[], None]) -> None:
+        async with serving(samples) as base:
+            bases.append(base)
+            ready()
+            await asyncio.Event().wait()
+
+    server = LoopThread(serve)
+    server.start()
+    try:
+        with bars(screen, total) as shown:
+            return tell(folder, bases[0], samples, Agent.of, _Stage(screen, shown))
+    finally:
+        server.stop()
+        server.join()
+
+
+class _Stage:
+    """Tells the story on the screen: bars where a person looks, lines on a pipe."""
+
+    def __init__(self, screen: Screen, shown: Bars) -> None:
+        self._screen = screen
+        self._bars = shown
+
+    def say(self, text: str) -> None:
+        if not self._screen.json:
+            self._bars.print(text)
+
+    def command(self, text: str) -> None:
+        self.say(f"   {text}")
+
+    def event(self, name: str, data: Any) -> None:
+        if name == "download.progress":
+            self._bars.moved(data["id"], data["received"], data["size"])
+        elif name == "notice":
+            self.say(f"   notification: {data['title']}{_body(data)}")
+        elif name.startswith("download."):
+            self._bars.show(data)
+            self._line(name, data)
+
+    def _line(self, name: str, data: Mapping[str, Any]) -> None:
+        if self._screen.live:
+            return
+        if name == "download.completed":
+            self.say(f"   completed     {name_of(data)}  ({show_size(data['size'] or 0)})")
+        elif name == "download.failed":
+            self.say(f"   failed        {name_of(data)}: {data['error']['message']}")
+
+
+def _body(notice: Mapping[str, Any]) -> str:
+    body = str(notice["body"]).replace("\n", " · ")
+    return f" – {body}" if body else ""
+
+
+def _conclude(screen: Screen, folder: Path, arrived: list[Arrived], took: float) -> None:
+    if screen.json:
+        files = [
+            {"path": str(a.path), "size": len(a.sample.data), "sha256": a.sample.sha256}
+            for a in arrived
+        ]
+        screen.data({"folder": str(folder), "seconds": round(took, 1), "files": files})
+        return
+    size = sum(len(file.sample.data) for file in arrived)
+    screen.say(
+        f"\nAll {counted(len(arrived), 'file')} arrived ({show_size(size)}), each with the right SHA-256,",
+        "ok",
+    )
+    screen.say(f"in {show_duration(took)}. They are here, and nothing else is left behind:", "ok")
+    screen.say(f"   {folder}")
+    screen.say("\nNow for real: trayagent run")

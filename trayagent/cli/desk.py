@@ -1,0 +1,187 @@
+"""`open`, `dashboard`, `pair`, `bookmarklet`, `autostart`: what happens outside the terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+import click
+
+from trayagent.cli.client import Agent, segment
+from trayagent.cli.exits import Exit, MisuseError
+from trayagent.cli.options import agent, home, json_option, pass_screen
+from trayagent.cli.screen import Screen
+from trayagent.cli.words import clock, local_time
+from trayagent.model.errors import TrayagentError
+
+
+@click.command("open")
+@click.argument("id", required=False)
+def open_(id: str | None) -> None:
+    """Open a downloaded file, or the downloads folder."""
+    from trayagent.desktop import opener
+
+    with agent() as running:
+        if id is None:
+            opener.open_folder(Path(running.get("config")["downloads"]["folder"]))
+            return
+        download = running.get(f"downloads/{segment(id)}")
+    path = Path(download["path"]) if download["path"] else None
+    if download["state"] != "completed" or path is None:
+        raise TrayagentError(
+            "not_complete",
+            f"{id} is not complete yet ({download['state']}).",
+            f"trayagent why {id}",
+        )
+    if not path.exists():
+        raise TrayagentError(
+            "gone",
+            f"The file is not there any more: {path}",
+            "Fetch it again: trayagent add --again URL",
+        )
+    opener.open_file(path)
+
+
+@click.command()
+@click.option(
+    "--print",
+    "only_print",
+    is_flag=True,
+    help="Print its address instead; good for two minutes, once.",
+)
+@pass_screen
+def dashboard(screen: Screen, only_print: bool) -> None:
+    """Open the dashboard in the browser."""
+    with agent() as running:
+        if only_print or not can_show(os.environ):
+            screen.say(dashboard_url(running))
+        else:
+            raise_dashboard(running)
+
+
+@click.command()
+@click.option(
+    "--print",
+    "only_print",
+    is_flag=True,
+    help="Print the address and code instead of opening a browser.",
+)
+@click.option("--list", "show_list", is_flag=True, help="Say which browsers are paired.")
+@click.option("--revoke", metavar="CLIENT", help="Lock a paired browser out, at once.")
+@json_option
+@pass_screen
+def pair(screen: Screen, only_print: bool, show_list: bool, revoke: str | None) -> int:
+    """Pair the browser extension with this agent."""
+    if sum((only_print, show_list, revoke is not None)) > 1:
+        raise MisuseError("--print, --list and --revoke do not go together.")
+    with agent() as running:
+        if show_list:
+            _paired(screen, running)
+        elif revoke is not None:
+            running.ask("DELETE", f"clients/{segment(revoke)}")
+            screen.say(f"{revoke} is locked out.")
+        else:
+            _invite(screen, running, only_print)
+    return Exit.OK
+
+
+@click.command()
+@pass_screen
+def bookmarklet(screen: Screen) -> None:
+    """Print the bookmarklet: save it as a bookmark's address."""
+    port = _port()
+    text = (
+        resources.files("trayagent.hook")
+        .joinpath("static/bookmarklet.txt")
+        .read_text("utf-8")
+        .strip()
+    )
+    screen.raw(text.replace("PORT", str(port)) + "\n")
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["on", "off", "status"]), default="status")
+@json_option
+@pass_screen
+def autostart(screen: Screen, what: str) -> None:
+    """Start the agent with the session: on, off or status."""
+    from trayagent.desktop.autostart import Autostart
+
+    entry = Autostart.of_platform()
+    if what == "on":
+        entry.enable()
+    elif what == "off":
+        entry.disable()
+    state = entry.status()
+    if screen.json:
+        screen.data({"enabled": state.enabled, "path": str(state.path) if state.path else None})
+    else:
+        screen.say(
+            f"The agent {'starts' if state.enabled else 'does not start'} with your session."
+        )
+
+
+def can_show(environ: Mapping[str, str]) -> bool:
+    """Whether a window can appear where this runs."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
+
+
+def dashboard_url(running: Agent) -> str:
+    """The dashboard's address with a one-time code."""
+    return str(running.post("sessions/codes")["url"])
+
+
+def raise_dashboard(running: Agent) -> None:
+    """Show the dashboard in the browser."""
+    from trayagent.desktop import opener
+
+    opener.open_url(dashboard_url(running))
+
+
+def _invite(screen: Screen, running: Agent, only_print: bool) -> None:
+    code = running.post("clients/codes")
+    if screen.json:
+        screen.data(code)
+    elif only_print or not can_show(os.environ):
+        screen.say(
+            "Open this in the browser that has the extension, or paste the code into its options:"
+        )
+        screen.say(code["url"])
+        screen.say(f"Code: {code['code']}   (good once, until {clock(code['expires_at'])})")
+    else:
+        from trayagent.desktop import opener
+
+        opener.open_url(code["url"])
+        screen.say("The browser shows how to go on. Nothing there? Use: trayagent pair --print")
+
+
+def _paired(screen: Screen, running: Agent) -> None:
+    clients = running.get("clients")["clients"]
+    if screen.json:
+        screen.data({"clients": clients})
+    elif clients:
+        rows = [
+            [c["id"], c["name"], local_time(c.get("last_seen")), c.get("origin") or ""]
+            for c in clients
+        ]
+        screen.table(rows, head=["CLIENT", "NAME", "LAST SEEN", "ORIGIN"])
+    else:
+        screen.say("No browser is paired yet. To pair one: trayagent pair")
+
+
+def _port() -> int:
+    from urllib.parse import urlsplit
+
+    from trayagent.cli.client import read_runtime
+
+    runtime = read_runtime(home())
+    if runtime is not None:
+        return urlsplit(runtime["url"]).port or 80
+    from trayagent.settings import load
+
+    return load(home(), os.environ).hook.port

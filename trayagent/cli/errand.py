@@ -1,0 +1,188 @@
+"""A few downloads without an agent: workers, retries and fairness in memory, files by the same engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from trayagent.agent.requests import request_of, target_of
+from trayagent.agent.retry import decide
+from trayagent.model import filenames
+from trayagent.model.download import Download, ErrorInfo, State
+from trayagent.model.errors import DownloadError
+from trayagent.model.order import Job, New
+from trayagent.model.transfer import Fetched, Progress, Request, Target
+
+
+class Fetcher(Protocol):
+    """What we ask of transfer."""
+
+    async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched: ...
+
+
+class Watcher(Protocol):
+    """Who is told how it goes."""
+
+    def show(self, download: Download) -> None:
+        """The download as it is now: active, waiting (queued), completed or failed."""
+
+    def moved(self, id: str, received: int, size: int | None) -> None:
+        """So many bytes of it are here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How much at a time, and how often."""
+
+    folder: Path
+    workers: int
+    per_host: int
+    retries: int
+
+
+class Errand:
+    """Fetches what it is given and says how each ended; run it once."""
+
+    def __init__(self, transfer: Fetcher, terms: Terms, watcher: Watcher) -> None:
+        self._transfer = transfer
+        self._terms = terms
+        self._watcher = watcher
+        self._waiting: dict[str, deque[Job]] = {}
+        self._busy: Counter[str] = Counter()
+        self._room = asyncio.Event()
+        self.ended: dict[str, Download] = {}
+
+    async def run(self, news: Iterable[New]) -> None:
+        """Return when all have ended; a cancellation keeps every `.part`."""
+        for number, new in enumerate(news, start=1):
+            job = job_of(number, new, self._terms.folder)
+            self._waiting.setdefault(job.host, deque()).append(job)
+        async with asyncio.TaskGroup() as group:
+            for number in range(self._terms.workers):
+                group.create_task(self._work(), name=f"worker {number + 1}")
+
+    def __repr__(self) -> str:
+        waiting = sum(map(len, self._waiting.values()))
+        return f"<Errand: {waiting} waiting, {self._busy.total()} active, {len(self.ended)} ended>"
+
+    async def _work(self) -> None:
+        while self._waiting:
+            job = self._next()
+            if job is None:
+                self._room.clear()
+                await self._room.wait()
+                continue
+            self._busy[job.host] += 1
+            try:
+                await self._fetch(job)
+            finally:
+                self._busy[job.host] -= 1
+                self._room.set()
+        self._room.set()
+
+    def _next(self) -> Job | None:
+        # Hosts take turns: the one that is served goes to the end.
+        for host in list(self._waiting):
+            if self._busy[host] < self._terms.per_host:
+                queue = self._waiting.pop(host)
+                job = queue.popleft()
+                if queue:
+                    self._waiting[host] = queue
+                return job
+        return None
+
+    async def _fetch(self, job: Job) -> None:
+        began = Download(id=job.id, url=job.url, state=State.ACTIVE, via="cli")
+        note = _Note(began, job.path, self._watcher)
+        self._watcher.show(began)
+        while True:
+            try:
+                target = target_of(replace(job, path=note.path), self._terms.folder)
+                fetched = await self._transfer.fetch(request_of(job), target, note)
+            except DownloadError as error:
+                again = decide(error, job.attempts, self._terms.retries, random.random())
+                if again is None or error.code == "disk_full":
+                    return self._end(_failed(note.download, error, job.attempts + 1))
+                job = replace(job, attempts=job.attempts + again.counts)
+                await asyncio.sleep(again.seconds)
+            else:
+                return self._end(_completed(note.download, fetched, job.attempts + 1))
+
+    def _end(self, download: Download) -> None:
+        self.ended[download.id] = download
+        self._watcher.show(download)
+
+
+class _Note:
+    """Transfer's `Progress` for one download."""
+
+    def __init__(self, download: Download, path: str | None, watcher: Watcher) -> None:
+        self.download = download
+        self.path = path
+        self._watcher = watcher
+        self._told = 0.0
+
+    async def reserved(self, path: Path, size: int | None) -> None:
+        self.path = str(path)
+        self.download = replace(self.download, filename=path.name, path=self.path, size=size)
+        self._watcher.show(self.download)
+
+    def received(self, total: int, size: int | None) -> None:
+        now = time.monotonic()
+        if now - self._told >= 0.1:
+            self._told = now
+            self._watcher.moved(self.download.id, total, size)
+
+
+def job_of(number: int, new: New, folder: Path) -> Job:
+    """The item as workers take it; it goes on with the `.part` that an earlier run left."""
+    return Job(
+        n=number,
+        id=str(number),
+        key=new.key,
+        url=new.url,
+        host=new.host,
+        order=new.order,
+        path=_left(new, folder),
+        attempts=0,
+        via="cli",
+        source=None,
+        secrets=new.secrets,
+    )
+
+
+def _left(new: New, folder: Path) -> str | None:
+    name = new.order.filename or filenames.from_url(new.url)
+    if not name:
+        return None
+    path = folder / filenames.safe_folder(new.order.folder) / filenames.safe(name)
+    kept = path.with_name(f"{path.name}.part.json").exists() and not os.path.lexists(path)
+    return str(path) if kept else None
+
+
+def _failed(download: Download, error: DownloadError, attempts: int) -> Download:
+    info = ErrorInfo(error.code, error.message, error.action)
+    return replace(download, state=State.FAILED, error=info, attempts=attempts)
+
+
+def _completed(download: Download, fetched: Fetched, attempts: int) -> Download:
+    return replace(
+        download,
+        state=State.COMPLETED,
+        filename=fetched.path.name,
+        path=str(fetched.path),
+        size=fetched.size,
+        received=fetched.size,
+        sha256=fetched.sha256,
+        warning=fetched.warning,
+        attempts=attempts,
+    )

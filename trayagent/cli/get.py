@@ -1,0 +1,191 @@
+"""`get`: download and exit; no agent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trayagent.cli.exits import MisuseError, exit_of_states
+from trayagent.cli.options import home, json_option, pass_screen
+from trayagent.cli.progress import Bars, bars
+from trayagent.cli.screen import Screen
+from trayagent.cli.words import counted
+from trayagent.model.errors import TrayagentError
+from trayagent.model.sizes import show_duration, show_size
+
+if TYPE_CHECKING:
+    from trayagent.model.config import Config
+    from trayagent.model.download import Download, Item
+    from trayagent.model.order import New
+
+
+class _Segments(click.ParamType[str]):
+    name = "1-16|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value == "auto" or (str(value).isdigit() and 1 <= int(value) <= 16):
+            return str(value)
+        return self.fail(f"{value!r} is neither a number from 1 to 16 nor auto.", param, ctx)
+
+
+@click.command()
+@click.argument("urls", nargs=-1, metavar="URL...")
+@click.option("-i", "--input", "lists", multiple=True, metavar="LIST", help="A list; - is stdin.")
+@click.option("-o", "--output", "folder", metavar="DIR", default=".", help="Where to (else: here).")
+@click.option("--filename", metavar="NAME", help="Save it under this name.")
+@click.option("--referer", metavar="URL", help="The page it was found on.")
+@click.option("--checksum", metavar="sha-256=HEX", help="Fail unless the file has it.")
+@click.option("--workers", type=click.IntRange(1, 32), help="Downloads at a time.")
+@click.option("--segments", type=_Segments(), help="Connections for one large file.")
+@json_option
+@pass_screen
+def get(
+    screen: Screen,
+    /,
+    urls: tuple[str, ...],
+    lists: tuple[str, ...],
+    folder: str,
+    workers: int | None,
+    segments: str | None,
+    **words: str | None,
+) -> int:
+    """Download and exit, without the agent; the same command goes on after an interruption."""
+    if not urls and not lists:
+        raise MisuseError("Nothing to get.", "See: trayagent get --help")
+    common = {key: value for key, value in words.items() if value}
+    if common.keys() & {"filename", "checksum"} and (lists or len(urls) > 1):
+        raise MisuseError("--filename and --checksum are for one URL.")
+    news, refused = _admitted(urls, lists, common)
+    config = _config(workers, segments)
+    report = _Report(screen, len(news))
+    for refusal in refused:
+        report.refused(refusal)
+    began = time.monotonic()
+    with bars(screen, len(news)) as shown:
+        report.bars = shown
+        ended = _run(config, news, Path(folder).absolute(), workers, report)
+    return _conclude(screen, ended, refused, time.monotonic() - began)
+
+
+def _admitted(
+    urls: tuple[str, ...], lists: tuple[str, ...], common: Mapping[str, str]
+) -> tuple[list[New], list[dict[str, str]]]:
+    """What may be fetched, each address once, and what may not, with the reason."""
+    from trayagent.model.admit import admit
+    from trayagent.model.download import Item
+    from trayagent.model.urls import redact
+
+    found: dict[str, New] = {}
+    refused: list[dict[str, str]] = []
+
+    def enter(item: Item) -> None:
+        try:
+            new = admit(item)
+            found.setdefault(new.key, new)
+        except TrayagentError as error:
+            text = redact(item.url) if "://" in item.url else item.url[:200]
+            refused.append({"url": text, "code": error.code, "message": error.message})
+
+    for url in urls:
+        enter(Item(url, **common))  # type: ignore[arg-type]
+    for name in lists:
+        _enter_list(name, enter, refused)
+    return list(found.values()), refused
+
+
+def _enter_list(name: str, enter: Any, refused: list[dict[str, str]]) -> None:
+    from trayagent.cli.lists import read_list
+
+    for line in read_list(name):
+        if line.item is not None:
+            enter(line.item)
+        elif line.error is not None:
+            code, message = line.error
+            refused.append({"url": f"{name}, line {line.number}", "code": code, "message": message})
+
+
+def _config(workers: int | None, segments: str | None) -> Config:
+    from trayagent import settings
+
+    flags = {"downloads.workers": str(workers)} if workers else {}
+    flags |= {"downloads.segments": segments} if segments else {}
+    return settings.load(home(), os.environ, flags)
+
+
+def _run(
+    config: Config, news: list[New], folder: Path, workers: int | None, report: _Report
+) -> list[Download]:
+    from trayagent import oneshot
+    from trayagent.cli.errand import Errand, Terms
+
+    terms = Terms(
+        folder=folder,
+        workers=min(config.downloads.workers, len(news)) or 1,
+        per_host=max(config.downloads.per_host, workers or 0),
+        retries=config.downloads.retries,
+    )
+
+    async def run() -> list[Download]:
+        async with oneshot.transfer(config) as transfer:
+            errand = Errand(transfer, terms, report)
+            await errand.run(news)
+            return list(errand.ended.values())
+
+    return asyncio.run(run())
+
+
+class _Report:
+    """Tells what becomes of each download as it happens."""
+
+    bars: Bars
+
+    def __init__(self, screen: Screen, total: int) -> None:
+        self._screen = screen
+        self._total = total
+
+    def show(self, download: Download) -> None:
+        """Where it stands; a line when it has ended."""
+        import msgspec
+
+        self.bars.show(msgspec.to_builtins(download))
+        if self._screen.json:
+            return
+        if download.state == "completed":
+            doubt = f"  ({download.warning})" if download.warning else ""
+            self.bars.print(f"{download.path}{doubt}")
+        elif download.state == "failed" and download.error is not None:
+            reason = f"{download.error.message} {download.error.action}"
+            self.refused({"url": download.url.partition("?")[0], "message": reason})
+
+    def moved(self, id: str, received: int, size: int | None) -> None:
+        """So many bytes of it are here."""
+        self.bars.moved(id, received, size)
+
+    def refused(self, refusal: Mapping[str, str]) -> None:
+        """What will not be, and why."""
+        if not self._screen.json:
+            self._screen.warn(f"{refusal['url']}: {refusal['message']}")
+
+
+def _conclude(
+    screen: Screen, ended: list[Download], refused: list[dict[str, str]], took: float
+) -> int:
+    import msgspec
+
+    saved = [download for download in ended if download.state == "completed"]
+    total = len(ended) + len(refused)
+    if screen.json:
+        screen.data({"downloads": msgspec.to_builtins(ended), "rejected": refused})
+    elif total > 1:
+        size = sum(download.size or 0 for download in saved)
+        share = (
+            counted(total, "file") if len(saved) == total else f"{len(saved):,} of {total:,} files"
+        )
+        screen.say(f"{share} saved: {show_size(size)} in {show_duration(took)}.")
+    return exit_of_states([str(d.state) for d in ended] + ["rejected"] * len(refused))

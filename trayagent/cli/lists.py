@@ -1,0 +1,39 @@
+"""Lists that are named on the command line: read by the same dialects as in the drop folder."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from trayagent.cli.exits import MisuseError
+from trayagent.lists import DIALECTS, START, Line, dialect_for
+from trayagent.lists.line import ListError
+
+
+def read_list(name: str) -> Iterator[Line]:
+    """The entries of a list file; `-` is plain text on standard input. Raises MisuseError."""
+    dialect = dialect_for("stdin.txt" if name == "-" else name)
+    if dialect is None:
+        endings = ", ".join(f".{ending}" for dialect in DIALECTS for ending in dialect.endings)
+        raise MisuseError(f"{name} does not end like a list.", f"Lists end in {endings}.")
+    with _opened(name) as file:
+        try:
+            yield from dialect.read(file, START)
+        except ListError as error:
+            raise MisuseError(f"{name} cannot be read as a list: {error}") from error
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    if name == "-":
+        yield io.BytesIO(sys.stdin.buffer.read())
+        return
+    try:
+        with Path(name).open("rb") as file:
+            yield file
+    except OSError as error:
+        raise MisuseError(f"{name} cannot be read: {error.strerror}.") from error

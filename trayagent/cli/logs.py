@@ -1,0 +1,74 @@
+"""`logs`: what the agent wrote down."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from trayagent.cli.exits import Exit
+from trayagent.cli.options import home, pass_screen
+from trayagent.cli.screen import Screen, clean
+from trayagent.model.errors import TrayagentError
+
+READ = 1 << 20
+"""Bytes read from the end of a log to find its last lines."""
+
+
+@click.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
+@click.option(
+    "-n",
+    "--lines",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help="How many last lines.",
+)
+@click.option("--path", "only_path", is_flag=True, help="Only say where the logs are.")
+@pass_screen
+def logs(screen: Screen, follow: bool, lines: int, only_path: bool) -> int:
+    """Show the last lines of the log."""
+    path = home().logs / "trayagent.log"
+    if only_path:
+        screen.say(str(path.parent))
+        return Exit.OK
+    if not path.exists():
+        raise TrayagentError(
+            "no_log", f"There is no log yet in {path.parent}.", "Start the agent: trayagent run"
+        )
+    with path.open("rb") as log:
+        for line in tail(log, lines):
+            screen.raw(f"{clean(line)}\n")
+        if follow:
+            _follow(screen, path, log)
+    return Exit.OK
+
+
+def tail(log: BinaryIO, count: int) -> list[str]:
+    """The last `count` lines; leaves the file at its end."""
+    end = log.seek(0, 2)
+    log.seek(max(0, end - READ))
+    lines = log.read(end).decode("utf-8", "replace").splitlines()
+    return lines[-count:] if count else []
+
+
+def _follow(screen: Screen, path: Path, log: BinaryIO) -> None:
+    while True:
+        fresh = log.read()
+        for line in fresh.decode("utf-8", "replace").splitlines():
+            screen.raw(f"{clean(line)}\n")
+        if not fresh and _rotated(path, log):
+            log.close()
+            log = path.open("rb")
+        elif not fresh:
+            time.sleep(0.5)
+
+
+def _rotated(path: Path, log: BinaryIO) -> bool:
+    try:
+        return path.stat().st_size < log.tell()
+    except OSError:
+        return False

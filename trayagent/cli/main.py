@@ -1,0 +1,178 @@
+"""The command `trayagent`: finds the wanted command, loads only that, and ends every error in words."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import click
+
+from trayagent.cli.exits import Exit, exit_of
+from trayagent.cli.screen import Screen
+from trayagent.model.errors import SENTENCES, TrayagentError
+
+SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "Start": {
+        "run": "run:run",
+        "get": "get:get",
+        "demo": "demo:demo",
+        "quit": "run:quit",
+    },
+    "Queue": {
+        "add": "add:add",
+        "list": "reading:listing",
+        "status": "reading:status",
+        "show": "reading:show",
+        "why": "reading:why",
+        "pause": "queue:pause",
+        "resume": "queue:resume",
+        "cancel": "queue:cancel",
+        "retry": "queue:retry",
+        "remove": "queue:remove",
+        "clear": "queue:clear",
+        "plan": "plan:plan",
+        "undo": "undo:undo",
+    },
+    "Images": {
+        "sync": "sync:sync",
+        "source": "source:source",
+        "verify": "verify:verify",
+    },
+    "Desktop and browser": {
+        "open": "desk:open_",
+        "dashboard": "desk:dashboard",
+        "pair": "desk:pair",
+        "bookmarklet": "desk:bookmarklet",
+        "autostart": "desk:autostart",
+    },
+    "Care": {
+        "config": "config:config",
+        "doctor": "doctor:doctor",
+        "logs": "logs:logs",
+        "completion": "completion:completion",
+        "version": "run:version",
+    },
+}
+"""Command -> where it lives: module and name inside `trayagent.cli`."""
+
+HOMES: Final = {name: home for section in SECTIONS.values() for name, home in section.items()}
+
+
+class Family(click.Group):
+    """The group of all commands, each loaded when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(HOMES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in HOMES:
+            return None
+        module, _, name = HOMES[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"trayagent.cli.{module}"), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise click.UsageError(
+                f"There is no command '{args[0]}'.{_near(args[0])}", ctx
+            ) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                loaded = [(name, self.get_command(ctx, name)) for name in commands]
+                formatter.write_dl(
+                    [(name, command.get_short_help_str(70)) for name, command in loaded if command]
+                )
+
+
+def _near(word: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, HOMES, n=1)
+    if near:
+        return f" Did you mean '{near[0]}'?"
+    return " To download it: trayagent add URL" if "://" in word else ""
+
+
+@click.group(
+    cls=Family,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.pass_context
+def trayagent(ctx: click.Context) -> None:
+    """Gets media onto your disk: from the browser, from lists, from image libraries.
+
+    Without a command it starts the agent.
+    """
+    if ctx.invoked_subcommand is None:
+        command = trayagent.get_command(ctx, "run")
+        assert command is not None
+        with command.make_context("run", [], parent=ctx) as run:
+            code = command.invoke(run)
+        ctx.exit(code or 0)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code of contract and documentation."""
+    screen = Screen(sys.stdout, sys.stderr, os.environ)
+    screen.json = "--json" in (sys.argv[1:] if args is None else args)
+    try:
+        answer: Any = trayagent.main(
+            args=None if args is None else list(args),
+            prog_name="trayagent",
+            standalone_mode=False,
+            obj=screen,
+        )
+        return int(answer or 0)
+    except click.exceptions.Exit as exit:
+        return exit.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        screen.warn("Interrupted.")
+        return Exit.INTERRUPTED
+    except click.ClickException as error:
+        return _misused(screen, error)
+    except TrayagentError as error:
+        screen.error(error)
+        return exit_of(error)
+    except BrokenPipeError:
+        return _unread()
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        screen.error(TrayagentError("os_error", f"{name}{error.strerror or error}."))
+        return Exit.ERROR
+    except Exception as error:  # the boundary: a person never sees a traceback
+        if os.environ.get("TRAYAGENT_TRACEBACK"):
+            raise
+        kind = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        screen.error(
+            TrayagentError(
+                "internal", f"{SENTENCES['internal'][0][:-1]} ({kind}).", SENTENCES["internal"][1]
+            )
+        )
+        return Exit.ERROR
+
+
+def _misused(screen: Screen, error: click.ClickException) -> int:
+    ctx = getattr(error, "ctx", None)
+    help = (
+        f"See: {ctx.command_path} --help"
+        if isinstance(ctx, click.Context)
+        else "See: trayagent --help"
+    )
+    screen.error(TrayagentError("usage", error.format_message(), help))
+    return error.exit_code
+
+
+def _unread() -> int:
+    # Whoever read our output has gone (`trayagent list | head`): not worth a word.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit.OK

@@ -1,0 +1,143 @@
+"""`plan`: what a list would do, by the same code, without doing it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trayagent.cli.exits import Exit
+from trayagent.cli.options import home, json_option, pass_screen
+from trayagent.cli.screen import Screen
+from trayagent.cli.words import counted, counts_of
+from trayagent.model.errors import TrayagentError
+
+if TYPE_CHECKING:
+    from trayagent.lists import Line
+
+SHOWN = 200
+"""Lines told to a person; a program gets all."""
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+@json_option
+@pass_screen
+def plan(screen: Screen, file: str) -> int:
+    """Say what a list would do, without doing it; - reads standard input."""
+    from trayagent.cli.lists import read_list
+
+    planner = _Planner()
+    lines = [planner.judge(line) for line in read_list(file)]
+    counts = Counter(line["outcome"] for line in lines)
+    if screen.json:
+        screen.data({"list": file, "counts": counts, "lines": lines})
+    else:
+        screen.table(
+            [
+                [str(x["line"]), x["outcome"], x["message"] or x["path"], x["url"]]
+                for x in lines[:SHOWN]
+            ],
+            head=["LINE", "WOULD BE", "WHERE OR WHY", "URL"],
+            state=1,
+        )
+        if len(lines) > SHOWN:
+            screen.say(f"… and {counted(len(lines) - SHOWN, 'line')} more; all of them: --json")
+        screen.say(
+            f"{counted(len(lines), 'entry') if len(lines) == 1 else f'{len(lines):,} entries'}: {counts_of(counts)}."
+        )
+    return Exit.OK
+
+
+class _Planner:
+    """Judges lines in order, as the drop folder would."""
+
+    def __init__(self) -> None:
+        from trayagent import settings
+
+        place = home()
+        self._folder = Path(settings.load(place, os.environ).downloads.folder)
+        self._known = _Known(place.database)
+        self._seen: dict[str, int] = {}
+
+    def judge(self, line: Line) -> dict[str, Any]:
+        """One line's fate: `download`, `duplicate` or `rejected`."""
+        from trayagent.model.admit import admit
+        from trayagent.model.urls import redact
+
+        if line.item is None:
+            code, message = line.error or ("bad_url", "")
+            return _fate(
+                line.number, line.url.partition("?")[0], "rejected", message=message, code=code
+            )
+        try:
+            new = admit(line.item)
+        except TrayagentError as error:
+            return _fate(
+                line.number,
+                redact(line.item.url),
+                "rejected",
+                message=error.message,
+                code=error.code,
+            )
+        url = redact(new.url)
+        if new.key in self._seen:
+            return _fate(
+                line.number, url, "duplicate", message=f"the same as line {self._seen[new.key]}"
+            )
+        self._seen[new.key] = line.number
+        had = None if new.again else self._known.look(new.key)
+        if had is not None:
+            return _fate(line.number, url, "duplicate", message=had)
+        return _fate(line.number, url, "download", path=str(self._place(new)), notes=line.warnings)
+
+    def _place(self, new: Any) -> Path:
+        from trayagent.model import filenames
+
+        name = new.order.filename or filenames.from_url(new.url)
+        folder = self._folder / filenames.safe_folder(new.order.folder)
+        return folder / filenames.safe(name) if name else folder / "(named by the server)"
+
+
+class _Known:
+    """What the agent has or fetches already, looked up without disturbing it."""
+
+    def __init__(self, database: Path) -> None:
+        from trayagent.store.reading import reading
+
+        self._conn = reading(database)
+
+    def look(self, key: str) -> str | None:
+        """Why an address would not be fetched again; None when it would."""
+        from trayagent.store import downloads
+
+        if self._conn is None:
+            return None
+        if (row := downloads.current(self._conn, key)) is not None:
+            return f"{downloads.public_id(row['n'])} is on its way already"
+        row = downloads.owned(self._conn, key, os.path.exists)
+        return None if row is None else f"we have it: {row['path']}"
+
+
+def _fate(
+    number: int,
+    url: str,
+    outcome: str,
+    *,
+    path: str = "",
+    message: str = "",
+    code: str | None = None,
+    notes: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    return {
+        "line": number,
+        "url": url,
+        "outcome": outcome,
+        "path": path,
+        "code": code,
+        "message": message,
+        "notes": list(notes),
+    }

@@ -1,0 +1,115 @@
+"""Progress bars, where a person looks; on a pipe there are none and `rich` is never loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from trayagent.cli.screen import Screen, clean, middle, plain
+from trayagent.cli.words import name_of
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class Bars(Protocol):
+    """Shows how several downloads move."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def show(self, download: Mapping[str, Any]) -> None:
+        """The download as it is now."""
+
+    def moved(self, id: str, received: int, size: int | None) -> None:
+        """So many bytes of it are here."""
+
+    def print(self, text: str) -> None:
+        """A line of text above the bars."""
+
+
+class NoBars:
+    """For pipes and programs."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, download: Mapping[str, Any]) -> None:
+        pass
+
+    def moved(self, id: str, received: int, size: int | None) -> None:
+        pass
+
+    def print(self, text: str) -> None:
+        self._screen.say(text)
+
+
+class LiveBars:
+    """A bar for each download that is on its way, and one line for all that are done."""
+
+    def __init__(self, total: int) -> None:
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        self._total = total
+        self._settled: set[str] = set()
+        self._tasks: dict[str, TaskID] = {}
+        self._progress: Progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(compact=True),
+        )
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, download: Mapping[str, Any]) -> None:
+        """Bars appear when a download starts and go when it has settled."""
+        id, state = str(download["id"]), download["state"]
+        if state in ("completed", "failed", "cancelled"):
+            self._settled.add(id)
+            task = self._tasks.pop(id, None)
+            if task is not None:
+                self._progress.remove_task(task)
+        elif state == "active":
+            if id not in self._tasks:
+                self._tasks[id] = self._progress.add_task("", total=None)
+            name = middle(clean(name_of(download)), 30)
+            self._progress.update(self._tasks[id], description=f"{name:30}")
+            self.moved(id, int(download.get("received") or 0), download.get("size"))
+
+    def moved(self, id: str, received: int, size: int | None) -> None:
+        if id in self._tasks:
+            self._progress.update(self._tasks[id], completed=received, total=size)
+
+    def print(self, text: str) -> None:
+        self._progress.console.print(plain(text), markup=False, highlight=False)
+
+
+def bars(screen: Screen, total: int) -> Bars:
+    """Bars for a terminal, none for anything else."""
+    return LiveBars(total) if screen.live and not screen.json else NoBars(screen)

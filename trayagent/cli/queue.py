@@ -1,0 +1,158 @@
+"""`pause`, `resume`, `cancel`, `retry`, `remove`, `clear`: what a person asks of the queue."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from trayagent.cli.client import Agent, segment
+from trayagent.cli.exits import Exit, MisuseError, NotRunningError, exit_of_several
+from trayagent.cli.options import agent, json_option, pass_screen
+from trayagent.cli.reading import downloads
+from trayagent.cli.screen import Screen
+from trayagent.cli.words import clock, counted, name_of
+from trayagent.model.errors import TrayagentError
+from trayagent.model.sizes import parse_duration
+
+some_ids = click.argument("ids", nargs=-1, required=True, metavar="ID...")
+any_ids = click.argument("ids", nargs=-1, metavar="[ID...]")
+
+
+@click.command()
+@any_ids
+@click.option("--all", "everything", is_flag=True, help="The whole queue (also: no ID).")
+@click.option("--for", "duration", metavar="TIME", help="Go on by itself after 30m, 1h, …")
+@json_option
+@pass_screen
+def pause(screen: Screen, ids: tuple[str, ...], everything: bool, duration: str | None) -> int:
+    """Pause downloads, or the whole queue; bytes are kept."""
+    if ids and (everything or duration):
+        raise MisuseError("--all and --for are for the whole queue, without an ID.")
+    with agent() as running:
+        if ids:
+            return each(screen, ids, lambda id: running.post(f"downloads/{segment(id)}/pause"))
+        running.post("pause", {"minutes": _minutes(duration)} if duration else {})
+        return _queue_state(screen, running)
+
+
+@click.command()
+@any_ids
+@click.option("--all", "everything", is_flag=True, help="The whole queue (also: no ID).")
+@json_option
+@pass_screen
+def resume(screen: Screen, ids: tuple[str, ...], everything: bool) -> int:
+    """Let paused downloads, or the whole queue, go on."""
+    if ids and everything:
+        raise MisuseError("--all is for the whole queue, without an ID.")
+    with agent() as running:
+        if ids:
+            return each(screen, ids, lambda id: running.post(f"downloads/{segment(id)}/resume"))
+        running.post("resume")
+        return _queue_state(screen, running)
+
+
+@click.command()
+@some_ids
+@json_option
+@pass_screen
+def cancel(screen: Screen, ids: tuple[str, ...]) -> int:
+    """Give downloads up; what has arrived of them is removed."""
+    with agent() as running:
+        return each(screen, ids, lambda id: running.post(f"downloads/{segment(id)}/cancel"))
+
+
+@click.command()
+@any_ids
+@click.option("--failed", is_flag=True, help="All that failed.")
+@json_option
+@pass_screen
+def retry(screen: Screen, ids: tuple[str, ...], failed: bool) -> int:
+    """Try failed or cancelled downloads again; kept bytes are used."""
+    if bool(ids) == failed:
+        raise MisuseError("Say which: trayagent retry ID…, or trayagent retry --failed")
+    with agent() as running:
+        wanted = [d["id"] for d in downloads(running, state="failed")] if failed else list(ids)
+        if not wanted and not screen.json:
+            screen.say("Nothing has failed.")
+            return Exit.OK
+        return each(screen, wanted, lambda id: running.post(f"downloads/{segment(id)}/retry"))
+
+
+@click.command()
+@some_ids
+@click.option("--files", is_flag=True, help="Also put the files in the trash.")
+@json_option
+@pass_screen
+def remove(screen: Screen, ids: tuple[str, ...], files: bool) -> int:
+    """Forget downloads; their files stay, unless --files."""
+
+    def forget(running: Agent, id: str) -> Any:
+        path = f"downloads/{segment(id)}"
+        before = running.get(path)
+        running.ask("DELETE", f"{path}?files=true" if files else path)
+        return {**before, "state": "removed"}
+
+    with agent() as running:
+        return each(screen, ids, lambda id: forget(running, id))
+
+
+@click.command()
+@json_option
+@pass_screen
+def clear(screen: Screen) -> None:
+    """Forget all finished downloads; files stay."""
+    with agent() as running:
+        answer = running.post("clear")
+    if screen.json:
+        screen.data(answer)
+    else:
+        screen.say(
+            f"Cleared {counted(answer['removed'], 'finished download')}. The files are where they were."
+        )
+
+
+def each(screen: Screen, ids: Iterable[str], ask: Callable[[str], Any]) -> int:
+    """Ask the same of every id, tell what came of each, and answer the exit code."""
+    done: list[Any] = []
+    errors: list[tuple[str, TrayagentError]] = []
+    for id in ids:
+        try:
+            done.append(ask(id))
+        except NotRunningError:
+            raise
+        except TrayagentError as error:
+            errors.append((id, error))
+    if screen.json:
+        refused = [{"id": id, "code": e.code, "message": e.message} for id, e in errors]
+        screen.data({"downloads": done, "refused": refused})
+    else:
+        screen.table([[d["id"], d["state"], name_of(d)] for d in done], state=1)
+        for id, problem in errors:
+            screen.warn(f"{id}: {problem.message} {problem.action}".rstrip())
+    return exit_of_several(len(done) + len(errors), [problem for _, problem in errors])
+
+
+def _minutes(duration: str) -> int:
+    try:
+        seconds = parse_duration(duration)
+    except ValueError as error:
+        raise MisuseError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+    if not 0 < seconds <= 366 * 86400:
+        raise MisuseError("--for wants a time between a minute and a year.")
+    return max(1, math.ceil(seconds / 60))
+
+
+def _queue_state(screen: Screen, running: Agent) -> int:
+    status = running.get("status")
+    if screen.json:
+        screen.data({"paused": status["paused"], "paused_until": status["paused_until"]})
+    elif not status["paused"]:
+        screen.say("The queue goes on.")
+    elif status["paused_until"]:
+        screen.say(f"The queue is paused until {clock(status['paused_until'])}.")
+    else:
+        screen.say("The queue is paused. To go on: trayagent resume")
+    return Exit.OK

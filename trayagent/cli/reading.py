@@ -1,0 +1,196 @@
+"""`list`, `status`, `show`, `why`: how things stand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from trayagent.cli.client import Agent, segment
+from trayagent.cli.options import agent, json_option, pass_screen
+from trayagent.cli.screen import Screen
+from trayagent.cli.words import (
+    amount,
+    clock,
+    counted,
+    local_time,
+    name_of,
+    note_of,
+    reason_of,
+    speed_of,
+)
+
+STATES = ("queued", "active", "paused", "completed", "failed", "cancelled")
+PAGE = 500
+
+
+@click.command("list")
+@click.option("--state", type=click.Choice(STATES), help="Only downloads in this state.")
+@click.option("--batch", metavar="ID", help="Only downloads of this batch.")
+@click.option(
+    "--search", "q", metavar="TEXT", help="Only downloads whose name or address has this in it."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help="How many; 0 for all.",
+)
+@json_option
+@pass_screen
+def listing(
+    screen: Screen, state: str | None, batch: str | None, q: str | None, limit: int
+) -> None:
+    """List downloads, newest first."""
+    with agent() as running:
+        found: list[dict[str, Any]] = []
+        more = False
+        for download in downloads(running, state=state, batch=batch, q=q):
+            if limit and len(found) == limit:
+                more = True
+                break
+            found.append(download)
+    if screen.json:
+        screen.data({"downloads": found, "more": more})
+        return
+    if not found:
+        screen.say(
+            "Nothing here yet. Add a download: trayagent add URL"
+            if not (state or batch or q)
+            else "None."
+        )
+        return
+    rows = [[d["id"], d["state"], amount(d), speed_of(d["speed"]), _what(d)] for d in found]
+    screen.table(rows, head=["ID", "STATE", "SIZE", "SPEED", "NAME"], state=1)
+    if more:
+        screen.say(f"There are more: trayagent list --limit {limit * 10}")
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Go on until Ctrl-C.")
+@json_option
+@pass_screen
+def status(screen: Screen, watch: bool) -> None:
+    """Say what the agent is doing."""
+    with agent() as running:
+        last: Any = None
+        while True:
+            now = running.get("status")
+            current = running.get("downloads", state="active", limit=100)["downloads"]
+            if now != last or current:
+                _tell(screen, now, current, watch)
+            if not watch:
+                return
+            last = now
+            time.sleep(1)
+
+
+@click.command()
+@click.argument("id")
+@json_option
+@pass_screen
+def show(screen: Screen, id: str) -> None:
+    """Show everything about one download or batch."""
+    with agent() as running:
+        found = running.get(f"{'batches' if id.startswith('b') else 'downloads'}/{segment(id)}")
+    if screen.json:
+        screen.data(found)
+        return
+    screen.table(_facts(found))
+
+
+@click.command()
+@click.argument("id")
+@json_option
+@pass_screen
+def why(screen: Screen, id: str) -> None:
+    """Say why a download failed or waits, and what to do."""
+    with agent() as running:
+        download = running.get(f"downloads/{segment(id)}")
+    message, action = reason_of(download)
+    if screen.json:
+        code = download["error"]["code"] if download["error"] else None
+        screen.data(
+            {
+                "id": id,
+                "state": download["state"],
+                "code": code,
+                "message": message,
+                "action": action,
+            }
+        )
+        return
+    screen.say(message, download["state"])
+    if action:
+        screen.say(action)
+
+
+def downloads(running: Agent, **query: str | None) -> Iterator[dict[str, Any]]:
+    """All downloads that fit, page by page, newest first."""
+    after: str | None = None
+    while True:
+        page = running.get("downloads", limit=PAGE, after=after, **query)
+        yield from page["downloads"]
+        after = page["next"]
+        if after is None:
+            return
+
+
+def _what(download: dict[str, Any]) -> str:
+    note = note_of(download)
+    return f"{name_of(download)}  {note}" if note else name_of(download)
+
+
+def _tell(
+    screen: Screen, status: dict[str, Any], current: list[dict[str, Any]], watch: bool
+) -> None:
+    if screen.json:
+        (screen.line if watch else screen.data)(status)
+        return
+    if watch and screen.live:
+        click.clear()
+    screen.table(_summary(status))
+    if current:
+        screen.say()
+        screen.table([[d["id"], amount(d), speed_of(d["speed"]), name_of(d)] for d in current])
+
+
+def _summary(status: dict[str, Any]) -> list[list[str]]:
+    pace = speed_of(status["speed"])
+    rows = [
+        [
+            "active",
+            f"{status['active']} of {counted(status['workers'], 'worker')}{f', {pace}' if pace else ''}",
+        ],
+        ["queued", f"{status['queued']:,}"],
+        ["completed", f"{status['completed']:,}"],
+        [
+            "failed",
+            f"{status['failed']:,}{'   (trayagent list --state failed)' if status['failed'] else ''}",
+        ],
+    ]
+    if status["paused"]:
+        until = (
+            f"until {clock(status['paused_until'])}"
+            if status["paused_until"]
+            else "until: trayagent resume"
+        )
+        rows.append(["paused", until])
+    return rows
+
+
+def _facts(found: dict[str, Any]) -> Iterator[list[str]]:
+    for key, value in found.items():
+        if value is None or value in ("", [], {}):
+            continue
+        if key == "error":
+            yield ["error", f"{value['message']} {value['action']} ({value['code']})"]
+        elif key.endswith("_at") or key == "not_before":
+            yield [key.replace("_", " "), local_time(value)]
+        elif key == "counts":
+            yield ["counts", ", ".join(f"{n:,} {what}" for what, n in value.items())]
+        elif not isinstance(value, (list, dict)):
+            yield [key.replace("_", " "), f"{value:,}" if type(value) is int else str(value)]

@@ -1,0 +1,145 @@
+"""`run`, `quit`, `version`: the agent itself."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+
+import trayagent
+from trayagent.cli.client import Agent, alive, read_runtime
+from trayagent.cli.exits import Exit, NotRunningError
+from trayagent.cli.options import agent, home, json_option, pass_screen
+from trayagent.cli.screen import Screen
+from trayagent.model.errors import TrayagentError
+
+TRAYS: Final = ("auto", "sni", "gtk", "xorg", "none")
+STOPPING: Final = 15.0
+"""Seconds we wait for an agent to end; it needs five at most."""
+
+
+@click.command()
+@click.option("--headless", is_flag=True, help="No tray icon, no windows: for servers.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The hook's port; 0 for any free one.")
+@click.option(
+    "--tray",
+    type=click.Choice(TRAYS),
+    default="auto",
+    show_default=True,
+    help="How to show the icon.",
+)
+@pass_screen
+def run(screen: Screen, headless: bool, port: int | None, tray: str) -> int:
+    """Start the agent (the same as trayagent alone)."""
+    first = _running()
+    if first is None:
+        from trayagent import app
+
+        flags = {} if port is None else {"hook.port": str(port)}
+        try:
+            return app.run(
+                home(), os.environ, flags, tray="none" if headless else tray, say=screen.say
+            )
+        except app.AlreadyRunningError:
+            first = _starting()
+    return _hand_over(screen, first, headless)
+
+
+@click.command()
+@pass_screen
+def quit(screen: Screen) -> int:
+    """Stop the agent; downloads are kept and go on at its next start."""
+    runtime = read_runtime(home())
+    with agent() as running:
+        running.post("quit")
+    deadline = time.monotonic() + STOPPING
+    while runtime is not None and (
+        home().runtime.exists() or (os.name != "nt" and alive(runtime["pid"]))
+    ):
+        if time.monotonic() > deadline:
+            raise TrayagentError(
+                "still_running",
+                "The agent has not ended yet.",
+                f"Its process id is {runtime['pid']}.",
+            )
+        time.sleep(0.02)
+    screen.say("The agent has ended. Downloads go on when it runs again.")
+    return Exit.OK
+
+
+@click.command()
+@json_option
+@pass_screen
+def version(screen: Screen) -> None:
+    """Say which version this is."""
+    commit = commit_of(Path(trayagent.__file__).parent)
+    python = f"{platform.python_version()} on {platform.system()}"
+    if screen.json:
+        screen.data(
+            {
+                "version": trayagent.__version__,
+                "commit": commit,
+                "python": platform.python_version(),
+            }
+        )
+    else:
+        screen.say(
+            f"trayagent {trayagent.__version__}{f' (commit {commit[:10]})' if commit else ''}, Python {python}"
+        )
+
+
+def commit_of(package: Path) -> str | None:
+    """The commit this was built from (`commit.txt`, written by the packaging) or is checked out; None if unknown."""
+    try:
+        return (package / "commit.txt").read_text("ascii").strip()
+    except OSError:
+        return _checked_out(package.parent / ".git")
+
+
+def _checked_out(git: Path) -> str | None:
+    try:
+        head = (git / "HEAD").read_text("utf-8").strip()
+        ref = head.removeprefix("ref: ")
+        if ref == head:
+            return head
+        if (git / ref).exists():
+            return (git / ref).read_text("utf-8").strip()
+        packed = (git / "packed-refs").read_text("utf-8").splitlines()
+    except OSError:
+        return None
+    return next((line.partition(" ")[0] for line in packed if line.endswith(f" {ref}")), None)
+
+
+def _running() -> Agent | None:
+    try:
+        return Agent.of(home())
+    except NotRunningError:
+        return None
+
+
+def _starting() -> Agent:
+    # Another `run` holds the lock, and may need a moment until it answers.
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            return Agent.of(home())
+        except NotRunningError:
+            if time.monotonic() > deadline:
+                raise TrayagentError(
+                    "starting", "Another trayagent is starting or ending.", "Try again in a moment."
+                ) from None
+            time.sleep(0.05)
+
+
+def _hand_over(screen: Screen, first: Agent, headless: bool) -> int:
+    from trayagent.cli.desk import can_show, raise_dashboard
+
+    screen.say(f"trayagent is running already, at {first.url}")
+    if not headless and can_show(os.environ):
+        raise_dashboard(first)
+    first.close()
+    return Exit.OK

@@ -1,0 +1,141 @@
+"""The one place that prints: tables and sentences for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TextIO
+
+import click
+
+from trayagent.model.errors import TrayagentError
+
+COLOURS: Final[Mapping[str, str]] = {
+    "active": "cyan",
+    "completed": "green",
+    "ok": "green",
+    "present": "green",
+    "failed": "red",
+    "problem": "red",
+    "rejected": "red",
+    "paused": "yellow",
+    "warning": "yellow",
+    "missing": "yellow",
+}
+
+
+class Screen:
+    """Where a command's words go; `json` is set by the option of that name."""
+
+    def __init__(self, out: TextIO, err: TextIO, environ: Mapping[str, str]) -> None:
+        self._out = out
+        self._err = err
+        self.json = False
+        self._open_line = False
+        self.live = out.isatty()
+        """Whether a person looks: colours and progress bars make sense."""
+        self.quiet_colour = "NO_COLOR" in environ and environ["NO_COLOR"] != ""
+        for stream in (out, err):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+
+    def __repr__(self) -> str:
+        return f"<Screen for {'a program' if self.json else 'a person'}{', live' if self.live else ''}>"
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; a pipe has no end."""
+        return shutil.get_terminal_size().columns if self.live else 1 << 16
+
+    def say(self, text: str = "", word: str | None = None) -> None:
+        """Text for a person; `word` (a state or verdict) gives it its colour."""
+        self._end_line()
+        print(self._coloured(plain(text), word, self.live), file=self._out, flush=True)
+
+    def warn(self, text: str) -> None:
+        """A line on stderr."""
+        print(clean(text), file=self._err, flush=True)
+
+    def data(self, value: Any) -> None:
+        """The answer for a program, whole."""
+        print(json.dumps(value, indent=2, ensure_ascii=False), file=self._out, flush=True)
+
+    def line(self, value: Any) -> None:
+        """One of many answers for a program: JSON on one line."""
+        print(json.dumps(value, ensure_ascii=False), file=self._out, flush=True)
+
+    def raw(self, text: str) -> None:
+        """Exactly these characters: for a file or another program to read."""
+        self._out.write(text)
+        self._out.flush()
+
+    def live_line(self, text: str) -> None:
+        """A line that the next one replaces; only where a person looks."""
+        if self.live and not self.json:
+            self._out.write(f"\r\x1b[K{middle(clean(text), self.width - 1)}")
+            self._out.flush()
+            self._open_line = True
+
+    def table(
+        self, rows: Iterable[Sequence[str]], *, head: Sequence[str] = (), state: int | None = None
+    ) -> None:
+        """Aligned columns; the last one is cut to the terminal, column `state` is coloured by its word."""
+        self._end_line()
+        cells = [[clean(cell) for cell in row] for row in rows]
+        if head and cells:
+            cells.insert(0, list(head))
+        widths = (
+            [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+            if cells
+            else []
+        )
+        for number, row in enumerate(cells):
+            padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
+            room = max(10, self.width - sum(len(cell) + 2 for cell in padded))
+            last = middle(row[-1], room)
+            if state is not None and not (head and number == 0):
+                padded[state] = self._coloured(padded[state], row[state], self.live)
+            print("  ".join([*padded, last]).rstrip(), file=self._out)
+        self._out.flush()
+
+    def error(self, error: TrayagentError) -> None:
+        """Why a command could not be done, and what to do next."""
+        if self.json:
+            value = {
+                "error": {"code": error.code, "message": error.message, "action": error.action}
+            }
+            print(json.dumps(value, ensure_ascii=False), file=self._err, flush=True)
+            return
+        first, *more = error.message.splitlines() or [error.code]
+        print(self._coloured(clean(first), "problem", self._err.isatty()), file=self._err)
+        for text in [*more, *([error.action] if error.action else [])]:
+            print(f"  {clean(text)}", file=self._err)
+        self._err.flush()
+
+    def _end_line(self) -> None:
+        if self._open_line:
+            self._out.write("\r\x1b[K")
+            self._open_line = False
+
+    def _coloured(self, text: str, word: str | None, live: bool) -> str:
+        colour = COLOURS.get(word or "")
+        return click.style(text, fg=colour) if colour and live and not self.quiet_colour else text
+
+
+def clean(text: str) -> str:
+    """The text without characters that could move a terminal's cursor or hide what is written."""
+    return "".join(c if c.isprintable() else " " if c in "\t\n" else "�" for c in text)
+
+
+def plain(text: str) -> str:
+    """Clean lines."""
+    return "\n".join(clean(line) for line in text.split("\n"))
+
+
+def middle(text: str, room: int) -> str:
+    """The text shortened in its middle to `room` characters."""
+    if len(text) <= room:
+        return text
+    tail = (room - 1) // 2
+    return f"{text[: room - 1 - tail]}…{text[len(text) - tail :]}"

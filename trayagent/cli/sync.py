@@ -1,0 +1,156 @@
+"""`sync`: bring image libraries up to date."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from trayagent.cli.client import Agent, Event, segment
+from trayagent.cli.exits import Exit
+from trayagent.cli.options import agent, json_option, pass_screen
+from trayagent.cli.screen import Screen
+from trayagent.cli.words import counted
+from trayagent.model.errors import TrayagentError
+
+
+@click.command()
+@click.argument("sources", nargs=-1, metavar="[SOURCE...]")
+@click.option("--list-only", is_flag=True, help="Only read the list; fetch nothing.")
+@click.option("--wait", is_flag=True, help="Return when the list and its files are through.")
+@json_option
+@pass_screen
+def sync(screen: Screen, sources: tuple[str, ...], list_only: bool, wait: bool) -> int:
+    """Fetch the images that are missing here, from all sources or those named."""
+    with agent() as running:
+        names = sources or _all(running)
+        if wait:
+            return _waited(screen, _Wait(running, names, list_only, screen))
+        runs = [_start(running, name, list_only) for name in names]
+    if screen.json:
+        screen.data({"runs": runs})
+    else:
+        screen.say(f"Syncing {', '.join(names)}. To watch: trayagent status --watch")
+    return Exit.OK
+
+
+def _all(running: Agent) -> tuple[str, ...]:
+    names = tuple(source["name"] for source in running.get("sources")["sources"])
+    if not names:
+        raise TrayagentError(
+            "no_sources", "No image source is set up yet.", "Add one: trayagent source add NAME"
+        )
+    return names
+
+
+def _start(running: Agent, name: str, list_only: bool) -> dict[str, Any]:
+    answer = running.post(f"sources/{segment(name)}/sync", {"list_only": list_only})
+    return {"source": name, "run": answer["run"]}
+
+
+class _Wait:
+    """Starts runs and follows them to their end."""
+
+    def __init__(
+        self, running: Agent, names: Sequence[str], list_only: bool, screen: Screen
+    ) -> None:
+        self._running = running
+        self._names = names
+        self._list_only = list_only
+        self._screen = screen
+        self._open: dict[str, str] = {}
+        """Run -> source, for runs that go on."""
+        self.ended: list[dict[str, Any]] = []
+
+    def __call__(self) -> list[dict[str, Any]]:
+        with self._running.events() as events:
+            for name in self._names:
+                self._open[_start(self._running, name, self._list_only)["run"]] = name
+            self._listen(iter(events))
+        while self._open:
+            self._look()
+            time.sleep(0.5 if self._open else 0)
+        return self.ended
+
+    def _listen(self, events: Any) -> None:
+        while self._open:
+            try:
+                event: Event | None = next(events, None)
+            except TimeoutError:
+                return
+            if event is None or event.name == "reset":
+                return
+            if (
+                event.name in ("sync.progress", "sync.finished")
+                and event.data["run"]["id"] in self._open
+            ):
+                self._see(event)
+
+    def _see(self, event: Event) -> None:
+        run = event.data["run"]
+        if event.name == "sync.finished":
+            self._end(event.data["source"], run)
+        elif self._screen.live and not self._screen.json:
+            self._screen.live_line(f"{event.data['source']}: {_pace(run)}")
+
+    def _look(self) -> None:
+        # The stream broke off: what the agent remembers of the run is the truth.
+        for id, name in list(self._open.items()):
+            last = self._running.get(f"sources/{segment(name)}")["last_run"]
+            if last is None or last["id"] != id or last["state"] != "running":
+                failed = self._running.get(
+                    f"sources/{segment(name)}/items", state="failed", limit=1
+                )["items"]
+                self._end(
+                    name,
+                    {
+                        **(last or {"id": id, "state": "failed", "error": None}),
+                        "failed": len(failed),
+                    },
+                )
+
+    def _end(self, source: str, run: dict[str, Any]) -> None:
+        self._open.pop(run["id"], None)
+        self.ended.append({"source": source, **run})
+
+
+def _waited(screen: Screen, wait: _Wait) -> int:
+    ended = wait()
+    if screen.json:
+        screen.data({"runs": ended})
+    else:
+        for run in ended:
+            screen.say(
+                f"{run['source']}: {_outcome(run)}", "failed" if _bad(run) == Exit.ERROR else None
+            )
+    codes = [_bad(run) for run in ended]
+    if all(code == Exit.ERROR for code in codes):
+        return Exit.ERROR
+    return Exit.SOME_FAILED if any(codes) else Exit.OK
+
+
+def _bad(run: dict[str, Any]) -> Exit:
+    if run["state"] == "failed":
+        return Exit.ERROR
+    return Exit.SOME_FAILED if run["state"] != "complete" or run.get("failed") else Exit.OK
+
+
+def _pace(run: dict[str, Any]) -> str:
+    listed = f"{counted(run.get('pages', 0), 'page')}, {counted(run.get('seen', 0), 'item')}"
+    wanted = run.get("wanted") or 0
+    return f"{listed}, {run.get('fetched', 0):,} of {wanted:,} files" if wanted else listed
+
+
+def _outcome(run: dict[str, Any]) -> str:
+    error = run.get("error")
+    if run["state"] == "failed" and error:
+        return f"{error['message']} {error['action']}".strip()
+    parts = [counted(run.get("seen", 0), "item"), f"{run.get('new', 0):,} new"]
+    parts += [f"{run['fetched']:,} fetched"] if run.get("fetched") else []
+    parts += [f"{run['failed']:,} failed"] if run.get("failed") else []
+    parts += [f"{run['gone']:,} no longer on the server"] if run.get("gone") else []
+    parts += ["suspiciously many gone, so nothing was marked"] if run.get("suspicious") else []
+    parts += ["not all pages were read"] if run["state"] == "incomplete" else []
+    return ", ".join(parts)

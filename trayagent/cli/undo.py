@@ -1,0 +1,47 @@
+"""`undo`: take a batch back."""
+
+from __future__ import annotations
+
+import click
+
+from trayagent.cli.client import segment
+from trayagent.cli.exits import Exit, MisuseError
+from trayagent.cli.options import agent, json_option, pass_screen
+from trayagent.cli.screen import Screen
+from trayagent.cli.words import counted, counts_of
+from trayagent.model.errors import NotFoundError
+
+
+@click.command()
+@click.argument("batch", required=False)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@pass_screen
+def undo(screen: Screen, batch: str | None, yes: bool) -> int:
+    """Undo the last batch: the rest is cancelled, its files go to the trash."""
+    with agent() as running:
+        if batch is None:
+            last = running.get("batches", limit=1)["batches"]
+            if not last:
+                raise NotFoundError("not_found", "There is no batch to undo.")
+            found = last[0]
+        else:
+            found = running.get(f"batches/{segment(batch)}")
+        if found["via"] == "sync" and not yes:
+            _ask(screen, found)
+        answer = running.post(f"batches/{segment(found['id'])}/undo")
+    if screen.json:
+        screen.data(answer)
+    else:
+        screen.say(f"Undone: {found['title']}. Files that had arrived are in the trash.")
+    return Exit.OK
+
+
+def _ask(screen: Screen, batch: dict[str, object]) -> None:
+    counts = batch["counts"]
+    assert isinstance(counts, dict)
+    screen.say(f"{batch['title']}: {counts_of(counts)}.")
+    question = f"Move {counted(counts.get('completed', 0), 'image')} to the trash, and never fetch them again?"
+    if screen.json or not screen.live:
+        raise MisuseError(question, "To do it without a question: trayagent undo --yes")
+    click.confirm(question, abort=True)

@@ -1,0 +1,1 @@
+"""The offline demonstration: a real agent, a small media server, real files."""
