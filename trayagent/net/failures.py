@@ -1,0 +1,67 @@
+"""What went wrong on the wire, in our words. Never repeats a URL: those may hold secrets."""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import contextmanager
+from typing import Final
+
+import aiohttp
+
+from trayagent.model.errors import DownloadError
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise DownloadError for whatever the network or aiohttp raises inside."""
+    try:
+        yield
+    except (
+        aiohttp.ClientError,
+        aiohttp.http.HttpProcessingError,
+        OSError,
+        TimeoutError,
+        ValueError,
+    ) as error:
+        raise translate(error) from error
+
+
+def translate(error: BaseException) -> DownloadError:
+    """The DownloadError for an exception of aiohttp or the socket layer."""
+    if isinstance(error, DownloadError):
+        return error
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return DownloadError("tls", _certificate_reason(error.certificate_error))
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return DownloadError("network", f"no address was found for {error.host}")
+    for kinds, code, detail in _WORDS:
+        if isinstance(error, kinds):
+            return DownloadError(code, detail)
+    if isinstance(error, OSError) and error.errno:
+        return DownloadError("network", (error.strerror or "").lower())
+    return DownloadError("network")
+
+
+_WORDS: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] = (
+    ((aiohttp.ClientSSLError, ssl.SSLError), "tls", "the secure connection could not be set up"),
+    (
+        (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError),
+        "network",
+        "the proxy could not be used",
+    ),
+    ((TimeoutError,), "timeout", ""),
+    ((aiohttp.InvalidURL,), "bad_url", ""),
+    ((aiohttp.ClientPayloadError,), "truncated", "the connection was closed early"),
+    ((aiohttp.ServerDisconnectedError,), "network", "the server closed the connection"),
+    (
+        (aiohttp.ClientResponseError, aiohttp.http.HttpProcessingError),
+        "server_error",
+        "its answer is not proper HTTP",
+    ),
+)
+"""Exceptions and what they mean; the first that fits counts."""
+
+
+def _certificate_reason(error: BaseException) -> str:
+    """OpenSSL's own words, "certificate has expired", which name hosts but no paths."""
+    return str(getattr(error, "verify_message", "") or "").rstrip(".").lower()

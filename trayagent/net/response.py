@@ -1,0 +1,134 @@
+"""A response whose headers are here and whose body is still to come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+import aiohttp
+from multidict import CIMultiDictProxy
+
+from trayagent.model.errors import DownloadError
+from trayagent.net.failures import translated
+from trayagent.net.takeover import Sink, possible, take_over
+from trayagent.net.watch import Watch
+
+if TYPE_CHECKING:
+    from trayagent.net.client import Limits
+
+FAST_FROM: Final = 1024 * 1024
+"""Bytes; shorter bodies gain nothing from the fast path."""
+
+
+class Response:
+    """Use as a context manager: leaving it frees the connection; a body read to its end keeps it alive."""
+
+    def __init__(
+        self,
+        answer: aiohttp.ClientResponse,
+        url: str,
+        host: str,
+        buffer: memoryview,
+        limits: Limits,
+        give_back: Callable[[str], None],
+    ) -> None:
+        self.status = answer.status
+        self.headers: CIMultiDictProxy[str] = answer.headers
+        self.url = url
+        """The address that answered, after redirects; may hold a query: never to be shown."""
+        self.host = host
+        self._answer = answer
+        self._buffer = buffer
+        self._limits = limits
+        self._give_back: Callable[[str], None] | None = give_back
+
+    @property
+    def length(self) -> int | None:
+        """Content-Length; None when the end is told by chunks or by closing.
+
+        Raises DownloadError `server_error` when the framing contradicts itself (RFC 9112 §6.3).
+        """
+        said = self.headers.getall("Content-Length", ())
+        if not said:
+            return None
+        if "Transfer-Encoding" in self.headers or len(set(said)) > 1:
+            raise DownloadError("server_error", "it contradicts itself about the length")
+        if not (said[0].isascii() and said[0].isdigit()):
+            raise DownloadError("server_error", "it gives no proper length")
+        return int(said[0])
+
+    @property
+    def framed(self) -> bool:
+        """Whether the end of the body is told, so that a cut cannot pass for the end."""
+        return "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
+
+    async def readany(self) -> bytes:
+        """What has arrived, at least one byte; empty at the end. Raises DownloadError."""
+        with translated():
+            async with Watch(self._limits.stall, self._limits.slowest):
+                return await self._answer.content.readany()
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body; raises DownloadError `too_large` beyond `limit` bytes."""
+        body = bytearray()
+        while piece := await self.readany():
+            body += piece
+            if len(body) > limit:
+                raise DownloadError("too_large", "its answer")
+        return bytes(body)
+
+    async def receive(self, sink: Sink) -> None:
+        """The rest of the body into `sink`, until its end or until the sink has all it wants.
+
+        Raises DownloadError `stalled`, `truncated`, `network` and whatever the sink raises.
+        """
+        length = self.length
+        content = self._answer.content
+        with translated():
+            async with Watch(self._limits.stall, self._limits.slowest) as watch:
+                while sink.room() and (piece := content.read_nowait()):
+                    await _put(piece, sink, watch)
+                left = 0 if length is None else length - content.total_bytes
+                if left >= FAST_FROM and sink.room() and possible(self._answer):
+                    await take_over(self._answer, left, sink, self._buffer, watch)
+                    return
+                while sink.room() and (piece := await content.readany()):
+                    watch.count(len(piece))
+                    await _put(piece, sink, watch)
+
+    def close(self) -> None:
+        """Give the connection back: for reuse when the body was read to its end, else closed."""
+        if self._give_back is not None:
+            if self._answer.content.is_eof():
+                self._answer.release()
+            else:
+                self._answer.close()
+            self._give_back(self.host)
+            self._give_back = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} from {self.host}>"
+
+
+async def _put(piece: bytes, sink: Sink, watch: Watch) -> None:
+    view = memoryview(piece)
+    while view and (room := sink.room()):
+        delay = sink.write(view[:room])
+        view = view[room:]
+        if delay > 0:
+            watch.hold()
+            await asyncio.sleep(delay)
+            watch.hold()

@@ -1,0 +1,263 @@
+"""Content truth: what the first bytes are, whether that was promised, and whether a container is whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from trayagent.model.download import Kind
+from trayagent.model.errors import DownloadError
+from trayagent.model.filenames import extension, from_url, media_kind
+
+HEAD: Final = 4096
+"""Bytes that are looked at; a server may send fewer at first, 512 are waited for."""
+
+
+class Seen(Struct, frozen=True):
+    """What bytes are: a medium with its usual extension, or text of a sort."""
+
+    kind: Literal["video", "audio", "image", "file", "html", "json", "xml", "text"]
+    ext: str = ""
+
+
+_MAGIC: Final[tuple[tuple[bytes, Seen], ...]] = (
+    (b"\xff\xd8\xff", Seen("image", "jpg")),
+    (b"\x89PNG\r\n\x1a\n", Seen("image", "png")),
+    (b"GIF87a", Seen("image", "gif")),
+    (b"GIF89a", Seen("image", "gif")),
+    (b"II*\x00", Seen("image", "tif")),
+    (b"MM\x00*", Seen("image", "tif")),
+    (b"\x00\x00\x01\x00", Seen("image", "ico")),
+    (b"\xff\x0a", Seen("image", "jxl")),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", Seen("image", "jxl")),
+    (b"FLV\x01", Seen("video", "flv")),
+    (b"\x00\x00\x01\xba", Seen("video", "mpg")),
+    (b"\x00\x00\x01\xb3", Seen("video", "mpg")),
+    (b"0&\xb2u\x8ef\xcf\x11", Seen("video", "wmv")),
+    (b"ID3", Seen("audio", "mp3")),
+    (b"fLaC", Seen("audio", "flac")),
+    (b"#!AMR", Seen("audio", "amr")),
+    (b"%PDF-", Seen("file", "pdf")),
+    (b"PK\x03\x04", Seen("file", "zip")),
+    (b"\x1f\x8b\x08", Seen("file", "gz")),
+    (b"7z\xbc\xaf\x27\x1c", Seen("file", "7z")),
+    (b"Rar!\x1a\x07", Seen("file", "rar")),
+)
+_RIFF: Final = {
+    b"WEBP": Seen("image", "webp"),
+    b"AVI ": Seen("video", "avi"),
+    b"WAVE": Seen("audio", "wav"),
+}
+_BRANDS: Final = {
+    b"avif": Seen("image", "avif"),
+    b"avis": Seen("image", "avif"),
+    b"heic": Seen("image", "heic"),
+    b"heix": Seen("image", "heic"),
+    b"mif1": Seen("image", "heic"),
+    b"M4A ": Seen("audio", "m4a"),
+    b"M4B ": Seen("audio", "m4b"),
+    b"qt  ": Seen("video", "mov"),
+    b"M4V ": Seen("video", "m4v"),
+}
+_AMBIGUOUS: Final = frozenset({"ts", "mts"})
+"""TypeScript as well as video: the name alone promises nothing."""
+_HTML: Final = re.compile(
+    rb"<(?:!doctype\s+html|html|head|body|script|iframe|h[1-6]|div|font|table|style|title|meta|form|center|a|b|p|br)[\s>/]",
+    re.IGNORECASE,
+)
+_JSON: Final = re.compile(rb'\{\s*(?:"|\})|\[\s*(?:[\[{"\]]|-?\d|true|false|null)')
+_BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_COMMENT: Final = re.compile(rb"\s*<!--.*?(?:-->|$)", re.DOTALL)
+_LOGIN: Final = re.compile(
+    rb"type\s*=\s*[\"']?password|<title>[^<]{0,80}(?:log|sign)\s*-?in|\"?(?:unauthori[sz]ed|unauthenticated)"
+    rb"|not\s+logged\s+in|login[_ ]required|sign\s*in\s+to",
+    re.IGNORECASE,
+)
+_LOGIN_PLACE: Final = re.compile(
+    r"/(?:log|sign)[-_]?in\b|/(?:oauth|sso|account/login)\b", re.IGNORECASE
+)
+
+
+def sniff(head: bytes) -> Seen | None:
+    """What a file is by its first bytes, None when they tell nothing."""
+    for magic, seen in _MAGIC:
+        if head.startswith(magic):
+            return seen
+    if head[:2] == b"BM" and head[6:10] == bytes(4):
+        return Seen("image", "bmp")
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], Seen("video", "mp4"))
+    if head[:4] == b"RIFF":
+        return _RIFF.get(head[8:12])
+    if head[:4] == b"\x1aE\xdf\xa3":
+        return Seen("video", "webm" if b"webm" in head[:64] else "mkv")
+    if head[:4] == b"OggS":
+        return _ogg(head)
+    if len(head) > 376 and head[0] == head[188] == head[376] == 0x47:
+        return Seen("video", "ts")
+    return _text(head) or _mpeg_audio(head)
+
+
+def promised(kind: Kind, url: str, filename: str | None) -> bool:
+    """Whether a medium was promised: by the kind asked for, the URL's ending or the name's."""
+    if kind in ("video", "image", "audio"):
+        return True
+    names = (from_url(url) or "", filename or "")
+    return kind != "file" and any(
+        media_kind(name) and extension(name) not in _AMBIGUOUS for name in names
+    )
+
+
+def check_promise(head: bytes, seen: Seen | None, encoding: str, url: str) -> None:
+    """Raise DownloadError `needs_login` or `not_media` when these bytes cannot be the promised medium."""
+    if encoding.lower() not in ("", "identity"):
+        raise DownloadError("not_media", "it came compressed")
+    if seen is None or seen.kind in ("video", "audio", "image"):
+        return
+    if seen.kind in ("html", "json", "xml") and (_LOGIN.search(head) or _LOGIN_PLACE.search(url)):
+        raise DownloadError("needs_login")
+    names = {
+        "html": "a web page",
+        "json": "a JSON answer",
+        "xml": "an XML answer",
+        "text": "plain text",
+    }
+    raise DownloadError("not_media", names.get(seen.kind, f"a {seen.ext} file"))
+
+
+def whole(ext: str, size: int, read: Callable[[int, int], bytes]) -> bool | None:
+    """Whether a container of `size` bytes is complete, None where its format cannot tell.
+
+    `read(count, at)` gives bytes of it.
+    """
+    check = _CONTAINERS.get(ext)
+    return None if check is None else check(size, read)
+
+
+def _text(head: bytes) -> Seen | None:
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        head = head.decode("utf-16", "replace").encode()
+    body = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if _BINARY.search(body):
+        return None
+    while (comment := _COMMENT.match(body)) is not None:
+        body = body[comment.end() :].lstrip()
+        if not body:
+            return Seen("html", "html")
+    if body.startswith(b"<?xml") or re.match(rb"<svg[\s>]", body, re.IGNORECASE):
+        return (
+            Seen("html", "html")
+            if re.search(rb"<html[\s>]", body, re.IGNORECASE)
+            else Seen("xml", "xml")
+        )
+    if _HTML.match(body):
+        return Seen("html", "html")
+    if _JSON.match(body):
+        return Seen("json", "json")
+    return Seen("text", "txt") if body and _is_utf8(body) else None
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body[: max(1, len(body) - 3)].decode()
+    except UnicodeDecodeError as error:
+        return error.start >= len(body) - 8
+    return True
+
+
+def _ogg(head: bytes) -> Seen:
+    return (
+        Seen("video", "ogv")
+        if b"theora" in head[:128]
+        else Seen("audio", "opus" if b"OpusHead" in head[:64] else "ogg")
+    )
+
+
+def _mpeg_audio(head: bytes) -> Seen | None:
+    if len(head) < 2 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    return Seen("audio", "aac") if head[1] & 0xF6 == 0xF0 else Seen("audio", "mp3")
+
+
+def _whole_mp4(size: int, read: Callable[[int, int], bytes]) -> bool:
+    at, has_movie = 0, False
+    while at < size:
+        header = read(16, at)
+        if len(header) < 8:
+            return False
+        length, name = int.from_bytes(header[:4], "big"), header[4:8]
+        has_movie = has_movie or name in (b"moov", b"moof", b"meta")
+        if length == 0:
+            return has_movie
+        if length == 1:
+            length = int.from_bytes(header[8:16], "big")
+        if length < 8:
+            return False
+        at += length
+    return at == size and has_movie
+
+
+def _whole_png(size: int, read: Callable[[int, int], bytes]) -> bool:
+    at = 8
+    while at + 12 <= size:
+        header = read(8, at)
+        at += 12 + int.from_bytes(header[:4], "big")
+        if header[4:8] == b"IEND":
+            return at <= size
+    return False
+
+
+def _whole_jpeg(size: int, read: Callable[[int, int], bytes]) -> bool:
+    at = 2
+    while at + 4 <= size:
+        header = read(4, at)
+        if header[0] != 0xFF:
+            return False
+        if header[1] == 0xDA:
+            start = max(at, size - 65536)
+            return b"\xff\xd9" in read(size - start, start)
+        at += 1 if header[1] == 0xFF else 2 + int.from_bytes(header[2:4], "big")
+    return False
+
+
+def _whole_gif(size: int, read: Callable[[int, int], bytes]) -> bool:
+    return read(64, max(0, size - 64)).rstrip(b"\x00").endswith(b";")
+
+
+def _whole_riff(size: int, read: Callable[[int, int], bytes]) -> bool | None:
+    said = int.from_bytes(read(4, 4), "little")
+    return None if said in (0, 0xFFFFFFFF) else said + 8 <= size
+
+
+def _whole_webm(size: int, read: Callable[[int, int], bytes]) -> bool | None:
+    _, at = _ebml_size(read(8, 4))
+    length, _ = _ebml_size(read(8, 4))
+    if length is None:
+        return None
+    segment = 4 + at + length
+    if read(4, segment) != b"\x18\x53\x80\x67":
+        return None if segment + 4 <= size else False
+    length, used = _ebml_size(read(8, segment + 4))
+    return None if length is None else segment + 4 + used + length <= size
+
+
+def _ebml_size(field: bytes) -> tuple[int | None, int]:
+    """An EBML variable-length size and its own length (RFC 8794 §4); None for "unknown"."""
+    if not field or not field[0]:
+        return None, 1
+    used = 9 - field[0].bit_length()
+    value = int.from_bytes(field[:used], "big") & ((1 << (7 * used)) - 1)
+    return (None if value == (1 << (7 * used)) - 1 else value), used
+
+
+_CONTAINERS: Final[dict[str, Callable[[int, Callable[[int, int], bytes]], bool | None]]] = {
+    **dict.fromkeys(("mp4", "mov", "m4v", "m4a", "m4b", "avif", "heic"), _whole_mp4),
+    "png": _whole_png,
+    "jpg": _whole_jpeg,
+    "gif": _whole_gif,
+    **dict.fromkeys(("webp", "avi", "wav"), _whole_riff),
+    **dict.fromkeys(("webm", "mkv"), _whole_webm),
+}

@@ -1,0 +1,67 @@
+"""Checksums: the one the user gave and the ones the server says, verified over the finished file."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from trayagent.model.errors import DownloadError
+
+_PIECE: Final = 1024 * 1024
+_SAID: Final = re.compile(r"([A-Za-z0-9-]+)\s*=\s*:?([A-Za-z0-9+/=_-]+?):?\s*(?:,|;|$)")
+_KNOWN: Final = {
+    "sha-512": "sha512",
+    "sha-256": "sha256",
+    "sha-384": "sha384",
+    "sha-1": "sha1",
+    "sha": "sha1",
+    "md5": "md5",
+}
+
+
+def expected(checksum: str | None, headers: Mapping[str, str]) -> dict[str, bytes]:
+    """hashlib name -> digest: the user's, and Repr-Digest (RFC 9530) or Digest (RFC 3230) of a whole file.
+
+    Raises DownloadError `checksum_mismatch` when the user's names an algorithm we lack.
+    """
+    wanted: dict[str, bytes] = {}
+    for header in ("Repr-Digest", "Digest"):
+        for name, text in _SAID.findall(headers.get(header, "")):
+            if (known := _KNOWN.get(name.lower())) and (value := _decoded(text)):
+                wanted.setdefault(known, value)
+    if checksum:
+        name, _, text = checksum.partition("=")
+        known = _KNOWN.get(name.lower()) or name.lower().replace("-", "")
+        if known not in hashlib.algorithms_guaranteed or known.startswith("shake"):
+            raise DownloadError("checksum_mismatch", f"{name} is not a kind of checksum we know")
+        wanted[known] = bytes.fromhex(text)
+    return wanted
+
+
+def verify(path: Path, wanted: Mapping[str, bytes]) -> str | None:
+    """Hash a file and compare; returns its sha256 in hex if that was among them. Blocking.
+
+    Raises DownloadError `checksum_mismatch`, OSError.
+    """
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in wanted}
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            for running in hashes.values():
+                running.update(piece)
+    for name, running in hashes.items():
+        if not hmac.compare_digest(running.digest(), wanted[name]):
+            raise DownloadError("checksum_mismatch", name)
+    return hashes["sha256"].hexdigest() if "sha256" in hashes else None
+
+
+def _decoded(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return None

@@ -1,0 +1,29 @@
+"""Blocking work in the executor that a cancellation waits for, instead of leaving it behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def in_executor(act: Callable[[], T]) -> T:
+    """Run `act` in the loop's executor; a cancellation takes effect once it is over."""
+    return await undisturbed(asyncio.get_running_loop().run_in_executor(None, act))
+
+
+async def undisturbed(future: asyncio.Future[T]) -> T:
+    """Wait for a future to its end, then let a cancellation that came meanwhile take effect."""
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait((future,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not future.cancelled():
+            future.exception()
+        raise cancelled
+    return future.result()

@@ -1,0 +1,54 @@
+"""Where received bytes go: one lane of a file, paid for from the buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from trayagent.model.errors import DownloadError
+from trayagent.transfer.disk import explain
+from trayagent.transfer.part import Part
+from trayagent.transfer.throttle import Bucket
+
+ENDLESS: Final = 2**62
+"""The end of a lane whose length nobody told."""
+
+
+class Lane:
+    """A stretch of the file that one connection fills, from `start` on; `end` may move closer meanwhile."""
+
+    def __init__(
+        self, part: Part, start: int, end: int, limit: int, buckets: Sequence[Bucket]
+    ) -> None:
+        self.start = start
+        self.at = start
+        self.end = end
+        self._part = part
+        self._limit = limit
+        self._buckets = buckets
+
+    def room(self) -> int:
+        """How many bytes it takes next."""
+        most = self.end - self.at
+        for bucket in self._buckets:
+            most = bucket.piece(most)
+        return most
+
+    def write(self, data: bytes | memoryview) -> float:
+        """Write bytes, at most `room()`; returns the seconds to wait. Raises DownloadError."""
+        try:
+            self._part.write(data, self.at)
+        except OSError as error:
+            raise explain(error) from error
+        self.at += len(data)
+        if self.at > self._limit:
+            raise DownloadError("too_large")
+        return max((bucket.spend(len(data)) for bucket in self._buckets), default=0.0)
+
+    @property
+    def left(self) -> int:
+        """Bytes still missing."""
+        return self.end - self.at
+
+    def __repr__(self) -> str:
+        return f"<Lane {self.start}-{self.end} at {self.at}>"

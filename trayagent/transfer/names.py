@@ -1,0 +1,51 @@
+"""Final names while downloads run: no two transfers of this process ever pick the same one."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+from typing import Final
+
+from trayagent.model.errors import DownloadError
+from trayagent.model.filenames import numbered
+from trayagent.transfer.part import part_of
+
+_MOST: Final = 9999
+
+
+class Names:
+    """The names held now, compared as the pickiest file system would: without case, composed."""
+
+    def __init__(self) -> None:
+        self._held: set[str] = set()
+
+    def hold(self, path: Path) -> bool:
+        """Hold exactly this name; False when another transfer has it."""
+        key = _key(path)
+        if key in self._held:
+            return False
+        self._held.add(key)
+        return True
+
+    def hold_free(self, folder: Path, name: str, after: int = -1) -> tuple[Path, int]:
+        """Hold the first of NAME, NAME (1), … with a number above `after` that nobody has.
+
+        Raises DownloadError `permission_denied` when thousands are taken.
+        """
+        for number in range(after + 1, _MOST + 1):
+            path = folder / (numbered(name, number) if number else name)
+            if not os.path.lexists(path) and not os.path.lexists(part_of(path)) and self.hold(path):
+                return path, number
+        raise DownloadError("permission_denied", "too many files have this name")
+
+    def release(self, path: Path) -> None:
+        """Give a name back; the file system guards it from here on."""
+        self._held.discard(_key(path))
+
+    def __repr__(self) -> str:
+        return f"<Names {len(self._held)} held>"
+
+
+def _key(path: Path) -> str:
+    return unicodedata.normalize("NFC", str(path)).casefold()

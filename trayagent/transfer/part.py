@@ -1,0 +1,204 @@
+"""`NAME.part`, the bytes so far, and `NAME.part.json`, what of them is certain."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zlib
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from trayagent.model.errors import DownloadError
+from trayagent.transfer.failpoints import failpoint
+from trayagent.transfer.publish import move_new
+from trayagent.transfer.ranges import Record, sane
+
+_FLAGS: Final = (
+    getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+)
+
+
+def part_of(final: Path) -> Path:
+    """Where the bytes of `final` gather."""
+    return final.with_name(final.name + ".part")
+
+
+def sidecar_of(final: Path) -> Path:
+    """Where the record about them is."""
+    return final.with_name(final.name + ".part.json")
+
+
+class Part:
+    """The growing file of one download. Its methods block: big work belongs in an executor.
+
+    Bytes stay in memory until `create`, so that a short file needs one visit to the disk. The record is
+    written only after the bytes it vouches for have reached the disk: after a crash it is never wrong.
+    """
+
+    def __init__(self, final: Path) -> None:
+        self.final = final
+        self.path = part_of(final)
+        self._fd: int | None = None
+        self._record_fd: int | None = None
+        self._waiting = bytearray()
+        self.trouble: DownloadError | None = None
+        """What a save in the background ran into; the next write raises it."""
+
+    @classmethod
+    def reopen(cls, final: Path) -> Part | None:
+        """The part an earlier attempt left, or None; raises OSError for a symlink or a foreign file."""
+        part = cls(final)
+        try:
+            part._fd = os.open(part.path, os.O_RDWR | _FLAGS)
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(os.fstat(part._fd).st_mode):
+            part.close()
+            raise PermissionError(1, "not a regular file")
+        return part
+
+    def create(self) -> None:
+        """Make the file, which must not exist yet; raises FileExistsError, OSError."""
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)
+        failpoint("part-open")
+        if self._waiting:
+            _write_all(self._fd, self._waiting, 0)
+            self._waiting = bytearray()
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the file exists."""
+        return self._fd is not None
+
+    def write(self, data: bytes | memoryview, at: int) -> None:
+        """Put bytes at a place; in memory only in order. Raises OSError, DownloadError."""
+        if self.trouble is not None:
+            raise self.trouble
+        if self._fd is None:
+            assert at == len(self._waiting)
+            self._waiting += data
+            return
+        _write_all(self._fd, data, at)
+        failpoint("part-write")
+
+    def resize(self, size: int) -> None:
+        """Make the file exactly so long: cut off what is not certain, or reserve (sparsely) what will come."""
+        if self._fd is None:
+            self.create()
+        assert self._fd is not None
+        os.ftruncate(self._fd, size)
+
+    def record(self) -> Record | None:
+        """What an earlier attempt vouched for; None when there is nothing to trust."""
+        try:
+            fd = os.open(sidecar_of(self.final), os.O_RDONLY | _FLAGS)
+        except OSError:
+            return None
+        with os.fdopen(fd, "rb") as file:
+            text, _, check = file.read(1 << 20).rstrip().rpartition(b" ")
+        try:
+            if int(check) != zlib.crc32(text):
+                return None
+            record = msgspec.json.decode(text, type=Record)
+        except (ValueError, msgspec.MsgspecError):
+            return None
+        covered = record.done[-1][1] if record.done else 0
+        assert self._fd is not None
+        return record if sane(record) and os.fstat(self._fd).st_size >= covered else None
+
+    def vouch(self, record: Record | None) -> None:
+        """Bring all bytes to the disk, then write the record, if there is any; raises OSError."""
+        if self._fd is None:
+            self.create()
+        assert self._fd is not None
+        _sync(self._fd)
+        failpoint("part-synced")
+        if record is None:
+            return
+        if self._record_fd is None:
+            flags = os.O_RDWR | os.O_CREAT | _FLAGS
+            self._record_fd = os.open(sidecar_of(self.final), flags, 0o600)
+        text = msgspec.json.encode(record)
+        text += b" %d" % zlib.crc32(text)
+        # One short write at the start: a kill cannot tear it, and after a power cut the check tells.
+        old = os.fstat(self._record_fd).st_size
+        _write_all(self._record_fd, text.ljust(old), 0)
+        failpoint("part-vouched")
+
+    def forget(self) -> None:
+        """Drop the record: from here on nothing of the file is certain."""
+        if self._record_fd is not None:
+            os.close(self._record_fd)
+            self._record_fd = None
+        sidecar_of(self.final).unlink(missing_ok=True)
+
+    def settle(self, mtime: float | None) -> None:
+        """All bytes are here and verified: to the disk with them, stamped; raises OSError."""
+        if self._fd is None:
+            self.create()
+        assert self._fd is not None
+        if mtime is not None:
+            os.utime(self._fd if os.utime in os.supports_fd else self.path, (mtime, mtime))
+        _sync(self._fd)
+        failpoint("part-settled")
+
+    def move(self, final: Path) -> None:
+        """Belong to another final name; raises FileExistsError, OSError."""
+        if self._fd is not None:
+            self.forget()
+            move_new(self.path, part_of(final))
+        self.final, self.path = final, part_of(final)
+
+    def read(self, count: int, at: int) -> bytes:
+        """Up to `count` bytes from a place."""
+        if self._fd is None:
+            return bytes(self._waiting[at : at + count])
+        if not hasattr(os, "pread"):
+            os.lseek(self._fd, at, os.SEEK_SET)
+            return os.read(self._fd, count)
+        return os.pread(self._fd, count, at)
+
+    def size(self) -> int:
+        """Bytes in it."""
+        return len(self._waiting) if self._fd is None else os.fstat(self._fd).st_size
+
+    def close(self) -> None:
+        """Close the files; they stay."""
+        for fd in (self._fd, self._record_fd):
+            if fd is not None:
+                os.close(fd)
+        self._fd = self._record_fd = None
+
+    def discard(self) -> None:
+        """Remove both files, if they were ours to make."""
+        ours = self._fd is not None
+        self.close()
+        if ours:
+            remove(self.final)
+
+    def __repr__(self) -> str:
+        return f"<Part {self.path.name}>"
+
+
+def remove(final: Path) -> None:
+    """Remove what a given-up download left beside its final name."""
+    part_of(final).unlink(missing_ok=True)
+    sidecar_of(final).unlink(missing_ok=True)
+
+
+def _sync(fd: int) -> None:
+    getattr(os, "fdatasync", os.fsync)(fd)
+
+
+def _write_all(fd: int, data: bytes | bytearray | memoryview, at: int) -> None:
+    view = memoryview(data)
+    while view:
+        if hasattr(os, "pwrite"):
+            written = os.pwrite(fd, view, at)
+        else:
+            os.lseek(fd, at, os.SEEK_SET)
+            written = os.write(fd, view)
+        at += written
+        view = view[written:]

@@ -1,0 +1,146 @@
+"""Pure decisions on resuming: what proves that two answers are the same file, and what to ask for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Final, Literal
+
+from msgspec import Struct
+
+_CONTENT_RANGE: Final = re.compile(
+    r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.ASCII | re.IGNORECASE
+)
+_STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+
+CLOCK_DOUBT: Final = 60.0
+"""Seconds that Date must be past Last-Modified before the latter proves anything (RFC 7232 §2.2.2)."""
+
+
+class Record(Struct, frozen=True):
+    """What is certain about a `.part`: written only after the bytes themselves are on the disk."""
+
+    size: int
+    validator: str
+    """The strong ETag, else the Last-Modified date: what goes into If-Range."""
+    done: tuple[tuple[int, int], ...]
+    """Finished ranges, start included and end not, in order, apart from each other."""
+
+    @property
+    def received(self) -> int:
+        """Bytes that are here."""
+        return sum(end - start for start, end in self.done)
+
+
+class Ask(Struct, frozen=True):
+    """A range to ask for: from `start` to before `end`, of a file proven by its validator."""
+
+    start: int
+    end: int
+    record: Record
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Range (RFC 9110 §14.2) and If-Range (§13.1.5)."""
+        last = "" if self.end == self.record.size else str(self.end - 1)
+        return {"Range": f"bytes={self.start}-{last}", "If-Range": self.record.validator}
+
+
+Verdict = Literal["whole", "continue", "unproven", "refused"]
+"""`whole` the file from its start; `continue` the range asked for; `unproven` neither for certain, so the
+file starts over; `refused` no file at all."""
+
+
+def validator(headers: Mapping[str, str]) -> str | None:
+    """What proves that two answers with it are byte for byte the same, or None (RFC 9110 §8.8, §13.1.5).
+
+    A weak ETag proves nothing and forbids the date; a date proves something once it is old enough.
+    """
+    etag = headers.get("ETag")
+    if etag is not None:
+        return etag if _STRONG_ETAG.fullmatch(etag) else None
+    modified, date = headers.get("Last-Modified"), headers.get("Date")
+    if modified is None or date is None:
+        return None
+    try:
+        age = parsedate_to_datetime(date) - parsedate_to_datetime(modified)
+    except (ValueError, TypeError):
+        return None
+    return modified if age.total_seconds() >= CLOCK_DOUBT else None
+
+
+def accepts_ranges(headers: Mapping[str, str]) -> bool:
+    """Whether the server says that it serves parts."""
+    return "bytes" in headers.get("Accept-Ranges", "").lower()
+
+
+def gaps(record: Record) -> list[tuple[int, int]]:
+    """What is missing, in order."""
+    missing, at = [], 0
+    for start, end in record.done:
+        if start > at:
+            missing.append((at, start))
+        at = end
+    if at < record.size:
+        missing.append((at, record.size))
+    return missing
+
+
+def first_ask(record: Record) -> Ask | None:
+    """What to ask for to go on with a `.part`; None when nothing of it can be used."""
+    missing = gaps(record)
+    return Ask(*missing[0], record) if record.received and missing else None
+
+
+def to_confirm(record: Record) -> Record:
+    """The record of an earlier attempt, less its last byte if it has all: the server must confirm the file."""
+    if record.done != ((0, record.size),):
+        return record
+    return Record(record.size, record.validator, merged(((0, record.size - 1),)))
+
+
+def judge(ask: Ask | None, status: int, headers: Mapping[str, str]) -> Verdict:
+    """What an answer means (RFC 9110 §14.4, §15.3.7); a range is believed only if all of it fits."""
+    if status == 200:
+        return "whole"
+    if ask is None:
+        return "refused"
+    if status == 416:
+        return "unproven"
+    if status != 206:
+        return "refused"
+    return "continue" if _fits(ask, headers) else "unproven"
+
+
+def _fits(ask: Ask, headers: Mapping[str, str]) -> bool:
+    match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    expected = (ask.start, ask.end - 1, ask.record.size)
+    if match is None or tuple(map(int, match.groups())) != expected:
+        return False
+    if headers.get("Content-Length", str(ask.end - ask.start)) != str(ask.end - ask.start):
+        return False
+    named = "ETag" if ask.record.validator.startswith('"') else "Last-Modified"
+    return headers.get(named, ask.record.validator) == ask.record.validator
+
+
+def merged(done: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """Finished ranges in order, touching ones joined, empty ones dropped."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(done):
+        if start >= end:
+            continue
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return tuple(joined)
+
+
+def sane(record: Record) -> bool:
+    """Whether a record read from a disk can be true."""
+    return (
+        0 < record.size < 2**62
+        and merged(record.done) == record.done
+        and all(0 <= start < end <= record.size for start, end in record.done)
+    )
