@@ -1,0 +1,234 @@
+"""A hook on a real socket, over a real store and intake; and a client that sends raw bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+from trayagent.agent.bus import Bus
+from trayagent.agent.clients import Clients
+from trayagent.agent.intake import Intake
+from trayagent.agent.keeper import Keeper
+from trayagent.agent.owntoken import OwnToken
+from trayagent.agent.preferences import Preferences
+from trayagent.agent.queries import Queries
+from trayagent.agent.queue import Queue
+from trayagent.agent.trash import Trash
+from trayagent.hook.door import Door, bind
+from trayagent.hook.server import Hook
+from trayagent.model.config import Config, Downloads
+from trayagent.model.status import Status
+from trayagent.store.database import Database
+from trayagent.store.secrets import SecretFiles
+
+if TYPE_CHECKING:
+    from trayagent.agent.agent import Agent
+
+EXTENSION = "chrome-extension://abcdefghijklmnop"
+
+
+class Clock:
+    """A steady clock that tests move."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class IdleWorkers:
+    """A pool in which nothing runs."""
+
+    def wake(self) -> None:
+        pass
+
+    async def stop(self, id: str) -> None:
+        pass
+
+    async def hold(self, until: float | None) -> None:
+        pass
+
+    def release(self) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class Answer:
+    """An HTTP answer, read whole."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """The error code, or nothing."""
+        return str(self.json().get("error", {}).get("code", "")) if self.body else ""
+
+    @property
+    def cors(self) -> list[str]:
+        return [name for name in self.headers if name.startswith("access-control-")]
+
+
+@dataclass
+class Rig:
+    """The running hook and what stands behind it."""
+
+    agent: Agent
+    db: Database
+    bus: Bus
+    own: OwnToken
+    door: Door
+    clock: Clock
+    quits: list[int] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        return self.door.port
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        return f"http://{self.host}"
+
+    async def raw(self, data: bytes, *, eof: bool = False, address: str = "127.0.0.1") -> Answer:
+        """Send bytes on a connection of their own and read the answer."""
+        reader, writer = await asyncio.open_connection(address, self.port)
+        try:
+            with suppress(ConnectionError):
+                writer.write(data)
+                if eof:
+                    writer.write_eof()
+                await writer.drain()
+            return await read_answer(reader)
+        finally:
+            writer.close()
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = "own",
+        headers: Mapping[str, str | list[str] | None] | None = None,
+        raw: bytes | None = None,
+    ) -> Answer:
+        """One request; `token="own"` is the machine's, None is none. A header of None is left out."""
+        return await self.raw(
+            self.request(method, path, body, token=token, headers=headers, raw=raw)
+        )
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = "own",
+        headers: Mapping[str, str | list[str] | None] | None = None,
+        raw: bytes | None = None,
+        close: bool = True,
+    ) -> bytes:
+        """The bytes of a request."""
+        content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
+        lines: dict[str, str | list[str] | None] = {"Host": self.host}
+        if close:
+            lines["Connection"] = "close"
+        if token is not None:
+            lines["Authorization"] = f"Bearer {self.own.value if token == 'own' else token}"
+        if body is not None or raw is not None:
+            lines |= {"Content-Type": "application/json", "Content-Length": str(len(content))}
+        lines |= headers or {}
+        target = path if path.startswith(("/", "http")) else f"/api/v1/{path}"
+        head = [f"{method} {target} HTTP/1.1"]
+        for name, value in lines.items():
+            values = value if isinstance(value, list) else [value]
+            head += [f"{name}: {one}" for one in values if one is not None]
+        return "\r\n".join([*head, "", ""]).encode("latin-1") + content
+
+    async def paired(self, origin: str = EXTENSION) -> tuple[str, str]:
+        """A paired extension's id and token."""
+        pair = await self.agent.clients.pair(
+            self.agent.clients.pairing_code(), "Test browser", origin
+        )
+        return pair.client, pair.token
+
+    async def count(self) -> int:
+        """How many downloads there are."""
+        return cast(
+            int,
+            await self.db.read(
+                lambda conn: conn.execute("SELECT count(*) FROM downloads").fetchone()[0]
+            ),
+        )
+
+
+async def read_answer(reader: asyncio.StreamReader) -> Answer:
+    """Head and body by Content-Length, by chunks, or to the end."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    status, *lines = head.rstrip("\r\n").split("\r\n")
+    headers = {
+        name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+    }
+    if "content-length" in headers:
+        body = await reader.readexactly(int(headers["content-length"]))
+    elif int(status.split()[1]) in (204, 304):
+        body = b""
+    else:
+        body = await reader.read()
+    return Answer(int(status.split()[1]), headers, body)
+
+
+@asynccontextmanager
+async def running(home: Path, library: Any = None) -> AsyncIterator[Rig]:
+    """A hook that serves until the block ends."""
+    db = Database.open(home / "test.db")
+    bus, clock = Bus(), Clock()
+    config = Config(downloads=Downloads(folder=str(home / "downloads")))
+    keeper = Keeper(bus, Status(version="0.0"))
+    secrets = SecretFiles(home / "secrets")
+    own = OwnToken.load(home / "token")
+
+    async def discard(path: Path) -> None:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    def write(changes: Mapping[str, Any]) -> Config:
+        return config
+
+    parts = SimpleNamespace(
+        bus=bus,
+        intake=Intake(db, bus, secrets, lambda: None),
+        queue=Queue(db, bus, IdleWorkers(), secrets=secrets, trash=Trash(), discard=discard),
+        queries=Queries(db, keeper),
+        keeper=keeper,
+        clients=await Clients.open(db, bus, own, home / "clients.key", clock=clock),
+        library=library,
+        preferences=Preferences(config, write),
+        version="0.0",
+    )
+    agent = cast("Agent", parts)
+    door = bind(0)
+    rig = Rig(agent, db, bus, own, door, clock)
+    hook = Hook(agent, quit=lambda: rig.quits.append(1))
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(hook.serve(door), name="hook")
+        try:
+            yield rig
+        finally:
+            task.cancel()
+    keeper.close()
+    await asyncio.to_thread(db.close)

@@ -1,0 +1,189 @@
+"""Who may come in: the machine's own token, the dashboard's sessions, and paired browsers.
+
+A browser is paired by a one-time code and bound to the origin it came from. Its token is made from
+the agent's key file and a salt, so the database holds nothing that opens a door, and `hello` can
+still prove that we are the ones the browser was paired with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from typing import Final
+
+from trayagent.agent.bus import Bus
+from trayagent.agent.codes import Clock, Codes, Guesses, digest
+from trayagent.agent.owntoken import OwnToken, write_private
+from trayagent.model.client import Caller, Client, Paired
+from trayagent.model.errors import NotFoundError, TrayagentError
+from trayagent.model.events import Notice
+from trayagent.model.times import stamp
+from trayagent.store import clients as store
+from trayagent.store.clients import ClientRow
+from trayagent.store.database import Database
+
+EXTENSION: Final = re.compile(r"(?:chrome|moz)-extension://[A-Za-z0-9-]{1,64}")
+"""The origins that can be paired."""
+LOCAL: Final = "local"
+"""The machine's own token, as `hello` calls it."""
+PAIRING: Final = 120.0
+SESSION_CODE: Final = 120.0
+SESSIONS: Final = 32
+"""So many dashboards may be open; the oldest has to be opened again."""
+SEEN_EVERY: Final = 600.0
+
+
+class BadCodeError(TrayagentError):
+    """The one-time code is wrong, spent or too old (HTTP 403)."""
+
+
+class Clients:
+    """Open with `Clients.open`; loop-only. Answers about tokens come from memory."""
+
+    def __init__(
+        self, db: Database, bus: Bus, own: OwnToken, key: bytes, rows: list[ClientRow], clock: Clock
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self._own = own
+        self._key = key
+        self._rows = {row.id: row for row in rows}
+        self._sessions: dict[bytes, Caller] = {}
+        self._pairing = Codes(PAIRING, clock)
+        self._dashboard = Codes(SESSION_CODE, clock)
+        self.guesses = Guesses(clock=clock)
+
+    @classmethod
+    async def open(
+        cls, db: Database, bus: Bus, own: OwnToken, key_file: Path, *, clock: Clock = time.monotonic
+    ) -> Clients:
+        """The clients paired so far; `key_file` is made when there is none."""
+        key = await asyncio.to_thread(_load_key, key_file)
+        return cls(db, bus, own, key, await db.read(store.listing), clock)
+
+    def recognise(self, token: str) -> Caller | None:
+        """Whose token this is. Takes as long for a wrong one as for a right one."""
+        given = digest(token)
+        known = [
+            (digest(self._own.value), Caller(LOCAL, "owner")),
+            *((row.digest, Caller(row.id, "extension", row.origin)) for row in self._rows.values()),
+            *self._sessions.items(),
+        ]
+        found = [caller for mark, caller in known if hmac.compare_digest(mark, given)]
+        return found[0] if found else None
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins of paired clients."""
+        return frozenset(row.origin for row in self._rows.values())
+
+    def pairing_code(self) -> str:
+        """A code that pairs one browser within two minutes."""
+        return self._pairing.issue()
+
+    def session_code(self) -> str:
+        """A code that opens one dashboard within two minutes."""
+        return self._dashboard.issue()
+
+    async def pair(self, code: str, name: str, origin: str) -> Paired:
+        """Exchange a code for a token that is good from `origin` only. Raises BadCodeError."""
+        if not EXTENSION.fullmatch(origin) or not self._pairing.redeem(code):
+            raise _bad_code("Start the pairing again from the tray or the dashboard.")
+        id, salt = f"c{secrets.token_hex(6)}", secrets.token_bytes(16)
+        token = self._token(id, salt)
+        row = ClientRow(id, _plain(name) or "Browser", origin, salt, digest(token), time.time())
+        await self._db.run(store.add, row)
+        self._rows[id] = row
+        self._bus.publish(
+            Notice("Browser paired", f"{row.name} may now send downloads to this computer.")
+        )
+        return Paired(id, token)
+
+    def begin_session(self, code: str) -> str:
+        """Exchange a code for a token kept in the dashboard's memory. Raises BadCodeError."""
+        if not self._dashboard.redeem(code):
+            raise _bad_code("Open the dashboard again from the tray, or with: trayagent dashboard")
+        while len(self._sessions) >= SESSIONS:
+            del self._sessions[next(iter(self._sessions))]
+        token = secrets.token_urlsafe(32)
+        self._sessions[digest(token)] = Caller(f"s{secrets.token_hex(4)}", "session")
+        return token
+
+    def prove(self, client: str, nonce: str, origin: str | None = None) -> str:
+        """HMAC-SHA256 of the nonce with the client's token, in hex. Raises NotFoundError."""
+        row = self._rows.get(client)
+        if client == LOCAL:
+            token = self._own.value
+        elif row is not None and origin in (None, row.origin):
+            token = self._token(row.id, row.salt)
+        else:
+            raise _unknown()
+        if row is not None and not hmac.compare_digest(digest(token), row.digest):
+            raise _unknown()  # the key file was lost: only pairing again helps
+        return hmac.new(token.encode(), nonce.encode(), hashlib.sha256).hexdigest()
+
+    async def listing(self) -> tuple[Client, ...]:
+        """The paired clients, the oldest first."""
+        return tuple(
+            Client(row.id, row.name, row.origin, stamp(row.created_at) or "", stamp(row.last_seen))
+            for row in self._rows.values()
+        )
+
+    async def revoke(self, id: str) -> None:
+        """The client's token is worth nothing from this moment. Raises NotFoundError."""
+        self._rows.pop(id, None)
+        await self._db.run(store.revoke, id)
+
+    async def rotate(self) -> None:
+        """A new machine token; the old one and all dashboards are out at once."""
+        await asyncio.to_thread(self._own.rotate)
+        self._sessions.clear()
+
+    async def seen(self, caller: Caller) -> None:
+        """Note that a client spoke to us; written down every ten minutes at most."""
+        row = self._rows.get(caller.id)
+        now = time.time()
+        if row is None or (row.last_seen is not None and abs(now - row.last_seen) < SEEN_EVERY):
+            return
+        self._rows[row.id] = ClientRow(
+            row.id, row.name, row.origin, row.salt, row.digest, row.created_at, now
+        )
+        await self._db.run(store.seen, row.id, now)
+
+    def _token(self, id: str, salt: bytes) -> str:
+        made = hmac.new(self._key, id.encode() + salt, hashlib.sha256).digest()
+        return urlsafe_b64encode(made).rstrip(b"=").decode()
+
+    def __repr__(self) -> str:
+        return f"<Clients: {len(self._rows)} paired, {len(self._sessions)} dashboards>"
+
+
+def _plain(name: str) -> str:
+    """A name fit for a notification: printable, on one line, short."""
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:60]
+
+
+def _bad_code(action: str) -> BadCodeError:
+    return BadCodeError("bad_code", "This code is wrong, used up or too old.", action)
+
+
+def _unknown() -> NotFoundError:
+    return NotFoundError("not_found", "There is no such client.", "Pair the browser again.")
+
+
+def _load_key(path: Path) -> bytes:
+    try:
+        path.chmod(0o600)
+        key = path.read_bytes()
+    except FileNotFoundError:
+        key = b""
+    if len(key) != 32:
+        key = secrets.token_bytes(32)
+        write_private(path, key)
+    return key

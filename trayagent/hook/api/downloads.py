@@ -1,0 +1,175 @@
+"""Downloads: add, look, change, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from trayagent.agent.intake import Entered
+from trayagent.hook import words
+from trayagent.hook.call import Call, Reply, SchemaError, decode
+from trayagent.hook.routes import Route
+from trayagent.model.download import Download, Item, Patch, Receipt, State
+from trayagent.model.errors import StoreUnavailableError
+
+_PATH: Final = "/api/v1/downloads"
+_VERBS: Final = ("pause", "resume", "cancel", "retry")
+
+
+async def add(call: Call) -> Reply:
+    """One item, or several as a batch; answered only after the rows are on the disk."""
+    items, title = _asked(call.body)
+    entered = await call.agent.intake.add(items, via=call.via, title=title, key=call.idempotency)
+    return received(entered)
+
+
+def received(entered: Entered) -> Reply:
+    """202 for what is new or on its way, 200 for an answer given before, 422 for nothing accepted."""
+    if not entered.receipt.downloads:
+        return Reply(422, entered.receipt)
+    return Reply(200 if entered.repeated else 202, entered.receipt)
+
+
+async def confirm(call: Call) -> Reply:
+    """The button of our own confirm page: the URL is the user's own word."""
+    asked = call.json(words.Confirm)
+    if not call.house.nonces.spend(asked.nonce):
+        return Reply(403, _SPENT)
+    item = Item(asked.url, title=asked.title[:1024] or None)
+    try:
+        entered = await call.agent.intake.add([item], via="page")
+    except StoreUnavailableError:
+        call.house.nonces.give_back(asked.nonce)
+        raise
+    return received(entered)
+
+
+async def listing(call: Call) -> Reply:
+    """A page of downloads, newest first."""
+    asked = call.query(words.DownloadsQuery)
+    page, more = await call.agent.queries.downloads(
+        states=_states(asked.state),
+        batch=asked.batch,
+        q=asked.q,
+        limit=asked.limit,
+        after=asked.after,
+    )
+    return Reply(200, words.DownloadPage(tuple(page), more))
+
+
+async def one(call: Call) -> Reply:
+    """One download."""
+    return Reply(200, await call.agent.queries.download(call.params["id"]))
+
+
+async def remove(call: Call) -> Reply:
+    """Forget it; with `files` the file goes to the trash."""
+    asked = call.query(words.RemoveQuery)
+    return Reply(200, await call.agent.queue.remove(call.params["id"], files=asked.files))
+
+
+async def relink(call: Call) -> Reply:
+    """A fresh link for the same file."""
+    patch = call.json(Patch)
+    if patch.url is msgspec.UNSET:
+        raise SchemaError("bad_request", "Object missing required field `url`.")
+    return Reply(200, await call.agent.queue.relink(call.params["id"], patch.url))
+
+
+async def ask(call: Call) -> Reply:
+    """Pause, resume, cancel or retry one download."""
+    decode(call.body or b"{}", words.Empty)
+    verb = call.route.pattern.rpartition("/")[2]
+    queue = call.agent.queue
+    verbs = {
+        "pause": queue.pause,
+        "resume": queue.resume,
+        "cancel": queue.cancel,
+        "retry": queue.retry,
+    }
+    return Reply(200, await verbs[verb](call.params["id"]))
+
+
+def _asked(body: bytes) -> tuple[Sequence[Item], str | None]:
+    shape = decode(body, dict[str, msgspec.Raw])
+    if "items" not in shape:
+        return (decode(body, Item),), None
+    items = decode(body, words.Several).items
+    return items, "1 download" if len(items) == 1 else f"{len(items)} downloads"
+
+
+def _states(text: str | None) -> tuple[str, ...]:
+    states = tuple(filter(None, (text or "").split(",")))
+    known = {str(state) for state in State}
+    if not known.issuperset(states):
+        raise SchemaError("bad_query", f"`state` is one of: {', '.join(sorted(known))}.")
+    return states
+
+
+_SPENT: Final = words.ErrorBody(
+    words.Fault("bad_nonce", "This page is too old, or was used already.", "Send the video again.")
+)
+
+ROUTES: Final = (
+    Route(
+        "POST",
+        _PATH,
+        add,
+        "caller",
+        "Add one item, or several as a batch.",
+        takes=Item | words.Several,
+        gives={202: Receipt, 200: Receipt, 422: Receipt},
+    ),
+    Route(
+        "GET",
+        _PATH,
+        listing,
+        "caller",
+        "List downloads, newest first.",
+        query=words.DownloadsQuery,
+        gives={200: words.DownloadPage},
+    ),
+    Route("GET", f"{_PATH}/{{id}}", one, "caller", "One download.", gives={200: Download}),
+    Route(
+        "DELETE",
+        f"{_PATH}/{{id}}",
+        remove,
+        "caller",
+        "Forget a download; its file stays, or goes to the trash.",
+        query=words.RemoveQuery,
+        gives={200: Download},
+    ),
+    Route(
+        "PATCH",
+        f"{_PATH}/{{id}}",
+        relink,
+        "caller",
+        "A fresh link for the same file; kept bytes are kept.",
+        takes=Patch,
+        gives={200: Download},
+    ),
+    *(
+        Route(
+            "POST",
+            f"{_PATH}/{{id}}/{verb}",
+            ask,
+            "caller",
+            f"{verb.capitalize()} a download.",
+            takes=words.Empty,
+            bare=True,
+            gives={200: Download},
+        )
+        for verb in _VERBS
+    ),
+    Route(
+        "POST",
+        "/api/v1/confirm",
+        confirm,
+        "page",
+        "The confirm page's button.",
+        takes=words.Confirm,
+        gives={202: Receipt, 422: Receipt},
+    ),
+)

@@ -1,0 +1,210 @@
+"""Sources and the library they fill; and checking what was saved."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from trayagent.hook import words
+from trayagent.hook.call import Call, Reply, SchemaError, decode
+from trayagent.hook.routes import Route
+from trayagent.model import config
+from trayagent.model.errors import TrayagentError
+from trayagent.model.library import SourceInfo, VerifyReport
+
+_PATH: Final = "/api/v1/sources"
+
+
+async def listing(call: Call) -> Reply:
+    """All sources."""
+    return Reply(200, words.Sources(tuple(await call.agent.library.sources())))
+
+
+async def one(call: Call) -> Reply:
+    """One source."""
+    return Reply(200, await call.agent.library.source(call.params["name"]))
+
+
+async def items(call: Call) -> Reply:
+    """A page of a source's items, newest first."""
+    asked = call.query(words.ItemsQuery)
+    page, more = await call.agent.library.items(
+        call.params["name"], state=asked.state, limit=asked.limit, after=asked.after
+    )
+    return Reply(200, words.ItemPage(tuple(page), more))
+
+
+async def sync(call: Call) -> Reply:
+    """List all pages, then fetch what is missing."""
+    asked = decode(call.body or b"{}", words.SyncWish)
+    run, running = await call.agent.library.sync(call.params["name"], list_only=asked.list_only)
+    return Reply(200 if running else 202, words.Run(run))
+
+
+async def fetch(call: Call) -> Reply:
+    """Fetch items by name."""
+    asked = call.json(words.Fetch)
+    batch, unknown = await call.agent.library.download(
+        call.params["name"], asked.names, asked.folder
+    )
+    return Reply(422 if batch is None else 202, words.Fetching(batch, tuple(unknown)))
+
+
+async def thumbnail(call: Call) -> Reply:
+    """A small JPEG."""
+    picture = await call.agent.library.thumbnail(call.params["name"], call.params["id"])
+    return Reply(200, picture, "image/jpeg", {"Cache-Control": "private, max-age=86400"})
+
+
+async def add(call: Call) -> Reply:
+    """Try a source, or keep it: settings and secret."""
+    asked = call.json(words.NewSource)
+    source = _source(asked.source)
+    if not asked.save:
+        return Reply(200, await _trial(call, source, asked.secret))
+    kept = [_written(known) for known in call.agent.preferences.config.sources]
+    if any(known["name"] == source.name for known in kept):
+        raise SchemaError("name_taken", f"There is already a source named {source.name}.")
+    await call.agent.preferences.change({"sources": [*kept, asked.source]})
+    if asked.secret:
+        await call.agent.library.sign_in(source.name, asked.secret)
+    return Reply(201, await call.agent.library.source(source.name))
+
+
+async def login(call: Call) -> Reply:
+    """Give a source its secret."""
+    await call.agent.library.sign_in(call.params["name"], call.json(words.Secret).secret)
+    return Reply(200, await call.agent.library.source(call.params["name"]))
+
+
+async def logout(call: Call) -> Reply:
+    """Forget a source's secret."""
+    decode(call.body or b"{}", words.Empty)
+    await call.agent.library.sign_out(call.params["name"])
+    return Reply(200, await call.agent.library.source(call.params["name"]))
+
+
+async def verify(call: Call) -> Reply:
+    """Hash again what was saved."""
+    asked = decode(call.body or b"{}", words.VerifyWish)
+    return Reply(202, await call.agent.library.verify(repair=asked.repair))
+
+
+async def report(call: Call) -> Reply:
+    """How far the check is, or what it found."""
+    return Reply(200, call.agent.library.verify_report)
+
+
+async def _trial(call: Call, source: config.Source, secret: str) -> words.Trial:
+    try:
+        account, first = await call.agent.library.probe(source, secret or None)
+    except TrayagentError as error:
+        fault = {"code": error.code, "message": error.message, "action": error.action}
+        return words.Trial(None, (), fault)
+    return words.Trial(account.account, tuple(first))
+
+
+def _source(given: dict[str, Any]) -> config.Source:
+    try:
+        return msgspec.convert(given, config.Source)
+    except msgspec.ValidationError as error:
+        raise SchemaError("bad_source", f"{str(error)[:300]}.") from error
+
+
+def _written(source: config.Source) -> dict[str, Any]:
+    """A source as the settings file has it: only what differs from the defaults."""
+    plain = config.Source(source.name)
+    changed = {
+        field: msgspec.to_builtins(value)
+        for field, value in msgspec.structs.asdict(source).items()
+        if value != getattr(plain, field)
+    }
+    return {"name": source.name, "type": source.type, **changed}
+
+
+ROUTES: Final = (
+    Route("GET", _PATH, listing, "caller", "All sources.", gives={200: words.Sources}),
+    Route(
+        "POST",
+        _PATH,
+        add,
+        "owner",
+        "Try a new source, or save it.",
+        takes=words.NewSource,
+        gives={200: words.Trial, 201: SourceInfo},
+    ),
+    Route("GET", f"{_PATH}/{{name}}", one, "caller", "One source.", gives={200: SourceInfo}),
+    Route(
+        "GET",
+        f"{_PATH}/{{name}}/items",
+        items,
+        "caller",
+        "A source's items.",
+        query=words.ItemsQuery,
+        gives={200: words.ItemPage},
+    ),
+    Route(
+        "POST",
+        f"{_PATH}/{{name}}/sync",
+        sync,
+        "caller",
+        "Sync a source.",
+        takes=words.SyncWish,
+        bare=True,
+        gives={202: words.Run, 200: words.Run},
+    ),
+    Route(
+        "POST",
+        f"{_PATH}/{{name}}/download",
+        fetch,
+        "caller",
+        "Fetch items by name.",
+        takes=words.Fetch,
+        gives={202: words.Fetching, 422: words.Fetching},
+    ),
+    Route(
+        "POST",
+        f"{_PATH}/{{name}}/login",
+        login,
+        "owner",
+        "Give a source its cookie or token.",
+        takes=words.Secret,
+        gives={200: SourceInfo},
+    ),
+    Route(
+        "POST",
+        f"{_PATH}/{{name}}/logout",
+        logout,
+        "owner",
+        "Forget a source's cookie or token.",
+        takes=words.Empty,
+        bare=True,
+        gives={200: SourceInfo},
+    ),
+    Route(
+        "GET",
+        f"{_PATH}/{{name}}/items/{{id}}/thumbnail",
+        thumbnail,
+        "caller",
+        "A JPEG of at most 256 pixels.",
+    ),
+    Route(
+        "POST",
+        "/api/v1/verify",
+        verify,
+        "caller",
+        "Hash again what was saved.",
+        takes=words.VerifyWish,
+        bare=True,
+        gives={202: VerifyReport},
+    ),
+    Route(
+        "GET",
+        "/api/v1/verify",
+        report,
+        "caller",
+        "What the last check found.",
+        gives={200: VerifyReport},
+    ),
+)

@@ -1,0 +1,199 @@
+"""The bodies, queries and pages of the JSON interface that are not values of the model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from trayagent.model.batch import Batch, Entry
+from trayagent.model.client import Client
+from trayagent.model.download import Download, Item
+from trayagent.model.library import LibraryItem, SourceInfo
+
+Limit = Annotated[int, Meta(ge=1, le=1000)]
+Short = Annotated[str, Meta(max_length=100)]
+Name = Annotated[str, Meta(min_length=1, max_length=1024)]
+
+
+class Body(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a request may say, and nothing else."""
+
+
+class Empty(Body, frozen=True):
+    """`{}`."""
+
+
+class Several(Body, frozen=True):
+    """Items asked for together."""
+
+    items: Annotated[tuple[Item, ...], Meta(min_length=1)]
+
+
+class DownloadsQuery(Body, frozen=True):
+    state: Short | None = None
+    """One state, or several with commas."""
+    batch: Short | None = None
+    q: Annotated[str, Meta(max_length=500)] | None = None
+    limit: Limit = 100
+    after: Short | None = None
+
+
+class DownloadPage(Struct, frozen=True):
+    downloads: tuple[Download, ...]
+    next: str | None
+
+
+class RemoveQuery(Body, frozen=True):
+    files: bool = False
+    """Also put the file into the trash."""
+
+
+class Pause(Body, frozen=True):
+    minutes: Annotated[float, Meta(gt=0, le=525600)] | None = None
+    """None: until resumed."""
+
+
+class Removed(Struct, frozen=True):
+    removed: int
+
+
+class Health(Struct, frozen=True):
+    app: Literal["trayagent"] = "trayagent"
+    api: Literal[1] = 1
+
+
+class PageQuery(Body, frozen=True):
+    limit: Limit = 50
+    after: Short | None = None
+
+
+class BatchPage(Struct, frozen=True):
+    batches: tuple[Batch, ...]
+    next: str | None
+
+
+class EntriesQuery(Body, frozen=True):
+    limit: Limit = 1000
+    after: Annotated[int, Meta(ge=0, le=1 << 53)] = 0
+    """The line to go on after."""
+
+
+class BatchReport(Batch, frozen=True):
+    """A batch with a page of its report."""
+
+    lines: tuple[Entry, ...] = ()
+    next: int | None = None
+    """The line to go on after; None: these were the last."""
+
+
+class Sources(Struct, frozen=True):
+    sources: tuple[SourceInfo, ...]
+
+
+class ItemsQuery(Body, frozen=True):
+    state: Literal["missing", "present", "gone", "failed", "ignored"] | None = None
+    limit: Limit = 100
+    after: Annotated[str, Meta(max_length=2048)] | None = None
+
+
+class ItemPage(Struct, frozen=True):
+    items: tuple[LibraryItem, ...]
+    next: str | None
+
+
+class SyncWish(Body, frozen=True):
+    list_only: bool = False
+
+
+class Run(Struct, frozen=True):
+    run: str
+
+
+class Fetch(Body, frozen=True):
+    names: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=10000)]
+    folder: Annotated[str, Meta(max_length=1024)] | None = None
+    """Relative to the source's folder."""
+
+
+class Fetching(Struct, frozen=True):
+    batch: str | None
+    unknown: tuple[str, ...]
+
+
+class NewSource(Body, frozen=True):
+    source: dict[str, Any]
+    """As in the settings."""
+    secret: Annotated[str, Meta(max_length=131072)] = ""
+    save: bool = False
+
+    def __repr__(self) -> str:
+        return f"<NewSource {self.source.get('name')}>"
+
+
+class Trial(Struct, frozen=True):
+    """What a source answered when it was tried."""
+
+    account: str | None
+    items: tuple[LibraryItem, ...]
+    error: dict[str, str] | None = None
+
+
+class Secret(Body, frozen=True):
+    secret: Annotated[str, Meta(min_length=1, max_length=131072)]
+
+    def __repr__(self) -> str:
+        return "<Secret>"
+
+
+class VerifyWish(Body, frozen=True):
+    repair: bool = False
+
+
+class Confirm(Body, frozen=True):
+    """What the confirm page sends when its button is pressed."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=65536)]
+    nonce: Annotated[str, Meta(max_length=200)] = ""
+    title: Annotated[str, Meta(max_length=65536)] = ""
+
+
+class Pairing(Body, frozen=True):
+    code: Short = ""
+    name: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Hello(Body, frozen=True):
+    client: Short
+    nonce: Annotated[str, Meta(min_length=8, max_length=256)]
+
+
+class Proof(Struct, frozen=True):
+    proof: str
+    """HMAC-SHA256 of the nonce with the client's token as the key, both as UTF-8; lower-case hex."""
+
+
+class SessionCode(Body, frozen=True):
+    code: Short = ""
+
+
+class Session(Struct, frozen=True):
+    token: str
+
+
+class ClientList(Struct, frozen=True):
+    clients: tuple[Client, ...]
+
+
+class Done(Struct, frozen=True):
+    done: bool = True
+
+
+class Fault(Struct, frozen=True, omit_defaults=True):
+    code: str
+    message: str
+    action: str = ""
+
+
+class ErrorBody(Struct, frozen=True):
+    error: Fault

@@ -1,0 +1,51 @@
+"""Who knocks: the machine's owner, his dashboard, or a paired browser extension."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Caller(Struct, frozen=True):
+    """Whose token came with a request."""
+
+    id: str
+    kind: Literal["owner", "session", "extension"]
+    """`owner`: this machine's own token; `session`: the dashboard; `extension`: a paired client."""
+    origin: str | None = None
+    """The only web origin the token may come from; None: it comes without one, or from our own page."""
+
+
+class Client(Struct, frozen=True):
+    """A paired client as others see it."""
+
+    id: str
+    name: str
+    origin: str
+    created_at: str
+    last_seen: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Client {self.id} {self.name}>"
+
+
+class Paired(Struct, frozen=True):
+    """What pairing answers: the token is told this once."""
+
+    client: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"<Paired {self.client}>"
+
+
+class Code(Struct, frozen=True):
+    """A one-time code, the page that redeems it, and until when (RFC 3339)."""
+
+    code: str
+    url: str
+    expires_at: str
+
+    def __repr__(self) -> str:
+        return f"<Code until {self.expires_at}>"

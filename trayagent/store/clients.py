@@ -1,0 +1,69 @@
+"""Paired clients: who may knock from a browser. A token is kept as its digest, never as itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Final
+
+from trayagent.model.errors import NotFoundError
+
+SCHEMA: Final = """
+CREATE TABLE clients (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    salt BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    created_at REAL NOT NULL,
+    last_seen REAL
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRow:
+    """A paired client. `digest` is the SHA-256 of its token; `salt` makes the token again with the agent's key."""
+
+    id: str
+    name: str
+    origin: str
+    salt: bytes
+    digest: bytes
+    created_at: float
+    last_seen: float | None = None
+
+
+def add(conn: sqlite3.Connection, client: ClientRow) -> None:
+    """Remember a newly paired client."""
+    conn.execute(
+        "INSERT INTO clients(id, name, origin, salt, digest, created_at, last_seen) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            client.id,
+            client.name,
+            client.origin,
+            client.salt,
+            client.digest,
+            client.created_at,
+            client.last_seen,
+        ),
+    )
+
+
+def listing(conn: sqlite3.Connection) -> list[ClientRow]:
+    """All clients, the oldest first."""
+    rows = conn.execute(
+        "SELECT id, name, origin, salt, digest, created_at, last_seen FROM clients ORDER BY created_at"
+    )
+    return [ClientRow(*row) for row in rows]
+
+
+def revoke(conn: sqlite3.Connection, id: str) -> None:
+    """Forget a client; raises NotFoundError."""
+    if not conn.execute("DELETE FROM clients WHERE id = ?", (id,)).rowcount:
+        raise NotFoundError("not_found", "There is no such client.", "See: trayagent pair --list")
+
+
+def seen(conn: sqlite3.Connection, id: str, now: float) -> None:
+    """Note when a client last spoke to us."""
+    conn.execute("UPDATE clients SET last_seen = ? WHERE id = ?", (now, id))
