@@ -97,12 +97,11 @@ async def serve(
             db,
             bus,
             intake,
-            folder=Path(config.library.folder),
-            date=config.library.date,
-            build=lambda source: build(source, client, vault, environ),
+            build=lambda source, secrets: build(source, client, secrets, environ),
+            vault=vault,
             thumbnails=home.data / "thumbnails",
         )
-        library.configure(config.sources)
+        library.configure(config)
         pool = Pool(
             db,
             bus,
@@ -193,8 +192,7 @@ def _apply(
     pool.limit(_limits(config), Path(config.downloads.folder))
     transfer.configure(config.downloads)
     announcer.level = config.notifications.level
-    library.set_folder(Path(config.library.folder), config.library.date)
-    library.configure(config.sources)
+    library.configure(config)
 
 
 # -- ways to run it

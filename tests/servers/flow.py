@@ -239,8 +239,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.trpc_error(400, "BAD_REQUEST", -32600)
             return
         rule = state.scenario.get("list_fail")
-        due = rule is not None and (rule["page"] == number or state.faults["list_fail"] > 0)
-        if due and state.fault("list_fail", rule):
+        due = rule and (rule["page"] == number or state.faults["list_fail"] > 0)
+        if rule and due and state.fault("list_fail", rule):
             self.list_fault(rule)
             return
         cursor = None if "meta" in asked else asked["json"].get("cursor")

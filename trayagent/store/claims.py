@@ -10,7 +10,7 @@ from trayagent.model.download import Download, State
 from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job
 from trayagent.model.transfer import Fetched
-from trayagent.store import batches
+from trayagent.store import batches, library
 from trayagent.store.downloads import Change, download, error_json, order_of, public_id, row_of
 
 READY = "state = 'queued' AND not_before IS NULL"
@@ -145,6 +145,8 @@ def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> 
         " error = NULL, not_before = NULL, attempts = attempts + 1, finished_at = ? WHERE n = ?",
         (str(fetched.path), fetched.size, fetched.size, fetched.sha256, fetched.warning, now, n),
     )
+    if row["source"]:
+        library.arrived(conn, row["key"], str(fetched.path), fetched.size, fetched.sha256, now)
     finished = batches.settled(conn, n, now)
     return Change(download(row_of(conn, n)), row["state"], finished)
 
@@ -161,6 +163,8 @@ def fail(
             " finished_at = ? WHERE n = ?",
             (error_json(error), received, now, n),
         )
+        if row["source"]:
+            library.failed(conn, row["key"], error_json(error))
         finished = batches.settled(conn, n, now)
     return Change(download(row_of(conn, n)), row["state"], finished)
 

@@ -17,7 +17,7 @@ from trayagent.model.download import Download, ErrorInfo, State, Via
 from trayagent.model.errors import DownloadError, NotFoundError, WrongStateError
 from trayagent.model.order import New, Order
 from trayagent.model.times import stamp
-from trayagent.store import batches
+from trayagent.store import batches, library
 
 SCHEMA = """
 CREATE TABLE downloads (
@@ -328,6 +328,9 @@ def clear(conn: sqlite3.Connection, limit: int = 1000) -> list[Download]:
 def hashed(conn: sqlite3.Connection, n: int, sha256: str) -> None:
     """Note the checksum computed after completion."""
     conn.execute("UPDATE downloads SET sha256 = ? WHERE n = ? AND state = 'completed'", (sha256, n))
+    row = conn.execute("SELECT key, path FROM downloads WHERE n = ? AND source IS NOT NULL", (n,)).fetchone()
+    if row is not None:
+        library.hashed(conn, row["key"], row["path"], sha256)
 
 
 def unhashed(conn: sqlite3.Connection, after: int, limit: int = 100) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""The library in the database: items with remote and local columns that never mix, and runs.
+"""The library in the database: items, with remote and local columns that never mix.
 
 A row is unique by source, account and ident. A listing writes the remote columns only; the
 outcome of a download writes the local ones, in the download's own transaction.
@@ -32,6 +32,7 @@ CREATE TABLE library (
     remote_sha256 TEXT,
     link TEXT,
     mark INTEGER NOT NULL,
+    wanted INTEGER NOT NULL DEFAULT 0,
     gone INTEGER NOT NULL DEFAULT 0,
     state TEXT NOT NULL DEFAULT 'missing',
     path TEXT,
@@ -43,30 +44,10 @@ CREATE TABLE library (
 );
 CREATE INDEX library_newest ON library(source, created DESC, n DESC);
 CREATE INDEX library_state ON library(source, gone, state, created DESC, n DESC);
-CREATE INDEX library_media ON library(source, media_key) WHERE path IS NULL;
+CREATE INDEX library_media ON library(source, media_key);
+CREATE INDEX library_missing ON library(source, n) WHERE state IN ('missing', 'failed');
 CREATE INDEX library_names ON library(source, name);
 CREATE INDEX library_files ON library(path) WHERE path IS NOT NULL;
-CREATE TABLE sync_runs (
-    n INTEGER PRIMARY KEY AUTOINCREMENT,
-    source TEXT NOT NULL,
-    account TEXT NOT NULL,
-    state TEXT NOT NULL,
-    mark INTEGER NOT NULL,
-    cursor TEXT,
-    first TEXT,
-    tail INTEGER NOT NULL DEFAULT 0,
-    fresh INTEGER NOT NULL DEFAULT 0,
-    pages INTEGER NOT NULL DEFAULT 0,
-    seen INTEGER NOT NULL DEFAULT 0,
-    new INTEGER NOT NULL DEFAULT 0,
-    gone INTEGER NOT NULL DEFAULT 0,
-    suspicious INTEGER NOT NULL DEFAULT 0,
-    error TEXT,
-    started_at REAL NOT NULL,
-    touched_at REAL NOT NULL,
-    finished_at REAL
-);
-CREATE INDEX sync_runs_newest ON sync_runs(source, n DESC);
 """
 
 STATE: Final = "CASE WHEN gone THEN 'gone' ELSE state END"
@@ -291,20 +272,42 @@ def lost(conn: sqlite3.Connection, numbers: Iterable[int]) -> None:
     )
 
 
-def adopted(conn: sqlite3.Connection, n: int, path: str, size: int, sha256: str | None, now: float) -> None:
-    """A file that was already on the disk is the item's, unless another item has it."""
-    conn.execute(
+def adopted(conn: sqlite3.Connection, n: int, path: str, size: int, sha256: str | None, now: float) -> bool:
+    """A file that was already on the disk is the item's, unless another item has it; says whether it is."""
+    changed = conn.execute(
         "UPDATE library SET state = 'present', path = ?, size = ?, sha256 = ?, arrived_at = ?, error = NULL"
         " WHERE n = ? AND NOT EXISTS (SELECT 1 FROM library WHERE path = ?)",
         (path, size, sha256, now, n, path),
     )
+    return changed.rowcount == 1
 
 
-def adoptable(conn: sqlite3.Connection, source: str, stem: str) -> sqlite3.Row | None:
-    """The one item without a file whose file would have this stem."""
-    found: list[sqlite3.Row] = conn.execute(
-        f"SELECT {SHOWN} FROM library WHERE source = ? AND media_key = ? AND path IS NULL"
-        " AND state IN ('missing', 'failed') LIMIT 2",
-        (source, stem),
+def claimed(conn: sqlite3.Connection, paths: Sequence[str]) -> set[str]:
+    """Which of the paths belong to an item."""
+    marks = ", ".join("?" * len(paths))
+    return {
+        path for (path,) in conn.execute(f"SELECT path FROM library WHERE path IN ({marks})", tuple(paths))
+    }
+
+
+def wanting(conn: sqlite3.Connection, source: str, run: int, limit: int = 500) -> list[sqlite3.Row]:
+    """Items without a file that this run has not yet put into the queue."""
+    return conn.execute(
+        f"SELECT {SHOWN} FROM library WHERE source = ? AND state IN ('missing', 'failed') AND gone = 0"
+        " AND wanted <> ? ORDER BY n LIMIT ?",
+        (source, run, limit),
     ).fetchall()
-    return found[0] if len(found) == 1 else None
+
+
+def wanted(conn: sqlite3.Connection, run: int, numbers: Iterable[int]) -> None:
+    """The run has put these items into the queue."""
+    conn.executemany("UPDATE library SET wanted = ? WHERE n = ?", ((run, n) for n in numbers))
+
+
+def numbered(conn: sqlite3.Connection, numbers: Sequence[int]) -> dict[str, list[sqlite3.Row]]:
+    """Rows by number, for each source."""
+    marks = ", ".join("?" * len(numbers))
+    found: dict[str, list[sqlite3.Row]] = {}
+    for row in conn.execute(f"SELECT {SHOWN} FROM library WHERE n IN ({marks})", tuple(numbers)):
+        found.setdefault(row["source"], []).append(row)
+    return found

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from trayagent.store import batches, clients, downloads, idempotency
+from trayagent.store import batches, clients, downloads, idempotency, library, runs
 
-MIGRATIONS = (downloads.SCHEMA + batches.SCHEMA + idempotency.SCHEMA + clients.SCHEMA,)
+MIGRATIONS = (
+    downloads.SCHEMA
+    + batches.SCHEMA
+    + idempotency.SCHEMA
+    + clients.SCHEMA
+    + library.SCHEMA
+    + runs.SCHEMA,
+)
 """Script i brings version i to version i+1."""

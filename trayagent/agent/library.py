@@ -1,0 +1,346 @@
+"""The libraries: their sources, items, syncs, thumbnails and checks, as hook, tray and command line ask for them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from trayagent.agent.bus import Bus
+from trayagent.agent.fetching import Fetching
+from trayagent.agent.intake import Intake
+from trayagent.agent.sync import Sync
+from trayagent.agent.thumbnails import Thumbnails
+from trayagent.agent.verify import Verifier
+from trayagent.agent.wanted import Place, is_here
+from trayagent.model import config, filenames, sizes
+from trayagent.model.download import Item, Kind
+from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
+from trayagent.model.library import Account, LibraryItem, Listed, SourceInfo, VerifyReport
+from trayagent.model.times import stamp
+from trayagent.model.transfer import Content, Made, Request, Resolver, Target
+from trayagent.sources.source import Secrets, Source
+from trayagent.store import downloads, library, runs
+from trayagent.store.database import Database
+from trayagent.store.saved import Saved
+
+log = logging.getLogger(__name__)
+
+LOOK: Final = 60.0
+"""Seconds between two looks whether a scheduled sync is due."""
+PROBED: Final = 3
+"""Items that a trial shows."""
+
+
+class Library:
+    """The one place that hook, tray and command line ask about sources. `run` must be running."""
+
+    def __init__(
+        self,
+        db: Database,
+        bus: Bus,
+        intake: Intake,
+        *,
+        build: Callable[[config.Source, Secrets], Source],
+        vault: Secrets,
+        thumbnails: Path,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.resolvers: dict[str, Resolver] = _Resolvers()
+        self._db = db
+        self._bus = bus
+        self._intake = intake
+        self._build = build
+        self._vault = vault
+        self._now = now
+        self._sleep = sleep
+        self._thumbnails = Thumbnails(thumbnails)
+        self._verifier = Verifier(db, bus, self._roots, self._fetch_again, now)
+        self._sources: dict[str, Source] = {}
+        self._every: dict[str, float] = {}
+        self._settings: tuple[config.Source, ...] = ()
+        self._folder = Path()
+        self._downloads = Path()
+        self._by_download = False
+        self._syncs: dict[str, Sync] = {}
+        self._beginning: dict[str, asyncio.Lock] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._bell = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Library of {len(self._sources)} sources, {len(self._syncs)} syncing>"
+
+    def configure(self, settings: config.Config) -> None:
+        """Take over settings, at start and after every change; unchanged sources keep their sessions."""
+        known = {one.name: one for one in self._settings}
+        self._sources = {
+            one.name: self._sources[one.name] if known.get(one.name) == one else self._build(one, self._vault)
+            for one in settings.sources
+        }
+        self._settings = settings.sources
+        self.resolvers.clear()
+        self.resolvers.update(self._sources)
+        self._every = {one.name: sizes.parse_duration(one.every) for one in settings.sources if one.every}
+        self._folder = Path(settings.library.folder)
+        self._downloads = Path(settings.downloads.folder)
+        self._by_download = settings.library.date == "downloaded"
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Take up what was interrupted, then sync on schedule, until cancelled."""
+        async with asyncio.TaskGroup() as self._tasks:
+            for batch in await self._db.read(runs.open_batches):
+                await self._intake.close(batch)
+            for name in await self._db.read(runs.interrupted):
+                if name in self._sources:
+                    await self.sync(name)
+            while True:
+                await self._sync_what_is_due()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK):
+                        await self._bell.wait()
+                self._bell.clear()
+
+    # --- looking ---
+
+    async def sources(self) -> list[SourceInfo]:
+        """All sources, in the order of the settings."""
+        return [await self.source(name) for name in self._sources]
+
+    async def source(self, name: str) -> SourceInfo:
+        """One source; raises NotFoundError."""
+        source = self._source(name)
+        counts = await self._db.read(library.counts, name)
+        last = await self._db.read(runs.last, name)
+        sync = self._syncs.get(name)
+        return SourceInfo(
+            name=name,
+            type=source.type,
+            account=await self._db.read(runs.account, name),
+            signed_in=await source.has_secrets()
+            and not (last and last.error and last.error.code == "signed_out"),
+            items=sum(counts.values()),
+            present=counts.get("present", 0),
+            missing=counts.get("missing", 0) + counts.get("failed", 0),
+            gone=counts.get("gone", 0),
+            last_run=sync.shown.public() if sync else last,
+        )
+
+    async def items(
+        self, name: str, *, state: str | None = None, limit: int = 100, after: str | None = None
+    ) -> tuple[list[LibraryItem], str | None]:
+        """A page of items, newest first, and what to continue `after`; raises NotFoundError."""
+        self._source(name)
+        return await self._db.read(library.page, name, state=state, limit=limit, after=after)
+
+    async def thumbnail(self, name: str, item: str) -> bytes:
+        """A small JPEG of the item with this media key or name; raises NotFoundError."""
+        self._source(name)
+        row = await self._db.read(library.by_id, name, item)
+        if row is None or row["path"] is None:
+            raise NotFoundError(
+                "not_found", "There is no such picture here.", f"See: trayagent source items {name}"
+            )
+        return await self._thumbnails.of(row["path"])
+
+    # --- syncing ---
+
+    async def sync(self, name: str, *, list_only: bool = False) -> tuple[str, bool]:
+        """Start a sync; returns its run, and whether it was running already. Raises NotFoundError."""
+        source = self._source(name)
+        if self._tasks is None:
+            raise StoreUnavailableError("The agent is not ready yet.")
+        async with self._beginning.setdefault(name, asyncio.Lock()):
+            running = self._syncs.get(name)
+            if running is not None and not running.idle:
+                return running.run.shown.id, True
+            if running is not None:
+                running.leave()
+            sync = Sync(
+                self._db,
+                self._bus,
+                source,
+                self._fetching(source),
+                list_only=list_only,
+                now=self._now,
+                sleep=self._sleep,
+            )
+            await sync.begin()
+            self._syncs[name] = sync
+        self._tasks.create_task(self._work(name, sync), name=f"sync {name}")
+        return sync.run.shown.id, False
+
+    async def download(
+        self, name: str, names: Sequence[str], folder: str | None = None
+    ) -> tuple[str | None, list[str]]:
+        """Fetch chosen items; returns the batch (None: no name is known) and the unknown names."""
+        source = self._source(name)
+        rows, unknown = await self._db.read(library.find, name, names)
+        if not rows:
+            return None, unknown
+        place = str(filenames.safe_folder(folder)) if folder else None
+        wanted = await asyncio.to_thread(_not_here, rows)
+        fetching = self._fetching(source)
+        await fetching.queue(wanted, place)
+        await fetching.close()
+        return fetching.batch, unknown
+
+    async def _work(self, name: str, sync: Sync) -> None:
+        try:
+            await sync.work()
+        finally:
+            if self._syncs.get(name) is sync:
+                del self._syncs[name]
+
+    async def _sync_what_is_due(self) -> None:
+        for name, seconds in self._every.items():
+            ended = await self._db.read(runs.ended, name)
+            if ended is None or self._now() - ended >= seconds:
+                await self.sync(name)
+
+    # --- signing in ---
+
+    async def sign_in(self, name: str, text: str) -> Account:
+        """Keep the secrets in `text`, if they work. Raises NotFoundError, SourceError, DownloadError."""
+        return await self._source(name).sign_in(text)
+
+    async def probe(
+        self, settings: config.Source, secret: str | None = None
+    ) -> tuple[Account, list[LibraryItem]]:
+        """Try a source that may not be in the settings: its account and first items. Keeps nothing.
+
+        Raises SourceError or DownloadError.
+        """
+        source = self._build(settings, _Handed() if secret else self._vault)
+        account = await source.sign_in(secret) if secret else await source.account()
+        page = await source.page(None)
+        return account, [_shown(item) for item in page.items[:PROBED]]
+
+    async def sign_out(self, name: str) -> None:
+        """Forget a source's secrets; raises NotFoundError."""
+        await self._source(name).sign_out()
+
+    # --- verifying ---
+
+    @property
+    def verify_report(self) -> VerifyReport:
+        """The check that runs, or the last one."""
+        return self._verifier.report
+
+    async def verify(self, *, repair: bool = False) -> VerifyReport:
+        """Start a check, unless one is running."""
+        if self._tasks is not None and self._verifier.report.state != "running":
+            self._verifier.begin()
+            self._tasks.create_task(self._verifier.work(repair=repair), name="verify")
+        return self._verifier.report
+
+    def cancel_verify(self) -> None:
+        """Stop the check that runs."""
+        self._verifier.cancel()
+
+    def _roots(self) -> Sequence[Path]:
+        return (self._folder, self._downloads)
+
+    async def _fetch_again(self, files: Sequence[Saved]) -> int:
+        ours = await self._db.read(library.numbered, [file.n for file in files if file.kind == "library"])
+        for name, rows in ours.items():
+            if name in self._sources:
+                fetching = self._fetching(self._sources[name])
+                await fetching.queue(rows)
+                await fetching.close()
+        items = [await self._db.read(_item_again, file.n) for file in files if file.kind == "download"]
+        again = [item for item in items if item is not None]
+        if again:
+            await self._intake.add(again, via="cli", title="Repair")
+        return len(again) + sum(len(rows) for name, rows in ours.items() if name in self._sources)
+
+    # --- parts ---
+
+    def _source(self, name: str) -> Source:
+        source = self._sources.get(name)
+        if source is None:
+            raise NotFoundError("not_found", f"There is no source {name[:40]}.", "See: trayagent source list")
+        return source
+
+    def _fetching(self, source: Source) -> Fetching:
+        place = Place(self._folder / source.name, self._by_download)
+        return Fetching(self._db, self._intake, source.name, source.host, place, self._now)
+
+
+def _shown(item: Listed) -> LibraryItem:
+    return LibraryItem(
+        item.name,
+        item.kind,
+        stamp(item.created),
+        item.aspect_ratio,
+        item.media_key,
+        item.workflow_id,
+        "missing",
+        None,
+        item.size,
+        None,
+    )
+
+
+def _not_here(rows: Sequence[sqlite3.Row]) -> list[sqlite3.Row]:
+    return [row for row in rows if not is_here(row["path"], row["size"])]
+
+
+def _item_again(conn: sqlite3.Connection, n: int) -> Item | None:
+    row = downloads.row_of(conn, n)
+    order = downloads.order_of(row)
+    kind: Kind = order.kind
+    folder = os.path.relpath(Path(row["path"]).parent, order.root) if order.root else order.folder
+    return Item(
+        row["url"],
+        filename=Path(row["path"]).name,
+        folder=folder,
+        referer=order.referer,
+        kind=kind,
+        checksum=order.checksum,
+        mirrors=order.mirrors,
+        quality=order.quality,
+        again=True,
+    )
+
+
+class _Resolvers(dict[str, Resolver]):
+    """A source that left the settings still has downloads in the history."""
+
+    def __missing__(self, name: str) -> Resolver:
+        return _Removed()
+
+
+class _Removed:
+    async def resolve(
+        self, key: str, target: Target, failure: DownloadError | None, note: Callable[[int, int | None], None]
+    ) -> Request | Content | Made:
+        """Nobody knows any longer where the file is."""
+        del key, target, failure, note
+        raise DownloadError("not_found", "its source is no longer in the settings")
+
+
+class _Handed:
+    """Secrets of a trial, forgotten with it."""
+
+    def __init__(self) -> None:
+        self._secrets: dict[str, str] = {}
+
+    async def get(self, name: str) -> str | None:
+        """The secret, or None."""
+        return self._secrets.get(name)
+
+    async def set(self, name: str, value: str) -> None:
+        """Keep it for the trial."""
+        self._secrets[name] = value
+
+    async def delete(self, name: str) -> None:
+        """Forget it."""
+        self._secrets.pop(name, None)

@@ -1,0 +1,113 @@
+"""Reading a source page by page into the library, to an end that can be trusted."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from trayagent.model import backoff
+from trayagent.model.download import ErrorInfo
+from trayagent.model.errors import WAITS, DownloadError
+from trayagent.model.library import Page, RunState
+from trayagent.model.paging import Step, Trail
+from trayagent.sources.source import CursorError, Source
+from trayagent.store import runs
+from trayagent.store.database import Database
+from trayagent.store.runs import Run
+
+TRIES: Final = 3
+"""For one page, with back-off between them; then the run has failed and may be resumed."""
+
+PageKept = Callable[[Run], Awaitable[None]]
+
+_ENDS: Final[dict[Step, ErrorInfo]] = {
+    "stuck": ErrorInfo(
+        "stuck",
+        "The server sends the same page again and again, so the list is not complete.",
+        "Sync again later.",
+    ),
+    "cap": ErrorInfo(
+        "cap", "The library has more pages than we read in one go.", "Sync again to see newer items first."
+    ),
+}
+
+
+class Listing:
+    """One pass over the pages of a source; every page is durable before the next is asked for."""
+
+    def __init__(
+        self,
+        db: Database,
+        source: Source,
+        kept: PageKept,
+        *,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        rand: Callable[[], float] = random.random,
+    ) -> None:
+        self._db = db
+        self._source = source
+        self._kept = kept
+        self._now = now
+        self._sleep = sleep
+        self._rand = rand
+
+    async def read(self, run: Run) -> Run:
+        """Read to the end and conclude. Raises SourceError or DownloadError; what was read stays kept."""
+        try:
+            run, step = await self._pages(run)
+        except CursorError:
+            run, step = await self._pages(await self._db.run(runs.restart, run.n, self._now()))
+        if step == "end" and run.tail:
+            run = await self._newest_again(run)
+        state: RunState = "incomplete" if step in _ENDS else "complete"
+        return await self._db.run(
+            runs.finish, run, state, self._now(), error=_ENDS.get(step), conclude=step == "end"
+        )
+
+    async def _pages(self, run: Run) -> tuple[Run, Step]:
+        trail = Trail(run.first, run.pages, run.productive)
+        while True:
+            cursor = run.cursor
+            page = await self._page(cursor)
+            run, fresh = await self._keep(run, page)
+            first = page.items[0].ident if page.items else None
+            step = trail.step(cursor, page.next, first, fresh)
+            if step != "on":
+                return run, step
+            await self._rest()
+
+    async def _newest_again(self, run: Run) -> Run:
+        """A resumed run missed what was added meanwhile: read from page one until nothing is new."""
+        trail, cursor = Trail(), None
+        while True:
+            page = await self._page(cursor)
+            run, fresh = await self._keep(run, Page(page.items, None))
+            first = page.items[0].ident if page.items else None
+            if not fresh or trail.step(cursor, page.next, first, fresh) != "on":
+                return run
+            cursor = page.next
+            await self._rest()
+
+    async def _keep(self, run: Run, page: Page) -> tuple[Run, int]:
+        run, fresh = await self._db.run(runs.page, run, page.items, page.next, self._now())
+        await self._kept(run)
+        return run, fresh
+
+    async def _page(self, cursor: str | None) -> Page:
+        for attempt in range(1, TRIES + 1):
+            try:
+                return await self._source.page(cursor)
+            except DownloadError as error:
+                if error.code not in WAITS or attempt == TRIES:
+                    raise
+                wait = backoff.delay(attempt, retry_after=error.retry_after, rand=self._rand())
+                await self._sleep(wait)
+        raise AssertionError("unreachable")
+
+    async def _rest(self) -> None:
+        shortest, longest = self._source.page_delay
+        await self._sleep(shortest + (longest - shortest) * self._rand())

@@ -1,0 +1,173 @@
+"""Verify: re-hash what was saved, tell what is not as it was, and on request fetch it again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, Literal, Protocol
+
+from msgspec.structs import replace
+
+from trayagent.agent.bus import Bus
+from trayagent.model.events import VerifyEvent
+from trayagent.model.library import Finding, VerifyReport
+from trayagent.model.times import stamp
+from trayagent.store import saved
+from trayagent.store.database import Database
+from trayagent.store.saved import Saved
+
+CHUNK: Final = 200
+BLOCK: Final = 1 << 20
+CALM: Final = 0.25
+"""Seconds between two progress events."""
+
+
+class Repairs(Protocol):
+    """Who fetches again what is damaged or missing."""
+
+    async def __call__(self, files: Sequence[Saved]) -> int:
+        """Queue the files; returns how many could be."""
+
+
+class Verifier:
+    """One check at a time, of the library and of finished downloads."""
+
+    def __init__(
+        self,
+        db: Database,
+        bus: Bus,
+        roots: Callable[[], Sequence[Path]],
+        repairs: Repairs,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.report = VerifyReport()
+        self._db = db
+        self._bus = bus
+        self._roots = roots
+        self._repairs = repairs
+        self._now = now
+        self._stop = threading.Event()
+        self._told = 0.0
+
+    def cancel(self) -> None:
+        """Stop soon; what was found so far stays in the report."""
+        self._stop.set()
+
+    def begin(self) -> None:
+        """From nothing; the work itself is `work`."""
+        self._stop.clear()
+        self.report = VerifyReport("running", started_at=stamp(self._now()))
+
+    async def work(self, *, repair: bool) -> None:
+        """Check everything, then look for what is missing elsewhere."""
+        missing: list[Saved] = []
+        try:
+            total = await self._db.read(saved.count)
+            self.report = replace(self.report, total=total)
+            after = ("", 0)
+            while not self._stop.is_set() and (files := await self._db.read(saved.page, after, CHUNK)):
+                after = files[-1].place
+                await self._check(files, missing, repair=repair)
+            await self._search(missing, repair=repair)
+        except asyncio.CancelledError:
+            self._end()
+            raise
+        self._end()
+
+    def _end(self) -> None:
+        whole = self.report.checked == self.report.total and not self._stop.is_set()
+        state: Literal["finished", "cancelled"] = "finished" if whole else "cancelled"
+        self.report = replace(self.report, state=state, finished_at=stamp(self._now()))
+        self._bus.publish(VerifyEvent("finished", self.report))
+
+    async def _check(self, files: Sequence[Saved], missing: list[Saved], *, repair: bool) -> None:
+        changed: list[Saved] = []
+        for file in files:
+            if self._stop.is_set():
+                return
+            digest = await asyncio.to_thread(_digest, file.path, self._stop)
+            if self._stop.is_set():
+                return
+            if digest is None:
+                missing.append(file)
+            elif file.sha256 is None and digest[1] == file.size:
+                await self._db.run(saved.hashed, file, digest[0])
+                self.report = replace(self.report, ok=self.report.ok + 1)
+            elif digest[0] == file.sha256:
+                self.report = replace(self.report, ok=self.report.ok + 1)
+            else:
+                changed.append(file)
+            self.report = replace(self.report, checked=self.report.checked + 1)
+            self._progress()
+        await self._found("changed", changed, repair=repair)
+
+    async def _search(self, missing: Sequence[Saved], *, repair: bool) -> None:
+        """A missing file may have been moved: look for its content, by size first."""
+        places = await self._elsewhere(missing)
+        moved = [(file, places[file.sha256]) for file in missing if file.sha256 in places]
+        for file, path in moved:
+            if repair:
+                await self._db.run(saved.moved, file, path)
+            self.report = self.report.with_finding(Finding("moved", file.path, path, repair))
+        lost = [file for file in missing if file.sha256 not in places]
+        await self._found("missing", lost, repair=repair)
+
+    async def _found(self, what: str, files: Sequence[Saved], *, repair: bool) -> None:
+        repaired = bool(files) and repair and await self._repairs(files) > 0
+        for file in files:
+            finding = Finding("changed" if what == "changed" else "missing", file.path, None, repaired)
+            self.report = self.report.with_finding(finding)
+
+    async def _elsewhere(self, missing: Sequence[Saved]) -> dict[str | None, str]:
+        sizes = {file.size for file in missing if file.sha256}
+        wanted = {file.sha256 for file in missing if file.sha256}
+        found: dict[str | None, str] = {}
+        for root in self._roots() if sizes else ():
+            if self._stop.is_set():
+                break
+            found |= await asyncio.to_thread(_search, root, sizes, wanted, self._stop)
+        return found
+
+    def _progress(self) -> None:
+        if time.monotonic() - self._told > CALM:
+            self._told = time.monotonic()
+            self._bus.publish(VerifyEvent("progress", replace(self.report, findings=())))
+
+
+def _digest(path: str, stop: threading.Event) -> tuple[str, int] | None:
+    """SHA-256 in hex and size, None without a file. Blocking; gives way to everything else."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with Path(path).open("rb") as file:
+            while not stop.is_set() and (block := file.read(BLOCK)):
+                digest.update(block)
+                size += len(block)
+                stop.wait(0.001)
+    except OSError:
+        return None
+    return digest.hexdigest(), size
+
+
+def _search(
+    root: Path, sizes: set[int | None], wanted: set[str], stop: threading.Event
+) -> dict[str | None, str]:
+    found: dict[str | None, str] = {}
+    for where, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if stop.is_set():
+                return found
+            path = Path(where) / name
+            with contextlib.suppress(OSError):
+                if path.is_symlink() or path.stat().st_size not in sizes or name.endswith(".part"):
+                    continue
+                digest = _digest(str(path), stop)
+                if digest is not None and digest[0] in wanted:
+                    found.setdefault(digest[0], str(path))
+    return found

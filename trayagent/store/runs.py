@@ -1,0 +1,255 @@
+"""Runs of a source in the database: where a listing is, what it found, what it marked gone.
+
+Every row seen carries the mark of the pass that saw it last; only a complete pass may conclude
+that rows with an older mark are gone, and even then not when that looks like a mistake.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from trayagent.model.download import ErrorInfo
+from trayagent.model.library import LastRun, Listed, RunState
+from trayagent.store import batches, library
+
+SCHEMA: Final = """
+CREATE TABLE sync_runs (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL,
+    account TEXT NOT NULL,
+    state TEXT NOT NULL,
+    mark INTEGER NOT NULL,
+    cursor TEXT,
+    first TEXT,
+    tail INTEGER NOT NULL DEFAULT 0,
+    fresh INTEGER NOT NULL DEFAULT 0,
+    pages INTEGER NOT NULL DEFAULT 0,
+    seen INTEGER NOT NULL DEFAULT 0,
+    new INTEGER NOT NULL DEFAULT 0,
+    gone INTEGER NOT NULL DEFAULT 0,
+    suspicious INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    started_at REAL NOT NULL,
+    touched_at REAL NOT NULL,
+    finished_at REAL
+);
+CREATE INDEX sync_runs_newest ON sync_runs(source, n DESC);
+"""
+
+RESUMABLE: Final = 3600.0
+"""Seconds for which a cursor is trusted."""
+
+_error = msgspec.json.Decoder(ErrorInfo)
+
+
+class Run(Struct, frozen=True):
+    """A run as its listing works on it."""
+
+    n: int
+    source: str
+    account: str
+    mark: int
+    cursor: str | None
+    """The page to read next; None: the first."""
+    first: str | None
+    """The first item of page one."""
+    tail: bool
+    """Whether it was resumed, so that the newest pages must be read again."""
+    productive: int
+    """Pages that showed something for the first time."""
+    pages: int
+    shown: LastRun
+
+
+def public_id(n: int) -> str:
+    """The id that people and programs see."""
+    return f"r{n}"
+
+
+def run_of(row: sqlite3.Row) -> Run:
+    """The value of a row."""
+    shown = LastRun(
+        id=public_id(row["n"]),
+        state=row["state"],
+        pages=row["pages"],
+        seen=row["seen"],
+        new=row["new"],
+        gone=row["gone"],
+        suspicious=bool(row["suspicious"]),
+        error=_error.decode(row["error"]) if row["error"] else None,
+    )
+    return Run(
+        n=row["n"],
+        source=row["source"],
+        account=row["account"],
+        mark=row["mark"],
+        cursor=row["cursor"],
+        first=row["first"],
+        tail=bool(row["tail"]),
+        productive=row["productive"],
+        pages=row["pages"],
+        shown=shown,
+    )
+
+
+def get(conn: sqlite3.Connection, n: int) -> Run:
+    """The run `n`."""
+    return run_of(conn.execute("SELECT * FROM sync_runs WHERE n = ?", (n,)).fetchone())
+
+
+def last(conn: sqlite3.Connection, source: str) -> LastRun | None:
+    """The newest run of a source."""
+    row = _newest(conn, source)
+    return run_of(row).shown if row is not None else None
+
+
+def ended(conn: sqlite3.Connection, source: str) -> float | None:
+    """When the newest run was last heard of, in Unix seconds."""
+    row = _newest(conn, source)
+    return row["touched_at"] if row is not None else None
+
+
+def _newest(conn: sqlite3.Connection, source: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = conn.execute(
+        "SELECT * FROM sync_runs WHERE source = ? ORDER BY n DESC LIMIT 1", (source,)
+    ).fetchone()
+    return row
+
+
+def interrupted(conn: sqlite3.Connection) -> list[str]:
+    """Sources whose newest run was cut off by the end of the program."""
+    newest = "SELECT max(n) FROM sync_runs GROUP BY source"
+    sql = f"SELECT source FROM sync_runs WHERE n IN ({newest}) AND state = 'running'"
+    return [source for (source,) in conn.execute(sql)]
+
+
+def begin(conn: sqlite3.Connection, source: str, now: float) -> Run:
+    """A run to work on: the interrupted one while its cursor is young, else a new one."""
+    row = _newest(conn, source)
+    if row is not None and _is_resumable(row, now):
+        conn.execute(
+            "UPDATE sync_runs SET state = 'running', tail = 1, error = NULL, touched_at = ?, finished_at = NULL"
+            " WHERE n = ?",
+            (now, row["n"]),
+        )
+        return get(conn, row["n"])
+    conn.execute(
+        "UPDATE sync_runs SET state = 'incomplete', cursor = NULL WHERE source = ? AND state = 'running'",
+        (source,),
+    )
+    cursor = conn.execute(
+        "INSERT INTO sync_runs(source, account, state, mark, started_at, touched_at)"
+        " VALUES (?, '', 'running', ?, ?, ?)",
+        (source, _next_mark(conn), now, now),
+    )
+    assert cursor.lastrowid is not None
+    return get(conn, cursor.lastrowid)
+
+
+def _is_resumable(row: sqlite3.Row, now: float) -> bool:
+    cut_off = row["state"] in {"running", "failed"} and row["cursor"] is not None
+    return cut_off and 0 <= now - row["touched_at"] < RESUMABLE
+
+
+def signed_in(conn: sqlite3.Connection, n: int, account: str, now: float) -> Run:
+    """Whose library the run reads; a resumed run of another account starts from page one."""
+    if get(conn, n).account not in {"", account}:
+        restart(conn, n, now)
+    conn.execute("UPDATE sync_runs SET account = ?, touched_at = ? WHERE n = ?", (account, now, n))
+    return get(conn, n)
+
+
+def _next_mark(conn: sqlite3.Connection) -> int:
+    mark: int = conn.execute("SELECT coalesce(max(mark), 0) + 1 FROM sync_runs").fetchone()[0]
+    return mark
+
+
+def restart(conn: sqlite3.Connection, n: int, now: float) -> Run:
+    """From page one again, in a new pass; the old cursor is dead."""
+    conn.execute(
+        "UPDATE sync_runs SET mark = ?, cursor = NULL, first = NULL, tail = 0, productive = 0, pages = 0, seen = 0,"
+        " touched_at = ? WHERE n = ?",
+        (_next_mark(conn), now, n),
+    )
+    return get(conn, n)
+
+
+def page(
+    conn: sqlite3.Connection, run: Run, items: Iterable[Listed], following: str | None, now: float
+) -> tuple[Run, int]:
+    """Keep a page and where the next one is, together. Returns the run and how many items this pass had not seen."""
+    listed = tuple(items)
+    seen, new = library.listed(conn, run.source, run.account, listed, run.mark)
+    first = listed[0].ident if listed and run.pages == 0 else None
+    conn.execute(
+        "UPDATE sync_runs SET cursor = ?, first = coalesce(first, ?), pages = pages + 1, seen = seen + ?,"
+        " new = new + ?, productive = productive + ?, touched_at = ? WHERE n = ?",
+        (following, first, seen, new, int(seen > 0), now, run.n),
+    )
+    return get(conn, run.n), seen
+
+
+def finish(
+    conn: sqlite3.Connection,
+    run: Run,
+    state: RunState,
+    now: float,
+    *,
+    error: ErrorInfo | None = None,
+    conclude: bool = False,
+) -> Run:
+    """The listing has ended. With `conclude` what was not seen is gone, unless that would be suspicious."""
+    gone, suspicious = _conclude(conn, run) if conclude else (0, False)
+    cursor = run.cursor if state == "failed" else None
+    conn.execute(
+        "UPDATE sync_runs SET state = ?, error = ?, cursor = ?, gone = ?, suspicious = ?, touched_at = ?,"
+        " finished_at = ? WHERE n = ?",
+        (
+            state,
+            msgspec.json.encode(error).decode() if error else None,
+            cursor,
+            gone,
+            suspicious,
+            now,
+            now,
+            run.n,
+        ),
+    )
+    return get(conn, run.n)
+
+
+def _conclude(conn: sqlite3.Connection, run: Run) -> tuple[int, bool]:
+    mine = "source = ? AND account = ? AND gone = 0"
+    where = (run.source, run.account)
+    known: int = conn.execute(f"SELECT count(*) FROM library WHERE {mine}", where).fetchone()[0]
+    unseen: int = conn.execute(
+        f"SELECT count(*) FROM library WHERE {mine} AND mark <> ?", (*where, run.mark)
+    ).fetchone()[0]
+    if unseen and is_suspicious(known, unseen):
+        return 0, True
+    conn.execute(f"UPDATE library SET gone = 1 WHERE {mine} AND mark <> ?", (*where, run.mark))
+    return unseen, False
+
+
+def is_suspicious(known: int, unseen: int) -> bool:
+    """Whether so many vanished at once that the answer is doubted: all of them, or more than half and than ten."""
+    return unseen == known or (unseen * 2 > known and unseen > 10)
+
+
+def account(conn: sqlite3.Connection, source: str) -> str | None:
+    """Whose library was read last."""
+    row = conn.execute(
+        "SELECT account FROM sync_runs WHERE source = ? AND account <> '' ORDER BY n DESC LIMIT 1", (source,)
+    ).fetchone()
+    return row[0] if row else None
+
+
+def open_batches(conn: sqlite3.Connection) -> list[str]:
+    """Batches of runs that were cut off before all their items were in."""
+    rows = conn.execute("SELECT n FROM batches WHERE via = 'sync' AND closed = 0").fetchall()
+    return [batches.public_id(n) for (n,) in rows]

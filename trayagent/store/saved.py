@@ -1,0 +1,66 @@
+"""Files that were saved and should still be there: the library's, and those of finished downloads."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final, Literal
+
+from msgspec import Struct
+
+# A download that belongs to a source is its item's file, and counted there.
+_LIBRARY: Final = "SELECT n, path, size, sha256 FROM library WHERE state = 'present' AND path IS NOT NULL"
+_DOWNLOADS: Final = (
+    "SELECT n, path, size, sha256 FROM downloads"
+    " WHERE state = 'completed' AND source IS NULL AND path IS NOT NULL"
+)
+
+
+class Saved(Struct, frozen=True):
+    """One file that was saved."""
+
+    kind: Literal["library", "download"]
+    n: int
+    path: str
+    size: int | None
+    sha256: str | None
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where the next page begins."""
+        return (self.kind, self.n)
+
+
+def count(conn: sqlite3.Connection) -> int:
+    """How many files there are."""
+    total: int = conn.execute(
+        f"SELECT (SELECT count(*) FROM ({_LIBRARY})) + (SELECT count(*) FROM ({_DOWNLOADS}))"
+    ).fetchone()[0]
+    return total
+
+
+def page(conn: sqlite3.Connection, after: tuple[str, int], limit: int) -> list[Saved]:
+    """The files after a place, the library's first."""
+    kind, n = after
+    if kind != "download":
+        rows = conn.execute(f"{_LIBRARY} AND n > ? ORDER BY n LIMIT ?", (n, limit)).fetchall()
+        if rows:
+            return [Saved("library", *row) for row in rows]
+        n = 0
+    rows = conn.execute(f"{_DOWNLOADS} AND n > ? ORDER BY n LIMIT ?", (n, limit)).fetchall()
+    return [Saved("download", *row) for row in rows]
+
+
+def hashed(conn: sqlite3.Connection, file: Saved, sha256: str) -> None:
+    """The checksum of a file that had none."""
+    conn.execute(
+        f"UPDATE {_table(file)} SET sha256 = ? WHERE n = ? AND path = ?", (sha256, file.n, file.path)
+    )
+
+
+def moved(conn: sqlite3.Connection, file: Saved, path: str) -> None:
+    """The file was found elsewhere."""
+    conn.execute(f"UPDATE {_table(file)} SET path = ? WHERE n = ? AND path = ?", (path, file.n, file.path))
+
+
+def _table(file: Saved) -> str:
+    return "library" if file.kind == "library" else "downloads"
