@@ -44,6 +44,7 @@ _INTERNAL_SUFFIXES: Final = (".internal", ".intranet", ".localdomain", ".corp", 
 
 _IPV4_PART: Final = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
 _DOTS: Final = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})
+_NAME_PUNCTUATION: Final = "\u00b7\u30fb"
 _LATIN_TWINS: Final = frozenset("авекмнорстухіјѕһԁԛԝӏёүґѡԍ" + "ανορτυχικ")
 """Cyrillic and Greek letters that can pass for Latin ones."""
 
@@ -106,6 +107,8 @@ def canonical_host(host: str) -> str:
     """
     if host.startswith("["):
         return _ipv6(host)
+    if host.count(":") > 1:
+        return _ipv6(f"[{host}]")
     mapped = _mapped(host).removesuffix(".")
     labels = mapped.split(".")
     if not all(labels):
@@ -171,13 +174,19 @@ def _ipv4_number(text: str) -> int:
 def _to_ascii(label: str) -> str:
     if label.isascii():
         ascii_label = label
-    elif any(unicodedata.category(c)[0] in "CZ" for c in label):
-        raise ValueError("the host contains invisible characters")
+    elif not all(c in _NAME_PUNCTUATION or c.isascii() or _in_names(c) for c in label):
+        raise ValueError("the host contains characters that no name has")
     else:
         ascii_label = "xn--" + label.encode("punycode").decode("ascii")
     if len(ascii_label) > 63:
         raise ValueError("the host is malformed")
     return ascii_label
+
+
+def _in_names(character: str) -> bool:
+    """Letters, marks, numbers, and the symbols that emoji are made of."""
+    category = unicodedata.category(character)
+    return category[0] in "LMN" or category in {"So", "Sk"}
 
 
 def _refuse_lookalikes(labels: list[str]) -> None:

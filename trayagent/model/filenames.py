@@ -178,7 +178,7 @@ def _plain(value: str) -> str:
         except UnicodeError:
             continue
     else:
-        value = value.encode("utf-8", "surrogateescape").decode("latin-1")
+        value = re.sub("[\ud800-\udfff]", lambda byte: chr(ord(byte[0]) & 0xFF), value)
     return _percent_decoded(value) if "%" in value else value
 
 
@@ -214,10 +214,16 @@ def _clean(raw: str, limit: int) -> str:
         return ""
     if reserved or name.lower() in _SYSTEM_FILES:
         name = "_" + name
-    if extension(name) in RUNNABLE or name.lower().endswith((".part", ".part.json")):
-        name += INERT
-    name = _cut(name, limit)
+    longer = ""
+    while name != longer:  # A cut may bring another ending to light.
+        longer = _inert(name)
+        name = _cut(longer, limit)
     return "_" + name if _RESERVED.match(name) else name
+
+
+def _inert(name: str) -> str:
+    runs = extension(name) in RUNNABLE
+    return name + INERT if runs or name.lower().endswith((".part", ".part.json")) else name
 
 
 def _basename(raw: str) -> str:
@@ -225,7 +231,7 @@ def _basename(raw: str) -> str:
     spaced = "".join(" " if c.isspace() else c for c in raw)
     printable = "".join(c for c in spaced if c.isprintable())
     name = unicodedata.normalize("NFC", printable)
-    name = "".join(c if c.isprintable() else " " for c in name)
+    name = re.sub(r"\s+", " ", name)
     parts = [part for part in re.split(r"[/\\]", name) if part.strip(" .")]
     return (
         _DRIVE.sub("", parts[-1], count=1)

@@ -109,7 +109,7 @@ def resolve(base: str, location: str) -> str:
     http(s), or that browsers and libraries read differently, is DownloadError `bad_url`.
     """
     location = location.strip(" \t\r\n")
-    if not location or "\\" in location[:2]:
+    if not location or "\\" in location[:2] or re.match(r"//(?:[/\\?#]|$)", location):
         raise DownloadError("bad_url", "the redirect leads nowhere")
     if _HAS_SCHEME.match(location) and not _ABSOLUTE.match(location):
         raise DownloadError("bad_url", "the redirect does not lead to a web address")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,11 +108,12 @@ class Home:
         """
         for folder in (self.data, self.config.parent, self.secrets_dir, self.logs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if os.name == "posix":
-                _make_private(folder)
+            _make_private(folder)
 
 
 def _make_private(folder: Path) -> None:
+    if sys.platform == "win32":
+        return  # A profile's folders are private there already.
     seen = folder.stat()
     if seen.st_uid != os.geteuid() or seen.st_mode & stat.S_ISVTX:
         raise ConfigError(

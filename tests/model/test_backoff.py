@@ -1,0 +1,65 @@
+"""Waiting grows, is never the same for two clients, and keeps to what the server asked for, up to an hour."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trayagent.model import backoff
+
+RAND = st.floats(0, 1, exclude_max=True)
+
+
+@given(st.integers(-1, 10_000), RAND)
+def test_the_wait_is_bounded(attempt: int, rand: float) -> None:
+    assert 1 <= backoff.delay(attempt, rand=rand) <= backoff.LONGEST
+
+
+@given(st.integers(1, 20), RAND)
+def test_the_wait_grows(attempt: int, rand: float) -> None:
+    assert backoff.delay(attempt + 1, rand=rand) >= backoff.delay(attempt, rand=rand)
+
+
+@given(st.integers(1, 20), st.floats(0, 1e9), RAND)
+def test_the_servers_wish_is_a_minimum_up_to_an_hour(
+    attempt: int, wish: float, rand: float
+) -> None:
+    delay = backoff.delay(attempt, retry_after=wish, rand=rand)
+    assert delay >= min(wish, backoff.LONGEST)
+    assert delay >= min(backoff.delay(attempt, rand=rand), backoff.LONGEST)
+    assert delay <= backoff.LONGEST
+
+
+def test_the_first_waits_in_figures() -> None:
+    assert [backoff.delay(n, rand=0.0) for n in (1, 2, 3)] == [1, 2, 4]
+    assert backoff.delay(1, retry_after=5, rand=0.0) == 5
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("5", 5.0),
+        (" 120 ", 120.0),
+        ("0", 0.0),
+        ("1000000000", 3600.0),
+        ("9" * 400, 3600.0),
+        ("Thu, 01 Jan 1970 00:16:50 GMT", 10.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 3600.0),
+        ("-1", None),
+        ("1e9", None),
+        ("5.5", None),
+        ("٣", None),
+        ("soon", None),
+        ("", None),
+        (None, None),
+        ("Thu, 99 Foo 2026", None),
+    ],
+)
+def test_both_forms_of_retry_after(header: str | None, seconds: float | None) -> None:
+    assert backoff.parse_retry_after(header, now=1000.0) == seconds
+
+
+@given(st.text())
+def test_odd_headers_never_fail(header: str) -> None:
+    seconds = backoff.parse_retry_after(header, now=1e9)
+    assert seconds is None or 0 <= seconds <= 3600

@@ -1,0 +1,458 @@
+"""Whatever a server, page or list calls a file, its name is safe on every system and never runnable."""
+
+import os
+import re
+import unicodedata
+from datetime import datetime
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from trayagent.model import filenames
+from trayagent.model.download import Kind
+from trayagent.model.errors import DownloadError
+
+NOW = datetime(2026, 11, 21, 13, 5, 7)  # noqa: DTZ001  # Local time, as people read it.
+STAMP = "video-20261121-130507"
+LONGEST_SUFFIX = " (9999).part.json"
+
+TABLE = [
+    # F01: paths of any system lead to their last part
+    ("../x", "x"),
+    ("..\\x", "x"),
+    ("....//x", "x"),
+    ("%2e%2e%2fx", "%2e%2e%2fx"),
+    ("/etc/x", "x"),
+    ("C:\\x", "x"),
+    ("C:x", "x"),
+    ("\\\\srv\\share\\x", "x"),
+    ("\\\\?\\C:\\x", "x"),
+    ("//x", "x"),
+    ("~/.bashrc", "bashrc"),
+    ("$HOME/x", "x"),
+    ("file:x", "file_x"),
+    # F02: controls and line ends
+    ("a\x00b\x01c\x7f.mp4", "abc.mp4"),
+    ("a\r\nb.mp4", "a b.mp4"),
+    ("a\u0085b\u2028c\u2029d.mp4", "a b c d.mp4"),
+    ("a\ud800b.mp4", "ab.mp4"),
+    # F03: what is invisible cannot hide an ending
+    ("\u202egpj.exe", "gpj.exe.download"),
+    ("a\u200b.ex\u2066e\u2069", "a.exe.download"),
+    ("a.\U000e0065exe\ufeff", "a.exe.download"),
+    ("\u061ca\u200e.m\u00adp4", "a.mp4"),
+    # F04: reserved on Windows
+    ("CON", "_CON"),
+    ("con.txt", "_con.txt"),
+    ("NUL.tar.gz", "_NUL.tar.gz"),
+    ("nul.jpg.txt", "_nul.jpg.txt"),
+    ("some.nul.jpg", "some.nul.jpg"),
+    ("COM1", "_COM1"),
+    ("COM\u00b9", "_COM\u00b9"),
+    ("LPT9.mp4", "_LPT9.mp4"),
+    ("CONIN$", "_CONIN$"),
+    ("CONOUT$", "_CONOUT$"),
+    ("AUX .mp4", "_AUX .mp4"),
+    ("PRN:x", "_PRN_x"),
+    ("CLOCK$", "_CLOCK$"),
+    ("CONTRACT.pdf", "CONTRACT.pdf"),
+    # F05: streams and what Windows forbids
+    ("a.mp4:ads", "a.mp4_ads"),
+    ("a.mp4::$DATA", "a.mp4__$DATA"),
+    ('a<b>c"d|e?f*g.mp4', "a_b_c_d_e_f_g.mp4"),
+    # F06: hidden, empty, options, files that systems obey
+    (".htaccess", "htaccess"),
+    (" - .x. ", "x"),
+    ("-rf", "rf"),
+    (".", "download"),
+    ("..", "download"),
+    ("", "download"),
+    ("...", "download"),
+    ("///", "download"),
+    ("???", "download"),
+    ("desktop.ini", "_desktop.ini"),
+    ("Thumbs.db", "_Thumbs.db"),
+    ("autorun.inf", "_autorun.inf.download"),
+    ("x.mp4. . ", "x.mp4"),
+    # F08: judged by the last ending after cleaning
+    ("video.mp4.exe", "video.mp4.exe.download"),
+    ("video.exe.mp4", "video.exe.mp4"),
+    ("video.mp4%20.exe", "video.mp4%20.exe.download"),
+    ("video.mp4\u3000.exe", "video.mp4 .exe.download"),
+    ("v.MP4", "v.MP4"),
+    ("v.ExE", "v.ExE.download"),
+    ("v.exe.", "v.exe.download"),
+    ("v.exe.download", "v.exe.download"),
+    # our own suffixes stay ours
+    ("x.part", "x.part.download"),
+    ("x.part.json", "x.part.json.download"),
+    # F10: one form of a letter
+    ("e\u0301.mp4", "\u00e9.mp4"),
+]
+
+
+@pytest.mark.parametrize(("raw", "name"), TABLE)
+def test_the_table_of_bad_names(raw: str, name: str) -> None:
+    assert filenames.safe(raw) == name
+
+
+@pytest.mark.parametrize(
+    "ending",
+    "exe scr com bat cmd ps1 vbs js jar msi lnk url webloc desktop scf library-ms hta dll app pkg sh py html"
+    " htm svg svgz xml deb rpm appimage command reg chm apk mht".split(),
+)
+def test_what_a_double_click_could_run_is_made_inert(ending: str) -> None:
+    assert filenames.safe(f"name.{ending}") == f"name.{ending}.download"
+    assert filenames.safe(f"name.{ending.upper()}") == f"name.{ending.upper()}.download"
+
+
+@pytest.mark.parametrize(
+    "ending",
+    "mp4 jpg mp3 zip rar 7z tar.gz gz pdf docx xlsm epub txt json csv dmg iso img vhd bin torrent srt ts".split(),
+)
+def test_media_archives_documents_and_images_keep_their_names(ending: str) -> None:
+    assert filenames.safe(f"name.{ending}") == f"name.{ending}"
+
+
+def judge(name: str, limit: int = filenames.LIMIT) -> None:
+    """Assert everything that a safe name promises."""
+    encoded = name.encode()
+    assert 0 < len(encoded) <= limit
+    assert len(name.encode("utf-16-le")) // 2 <= limit
+    assert name.isprintable()
+    assert unicodedata.is_normalized("NFC", name)
+    assert not re.search(r'[<>:"/\\|?*]', name)
+    assert name[0] not in ". -"
+    assert name[-1] not in ". "
+    assert filenames.extension(name) not in filenames.RUNNABLE
+    assert not re.match(r"(?i)(con|prn|aux|nul|com\d|lpt\d)\s*(\.|$)", name)
+    assert PurePosixPath(name).name == name
+    assert PureWindowsPath(name).name == name
+    root = "/somewhere/downloads"
+    assert os.path.commonpath([root, os.path.normpath(f"{root}/{name}")]) == root
+
+
+EVIL = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "../",
+                "..\\",
+                "/",
+                "\\",
+                ".",
+                "..",
+                " ",
+                "-",
+                "~",
+                ":",
+                "C:",
+                "%2f",
+                "\x00",
+                "\n",
+                "con",
+                "NUL",
+            ),
+            *(
+                "COM1",
+                ".exe",
+                ".mp4",
+                ".html",
+                ".part",
+                ".download",
+                ".tar.gz",
+                "\u202e",
+                "\u200d",
+                "\ufe0f",
+            ),
+            *(
+                "👨\u200d👩\u200d👧",
+                "🇩🇪",
+                "👍🏽",
+                "e\u0301",
+                "\u0338",
+                "<",
+                "|",
+                "\u3000",
+                "é" * 60,
+                "x" * 90,
+                "한" * 40,
+            ),
+            *(
+                "\u2126",
+                "\u212a",
+                "\u1100\u1161",
+                "_",
+                "json",
+                "a",
+                "ß",
+                "desktop.ini",
+                "\U000e0065",
+                "\u115f",
+            ),
+        ]
+    )
+).map("".join)
+
+
+@settings(max_examples=1500)
+@given(st.one_of(st.text(), EVIL, st.binary().map(lambda data: data.decode("latin-1"))))
+@example("a" * 300 + ".exe")
+@example("con" + "\u0301" * 200)
+@example("." + "\u0301" * 300)
+def test_any_text_becomes_a_safe_name_once_and_for_all(raw: str) -> None:
+    name = filenames.safe(raw)
+    judge(name)
+    assert filenames.safe(name) == name
+
+
+@pytest.mark.soak
+@settings(max_examples=30_000, deadline=None)
+@given(st.one_of(st.text(), EVIL))
+@pytest.mark.timeout(1800)
+def test_very_many_texts_become_safe_names(raw: str) -> None:
+    name = filenames.safe(raw)
+    judge(name)
+    assert filenames.safe(name) == name
+
+
+@given(EVIL, st.integers(40, 238))
+def test_a_shorter_limit_is_kept(raw: str, limit: int) -> None:
+    name = filenames.safe(raw, limit)
+    judge(name, limit)
+    assert filenames.safe(name, limit) == name
+
+
+@given(st.text(), st.integers(1, 9999))
+def test_every_suffix_we_add_still_fits(raw: str, n: int) -> None:
+    numbered = filenames.numbered(filenames.safe(raw), n)
+    judge(numbered, 255 - len(".part.json"))
+    assert len((filenames.safe(raw * 50) + LONGEST_SUFFIX).encode()) <= 255
+
+
+def test_such_names_can_be_made_on_a_real_disk(tmp_path: Path) -> None:
+    for raw, _ in TABLE:
+        name = filenames.numbered(filenames.safe(raw + "x" * 300 + raw), 9999) + ".part.json"
+        (tmp_path / name).touch()
+        assert (tmp_path / name).parent.resolve() == tmp_path.resolve()
+
+
+@pytest.mark.parametrize(
+    ("cluster", "size"),
+    [("e\u0323\u0301", 5), ("👍🏽", 8), ("🇩🇪", 8), ("☂\ufe0f", 6), ("न\u094d", 6)],
+)
+def test_a_cut_never_tears_a_character_from_its_marks(cluster: str, size: int) -> None:
+    composed = unicodedata.normalize("NFC", cluster)
+    for padding in range(12):
+        name = filenames.safe("x" * padding + cluster * 100 + ".mp4")
+        stem = name.removesuffix(".mp4")
+        assert name.endswith(".mp4")
+        assert stem.endswith(composed), (padding, size)
+        assert len(stem[padding:]) % len(composed) == 0
+
+
+def test_a_cut_keeps_the_ending() -> None:
+    assert filenames.safe("a" * 400 + ".mp4").endswith("a.mp4")
+    assert filenames.safe("a" * 400 + ".tar.gz").endswith("a.tar.gz")
+    assert filenames.safe("a" * 400 + ".exe").endswith("a.exe.download")
+    assert filenames.safe("a" * 233 + " " + "b" * 50 + ".mp4") == "a" * 233 + ".mp4"
+
+
+@pytest.mark.parametrize(
+    ("name", "second"),
+    [
+        ("a.mp4", "a (1).mp4"),
+        ("a", "a (1)"),
+        ("a.tar.gz", "a (1).tar.gz"),
+        ("a.exe.download", "a (1).exe.download"),
+        ("Dr. Who", "Dr. Who (1)"),
+    ],
+)
+def test_the_second_of_a_name(name: str, second: str) -> None:
+    assert filenames.numbered(name, 1) == second
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ('attachment; filename="a b.mp4"', "a b.mp4"),
+        ("attachment; filename=x.mp4", "x.mp4"),
+        ("inline; FileName = x.mp4 ; size=3", "x.mp4"),
+        ("attachment; filename=\"x.mp4\"; filename*=UTF-8''%e2%82%ac.mp4", "€.mp4"),
+        ("attachment; filename*=UTF-8''%e2%82%ac.mp4; filename=x.mp4", "€.mp4"),
+        ("attachment; filename*=iso-8859-1'en'%a3.mp4", "£.mp4"),
+        ("attachment; filename*=UTF-8''%ff; filename=x.mp4", "x.mp4"),
+        ("attachment; filename*=KOI8''a; filename=x.mp4", "x.mp4"),
+        ('attachment; filename="a\\"b;c.mp4"', 'a"b;c.mp4'),
+        ('attachment; filename="\u00c3\u00a9.mp4"', "é.mp4"),
+        ('attachment; filename="\udcc3\udca9.mp4"', "é.mp4"),
+        ('attachment; filename="\udce9.mp4"', "é.mp4"),
+        ('attachment; filename="é.mp4"', "é.mp4"),
+        ('attachment; filename="%E2%82%AC.mp4"', "€.mp4"),
+        ('attachment; filename="100%.mp4"', "100%.mp4"),
+        ('attachment; filename="../../x"', "../../x"),
+        ('attachment; filename="unclosed.mp4', "unclosed.mp4"),
+        ('attachment; filename=""', None),
+        ("attachment", None),
+        ("", None),
+        ("attachment; xfilename=x.mp4", None),
+    ],
+)
+def test_names_in_content_disposition(header: str, name: str | None) -> None:
+    assert filenames.from_disposition(header) == name
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("http://h/a/b.mp4?x#y", "b.mp4"),
+        ("http://h/a%20b.mp4", "a b.mp4"),
+        ("http://h/a%2Fb.mp4", "a/b.mp4"),
+        ("http://h/%252e%252e%252fx", "%2e%2e%2fx"),
+        ("http://h/%E9.mp4", "é.mp4"),
+        ("http://h/videos/7/", "7"),
+        ("http://h/", None),
+        ("http://h", None),
+        ("http://[", None),
+    ],
+)
+def test_names_in_urls(url: str, name: str | None) -> None:
+    assert filenames.from_url(url) == name
+
+
+@pytest.mark.parametrize(
+    ("given_name", "header", "url", "kind", "content", "name"),
+    [
+        (
+            "mine.mp4",
+            "attachment; filename=theirs.mp4",
+            "http://h/u.mp4",
+            "auto",
+            "mp4",
+            "mine.mp4",
+        ),
+        (None, "attachment; filename=theirs.mp4", "http://h/u.mp4", "auto", None, "theirs.mp4"),
+        (None, None, "http://h/u.mp4?x", "auto", None, "u.mp4"),
+        ("..", "attachment; filename=/", "http://h/u.mp4", "auto", None, "u.mp4"),
+        (None, None, "http://h/", "auto", None, STAMP),
+        (None, None, "http://h/", "video", None, f"{STAMP}.mp4"),
+        (None, None, "http://h/", "auto", "webm", f"{STAMP}.webm"),
+        ("clip", None, "http://h/", "video", None, "clip.mp4"),
+        ("clip", None, "http://h/", "video", ".webm", "clip.webm"),
+        ("clip.mkv", None, "http://h/", "video", "webm", "clip.mkv"),
+        ("Episode 1.5", None, "http://h/", "video", "mp4", "Episode 1.5.mp4"),
+        (None, None, "http://h/watch.php?v=3", "video", "mp4", "watch.mp4"),
+        (None, None, "http://h/watch.html", "auto", None, "watch.html.download"),
+        (None, None, "http://h/a.jpg", "image", "png", "a.png"),
+        (None, None, "http://h/a.jpeg", "image", "jpg", "a.jpeg"),
+        (None, None, "http://h/a", "auto", "jpg", "a.jpg"),
+        (None, None, "http://h/readme", "file", None, "readme"),
+        ("x.mp4.exe", None, "http://h/", "video", "mp4", "x.mp4.exe.download"),
+        ("a" * 400, None, "http://h/", "video", "mp4", "a" * 234 + ".mp4"),
+        ("x.exe", None, "http://h/", "file", "exe", "x.exe.download"),
+        (
+            None,
+            "attachment; filename*=UTF-8''..%2f..%2fx.sh",
+            "http://h/",
+            "auto",
+            None,
+            "x.sh.download",
+        ),
+    ],
+)
+def test_the_choice_of_a_name(
+    given_name: str | None, header: str | None, url: str, kind: Kind, content: str | None, name: str
+) -> None:
+    assert filenames.choose(given_name, header, url, kind, content, NOW) == name
+
+
+@pytest.mark.parametrize(("raw", "name"), TABLE)
+def test_the_table_through_every_way_a_name_comes(raw: str, name: str) -> None:
+    """A name given, in a header (both forms) or in a URL is judged alike."""
+    del name
+    quoted = "".join(f"%{byte:02x}" for byte in raw.encode(errors="ignore"))
+    header = f"attachment; filename*=UTF-8''{quoted}"
+    plain = 'attachment; filename="' + raw.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    for choice in (
+        filenames.choose(raw, None, "http://h/", "auto", None, NOW),
+        filenames.choose(None, header, "http://h/", "auto", None, NOW),
+        filenames.choose(None, plain, "http://h/", "auto", None, NOW),
+        filenames.choose(None, None, f"http://h/{quoted}", "auto", None, NOW),
+    ):
+        judge(choice)
+
+
+@given(
+    st.text(),
+    st.text(),
+    st.sampled_from(["auto", "video", "image", "file"]),
+    st.sampled_from([None, "mp4", "png"]),
+)
+def test_a_chosen_name_is_always_safe(
+    raw: str, header: str, kind: Kind, content: str | None
+) -> None:
+    judge(filenames.choose(raw, header, f"http://h/{header}", kind, content, NOW))
+    judge(
+        filenames.choose(None, f'attachment; filename="{header}"', "http://h/", kind, content, NOW)
+    )
+
+
+@pytest.mark.parametrize(
+    ("relative", "folder"),
+    [
+        (None, "."),
+        ("", "."),
+        (".", "."),
+        ("a/b", "a/b"),
+        ("a\\b", "a/b"),
+        ("a/./b//", "a/b"),
+        ("Evil.app/Contents", "Evil.app.download/Contents"),
+        (".hidden/con", "hidden/_con"),
+        ("ab:c", "ab_c"),
+    ],
+)
+def test_a_folder_is_made_of_safe_names(relative: str | None, folder: str) -> None:
+    assert filenames.safe_folder(relative) == PurePosixPath(folder)
+
+
+@pytest.mark.parametrize(
+    "relative",
+    [
+        "/etc",
+        "\\x",
+        "..",
+        "a/../b",
+        "a/.. /b",
+        "..\\x",
+        "C:\\x",
+        "C:x",
+        "~",
+        "~/x",
+        "//srv/x",
+        "a\0b",
+    ],
+)
+def test_a_folder_outside_is_refused(relative: str) -> None:
+    with pytest.raises(DownloadError) as caught:
+        filenames.safe_folder(relative)
+    assert caught.value.code == "permission_denied"
+
+
+@given(EVIL)
+def test_a_folder_is_inside_or_refused(relative: str) -> None:
+    try:
+        folder = filenames.safe_folder(relative)
+    except DownloadError:
+        return
+    for part in folder.parts:
+        judge(part, 128)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.MP4", "video"), ("a.mp3", "audio"), ("a.jpeg", "image"), ("a.pdf", None), ("mp4", None)],
+)
+def test_media_are_known_by_their_ending(name: str, kind: Kind | None) -> None:
+    assert filenames.media_kind(name) == kind

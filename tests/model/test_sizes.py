@@ -1,0 +1,97 @@
+"""Sizes and durations are read as people write them, and written as people read them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trayagent.model import sizes
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("0", 0),
+        ("500", 500),
+        ("1K", 1000),
+        ("2MB", 2_000_000),
+        (" 2 mb ", 2_000_000),
+        ("2MB/s", 2_000_000),
+        ("1.5GiB", 1_610_612_736),
+        ("50GB", 50_000_000_000),
+        ("1KiB", 1024),
+        ("3TB", 3_000_000_000_000),
+    ],
+)
+def test_sizes(text: str, count: int) -> None:
+    assert sizes.parse_size(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1XB", "MB", "1,5MB", "1e9", "٣MB", "1 2", "inf"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a size"):
+        sizes.parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("6h", 21600), ("30m", 1800), ("1.5s", 1.5), ("250ms", 0.25), ("0", 0), ("2d", 172800)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert sizes.parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [("1-2s", 1, 2), ("0", 0, 0), ("500ms-1s", 0.5, 1), ("1 - 2 m", 60, 120), ("3s", 3, 3)],
+)
+def test_ranges(text: str, low: float, high: float) -> None:
+    assert sizes.parse_range(text) == (low, high)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-", "1-", "2-1s", "1-2-3s", "6 weeks"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="write it like"):
+        sizes.parse_range(text)
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1400, "1.4 KB"),
+        (99_960, "100 KB"),
+        (999_600, "1.0 MB"),
+        (52_000_000_000, "52.0 GB"),
+        (10**19, "10000 PB"),
+    ],
+)
+def test_shown_sizes(count: int, shown: str) -> None:
+    assert sizes.show_size(count) == shown
+
+
+@given(st.integers(0, 10**16))
+def test_a_shown_size_is_the_size_but_for_rounding(count: int) -> None:
+    text = sizes.show_size(count).replace(" bytes", "").replace(" byte", "")
+    shown = sizes.parse_size(text) if "PB" not in text else count
+    assert abs(shown - count) <= 0.05 * count
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0 s"),
+        (8.4, "8 s"),
+        (61, "1 min 1 s"),
+        (180, "3 min"),
+        (1234, "20 min"),
+        (4800, "1 h 20 min"),
+        (7200, "2 h"),
+        (97200, "1 d 3 h"),
+        (172800, "2 d"),
+        (-3, "0 s"),
+    ],
+)
+def test_shown_durations(seconds: float, shown: str) -> None:
+    assert sizes.show_duration(seconds) == shown
