@@ -30,7 +30,10 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 # Where each foreign package, and each part of the standard library that needs care, may be imported.
 HOMES = {
+    "AppKit": ("desktop.tray",),
+    "Foundation": ("desktop.tray",),
     "PIL": ("desktop.tray", "agent.thumbnails"),
+    "PyObjCTools": ("desktop.tray",),
     "Xlib": ("desktop",),
     "aiohttp": ("net",),
     "aiohttp.http_exceptions": ("net", "hook"),

@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from trayagent.model.events import Notice
+import trayagent
+from trayagent.model.events import Action, Notice
+
+if TYPE_CHECKING:
+    from desktop_notifier import DesktopNotifier as Service
+
+ON_SCREEN: Final = 4
+"""Popups of ours at a time; an older one is taken back for a newer one."""
+
+WITHIN: Final = 10.0
+"""Seconds for the desktop to take a notice; it may have to start its service first."""
+
+REST: Final = 60.0
+"""Seconds without another attempt after one that failed."""
+
+TITLE: Final = 80
+BODY: Final = 400
+"""Characters."""
+
+Follow = Callable[[str, str], object]
+"""Called with `do` and `id` of the `Action` that was clicked; from any thread."""
+
+log = logging.getLogger(__name__)
 
 
 class Notifier(Protocol):
@@ -21,7 +49,114 @@ class NullNotifier:
     """The desktop without popups."""
 
     async def show(self, notice: Notice) -> None:
-        pass
+        """Nothing to show it on."""
 
     async def close(self) -> None:
-        pass
+        """Nothing was shown."""
+
+
+class DesktopNotifier:
+    """Popups of the desktop, through desktop-notifier, which is imported at the first notice."""
+
+    def __init__(self, follow: Follow) -> None:
+        self._follow = follow
+        self._service: Service | None = None
+        self._shown: deque[str] = deque()
+        self._not_before = 0.0
+        self._told = False
+
+    def __repr__(self) -> str:
+        return f"<popups, {len(self._shown)} on the screen>"
+
+    async def show(self, notice: Notice) -> None:
+        """Show it; a desktop that cannot is left alone for a while, and the log says so once."""
+        if time.monotonic() < self._not_before:
+            return
+        try:
+            async with asyncio.timeout(WITHIN):
+                await self._send(notice)
+        except Exception as error:  # noqa: BLE001 – a service of the desktop may fail in any way
+            self._service = None
+            self._not_before = time.monotonic() + REST
+            if not self._told:
+                log.warning(
+                    "no notification can be shown (%s); everything else goes on",
+                    str(error) or type(error).__name__,
+                )
+            self._told = True
+
+    async def close(self) -> None:
+        """Take back what is still on the screen, as far as the desktop lets us."""
+        if self._service is None:
+            return
+        try:
+            async with asyncio.timeout(1):
+                await self._service.clear_all()
+        except Exception:
+            log.debug("notifications could not be taken back", exc_info=True)
+
+    async def _send(self, notice: Notice) -> None:
+        import desktop_notifier as foreign
+
+        if self._service is None:
+            # What it says of a failure is said here, once.
+            logging.getLogger("desktop_notifier").setLevel(logging.CRITICAL)
+            icon = icon_file()
+            self._service = foreign.DesktopNotifier(
+                "trayagent", foreign.Icon(path=icon) if icon else None
+            )
+        markup = await _understands_markup(self._service)
+        sent: list[bool] = []
+        first = notice.actions[0] if notice.actions else None
+        message = foreign.Notification(
+            cut(notice.title, TITLE),
+            escaped(cut(notice.body, BODY)) if markup else cut(notice.body, BODY),
+            buttons=tuple(
+                foreign.Button(action.label, self._clicked(action)) for action in notice.actions
+            ),
+            on_clicked=self._clicked(first) if first else None,
+            on_dispatched=lambda: sent.append(True),
+        )
+        await self._service.send_notification(message)
+        if not sent:
+            raise OSError("the desktop did not take it")
+        await self._remember(message.identifier)
+
+    def _clicked(self, action: Action) -> Callable[[], object]:
+        return lambda: self._follow(action.do, action.id)
+
+    async def _remember(self, identifier: str) -> None:
+        assert self._service is not None
+        there = await self._service.get_current_notifications()
+        self._shown = deque(known for known in (*self._shown, identifier) if known in there)
+        while len(self._shown) > ON_SCREEN:
+            await self._service.clear(self._shown.popleft())
+
+
+def choose_notifier(follow: Follow) -> Notifier:
+    """Popups of this desktop; costs nothing before the first one."""
+    return DesktopNotifier(follow)
+
+
+async def _understands_markup(service: Service) -> bool:
+    """Whether the body is read as markup; asked on Linux only, where servers differ."""
+    await service.get_capabilities()
+    interface: Any = getattr(service._backend, "interface", None)  # noqa: SLF001 – not told otherwise
+    return interface is not None and "body-markup" in await interface.call_get_capabilities()
+
+
+def escaped(text: str) -> str:
+    """The text for a server that reads markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def cut(text: str, limit: int) -> str:
+    """The beginning of a long text."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def icon_file() -> Path | None:
+    """Our icon, in an installed package or in a checkout."""
+    package = Path(trayagent.__file__).parent
+    places = (folder / "assets" / "icons" / "trayagent.png" for folder in (package, package.parent))
+    return next((place for place in places if place.exists()), None)

@@ -54,7 +54,7 @@ class Pace:
         self._act()
 
 
-class Clicks:
+class Dispatch:
     """Turns what a row does into a call; what only the desktop knows is added here."""
 
     def __init__(self, actions: Actions) -> None:
@@ -113,7 +113,7 @@ class IconTray:
 
     def __init__(self, make: Callable[[str], Icon], actions: Actions) -> None:
         self._icon = make("trayagent")
-        self._click = Clicks(actions)
+        self._click = Dispatch(actions)
         self._pace = Pace(self._repaint)
         self._snapshot = Snapshot()
         self._seating: Seating = ()

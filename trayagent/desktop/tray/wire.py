@@ -47,7 +47,7 @@ def bus_address() -> str | None:
     address = os.environ.get("DBUS_SESSION_BUS_ADDRESS")
     if address:
         return address
-    usual = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}") / "bus"
+    usual = Path(os.environ.get("XDG_RUNTIME_DIR", "/nowhere")) / "bus"
     return f"unix:path={usual}" if usual.exists() else None
 
 
@@ -95,3 +95,33 @@ async def follow_owner(bus: MessageBus, name: str, appeared: Callable[[], None])
     owned = await ask(bus, "NameHasOwner", "s", name)
     if owned and owned[0]:
         appeared()
+
+
+async def request(
+    destination: str, path: str, interface: str, member: str, signature: str, *body: object
+) -> bool:
+    """Call a service of the desktop once; False when there is none or it fails."""
+    call = Message(
+        destination=destination,
+        path=path,
+        interface=interface,
+        member=member,
+        signature=signature,
+        body=list(body),
+    )
+    try:
+        async with session_bus() as bus:
+            return (await bus.call(call)).message_type is not MessageType.ERROR
+    except LOST:
+        return False
+
+
+async def offered(name: str) -> bool:
+    """Whether a service runs, or would be started when asked."""
+    try:
+        async with session_bus() as bus:
+            owned = await ask(bus, "NameHasOwner", "s", name)
+            known = await ask(bus, "ListActivatableNames")
+    except LOST:
+        return False
+    return bool(owned and owned[0]) or bool(known and name in known[0])

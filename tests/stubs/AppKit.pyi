@@ -1,0 +1,4 @@
+from typing import Any
+
+NSApplicationActivationPolicyAccessory: int
+NSImage: Any

@@ -1,0 +1,4 @@
+from typing import Any
+
+NSData: Any
+NSObject: Any

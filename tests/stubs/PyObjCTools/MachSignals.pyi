@@ -1,0 +1,3 @@
+from collections.abc import Callable
+
+def signal(number: int, handler: Callable[[int], object]) -> None: ...

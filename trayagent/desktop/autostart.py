@@ -1,0 +1,185 @@
+"""Start with the session: XDG autostart, LaunchAgent, or the Run key of Windows."""
+
+from __future__ import annotations
+
+import os
+import plistlib
+import re
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+NAME: Final = "trayagent"
+LABEL: Final = "org.trayagent.agent"
+
+
+class Command(Struct, frozen=True):
+    """How to start us."""
+
+    words: tuple[str, ...]
+    environment: dict[str, str] = {}
+
+
+class State(Struct, frozen=True):
+    """Whether we start with the session."""
+
+    enabled: bool
+    path: Path | None = None
+    """The file that says so."""
+    stale: bool = False
+    """It starts something else than this program."""
+
+
+class Autostart(ABC):
+    """The entry of one system; `command` is what it shall start."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+
+    @staticmethod
+    def of_platform() -> Autostart:
+        """The entry of this system for this program."""
+        command = our_command(sys.executable, os.environ)
+        if sys.platform == "win32":
+            from trayagent.desktop.autostart_win32 import RunKey
+
+            return RunKey(command)
+        if sys.platform == "darwin":
+            return LaunchAgent(Path.home() / "Library" / "LaunchAgents", command)
+        config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        return XdgAutostart(config / "autostart", command)
+
+    @abstractmethod
+    def enable(self) -> None:
+        """Start with the session from now on."""
+
+    @abstractmethod
+    def disable(self) -> None:
+        """Do not; harmless when we did not."""
+
+    @abstractmethod
+    def status(self) -> State:
+        """How it is."""
+
+    def repair(self) -> bool:
+        """After a move or an update: if an entry starts what is no longer us, let it start us."""
+        state = self.status()
+        if state.enabled and state.stale:
+            self.enable()
+        return state.enabled and state.stale
+
+
+class XdgAutostart(Autostart):
+    """A desktop entry in the autostart folder (Desktop Application Autostart Specification)."""
+
+    def __init__(self, folder: Path, command: Command) -> None:
+        super().__init__(command)
+        self._path = folder / f"{NAME}.desktop"
+
+    def enable(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(self._path, desktop_entry(self.command).encode())
+
+    def disable(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+    def status(self) -> State:
+        try:
+            text = self._path.read_text("utf-8", "replace")
+        except OSError:
+            return State(False)
+        off = re.search(r"^(Hidden=true|X-GNOME-Autostart-enabled=false)\s*$", text, re.MULTILINE)
+        return State(off is None, self._path, text != desktop_entry(self.command))
+
+
+class LaunchAgent(Autostart):
+    """A property list that launchd reads at login (launchd.plist(5))."""
+
+    def __init__(self, folder: Path, command: Command) -> None:
+        super().__init__(command)
+        self._path = folder / f"{LABEL}.plist"
+
+    def enable(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(self._path, property_list(self.command))
+
+    def disable(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+    def status(self) -> State:
+        try:
+            content = self._path.read_bytes()
+        except OSError:
+            return State(False)
+        return State(True, self._path, content != property_list(self.command))
+
+
+def our_command(executable: str, environ: Mapping[str, str]) -> Command:
+    """This program, as the session shall start it."""
+    home = environ.get("TRAYAGENT_HOME")
+    environment = {"TRAYAGENT_HOME": str(Path(home).absolute())} if home else {}
+    if getattr(sys, "frozen", False):
+        return Command((executable, "run"), environment)
+    return Command((_windowless(executable), "-m", "trayagent", "run"), environment)
+
+
+def _windowless(executable: str) -> str:
+    """On Windows, the Python that opens no console."""
+    beside = Path(executable).with_name("pythonw.exe")
+    return str(beside) if os.name == "nt" and beside.exists() else executable
+
+
+def desktop_entry(command: Command) -> str:
+    """The desktop entry that starts it."""
+    settings = [f"{key}={value}" for key, value in command.environment.items()]
+    words = ["env", *settings, *command.words] if settings else command.words
+    lines = [
+        "[Desktop Entry]",
+        "Type=Application",
+        "Name=trayagent",
+        "Comment=Gets media onto your disk",
+        f"Exec={exec_line(words)}",
+        "Icon=trayagent",
+        "Terminal=false",
+        "X-GNOME-Autostart-enabled=true",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def exec_line(words: Sequence[str]) -> str:
+    """The words as an Exec value: every word quoted, then escaped as any string of the file.
+
+    Desktop Entry Specification 1.5, "The Exec key".
+    """
+    quoted = (re.sub(r'(["`$\\])', r"\\\1", word.replace("%", "%%")) for word in words)
+    return _text(" ".join(f'"{word}"' for word in quoted))
+
+
+def _text(value: str) -> str:
+    """A value of type string."""
+    escapes = {"\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r"}
+    return "".join(escapes.get(character, character) for character in value)
+
+
+def property_list(command: Command) -> bytes:
+    """The launch agent that starts it."""
+    content: dict[str, object] = {
+        "Label": LABEL,
+        "ProgramArguments": list(command.words),
+        "RunAtLoad": True,
+        "ProcessType": "Interactive",
+    }
+    if command.environment:
+        content["EnvironmentVariables"] = dict(command.environment)
+    return plistlib.dumps(content)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """All of it or nothing: a session may start while we write."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_bytes(content)
+    fresh.replace(path)

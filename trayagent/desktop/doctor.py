@@ -1,0 +1,77 @@
+"""What the doctor asks of the desktop: tray, notifications, autostart."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from trayagent.desktop.autostart import Autostart
+from trayagent.desktop.tray import backend
+from trayagent.model.check import Check
+from trayagent.model.events import Notice
+
+SERVICE = "org.freedesktop.Notifications"
+
+
+def checks() -> list[Check]:
+    """All of them. May take a second; not for a loop."""
+    return [backend.check(), notifications(), autostart(Autostart.of_platform())]
+
+
+def notifications() -> Check:
+    """Whether popups can be shown here."""
+    if sys.platform == "win32":
+        return Check("notifications", "ok", "Windows shows them.")
+    if sys.platform == "darwin":
+        return Check(
+            "notifications",
+            "warning",
+            "macOS shows them for signed apps only.",
+            "Use the trayagent app.",
+        )
+    from trayagent.desktop.tray.wire import bus_address, offered
+
+    return shown_by(has_bus=bus_address() is not None, offered=asyncio.run(offered(SERVICE)))
+
+
+def shown_by(*, has_bus: bool, offered: bool) -> Check:
+    """The verdict for a Linux desktop."""
+    if offered:
+        return Check("notifications", "ok", "The desktop shows them.")
+    if not has_bus:
+        return Check(
+            "notifications",
+            "warning",
+            "This session has no D-Bus.",
+            "They are in the dashboard: trayagent dashboard",
+        )
+    return Check(
+        "notifications",
+        "warning",
+        "Nothing on this desktop shows them.",
+        "sudo apt install xfce4-notifyd",
+    )
+
+
+def autostart(entry: Autostart) -> Check:
+    """Whether we start with the session."""
+    state = entry.status()
+    if state.stale and state.enabled:
+        return Check(
+            "autostart",
+            "warning",
+            "The session starts another trayagent than this one.",
+            "trayagent autostart on",
+        )
+    if state.enabled:
+        return Check("autostart", "ok", "trayagent starts with the session.")
+    return Check(
+        "autostart", "ok", "trayagent does not start with the session.", "trayagent autostart on"
+    )
+
+
+def hint(tray: Check) -> Notice | None:
+    """What to tell once, at the first start, on a desktop that hides the icon."""
+    if tray.verdict == "ok" and not tray.mend:
+        return None
+    return Notice("Where to find trayagent", f"{tray.detail} {tray.mend}".strip())

@@ -1,0 +1,145 @@
+"""Open files, folders and addresses the way this desktop does. These calls may take a few seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+from typing import Final
+
+from trayagent.model.errors import TrayagentError
+from trayagent.model.filenames import RUNNABLE
+
+WITHIN: Final = 5.0
+"""Seconds a file manager may take to answer."""
+
+REFUSED_WITHIN: Final = 1.0
+"""Seconds in which a starter fails, if it fails; later it is the viewer itself, running."""
+
+
+def open_file(path: Path | str) -> None:
+    """Open a file with its program; what could run is shown in its folder instead.
+
+    Raises TrayagentError when it is gone, or when the desktop cannot open it.
+    """
+    file = Path(path).absolute()
+    if not file.is_file():
+        raise _gone(file)
+    if can_run(file):
+        open_folder(file)
+    else:
+        _hand_over(str(file))
+
+
+def open_folder(path: Path | str) -> None:
+    """Open a folder, or the folder of a file with the file selected.
+
+    A file that is gone opens the folder it was in. Raises TrayagentError like `open_file`.
+    """
+    place = Path(path).absolute()
+    if place.is_dir():
+        _hand_over(str(place))
+    elif place.exists():
+        _show(place)
+    elif place.parent.is_dir():
+        _hand_over(str(place.parent))
+    else:
+        raise _gone(place)
+
+
+def open_url(url: str) -> None:
+    """Open an http address in the browser."""
+    if not url.startswith(("http://", "https://")):
+        raise TrayagentError("bad_url", "Only web addresses open in the browser.")
+    if sys.platform == "win32" or not _can_hand_over():
+        webbrowser.open(url)
+    else:
+        _hand_over(url)
+
+
+def can_run(file: Path) -> bool:
+    """Whether opening could run something: by its ending, its target's ending, or its x bit."""
+    names = (file.name, file.resolve().name)
+    return any(name.rpartition(".")[2].lower() in RUNNABLE for name in names) or (
+        os.name == "posix" and os.access(file, os.X_OK)
+    )
+
+
+def _gone(path: Path) -> TrayagentError:
+    return TrayagentError(
+        "gone", f"It is not there any more: {path}", "Fetch it again from the dashboard."
+    )
+
+
+def _hand_over(target: str) -> None:
+    """Let the desktop choose the program."""
+    if sys.platform == "win32":
+        os.startfile(target)
+    elif sys.platform == "darwin":
+        _start("open", target)
+    else:
+        _start("xdg-open", target)
+
+
+def _show(file: Path) -> None:
+    """Open the folder with the file selected."""
+    if sys.platform == "win32":
+        # Explorer has its own idea of quoting; a Windows path holds no quotation mark.
+        subprocess.Popen(f'explorer /select,"{file}"')
+    elif sys.platform == "darwin":
+        _start("open", "-R", str(file))
+    elif not _asked_file_manager(file):
+        _start("xdg-open", str(file.parent))
+
+
+def _can_hand_over() -> bool:
+    from shutil import which
+
+    return which("open" if sys.platform == "darwin" else "xdg-open") is not None
+
+
+def _asked_file_manager(file: Path) -> bool:
+    """Ask the desktop's file manager over D-Bus; False when none answers."""
+    if sys.platform != "linux":
+        return False
+    from trayagent.desktop.tray.wire import request
+
+    name = "org.freedesktop.FileManager1"
+    ask = request(
+        name, "/org/freedesktop/FileManager1", name, "ShowItems", "ass", [file.as_uri()], ""
+    )
+    answers: list[bool] = []
+    thread = threading.Thread(
+        target=lambda: answers.append(asyncio.run(ask)), name="file manager", daemon=True
+    )
+    thread.start()
+    thread.join(WITHIN)
+    return answers == [True]
+
+
+def _start(*command: str) -> None:
+    """Start a program of the desktop and leave it to itself."""
+    quiet = subprocess.DEVNULL
+    try:
+        process = subprocess.Popen(
+            command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+        )
+    except OSError as error:
+        raise TrayagentError(
+            "cannot_open", f"{command[0]} is not installed.", "sudo apt install xdg-utils"
+        ) from error
+    try:
+        code = process.wait(REFUSED_WITHIN)
+    except subprocess.TimeoutExpired:
+        threading.Thread(target=process.wait, name="viewer", daemon=True).start()
+        return
+    if code:
+        raise TrayagentError(
+            "cannot_open",
+            f"No program here opens {command[-1]}.",
+            "Open it from your file manager.",
+        )
