@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Set up, run, test and measure trayagent: needs Python 3.11 or newer, and nothing else.
 
-    python3 dev.py run [ARGS…]         set up, then start the agent (trayagent ARGS…)
-    python3 dev.py test [ARGS…]        set up, then run every check and test (pytest ARGS…)
-    python3 dev.py bench [WORKLOAD…]   set up, then measure
+    python3 dev.py run [ARGS...]         set up, then start the agent (trayagent ARGS...)
+    python3 dev.py test [ARGS...]        set up, then run every check and test (pytest ARGS...)
+    python3 dev.py bench [WORKLOAD...]   set up, then measure
 
 Everything is installed in .venv beside this file, from hash-locked lists. The environment keeps a
 copy of the list it was made from, written last: an equal copy means ready, anything else means
@@ -24,6 +24,7 @@ VENV = ROOT / ".venv"
 VERSION = "python" + ".".join(map(str, sys.version_info[:2]))
 WINDOWS = os.name == "nt"
 PYTHON = VENV / ("Scripts/python.exe" if WINDOWS else "bin/python")
+SITE = VENV / ("Lib/site-packages" if WINDOWS else f"lib/{VERSION}/site-packages")
 RUN, TEST = "requirements.lock", "requirements-test.lock"  # the second contains the first
 COMMANDS = {
     "run": (RUN, ["-P", "-m", "trayagent"]),  # -P: a click.py where the user stands is not ours
@@ -64,8 +65,17 @@ def ready(lock: str) -> bool:
 def one_at_a_time() -> Iterator[None]:
     """Hold a lock on this very file, so that two first runs do not build the same folder."""
     with Path(__file__).open("r+b") as file:
-        if WINDOWS:
-            lock_on_windows(file.fileno())
+        if sys.platform == "win32":
+            import msvcrt
+
+            # A byte far behind the end: Windows keeps readers away from a locked one.
+            file.seek(1 << 30)
+            while True:
+                try:
+                    msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+                    break
+                except OSError:  # it gives up after ten seconds, we do not
+                    continue
         else:
             import fcntl
 
@@ -73,76 +83,59 @@ def one_at_a_time() -> Iterator[None]:
         yield
 
 
-def lock_on_windows(fileno: int) -> None:
-    """Wait for a byte far behind the end: Windows would refuse readers of a locked one."""
-    import msvcrt
-
-    os.lseek(fileno, 1 << 30, os.SEEK_SET)
-    while True:
-        try:
-            return msvcrt.locking(fileno, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,no-any-return,unused-ignore]
-        except OSError:  # it gives up after ten seconds; a set-up may take longer
-            continue
-
-
 def set_up(lock: str) -> None:
-    """Install the list, on top of a good environment for running or in a new one."""
-    fresh = not ready(RUN)
-    say("Setting up .venv: once, usually under a minute." if fresh else "Adding the test tools.")
-    if fresh:
+    """Install a list: on top of an environment that is good for running, else in a new one."""
+    if ready(RUN):
+        say("Adding the test tools to .venv: once, about half a minute.")
+    else:
+        say("Setting up .venv: once, about half a minute.")
         clear()
-    if not (install_with_uv(lock, fresh) or install_with_pip(lock, fresh)):
-        sys.exit("Set-up did not finish: see the lines above, then run the same command again.")
-    site = VENV / ("Lib/site-packages" if WINDOWS else f"lib/{VERSION}/site-packages")
-    (site / "trayagent.pth").write_text(os.path.relpath(ROOT, site) + "\n", encoding="utf-8")
+        create()
+    install(lock)
+    (SITE / "trayagent.pth").write_text(os.path.relpath(ROOT, SITE) + "\n", encoding="utf-8")
     for done in {RUN, lock}:
         (VENV / done).write_bytes(recipe(done))
 
 
 def clear() -> None:
     """Remove an outdated or half-made environment."""
-    import shutil
+    from shutil import rmtree
 
     try:
-        shutil.rmtree(VENV)
+        rmtree(VENV)
     except FileNotFoundError:
         pass
     except OSError as error:
-        sys.exit(f"Cannot remake .venv ({error}). Is trayagent running? Quit it and try again.")
+        sys.exit(f"Cannot remake .venv ({error}). If trayagent is running, quit it and try again.")
 
 
-def install_with_uv(lock: str, fresh: bool) -> bool:
-    """Use uv where the user has it; it is quicker, and never required."""
-    import shutil
-
-    uv = shutil.which("uv")
-    if not uv or (fresh and not works(uv, "venv", "--quiet", "--python", base_python(), str(VENV))):
-        return False
-    return works(uv, "pip", "install", "--quiet", "--python", str(PYTHON), *pinned(lock))
-
-
-def install_with_pip(lock: str, fresh: bool) -> bool:
-    """Use the environment's own pip, or the host's where Debian's python3-venv is missing."""
+def create() -> None:
+    """Make an empty environment: with uv where there is one, and never needing it."""
     from importlib.util import find_spec
+    from shutil import which
 
-    own = find_spec("venv") and find_spec("ensurepip")
-    if not own and not (find_spec("venv") and find_spec("pip")):
-        sys.exit(
-            "This Python can make no environment: sudo apt install python3-venv (or python3-full)."
-        )
-    if fresh and not works(
-        base_python(), "-m", "venv", "--clear", *([] if own else ["--without-pip"]), str(VENV)
-    ):
-        return False
+    if which("uv") and works("uv", "venv", "--quiet", "--python", base_python(), str(VENV)):
+        return
+    without = [] if find_spec("ensurepip") else ["--without-pip"]
+    if not find_spec("venv") or (without and not find_spec("pip")):
+        sys.exit("This Python can make no environments: sudo apt install python3-venv")
+    if not works(base_python(), "-m", "venv", "--clear", *without, str(VENV)):
+        sys.exit("Could not make .venv: see the lines above.")
+
+
+def install(lock: str) -> None:
+    """Install exactly the list: nothing resolved, nothing built, every hash checked."""
+    from shutil import which
+
+    exact = ("--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(ROOT / lock))
+    if which("uv") and works("uv", "pip", "install", "--quiet", "--python", str(PYTHON), *exact):
+        return
+    own = (SITE / "pip").exists()
     pip = (
         [str(PYTHON), "-m", "pip"] if own else [base_python(), "-m", "pip", "--python", str(PYTHON)]
     )
-    return works(*pip, "install", "--quiet", "--no-compile", *pinned(lock))
-
-
-def pinned(lock: str) -> list[str]:
-    """Return the arguments that install exactly the list: no resolving, no building, no surprises."""
-    return ["--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(ROOT / lock)]
+    if not works(*pip, "install", "--quiet", "--no-compile", *exact):
+        sys.exit("Set-up did not finish: see the lines above, then run the same command again.")
 
 
 def base_python() -> str:
@@ -151,11 +144,11 @@ def base_python() -> str:
 
 
 def works(*command: str) -> bool:
-    """Run a command; what it says goes to the error stream, for stdout is the command's own."""
-    import subprocess
+    """Run a command; what it says goes to the error stream, for stdout belongs to the result."""
+    from subprocess import run
 
     environment = {**os.environ, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    return subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode == 0
+    return run(command, env=environment, stdout=sys.stderr, check=False).returncode == 0
 
 
 def say(text: str) -> None:
@@ -164,17 +157,14 @@ def say(text: str) -> None:
 
 
 def become(command: list[str]) -> int:
-    """Replace this process; Windows cannot, so there we wait for the other."""
-    if not WINDOWS:
+    """Replace this process; Windows cannot, so there we wait, and leave Ctrl-C to the other."""
+    if sys.platform != "win32":
         os.execv(command[0], command)
-    import subprocess
+    from signal import SIG_IGN, SIGINT, signal
+    from subprocess import call
 
-    with subprocess.Popen(command) as child:
-        while True:
-            try:
-                return child.wait()
-            except KeyboardInterrupt:  # the child heard Ctrl-C too, and decides
-                continue
+    signal(SIGINT, SIG_IGN)
+    return call(command)
 
 
 if __name__ == "__main__":
