@@ -15,12 +15,16 @@ _SECRET: Final = re.compile(
 )
 
 
+def redacted(text: str) -> str:
+    """The text without query strings, passwords in addresses, and values of secret headers."""
+    return _SECRET.sub(r"\1\2…", _QUERY.sub(r"\1\2", text))
+
+
 class _Redacting(logging.Formatter):
     """The last gate before the disk; tracebacks of foreign code pass through it too."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = _QUERY.sub(r"\1\2", super().format(record))
-        return _SECRET.sub(r"\1\2…", text)
+        return redacted(super().format(record))
 
 
 class _PrivateFile(RotatingFileHandler):

@@ -20,6 +20,7 @@ from trayagent.model import filenames
 from trayagent.model.download import Download, ErrorInfo, State
 from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job, New
+from trayagent.model.times import stamp
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 
 
@@ -113,6 +114,7 @@ class Errand:
                 if again is None or error.code == "disk_full":
                     return self._end(_failed(note.download, error, job.attempts + 1))
                 job = replace(job, attempts=job.attempts + again.counts)
+                self._watcher.show(_waiting(note.download, error, again.seconds))
                 await asyncio.sleep(again.seconds)
             else:
                 return self._end(_completed(note.download, fetched, job.attempts + 1))
@@ -167,6 +169,12 @@ def _left(new: New, folder: Path) -> str | None:
     path = folder / filenames.safe_folder(new.order.folder) / filenames.safe(name)
     kept = path.with_name(f"{path.name}.part.json").exists() and not os.path.lexists(path)
     return str(path) if kept else None
+
+
+def _waiting(download: Download, error: DownloadError, seconds: float) -> Download:
+    info = ErrorInfo(error.code, error.message, error.action)
+    later = stamp(time.time() + seconds)
+    return replace(download, state=State.QUEUED, error=info, not_before=later)
 
 
 def _failed(download: Download, error: DownloadError, attempts: int) -> Download:

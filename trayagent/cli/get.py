@@ -15,7 +15,7 @@ from trayagent.cli.exits import MisuseError, exit_of_states
 from trayagent.cli.options import home, json_option, pass_screen
 from trayagent.cli.progress import Bars, bars
 from trayagent.cli.screen import Screen
-from trayagent.cli.words import counted
+from trayagent.cli.words import counted, note_of
 from trayagent.model.errors import TrayagentError
 from trayagent.model.sizes import show_duration, show_size
 
@@ -153,15 +153,20 @@ class _Report:
         """Where it stands; a line when it has ended."""
         import msgspec
 
+        from trayagent.model.urls import redact
+
         self.bars.show(msgspec.to_builtins(download))
         if self._screen.json:
             return
         if download.state == "completed":
             doubt = f"  ({download.warning})" if download.warning else ""
             self.bars.print(f"{download.path}{doubt}")
+        elif download.state == "queued":
+            message = note_of(msgspec.to_builtins(download))
+            self.refused({"url": redact(download.url), "message": message})
         elif download.state == "failed" and download.error is not None:
             reason = f"{download.error.message} {download.error.action}"
-            self.refused({"url": download.url.partition("?")[0], "message": reason})
+            self.refused({"url": redact(download.url), "message": reason})
 
     def moved(self, id: str, received: int, size: int | None) -> None:
         """So many bytes of it are here."""

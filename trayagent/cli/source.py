@@ -1,0 +1,216 @@
+"""`source`: the image libraries we mirror."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from trayagent.cli.client import Agent, segment
+from trayagent.cli.config import change
+from trayagent.cli.exits import Exit, MisuseError
+from trayagent.cli.options import agent, home, json_option, pass_screen
+from trayagent.cli.screen import Screen
+from trayagent.cli.words import local_time
+from trayagent.model.sizes import show_size
+
+ITEM_STATES = ("missing", "present", "gone", "failed", "ignored")
+PAGE = 500
+
+
+@click.group()
+def source() -> None:
+    """Image libraries: list, add, sign in, look inside."""
+
+
+@source.command("list")
+@json_option
+@pass_screen
+def listing(screen: Screen) -> None:
+    """List the sources and how their last sync went."""
+    with agent() as running:
+        sources = running.get("sources")["sources"]
+    if screen.json:
+        screen.data({"sources": sources})
+    elif sources:
+        head = ["SOURCE", "TYPE", "ITEMS", "HERE", "MISSING", "GONE", "LAST SYNC"]
+        screen.table([_row(each) for each in sources], head=head)
+    else:
+        screen.say("No image source is set up yet. Add one: trayagent source add NAME")
+
+
+@source.command()
+@click.argument("name")
+@click.option(
+    "--type", "kind", type=click.Choice(["flow", "json"]), default="flow", show_default=True
+)
+@click.option("--every", metavar="TIME", help="Sync by itself: 6h, 1d, …")
+@click.option(
+    "--from",
+    "file",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Its settings, as TOML.",
+)
+@json_option
+@pass_screen
+def add(screen: Screen, name: str, kind: str, every: str | None, file: str | None) -> int:
+    """Add a source; one of type json needs its settings --from a file.
+
+    The file holds the keys of one [[sources]] entry: base, list, page, item, fetch, auth.
+    """
+    if kind == "json" and file is None:
+        raise MisuseError(
+            "A json source needs its settings: --from FILE",
+            "They are explained in docs/configuration.md.",
+        )
+    entry = {**(_settings_in(Path(file)) if file else {}), "name": name, "type": kind}
+    entry |= {"every": every} if every else {}
+    known = _written()
+    if any(each.get("name") == name for each in known):
+        raise MisuseError(f"There is already a source named {name}.")
+    change({"sources": [*known, entry]})
+    if screen.json:
+        screen.data({"source": name})
+    else:
+        screen.say(
+            f"Added {name}. Next: trayagent source login {name}, then: trayagent sync {name}"
+        )
+    return Exit.OK
+
+
+@source.command()
+@click.argument("name")
+@click.option("--stdin", is_flag=True, help="Read it from standard input.")
+@json_option
+@pass_screen
+def login(screen: Screen, name: str, stdin: bool) -> None:
+    """Sign in: give a source its cookie or token.
+
+    Takes a cookie value, a Cookie header, cookies.txt or a JSON export of cookies. It is kept in the
+    system's keyring, or in a file that only you can read.
+    """
+    with agent() as running:
+        running.get(f"sources/{segment(name)}")
+        secret = sys.stdin.read() if stdin else _asked(screen)
+        if not secret.strip():
+            raise MisuseError("Nothing was given.")
+        found = running.post(f"sources/{segment(name)}/login", {"secret": secret.strip()})
+    who = f" as {found['account']}" if found["account"] else ""
+    _told(screen, found, f"Signed in{who}. To sync: trayagent sync {name}")
+
+
+@source.command()
+@click.argument("name")
+@json_option
+@pass_screen
+def logout(screen: Screen, name: str) -> None:
+    """Forget a source's cookie or token; its files stay."""
+    with agent() as running:
+        found = running.post(f"sources/{segment(name)}/logout")
+    _told(screen, found, f"Signed out of {name}. Its files stay.")
+
+
+@source.command()
+@click.argument("name")
+@click.option("--state", type=click.Choice(ITEM_STATES), help="Only items in this state.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help="How many; 0 for all.",
+)
+@json_option
+@pass_screen
+def items(screen: Screen, name: str, state: str | None, limit: int) -> None:
+    """List a source's items, newest first."""
+    with agent() as running:
+        found: list[dict[str, Any]] = []
+        for item in _items(running, name, state):
+            if limit and len(found) == limit:
+                break
+            found.append(item)
+    if screen.json:
+        screen.data({"items": found})
+        return
+    rows = [
+        [
+            i["state"],
+            local_time(i["created_at"]),
+            show_size(i["size"]) if i["size"] else "",
+            i["name"],
+        ]
+        for i in found
+    ]
+    screen.table(rows, head=["STATE", "CREATED", "SIZE", "NAME"], state=0)
+    if not found:
+        screen.say("None. To read the list: trayagent sync --list-only")
+
+
+def _items(running: Agent, name: str, state: str | None) -> Iterator[dict[str, Any]]:
+    after: str | None = None
+    while True:
+        page = running.get(f"sources/{segment(name)}/items", state=state, limit=PAGE, after=after)
+        yield from page["items"]
+        after = page["next"]
+        if after is None:
+            return
+
+
+def _line(item: dict[str, Any]) -> list[str]:
+    size = show_size(item["size"]) if item["size"] else ""
+    return [item["state"], local_time(item["created_at"]), size, item["name"]]
+
+
+def _row(source: dict[str, Any]) -> list[str]:
+    last = source["last_run"]
+    if last is None:
+        how = (
+            "never" if source["signed_in"] else f"sign in: trayagent source login {source['name']}"
+        )
+    elif last["error"]:
+        how = f"{last['error']['message']} {last['error']['action']}"
+    else:
+        how = last["state"]
+    counts = [f"{source[key]:,}" for key in ("items", "present", "missing", "gone")]
+    return [source["name"], source["type"], *counts, how]
+
+
+def _settings_in(file: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MisuseError(f"{file} is not valid TOML: {error}.") from error
+    entries = table.get("sources")
+    if entries is None:
+        return table
+    if not isinstance(entries, list) or len(entries) != 1:
+        raise MisuseError(f"{file} must describe exactly one source.")
+    found: dict[str, Any] = entries[0]
+    return found
+
+
+def _written() -> list[dict[str, Any]]:
+    from trayagent.settings.load import read
+
+    found = read(home().config).get("sources", [])
+    return list(found) if isinstance(found, list) else []
+
+
+def _asked(screen: Screen) -> str:
+    if not sys.stdin.isatty():
+        raise MisuseError("Nobody can type the secret here.", "Give it on standard input: --stdin")
+    screen.say("Paste the session cookie or token; it is not shown.")
+    return str(click.prompt("Secret", hide_input=True, err=True))
+
+
+def _told(screen: Screen, found: dict[str, Any], text: str) -> None:
+    if screen.json:
+        screen.data(found)
+    else:
+        screen.say(text)
