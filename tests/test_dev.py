@@ -22,7 +22,7 @@ CACHE = Path.home() / ".cache/pip"  # read before a test gets a home of its own
 HOST_PIP = (
     PYTHON,
     "-c",
-    "import runpy, sys; sys.modules['ensurepip'] = None; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')",
+    "import runpy, sys; sys.modules['ensurepip'] = None; runpy.run_path(sys.argv.pop(1), None, '__main__')",
 )
 
 
