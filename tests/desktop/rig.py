@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
-from PIL import Image
+from PIL import Image, ImageChops
 from Xlib import X
 from Xlib.display import Display
 
@@ -269,17 +269,15 @@ class Desktop:
 
     def find(self, colour: tuple[int, int, int], least: int = 40) -> tuple[int, int] | None:
         """The middle of all pixels of about this colour."""
-        picture = self.screenshot()
-        near = [
-            (i % SIZE[0], i // SIZE[0])
-            for i, pixel in enumerate(
-                zip(*(band.tobytes() for band in picture.split()), strict=True)
-            )
-            if all(abs(a - b) < 6 for a, b in zip(pixel, colour, strict=True))
-        ]
-        if len(near) < least:
+        near = None
+        for band, wanted in zip(self.screenshot().split(), colour, strict=True):
+            close = band.point([255 if abs(v - wanted) < 6 else 0 for v in range(256)])
+            near = close if near is None else ImageChops.darker(near, close)
+        assert near is not None
+        box = near.getbbox()
+        if box is None or near.histogram()[255] < least:
             return None
-        return sum(x for x, _ in near) // len(near), sum(y for _, y in near) // len(near)
+        return (box[0] + box[2]) // 2, (box[1] + box[3]) // 2
 
     # The hand
 

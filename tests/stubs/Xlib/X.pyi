@@ -5,3 +5,5 @@ SelectionNotify: int
 ButtonPressMask: int
 ExposureMask: int
 StructureNotifyMask: int
+ZPixmap: int
+IsViewable: int

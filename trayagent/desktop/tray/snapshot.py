@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from trayagent.desktop.tray.actions import Level
 from trayagent.model import status
+from trayagent.model.batch import Batch
 from trayagent.model.download import Download, State
 from trayagent.model.events import (
     BatchEvent,
@@ -77,7 +77,7 @@ def after(snapshot: Snapshot, event: Event) -> Snapshot:
         case SyncEvent():
             return replace(seen, sources=tuple(_synced(source, event) for source in seen.sources))
         case BatchEvent(what="finished"):
-            return replace(seen, undo=_undo(msgspec.to_builtins(event.batch)) or seen.undo)
+            return replace(seen, undo=_undo(event.batch) or seen.undo)
         case Notice():
             return replace(seen, notices=(event, *seen.notices)[:KEPT])
         case _:
@@ -109,17 +109,14 @@ def _moved(snapshot: Snapshot, event: DownloadEvent) -> Snapshot:
 def _synced(source: SourceView, event: SyncEvent) -> SourceView:
     if source.name != event.source:
         return source
-    run: dict[str, Any] = msgspec.to_builtins(event.run) or {}
+    run = event.run
     syncing = event.what != "finished"
-    return replace(
-        source,
-        syncing=syncing,
-        seen=run.get("seen") or 0,
-        error=None if syncing else run.get("error") or None,
-    )
+    error = None if syncing or run.error is None else run.error.message
+    missing = source.missing if syncing else run.failed
+    return replace(source, syncing=syncing, seen=run.seen, missing=missing, error=error)
 
 
-def _undo(batch: dict[str, Any]) -> Undo | None:
+def _undo(batch: Batch) -> Undo | None:
     """What can be taken back of a finished batch: its completed downloads."""
-    count = (batch.get("counts") or {}).get("completed", 0)
-    return Undo(batch["id"], batch.get("title") or "the last batch", count) if count else None
+    count = batch.counts.get("completed", 0)
+    return Undo(batch.id, batch.title or "the last batch", count) if count else None
