@@ -179,9 +179,7 @@ def _place(folder: str | None, out: str | None) -> dict[str, str | None]:
     """Folder and file name; `out` may lead into a folder of its own, both stay inside."""
     parts = re.split(r"[/\\]", out) if out else [""]
     filenames.safe_folder(folder)
-    inner = "/".join(parts[:-1])
-    if out and (out[0] in "/\\" or parts[-1].strip() == ".."):
-        inner = ".."  # Refused below, in the same words.
-    filenames.safe_folder(inner)
-    joined = "/".join(part for part in (folder, inner) if part and part != ".")
+    if len(parts) > 1 or parts[0] == "..":
+        filenames.safe_folder(out)
+    joined = "/".join(part for part in (folder, *parts[:-1]) if part and part != ".")
     return {"folder": joined or None, "filename": parts[-1] or None}

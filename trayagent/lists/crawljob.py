@@ -78,7 +78,7 @@ def _unescaped(value: str) -> str:
 def _json_jobs(text: str) -> Iterator[dict[str, Any]]:
     try:
         yield from msgspec.json.decode(text, type=list[dict[str, Any]])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ListError("This is not a JSON array of jobs.") from error
 
 

@@ -36,7 +36,7 @@ def _elements(data: bytes) -> list[msgspec.Raw]:
         fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
         if set(fields) == {"items"}:
             return msgspec.json.decode(fields["items"], type=list[msgspec.Raw])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ListError("This is not a JSON array of items.") from error
     return [msgspec.Raw(data)]
 

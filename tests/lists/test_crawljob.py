@@ -1,0 +1,119 @@
+"""JDownloader's jobs are read in both forms, and stricter than there where they reach out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.lists import strategies
+from trayagent.lists import Line, crawljob, dialect_for
+from trayagent.model.download import Item
+
+JOBS = dialect_for("x.CrawlJob")
+
+
+def parse(text: str | bytes) -> list[Line]:
+    assert JOBS
+    return list(JOBS.parse(text))
+
+
+def items(text: str | bytes) -> list[Item | None]:
+    return [line.item for line in parse(text)]
+
+
+def test_properties() -> None:
+    text = (
+        "# a job\ntext=http://h/a\nfilename=x.mp4\npackageName=Trip\nchunks=3\nautoStart=FALSE\n"
+        "priority=HIGH\ncomment=The title\nforcedStart=TRUE\n"
+    )
+    (line,) = parse(text)
+    assert line.item == Item(
+        "http://h/a",
+        filename="x.mp4",
+        folder="Trip",
+        segments=3,
+        paused=True,
+        next=True,
+        title="The title",
+    )
+    assert line.warnings == ()
+
+
+def test_a_repeated_key_or_any_other_line_begins_a_new_job() -> None:
+    assert items(
+        "text=http://h/a\ntext=http://h/b\n->NEW ENTRY<-\ntext=http://h/c\n\ntext=http://h/d"
+    ) == [Item(f"http://h/{letter}") for letter in "abcd"]
+
+
+def test_several_links_of_a_job_are_entries_of_their_own_and_share_no_name() -> None:
+    lines = parse("text=http://h/a\\nhttp://h/b\nfilename=x\ndownloadFolder=d\n")
+    assert [line.item for line in lines] == [
+        Item("http://h/a", folder="d"),
+        Item("http://h/b", folder="d"),
+    ]
+    assert [line.number for line in lines] == [1, 2]
+
+
+def test_bare_links_go_before_the_last_jobs_own() -> None:
+    assert items("http://h/a\ntext=http://h/b\n") == [Item("http://h/a"), Item("http://h/b")]
+    assert items("http://h/a\r\nhttp://h/b\r\n") == [Item("http://h/a"), Item("http://h/b")]
+
+
+def test_the_rest_as_text() -> None:
+    text = "downloadFolder=d\nrestText=http://h/a\nhttp://h/b\nhttp://h/c"
+    assert items(text) == [Item(f"http://h/{letter}", folder="d") for letter in "abc"]
+
+
+def test_escapes() -> None:
+    assert items('text=http://h/a\nfilename=\\u00e4\\\\x\\"y') == [
+        Item("http://h/a", filename='x"y', folder="ä")
+    ]
+
+
+def test_json() -> None:
+    text = (
+        '[{"text":"http://h/a\\r\\nhttp://h/b","enabled":"FALSE"},'
+        '{"text":"http://h/c","chunks":0,"deepAnalyseEnabled":true,"extractPasswords":["x"]}]'
+    )
+    lines = parse(text)
+    assert [line.item for line in lines] == [
+        Item("http://h/a", paused=True),
+        Item("http://h/b", paused=True),
+        Item("http://h/c"),
+    ]
+    assert lines[2].warnings == ("The key extractPasswords is ignored.",)
+
+
+@pytest.mark.parametrize("folder", ["/etc", "../x", "C:\\\\Users", "~"])
+def test_a_place_outside_is_refused(folder: str) -> None:
+    bad, good = parse(f"text=http://h/a\ndownloadFolder={folder}\n\ntext=http://h/b\n")
+    assert bad.error
+    assert bad.error[0] == "permission_denied"
+    assert good.item == Item("http://h/b")
+
+
+def test_a_job_without_a_link_is_told() -> None:
+    (line,) = parse("filename=x\n")
+    assert line.error == ("bad_url", "The job has no link.")
+
+
+@pytest.mark.parametrize("text", ["[{]", "[1]", '["http://h/a"]', "[[]]"])
+def test_broken_json_is_one_refusal(text: str) -> None:
+    (line,) = parse(text)
+    assert line.error
+    assert line.error[0] == "bad_list"
+
+
+def test_an_empty_file_has_no_entries() -> None:
+    assert parse("") == []
+    assert parse("# only a comment\n") == []
+
+
+@given(st.lists(strategies.crawljob_items()))
+def test_what_is_written_is_read_back(wanted: list[Item]) -> None:
+    assert items(crawljob.write(wanted)) == wanted
+
+
+@given(st.text())
+def test_any_text_is_read(text: str) -> None:
+    parse(text.encode(errors="ignore"))
+    parse(f"text=http://h/a\nfilename={text}".encode(errors="ignore"))

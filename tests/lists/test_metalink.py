@@ -1,0 +1,101 @@
+"""Metalinks give a file its mirrors, best first, and its strongest checksum; hostile XML gives nothing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.lists import strategies
+from trayagent.lists import Line, dialect_for, metalink
+from trayagent.model.download import Item
+
+METALINK = dialect_for("x.meta4")
+HEAD = '<?xml version="1.0" encoding="UTF-8"?><metalink xmlns="urn:ietf:params:xml:ns:metalink">'
+
+
+def parse(text: str | bytes) -> list[Line]:
+    assert METALINK
+    return list(METALINK.parse(text))
+
+
+def test_version_4() -> None:
+    (line,) = parse(
+        HEAD + '<generator>x</generator><file name="d/x.mp4"><size>3</size>'
+        '<hash type="md5">CD</hash><hash type="sha-256">A B</hash>'
+        '<pieces length="1" type="sha-1"><hash>ff</hash></pieces>'
+        '<url location="de" priority="2">http://b/x</url><url> http://c/x </url>'
+        '<url priority="1">http://a/x</url><url>ftp://d/x</url></file></metalink>'
+    )
+    assert line.item == Item(
+        "http://a/x",
+        filename="x.mp4",
+        folder="d",
+        mirrors=("http://b/x", "http://c/x"),
+        checksum="sha-256=ab",
+    )
+    assert line.warnings == ("1 addresses are not http.",)
+
+
+def test_version_3() -> None:
+    (line,) = parse(
+        '<metalink version="3.0" xmlns="http://www.metalinker.org/"><files><file name="x">'
+        '<verification><hash type="sha1">AA</hash></verification><resources>'
+        '<url type="http" preference="10">http://b/x</url>'
+        '<url type="http" preference="100">http://a/x</url>'
+        "</resources></file></files></metalink>"
+    )
+    assert line.item == Item(
+        "http://a/x", filename="x", mirrors=("http://b/x",), checksum="sha-1=aa"
+    )
+
+
+def test_a_bad_file_never_blocks_a_good_one() -> None:
+    lines = parse(
+        HEAD + '<file name="../../x"><url>http://h/a</url></file><file name="n"/>'
+        '<file name="o"><url>magnet:x</url></file><file><url>http://h/b</url></file></metalink>'
+    )
+    assert [line.error[0] if line.error else "" for line in lines] == [
+        "permission_denied",
+        "bad_url",
+        "bad_url",
+        "",
+    ]
+    assert lines[3].item == Item("http://h/b")
+    assert [line.number for line in lines] == [1, 2, 3, 4]
+
+
+BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>' + HEAD[38:] + "</metalink>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BOMB,
+        f'<!DOCTYPE x SYSTEM "file:///etc/passwd">{HEAD[38:]}</metalink>',
+        BOMB.encode("utf-16"),
+        "<metalink>",
+        "nonsense",
+        "<html></html>",
+        b"\x00\x01",
+        "",
+    ],
+)
+def test_hostile_or_broken_xml_is_one_refusal(text: str | bytes) -> None:
+    (line,) = parse(text)
+    assert line.error
+    assert line.error[0] == "bad_list"
+
+
+def test_other_encodings() -> None:
+    text = HEAD.replace("UTF-8", "UTF-16") + '<file name="ä"><url>http://h/</url></file></metalink>'
+    (line,) = parse(text.encode("utf-16"))
+    assert line.item == Item("http://h/", filename="ä")
+
+
+@given(st.lists(strategies.metalink_items()))
+def test_what_is_written_is_read_back(wanted: list[Item]) -> None:
+    assert [line.item for line in parse(metalink.write(wanted))] == wanted
+
+
+@given(st.binary())
+def test_any_bytes_are_read(data: bytes) -> None:
+    parse(data)

@@ -1,0 +1,112 @@
+"""A list's lines are read in any usual encoding, in bounded memory, and from any line on."""
+
+import io
+import tracemalloc
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trayagent.lists.line import ListError
+from trayagent.lists.text import MAX_LINE, RawLine, decode, lines
+
+TEXT = "http://h/ä\nhttp://h/b\n\nhttp://h/☂ c"
+WANTED = ["http://h/ä", "http://h/b", "", "http://h/☂ c"]
+
+
+def read(data: bytes, offset: int = 0, number: int = 0) -> list[RawLine]:
+    return list(lines(io.BytesIO(data), offset, number))
+
+
+def texts(data: bytes) -> list[str | None]:
+    return [line.text for line in read(data)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\u2028", "\u2029"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_encodings_and_line_ends(encoding: str, end: str) -> None:
+    assert texts(TEXT.replace("\n", end).encode(encoding)) == WANTED
+    assert texts((TEXT + "\n").replace("\n", end).encode(encoding)) == WANTED
+
+
+def test_utf16_of_the_other_byte_order() -> None:
+    assert texts(b"\xfe\xff" + TEXT.encode("utf-16-be")) == WANTED
+
+
+def test_a_line_that_is_no_utf8_is_latin1_and_the_others_are_not() -> None:
+    assert texts(b"h/\xe4\n" + "h/ä☂".encode() + b"\nh/\xff\xfe\n") == ["h/ä", "h/ä☂", "h/ÿþ"]
+
+
+def test_line_ends_of_different_kinds_in_one_file() -> None:
+    assert texts(b"a\r\nb\rc\nd\r\r\ne") == ["a", "b", "c", "d", "", "e"]
+
+
+@pytest.mark.parametrize("length", [65535, 65536, 65537])
+def test_a_line_end_across_two_chunks_is_one_line_end(length: int) -> None:
+    assert texts(b"a" * length + b"\r\nb") == ["a" * length, "b"]
+    assert texts(b"a" * (length - 1) + "é\r\nb".encode()) == ["a" * (length - 1) + "é", "b"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\xff\xfe"])
+def test_an_empty_file_has_no_lines(data: bytes) -> None:
+    assert read(data) == []
+
+
+@given(st.lists(st.text()), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]), st.data())
+def test_reading_goes_on_after_any_line(
+    rows: list[str], encoding: str, data: st.DataObject
+) -> None:
+    raw = "\n".join(rows).encode(encoding, "ignore")
+    try:
+        whole = read(raw)
+    except ListError:
+        assert b"\0" in raw
+        return
+    if whole:
+        stop = data.draw(st.integers(0, len(whole) - 1))
+        assert read(raw, whole[stop].end, whole[stop].number) == whole[stop + 1 :]
+        assert [line.number for line in whole] == list(range(1, len(whole) + 1))
+
+
+@given(st.lists(st.binary(max_size=20)), st.sampled_from([b"\n", b"\r\n", b"\r"]))
+def test_offsets_are_exact_for_any_bytes(rows: list[bytes], end: bytes) -> None:
+    raw = b"text" + end.join(row.replace(b"\0", b"") for row in rows)
+    whole = read(raw)
+    assert whole[-1].end == len(raw)
+    for line, following in pairwise(whole):
+        assert read(raw, line.end, line.number)[0] == following
+
+
+def test_a_line_too_long_is_told_and_the_next_one_read() -> None:
+    raw = b"a\n" + b"b" * (3 * MAX_LINE) + b"\r\nc\n" + b"d" * (MAX_LINE + 1)
+    assert texts(raw) == ["a", None, "c", None]
+    assert [line.end for line in read(raw)][-1] == len(raw)
+
+
+def test_memory_stays_bounded_whatever_the_file_holds() -> None:
+    file = io.BytesIO(b"x" * 30_000_000 + b"\n" + b"http://h/0123456789\n" * 200_000)
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in lines(file))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 200_001
+    assert peak < 4_000_000
+
+
+def test_a_file_that_is_no_text_is_refused() -> None:
+    with pytest.raises(ListError, match="not a text file"):
+        read(b"\x7fELF\x00\x00\x01")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_whole_text_is_decoded_by_the_same_rules(encoding: str) -> None:
+    assert decode(TEXT.encode(encoding)) == TEXT
+    assert decode(b"\xe4\n" + "ä".encode()) == "ä\nä"
+
+
+@given(st.binary())
+def test_any_bytes_decode(data: bytes) -> None:
+    assert isinstance(decode(data), str)
