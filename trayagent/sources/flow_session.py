@@ -117,7 +117,7 @@ class Session:
         token = session.get("access_token") if isinstance(session, dict) else None
         # A stale token comes with an error, and is as good as none.
         if not isinstance(token, str) or not token or session.get("error"):
-            self._token = None
+            self._token, self._refused_until = None, self._clock() + REST
             raise signed_out(self._name)
         self._token, self._refused_until = token, 0.0
         self._note_end(session.get("expires"))

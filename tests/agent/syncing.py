@@ -1,0 +1,175 @@
+"""A library with everything around it but the hook: real database, pool, transfer and sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.servers.flow import FakeFlow
+from trayagent.agent.bus import Bus
+from trayagent.agent.intake import Intake
+from trayagent.agent.library import Library
+from trayagent.agent.pool import Limits, Pool
+from trayagent.model.config import Config, Downloads, Source
+from trayagent.model.config import Library as LibrarySettings
+from trayagent.model.events import BatchEvent, Event, SyncEvent
+from trayagent.model.library import LibraryItem, SourceInfo, SyncRun
+from trayagent.net.client import Client
+from trayagent.sources.build import build
+from trayagent.store import claims, downloads
+from trayagent.store.database import Database
+from trayagent.store.secrets import SecretFiles
+from trayagent.store.vault import Vault
+from trayagent.transfer.fetch import Transfer
+
+ALICE, BOB = "st-alice-1", "st-bob-1"
+
+
+class Rig:
+    """What a test asks and looks at."""
+
+    def __init__(
+        self, home: Path, config: Config, library: Library, db: Database, bus: Bus, vault: Vault
+    ) -> None:
+        self.home = home
+        self.config = config
+        self.library = library
+        self.db = db
+        self.bus = bus
+        self.vault = vault
+        self.events: list[Event] = []
+        bus.subscribe(self.events.append)
+
+    async def sync(self, name: str = "flow", *, list_only: bool = False) -> SyncRun:
+        """Sync and wait for its last file."""
+        done: asyncio.Queue[SyncRun] = asyncio.Queue()
+
+        def hear(event: Event) -> None:
+            if isinstance(event, SyncEvent) and event.what == "finished" and event.source == name:
+                done.put_nowait(event.run)
+
+        with self.bus.subscribe(hear):
+            await self.library.sync(name, list_only=list_only)
+            async with asyncio.timeout(40):
+                return await done.get()
+
+    async def heard(self, match: Callable[[Event], bool]) -> Event:
+        """The newest event that matches, waited for if there is none yet."""
+        for event in reversed(self.events):
+            if match(event):
+                return event
+        coming: asyncio.Queue[Event] = asyncio.Queue()
+        with self.bus.subscribe(coming.put_nowait):
+            async with asyncio.timeout(40):
+                while not match(event := await coming.get()):
+                    pass
+        return event
+
+    async def finished(self) -> SyncRun:
+        """Wait for the sync that runs, or take the one that just ended."""
+        event = await self.heard(lambda e: isinstance(e, SyncEvent) and e.what == "finished")
+        assert isinstance(event, SyncEvent)
+        return event.run  # type: ignore[no-any-return]
+
+    async def batch_finished(self, batch: str | None) -> None:
+        """Wait for a batch."""
+        await self.heard(lambda e: isinstance(e, BatchEvent) and e.what == "finished" and e.batch.id == batch)
+
+    async def quiet(self) -> None:
+        """Wait until nothing is in the queue."""
+        coming: asyncio.Queue[Event] = asyncio.Queue()
+        with self.bus.subscribe(coming.put_nowait):
+            while {"queued", "active"} & (await self.db.read(downloads.counts)).keys():
+                async with asyncio.timeout(40):
+                    await coming.get()
+
+    async def source(self, name: str = "flow") -> SourceInfo:
+        return await self.library.source(name)
+
+    async def items(self, name: str = "flow", **asked: Any) -> list[LibraryItem]:
+        found: list[LibraryItem] = []
+        after = None
+        while True:
+            page, after = await self.library.items(name, after=after, **asked)
+            found += page
+            if after is None:
+                return found
+
+    def files(self) -> dict[str, bytes]:
+        """Everything in the library's folder, by relative path."""
+        root = Path(self.config.library.folder)
+        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def flow(fake: FakeFlow, name: str = "flow", **more: Any) -> Source:
+    """A Flow source that reads the fake."""
+    settings = {"labs_base": fake.labs_base, "media_base": fake.media_base, "page_delay": "0", **more}
+    return Source(name=name, type="flow", **settings)
+
+
+@asynccontextmanager
+async def rig(
+    home: Path,
+    *sources: Source,
+    retries: int = 5,
+    date: str = "created",
+    now: Callable[[], float] = time.time,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> AsyncIterator[Rig]:
+    """The agent's half that syncs, running."""
+    config = Config(
+        downloads=Downloads(folder=str(home / "downloads"), retries=retries),
+        library=LibrarySettings(folder=str(home / "library"), date=date),  # type: ignore[arg-type]
+        sources=sources,
+    )
+    async with AsyncExitStack() as stack:
+        db = Database.open(home / "trayagent.db")
+        stack.callback(db.close)
+        await db.run(claims.requeue_active)
+        bus, secrets, bell = Bus(), SecretFiles(home / "secrets"), asyncio.Event()
+        client = await stack.enter_async_context(Client(config.network))
+        transfer = Transfer(client, config.downloads)
+        intake = Intake(db, bus, secrets, bell.set)
+        vault = Vault.open(home, {"TRAYAGENT_SECRETS": "file"})
+        library = Library(
+            db,
+            bus,
+            intake,
+            vault=vault,
+            thumbnails=home / "thumbnails",
+            now=now,
+            sleep=sleep,
+            build=lambda source, kept: build(source, client, kept, os.environ),
+        )
+        library.configure(config)
+        pool = Pool(
+            db,
+            bus,
+            transfer,
+            secrets,
+            resolvers=library.resolvers,
+            folder=home / "downloads",
+            limits=Limits(4, 4, retries),
+            bell=bell,
+        )
+        made = Rig(home, config, library, db, bus, vault)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(pool.run(), name="pool"),
+                group.create_task(library.run(), name="library"),
+            ]
+            await asyncio.sleep(0)
+            yield made
+            for task in tasks:
+                task.cancel()
+
+
+def digest_of(bodies: list[bytes]) -> str:
+    """The digest of digests by which the golden data is told."""
+    return hashlib.sha256(b"".join(hashlib.sha256(body).digest() for body in bodies)).hexdigest()
