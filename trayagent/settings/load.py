@@ -46,12 +46,14 @@ def shown(config: Config) -> dict[str, Any]:
     values: dict[str, Any] = msgspec.to_builtins(config)
     values["network"]["proxy"] = re.sub(r"//[^/@]*@", f"//{HIDDEN}@", config.network.proxy)
     for source in values["sources"]:
-        if source["api_key"] and not source["api_key"].startswith(("env:", "keyring:")):
+        for key in schema.FOREIGN[source["type"]]:
+            del source[key]
+        if not source.get("api_key", "").startswith(("env:", "keyring:")) and source.get("api_key"):
             source["api_key"] = HIDDEN
-        for table in ("headers", "query"):
-            for name, value in dict(source["auth"].get(table) or {}).items():
-                if "{secret:" not in str(value):
-                    source["auth"][table][name] = HIDDEN
+        for table in source.get("auth", {}).values():
+            table.update(
+                {name: HIDDEN for name, value in table.items() if "{secret:" not in str(value)}
+            )
     return values
 
 
@@ -90,11 +92,6 @@ def build(
         section: struct(**values[section]) for section, struct in schema.SECTIONS.items()
     }
     config = _with_folders(home, Config(**sections, sources=sources), written, problems)
-    tables = {
-        str(raw.get("name")): raw for raw in table.get("sources", []) if isinstance(raw, Mapping)
-    }
-    for source in sources:
-        problems += rules.misplaced(tables.get(source.name, {}), source)
     problems += [
         f"{sentence[:-1]} ({written[key].where})." if key in written else sentence
         for key, sentence in rules.broken(config)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from trayagent.model import sizes, urls
@@ -17,8 +17,6 @@ from trayagent.settings.schema import Raw, unknown
 _QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
 _HOST_PORT: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):\d{1,5}")
 _PROXIES: Final = ("http", "https", "socks4", "socks5", "socks5h")
-_FLOW_ONLY: Final = ("labs_base", "media_base", "api_key")
-_JSON_ONLY: Final = ("base", "list", "page", "item", "fetch", "auth")
 _JSON_TABLES: Final = {
     "list": ("url", "query", "page_size"),
     "page": ("items", "next", "style"),
@@ -50,14 +48,6 @@ def broken(config: Config) -> Iterator[tuple[str, str]]:
         yield "sources", f"Two sources are named {name}; each needs a name of its own."
     for source in config.sources:
         yield from _source(source)
-
-
-def misplaced(table: Mapping[str, Any], source: Source) -> Iterator[str]:
-    """Keys of a `[[sources]]` table that its type does not have."""
-    wrong = _FLOW_ONLY if source.type == "json" else _JSON_ONLY
-    for key in wrong:
-        if key in table:
-            yield f"sources.{source.name}.{key} is not a setting of a {source.type} source (config.toml)."
 
 
 def _parsed(key: str, text: str, parse: Callable[[str], object]) -> Iterator[tuple[str, str]]:
@@ -124,6 +114,9 @@ def _json_source(source: Source, key: str) -> Iterator[tuple[str, str]]:
     for name, inner in (("list", "url"), ("page", "items"), ("item", "id")):
         if not isinstance(getattr(source, name).get(inner), str):
             yield key, f"{key}.{name} needs a text named {inner}."
+    for name, inner in (("list", "query"), ("auth", "headers"), ("auth", "query")):
+        if not isinstance(getattr(source, name).get(inner, {}), dict):
+            yield key, f"{key}.{name}.{inner} must be a table."
     style = source.page.get("style", "cursor")
     if style not in _STYLES:
         yield key, f'{key}.page.style is "{style}", but must be one of {", ".join(_STYLES)}.'

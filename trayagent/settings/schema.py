@@ -17,6 +17,12 @@ SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
 }
 """Section name -> its struct; the array `sources` is apart."""
 
+FOREIGN: Final = {
+    "flow": ("base", "list", "page", "item", "fetch", "auth"),
+    "json": ("labs_base", "media_base", "api_key"),
+}
+"""Type of a source -> the keys it does not have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Raw:
@@ -103,6 +109,12 @@ def _source(table: Mapping[str, Any], place: int, problems: list[str]) -> Source
             values[name] = leaf(Source, name, f"{label}.{name}", raw, problems)
     if "name" not in table:
         problems.append(f"{label} needs a name (config.toml).")
+    kind = str(values.get("type", "flow"))
+    problems += [
+        f"{label}.{name} is not a setting of a {kind} source (config.toml)."
+        for name in FOREIGN.get(kind, ())
+        if name in table
+    ]
     return Source(**values) if len(problems) == before else None
 
 
