@@ -3,7 +3,7 @@ import { asked, confirmed } from "./say.js";
 
 /** Carries out a row's verbs: pause, resume, cancel, retry, relink, remove, copy. */
 export class Acts {
-  constructor(api, board, messages) { Object.assign(this, { api, board, messages }); }
+  constructor(api, messages) { Object.assign(this, { api, messages }); }
 
   run = (verb, download) => this.messages.trying(() => this[verb](download));
 
@@ -24,7 +24,6 @@ export class Acts {
     const files = saved && await confirmed("Remove from the list", `Move the file to the trash too? ${download.path}`, "Move to trash", "danger");
     if (saved && !files && !await confirmed("Keep the file", "Take only the line off the list, and keep the file?", "Remove the line")) return;
     await this.api.delete(`downloads/${download.id}${files ? "?files=true" : ""}`);
-    this.board.fold("download.removed", download);
   }
 
   async copy({ path }) {
@@ -32,7 +31,8 @@ export class Acts {
     this.messages.tell(`Copied: ${path}`);
   }
 
-  async #post(download, verb) {
-    this.board.put(await this.api.post(`downloads/${download.id}/${verb}`));
+  // The new state arrives as an event: an answer may be older than what we know by then.
+  #post({ id }, verb) {
+    return this.api.post(`downloads/${id}/${verb}`);
   }
 }

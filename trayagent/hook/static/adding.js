@@ -7,7 +7,7 @@ export const QUALITIES = [["", "As in the settings"], ["best", "Best"], ["1080",
 
 /** Sends items, in several requests if there are many, and says what became of them. */
 export class Adder {
-  constructor(api, board, messages) { Object.assign(this, { api, board, messages }); }
+  constructor(api, messages) { Object.assign(this, { api, messages }); }
 
   async send(items) {
     if (!items.length) return this.messages.tell("There is no link in it.", "bad");
@@ -21,11 +21,10 @@ export class Adder {
     return receipts;
   }
 
-  async #post(items) {
+  // The rows themselves arrive as events: an answer may be older than what we know by then.
+  #post(items) {
     const body = items.length === 1 ? items[0] : { items };
-    const receipt = await this.api.post("downloads", body, { "Idempotency-Key": crypto.randomUUID() });
-    receipt.downloads.slice(0, 60).forEach((download) => this.board.put(download));
-    return receipt;
+    return this.api.post("downloads", body, { "Idempotency-Key": crypto.randomUUID() });
   }
 
   #report(receipts) {

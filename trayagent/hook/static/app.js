@@ -39,9 +39,9 @@ async function open(api) {
   const config = new Config(api);
   await Promise.all([board.load(), config.load()]);
   const messages = new Messages(at("messages"));
-  const adder = new Adder(api, board, messages);
+  const adder = new Adder(api, messages);
   const dropFolder = () => config.at("drop.folder");
-  const parts = { api, board, config, messages, adder, dropFolder, acts: new Acts(api, board, messages) };
+  const parts = { api, board, config, messages, adder, dropFolder, acts: new Acts(api, messages) };
   const status = new StatusLine(parts, { line: at("status"), tools: at("queue-tools"), banner: at("banner") });
   acceptDrops(adder, at("curtain"), dropFolder);
   at("locked").hidden = true;
@@ -92,7 +92,14 @@ class Router {
     for (const link of document.querySelectorAll("nav a"))
       if (link.hash === `#${name}`) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
     if (byHand) { scrollTo(0, 0); at("main").focus({ preventScroll: true }); }
-    this.#current.show();
+    this.#show(this.#current);
+  }
+
+  /** Fills a view; until it is full, it counts as busy. */
+  async #show(view) {
+    at("view").setAttribute("aria-busy", "true");
+    await view.show();
+    if (view === this.#current) at("view").setAttribute("aria-busy", "false");
   }
 }
 

@@ -50,6 +50,13 @@ export function origin(url) {
   return URL.canParse(url) ? new URL(url).host || url.split(":")[0] : url;
 }
 
+/** What to call a download before its name is known: the end of its address. */
+export function lastPart(url) {
+  const path = url.split(/[?#]/)[0].replace(/\/+$/, "");
+  const end = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf(":")) + 1);
+  return URL.canParse(url) && new URL(url).pathname === "/" ? origin(url) : end || url;
+}
+
 /** `count(3, "file")` → `3 files`. */
 export function count(number, noun, plural = `${noun}s`) {
   return `${number.toLocaleString()} ${number === 1 ? noun : plural}`;

@@ -1,12 +1,12 @@
 // One download as a line of the page: what it is, how far it is, why it failed, what can be done.
 import { h, icon, iconButton, setText } from "./dom.js";
-import { ago, duration, moment, origin, size } from "./format.js";
+import { ago, duration, lastPart, moment, origin, size } from "./format.js";
 
 const GLYPHS = { queued: "clock", active: "down", paused: "pause", completed: "check", failed: "alert", cancelled: "cross" };
 const WORDS = { queued: "Waiting", active: "Downloading", paused: "Paused", completed: "Saved", failed: "Failed", cancelled: "Cancelled" };
 const NEEDS_LINK = new Set(["link_expired", "not_found", "forbidden", "needs_login"]);
 
-const nameOf = (download) => download.filename || origin(download.url);
+const nameOf = (download) => download.filename || lastPart(download.url);
 
 /** A list item that follows its download; `act(verb, download)` carries out its buttons. */
 export class Row {

@@ -6,7 +6,8 @@ import { confirmed } from "./say.js";
 
 const VIA = { drop: "Drop folder", hook: "Sent together", cli: "Command line", extension: "Browser", sync: "Image sync", page: "Browser" };
 const OUTCOMES = [["", "All lines"], ["failed", "Failed"], ["rejected", "Refused"], ["completed", "Saved"], ["duplicate", "Repeated"], ["cancelled", "Cancelled"]];
-const SHOWN = 500;
+const SHOWN = 500; // lines of a report on the page at a time
+const READ = 20_000; // lines of a report in memory
 
 export class BatchesView {
   title = "Lists";
@@ -36,16 +37,27 @@ export class BatchesView {
     setText(this.note, this.list.children.length ? "" : `No lists yet. Put a file of links into the drop folder${folder ? `: ${folder}` : ""}.`);
   }
 
+  /** The first lines of a report; of a very long one not all. */
+  async #lines(id) {
+    const lines = [];
+    for (let after = 0; after !== null && lines.length < READ; ) {
+      const page = await this.api.get(`batches/${id}${query({ limit: 1000, after })}`);
+      lines.push(...page.lines);
+      after = page.next;
+    }
+    return lines;
+  }
+
   #card(batch) {
-    const counts = batch.counts ?? {};
-    const total = Object.values(counts).reduce((sum, number) => sum + number, 0) + (batch.pending ?? 0);
+    const { counts } = batch;
+    const total = Object.values(counts).reduce((sum, number) => sum + number, 0);
     const title = batch.title || batch.list || count(total, "download");
     const report = h("details", { class: "report" }, h("summary", {}, "Report"));
     report.addEventListener("toggle", () => { if (report.open) this.#fillReport(report, batch); });
     return h("li", { class: "card batch" },
-      h("div", { class: "card-head" }, icon("list"), h("div", { class: "grow" }, h("h2", {}, title), h("p", { class: "muted small" }, [VIA[batch.via] ?? batch.via, moment(batch.received_at ?? batch.created_at), batch.finished_at ? `finished ${ago(batch.finished_at)}` : "running"].join(" · "))),
+      h("div", { class: "card-head" }, icon("list"), h("div", { class: "grow" }, h("h2", {}, title), h("p", { class: "muted small" }, [VIA[batch.via] ?? batch.via, moment(batch.created_at), batch.finished_at ? `finished ${ago(batch.finished_at)}` : "running"].join(" · "))),
         button("Undo", () => this.#undo(batch, title), { glyph: "undo", kind: "quiet" })),
-      meter(counts, total), report);
+      meter(counts, total), batch.first_error ? h("p", { class: "trouble small" }, batch.first_error) : null, report);
   }
 
   async #undo(batch, title) {
@@ -54,9 +66,8 @@ export class BatchesView {
   }
 
   async #fillReport(report, { id }) {
-    const batch = await this.messages.trying(() => this.api.get(`batches/${id}`));
-    if (!batch) return;
-    const lines = batch.lines ?? batch.report?.lines ?? [];
+    const lines = await this.messages.trying(() => this.#lines(id));
+    if (!lines) return;
     const filter = select(OUTCOMES, "", { "aria-label": "Lines to show" });
     const body = h("tbody");
     const rest = h("p", { class: "muted small" });

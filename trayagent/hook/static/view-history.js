@@ -22,11 +22,12 @@ export class HistoryView {
     this.more = button("Show more", () => this.#page(this.#next));
     const clear = button("Clear finished", () => this.#clear(), { glyph: "trash" });
     const filters = h("div", { class: "filters" }, h("div", { class: "search" }, icon("search"), this.search), this.state, clear);
-    this.element = h("div", { class: "view" }, filters, this.rows.element, this.note, h("div", { class: "centre" }, this.more));
+    this.element = h("div", { class: "view" }, filters, h("h2", { class: "hidden-text" }, "Found"), this.rows.element, this.note, h("div", { class: "centre" }, this.more));
     let typing = 0;
     this.search.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => this.show(), 250); });
     this.state.addEventListener("change", () => this.show());
     board.addEventListener("downloads", () => this.#follow());
+    board.addEventListener("event", ({ detail }) => { if (detail.name === "download.removed") this.#drop(detail.data); });
   }
 
   async show() { await this.#page(null); }
@@ -50,6 +51,11 @@ export class HistoryView {
   /** Rows on show follow the board; the selection itself changes only when it is asked for again. */
   #follow() {
     this.#found = this.#found.map((download) => this.board.downloads.get(download.id) ?? download);
+    this.#paint();
+  }
+
+  #drop({ id }) {
+    this.#found = this.#found.filter((download) => download.id !== id);
     this.#paint();
   }
 

@@ -41,7 +41,7 @@ export class QueueView {
 
   async #retryAll() {
     for (const { id } of this.board.rows("failed"))
-      await this.messages.trying(async () => this.board.put(await this.api.post(`downloads/${id}/retry`)));
+      await this.messages.trying(() => this.api.post(`downloads/${id}/retry`));
   }
 }
 

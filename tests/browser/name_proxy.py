@@ -1,0 +1,69 @@
+"""A proxy that resolves the names of the emulated public site, since no name server knows them."""
+
+import socket
+import socketserver
+import threading
+from types import TracebackType
+from typing import Self
+
+
+class Tunnel(socketserver.StreamRequestHandler):
+    """CONNECT (RFC 9110 §9.3.6): whatever the name, the port is on this machine."""
+
+    def handle(self) -> None:
+        """Open the tunnel and pump until either side is done."""
+        method, target, _ = self.rfile.readline().decode("latin-1").split(" ", 2)
+        while self.rfile.readline().strip():
+            pass
+        if method != "CONNECT":
+            self.wfile.write(b"HTTP/1.1 405 Only tunnels\r\nContent-Length: 0\r\n\r\n")
+            return
+        with socket.create_connection(("127.0.0.1", int(target.rpartition(":")[2]))) as far:
+            self.wfile.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+            there = threading.Thread(target=pump, args=(self.connection, far), name="pump")
+            there.start()
+            pump(far, self.connection)
+            there.join()
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    """Copy bytes until the source ends, then tell the sink."""
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        source.close()
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """One thread for each tunnel."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A tunnel that breaks is no error of ours."""
+
+
+class NameProxy:
+    """The proxy as a context manager."""
+
+    def __init__(self) -> None:
+        self._server = Server(("127.0.0.1", 0), Tunnel)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, name="name proxy")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

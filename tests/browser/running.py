@@ -1,0 +1,125 @@
+"""The real agent in a process and home of its own, and a client with its token."""
+
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+ROOT: Final = Path(__file__).parents[2]
+PATIENCE: Final = 20.0
+
+
+class Running:
+    """`with Running(home) as agent:`; `settings` are named as in the environment, HOOK__PORT and so on.
+
+    `authority` is a file with the certificate authority it trusts.
+    """
+
+    def __init__(self, home: Path, authority: Path | None = None, **settings: str) -> None:
+        self.home = home
+        base = {key: os.environ[key] for key in ("PATH", "LANG", "SYSTEMROOT") if key in os.environ}
+        own = {"HOOK__PORT": "0", "NOTIFICATIONS__LEVEL": "none"} | settings
+        self._environ = base | {
+            "HOME": str(home),
+            "TRAYAGENT_HOME": str(home),
+            "TRAYAGENT_SECRETS": "file",
+            "PYTHONPATH": str(ROOT) + os.environ.get("W_STUB", ""),
+        }
+        self._environ |= {f"TRAYAGENT_{key}": value for key, value in own.items()}
+        if authority is not None:
+            self._environ["SSL_CERT_FILE"] = str(authority)
+        self.port = 0
+        self.token = ""
+
+    def __enter__(self) -> Self:
+        self.home.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "trayagent", "run", "--headless"]
+        self._log = (self.home / "test.log").open("wb")
+        self._process = subprocess.Popen(
+            command, env=self._environ, cwd=self.home, stdout=self._log, stderr=self._log
+        )
+        try:
+            self._wait()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(10)
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def _wait(self) -> None:
+        runtime = self.home / "runtime.json"
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            if self._process.poll() is not None:
+                break
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                self.port = int(json.loads(runtime.read_text())["port"])
+                self.token = (self.home / "token").read_text().strip()
+                self.call("GET", "status")
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"the agent did not start: {(self.home / 'test.log').read_text()}")
+
+    @property
+    def base(self) -> str:
+        """The address of its pages."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """Ask the API with the machine's own token; the answer is the JSON."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        with contextlib.closing(connection):
+            connection.request(
+                method, f"/api/v1/{path}", None if body is None else json.dumps(body), headers
+            )
+            answer = connection.getresponse()
+            text = answer.read()
+        assert answer.status < 400, f"{method} {path}: {answer.status} {text!r}"
+        return json.loads(text) if text else None
+
+    def downloads(self) -> list[dict[str, Any]]:
+        """Return everything it was ever asked for, newest first."""
+        found: list[dict[str, Any]] = self.call("GET", "downloads?limit=200")["downloads"]
+        return found
+
+    def saved(self, url: str, patience: float = PATIENCE) -> Path:
+        """Wait until the download of an address is complete, and return its file."""
+        end = time.monotonic() + patience
+        rows: list[dict[str, Any]] = []
+        while time.monotonic() < end:
+            rows = [row for row in self.downloads() if row["url"] == url]
+            if rows and rows[0]["state"] == "completed":
+                return Path(rows[0]["path"])
+            assert not rows or rows[0]["state"] != "failed", rows[0]["error"]
+            time.sleep(0.05)
+        raise AssertionError(f"{url} did not arrive: {rows}")
+
+    def dashboard(self) -> str:
+        """Return an address that opens the dashboard once."""
+        return f"{self.base}/#code={self.call('POST', 'sessions/codes', {})['code']}"
+
+    def pairing(self) -> str:
+        """Return an address that pairs a browser once."""
+        return f"{self.base}/pair#code={self.call('POST', 'clients/codes', {})['code']}"

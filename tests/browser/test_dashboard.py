@@ -1,0 +1,174 @@
+"""The dashboard shows what goes on as it happens, everything on it works, and it is usable by everyone."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page, expect
+
+from tests.browser.chromium import violations
+from tests.browser.public_site import PublicSite
+from tests.browser.running import Running
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+VIEWS = ("queue", "history", "lists", "images", "browsers", "settings")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(chromium: Browser, agent: Running) -> AsyncIterator[Page]:
+    """Open the dashboard, and fail if anything in it complains."""
+    context = await chromium.new_context(viewport={"width": 1180, "height": 860}, locale="en-GB")
+    page = await context.new_page()
+    complaints: list[str] = []
+    outside: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: outside.append(request.url))
+    await page.goto(agent.dashboard())
+    await expect(page.locator("#shell")).to_be_visible()
+    yield page
+    await context.close()
+    assert [said for said in complaints if "422" not in said] == []
+    assert [url for url in outside if not url.startswith((agent.base, "blob:"))] == []
+
+
+async def add(page: Page, *links: str) -> None:
+    await page.get_by_label("Links to download").fill("\n".join(links))
+    await page.get_by_role("button", name="Download", exact=True).click()
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator("#view li.download", has=page.get_by_role("heading", name=name, exact=True))
+
+
+async def see(page: Page, view: str) -> None:
+    await page.locator(f"nav a[href='#{view}']").click()
+
+
+async def test_live_progress_to_saved(page: Page, agent: Running, site: PublicSite) -> None:
+    await add(page, site.url("/slow/live.mp4"))
+    await expect(row(page, "live.mp4")).to_have_attribute("data-state", "active")
+    seen: set[float] = set()
+    while len(seen) < 4:
+        seen.add(await row(page, "live.mp4").locator("progress").evaluate("bar => bar.position"))
+    await expect(row(page, "live.mp4")).to_have_attribute("data-state", "completed")
+    assert agent.saved(site.url("/slow/live.mp4")).name == "live.mp4"
+
+
+async def test_failed_says_why_and_retries(page: Page, agent: Running, site: PublicSite) -> None:
+    site.server.missing.add("/plain/gone.mp4")
+    await add(page, site.url("/plain/gone.mp4"))
+    failed = row(page, "gone.mp4")
+    await expect(failed).to_have_attribute("data-state", "failed")
+    await expect(failed).to_contain_text("The server has no such file")
+    await expect(failed).to_contain_text("Check the link on its page")
+    site.server.missing.clear()
+    await failed.get_by_role("button", name="Retry: gone.mp4").click()
+    await expect(failed).to_have_attribute("data-state", "completed")
+
+
+async def test_pause_resume_cancel_remove(page: Page, agent: Running, site: PublicSite) -> None:
+    await add(page, site.url("/slow/long.mp4"))
+    line = row(page, "long.mp4")
+    await line.get_by_role("button", name="Pause: long.mp4").click()
+    await expect(line).to_have_attribute("data-state", "paused")
+    await line.get_by_role("button", name="Resume: long.mp4").click()
+    await line.get_by_role("button", name="Cancel: long.mp4").click()
+    await expect(line).to_have_count(0)
+    await see(page, "history")
+    await row(page, "long.mp4").get_by_role("button", name="Remove from the list: long.mp4").click()
+    await expect(row(page, "long.mp4")).to_have_count(0)
+
+
+async def test_history_is_searched_and_filtered(page: Page, agent: Running, site: PublicSite) -> None:
+    agent.call("POST", "downloads", {"url": site.url("/plain/needle.mp4")})
+    agent.saved(site.url("/plain/needle.mp4"))
+    agent.call("POST", "downloads", {"url": site.url("/plain/hay.mp4")})
+    agent.saved(site.url("/plain/hay.mp4"))
+    await see(page, "history")
+    await page.get_by_label("Search the history").fill("needle")
+    await expect(page.locator("#view li.download")).to_have_count(1)
+    await page.get_by_label("State", exact=True).select_option("failed")
+    await expect(page.get_by_text("Nothing found.")).to_be_visible()
+
+
+async def test_dropped_list_becomes_downloads(page: Page, agent: Running, site: PublicSite) -> None:
+    text = f"# videos\n[holiday]\n{site.url('/plain/a.mp4')}\n{site.url('/plain/b.mp4')}\n  out=second.mp4\nftp://no\n"
+    await page.evaluate(
+        """text => { const data = new DataTransfer(); data.items.add(new File([text], "list.txt"));
+        for (const type of ["dragenter", "drop"])
+          document.body.dispatchEvent(new DragEvent(type, {dataTransfer: data, bubbles: true, cancelable: true})); }""",
+        text,
+    )
+    await expect(page.locator("#messages")).to_contain_text("2 downloads added.")
+    assert agent.saved(site.url("/plain/a.mp4")).parts[-2:] == ("holiday", "a.mp4")
+    assert agent.saved(site.url("/plain/b.mp4")).name == "second.mp4"
+    await see(page, "lists")
+    await page.locator("#view li.batch summary").first.click()
+    await expect(page.locator("#view li.batch").first).to_contain_text("rejected")
+
+
+async def test_whole_queue_pauses_and_resumes(page: Page, agent: Running) -> None:
+    await page.locator("#queue-tools summary").click()
+    await page.get_by_role("button", name="For 30 minutes").click()
+    await expect(page.locator("#status")).to_contain_text("Paused until")
+    assert agent.call("GET", "status")["paused"] is True
+    await page.get_by_role("button", name="Resume", exact=True).click()
+    await expect(page.locator("#status")).not_to_contain_text("Paused")
+    assert agent.call("GET", "status")["paused"] is False
+
+
+async def test_settings_are_written_with_comments_kept(page: Page, agent: Running) -> None:
+    await see(page, "settings")
+    await page.get_by_label("Downloads at a time").fill("3")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.locator("#messages")).to_contain_text("Saved.")
+    assert agent.call("GET", "config")["downloads"]["workers"] == 3
+    await page.get_by_label("Speed limit").fill("quick")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.get_by_role("alert")).to_contain_text("speed_limit")
+
+
+async def test_code_works_once_and_token_stays_in_memory(
+    page: Page, chromium: Browser, agent: Running
+) -> None:
+    opened = agent.dashboard()
+    other = await chromium.new_page()
+    await other.goto(opened)
+    await expect(other.locator("#shell")).to_be_visible()
+    assert other.url == f"{agent.base}/"
+    kept = await other.evaluate(
+        "[document.cookie, localStorage.length, sessionStorage.length, location.href]"
+    )
+    assert kept == ["", 0, 0, f"{agent.base}/"]
+    await other.goto("about:blank")
+    await other.goto(opened)
+    await expect(other.locator("#locked-reason")).to_contain_text("trayagent dashboard")
+    await other.close()
+
+
+async def test_keyboard_alone_adds_and_pauses(page: Page, agent: Running, site: PublicSite) -> None:
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="To the content")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await page.get_by_label("Links to download").focus()
+    await page.keyboard.type(site.url("/slow/typed.mp4"))
+    await page.keyboard.press("Enter")
+    await expect(row(page, "typed.mp4")).to_be_visible()
+    await row(page, "typed.mp4").get_by_role("button", name="Pause: typed.mp4").focus()
+    await page.keyboard.press("Enter")
+    await expect(row(page, "typed.mp4")).to_have_attribute("data-state", "paused")
+
+
+async def test_no_violations_and_no_sideways_scrolling(page: Page, agent: Running) -> None:
+    for scheme, width in (("light", 1180), ("dark", 360)):
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        await page.set_viewport_size({"width": width, "height": 860})
+        for view in VIEWS:
+            await see(page, view)
+            await expect(page.locator("#view > *")).to_be_visible()
+            await expect(page.locator("#view")).to_have_attribute("aria-busy", "false")
+            assert await violations(page) == [], f"{view}, {scheme}"
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
+
+
