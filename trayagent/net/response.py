@@ -64,19 +64,34 @@ class Response:
         """Whether the end of the body is told, so that a cut cannot pass for the end."""
         return "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
 
-    async def readany(self) -> bytes:
-        """What has arrived, at least one byte; empty at the end. Raises DownloadError."""
-        with translated():
-            async with Watch(self._limits.stall, self._limits.slowest):
-                return await self._answer.content.readany()
+    async def head(self, least: int) -> tuple[bytes, DownloadError | None]:
+        """The first bytes of the body, at least so many; fewer only at its end or with why it failed.
+
+        Raises DownloadError when not one byte came.
+        """
+        head = b""
+        try:
+            with translated():
+                async with self._watch() as watch:
+                    while len(head) < least and (piece := await self._answer.content.readany()):
+                        watch.count(len(piece))
+                        head += piece
+        except DownloadError as error:
+            if not head:
+                raise
+            return head, error
+        return head, None
 
     async def read(self, limit: int) -> bytes:
-        """The whole body; raises DownloadError `too_large` beyond `limit` bytes."""
+        """The whole body; raises DownloadError, `too_large` beyond `limit` bytes."""
         body = bytearray()
-        while piece := await self.readany():
-            body += piece
-            if len(body) > limit:
-                raise DownloadError("too_large", "its answer")
+        with translated():
+            async with self._watch() as watch:
+                while piece := await self._answer.content.readany():
+                    watch.count(len(piece))
+                    body += piece
+                    if len(body) > limit:
+                        raise DownloadError("too_large", "its answer")
         return bytes(body)
 
     async def receive(self, sink: Sink) -> None:
@@ -87,7 +102,7 @@ class Response:
         length = self.length
         content = self._answer.content
         with translated():
-            async with Watch(self._limits.stall, self._limits.slowest) as watch:
+            async with self._watch() as watch:
                 while sink.room() and (piece := content.read_nowait()):
                     await _put(piece, sink, watch)
                 left = 0 if length is None else length - content.total_bytes
@@ -97,6 +112,9 @@ class Response:
                 while sink.room() and (piece := await content.readany()):
                     watch.count(len(piece))
                     await _put(piece, sink, watch)
+
+    def _watch(self) -> Watch:
+        return Watch(self._limits.stall, self._limits.slowest)
 
     def close(self) -> None:
         """Give the connection back: for reuse when the body was read to its end, else closed."""

@@ -8,7 +8,7 @@ from trayagent.model import sizes
 from trayagent.model.config import Downloads
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.net.client import Client
-from trayagent.transfer.attempt import Attempt, Terms, Tools
+from trayagent.transfer.attempt import Attempt, Equipment, Terms
 from trayagent.transfer.disk import explained
 from trayagent.transfer.executor import in_executor
 from trayagent.transfer.names import Names
@@ -42,11 +42,11 @@ class Transfer:
         buckets = [self._everything]
         if target.speed_limit:
             buckets.append(Bucket(target.speed_limit))
-        return await Attempt(self._tools(buckets), target, progress, request).run()
+        return await Attempt(self._equipment(buckets), target, progress).fetch(request)
 
     async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
         """Check bytes or a file that a resolver made, and give them their name. Raises DownloadError."""
-        return await Attempt(self._tools([]), target, progress).take(made)
+        return await Attempt(self._equipment([]), target, progress).take(made)
 
     async def discard(self, path: Path) -> None:
         """Remove the `.part` of a final path, and its record. Raises DownloadError."""
@@ -57,8 +57,8 @@ class Transfer:
 
         await in_executor(act)
 
-    def _tools(self, buckets: list[Bucket]) -> Tools:
-        return Tools(self._client, self._names, self._terms, buckets)
+    def _equipment(self, buckets: list[Bucket]) -> Equipment:
+        return Equipment(self._client, self._names, self._terms, buckets)
 
     def __repr__(self) -> str:
         return f"<Transfer {self._everything!r}, {self._names!r}>"

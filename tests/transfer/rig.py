@@ -1,0 +1,91 @@
+"""What the tests of transfer share: a client that may talk to loopback, and a recording progress."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from trayagent.model.config import Downloads, Network
+from trayagent.model.transfer import Fetched, Request, Target
+from trayagent.net.client import Client, Limits
+from trayagent.transfer.fetch import Transfer
+
+QUICK = Limits(connect=5, headers=5, stall=0.8, slowest=1024)
+
+
+@dataclass
+class Told:
+    """A progress that remembers."""
+
+    names: list[Path] = field(default_factory=list)
+    last: tuple[int, int | None] = (0, None)
+
+    async def reserved(self, path: Path, size: int | None) -> None:
+        """Note the name."""
+        self.names.append(path)
+
+    def received(self, total: int, size: int | None) -> None:
+        """Note the count."""
+        self.last = (total, size)
+
+
+@dataclass
+class Rig:
+    """A transfer into one folder."""
+
+    transfer: Transfer
+    client: Client
+    folder: Path
+    named: frozenset[str]
+    told: Told = field(default_factory=Told)
+
+    async def get(self, url: str, *, path: Path | None = None, **options: object) -> Fetched:
+        """Fetch a URL; options are those of Request and Target."""
+        wanted = {name: options.pop(name) for name in list(options) if name in Request.__slots__}
+        request = Request(url, named=self.named, **wanted)  # type: ignore[arg-type]
+        target = Target(self.folder, path=path, **options)  # type: ignore[arg-type]
+        return await self.transfer.fetch(request, target, self.told)
+
+    def files(self) -> dict[str, bytes]:
+        """What is in the folder."""
+        return {path.name: path.read_bytes() for path in self.folder.iterdir()}
+
+
+@asynccontextmanager
+async def transferring(
+    folder: Path,
+    *named: str,
+    downloads: Downloads | None = None,
+    network: Network | None = None,
+    limits: Limits = QUICK,
+    **client: object,
+) -> AsyncIterator[Rig]:
+    """A transfer that may talk to the loopback servers named."""
+    folder.mkdir(parents=True, exist_ok=True)
+    async with Client(network or Network(), limits, **client) as http:  # type: ignore[arg-type]
+        settings = downloads or Downloads(keep_free="0")
+        yield Rig(Transfer(http, settings), http, folder, frozenset(named))
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Return once it is so; ten seconds at most."""
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110  it may be a fact of the file system
+            await asyncio.sleep(0.005)
+
+
+def noise(size: int, seed: int = 1) -> bytes:
+    """Bytes that are nothing in particular; the same for the same seed."""
+    return random.Random(seed).randbytes(size)
+
+
+def mp4(size: int, seed: int = 1) -> bytes:
+    """A container of about `size` bytes that passes for a whole MP4."""
+    ftyp = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2"
+    moov = b"\x00\x00\x00\x10moov" + bytes(8)
+    data = noise(max(0, size - len(ftyp) - len(moov) - 8), seed)
+    return ftyp + moov + (len(data) + 8).to_bytes(4, "big") + b"mdat" + data

@@ -1,0 +1,316 @@
+"""The final name appears exactly when the bytes are complete and right; resuming needs proof."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.servers.lying import Lying, Served, replying
+from tests.transfer.rig import mp4, noise, transferring, until
+from trayagent.model.config import Downloads
+from trayagent.model.errors import DownloadError
+
+
+async def test_a_correct_answer_becomes_a_file(tmp_path: Path) -> None:
+    body = noise(3_000_000)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        fetched = await rig.get(server.at("/a/film.bin", Served(body)))
+        assert fetched.path == tmp_path / "film.bin"
+        assert fetched.size == len(body)
+        assert rig.files() == {"film.bin": body}
+        assert rig.told.names == [tmp_path / "film.bin"]
+        assert rig.told.last == (len(body), len(body))
+        assert fetched.path.stat().st_mtime == 1_700_000_000
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+@pytest.mark.parametrize("size", [1, 511, 4096, 70_000, 2_000_000])
+async def test_every_framing_and_size_arrives(tmp_path: Path, framing: str, size: int) -> None:
+    body = noise(size)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        fetched = await rig.get(server.at("/f.bin", Served(body, framing=framing)))
+        assert rig.files() == {"f.bin": body}
+        assert (fetched.warning is not None) == (framing == "close")
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize(("size", "cut"), [(100, 50), (3_000_000, 1_500_001)])
+async def test_a_cut_is_continued_at_once_with_proof(
+    tmp_path: Path, size: int, cut: int, reset: bool
+) -> None:
+    body = noise(size)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        served = Served(body, cut=[cut], reset=reset)
+        if reset:
+            served.rate = 20_000_000  # a reset throws away what has not been read
+        await rig.get(server.at("/f.bin", served))
+        assert rig.files() == {"f.bin": body}
+        second = server.requests[1]
+        assert second.header("If-Range") == '"v1"'
+        if not reset:
+            assert second.header("Range") == f"bytes={cut}-"
+
+
+async def test_cuts_again_and_again_keep_the_bytes_for_the_next_attempt(tmp_path: Path) -> None:
+    body = noise(100_000)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/f.bin", Served(body, cut=[10_000] * 5))
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(url)
+        assert failed.value.code == "truncated"
+        assert set(rig.files()) == {"f.bin.part", "f.bin.part.json"}
+        await rig.get(url, path=tmp_path / "f.bin")
+        assert rig.files() == {"f.bin": body}
+        starts = [request.header("Range") for request in server.requests]
+        assert starts == [None, *(f"bytes={n}0000-" for n in (1, 2, 3, 4, 5))]
+
+
+@pytest.mark.parametrize(
+    ("etag", "modified"), [('W/"v1"', 1_700_000_000.0), (None, None), ('"v1', None)]
+)
+async def test_without_a_strong_validator_it_starts_over(
+    tmp_path: Path, etag: str | None, modified: float | None
+) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        served = Served(noise(100_000), etag=etag, modified=modified, cut=[50_000])
+        url = server.at("/f.bin", served)
+        with pytest.raises(DownloadError):
+            await rig.get(url)
+        assert rig.files() == {}
+        served.body = noise(100_000, seed=2)
+        await rig.get(url, path=tmp_path / "f.bin")
+        assert rig.files() == {"f.bin": served.body}
+        assert all(request.header("Range") is None for request in server.requests)
+
+
+async def test_an_old_date_is_proof_enough(tmp_path: Path) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        served = Served(noise(100_000), etag=None, cut=[50_000])
+        await rig.get(server.at("/f.bin", served))
+        assert rig.files() == {"f.bin": served.body}
+        assert server.requests[1].header("If-Range") == "Tue, 14 Nov 2023 22:13:20 GMT"
+
+
+async def changed_between(
+    tmp_path: Path, change: dict[str, object]
+) -> tuple[dict[str, bytes], Served, str]:
+    """Cut a file, change the server, try again: what is in the folder, the server, how it ended."""
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        served = Served(noise(100_000), cut=[50_000] + [0] * 4)
+        url = server.at("/f.bin", served)
+        with pytest.raises(DownloadError):
+            await rig.get(url)
+        served.cut.clear()
+        for name, value in change.items():
+            setattr(served, name, value)
+        try:
+            await rig.get(url, path=tmp_path / "f.bin")
+        except DownloadError as error:
+            return rig.files(), served, error.code
+        return rig.files(), served, "done"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"body": noise(100_000, 2), "etag": '"v2"'},
+        {"body": noise(80_000, 2), "etag": '"v2"'},
+        {"body": noise(120_000, 2), "etag": '"v2"', "if_range": False},
+        {"body": noise(100_000, 2), "etag": '"v2"', "if_range": False},
+        {"body": noise(40_000, 2), "etag": '"v1"', "if_range": False},
+        {"body": noise(100_000, 2), "ranges": False},
+        {"body": noise(120_000, 2), "if_range": False},
+        {"body": noise(100_000), "content_range": "bytes 0-4/100000"},
+        {"body": noise(100_000), "content_range": "bytes 50000-99999/200000"},
+        {"body": noise(100_000), "content_range": "bytes 50000-*/*"},
+        {"body": noise(100_000), "content_range": "nonsense"},
+        {
+            "body": noise(100_000),
+            "extra": {"Content_Type": "multipart/byteranges; boundary=x"},
+            "content_range": "x",
+        },
+    ],
+)
+async def test_whatever_the_server_became_the_file_is_its_file(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    files, served, ended = await changed_between(tmp_path, change)
+    assert ended == "done"
+    assert files == {"f.bin": served.body}
+
+
+async def test_a_server_that_always_lies_about_ranges_gets_one_restart(tmp_path: Path) -> None:
+    body = noise(100_000)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/f.bin", Served(body, cut=[50_000] * 9, content_range="bytes 0-4/5"))
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(url)
+        assert failed.value.code in ("truncated", "changed_on_server")
+        assert len(server.requests) <= 5
+        assert "f.bin" not in rig.files()
+
+
+async def test_a_cancelled_download_keeps_its_bytes(tmp_path: Path) -> None:
+    body = noise(4_000_000)
+    gate = asyncio.Event()
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/f.bin", Served(body, gate=gate, gate_at=2_000_000))
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            task = group.create_task(rig.get(url), name="fetch")
+            await until(lambda: rig.told.last[0] >= 1_900_000)
+            task.cancel()
+        gate.set()
+        assert set(rig.files()) == {"f.bin.part", "f.bin.part.json"}
+        await rig.get(url, path=tmp_path / "f.bin")
+        assert rig.files() == {"f.bin": body}
+        start = int((server.requests[-1].header("Range") or "bytes=0-")[6:-1])
+        assert start >= 1_900_000
+
+
+async def test_a_fresh_link_for_the_same_file_continues(tmp_path: Path) -> None:
+    body = noise(100_000)
+    async with (
+        Lying() as one,
+        Lying() as two,
+        transferring(tmp_path, one.authority, two.authority) as rig,
+    ):
+        with pytest.raises(DownloadError):
+            await rig.get(one.at("/f.bin", Served(body, cut=[50_000] + [0] * 4)))
+        await rig.get(two.at("/g", Served(body)) + "?sig=2", path=tmp_path / "f.bin")
+        assert rig.files() == {"f.bin": body}
+        assert two.requests[0].header("Range") == "bytes=50000-"
+
+
+async def test_an_existing_file_is_never_touched(tmp_path: Path) -> None:
+    (tmp_path / "f.bin").write_bytes(b"mine")
+    before = (tmp_path / "f.bin").stat()
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/f.bin", Served(noise(1000)))
+        assert (await rig.get(url)).path.name == "f (1).bin"
+        assert (await rig.get(url)).path.name == "f (2).bin"
+        assert (tmp_path / "f.bin").read_bytes() == b"mine"
+        assert (tmp_path / "f.bin").stat().st_mtime_ns == before.st_mtime_ns
+
+
+@pytest.mark.parametrize("size", [1000, 3_000_000])
+async def test_a_name_taken_meanwhile_is_not_overwritten(tmp_path: Path, size: int) -> None:
+    gate = asyncio.Event()
+    body = noise(size)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/f.bin", Served(body, gate=gate, gate_at=600))
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            task = group.create_task(rig.get(url), name="fetch")
+            await until(lambda: bool(rig.told.names))
+            (tmp_path / "f.bin").write_bytes(b"mine")
+            gate.set()
+        assert task.result().path.name == "f (1).bin"
+        assert rig.files() == {"f.bin": b"mine", "f (1).bin": body}
+        assert rig.told.names[-1].name == "f (1).bin"
+
+
+async def test_two_at_once_never_share_a_name(tmp_path: Path) -> None:
+    body = noise(5000)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/F.bin", Served(body))
+        other = server.at("/f.bin", Served(body))
+        async with asyncio.TaskGroup() as group:
+            for n in range(20):
+                group.create_task(rig.get(url if n % 2 else other), name=f"{n}")
+        assert len(rig.files()) == 20
+        assert set(rig.files().values()) == {body}
+
+
+async def test_planted_links_are_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "f.bin").symlink_to(outside)
+    (folder / "f (1).bin.part").symlink_to(outside)
+    async with Lying() as server, transferring(folder, server.authority) as rig:
+        fetched = await rig.get(server.at("/f.bin", Served(noise(2_000_000))))
+        assert fetched.path.name == "f (2).bin"
+        assert not outside.exists()
+        (folder / "g.bin.part").symlink_to(outside)
+        with pytest.raises(DownloadError):
+            await rig.get(server.url("/f.bin"), path=folder / "g.bin")
+        assert not outside.exists()
+
+
+async def test_a_published_file_that_was_never_noted_is_recognised(tmp_path: Path) -> None:
+    body = noise(50_000)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/f.bin", Served(body))
+        (tmp_path / "f.bin").write_bytes(body)
+        fetched = await rig.get(url, path=tmp_path / "f.bin")
+        assert fetched.path == tmp_path / "f.bin"
+        assert rig.files() == {"f.bin": body}
+        (tmp_path / "f.bin").write_bytes(b"the user's own")
+        fetched = await rig.get(url, path=tmp_path / "f.bin")
+        assert fetched.path == tmp_path / "f (1).bin"
+        assert rig.files()["f.bin"] == b"the user's own"
+
+
+async def test_checksums_are_verified(tmp_path: Path) -> None:
+    body = noise(2_000_000)
+    good, bad = hashlib.sha256(body).hexdigest(), hashlib.sha256(b"").hexdigest()
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/f.bin", Served(body))
+        assert (await rig.get(url, checksum=f"sha-256={good}")).sha256 == good
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(url, checksum=f"sha-256={bad}", filename="bad.bin")
+        assert failed.value.code == "checksum_mismatch"
+        assert rig.files() == {"f.bin": body}
+
+
+async def test_a_mirror_serves_when_the_first_does_not(tmp_path: Path) -> None:
+    body = noise(5000)
+    async with (
+        Lying() as one,
+        Lying() as two,
+        transferring(tmp_path, one.authority, two.authority) as rig,
+    ):
+        mirror = two.at("/f.bin", Served(body))
+        await rig.get(
+            one.at("/f.bin", replying("500 No")),
+            mirrors=(mirror,),
+            headers={"X-Key": "secret"},
+            referer="http://a/",
+        )
+        assert rig.files() == {"f.bin": body}
+        assert not {"x-key", "referer"} & two.requests[0].names()
+
+
+async def test_size_and_space_are_looked_at_before_the_first_byte(tmp_path: Path) -> None:
+    async with Lying() as server:
+        huge = server.at("/huge", replying("200 OK", b"", Content_Length=10**15))
+        async with transferring(tmp_path, server.authority) as rig:
+            with pytest.raises(DownloadError) as failed:
+                await rig.get(huge)
+            assert failed.value.code == "too_large"
+        settings = Downloads(keep_free="0", max_size="10000TB")
+        async with transferring(tmp_path, server.authority, downloads=settings) as rig:
+            with pytest.raises(DownloadError) as failed:
+                await rig.get(huge)
+            assert failed.value.code == "disk_full"
+        settings = Downloads(keep_free="0", max_size="100KB")
+        async with transferring(tmp_path, server.authority, downloads=settings) as rig:
+            endless = server.at("/endless", Served(noise(400_000), framing="close"))
+            with pytest.raises(DownloadError) as failed:
+                await rig.get(endless)
+            assert failed.value.code == "too_large"
+            assert rig.files() == {}
+
+
+async def test_a_truncated_container_without_a_length_is_noticed(tmp_path: Path) -> None:
+    body = mp4(300_000)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        cut = server.at("/cut.mp4", Served(body[:200_000], framing="close"))
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(cut)
+        assert failed.value.code == "truncated"
+        assert rig.files() == {}
+        fetched = await rig.get(server.at("/whole.mp4", Served(body, framing="close")))
+        assert fetched.warning is None

@@ -1,0 +1,287 @@
+"""Whatever a server does, the final name exists exactly when the bytes are complete; else there is a reason."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.servers.lying import (
+    Behaviour,
+    Exchange,
+    Lying,
+    Served,
+    in_turn,
+    redirecting,
+    replying,
+    saying,
+)
+from tests.transfer.rig import QUICK, mp4, noise, transferring
+from trayagent.model.errors import WAITS, DownloadError
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+FAILURES: dict[str, tuple[Behaviour, set[str]]] = {
+    "length and chunks": (
+        saying(
+            OK + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+        ),
+        {"server_error"},
+    ),
+    "two lengths": (
+        saying(OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello"),
+        {"server_error"},
+    ),
+    "negative length": (saying(OK + b"Content-Length: -5\r\n\r\nhello"), {"server_error"}),
+    "length in words": (saying(OK + b"Content-Length: abc\r\n\r\nhello"), {"server_error"}),
+    "cut in the headers": (saying(OK + b"Content-Le"), {"network"}),
+    "nothing at all": (saying(b""), {"network"}),
+    "another protocol": (saying(b"SSH-2.0-OpenSSH_9.2\r\n"), {"server_error"}),
+    "broken chunks": (
+        saying(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n"),
+        {"server_error", "truncated"},
+    ),
+    "chunks without an end": (
+        saying(OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"),
+        {"truncated"},
+    ),
+    "empty": (replying("200 OK"), {"truncated"}),
+    "no content": (saying(b"HTTP/1.1 204 No Content\r\n\r\n"), {"server_error"}),
+    "reset content": (replying("205 Reset Content"), {"server_error"}),
+    "not modified": (saying(b"HTTP/1.1 304 Not Modified\r\n\r\n"), {"server_error"}),
+    "another protocol offered": (
+        saying(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nbody"
+        ),
+        {"server_error", "network"},
+    ),
+    "a part nobody asked for": (
+        replying("206 Partial Content", b"hello", Content_Range="bytes 0-4/5"),
+        {"server_error"},
+    ),
+    "100 KB of one header": (saying(OK + b"X: " + b"x" * 100_000 + b"\r\n\r\n"), {"server_error"}),
+    "a thousand headers": (
+        saying(OK + b"".join(b"X-%d: x\r\n" % n for n in range(1000)) + b"\r\n"),
+        {"server_error"},
+    ),
+    "unauthorised": (replying("401 Unauthorized", b"no"), {"needs_login"}),
+    "forbidden": (replying("403 Forbidden", b"no"), {"forbidden"}),
+    "not found": (replying("404 Not Found", b"no"), {"not_found"}),
+    "gone": (replying("410 Gone", b"no"), {"not_found"}),
+    "too early": (replying("408 Request Timeout", b"no"), {"timeout"}),
+    "teapot": (replying("418 Teapot", b"no"), {"forbidden"}),
+    "internal error": (replying("500 Oops", b"no"), {"server_error"}),
+    "bad gateway": (replying("502 Bad Gateway", b"no"), {"server_error"}),
+    "busy": (replying("503 Busy", b"no"), {"server_busy"}),
+    "too many requests": (replying("429 Slow down", b"no", Retry_After="5"), {"server_busy"}),
+    "redirect without a place": (replying("302 Found", b"moved"), {"server_error"}),
+    "choices without a place": (replying("300 Multiple Choices", b"choose"), {"server_error"}),
+    "to itself": (redirecting("/x.bin"), {"too_many_redirects"}),
+    "to a file": (redirecting("file:///etc/passwd"), {"bad_url"}),
+    "to ftp": (redirecting("ftp://127.0.0.1/x"), {"bad_url"}),
+    "to data": (redirecting("data:text/plain,hello"), {"bad_url"}),
+    "to a script": (redirecting("javascript:alert(1)"), {"bad_url"}),
+    "to a share": (redirecting("\\\\host\\share"), {"bad_url"}),
+    "to no host": (redirecting("http:///x"), {"bad_url"}),
+    "to nothing": (redirecting(""), {"bad_url"}),
+    "to the metadata service": (redirecting("http://169.254.169.254/latest"), {"blocked_address"}),
+    "to the local network": (redirecting("http://10.0.0.1/"), {"blocked_address"}),
+    "to a number": (redirecting("http://0x7f000001/"), {"blocked_address"}),
+    "to another port here": (redirecting("http://127.0.0.1:9/"), {"blocked_address"}),
+    "to a private name": (redirecting("http://nas.local/"), {"blocked_address"}),
+}
+
+
+@pytest.mark.parametrize("what", FAILURES)
+async def test_a_misbehaving_server_leaves_no_file(tmp_path: Path, what: str) -> None:
+    behaviour, codes = FAILURES[what]
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(server.at("/x.bin", behaviour))
+        assert failed.value.code in codes
+        assert rig.files() == {}
+        assert len(server.requests) <= 11
+        if failed.value.code not in WAITS:
+            assert len(server.asked("/x.bin")) <= 11
+
+
+async def test_the_neighbours_of_a_failing_download_go_on(tmp_path: Path) -> None:
+    body = noise(2_000_000)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        good = server.at("/good.bin", Served(body))
+
+        async def failing(path: str, behaviour: Behaviour) -> None:
+            with pytest.raises(DownloadError):
+                await rig.get(server.at(path, behaviour))
+
+        async with asyncio.TaskGroup() as group:
+            for n, (behaviour, codes) in enumerate(FAILURES.values()):
+                if "server_busy" not in codes:
+                    group.create_task(failing(f"/bad{n}", behaviour), name=f"bad {n}")
+            for n in range(3):
+                group.create_task(rig.get(good), name=f"good {n}")
+        assert sorted(rig.files()) == ["good (1).bin", "good (2).bin", "good.bin"]
+        assert set(rig.files().values()) == {body}
+
+
+async def hops(exchange: Exchange) -> None:
+    """/hop?n=3 redirects three times, then serves."""
+    left = int(exchange.path.partition("=")[2])
+    if left:
+        await exchange.reply("302 Found", Location=f"/hop?n={left - 1}")
+    else:
+        await exchange.reply("200 OK", b"here")
+
+
+async def test_ten_redirects_are_followed_and_eleven_are_not(tmp_path: Path) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/hop", hops)
+        await rig.get(url + "?n=10")
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(url + "?n=11")
+        assert failed.value.code == "too_many_redirects"
+
+
+async def dripping_headers(exchange: Exchange) -> None:
+    await exchange.raw(OK)
+    while True:
+        await exchange.raw(b"X: 1\r\n")
+        await asyncio.sleep(0.1)
+
+
+async def dripping_body(exchange: Exchange) -> None:
+    await exchange.head("200 OK", Content_Length=10_000_000)
+    await exchange.raw(bytes(exchange.path.count("x") * 1_500_000))
+    while True:
+        await exchange.raw(b"x")
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "path", "code"),
+    [
+        (dripping_headers, "/d", "timeout"),
+        (dripping_body, "/d", "stalled"),
+        (dripping_body, "/x", "stalled"),
+    ],
+)
+async def test_a_drip_frees_the_worker(
+    tmp_path: Path, behaviour: Behaviour, path: str, code: str
+) -> None:
+    limits = replace(QUICK, headers=0.8)
+    async with Lying() as server, transferring(tmp_path, server.authority, limits=limits) as rig:
+        began = time.monotonic()
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(server.at(path, behaviour))
+        assert failed.value.code == code
+        assert time.monotonic() - began < 3
+
+
+async def test_a_slow_but_steady_server_is_waited_for(tmp_path: Path) -> None:
+    body = noise(8_000)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        await rig.get(server.at("/f.bin", Served(body, rate=4_000)))
+        assert rig.files() == {"f.bin": body}
+
+
+async def test_interim_answers_are_tolerated(tmp_path: Path) -> None:
+    interim = (
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 50
+        + b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 3
+    )
+    answer = saying(interim + OK + b"Content-Length: 5\r\n\r\nhello")
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        await rig.get(server.at("/f.bin", answer))
+        assert rig.files() == {"f.bin": b"hello"}
+
+
+HTML = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><input type=password></body></html>"
+ERROR_PAGE = b"<html><body><h1>Oops</h1></body></html>"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "code"),
+    [
+        (HTML, "text/html", "needs_login"),
+        (HTML, "video/mp4", "needs_login"),
+        (b"\xef\xbb\xbf \n<!-- x --><!doctype HTML><p>x", "video/mp4", "not_media"),
+        (ERROR_PAGE, "text/html", "not_media"),
+        (ERROR_PAGE.decode().encode("utf-16"), "text/html", "not_media"),
+        (b'{"error": "no such file"}', "application/json", "not_media"),
+        (b'{"error": "unauthorized"}', "video/mp4", "needs_login"),
+        (
+            b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>',
+            "application/xml",
+            "not_media",
+        ),
+        (b"Access denied", "text/plain", "not_media"),
+    ],
+)
+async def test_an_error_page_is_no_film(tmp_path: Path, body: bytes, kind: str, code: str) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        served = Served(body, kind=kind)
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(server.at("/film.mp4", served))
+        assert failed.value.code == code
+        with pytest.raises(DownloadError):
+            await rig.get(server.at("/stream", served), kind="video")
+        assert rig.files() == {}
+        assert rig.told.names == []
+        await rig.get(server.at("/page", served))
+        assert list(rig.files().values()) == [body]
+
+
+async def test_the_extension_of_an_image_is_the_one_of_its_bytes(tmp_path: Path) -> None:
+    png = b"\x89PNG\r\n\x1a\n" + noise(600)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        assert (await rig.get(server.at("/a.jpg", Served(png)))).path.name == "a.png"
+        assert (await rig.get(server.at("/b", Served(mp4(900))), kind="video")).path.name == "b.mp4"
+
+
+@pytest.mark.parametrize("said", ["5", "-1", "1e9", "garbage", "Wed, 21 Oct 2015 07:28:00 GMT"])
+async def test_a_busy_server_cools_down_for_every_download_from_it(
+    tmp_path: Path, said: str
+) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/a.bin", in_turn(replying("429 Slow", Retry_After=said), Served(b"x" * 9)))
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(url)
+        wait = failed.value.retry_after
+        assert wait is not None
+        assert (5 <= wait <= 6) if said == "5" else (0 < wait <= 3600)
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(server.at("/b.bin", Served(b"x" * 9)))
+        assert failed.value.code == "server_busy"
+        assert len(server.requests) == 1
+
+
+async def test_a_signed_link_that_is_refused_has_expired(tmp_path: Path) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/a.bin", replying("403 Forbidden"))
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(url + "?X-Amz-Signature=CANARY&X-Amz-Expires=60")
+        assert failed.value.code == "link_expired"
+        assert "CANARY" not in str(failed.value)
+
+
+def unused_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    "address", [lambda: f"http://127.0.0.1:{unused_port()}/x", lambda: "http://nowhere.invalid/x"]
+)
+async def test_no_server_is_a_network_failure(tmp_path: Path, address: Callable[[], str]) -> None:
+    url = address()
+    async with transferring(tmp_path, url.split("/")[2]) as rig:
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(url)
+        assert failed.value.code == "network"
+        assert rig.files() == {}

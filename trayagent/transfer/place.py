@@ -1,0 +1,241 @@
+"""The place of one file: its final name, the bytes so far and what of them is certain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Progress, Target
+from trayagent.transfer import ranges
+from trayagent.transfer.disk import check_room, explained
+from trayagent.transfer.executor import in_executor
+from trayagent.transfer.lane import Lane
+from trayagent.transfer.marks import mark
+from trayagent.transfer.names import Names
+from trayagent.transfer.part import Part
+from trayagent.transfer.publish import publish, same_bytes
+
+IN_MEMORY: Final = 1024 * 1024
+"""Bytes; shorter bodies gather in memory and visit the disk once."""
+
+
+class Place:
+    """Keeps name, part and record in step; used by one attempt, left with `leave`."""
+
+    def __init__(self, names: Names, target: Target, progress: Progress, keep_free: int) -> None:
+        self._names = names
+        self._target = target
+        self._progress = progress
+        self._keep_free = keep_free
+        self._base = ""
+        self._number = -1
+        self._final: Path | None = None
+        self._done: tuple[tuple[int, int], ...] = ()
+        self._lanes: list[Lane] = []
+        self.part: Part | None = None
+        self.size: int | None = None
+        self.validator: str | None = None
+
+    async def recall(self) -> None:
+        """Take up the name, the bytes and the record of an earlier attempt."""
+        final = self._target.path
+        if final is None or not self._names.hold(final):
+            return
+        self._final, self._base = final, final.name
+        with explained():
+            self.part = Part.reopen(final)
+        record = self.part.record() if self.part else None
+        if record is not None:
+            record = ranges.to_confirm(record)
+            self.size, self.validator, self._done = record.size, record.validator, record.done
+
+    async def reserve(self, name: str, size: int | None, validator: str | None) -> Part:
+        """Make a final name and its `.part` ours and start from zero, for a file of this size."""
+        self.size, self.validator = size, validator
+        if self._final is None:
+            await self._reserve_new(name)
+        else:
+            await self._start_over(self._final)
+        while size is None or size >= IN_MEMORY:
+            assert self.part is not None
+            try:
+                with explained():
+                    if not self.part.on_disk:
+                        self.part.create()
+                break
+            except FileExistsError:
+                await self._reserve_new(self._base)
+        assert self.part is not None
+        return self.part
+
+    async def _start_over(self, final: Path) -> None:
+        await self.forget()
+        await self._progress.reserved(final, self.size)
+        if self.part is None:
+            self.part = Part(final)
+
+    async def _reserve_new(self, name: str) -> Path:
+        self._base = name
+        while True:
+            if self._final is not None:
+                self._names.release(self._final)
+            with explained():
+                found = self._names.hold_free(self._target.folder, name, self._number)
+            self._final, self._number = found
+            try:
+                await self._progress.reserved(self._final, self.size)
+            except FileExistsError:
+                continue  # another unfinished download was promised this name
+            self.part = Part(self._final)
+            return self._final
+
+    def lane(self, lane: Lane) -> Lane:
+        """Count what this lane receives."""
+        self._lanes.append(lane)
+        return lane
+
+    @property
+    def received(self) -> int:
+        """Bytes here."""
+        return sum(end - start for start, end in self._done) + sum(
+            lane.at - lane.start for lane in self._lanes
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether every byte is here."""
+        self.settle_lanes()
+        return self.size is not None and self._done == ((0, self.size),)
+
+    @property
+    def record(self) -> ranges.Record | None:
+        """What can be proven later, None if nothing."""
+        if self.size is None or self.validator is None:
+            return None
+        done = (*self._done, *((lane.start, lane.at) for lane in self._lanes))
+        return ranges.Record(self.size, self.validator, ranges.merged(done))
+
+    def settle_lanes(self) -> None:
+        """The lanes are over: what they brought is done."""
+        done = (*self._done, *((lane.start, lane.at) for lane in self._lanes))
+        self._done, self._lanes = ranges.merged(done), []
+
+    async def forget(self) -> None:
+        """Nothing of the bytes proves anything now."""
+        part = self.part
+        self._done, self._lanes = (), []
+        if part is not None and part.on_disk:
+            with explained():
+                part.forget()
+                part.resize(0)
+        elif part is not None:
+            self.part = Part(part.final)
+
+    def save(self) -> Callable[[], None] | None:
+        """What the executor does once a second: bytes to the disk, then the record; is there room?"""
+        part, record = self.part, self.record
+        if part is None:
+            return None
+        if not part.on_disk:
+            try:
+                part.create()
+            except OSError:
+                return None  # the end will tell
+        folder, keep_free = self._target.folder, self._keep_free
+
+        def act() -> None:
+            try:
+                with explained():
+                    if record is not None:
+                        part.vouch(record)
+                check_room(folder, 0, keep_free)
+            except DownloadError as error:
+                part.trouble = error
+
+        return act
+
+    async def publish(
+        self, verify: Callable[[Part], str | None], url: str, mtime: float | None
+    ) -> tuple[Path, str | None]:
+        """Verify, make durable, give the name; returns it with what `verify` returned.
+
+        Raises DownloadError. A name taken meanwhile is left alone for the next one.
+        """
+
+        def act() -> str | None:
+            assert self.part is not None
+            with explained():
+                if not self.part.on_disk:
+                    self.part.create()
+                verified = verify(self.part)
+                mark(self.part.path, url)
+                self.part.settle(mtime)
+                publish(self.part.path, self.part.final)
+                self.part.forget()
+            return verified
+
+        while True:
+            assert self._final is not None
+            try:
+                return self._final, await in_executor(act)
+            except FileExistsError:
+                if self._final == self._target.path and await in_executor(self._published_before):
+                    return self._final, None
+                await self._move_on()
+
+    def _published_before(self) -> bool:
+        """Whether the reserved name holds these very bytes: our own work, cut off before it was noted."""
+        assert self.part is not None
+        with explained():
+            if not same_bytes(self.part.path, self.part.final):
+                return False
+            self.part.discard()
+        return True
+
+    async def _move_on(self) -> None:
+        """Somebody took the name: take the next, with the bytes."""
+        part = self.part
+        assert part is not None
+        final = await self._reserve_new(self._base)
+        with explained():
+            part.move(final)
+        self.part = part
+
+    async def keep(self, *, failed: bool, spoilt: bool = False) -> None:
+        """Leave behind what the next attempt can use, and no more."""
+        part = self.part
+        if part is None:
+            return
+        self.settle_lanes()
+        record = self.record
+
+        def act() -> None:
+            with suppress(OSError):
+                if spoilt or (failed and record is None):
+                    part.discard()
+                elif record is not None and record.received:
+                    part.vouch(record)
+
+        await in_executor(act)
+
+    async def adopt(self, name: str, take: Callable[[Path], None]) -> None:
+        """Make a finished file ours: `take(path)` moves it to the `.part`, in the executor."""
+        final = await self._reserve_new(name)
+
+        def act() -> Part | None:
+            with explained():
+                final.parent.mkdir(parents=True, exist_ok=True)
+                take(Part(final).path)
+                return Part.reopen(final)
+
+        self.part = await in_executor(act)
+
+    def leave(self) -> None:
+        """Close the files and give the name back to the file system's care."""
+        if self.part is not None:
+            self.part.close()
+        if self._final is not None:
+            self._names.release(self._final)
