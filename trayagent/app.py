@@ -106,7 +106,7 @@ async def serve(
             db,
             bus,
             transfer,
-            secrets,
+            secrets=secrets,
             resolvers=library.resolvers,
             folder=Path(config.downloads.folder),
             limits=_limits(config),
@@ -124,7 +124,7 @@ async def serve(
                 db, bus, OwnToken.load(home.token), home.secrets_dir / "clients.key"
             ),
             library=library,
-            drops=Drops(db, bus, intake, config),
+            drops=Drops(db, bus, intake, Path(config.drop.folder), poll=config.drop.poll),
             preferences=preferences,
             version=__version__,
         )

@@ -103,7 +103,9 @@ async def house(tmp_path: Path, **limits: int) -> AsyncIterator[House]:
     db = Database.open(tmp_path / "db")
     bus, secrets, server = Bus(), SecretFiles(tmp_path / "secrets"), Server(tmp_path)
     keeper = Keeper(bus, Status())
-    pool = Pool(db, bus, server, secrets, resolvers={}, folder=tmp_path, limits=Limits(**limits))
+    pool = Pool(
+        db, bus, server, secrets=secrets, resolvers={}, folder=tmp_path, limits=Limits(**limits)
+    )
 
     async def discard(path: Path) -> None:
         path.with_name(path.name + ".part").unlink(missing_ok=True)

@@ -31,7 +31,11 @@ class Hasher:
                 await self._hash_all()
 
     def _hear(self, event: Event) -> None:
-        if isinstance(event, DownloadEvent) and event.download.state == State.COMPLETED and event.what != "removed":
+        if (
+            isinstance(event, DownloadEvent)
+            and event.download.state == State.COMPLETED
+            and event.what != "removed"
+        ):
             self._bell.set()
 
     async def _hash_all(self) -> None:

@@ -45,16 +45,27 @@ class Intake:
     """Writes downloads to the store; `wake` tells the pool that there is work."""
 
     def __init__(
-        self, db: Database, bus: Bus, secrets: SecretFiles, wake: Callable[[], None], now: Callable[[], float] = time.time
+        self,
+        db: Database,
+        bus: Bus,
+        secrets: SecretFiles,
+        wake: Callable[[], None],
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
         self._bus = bus
         self._secrets = secrets
-        self._wake = wake
+        self.wake = wake
+        """Tells the pool that there is work."""
         self._now = now
 
     async def add(
-        self, items: Sequence[Item], *, via: Via, title: str | None = None, key: IdempotencyKey | None = None
+        self,
+        items: Sequence[Item],
+        *,
+        via: Via,
+        title: str | None = None,
+        key: IdempotencyKey | None = None,
     ) -> Entered:
         """Queue items; several, or a title, make a batch. Durable when it returns.
 
@@ -103,7 +114,7 @@ class Intake:
         if batch is not None and batch.finished_at is not None:
             self._bus.publish(BatchEvent("finished", batch))
         if new:
-            self._wake()
+            self.wake()
 
 
 def check(index: int, item: Item) -> Candidate:
@@ -111,7 +122,14 @@ def check(index: int, item: Item) -> Candidate:
     try:
         return admit.admit(item)
     except TrayagentError as error:
-        return Rejected(index, item.url[:2048], error.code, error.message)
+        return Rejected(index, shown(item.url), error.code, error.message)
+
+
+def shown(url: str) -> str:
+    """A URL, however broken, as it may be shown and kept: without a password."""
+    scheme, slashes, rest = url[:2048].partition("://")
+    netloc, slash, path = rest.partition("/")
+    return scheme + slashes + netloc.rpartition("@")[2] + slash + path
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +162,19 @@ def _enter(
     return entered
 
 
-def _urgent(conn: sqlite3.Connection, candidates: Sequence[Candidate], admission: Admission) -> Admission:
+def _urgent(
+    conn: sqlite3.Connection, candidates: Sequence[Candidate], admission: Admission
+) -> Admission:
     if any(isinstance(candidate, New) and candidate.urgent for candidate in candidates):
-        return Admission(admission.via, admission.now, admission.exists, admission.secrets, downloads.next_urgency(conn))
+        return admission.at(downloads.next_urgency(conn))
     return admission
 
 
 def _admit_all(
-    conn: sqlite3.Connection, candidates: Sequence[Candidate], batch: int | None, admission: Admission
+    conn: sqlite3.Connection,
+    candidates: Sequence[Candidate],
+    batch: int | None,
+    admission: Admission,
 ) -> Entered:
     served: list[Download] = []
     new: list[Download] = []
@@ -160,7 +183,13 @@ def _admit_all(
         if isinstance(candidate, Rejected):
             if batch is not None:
                 batches.enter_settled(
-                    conn, batch, line, candidate.url, "rejected", code=candidate.code, message=candidate.message
+                    conn,
+                    batch,
+                    line,
+                    candidate.url,
+                    "rejected",
+                    code=candidate.code,
+                    message=candidate.message,
                 )
             continue
         admitted = (
@@ -178,7 +207,9 @@ def _admit_all(
 
 def _serving(conn: sqlite3.Connection, admitted: Admitted) -> Download:
     download = downloads.download(downloads.row_of(conn, admitted.n))
-    return replace(download, duplicate_of=download.id) if admitted.outcome == "duplicate" else download
+    return (
+        replace(download, duplicate_of=download.id) if admitted.outcome == "duplicate" else download
+    )
 
 
 def _closed(conn: sqlite3.Connection, batch: int | None, now: float) -> Batch | None:

@@ -13,7 +13,7 @@ import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -70,13 +70,12 @@ class Pool:
         db: Database,
         bus: Bus,
         transfer: Fetcher,
-        secrets: SecretFiles,
         *,
+        secrets: SecretFiles,
         resolvers: Mapping[str, Resolver],
         folder: Path,
         limits: Limits,
         bell: asyncio.Event | None = None,
-        now: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
         self._bus = bus
@@ -85,7 +84,6 @@ class Pool:
         self._resolvers = resolvers
         self._folder = folder
         self._limits = limits
-        self._now = now
         self._bell = bell or asyncio.Event()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._interruptible: set[str] = set()
@@ -160,7 +158,7 @@ class Pool:
             else [await self._db.read(claims.next_due), *self._cooling.values()]
         )
         due = min((date for date in dates if date is not None), default=None)
-        return None if due is None else min(max(0.0, due - self._now()), HORIZON)
+        return None if due is None else min(max(0.0, due - time.time()), HORIZON)
 
     async def _dispatch(self, slots: asyncio.TaskGroup) -> None:
         try:
@@ -169,7 +167,7 @@ class Pool:
             if self._held or free <= 0:
                 return
             for job, download in await self._db.run(
-                _claim, self._now(), free, self._room(), self._limits.per_host, self._last_host
+                _claim, time.time(), free, self._room(), self._limits.per_host, self._last_host
             ):
                 self._start(slots, job, download)
         except StoreUnavailableError as error:
@@ -177,14 +175,14 @@ class Pool:
             asyncio.get_running_loop().call_later(STORE_PAUSE, self._bell.set)
 
     async def _end_pause_when_due(self) -> None:
-        if self._held and self._held_until is not None and self._held_until <= self._now():
+        if self._held and self._held_until is not None and self._held_until <= time.time():
             await self._db.run(downloads.set_fact, "paused", None)
             self._held, self._held_until = False, None
             self._bus.publish(QueueEvent("resumed"))
 
     def _room(self) -> dict[str, int]:
         """How many more each host may get, where that is less than usual."""
-        now = self._now()
+        now = time.time()
         self._cooling = {
             host: until for host, until in self._cooling.items() if now < until <= now + HORIZON
         }
@@ -256,7 +254,7 @@ class Pool:
         self, job: Job, outcome: Fetched | DownloadError | None, received: int
     ) -> None:
         if isinstance(outcome, Fetched):
-            change = await self._db.run(claims.complete, job.n, outcome, self._now())
+            change = await self._db.run(claims.complete, job.n, outcome, time.time())
             self._told("completed", change)
         elif outcome is None:
             self._requeued(await self._requeue(job, received))
@@ -268,10 +266,10 @@ class Pool:
         if again is None:
             log.info("%s failed: %s", job.id, error.code)
             self._told(
-                "failed", await self._db.run(claims.fail, job.n, error, received, self._now())
+                "failed", await self._db.run(claims.fail, job.n, error, received, time.time())
             )
             return
-        not_before = self._now() + again.seconds
+        not_before = time.time() + again.seconds
         if error.code == "server_busy":
             self._cooling[job.host] = not_before
         self._requeued(

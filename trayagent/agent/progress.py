@@ -17,7 +17,9 @@ PERIOD: Final = 0.25
 class Reporter:
     """Transfer's `Progress` for one download."""
 
-    def __init__(self, id: str, bus: Bus, reserve: Callable[[Path, int | None], Awaitable[None]]) -> None:
+    def __init__(
+        self, id: str, bus: Bus, reserve: Callable[[Path, int | None], Awaitable[None]]
+    ) -> None:
         self.total = 0
         """Bytes of the file that are here."""
         self._id = id

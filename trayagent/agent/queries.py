@@ -48,7 +48,9 @@ class Queries:
         """One batch; raises NotFoundError."""
         return await self._db.read(batches.get, id)
 
-    async def batches(self, *, limit: int = 50, after: str | None = None) -> tuple[list[Batch], str | None]:
+    async def batches(
+        self, *, limit: int = 50, after: str | None = None
+    ) -> tuple[list[Batch], str | None]:
         """A page, newest first, and the id to continue `after`, or None."""
         return await self._db.read(batches.listing, limit=limit, after=after)
 
@@ -60,4 +62,9 @@ class Queries:
         now = self._keeper.board.current.get(download.id)
         if now is None or download.state != "active":
             return download
-        return replace(download, received=max(now.received, download.received), size=now.size or download.size, speed=now.speed)
+        return replace(
+            download,
+            received=max(now.received, download.received),
+            size=now.size or download.size,
+            speed=now.speed,
+        )

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from trayagent.model.events import DownloadEvent, DownloadProgress, Event
+from trayagent.model.events import DownloadEvent, DownloadProgress, Event, Tally
 
 SIZE: Final = 1000
 """So many facts are kept for listeners that come back."""
@@ -41,6 +41,8 @@ class Ring:
 
     def hear(self, event: Event) -> None:
         """Take an event from the bus."""
+        if isinstance(event, Tally):
+            return
         if isinstance(event, DownloadProgress):
             self._tick += 1
             self._progress[event.id] = _Fact(self._tick, event)

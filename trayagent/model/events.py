@@ -67,6 +67,16 @@ class BatchEvent(Event, frozen=True):
         return self.batch
 
 
+class Tally(Event, frozen=True):
+    """So many downloads entered the queue at once: for the status only, never streamed."""
+
+    queued: int
+
+    @property
+    def name(self) -> str:
+        return "tally"
+
+
 class SyncEvent(Event, frozen=True):
     """`sync.started .progress .finished`; `run` is the run's public value with its source's name."""
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from trayagent.model.download import Download, State
-from trayagent.model.events import DownloadEvent, DownloadProgress, Event, QueueEvent
+from trayagent.model.events import DownloadEvent, DownloadProgress, Event, QueueEvent, Tally
 
 
 class Status(Struct, frozen=True):
@@ -48,6 +48,9 @@ def fold(board: Board, event: Event) -> Board:
                 board.current[id], received=event.received, size=event.size, speed=event.speed
             )
             return _with_current(board, {**board.current, id: seen})
+        case Tally(queued=queued):
+            status = msgspec.structs.replace(board.status, queued=board.status.queued + queued)
+            return msgspec.structs.replace(board, status=status)
         case QueueEvent(what=what, until=until):
             status = msgspec.structs.replace(
                 board.status, paused=what == "paused", paused_until=until

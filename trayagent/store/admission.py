@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from trayagent.model.download import Via
@@ -25,6 +25,10 @@ class Admission:
     """Whether a path still holds its file."""
     secrets: SecretFiles
     urgent: int = 0
+
+    def at(self, urgent: int) -> Admission:
+        """The same, for items that go to the front of the queue."""
+        return replace(self, urgent=urgent) if urgent else self
 
 
 @dataclass(frozen=True, slots=True)

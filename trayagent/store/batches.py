@@ -93,6 +93,16 @@ def enter(conn: sqlite3.Connection, batch: int, line: int, url: str, download: i
     conn.execute("UPDATE batches SET pending = pending + 1 WHERE n = ?", (batch,))
 
 
+def enter_waiting(
+    conn: sqlite3.Connection, batch: int, line: int, url: str, download: int, note: str | None
+) -> None:
+    """As `enter`, for many at once: the caller adds up what is pending."""
+    conn.execute(
+        "INSERT INTO entries(batch, line, url, download, message) VALUES (?, ?, ?, ?, ?)",
+        (batch, line, url, download, note),
+    )
+
+
 def enter_settled(
     conn: sqlite3.Connection,
     batch: int,
@@ -121,7 +131,8 @@ def settled(conn: sqlite3.Connection, download: int, now: float) -> tuple[Batch,
         return ()
     conn.execute(
         "UPDATE entries SET (outcome, path, code, message) ="
-        " (SELECT state, CASE state WHEN 'completed' THEN path END, error ->> 'code', error ->> 'message'"
+        " (SELECT state, CASE state WHEN 'completed' THEN path END, error ->> 'code',"
+        "  coalesce(error ->> 'message', message)"
         "  FROM downloads WHERE n = entries.download) WHERE download = ? AND outcome IS NULL",
         (download,),
     )

@@ -10,11 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import msgspec
-
-from trayagent.model.download import ErrorInfo
-from trayagent.model.library import LibraryItem, Listed
-from trayagent.model.times import stamp
+from trayagent.model.library import Listed
 
 SCHEMA: Final = """
 CREATE TABLE library (
@@ -53,8 +49,6 @@ CREATE INDEX library_files ON library(path) WHERE path IS NOT NULL;
 STATE: Final = "CASE WHEN gone THEN 'gone' ELSE state END"
 SHOWN: Final = f"*, {STATE} AS shown"
 
-_error = msgspec.json.Decoder(ErrorInfo)
-
 
 def key(source: str, account: str, ident: str) -> str:
     """The identity of an item's download."""
@@ -66,22 +60,6 @@ def split(key: str) -> tuple[str, str, str]:
     source, _, rest = key.partition(":")
     account, _, ident = rest.partition("/")
     return source, account, ident
-
-
-def item_of(row: sqlite3.Row) -> LibraryItem:
-    """The public value of a row."""
-    return LibraryItem(
-        name=row["name"],
-        kind=row["kind"],
-        created_at=stamp(row["created"]),
-        aspect_ratio=row["aspect_ratio"],
-        media_key=row["media_key"],
-        workflow_id=row["workflow_id"],
-        state=row["shown"],
-        local_path=row["path"],
-        size=row["size"] if row["size"] is not None else row["remote_size"],
-        error=_error.decode(row["error"]) if row["error"] else None,
-    )
 
 
 def listed(
@@ -131,58 +109,9 @@ def row_of(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
     return row
 
 
-def page(
-    conn: sqlite3.Connection,
-    source: str,
-    *,
-    state: str | None = None,
-    limit: int = 100,
-    after: str | None = None,
-) -> tuple[list[LibraryItem], str | None]:
-    """Items, newest first, and what to continue `after`, or None."""
-    clauses, values = ["source = ?"], list[object]([source])
-    if state == "gone":
-        clauses.append("gone = 1")
-    elif state is not None:
-        clauses += ["gone = 0", "state = ?"]
-        values.append(state)
-    if after is not None:
-        created, n = _place(after)
-        clauses.append(
-            "(coalesce(created, 0), n) < (?, ?)"
-            if created is None
-            else "(created < ? OR created = ? AND n < ? OR created IS NULL)"
-        )
-        values += [0, n] if created is None else [created, created, n]
-        if created is None:
-            clauses[-1], values[-2:] = "created IS NULL AND n < ?", [n]
-    rows = conn.execute(
-        f"SELECT {SHOWN} FROM library WHERE {' AND '.join(clauses)} ORDER BY created DESC, n DESC LIMIT ?",
-        (*values, limit + 1),
-    ).fetchall()
-    last = rows[limit - 1] if len(rows) > limit else None
-    return [item_of(row) for row in rows[:limit]], _token(last) if last else None
-
-
-def _token(row: sqlite3.Row) -> str:
-    return f"{'' if row['created'] is None else repr(row['created'])}.{row['n']}".replace("..", ".")
-
-
-def _place(after: str) -> tuple[float | None, int]:
-    created, _, n = after.rpartition(".")
-    try:
-        return (float(created) if created else None), int(n)
-    except ValueError:
-        return None, 0
-
-
-def counts(conn: sqlite3.Connection, source: str) -> dict[str, int]:
-    """How many items of a source are in each state."""
-    sql = f"SELECT {STATE} AS shown, count(*) FROM library WHERE source = ? GROUP BY shown"
-    return dict(conn.execute(sql, (source,)).fetchall())
-
-
-def find(conn: sqlite3.Connection, source: str, names: Sequence[str]) -> tuple[list[sqlite3.Row], list[str]]:
+def find(
+    conn: sqlite3.Connection, source: str, names: Sequence[str]
+) -> tuple[list[sqlite3.Row], list[str]]:
     """Rows for names (or idents) of a source, and the names nobody knows."""
     rows: list[sqlite3.Row] = []
     unknown = []
@@ -194,18 +123,6 @@ def find(conn: sqlite3.Connection, source: str, names: Sequence[str]) -> tuple[l
         if not found:
             unknown.append(name)
     return rows, unknown
-
-
-def by_id(conn: sqlite3.Connection, source: str, id: str) -> sqlite3.Row | None:
-    """The row of a media key, else of a name."""
-    for column in ("media_key", "name"):
-        row: sqlite3.Row | None = conn.execute(
-            f"SELECT {SHOWN} FROM library WHERE source = ? AND {column} = ? ORDER BY path IS NULL LIMIT 1",
-            (source, id),
-        ).fetchone()
-        if row is not None:
-            return row
-    return None
 
 
 def rows(
@@ -228,7 +145,9 @@ def rows(
 # --- local columns: written by outcomes only ---
 
 
-def arrived(conn: sqlite3.Connection, key: str, path: str, size: int, sha256: str | None, now: float) -> None:
+def arrived(
+    conn: sqlite3.Connection, key: str, path: str, size: int, sha256: str | None, now: float
+) -> None:
     """The item's file is published."""
     conn.execute(
         "UPDATE library SET state = 'present', path = ?, size = ?, sha256 = ?, arrived_at = ?, error = NULL"
@@ -272,7 +191,9 @@ def lost(conn: sqlite3.Connection, numbers: Iterable[int]) -> None:
     )
 
 
-def adopted(conn: sqlite3.Connection, n: int, path: str, size: int, sha256: str | None, now: float) -> bool:
+def adopted(
+    conn: sqlite3.Connection, n: int, path: str, size: int, sha256: str | None, now: float
+) -> bool:
     """A file that was already on the disk is the item's, unless another item has it; says whether it is."""
     changed = conn.execute(
         "UPDATE library SET state = 'present', path = ?, size = ?, sha256 = ?, arrived_at = ?, error = NULL"
@@ -286,7 +207,10 @@ def claimed(conn: sqlite3.Connection, paths: Sequence[str]) -> set[str]:
     """Which of the paths belong to an item."""
     marks = ", ".join("?" * len(paths))
     return {
-        path for (path,) in conn.execute(f"SELECT path FROM library WHERE path IN ({marks})", tuple(paths))
+        path
+        for (path,) in conn.execute(
+            f"SELECT path FROM library WHERE path IN ({marks})", tuple(paths)
+        )
     }
 
 

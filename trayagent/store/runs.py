@@ -244,7 +244,8 @@ def is_suspicious(known: int, unseen: int) -> bool:
 def account(conn: sqlite3.Connection, source: str) -> str | None:
     """Whose library was read last."""
     row = conn.execute(
-        "SELECT account FROM sync_runs WHERE source = ? AND account <> '' ORDER BY n DESC LIMIT 1", (source,)
+        "SELECT account FROM sync_runs WHERE source = ? AND account <> '' ORDER BY n DESC LIMIT 1",
+        (source,),
     ).fetchone()
     return row[0] if row else None
 

@@ -8,7 +8,9 @@ from typing import Final, Literal
 from msgspec import Struct
 
 # A download that belongs to a source is its item's file, and counted there.
-_LIBRARY: Final = "SELECT n, path, size, sha256 FROM library WHERE state = 'present' AND path IS NOT NULL"
+_LIBRARY: Final = (
+    "SELECT n, path, size, sha256 FROM library WHERE state = 'present' AND path IS NOT NULL"
+)
 _DOWNLOADS: Final = (
     "SELECT n, path, size, sha256 FROM downloads"
     " WHERE state = 'completed' AND source IS NULL AND path IS NOT NULL"
@@ -53,13 +55,16 @@ def page(conn: sqlite3.Connection, after: tuple[str, int], limit: int) -> list[S
 def hashed(conn: sqlite3.Connection, file: Saved, sha256: str) -> None:
     """The checksum of a file that had none."""
     conn.execute(
-        f"UPDATE {_table(file)} SET sha256 = ? WHERE n = ? AND path = ?", (sha256, file.n, file.path)
+        f"UPDATE {_table(file)} SET sha256 = ? WHERE n = ? AND path = ?",
+        (sha256, file.n, file.path),
     )
 
 
 def moved(conn: sqlite3.Connection, file: Saved, path: str) -> None:
     """The file was found elsewhere."""
-    conn.execute(f"UPDATE {_table(file)} SET path = ? WHERE n = ? AND path = ?", (path, file.n, file.path))
+    conn.execute(
+        f"UPDATE {_table(file)} SET path = ? WHERE n = ? AND path = ?", (path, file.n, file.path)
+    )
 
 
 def _table(file: Saved) -> str:

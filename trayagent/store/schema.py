@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from trayagent.store import batches, clients, downloads, idempotency, library, runs
+from trayagent.store import batches, clients, downloads, idempotency, library, lists, runs
 
 MIGRATIONS = (
     downloads.SCHEMA
     + batches.SCHEMA
+    + lists.SCHEMA
     + idempotency.SCHEMA
     + clients.SCHEMA
     + library.SCHEMA

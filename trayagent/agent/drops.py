@@ -1,0 +1,245 @@
+"""The drop folder at work: every line of every list has exactly one outcome.
+
+A list that has arrived moves into `working/`; from there on the database knows it by that name.
+Its lines enter the queue in chunks, each one transaction with the position after it. When the
+last line is settled the report is written and the list filed. Whatever is interrupted goes on
+from what the folder and the database say together, so a kill at any point loses and repeats nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from trayagent.agent.arrival import Arrivals
+from trayagent.agent.bus import Bus
+from trayagent.agent.filing import Filing
+from trayagent.agent.folder import DropFolder, Scan
+from trayagent.agent.intake import ANNOUNCED_SINGLY, Intake, check, shown
+from trayagent.agent.watcher import Watcher, into_loop
+from trayagent.lists import START, Line, Position, dialect_for
+from trayagent.model.download import Download, Rejected
+from trayagent.model.errors import StoreUnavailableError
+from trayagent.model.events import BatchEvent, Event, Notice, Tally
+from trayagent.store import batches, downloads, lists
+from trayagent.store.admission import Admission
+from trayagent.store.database import Database
+from trayagent.store.lists import Entering, OpenList
+from trayagent.transfer.failpoints import failpoint
+
+log = logging.getLogger(__name__)
+
+RESCAN: Final = 30.0
+"""Seconds between two looks into the folder; watching only makes it quicker."""
+CHUNK: Final = 500
+"""Lines a transaction."""
+AT_ONCE: Final = 4
+"""Lists read side by side, so that a small one does not wait for a huge one."""
+
+
+class Drops:
+    """Run it as a service; it needs nothing else."""
+
+    def __init__(
+        self, db: Database, bus: Bus, intake: Intake, folder: Path, *, poll: bool = False
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self._intake = intake
+        self._folder = DropFolder(folder)
+        self._filing = Filing(db, self._folder)
+        self._poll = poll
+        self._arrivals = Arrivals()
+        self._bell = asyncio.Event()
+        self._due: asyncio.Queue[str] = asyncio.Queue()
+        """Lists in working/ that something can be done for."""
+        self._known: set[str] = set()
+        """Lists at work, or waiting for their downloads: no look needs to mention them again."""
+        self._busy: set[str] = set()
+        self._again: set[str] = set()
+        self._told: set[str] = set()
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    def __repr__(self) -> str:
+        return f"<Drops in {self._folder.root}, {len(self._known)} lists open>"
+
+    async def run(self) -> None:
+        """Watch, take, read and file until cancelled."""
+        with into_loop(self._bell) as ring, self._bus.subscribe(self._hear):
+            watcher = Watcher(self._folder.root, ring, poll=self._poll)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._watch(watcher), name="drop folder")
+                    while True:
+                        self._begin(group, await self._due.get())
+            finally:
+                await asyncio.shield(asyncio.to_thread(watcher.stop))
+
+    # -- looking
+
+    async def _watch(self, watcher: Watcher) -> None:
+        while True:
+            try:
+                patience = await self._look(watcher)
+            except (OSError, StoreUnavailableError) as error:
+                self._warn("folder", f"The drop folder cannot be used now ({error}).")
+                patience = RESCAN
+            await self._rest(patience)
+
+    async def _look(self, watcher: Watcher) -> float:
+        """One look at the folder; returns in how many seconds to look again."""
+        scan = await asyncio.to_thread(self._folder.scan)
+        await asyncio.to_thread(watcher.ensure)
+        arrived, soonest = self._arrivals.look(scan.lists, time.monotonic())
+        self._mention(scan)
+        for name in arrived:
+            await self._take(name)
+        for name in (*scan.working, *await self._db.read(lists.unfiled)):
+            self._call(name)
+        self._told.discard("folder")
+        return RESCAN if soonest is None else min(soonest + 0.01, RESCAN)
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._bell.wait()
+        except TimeoutError:
+            pass
+        self._bell.clear()
+
+    def _call(self, name: str) -> None:
+        if name not in self._known:
+            self._known.add(name)
+            self._due.put_nowait(name)
+
+    async def _take(self, name: str) -> None:
+        try:
+            self._call(await asyncio.to_thread(self._folder.take, name))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._warn(name, f"The list {name} cannot be taken now ({error.strerror}).")
+
+    def _mention(self, scan: Scan) -> None:
+        for name in set(scan.odd) - self._told:
+            self._told.add(name)
+            sentence = f"{name} in the drop folder is no ordinary file; it was left alone."
+            self._bus.publish(Notice("Not a list", sentence, level="error"))
+
+    def _warn(self, what: str, sentence: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            log.warning("%s", sentence)
+
+    # -- one list
+
+    def _begin(self, group: asyncio.TaskGroup, name: str) -> None:
+        if name in self._busy:
+            self._again.add(name)
+        else:
+            self._busy.add(name)
+            group.create_task(self._advance(name), name=f"list {name}")
+
+    async def _advance(self, name: str) -> None:
+        """Bring a list in working/ as far as it can go now."""
+        try:
+            async with self._places:
+                await self._one_step_or_two(name)
+        except (OSError, StoreUnavailableError) as error:
+            self._warn(name, f"The list {name} waits ({error}).")
+            self._known.discard(name)  # the next look tries again
+        finally:
+            self._busy.discard(name)
+            if name in self._again:
+                self._again.discard(name)
+                self._due.put_nowait(name)
+
+    async def _one_step_or_two(self, name: str) -> None:
+        list_ = await self._db.run(lists.open_or_begin, name, lists.encode(START), time.time())
+        failpoint("list-begun")
+        if list_.position is not None:
+            await self._read(list_)
+            list_ = await self._db.read(lists.find, name) or list_
+        if list_.finished:
+            await self._filing.file(list_)
+            self._known.discard(name)
+            self._told.discard(name)
+
+    async def _read(self, list_: OpenList) -> None:
+        total = 0
+        async for lines, position in self._chunks(list_):
+            failpoint("list-before-chunk")
+            new = await self._db.run(
+                _enter, list_.batch, lines, lists.encode(position), self._intake.admission("drop")
+            )
+            failpoint("list-after-chunk")
+            total += len(new)
+            await self._announce(new, quiet=total > ANNOUNCED_SINGLY)
+        finished = await self._db.run(lists.read_whole, list_.batch, time.time())
+        if total > ANNOUNCED_SINGLY:
+            batch = await self._db.read(batches.get, batches.public_id(list_.batch))
+            self._bus.publish(BatchEvent("queued", batch))
+        for batch in finished:
+            self._bus.publish(BatchEvent("finished", batch))
+
+    async def _chunks(self, list_: OpenList) -> AsyncIterator[tuple[list[Entering], Position]]:
+        position = msgspec.json.decode(list_.position or b"{}", type=Position)
+        dialect = dialect_for(list_.name)
+        assert dialect is not None
+        try:
+            file = await asyncio.to_thread(self._folder.open, list_.name)
+        except FileNotFoundError:
+            return  # taken away by hand: the lines so far stand
+        with file:
+            lines = dialect.read(file, position)
+            while chunk := await asyncio.to_thread(_checked, lines):
+                yield [entering for _, entering in chunk], chunk[-1][0].after
+
+    async def _announce(self, new: Sequence[int], *, quiet: bool) -> None:
+        if quiet:
+            self._bus.publish(Tally(queued=len(new)))
+            self._intake.wake()
+        elif new:
+            self._intake.announce(await self._db.read(_downloads, new), None)
+
+    def _hear(self, event: Event) -> None:
+        if (
+            isinstance(event, BatchEvent)
+            and event.what == "finished"
+            and event.batch.list is not None
+        ):
+            self._due.put_nowait(event.batch.list)
+
+
+def _checked(lines: Iterator[Line]) -> list[tuple[Line, Entering]]:
+    return [(line, _entering(line)) for line in islice(lines, CHUNK)]
+
+
+def _entering(line: Line) -> Entering:
+    if line.item is not None:
+        return line.number, check(line.number, line.item), " ".join(line.warnings)
+    code, message = line.error or ("bad_item", "There is nothing to download in this line.")
+    return line.number, Rejected(line.number, shown(line.url), code, message), ""
+
+
+def _enter(
+    conn: sqlite3.Connection,
+    batch: int,
+    lines: Sequence[Entering],
+    position: str,
+    admission: Admission,
+) -> list[int]:
+    urgent = lists.urgency(conn, lines)
+    return lists.enter(conn, batch, lines, position, admission.at(urgent))
+
+
+def _downloads(conn: sqlite3.Connection, numbers: Sequence[int]) -> list[Download]:
+    return [downloads.download(downloads.row_of(conn, n)) for n in numbers]

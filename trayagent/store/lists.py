@@ -1,0 +1,145 @@
+"""Lists from the drop folder: how far each is read, and where it is filed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from trayagent.model.batch import Batch
+from trayagent.model.download import Rejected
+from trayagent.model.order import New
+from trayagent.store import batches, downloads
+from trayagent.store.admission import Admission, admit
+
+SCHEMA: Final = """
+CREATE TABLE lists (
+    batch INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    position TEXT,
+    place TEXT,
+    filed INTEGER NOT NULL DEFAULT 0
+);
+-- Its name in working/ is what a list is found by after a kill.
+CREATE UNIQUE INDEX open_list ON lists(name) WHERE filed = 0;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenList:
+    """A list that is not filed yet."""
+
+    batch: int
+    name: str
+    position: str | None
+    """Where reading goes on, as JSON; None: every line is in the queue."""
+    place: str | None
+    """Where it goes, relative to the drop folder, once that is decided."""
+    finished: bool
+    """Whether every line has its outcome."""
+
+
+Entering = tuple[int, New | Rejected, str]
+"""A line's number, what it asks for or why it is refused, and warnings about it."""
+
+
+def open_or_begin(conn: sqlite3.Connection, name: str, start: str, now: float) -> OpenList:
+    """The list of that name in working/; a new one gets its batch."""
+    found = find(conn, name)
+    if found is not None:
+        return found
+    batch = batches.create(conn, name, "drop", now, list_path=name, open=True)
+    conn.execute("INSERT INTO lists(batch, name, position) VALUES (?, ?, ?)", (batch, name, start))
+    return OpenList(batch, name, start, None, finished=False)
+
+
+def find(conn: sqlite3.Connection, name: str) -> OpenList | None:
+    """The open list of that name in working/."""
+    row = conn.execute(
+        "SELECT lists.*, batches.finished_at FROM lists JOIN batches ON batches.n = lists.batch"
+        " WHERE filed = 0 AND name = ?",
+        (name,),
+    ).fetchone()
+    if row is None:
+        return None
+    finished = row["finished_at"] is not None
+    return OpenList(row["batch"], row["name"], row["position"], row["place"], finished)
+
+
+def unfiled(conn: sqlite3.Connection) -> list[str]:
+    """The names in working/ of all open lists."""
+    return [name for (name,) in conn.execute("SELECT name FROM lists WHERE filed = 0")]
+
+
+def enter(
+    conn: sqlite3.Connection,
+    batch: int,
+    lines: Sequence[Entering],
+    position: str,
+    admission: Admission,
+) -> list[int]:
+    """A chunk of lines and the position after it, in one transaction; returns the new downloads."""
+    new: list[int] = []
+    pending = 0
+    for number, candidate, warnings in lines:
+        if isinstance(candidate, Rejected):
+            batches.enter_settled(
+                conn,
+                batch,
+                number,
+                candidate.url,
+                "rejected",
+                code=candidate.code,
+                message=candidate.message,
+            )
+            continue
+        admitted = admit(conn, candidate, admission, batch)
+        if admitted.outcome == "duplicate":
+            batches.enter_settled(
+                conn,
+                batch,
+                number,
+                candidate.url,
+                "duplicate",
+                path=admitted.path,
+                message=warnings or None,
+            )
+            continue
+        pending += 1
+        batches.enter_waiting(conn, batch, number, candidate.url, admitted.n, warnings or None)
+        if admitted.outcome == "new":
+            new.append(admitted.n)
+    conn.execute("UPDATE batches SET pending = pending + ? WHERE n = ?", (pending, batch))
+    conn.execute("UPDATE lists SET position = ? WHERE batch = ?", (position, batch))
+    return new
+
+
+def read_whole(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, ...]:
+    """Every line is in the queue; returns the batch if it is finished by that."""
+    conn.execute("UPDATE lists SET position = NULL WHERE batch = ?", (batch,))
+    return batches.close(conn, batch, now)
+
+
+def urgency(conn: sqlite3.Connection, lines: Sequence[Entering]) -> int:
+    """What puts the urgent ones among these lines before all that wait."""
+    urgent = any(isinstance(candidate, New) and candidate.urgent for _, candidate, _ in lines)
+    return downloads.next_urgency(conn) if urgent else 0
+
+
+def choose_place(conn: sqlite3.Connection, batch: int, place: str) -> None:
+    """Decide, before anything is written there, where the list is filed."""
+    conn.execute("UPDATE lists SET place = ? WHERE batch = ?", (place, batch))
+
+
+def filed(conn: sqlite3.Connection, batch: int, path: str) -> None:
+    """The list and its report are in their place."""
+    conn.execute("UPDATE lists SET filed = 1 WHERE batch = ?", (batch,))
+    conn.execute("UPDATE batches SET list = ? WHERE n = ?", (path, batch))
+
+
+def encode(value: object) -> str:
+    """A position as the row keeps it."""
+    return msgspec.json.encode(value).decode()
