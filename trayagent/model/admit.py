@@ -40,6 +40,9 @@ def admit(item: Item) -> New:
     for mirror in item.mirrors:
         urls.check(mirror)
     _check_words(item)
+    others = (*item.mirrors, item.referer or "", item.page_url or "")
+    if any(urls.split_userinfo(other)[1] is not None for other in others):
+        raise refuse("Only the address itself may hold a user name and a password.")
     if _climbs(item.folder) or _climbs(item.filename):
         raise refuse("Folder and file name must stay inside the downloads folder.")
     headers = dict(item.headers)

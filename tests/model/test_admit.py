@@ -1,0 +1,113 @@
+"""What may enter is decided once for every way in, and nothing that enters carries a secret where all can see."""
+
+import base64
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import assume, given
+
+from tests.lists import strategies
+from trayagent.model.admit import admit
+from trayagent.model.download import Cookie, Item
+from trayagent.model.errors import TrayagentError
+
+URL = "http://h/a"
+
+
+def refusal(**fields: Any) -> str:
+    with pytest.raises(TrayagentError) as caught:
+        admit(Item(**{"url": URL, **fields}))
+    return caught.value.code
+
+
+def test_an_item_becomes_a_new_download() -> None:
+    new = admit(Item("HTTP://H:80/a?b#c", filename="x", paused=True, next=True, again=True))
+    assert (new.key, new.host) == ("http://h/a?b", "h:80")
+    assert new.order.filename == "x"
+    assert (new.paused, new.urgent, new.again) == (True, True, True)
+
+
+def test_user_and_password_become_a_secret_header() -> None:
+    new = admit(Item("http://me:p%3A%C3%A4@h/a"))
+    assert new.url == new.key == "http://h/a"
+    basic = "Basic " + base64.b64encode("me:p:ä".encode()).decode()
+    assert new.secrets.headers == {"Authorization": basic}
+
+
+def test_an_own_authorization_header_is_kept() -> None:
+    new = admit(Item("http://me:pw@h/a", headers={"authorization": "Bearer x"}))
+    assert new.secrets.headers == {"authorization": "Bearer x"}
+
+
+def test_no_secret_lies_in_what_the_database_keeps() -> None:
+    new = admit(
+        Item(
+            "http://me:CANARY@h/a",
+            headers={"X-Key": "CANARY"},
+            cookies=(Cookie("a", "CANARY", "h"),),
+        )
+    )
+    assert "CANARY" not in msgspec.json.encode(new.order).decode() + new.url + new.key
+    assert "CANARY" not in repr(new.secrets)
+
+
+@pytest.mark.parametrize("field", ["mirrors", "referer", "page_url"])
+def test_a_password_elsewhere_is_refused(field: str) -> None:
+    url = "http://me:pw@h/b"
+    assert refusal(**{field: (url,) if field == "mirrors" else url}) == "bad_item"
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "", "http://h/a b", "http://[", "x" * 70000])
+def test_a_bad_url_is_refused_wherever_it_stands(url: str) -> None:
+    assert refusal(url=url) == "bad_url"
+    assert refusal(mirrors=(URL, url)) == "bad_url"
+    if len(url) < 16384:
+        assert refusal(referer=url) == "bad_url"
+        assert refusal(page_url=url) == "bad_url"
+
+
+@pytest.mark.parametrize("text", ["a\rb", "a\nb", "a\x00b", "x" * 65536, "☂", "a\x7fb"])
+def test_nothing_enters_that_could_break_a_header(text: str) -> None:
+    assert refusal(headers={"X-A": text}) == "bad_item"
+    assert refusal(user_agent=text) == "bad_item"
+    assert refusal(referer=f"http://h/{text}") in {"bad_item", "bad_url"}
+    if len(text) < 100:
+        assert refusal(headers={f"X{text}": "a"}) == "bad_item"
+        assert refusal(cookies=(Cookie("a", text, "h"),)) == "bad_item"
+        assert refusal(cookies=(Cookie(text, "a", "h"),)) == "bad_item"
+
+
+@pytest.mark.parametrize(
+    "name", ["Host", "content-length", "Range", "If-Range", "TE", "Expect", "", "a b", "a:"]
+)
+def test_headers_that_are_ours_are_refused(name: str) -> None:
+    assert refusal(headers={name: "x"}) == "bad_item"
+
+
+@pytest.mark.parametrize(
+    "place", ["..", "../x", "a/../../b", "..\\x", "/etc/x", "\\x\\y", "C:\\x\\y"]
+)
+def test_places_outside_are_refused(place: str) -> None:
+    assert refusal(folder=place) == "bad_item"
+    assert refusal(filename=place) == "bad_item"
+
+
+@pytest.mark.parametrize(
+    "checksum", ["sha-256=ab", "sha-256=" + "a" * 63, "crc=aa", "=", "md5=" + "a" * 64]
+)
+def test_a_checksum_that_can_never_match_is_refused(checksum: str) -> None:
+    assert refusal(checksum=checksum) == "bad_item"
+
+
+def test_a_speed_limit_that_is_none_is_refused() -> None:
+    assert refusal(speed_limit="fast") == "bad_item"
+
+
+@given(strategies.items())
+def test_what_is_usual_enters(item: Item) -> None:
+    sent = "".join([*item.headers.values(), item.user_agent or "", item.referer or ""])
+    assume(sent.encode("latin-1", "replace").decode("latin-1") == sent)
+    new = admit(item)
+    assert new.order.mirrors == item.mirrors
+    assert new.secrets.headers == item.headers

@@ -1,0 +1,42 @@
+"""Every error code has one plain sentence and one next action, and says no secret."""
+
+import pytest
+
+from trayagent.model.errors import SENTENCES, WAITS, ConfigError, DownloadError
+
+CODES = """bad_url blocked_address not_found forbidden needs_login link_expired server_busy server_error
+network timeout stalled tls too_many_redirects not_media truncated changed_on_server checksum_mismatch
+too_large disk_full permission_denied needs_sites_extra no_media_found cancelled internal""".split()
+
+
+def test_the_codes_are_the_documented_ones() -> None:
+    assert sorted(SENTENCES) == sorted(CODES)
+    assert set(SENTENCES) >= WAITS
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_each_has_a_sentence_and_an_action(code: str) -> None:
+    error = DownloadError(code)
+    assert error.code == code
+    assert error.message.endswith(".")
+    assert error.message[0].isupper()
+    assert error.action
+    assert "\n" not in error.message + error.action
+
+
+def test_a_detail_makes_the_sentence_more_precise() -> None:
+    error = DownloadError("forbidden", "HTTP 403", retry_after=3)
+    assert error.message == "The server refused access to the file (HTTP 403)."
+    assert error.retry_after == 3
+    assert str(error) == "forbidden: The server refused access to the file (HTTP 403)."
+
+
+def test_settings_errors_list_every_problem() -> None:
+    error = ConfigError(["One.", "Two."])
+    assert error.problems == ["One.", "Two."]
+    assert error.message == "One.\nTwo."
+
+
+def test_no_two_codes_say_the_same() -> None:
+    sentences = [sentence for sentence, _ in SENTENCES.values()]
+    assert len(set(sentences)) == len(sentences)

@@ -1,0 +1,25 @@
+"""What is kept of a request lacks nothing but its secrets, and what a worker is handed shows none."""
+
+from hypothesis import given
+
+from tests.lists import strategies
+from trayagent.model.download import Cookie, Item
+from trayagent.model.order import Job, Order, Secrets
+
+ELSEWHERE = {"url", "headers", "cookies", "paused", "next", "again"}
+
+
+@given(strategies.items())
+def test_an_order_is_the_item_without_its_secrets(item: Item) -> None:
+    order = Order.of(item)
+    for field in set(Item.__struct_fields__) - ELSEWHERE:
+        assert getattr(order, field) == getattr(item, field)
+
+
+def test_secrets_are_counted_never_shown() -> None:
+    secrets = Secrets({"A": "CANARY"}, (Cookie("a", "CANARY", "h"),))
+    assert secrets
+    assert not Secrets()
+    assert repr(secrets) == "<Secrets: 1 headers, 1 cookies>"
+    job = Job(1, "d1", "k", "http://h/?CANARY", "h:80", Order(), None, 0, "cli", None, secrets)
+    assert repr(job) == "<Job d1 h:80, try 1>"
