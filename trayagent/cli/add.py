@@ -136,7 +136,7 @@ def _wait(screen: Screen, running: Agent, receipt: dict[str, Any]) -> int:
     from trayagent.cli.progress import bars
 
     ids = [d["id"] for d in receipt["downloads"]]
-    with bars(screen, len(ids)) as shown:
+    with bars(screen) as shown:
         ended = follow(running, ids, shown)
     results = [{**ended[d["id"]], "duplicate_of": d["duplicate_of"]} for d in receipt["downloads"]]
     if screen.json:

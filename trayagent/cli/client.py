@@ -174,7 +174,7 @@ def read_runtime(home: Places) -> dict[str, Any] | None:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process of that number exists (Windows: cannot be asked safely, so yes)."""
+    """Whether that process runs (Windows: cannot be asked safely, so yes)."""
     if os.name == "nt":
         return True
     try:
@@ -182,8 +182,17 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        pass
-    return True
+        return True
+    return not _ended(pid)
+
+
+def _ended(pid: int) -> bool:
+    # A process that ended but was not yet waited for still has its number (proc(5), state Z).
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] == "Z"
 
 
 def refusal(status: int, answer: Any) -> TrayagentError:

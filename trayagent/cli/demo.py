@@ -55,7 +55,6 @@ def _play(folder: Path, screen: Screen) -> list[Arrived]:
     from trayagent.loopthread import LoopThread
 
     samples = Samples.make()
-    total = 1 + len(samples.pictures) + len(samples.library)
     bases: list[str] = []
 
     async def serve(ready: Callable[[], None]) -> None:
@@ -67,7 +66,7 @@ def _play(folder: Path, screen: Screen) -> list[Arrived]:
     server = LoopThread(serve)
     server.start()
     try:
-        with bars(screen, total) as shown:
+        with bars(screen) as shown:
             return tell(folder, bases[0], samples, Agent.of, _Stage(screen, shown))
     finally:
         server.stop()

@@ -63,11 +63,11 @@ def get(
         raise MisuseError("--filename and --checksum are for one URL.")
     news, refused = _admitted(urls, lists, common)
     config = _config(workers, segments)
-    report = _Report(screen, len(news))
+    report = _Report(screen)
     for refusal in refused:
         report.refused(refusal)
     began = time.monotonic()
-    with bars(screen, len(news)) as shown:
+    with bars(screen) as shown:
         report.bars = shown
         ended = _run(config, news, Path(folder).absolute(), workers, report)
     return _conclude(screen, ended, refused, time.monotonic() - began)
@@ -145,9 +145,8 @@ class _Report:
 
     bars: Bars
 
-    def __init__(self, screen: Screen, total: int) -> None:
+    def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._total = total
 
     def show(self, download: Download) -> None:
         """Where it stands; a line when it has ended."""

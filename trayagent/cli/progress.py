@@ -57,9 +57,9 @@ class NoBars:
 
 
 class LiveBars:
-    """A bar for each download that is on its way, and one line for all that are done."""
+    """A bar for each download that is on its way."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self) -> None:
         from rich.progress import (
             BarColumn,
             DownloadColumn,
@@ -69,8 +69,6 @@ class LiveBars:
             TransferSpeedColumn,
         )
 
-        self._total = total
-        self._settled: set[str] = set()
         self._tasks: dict[str, TaskID] = {}
         self._progress: Progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -88,19 +86,18 @@ class LiveBars:
         self._progress.stop()
 
     def show(self, download: Mapping[str, Any]) -> None:
-        """Bars appear when a download starts and go when it has settled."""
+        """A bar comes when a download starts, and goes when it stops."""
         id, state = str(download["id"]), download["state"]
-        if state in ("completed", "failed", "cancelled"):
-            self._settled.add(id)
+        if state != "active":
             task = self._tasks.pop(id, None)
             if task is not None:
                 self._progress.remove_task(task)
-        elif state == "active":
-            if id not in self._tasks:
-                self._tasks[id] = self._progress.add_task("", total=None)
-            name = middle(clean(name_of(download)), 30)
-            self._progress.update(self._tasks[id], description=f"{name:30}")
-            self.moved(id, int(download.get("received") or 0), download.get("size"))
+            return
+        if id not in self._tasks:
+            self._tasks[id] = self._progress.add_task("", total=None)
+        name = middle(clean(name_of(download)), 30)
+        self._progress.update(self._tasks[id], description=f"{name:30}")
+        self.moved(id, int(download.get("received") or 0), download.get("size"))
 
     def moved(self, id: str, received: int, size: int | None) -> None:
         if id in self._tasks:
@@ -110,6 +107,6 @@ class LiveBars:
         self._progress.console.print(plain(text), markup=False, highlight=False)
 
 
-def bars(screen: Screen, total: int) -> Bars:
+def bars(screen: Screen) -> Bars:
     """Bars for a terminal, none for anything else."""
-    return LiveBars(total) if screen.live and not screen.json else NoBars(screen)
+    return LiveBars() if screen.live and not screen.json else NoBars(screen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import random
 from collections.abc import AsyncIterator, Iterator
@@ -112,10 +113,11 @@ class _Pages:
             headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
         headers["Content-Length"] = str(stop - start)
         response = web.StreamResponse(status=206 if partial else 200, headers=headers)
-        await response.prepare(request)
-        for place in range(start, stop, STEP):
-            await response.write(sample.data[place : min(place + STEP, stop)])
-            await asyncio.sleep(STEP / RATE)
+        with contextlib.suppress(ConnectionError):  # a client may leave when it likes
+            await response.prepare(request)
+            for place in range(start, stop, STEP):
+                await response.write(sample.data[place : min(place + STEP, stop)])
+                await asyncio.sleep(STEP / RATE)
         return response
 
     def _item(self, number: int) -> dict[str, object]:

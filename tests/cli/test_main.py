@@ -1,0 +1,129 @@
+"""Every command answers --help, every error ends in words and an exit code, never in a traceback."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import Run
+from trayagent.cli.main import HOMES, trayagent
+from trayagent.cli.run import commit_of
+
+CONTRACT = (
+    "run get add list status show why pause resume cancel retry remove clear sync source verify plan"
+    " undo open dashboard pair config autostart bookmarklet doctor logs demo completion quit version"
+).split()
+FREE = {"run", "get", "demo", "plan", "config", "autostart", "bookmarklet"} | {
+    "doctor",
+    "logs",
+    "completion",
+    "version",
+    "source",
+}
+
+
+@pytest.mark.parametrize("command", CONTRACT)
+def test_every_command_of_the_contract_explains_itself(run: Run, command: str) -> None:
+    said = run(command, "--help")
+    assert said.code == 0
+    assert said.out.startswith(f"Usage: trayagent {command}")
+
+
+def test_no_command_is_undocumented() -> None:
+    assert set(CONTRACT) <= set(HOMES)
+
+
+@pytest.mark.parametrize("command", sorted(set(CONTRACT) - FREE))
+def test_without_an_agent_a_command_says_so_with_exit_code_3(run: Run, command: str) -> None:
+    arguments = {
+        "add": ["http://127.0.0.1/x"],
+        "show": ["d1"],
+        "why": ["d1"],
+        "cancel": ["d1"],
+        "remove": ["d1"],
+        "retry": ["d1"],
+    }
+    said = run(command, *arguments.get(command, []))
+    assert said.code == 3
+    assert "not running" in said.err
+    assert "trayagent run" in said.err
+
+
+def test_a_mistyped_command_is_named_with_its_neighbour(run: Run) -> None:
+    said = run("stauts")
+    assert said.code == 2
+    assert "Did you mean 'status'?" in said.err
+
+
+def test_an_address_without_a_command_is_met_halfway(run: Run) -> None:
+    assert "trayagent add URL" in run("https://example.com/film.mp4").err
+
+
+def test_errors_are_json_where_json_was_asked_for(run: Run) -> None:
+    said = run("list", "--json")
+    assert said.code == 3
+    assert said.out == ""
+    assert '"code": "not_running"' in said.err
+
+
+def test_an_unexpected_error_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("by night")
+
+    monkeypatch.setattr("trayagent.cli.run.commit_of", broken)
+    said = run("version")
+    assert said.code == 1
+    assert "Traceback" not in said.err
+    assert "ZeroDivisionError: by night" in said.err
+
+
+def test_ctrl_c_is_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("trayagent.cli.run.commit_of", interrupted)
+    assert run("version").code == 130
+
+
+def test_the_version_names_the_commit(tmp_path: object) -> None:
+    from pathlib import Path
+
+    package = Path(str(tmp_path)) / "trayagent"
+    package.mkdir()
+    assert commit_of(package) is None
+    git = package.parent / ".git"
+    (git / "refs/heads").mkdir(parents=True)
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    (git / "packed-refs").write_text("# pack-refs\nabc123 refs/heads/main\n")
+    assert commit_of(package) == "abc123"
+    (git / "refs/heads/main").write_text("def456\n")
+    assert commit_of(package) == "def456"
+    (package / "commit.txt").write_text("0a1b2c\n")
+    assert commit_of(package) == "0a1b2c"
+
+
+def test_add_loads_nothing_heavy() -> None:
+    heavy = "aiohttp rich asyncio PIL watchdog keyring sqlite3 logging".split()
+    program = (
+        "import sys\n"
+        "from trayagent.cli.main import main\n"
+        "main(['add', 'http://127.0.0.1/x'])\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert set(done.stdout.split()) & set(heavy) == set()
+
+
+def test_the_completion_scripts_name_our_program(run: Run) -> None:
+    for shell in ("bash", "zsh", "fish", "powershell"):
+        said = run("completion", shell)
+        assert said.code == 0
+        assert "_TRAYAGENT_COMPLETE" in said.out
+
+
+def test_the_group_lists_each_command_once() -> None:
+    with trayagent.make_context("trayagent", ["--help"], resilient_parsing=True) as context:
+        listed = trayagent.list_commands(context)
+    assert len(listed) == len(set(listed))

@@ -1,0 +1,78 @@
+"""People get aligned, plain text, coloured only on a terminal; nobody's text can drive the terminal."""
+
+import io
+import json
+
+import pytest
+
+from trayagent.cli.screen import Screen, middle
+from trayagent.model.errors import TrayagentError
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """It is."""
+        return True
+
+
+def test_columns_line_up_and_end_without_blanks() -> None:
+    out = io.StringIO()
+    screen = Screen(out, io.StringIO(), {})
+    screen.table([["d1", "active", "a"], ["d10", "ok", ""]], head=["ID", "STATE", "NAME"])
+    assert out.getvalue().splitlines() == [
+        "ID   STATE   NAME",
+        "d1   active  a",
+        "d10  ok",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stream", "environ", "coloured"),
+    [(Terminal, {}, True), (Terminal, {"NO_COLOR": "1"}, False), (io.StringIO, {}, False)],
+)
+def test_colour_is_for_terminals_only(
+    stream: type[io.StringIO], environ: dict[str, str], coloured: bool
+) -> None:
+    out = stream()
+    Screen(out, io.StringIO(), environ).say("It failed.", "failed")
+    assert ("\x1b[" in out.getvalue()) is coloured
+
+
+def test_foreign_text_cannot_drive_the_terminal() -> None:
+    out, err = Terminal(), Terminal()
+    screen = Screen(out, err, {"NO_COLOR": "1"})
+    screen.say("film\x1b[2J\x07.mp4\r\u202e")
+    screen.table([["\x1b]0;owned\x07", "x\ny"]])
+    screen.error(TrayagentError("bad", "no\x1b[2Jway", "do\x9bthis"))
+    assert not set("\x1b\x07\r\x9b\u202e") & set(out.getvalue() + err.getvalue())
+
+
+def test_an_error_says_what_and_what_next() -> None:
+    err = io.StringIO()
+    screen = Screen(io.StringIO(), err, {})
+    screen.error(TrayagentError("bad", "It is broken.", "Mend it."))
+    assert err.getvalue() == "It is broken.\n  Mend it.\n"
+    screen.json = True
+    screen.error(TrayagentError("bad", "It is broken.", "Mend it."))
+    line = err.getvalue().splitlines()[-1]
+    assert json.loads(line) == {
+        "error": {"code": "bad", "message": "It is broken.", "action": "Mend it."}
+    }
+
+
+def test_a_name_that_no_console_can_show_does_not_break_it() -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    screen = Screen(out, io.StringIO(), {})
+    screen.say("naïve–\udcff.mp4")
+    out.flush()
+
+
+def test_long_names_are_cut_in_the_middle() -> None:
+    assert middle("abcdefghij", 10) == "abcdefghij"
+    assert middle("abcdefghijk", 10) == "abcde…hijk"
+
+
+def test_it_says_what_it_is() -> None:
+    assert repr(Screen(Terminal(), io.StringIO(), {})) == "<Screen for a person, live>"

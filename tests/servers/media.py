@@ -1,0 +1,135 @@
+"""An honest media server: any number of files of known bytes, with ranges and validators, as slow as asked.
+
+`/NAME?size=N&rate=N&wait=S` answers N bytes that follow from NAME alone, at a rate (bytes a second), after
+S seconds; `status=N` answers that instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+STEP = 16384
+
+
+def content(name: str, size: int) -> bytes:
+    """The bytes of a file."""
+    return hashlib.shake_128(name.encode()).digest(size)
+
+
+class Media:
+    """The server on a free port of 127.0.0.1; a context manager."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.requests: list[str] = []
+        """Paths asked for, in order."""
+        self.active = 0
+        self.most = 0
+        """The largest number of answers under way at once."""
+        handler: type[_Handler] = type("Handler", (_Handler,), {"media": self})
+        self._server = _Server(("127.0.0.1", 0), handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+
+    @property
+    def base(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def url(self, name: str, size: int = 10_000, **more: object) -> str:
+        """The address of a file."""
+        query = "&".join(f"{key}={value}" for key, value in {"size": size, **more}.items())
+        return f"{self.base}/{name}?{query}"
+
+    @contextlib.contextmanager
+    def _counted(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 - private, and a generator
+        with self._lock:
+            self.active += 1
+            self.most = max(self.most, self.active)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.active -= 1
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that are killed leave without a word."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    media: Media
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+    def do_GET(self) -> None:
+        """Answer with the file, or the part of it that was asked for."""
+        parts = urlsplit(self.path)
+        query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+        self.media.requests.append(parts.path)
+        with self.media._counted():
+            time.sleep(float(query.get("wait", 0)))
+            if "status" in query:
+                self._send(int(query["status"]), b"no", {})
+                return
+            self._file(unquote(parts.path[1:]), int(query.get("size", 10_000)), query)
+
+    def _file(self, name: str, size: int, query: dict[str, str]) -> None:
+        data = content(name, size)
+        headers = {
+            "ETag": f'"{name}-{size}"',
+            "Accept-Ranges": "bytes",
+            "Content-Type": "application/octet-stream",
+        }
+        rate = float(query.get("rate", 0))
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        fresh = self.headers.get("If-Range", headers["ETag"]) == headers["ETag"]
+        if asked is None or not fresh:
+            self._send(200, data, headers, rate)
+            return
+        start, end = int(asked[1]), min(int(asked[2] or size - 1), size - 1)
+        if start >= size:
+            self._send(416, b"", {"Content-Range": f"bytes */{size}"})
+            return
+        headers["Content-Range"] = f"bytes {start}-{end}/{size}"
+        self._send(206, data[start : end + 1], headers, rate)
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str], rate: float = 0) -> None:
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if not rate:
+            self.wfile.write(body)
+            return
+        for place in range(0, len(body), STEP):
+            self.wfile.write(body[place : place + STEP])
+            time.sleep(STEP / rate)
