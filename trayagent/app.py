@@ -29,6 +29,7 @@ from trayagent.agent.preferences import Preferences
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue import Queue
 from trayagent.agent.trash import Trash
+from trayagent.agent.undo import Undo
 from trayagent.desktop.notifier import Notifier, NullNotifier
 from trayagent.hook.door import Door, bind
 from trayagent.hook.server import Hook
@@ -112,11 +113,13 @@ async def serve(
             limits=_limits(config),
             bell=bell,
         )
+        trash = Trash()
+        queue = Queue(db, bus, pool, secrets=secrets, trash=trash, discard=transfer.discard)
         announcer = Announcer(bus, notifier, config.notifications.level)
         agent = Agent(
             bus=bus,
             intake=intake,
-            queue=Queue(db, bus, pool, secrets=secrets, trash=Trash(), discard=transfer.discard),
+            queue=queue,
             queries=Queries(db, keeper),
             keeper=keeper,
             announcer=announcer,
@@ -124,7 +127,7 @@ async def serve(
                 db, bus, OwnToken.load(home.token), home.secrets_dir / "clients.key"
             ),
             library=library,
-            drops=Drops(db, bus, intake, Path(config.drop.folder), poll=config.drop.poll),
+            undo=Undo(db, queue, trash),
             preferences=preferences,
             version=__version__,
         )
@@ -136,7 +139,7 @@ async def serve(
             "announcer": announcer.run,
             "hasher": Hasher(db, bus).run,
             "library": library.run,
-            "drops": agent.drops.run,
+            "drops": Drops(db, bus, intake, Path(config.drop.folder), poll=config.drop.poll).run,
             "hook": partial(hook.serve, door),
         }
         async with asyncio.TaskGroup() as group:

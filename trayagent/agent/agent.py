@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from trayagent.agent.announcer import Announcer
 from trayagent.agent.bus import Bus
 from trayagent.agent.clients import Clients
-from trayagent.agent.drops import Drops
 from trayagent.agent.intake import Intake
 from trayagent.agent.keeper import Keeper
 from trayagent.agent.library import Library
 from trayagent.agent.preferences import Preferences
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue import Queue
+from trayagent.agent.undo import Undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,6 @@ class Agent:
     announcer: Announcer
     clients: Clients
     library: Library
-    drops: Drops
+    undo: Undo
     preferences: Preferences
     version: str

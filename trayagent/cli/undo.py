@@ -21,7 +21,9 @@ def undo(screen: Screen, batch: str | None, yes: bool) -> int:
     """Undo the last batch: the rest is cancelled, its files go to the trash."""
     with agent() as running:
         if batch is None:
-            last = running.get("batches", limit=1)["batches"]
+            last = [
+                b for b in running.get("batches", limit=50)["batches"] if not b.get("undone_at")
+            ]
             if not last:
                 raise NotFoundError("not_found", "There is no batch to undo.")
             found = last[0]

@@ -19,10 +19,9 @@ class Batch(Struct, frozen=True):
     """`queued active paused completed failed cancelled duplicate rejected` -> how many entries."""
     created_at: str = ""
     finished_at: str | None = None
+    undone_at: str | None = None
     first_error: str | None = None
     """The sentence of the first failed or rejected entry."""
-    folder: str | None = None
-    """Where its files are, when they share a folder."""
 
     def __repr__(self) -> str:
         done = "finished" if self.finished_at else "running"

@@ -22,7 +22,8 @@ CREATE TABLE batches (
     pending INTEGER NOT NULL DEFAULT 0,
     closed INTEGER NOT NULL DEFAULT 1,
     created_at REAL NOT NULL,
-    finished_at REAL
+    finished_at REAL,
+    undone_at REAL
 );
 CREATE TABLE entries (
     batch INTEGER NOT NULL,
@@ -201,6 +202,7 @@ def batch_of(conn: sqlite3.Connection, row: sqlite3.Row) -> Batch:
         counts=counts,
         created_at=stamp(row["created_at"]) or "",
         finished_at=stamp(row["finished_at"]),
+        undone_at=stamp(row["undone_at"]),
         first_error=first[0] if first else None,
     )
 
@@ -236,3 +238,8 @@ def entries(conn: sqlite3.Connection, id: str, *, limit: int = 1000, after: int 
         )
         for row in rows
     ]
+
+
+def undone(conn: sqlite3.Connection, id: str, now: float) -> None:
+    """Note that the batch was taken back."""
+    conn.execute("UPDATE batches SET undone_at = ? WHERE n = ?", (now, number(id)))

@@ -166,6 +166,11 @@ def counts(conn: sqlite3.Connection) -> dict[str, int]:
     return dict(conn.execute("SELECT state, count(*) FROM downloads GROUP BY state").fetchall())
 
 
+def exists(conn: sqlite3.Connection, id: str) -> bool:
+    """Whether there is such a row."""
+    return conn.execute("SELECT 1 FROM downloads WHERE n = ?", (number(id),)).fetchone() is not None
+
+
 def in_flight(conn: sqlite3.Connection, id: str) -> bool:
     """Whether the download exists and is not settled."""
     try:

@@ -33,7 +33,7 @@ async def one(call: Call) -> Reply:
 async def undo(call: Call) -> Reply:
     """Cancel what is still to come; what arrived goes to the trash."""
     decode(call.body or b"{}", words.Empty)
-    return Reply(200, await call.agent.queue.undo(call.params["id"]))
+    return Reply(200, await call.agent.undo.batch(call.params["id"]))
 
 
 ROUTES: Final = (
