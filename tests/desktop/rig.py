@@ -52,7 +52,7 @@ def missing() -> str | None:
     return f"needs {', '.join(absent)}: {INSTALL}" if absent else None
 
 
-def until(fact: Callable[[], T], what: str, within: float = 5.0) -> T:
+def until(fact: Callable[[], T | None], what: str, within: float = 5.0) -> T:
     """The fact's first true value; fails with `what` after that many seconds."""
     end = time.monotonic() + within
     while True:
@@ -278,6 +278,27 @@ class Desktop:
         if box is None or near.histogram()[255] < least:
             return None
         return (box[0] + box[2]) // 2, (box[1] + box[3]) // 2
+
+    def bands(self, window: Window) -> list[int]:
+        """Where the rows of a menu are: the middle of every line of text, from the top."""
+        picture = self.screenshot(window).convert("L")
+        inner = picture.crop((10, 3, picture.width - 26, picture.height - 3))
+        counts = inner.histogram()
+        ground = counts.index(max(counts))
+        ink = inner.point([255 if abs(v - ground) > 40 else 0 for v in range(256)])
+        lines = [ink.crop((0, y, ink.width, y + 1)).getbbox() for y in range(ink.height)]
+        # A separator runs through the whole width; text leaves a margin.
+        full = [box is not None and box[2] - box[0] > 0.95 * ink.width for box in lines]
+        rows, start = [], None
+        for y, box in enumerate([*lines, None]):
+            text = box is not None and not full[y]
+            if text and start is None:
+                start = y
+            elif not text and start is not None:
+                if y - start > 3:
+                    rows.append(window.y + 3 + (start + y) // 2)
+                start = None
+        return rows
 
     # The hand
 

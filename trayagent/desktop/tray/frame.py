@@ -34,6 +34,7 @@ class Pace:
         self._act = act
         self._interval = interval
         self._lock = threading.Lock()
+        self._acting = threading.Lock()
         self._waiting = False
         self._last = float("-inf")
 
@@ -51,7 +52,8 @@ class Pace:
         with self._lock:
             self._waiting = False
             self._last = time.monotonic()
-        self._act()
+        with self._acting:
+            self._act()
 
 
 class Dispatch:
@@ -119,6 +121,7 @@ class IconTray:
         self._seating: Seating = ()
         self._rows: tuple[Row, ...] = ()
         self._face: Face | None = None
+        self._shown = threading.Event()
         self._stopped = threading.Event()
 
     def __repr__(self) -> str:
@@ -135,17 +138,24 @@ class IconTray:
 
     def show(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._pace.poke()
+        if self._shown.is_set():
+            self._pace.poke()
 
     def stop(self) -> None:
         self._stopped.set()
         self._icon.stop()
 
     def _ready(self, icon: Icon) -> None:
+        """The loop runs; pystray calls this in a thread of its own."""
         if self._stopped.is_set():
             icon.stop()
-        else:
-            icon.visible = True
+            return
+        self._reveal()
+        self._shown.set()
+        self._pace.poke()
+
+    def _reveal(self) -> None:
+        self._icon.visible = True
 
     def _repaint(self) -> None:
         """Paint from the pace's thread; adapters that must hop to another one do so here."""

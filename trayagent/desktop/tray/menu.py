@@ -89,7 +89,7 @@ def summary(snapshot: Snapshot) -> str:
     status = snapshot.board.status
     waiting = f"{status.queued} waiting" if status.queued else ""
     if snapshot.offline:
-        return wording.middle(_joined(snapshot.offline, waiting))
+        return wording.middle(_joined(wording.plain(snapshot.offline), waiting))
     if status.paused:
         until = f" until {wording.clock(status.paused_until)}" if status.paused_until else ""
         return _joined(f"Paused{until}", waiting)
@@ -172,7 +172,7 @@ def _recent(snapshot: Snapshot) -> tuple[Row, ...]:
 
 
 def _failed(failed: Sequence[Download]) -> tuple[Row, ...]:
-    blank = Row(visible=False, rows=(Row("Retry"), Row("Why?")))
+    blank = Row(visible=False, rows=(Row("Retry", enabled=False), Row("Why?", enabled=False)))
     reasons = [
         Row(
             wording.titled(wording.name(d), (d.error.code if d.error else "").replace("_", " ")),

@@ -19,7 +19,6 @@ from pystray._util import win32
 
 from trayagent.desktop.tray import icons
 from trayagent.desktop.tray.actions import Actions
-from trayagent.desktop.tray.base import Icon
 from trayagent.desktop.tray.face import Face
 from trayagent.desktop.tray.frame import IconTray, pystray_menu
 from trayagent.desktop.tray.icons import Theme
@@ -104,13 +103,13 @@ class WindowsTray(IconTray):
     def _repaint(self) -> None:
         self._icon.hop()
 
-    def _ready(self, icon: Icon) -> None:
+    def _reveal(self) -> None:
         try:
-            super()._ready(icon)
+            super()._reveal()
         except OSError:
             log.warning("Explorer does not take the icon yet", exc_info=True)
             # When Explorer comes up it asks every visible icon to show itself.
-            icon._visible = True  # noqa: SLF001
+            self._icon._visible = True  # noqa: SLF001
 
     def _image(self, face: Face) -> Image.Image:
         return icons.draw(face, icon_size(), theme())

@@ -1,0 +1,195 @@
+"""The tray in front of a person: real panels, real clicks, on a screen of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from PIL import Image, ImageChops
+
+from tests.desktop import samples
+from tests.desktop.conftest import Boot
+from tests.desktop.rig import Desktop, Panel, Window, until
+from tests.desktop.stub import Stub, ready, stub
+from trayagent.desktop.tray.face import Shape
+from trayagent.desktop.tray.icons import PLATES, Theme
+from trayagent.desktop.tray.snapshot import Snapshot
+
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+PROGRAMS = {
+    "xfce": ("openbox", "xsetroot", "xfce4-panel"),
+    "lxqt": ("openbox", "xsetroot", "lxqt-panel"),
+    "trayer": ("openbox", "xsetroot", "trayer"),
+}
+
+pytestmark = [
+    pytest.mark.desktop,
+    pytest.mark.needs("openbox", "xsetroot", "xfce4-panel", "lxqt-panel", "trayer"),
+    pytest.mark.skipif("sys.platform != 'linux'"),
+]
+both = pytest.mark.parametrize("panel", ["xfce", "lxqt"])
+
+
+def colour(shape: Shape, theme: Theme = "any") -> tuple[int, int, int]:
+    return PLATES[shape][theme]
+
+
+def icon(desktop: Desktop, shape: Shape = "idle", theme: Theme = "any") -> tuple[int, int]:
+    """Where the icon is, once the panel has settled: five times in a row at the same place."""
+    places: list[tuple[int, int] | None] = []
+
+    def settled() -> tuple[int, int] | None:
+        places.append(desktop.find(colour(shape, theme)))
+        return places[-1] if places[-5:] == [places[-1]] * 5 else None
+
+    return until(settled, f"the icon of {shape}")
+
+
+def open_menu(desktop: Desktop, place: tuple[int, int]) -> Window:
+    """The menu, drawn in full."""
+    desktop.click(place, 3)
+    window = until(desktop.menus, "the menu")[-1]
+    until(lambda: len(desktop.bands(window)) > 5, "its rows")
+    return desktop.menus()[-1]
+
+
+def click_row(desktop: Desktop, window: Window, labels: list[str], label: str) -> None:
+    """Click a row; `labels` are the rows from the top."""
+    places = until(lambda: rows_of(desktop, window, len(labels)), f"{len(labels)} rows")
+    desktop.click((window.x + 60, places[labels.index(label)]))
+
+
+def rows_of(desktop: Desktop, window: Window, count: int) -> list[int] | None:
+    """Where the rows are, once all of them are drawn."""
+    rows = desktop.bands(window)
+    return rows if len(rows) == count else None
+
+
+def keep(desktop: Desktop, name: str, window: Window) -> None:
+    """Keep a picture for the documentation, when asked: PICTURES=1 dev.py test."""
+    if os.environ.get("PICTURES"):
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        desktop.screenshot(window).save(PICTURES / f"{name}.png", optimize=True)
+
+
+@both
+def test_the_icon_shows_and_both_clicks_do_what_they_say(boot: Boot, panel: Panel) -> None:
+    desktop = boot(panel)
+    with stub(desktop) as tray:
+        assert "sni" in tray.tray
+        place = icon(desktop)
+        desktop.click(place)
+        assert tray.next() == ["open_dashboard"]
+        window = open_menu(desktop, place)
+        click_row(desktop, window, tray.top_rows(), "Settings…")
+        assert tray.next() == ["open_settings"]
+        until(lambda: not desktop.menus(), "the menu closed")
+
+
+@both
+def test_a_submenu_and_its_radio_buttons(boot: Boot, panel: Panel) -> None:
+    desktop = boot(panel)
+    with stub(desktop) as tray:
+        window = open_menu(desktop, icon(desktop))
+        click_row(desktop, window, tray.top_rows(), "Notifications")
+        until(lambda: len(desktop.menus()) == 2, "the submenu")
+        submenu = next(menu for menu in desktop.menus() if menu != window)
+        labels = ["Everything", "Problems only", "Nothing", "Snooze for 1 hour"]
+        click_row(desktop, submenu, labels, "Problems only")
+        assert tray.next() == ["set_notifications", "errors"]
+
+
+@both
+def test_live_updates_leave_an_open_menu_open_with_new_text(boot: Boot, panel: Panel) -> None:
+    def at(received: int) -> Snapshot:
+        one = samples.download("film", size=1000, received=received, speed=1_000_000)
+        return replace(samples.IDLE, board=samples.active(one))
+
+    desktop = boot(panel)
+    with stub(desktop) as tray:
+        tray.show(at(0))
+        window = open_menu(desktop, icon(desktop, "active"))
+        before = desktop.screenshot(window)
+        for n in range(1, 6):
+            tray.show(at(n * 100))
+            before = until(partial(changed, desktop, window, before), "the new text on the screen")
+            until(partial(says, tray, f"film.mp4 — {n * 10} %"), "the new text on the bus")
+            assert desktop.menus() == [window], "the menu closed, or moved"
+        click_row(desktop, window, tray.top_rows(), "Add from clipboard")
+        assert tray.next() == ["add_from_clipboard", ""]
+
+
+def says(tray: Stub, label: str) -> bool:
+    """Whether the menu has such a row."""
+    return label in tray.rows()
+
+
+def changed(desktop: Desktop, window: Window, before: Image.Image) -> Image.Image | None:
+    """The picture of the menu, once it differs."""
+    picture = desktop.screenshot(window)
+    return picture if ImageChops.difference(picture, before).getbbox() else None
+
+
+@both
+def test_the_icon_returns_with_the_panel_and_goes_with_the_process(
+    boot: Boot, panel: Panel
+) -> None:
+    desktop = boot(panel)
+    with stub(desktop) as tray:
+        icon(desktop)
+        assert desktop.panel is not None
+        desktop.end(desktop.panel)
+        until(lambda: desktop.find(colour("idle")) is None, "the panel gone")
+        desktop.start_panel(panel)
+        until(lambda: desktop.find(colour("idle")), "the icon on the new panel", 3)
+        os.kill(tray.process.pid, signal.SIGKILL)
+        until(lambda: desktop.find(colour("idle")) is None, "the icon of a killed process gone", 2)
+
+
+def test_every_state_is_on_the_panel(boot: Boot) -> None:
+    desktop = boot("xfce")
+    states: dict[Shape, Snapshot] = {
+        "idle": samples.IDLE,
+        "active": samples.BUSY,
+        "paused": samples.PAUSED,
+        "error": samples.FAILED,
+        "offline": samples.STARTING,
+    }
+    with stub(desktop) as tray:
+        place = icon(desktop)
+        for shape, snapshot in states.items():
+            tray.show(snapshot)
+            x, y = until(
+                lambda shape=shape: desktop.find(colour(shape), 20), f"{shape} on the panel"
+            )
+            assert abs(x - place[0]) < 8
+            assert abs(y - place[1]) < 8
+            keep(desktop, f"tray-{shape}", Window(place[0] - 17, place[1] - 17, 34, 34))
+        tray.show(samples.BUSY)
+        window = open_menu(desktop, icon(desktop, "active"))
+        until(lambda: len(desktop.bands(window)) == len(tray.top_rows()), "all rows")
+        keep(desktop, "tray-menu", window)
+
+
+def test_an_x11_tray_gets_a_plain_icon_whose_click_works(boot: Boot) -> None:
+    desktop = boot("trayer")
+    with stub(desktop) as tray:
+        assert "xorg" in tray.tray
+        desktop.click(icon(desktop, "idle", "dark"))
+        assert tray.next() == ["open_dashboard"]
+        tray.show(samples.FAILED)
+        until(lambda: desktop.find(colour("error", "dark"), 20), "the error shape")
+        tray.process.terminate()
+        assert tray.process.wait(5) == 0
+
+
+def test_a_desktop_without_any_tray_gets_the_icon_when_a_panel_comes(boot: Boot) -> None:
+    desktop = boot("none")
+    with stub(desktop) as tray:
+        ready(tray)
+        desktop.start_panel("xfce")
+        until(lambda: desktop.find(colour("idle")), "the icon on the late panel", 3)
