@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from trayagent.model.download import Download, State
-from trayagent.model.events import DownloadEvent, DownloadProgress, Notice, QueueEvent
+from trayagent.model.events import DownloadEvent, DownloadProgress, Notice, QueueEvent, Tally
 from trayagent.model.status import Board, Status, fold
 
 
@@ -79,3 +79,7 @@ def test_what_does_not_concern_it_leaves_the_same_board(text: str) -> None:
 def test_a_board_says_what_it_shows() -> None:
     board = Board(Status(active=1, queued=2, failed=3, paused=True))
     assert repr(board) == "<Board 1 active, 2 queued, 3 failed, paused>"
+
+
+def test_many_at_once_are_counted_at_once() -> None:
+    assert fold(Board(Status(queued=1)), Tally(1000)).status.queued == 1001

@@ -132,6 +132,11 @@ def test_text_from_the_environment_becomes_what_the_key_needs(place: Home) -> No
     assert load(place, {"TRAYAGENT_DOWNLOADS__SEGMENTS": "auto"}).downloads.segments == "auto"
 
 
+def test_allowed_hosts_are_kept_as_hosts_are_compared(place: Home) -> None:
+    config = load(place, {"TRAYAGENT_NETWORK__ALLOW": "NAS.Example:80, 0x7f.1:8080, [FD00::1]:1"})
+    assert config.network.allow == ("nas.example:80", "127.0.0.1:8080", "[fd00::1]:1")
+
+
 def test_other_variables_of_ours_are_no_settings(place: Home) -> None:
     load(place, {"TRAYAGENT_SECRETS": "file", "TRAYAGENT_HOME": "x", "TRAYAGENT_FAILPOINT": "y"})
 

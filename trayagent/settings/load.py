@@ -92,6 +92,9 @@ def build(
         section: struct(**values[section]) for section, struct in schema.SECTIONS.items()
     }
     config = _with_folders(home, Config(**sections, sources=sources), written, problems)
+    allowed = tuple(rules.host_port(entry) or entry for entry in config.network.allow)
+    network = msgspec.structs.replace(config.network, allow=allowed)
+    config = msgspec.structs.replace(config, network=network)
     problems += [
         f"{sentence[:-1]} ({written[key].where})." if key in written else sentence
         for key, sentence in rules.broken(config)

@@ -33,7 +33,7 @@ def broken(config: Config) -> Iterator[tuple[str, str]]:
     for name in ("speed_limit", "max_size", "keep_free"):
         yield from _parsed(f"downloads.{name}", getattr(config.downloads, name), sizes.parse_size)
     for entry in config.network.allow:
-        if not _HOST_PORT.fullmatch(entry) or int(entry.rpartition(":")[2]) not in range(1, 65536):
+        if host_port(entry) is None:
             yield "network.allow", f'network.allow holds "{entry}"; write each entry as host:port.'
     yield from _proxy(config.network.proxy)
     if not _QUALITY.fullmatch(config.sites.quality):
@@ -48,6 +48,14 @@ def broken(config: Config) -> Iterator[tuple[str, str]]:
         yield "sources", f"Two sources are named {name}; each needs a name of its own."
     for source in config.sources:
         yield from _source(source)
+
+
+def host_port(entry: str) -> str | None:
+    """An entry of `network.allow` as hosts are compared, None if it is none."""
+    try:
+        return urls.authority(f"http://{entry}") if _HOST_PORT.fullmatch(entry) else None
+    except DownloadError:
+        return None
 
 
 def _parsed(key: str, text: str, parse: Callable[[str], object]) -> Iterator[tuple[str, str]]:
