@@ -1,5 +1,7 @@
 """A file's name decides its dialect, by its last ending, in any case."""
 
+import io
+
 import pytest
 
 from trayagent.lists import DIALECTS, Dialect, dialect_for
@@ -39,4 +41,7 @@ def test_no_ending_has_two_dialects() -> None:
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_junk_gives_refusals_and_never_an_error(dialect: Dialect) -> None:
     for junk in (b"", b"\x00" * 100, bytes(range(256)) * 10, b"<" * 1000, b"[" * 1000):
-        assert all(line.item is None or line.error is None for line in dialect.parse(junk))
+        lines = list(dialect.parse(junk))
+        for place, line in enumerate(lines, 1):
+            assert (line.item is None) == (line.error is not None)
+            assert list(dialect.read(io.BytesIO(junk), line.after)) == lines[place:]

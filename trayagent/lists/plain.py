@@ -34,9 +34,8 @@ def read(file: BinaryIO, start: Position = START) -> Iterator[Line]:
     try:
         yield from _entries(lines(file, start.offset, start.line), start.folder)
     except ListError as error:
-        yield Line(
-            1, "", error=("bad_list", str(error)), after=Position(start.offset, max(1, start.line))
-        )
+        if not start.line:
+            yield Line(1, "", error=("bad_list", str(error)), after=Position(line=1))
 
 
 def write(items: Iterable[Item]) -> str:

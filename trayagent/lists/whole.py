@@ -36,8 +36,9 @@ def reader(
                 if number > start.line:
                     yield _line(number, entry)
         except ListError as error:
-            number = max(number, start.line) + 1
-            yield Line(number, "", error=("bad_list", str(error)), after=Position(line=number))
+            number += 1
+            if number > start.line:
+                yield Line(number, "", error=("bad_list", str(error)), after=Position(line=number))
 
     return read
 
