@@ -198,19 +198,16 @@ def test_what_it_says_holds_no_secret(agent: Agent, media: Media) -> None:
 @pytest.mark.bench
 def test_it_feels_instant(tmp_path: Path, media: Media) -> None:
     ready = []
-    for number in range(3):
-        agent = Agent(tmp_path / str(number))
-        ready.append(agent.start())
-        if number < 2:
-            agent.stop()
+    for number in range(2):
+        other = Agent(tmp_path / str(number))
+        ready.append(other.start())
+        other.stop()
     took = []
-    try:
+    with Agent(tmp_path / "add") as agent:
         for number in range(5):
             began = time.monotonic()
             assert agent.run("add", media.url(f"quick-{number}.bin")).returncode == 0
             took.append(time.monotonic() - began)
-    finally:
-        agent.stop()
     print(f"ready in {min(ready):.2f} s, add in {min(took):.2f} s, {os.cpu_count()} processors")
     assert min(took) <= 0.25
     assert min(ready) <= 0.7

@@ -41,7 +41,7 @@ class _Segments(click.ParamType[str]):
 @click.option("--filename", metavar="NAME", help="Save it under this name.")
 @click.option("--referer", metavar="URL", help="The page it was found on.")
 @click.option("--checksum", metavar="sha-256=HEX", help="Fail unless the file has it.")
-@click.option("--workers", type=click.IntRange(1, 32), help="Downloads at a time.")
+@click.option("--workers", type=click.IntRange(1, 32), metavar="N", help="Downloads at a time.")
 @click.option("--segments", type=_Segments(), help="Connections for one large file.")
 @json_option
 @pass_screen

@@ -23,6 +23,7 @@ READ = 1 << 20
     "-n",
     "--lines",
     type=click.IntRange(min=0),
+    metavar="N",
     default=50,
     show_default=True,
     help="How many last lines.",

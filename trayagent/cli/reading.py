@@ -35,6 +35,7 @@ PAGE = 500
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
+    metavar="N",
     default=50,
     show_default=True,
     help="How many; 0 for all.",

@@ -24,7 +24,12 @@ STOPPING: Final = 15.0
 
 @click.command()
 @click.option("--headless", is_flag=True, help="No tray icon, no windows: for servers.")
-@click.option("--port", type=click.IntRange(0, 65535), help="The hook's port; 0 for any free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="The hook's port; 0 for any free one.",
+)
 @click.option(
     "--tray",
     type=click.Choice(TRAYS),

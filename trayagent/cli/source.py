@@ -121,6 +121,7 @@ def logout(screen: Screen, name: str) -> None:
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
+    metavar="N",
     default=50,
     show_default=True,
     help="How many; 0 for all.",

@@ -1,0 +1,113 @@
+"""Write the tables of the docs that come from the code: `.venv/bin/python packaging/docs.py`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from trayagent.cli.exits import MEANING  # noqa: E402 - the checkout's own, wherever this is started
+from trayagent.cli.main import SECTIONS, trayagent  # noqa: E402
+from trayagent.model.errors import SENTENCES, WAITS  # noqa: E402
+
+NOTE = "<!-- Made by packaging/docs.py from the code: change it there. -->"
+
+
+def errors() -> str:
+    """docs/errors.md."""
+    rows = [
+        f"| `{code}` | {sentence} | {action} | {'by itself' if code in WAITS else ''} |"
+        for code, (sentence, action) in SENTENCES.items()
+    ]
+    return "\n".join(
+        [
+            "# Why a download fails",
+            NOTE,
+            "",
+            "`trayagent why ID`, the dashboard, the notification and the HTTP API (`error` of a download) use the same",
+            "words. *Again* says which are tried again by themselves, with growing pauses.",
+            "",
+            "| code | what happened | what to do | again |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def commands() -> str:
+    """docs/cli.md."""
+    lines = [
+        "# The command line",
+        NOTE,
+        "",
+        "`trayagent` alone is `trayagent run`. Commands that read take `--json`; errors are then JSON on stderr.",
+        "Progress bars appear on a terminal only; `NO_COLOR` is respected.",
+        "",
+        "## Exit codes",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+        *[f"| {code.value} | {meaning} |" for code, meaning in MEANING.items()],
+    ]
+    with trayagent.make_context("trayagent", [], resilient_parsing=True) as context:
+        for title, names in SECTIONS.items():
+            lines += ["", f"## {title}"]
+            for name in names:
+                command = trayagent.get_command(context, name)
+                assert command is not None
+                lines += described(command, f"trayagent {name}")
+    return "\n".join([*lines, ""])
+
+
+def described(command: click.Command, words: str) -> Iterator[str]:
+    """A command: its usage, what it does, its options; a group's commands in turn."""
+    with command.make_context(words, [], resilient_parsing=True) as context:
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                child = command.get_command(context, name)
+                assert child is not None
+                yield from described(child, f"{words} {name}")
+            return
+        usage = " ".join(command.collect_usage_pieces(context))
+        yield from [
+            "",
+            f"### `{words} {usage}`".replace(" [OPTIONS]", ""),
+            "",
+            _text(command.help or ""),
+        ]
+        records = [
+            p.get_help_record(context) for p in command.params if isinstance(p, click.Option)
+        ]
+        options = [record for record in records if record is not None]
+        if options:
+            yield from ["", "| option | |", "|---|---|"]
+            yield from (f"| `{_cell(names)}` | {_cell(help)} |" for names, help in options)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("[default: ", "[else ")
+
+
+def _text(help: str) -> str:
+    first, _, rest = help.partition("\b\n")
+    return f"{first.strip()}\n\n```\n{rest}\n```" if rest else first.strip()
+
+
+PAGES = {"errors.md": errors, "cli.md": commands}
+
+
+def main() -> int:
+    """Write all pages."""
+    for name, page in PAGES.items():
+        (ROOT / "docs" / name).write_text(page(), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
