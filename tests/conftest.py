@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests import loopback, programs
@@ -30,6 +31,9 @@ def pytest_configure() -> None:
         if name in SESSION or name.lower() in PROXIES or name.startswith("TRAYAGENT_"):
             del os.environ[name]
     sys.addaudithook(loopback.watch)
+    # How long an example takes says more about the other workers than about the code.
+    hypothesis.settings.register_profile("ours", deadline=None)
+    hypothesis.settings.load_profile("ours")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

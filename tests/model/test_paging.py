@@ -1,79 +1,57 @@
-"""A listing ends when everything was shown, and says so when it was not: loops, stuck cursors, the safety cap."""
+"""A listing ends at its end token, in a loop, at a cursor that never moves, or at the cap, and each is told apart."""
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from trayagent.model.paging import CAP, Step, Trail
-
-Server = Callable[[str | None], tuple[Sequence[str], str | None]]
+from trayagent.model.paging import CAP, Trail
 
 
-def walk(server: Server) -> tuple[Step, int, int]:
-    """How a listing of this server ends, after how many pages, with how many items."""
-    trail, cursor, seen = Trail(), None, set[str]()
-    while True:
-        items, following = server(cursor)
-        fresh = len(set(items) - seen)
-        seen.update(items)
-        step = trail.step(cursor, following, items[0] if items else None, fresh)
-        if step != "on":
-            return step, trail.pages, len(seen)
+def walk(pages: list[tuple[str | None, str | None, int]]) -> list[str]:
+    """Steps over pages of (next cursor, first item, items not seen before)."""
+    trail, cursor = Trail(), None
+    steps: list[str] = []
+    for following, first, fresh in pages:
+        steps.append(trail.step(cursor, following, first, fresh))
         cursor = following
+    return steps
 
 
-def pages(count: int, after_last: Callable[[int], str | None] = lambda _: None) -> Server:
-    """A server of `count` pages of two items; past the last it goes on as it is told."""
-
-    def answer(cursor: str | None) -> tuple[Sequence[str], str | None]:
-        number = int(cursor or 0)
-        items = [f"i{2 * (number % count)}", f"i{2 * (number % count) + 1}"]
-        return items, str(number + 1) if number + 1 < count else after_last(number)
-
-    return answer
+def test_a_plain_end() -> None:
+    assert walk([("b", "1", 18), ("c", "19", 18), (None, "37", 6)]) == ["on", "on", "end"]
 
 
-@given(st.integers(1, 60))
-def test_every_page_is_read_to_the_end(count: int) -> None:
-    assert walk(pages(count)) == ("end", count, 2 * count)
+def test_an_empty_library() -> None:
+    assert walk([(None, None, 0)]) == ["end"]
 
 
-@given(st.integers(3, 40))
-def test_a_cursor_that_leads_back_is_a_loop_and_everything_was_seen(count: int) -> None:
-    step, _, seen = walk(pages(count, lambda _: "1"))
-    assert (step, seen) == ("loop", 2 * count)
+def test_a_known_cursor_after_several_pages_is_a_loop() -> None:
+    assert walk([("b", "1", 18), ("c", "19", 18), ("a", "37", 6), ("b", "1", 0)])[-1] == "loop"
 
 
-@given(st.integers(2, 40))
-def test_new_cursors_over_pages_already_seen_end_within_a_round(count: int) -> None:
-    step, read, seen = walk(pages(count, lambda number: str(number + 1)))
-    assert (step, seen) == ("loop", 2 * count)
-    assert read <= 2 * count + 5
+def test_page_one_again_with_new_cursors_is_a_loop() -> None:
+    assert walk([("b", "1", 18), ("c", "19", 18), ("d", "1", 0)])[-1] == "loop"
 
 
 def test_a_cursor_that_never_moves_is_stuck() -> None:
-    assert walk(lambda _: (["a", "b"], "same"))[0] == "stuck"
+    assert walk([("b", "1", 18), ("b", "1", 0)]) == ["on", "stuck"]
 
 
-def test_a_cursor_that_is_ignored_is_stuck() -> None:
-    count = iter(range(10_000))
-    assert walk(lambda _: (["a", "b"], f"c{next(count)}"))[0] == "stuck"
+def test_an_ignored_cursor_is_stuck() -> None:
+    assert walk([("b", "1", 18), ("c", "1", 0)]) == ["on", "stuck"]
 
 
-def test_a_library_without_end_stops_at_the_cap() -> None:
-    step, read, _ = walk(pages(10 * CAP))
-    assert (step, read) == ("cap", CAP)
+def test_pages_of_duplicates_alone_are_no_end() -> None:
+    steps = walk([("b", "1", 18), ("c", "19", 18), ("d", "20", 0), ("e", "21", 0), (None, "37", 6)])
+    assert steps == ["on", "on", "on", "on", "end"]
 
 
-@pytest.mark.parametrize("hole", [1, 2, 3])
-def test_pages_without_anything_new_are_put_up_with(hole: int) -> None:
-    """Empty pages in the middle do not cost what comes after them."""
+def test_endless_new_cursors_end_after_one_more_round() -> None:
+    trail = Trail()
+    steps = [trail.step(f"c{n}", f"c{n + 1}", str(n), 1 if n < 10 else 0) for n in range(21)]
+    assert steps[-1] == "loop"
+    assert steps[:-1] == ["on"] * 20
 
-    def answer(cursor: str | None) -> tuple[Sequence[str], str | None]:
-        number = int(cursor or 0)
-        items = [] if 5 <= number < 5 + hole else [f"i{number}"]
-        return items, str(number + 1) if number < 20 else None
 
-    assert walk(answer) == ("end", 21, 21 - hole)
+def test_the_cap() -> None:
+    trail = Trail()
+    steps = [trail.step(f"c{n}", f"c{n + 1}", str(n), 1) for n in range(CAP)]
+    assert (steps[-2], steps[-1]) == ("on", "cap")
