@@ -79,7 +79,9 @@ class Rig:
 
     async def batch_finished(self, batch: str | None) -> None:
         """Wait for a batch."""
-        await self.heard(lambda e: isinstance(e, BatchEvent) and e.what == "finished" and e.batch.id == batch)
+        await self.heard(
+            lambda e: isinstance(e, BatchEvent) and e.what == "finished" and e.batch.id == batch
+        )
 
     async def quiet(self) -> None:
         """Wait until nothing is in the queue."""
@@ -104,12 +106,21 @@ class Rig:
     def files(self) -> dict[str, bytes]:
         """Everything in the library's folder, by relative path."""
         root = Path(self.config.library.folder)
-        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        return {
+            str(path.relative_to(root)): path.read_bytes()
+            for path in root.rglob("*")
+            if path.is_file()
+        }
 
 
 def flow(fake: FakeFlow, name: str = "flow", **more: Any) -> Source:
     """A Flow source that reads the fake."""
-    settings = {"labs_base": fake.labs_base, "media_base": fake.media_base, "page_delay": "0", **more}
+    settings = {
+        "labs_base": fake.labs_base,
+        "media_base": fake.media_base,
+        "page_delay": "0",
+        **more,
+    }
     return Source(name=name, type="flow", **settings)
 
 
@@ -152,7 +163,7 @@ async def rig(
             db,
             bus,
             transfer,
-            secrets,
+            secrets=secrets,
             resolvers=library.resolvers,
             folder=home / "downloads",
             limits=Limits(4, 4, retries),

@@ -18,7 +18,11 @@ from trayagent.model.events import DownloadEvent, Event, SyncEvent
 
 NAMES = "f8c2d751a5d745e1535691a94743575cac431c9e3661d561e95981dc1f7b89ca"
 BODIES = "106c0ec4d4023dc321a89f60b59859b882f7e7ab57f775adf5fe286ce1cf6318"
-LIST, MEDIA, SESSION = "/fx/api/trpc/media.fetchUserHistoryDirectly", "/v1/media", "/fx/api/auth/session"
+LIST, MEDIA, SESSION = (
+    "/fx/api/trpc/media.fetchUserHistoryDirectly",
+    "/v1/media",
+    "/fx/api/auth/session",
+)
 
 
 @pytest.fixture
@@ -41,7 +45,10 @@ async def test_all_42_images_arrive_byte_for_byte(
         items = {item.name: item for item in await agent.items()}
         source = await agent.source()
     assert (run.state, run.seen, run.new, run.fetched, run.failed) == ("complete", 42, 42, 42, 0)
-    assert hashlib.sha256("\n".join(m.name for m in alice if m.name in items).encode()).hexdigest() == NAMES
+    assert (
+        hashlib.sha256("\n".join(m.name for m in alice if m.name in items).encode()).hexdigest()
+        == NAMES
+    )
     paths = [Path(items[m.name].local_path or "") for m in alice]
     assert digest_of([path.read_bytes() for path in paths]) == BODIES
     assert (source.items, source.present, source.missing, source.gone) == (42, 42, 0, 0)
@@ -114,7 +121,9 @@ async def test_four_at_a_time(tmp_path: Path, fake: FakeFlow) -> None:
     assert 3 <= fake.state.max_inflight[MEDIA] <= 4
 
 
-async def test_a_second_run_fetches_nothing_and_a_deleted_file_once(tmp_path: Path, fake: FakeFlow) -> None:
+async def test_a_second_run_fetches_nothing_and_a_deleted_file_once(
+    tmp_path: Path, fake: FakeFlow
+) -> None:
     async with rig(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync()
@@ -156,10 +165,14 @@ async def test_a_token_that_dies_mid_batch_is_renewed_once(tmp_path: Path, fake:
         with agent.bus.subscribe(revoke):
             run = await agent.sync()
     assert (run.fetched, run.failed) == (42, 0)
-    assert fake.state.requests[SESSION] == sessions + 2  # one at the start of the run, one for the renewal
+    assert (
+        fake.state.requests[SESSION] == sessions + 2
+    )  # one at the start of the run, one for the renewal
 
 
-async def test_a_failing_page_loses_nothing_and_the_run_goes_on_there(tmp_path: Path, fake: FakeFlow) -> None:
+async def test_a_failing_page_loses_nothing_and_the_run_goes_on_there(
+    tmp_path: Path, fake: FakeFlow
+) -> None:
     async with rig(tmp_path, flow(fake), sleep=no_wait) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync()
@@ -176,7 +189,9 @@ async def test_a_failing_page_loses_nothing_and_the_run_goes_on_there(tmp_path: 
         assert (await agent.sync()).id != failed.id
 
 
-async def test_what_was_added_while_a_run_was_interrupted_is_found(tmp_path: Path, fake: FakeFlow) -> None:
+async def test_what_was_added_while_a_run_was_interrupted_is_found(
+    tmp_path: Path, fake: FakeFlow
+) -> None:
     fake.scenario(list_fail={"page": 2, "status": 500, "times": 3})
     async with rig(tmp_path, flow(fake), sleep=no_wait) as agent:
         await agent.library.sign_in("flow", ALICE)
@@ -207,7 +222,9 @@ async def test_a_dead_cursor_starts_over_once(tmp_path: Path, fake: FakeFlow) ->
     assert (run.state, run.pages, run.seen, run.new) == ("complete", 3, 42, 42)
 
 
-async def test_gone_items_are_marked_keep_their_files_and_come_back(tmp_path: Path, fake: FakeFlow) -> None:
+async def test_gone_items_are_marked_keep_their_files_and_come_back(
+    tmp_path: Path, fake: FakeFlow
+) -> None:
     async with rig(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync()
@@ -255,7 +272,9 @@ async def test_two_accounts_that_share_a_name_keep_both(tmp_path: Path, fake: Fa
     assert theirs.endswith(b"bob-dup")
 
 
-async def test_another_account_in_the_same_source_keeps_both(tmp_path: Path, fake: FakeFlow) -> None:
+async def test_another_account_in_the_same_source_keeps_both(
+    tmp_path: Path, fake: FakeFlow
+) -> None:
     async with rig(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync()
@@ -275,7 +294,13 @@ async def test_another_account_in_the_same_source_keeps_both(tmp_path: Path, fak
         {"list_fife": True, "media_fail": {"*": {"status": 400, "times": -1}}},
         {"list_fife": True, "html_200": ["*"]},
     ],
-    ids=["no inline data", "damaged inline data", "gone from the API", "name refused", "login pages"],
+    ids=[
+        "no inline data",
+        "damaged inline data",
+        "gone from the API",
+        "name refused",
+        "login pages",
+    ],
 )
 async def test_the_signed_link_is_the_fallback(
     tmp_path: Path, fake: FakeFlow, scenario: dict[str, Any]
@@ -305,7 +330,9 @@ async def test_an_expired_link_is_renewed(tmp_path: Path, fake: FakeFlow) -> Non
     assert (run.fetched, run.failed) == (42, 0)
 
 
-async def test_videos_come_by_link_and_never_as_their_poster(tmp_path: Path, fake: FakeFlow) -> None:
+async def test_videos_come_by_link_and_never_as_their_poster(
+    tmp_path: Path, fake: FakeFlow
+) -> None:
     fake.scenario(include_videos=True)
     async with rig(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
@@ -370,7 +397,9 @@ async def test_chosen_names_are_fetched_into_a_folder(tmp_path: Path, fake: Fake
         assert {item.state for item in await agent.items()} == {"missing"}
         assert fake.state.requests[MEDIA] == 0
         chosen = [data.image("alice", i).name for i in (5, 29)]
-        batch, unknown = await agent.library.download("flow", [*chosen, "nobody", *chosen], "chosen/few")
+        batch, unknown = await agent.library.download(
+            "flow", [*chosen, "nobody", *chosen], "chosen/few"
+        )
         await agent.batch_finished(batch)
         assert unknown == ["nobody"]
         assert await agent.library.download("flow", ["nobody"]) == (None, ["nobody"])
@@ -417,10 +446,15 @@ async def test_a_dead_session_stops_everything_with_one_sentence(
         assert fake.state.requests[SESSION] == sessions + 1
         assert not (await agent.source()).signed_in
         assert (await agent.source()).missing == 42
-    assert (fake.state.requests[MEDIA], len([e for e in agent.events if e.name == "sync.finished"])) == (0, 2)
+    assert (
+        fake.state.requests[MEDIA],
+        len([e for e in agent.events if e.name == "sync.finished"]),
+    ) == (0, 2)
 
 
-async def test_a_session_that_ends_mid_batch_is_not_hammered(tmp_path: Path, fake: FakeFlow) -> None:
+async def test_a_session_that_ends_mid_batch_is_not_hammered(
+    tmp_path: Path, fake: FakeFlow
+) -> None:
     fake.scenario(latency_ms=20)
     async with rig(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)

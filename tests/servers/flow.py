@@ -69,7 +69,10 @@ class FakeFlow:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
@@ -169,11 +172,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _control_get(self, path: str) -> None:
         with self.state.lock:
-            known: dict[str, Any] = {"/__fake__/stats": self.state.stats(), "/__fake__/log": self.state.log}
+            known: dict[str, Any] = {
+                "/__fake__/stats": self.state.stats(),
+                "/__fake__/log": self.state.log,
+            }
             self.reply_json(200 if path in known else 404, known.get(path, {}))
 
     def _dispatch(self, route: str, path: str) -> None:  # noqa: C901
-        if route in ("/v1/media", "/storage") and (latency := self.state.scenario.get("latency_ms")):
+        if route in ("/v1/media", "/storage") and (
+            latency := self.state.scenario.get("latency_ms")
+        ):
             time.sleep(latency / 1000)
         if (wait := self.state.limited(route)) is not None:
             self.google_error(429, retry_after=wait)
@@ -291,14 +299,18 @@ class _Handler(BaseHTTPRequestHandler):
         state = self.state
         query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
         key = query.get("key", [""])[0]
-        account = state.bearer(self.headers.get("Authorization", "").removeprefix("Bearer ") or None)
+        account = state.bearer(
+            self.headers.get("Authorization", "").removeprefix("Bearer ") or None
+        )
         if "%" in raw:
             with state.lock:
                 state.not_raw += 1
         if not key:
             self.google_error(403)
         elif key != data.API_KEY:
-            self.google_error(400, "API key not valid. Please pass a valid API key.", "API_KEY_INVALID")
+            self.google_error(
+                400, "API key not valid. Please pass a valid API key.", "API_KEY_INVALID"
+            )
         elif account is None:
             self.google_error(401)
         elif "%" in raw or query.get("clientContext.tool") != ["PINHOLE"]:
@@ -338,7 +350,10 @@ class _Handler(BaseHTTPRequestHandler):
             "video": ("video", "encodedVideo"),
         }[medium.form]
         if medium.form == "video":
-            about |= {"servingBaseUri": f"{self.origin()}/image/{medium.key}?Signature=poster", "seed": 24777}
+            about |= {
+                "servingBaseUri": f"{self.origin()}/image/{medium.key}?Signature=poster",
+                "seed": 24777,
+            }
         if text is not None:
             about[inline] = text
         return {"name": medium.name, form: about, "mediaGenerationId": medium.ids}
@@ -383,7 +398,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self.reply(416, b"", kind, Content_Range=f"bytes */{len(body)}")
                 return
             self.reply(
-                206, body[start : end + 1], kind, Content_Range=f"bytes {start}-{end}/{len(body)}", **common
+                206,
+                body[start : end + 1],
+                kind,
+                Content_Range=f"bytes {start}-{end}/{len(body)}",
+                **common,
             )
             return
         self.reply(200, body, kind, **common)
@@ -404,14 +423,18 @@ class _Handler(BaseHTTPRequestHandler):
             "status": name,
         }
         if reason:
-            error["details"] = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}]
+            error["details"] = [
+                {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}
+            ]
         wait = {} if retry_after is None else {"Retry_After": str(retry_after)}
         self.reply_json(status, {"error": error}, **wait)
 
     def trpc_error(self, status: int, code: str, number: int) -> None:
         where = {"code": code, "httpStatus": status, "path": "media.fetchUserHistoryDirectly"}
         message = HTTPStatus(status).phrase
-        self.reply_json(status, {"error": {"json": {"message": message, "code": number, "data": where}}})
+        self.reply_json(
+            status, {"error": {"json": {"message": message, "code": number, "data": where}}}
+        )
 
     def xml_error(self, status: int, code: str) -> None:
         body = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code></Error>"

@@ -89,10 +89,14 @@ def image(account: str, i: int, created: datetime | None = None) -> Media:
     base = b64url(b"\x08\x03\x1a\x24" + workflow.encode() + b"\x22\x03CAE\x2a\x24" + key.encode())
     name = _odd_name(base, i) if account == "alice" else base
     listed = _broken(name, i) if account == "alice" else name
-    when = created or FIRST - timedelta(minutes=47 * (i - 1), microseconds=-123456 if i % 2 == 0 else 0)
+    when = created or FIRST - timedelta(
+        minutes=47 * (i - 1), microseconds=-123456 if i % 2 == 0 else 0
+    )
     body = image_bytes(account, i, key)
     form = "image" if i % 10 == 0 else "uploaded"
-    return Media(i, name, listed, workflow, key, printed(when), micros(when), form, ASPECTS[i % 3], body)
+    return Media(
+        i, name, listed, workflow, key, printed(when), micros(when), form, ASPECTS[i % 3], body
+    )
 
 
 def micros(when: datetime) -> int:
@@ -102,7 +106,11 @@ def micros(when: datetime) -> int:
 
 def printed(when: datetime) -> str:
     """RFC 3339, with a fraction only where there is one."""
-    return when.strftime("%Y-%m-%dT%H:%M:%S") + (f".{when.microsecond:06d}" if when.microsecond else "") + "Z"
+    return (
+        when.strftime("%Y-%m-%dT%H:%M:%S")
+        + (f".{when.microsecond:06d}" if when.microsecond else "")
+        + "Z"
+    )
 
 
 def _odd_name(base: str, i: int) -> str:
@@ -198,7 +206,17 @@ def video(v: int) -> Media:
     )
     when = datetime(2025, 10, 31, v, tzinfo=UTC)
     return Media(
-        v, name, name, workflow, key, printed(when), micros(when), "video", "LANDSCAPE", mp4(key), project
+        v,
+        name,
+        name,
+        workflow,
+        key,
+        printed(when),
+        micros(when),
+        "video",
+        "LANDSCAPE",
+        mp4(key),
+        project,
     )
 
 

@@ -86,7 +86,9 @@ class State:
 
     # --- the listing ---
 
-    def page(self, account: str, cursor: str | None, size: int) -> tuple[list[data.Media], str | None, bool]:
+    def page(
+        self, account: str, cursor: str | None, size: int
+    ) -> tuple[list[data.Media], str | None, bool]:
         """Rows, next token, and whether a token key is printed at all; raises ValueError for a bad cursor."""
         with self.lock:
             kind = self.scenario.get("pagination", "normal")
@@ -138,8 +140,12 @@ class State:
             images = self.images[account]
             for _ in range(count):
                 newest = max((m.micros for m in images), default=data.micros(data.FIRST))
-                when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=newest + 60_000_000)
-                images.append(data.image(account, max((m.index for m in images), default=0) + 1, when))
+                when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
+                    microseconds=newest + 60_000_000
+                )
+                images.append(
+                    data.image(account, max((m.index for m in images), default=0) + 1, when)
+                )
 
     def delete(self, account: str, indexes: list[int]) -> None:
         """Images vanish from the server."""

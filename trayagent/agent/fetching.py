@@ -62,7 +62,9 @@ class Fetching:
         now = self._now()
         orders = [order_for(row, self._place, self._host, now, folder) for row in rows]
         title = None if self.batch else f"{self._source}: images"
-        entered = await self._intake.enter(orders, via="sync", title=title, batch=self.batch, more=True)
+        entered = await self._intake.enter(
+            orders, via="sync", title=title, batch=self.batch, more=True
+        )
         self.batch = entered.receipt.batch
         self.wanted += len(orders)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,20 +14,21 @@ from typing import Final
 from trayagent.agent.bus import Bus
 from trayagent.agent.fetching import Fetching
 from trayagent.agent.intake import Intake
+from trayagent.agent.repairs import Repairs
+from trayagent.agent.resolvers import Resolvers
 from trayagent.agent.sync import Sync
 from trayagent.agent.thumbnails import Thumbnails
 from trayagent.agent.verify import Verifier
 from trayagent.agent.wanted import Place, is_here
 from trayagent.model import config, filenames, sizes
-from trayagent.model.download import Item, Kind
-from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
+from trayagent.model.errors import NotFoundError, StoreUnavailableError
 from trayagent.model.library import Account, LibraryItem, Listed, SourceInfo, VerifyReport
 from trayagent.model.times import stamp
-from trayagent.model.transfer import Content, Made, Request, Resolver, Target
+from trayagent.model.transfer import Resolver
+from trayagent.sources.handed import Handed
 from trayagent.sources.source import Secrets, Source
-from trayagent.store import downloads, library, runs
+from trayagent.store import items, library, runs
 from trayagent.store.database import Database
-from trayagent.store.saved import Saved
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Library:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.resolvers: dict[str, Resolver] = _Resolvers()
+        self.resolvers: dict[str, Resolver] = Resolvers()
         self._db = db
         self._bus = bus
         self._intake = intake
@@ -62,7 +62,8 @@ class Library:
         self._now = now
         self._sleep = sleep
         self._thumbnails = Thumbnails(thumbnails)
-        self._verifier = Verifier(db, bus, self._roots, self._fetch_again, now)
+        repairs = Repairs(db, intake, self._fetching_of)
+        self._verifier = Verifier(db, bus, self._roots, repairs.again, now)
         self._sources: dict[str, Source] = {}
         self._every: dict[str, float] = {}
         self._settings: tuple[config.Source, ...] = ()
@@ -81,13 +82,17 @@ class Library:
         """Take over settings, at start and after every change; unchanged sources keep their sessions."""
         known = {one.name: one for one in self._settings}
         self._sources = {
-            one.name: self._sources[one.name] if known.get(one.name) == one else self._build(one, self._vault)
+            one.name: self._sources[one.name]
+            if known.get(one.name) == one
+            else self._build(one, self._vault)
             for one in settings.sources
         }
         self._settings = settings.sources
         self.resolvers.clear()
         self.resolvers.update(self._sources)
-        self._every = {one.name: sizes.parse_duration(one.every) for one in settings.sources if one.every}
+        self._every = {
+            one.name: sizes.parse_duration(one.every) for one in settings.sources if one.every
+        }
         self._folder = Path(settings.library.folder)
         self._downloads = Path(settings.downloads.folder)
         self._by_download = settings.library.date == "downloaded"
@@ -117,7 +122,7 @@ class Library:
     async def source(self, name: str) -> SourceInfo:
         """One source; raises NotFoundError."""
         source = self._source(name)
-        counts = await self._db.read(library.counts, name)
+        counts = await self._db.read(items.counts, name)
         last = await self._db.read(runs.last, name)
         sync = self._syncs.get(name)
         return SourceInfo(
@@ -138,12 +143,12 @@ class Library:
     ) -> tuple[list[LibraryItem], str | None]:
         """A page of items, newest first, and what to continue `after`; raises NotFoundError."""
         self._source(name)
-        return await self._db.read(library.page, name, state=state, limit=limit, after=after)
+        return await self._db.read(items.page, name, state=state, limit=limit, after=after)
 
     async def thumbnail(self, name: str, item: str) -> bytes:
         """A small JPEG of the item with this media key or name; raises NotFoundError."""
         self._source(name)
-        row = await self._db.read(library.by_id, name, item)
+        row = await self._db.read(items.by_id, name, item)
         if row is None or row["path"] is None:
             raise NotFoundError(
                 "not_found", "There is no such picture here.", f"See: trayagent source items {name}"
@@ -218,7 +223,7 @@ class Library:
 
         Raises SourceError or DownloadError.
         """
-        source = self._build(settings, _Handed() if secret else self._vault)
+        source = self._build(settings, Handed() if secret else self._vault)
         account = await source.sign_in(secret) if secret else await source.account()
         page = await source.page(None)
         return account, [_shown(item) for item in page.items[:PROBED]]
@@ -248,26 +253,18 @@ class Library:
     def _roots(self) -> Sequence[Path]:
         return (self._folder, self._downloads)
 
-    async def _fetch_again(self, files: Sequence[Saved]) -> int:
-        ours = await self._db.read(library.numbered, [file.n for file in files if file.kind == "library"])
-        for name, rows in ours.items():
-            if name in self._sources:
-                fetching = self._fetching(self._sources[name])
-                await fetching.queue(rows)
-                await fetching.close()
-        items = [await self._db.read(_item_again, file.n) for file in files if file.kind == "download"]
-        again = [item for item in items if item is not None]
-        if again:
-            await self._intake.add(again, via="cli", title="Repair")
-        return len(again) + sum(len(rows) for name, rows in ours.items() if name in self._sources)
-
     # --- parts ---
 
     def _source(self, name: str) -> Source:
         source = self._sources.get(name)
         if source is None:
-            raise NotFoundError("not_found", f"There is no source {name[:40]}.", "See: trayagent source list")
+            raise NotFoundError(
+                "not_found", f"There is no source {name[:40]}.", "See: trayagent source list"
+            )
         return source
+
+    def _fetching_of(self, name: str) -> Fetching | None:
+        return self._fetching(self._sources[name]) if name in self._sources else None
 
     def _fetching(self, source: Source) -> Fetching:
         place = Place(self._folder / source.name, self._by_download)
@@ -291,56 +288,3 @@ def _shown(item: Listed) -> LibraryItem:
 
 def _not_here(rows: Sequence[sqlite3.Row]) -> list[sqlite3.Row]:
     return [row for row in rows if not is_here(row["path"], row["size"])]
-
-
-def _item_again(conn: sqlite3.Connection, n: int) -> Item | None:
-    row = downloads.row_of(conn, n)
-    order = downloads.order_of(row)
-    kind: Kind = order.kind
-    folder = os.path.relpath(Path(row["path"]).parent, order.root) if order.root else order.folder
-    return Item(
-        row["url"],
-        filename=Path(row["path"]).name,
-        folder=folder,
-        referer=order.referer,
-        kind=kind,
-        checksum=order.checksum,
-        mirrors=order.mirrors,
-        quality=order.quality,
-        again=True,
-    )
-
-
-class _Resolvers(dict[str, Resolver]):
-    """A source that left the settings still has downloads in the history."""
-
-    def __missing__(self, name: str) -> Resolver:
-        return _Removed()
-
-
-class _Removed:
-    async def resolve(
-        self, key: str, target: Target, failure: DownloadError | None, note: Callable[[int, int | None], None]
-    ) -> Request | Content | Made:
-        """Nobody knows any longer where the file is."""
-        del key, target, failure, note
-        raise DownloadError("not_found", "its source is no longer in the settings")
-
-
-class _Handed:
-    """Secrets of a trial, forgotten with it."""
-
-    def __init__(self) -> None:
-        self._secrets: dict[str, str] = {}
-
-    async def get(self, name: str) -> str | None:
-        """The secret, or None."""
-        return self._secrets.get(name)
-
-    async def set(self, name: str, value: str) -> None:
-        """Keep it for the trial."""
-        self._secrets[name] = value
-
-    async def delete(self, name: str) -> None:
-        """Forget it."""
-        self._secrets.pop(name, None)

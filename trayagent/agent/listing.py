@@ -30,7 +30,9 @@ _ENDS: Final[dict[Step, ErrorInfo]] = {
         "Sync again later.",
     ),
     "cap": ErrorInfo(
-        "cap", "The library has more pages than we read in one go.", "Sync again to see newer items first."
+        "cap",
+        "The library has more pages than we read in one go.",
+        "Sync again to see newer items first.",
     ),
 }
 

@@ -108,7 +108,12 @@ class Sync:
         if not self._list_only:
             await self._fetching.look()
         listing = Listing(
-            self._db, self._source, self._page_kept, now=self._now, sleep=self._sleep, rand=random.random
+            self._db,
+            self._source,
+            self._page_kept,
+            now=self._now,
+            sleep=self._sleep,
+            rand=random.random,
         )
         self._run = await listing.read(self.run)
 

@@ -37,7 +37,9 @@ class Thumbnails:
     def _of(self, picture: Path) -> bytes:
         try:
             seen = picture.stat()
-            name = hashlib.sha256(f"{picture}\0{seen.st_size}\0{seen.st_mtime_ns}".encode()).hexdigest()
+            name = hashlib.sha256(
+                f"{picture}\0{seen.st_size}\0{seen.st_mtime_ns}".encode()
+            ).hexdigest()
             kept = self._folder / f"{name[:40]}.jpg"
             with contextlib.suppress(FileNotFoundError):
                 return kept.read_bytes()
@@ -89,4 +91,6 @@ def _made(picture: Path) -> bytes:
 
 
 def _none() -> NotFoundError:
-    return NotFoundError("no_thumbnail", "There is no small picture of this item.", "Open the file itself.")
+    return NotFoundError(
+        "no_thumbnail", "There is no small picture of this item.", "Open the file itself."
+    )

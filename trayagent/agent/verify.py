@@ -71,7 +71,9 @@ class Verifier:
             total = await self._db.read(saved.count)
             self.report = replace(self.report, total=total)
             after = ("", 0)
-            while not self._stop.is_set() and (files := await self._db.read(saved.page, after, CHUNK)):
+            while not self._stop.is_set() and (
+                files := await self._db.read(saved.page, after, CHUNK)
+            ):
                 after = files[-1].place
                 await self._check(files, missing, repair=repair)
             await self._search(missing, repair=repair)
@@ -121,7 +123,9 @@ class Verifier:
     async def _found(self, what: str, files: Sequence[Saved], *, repair: bool) -> None:
         repaired = bool(files) and repair and await self._repairs(files) > 0
         for file in files:
-            finding = Finding("changed" if what == "changed" else "missing", file.path, None, repaired)
+            finding = Finding(
+                "changed" if what == "changed" else "missing", file.path, None, repaired
+            )
             self.report = self.report.with_finding(finding)
 
     async def _elsewhere(self, missing: Sequence[Saved]) -> dict[str | None, str]:

@@ -42,10 +42,14 @@ class Place:
 def stem_of(row: sqlite3.Row) -> str:
     """The file's name without its ending: the media key made safe, else a hash of the identity."""
     key: str | None = row["media_key"]
-    return filenames.safe(key, 160) if key else hashlib.sha256(row["ident"].encode()).hexdigest()[:32]
+    return (
+        filenames.safe(key, 160) if key else hashlib.sha256(row["ident"].encode()).hexdigest()[:32]
+    )
 
 
-def order_for(row: sqlite3.Row, place: Place, host: str, now: float, folder: str | None = None) -> New:
+def order_for(
+    row: sqlite3.Row, place: Place, host: str, now: float, folder: str | None = None
+) -> New:
     """The row as a download: its identity, its place, what it must be."""
     return New(
         key=library.key(row["source"], row["account"], row["ident"]),

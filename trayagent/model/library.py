@@ -100,7 +100,14 @@ class SyncRun(Struct, frozen=True):
     def public(self) -> LastRun:
         """Without what only events tell."""
         return LastRun(
-            self.id, self.state, self.pages, self.seen, self.new, self.gone, self.suspicious, self.error
+            self.id,
+            self.state,
+            self.pages,
+            self.seen,
+            self.new,
+            self.gone,
+            self.suspicious,
+            self.error,
         )
 
 

@@ -27,7 +27,9 @@ class Trail:
     asked: set[str] = field(default_factory=set)
     """Cursors used, or about to be."""
 
-    def step(self, cursor: str | None, following: str | None, first: str | None, fresh: int) -> Step:
+    def step(
+        self, cursor: str | None, following: str | None, first: str | None, fresh: int
+    ) -> Step:
         """What follows a page: read with `cursor`, starting with the item `first`, `fresh` items new to this pass.
 
         An endless loop over pages already seen has shown everything; a cursor that never moves
@@ -52,4 +54,6 @@ class Trail:
         if not self.stale:
             return False
         # A server that makes new cursors for ever is given one whole further round.
-        return (first is not None and first == self.first) or self.stale > max(PATIENCE, self.productive)
+        return (first is not None and first == self.first) or self.stale > max(
+            PATIENCE, self.productive
+        )

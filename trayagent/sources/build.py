@@ -13,14 +13,21 @@ from trayagent.sources.source import Secrets, Source
 from trayagent.sources.web import Web
 
 
-def build(source: config.Source, client: Client, secrets: Secrets, environ: Mapping[str, str]) -> Source:
+def build(
+    source: config.Source, client: Client, secrets: Secrets, environ: Mapping[str, str]
+) -> Source:
     """The source that the settings describe; asks nobody anything yet."""
     if source.type == "json":
         return JsonApi(source, Web(client, frozenset({urls.authority(source.base)})), secrets)
     named = frozenset({urls.authority(source.labs_base), urls.authority(source.media_base)})
     web = Web(client, named)
     session = Session(
-        source.name, web, secrets, labs_base=source.labs_base, api_key=source.api_key, environ=environ
+        source.name,
+        web,
+        secrets,
+        labs_base=source.labs_base,
+        api_key=source.api_key,
+        environ=environ,
     )
     return Flow(
         source.name,

@@ -28,7 +28,9 @@ def _chosen(cookies: dict[str, str]) -> str | None:
         if cookies.get(name):
             return cookies[name]
         chunks = [
-            (int(key[len(name) + 1 :]), value) for key, value in cookies.items() if _is_chunk(key, name)
+            (int(key[len(name) + 1 :]), value)
+            for key, value in cookies.items()
+            if _is_chunk(key, name)
         ]
         if chunks:
             return "".join(value for _, value in sorted(chunks))

@@ -75,7 +75,9 @@ class Flow:
                 "Copy the cookie __Secure-next-auth.session-token of labs.google and try again.",
             )
         self._session.forget()
-        account = await self._session.account({"Cookie": f"__Secure-next-auth.session-token={value}"})
+        account = await self._session.account(
+            {"Cookie": f"__Secure-next-auth.session-token={value}"}
+        )
         await self._secrets.set(self._session.secret_name, value)
         return account
 
@@ -95,7 +97,11 @@ class Flow:
         return self._read(inner.get("result"))
 
     async def resolve(
-        self, key: str, target: Target, failure: DownloadError | None, note: Callable[[int, int | None], None]
+        self,
+        key: str,
+        target: Target,
+        failure: DownloadError | None,
+        note: Callable[[int, int | None], None],
     ) -> Request | Content:
         """Inline data, else a signed link; the first error is the cause."""
         del target, note

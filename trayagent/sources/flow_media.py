@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import re
 import time
 from collections.abc import Callable
@@ -14,9 +12,10 @@ from typing import Any, Final
 from trayagent.model.errors import WAITS, DownloadError
 from trayagent.model.transfer import Content, Request
 from trayagent.sources import names
-from trayagent.sources.flow_session import Session, download_error
+from trayagent.sources.base64s import decoded
+from trayagent.sources.flow_session import Session
 from trayagent.sources.recent import Recent
-from trayagent.sources.source import SourceError
+from trayagent.sources.source import SourceError, download_error
 from trayagent.sources.web import MEDIA_LIMIT, Answer, Web, judged
 
 _INLINE: Final = (
@@ -26,7 +25,6 @@ _INLINE: Final = (
     ("video", "encodedVideo"),
 )
 """Where the base64 is: form -> key."""
-_HOPELESS: Final = frozenset({"needs_login", "forbidden"})
 
 
 @dataclass(slots=True)
@@ -96,7 +94,10 @@ class Media:
         kept = self._links.get(name)
         if kept and kept != trial.used and self._ends(kept) > self._now() + 60:
             return self._linked(kept, trial)
-        if (not trial.refreshed and trial.used is not None) or cause.code in ("no_media_found", "truncated"):
+        if (not trial.refreshed and trial.used is not None) or cause.code in (
+            "no_media_found",
+            "truncated",
+        ):
             link = await self._refreshed(name, trial)
             if link:
                 return self._linked(link, trial)
@@ -113,7 +114,9 @@ class Media:
             return _link(await self._ask(name, uri_only=True))
         except DownloadError as error:
             if error.code in WAITS and trial.cause is not None and trial.cause.code not in WAITS:
-                trial.cause = error  # worth another try later, which the first cause alone would not be
+                trial.cause = (
+                    error  # worth another try later, which the first cause alone would not be
+                )
             return None
 
     def _linked(self, link: str, trial: _Trial) -> Request:
@@ -160,14 +163,6 @@ async def _inline(about: dict[str, Any]) -> bytes | None:
         if isinstance(text, str) and text:
             return await asyncio.to_thread(decoded, text)
     return None
-
-
-def decoded(text: str) -> bytes:
-    """Strict base64, padded or not; raises DownloadError `truncated` for anything damaged."""
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except binascii.Error:
-        raise DownloadError("truncated", "the data in the answer is damaged") from None
 
 
 def _link(about: dict[str, Any]) -> str | None:

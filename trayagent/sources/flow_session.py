@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from trayagent.model import urls
-from trayagent.model.errors import DownloadError
 from trayagent.model.library import Account
 from trayagent.sources.cookies import NAMES
 from trayagent.sources.source import Secrets, SourceError, signed_out
@@ -186,9 +185,3 @@ def _account(session: Mapping[str, Any]) -> str:
 def _until(session: Mapping[str, Any]) -> str | None:
     expires = session.get("expires")
     return expires if seconds(expires) is not None else None
-
-
-def download_error(error: SourceError) -> DownloadError:
-    """A source's trouble as the failure of one download."""
-    code = {"signed_out": "needs_login", "moved": "not_found"}.get(error.code, "forbidden")
-    return DownloadError(code, error.message.rstrip(".").lower() if error.code == "moved" else "")

@@ -78,7 +78,11 @@ def whole(value: Any) -> int | None:
     """A size in bytes."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 18:
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 62 else None
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 62
+        else None
+    )
 
 
 def digest(value: Any) -> str | None:
@@ -99,4 +103,6 @@ def link(value: Any, base: str) -> str | None:
 
 def linked_next(header: str | None) -> str | None:
     """The address with `rel=next` of a Link header."""
-    return next((match[1] for match in _LINK.finditer(header or "") if _NEXT.search(match[2])), None)
+    return next(
+        (match[1] for match in _LINK.finditer(header or "") if _NEXT.search(match[2])), None
+    )

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 # Not `\s`: that leaves U+200B and U+FEFF, and takes U+001C to U+001F and U+0085.
-_SPACE: Final = re.compile("[\t\n\v\f\r \u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]+")
+_SPACE: Final = re.compile(
+    "[\t\n\v\f\r \u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]+"
+)
 _RAW: Final = re.compile(r"[!$&'()*+,\-./0-9:;=@A-Z_a-z~]{1,2048}")
 """What goes into the path of a URL as it is (RFC 3986 `pchar` and `/`, without percent-encoding)."""
 _DOTS: Final = re.compile(r"(?:^|/)\.{1,2}(?:/|$)")

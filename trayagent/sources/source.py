@@ -18,7 +18,9 @@ class CursorError(SourceError):
     """The server no longer knows the cursor: start from page one."""
 
     def __init__(self) -> None:
-        super().__init__("bad_cursor", "The server no longer knows where the listing stopped.", "Sync again.")
+        super().__init__(
+            "bad_cursor", "The server no longer knows where the listing stopped.", "Sync again."
+        )
 
 
 def signed_out(source: str) -> SourceError:
@@ -28,6 +30,12 @@ def signed_out(source: str) -> SourceError:
         f"You are not signed in to {source}, or no longer.",
         f"Sign in again: trayagent source login {source}",
     )
+
+
+def download_error(error: SourceError) -> DownloadError:
+    """A source's trouble as the failure of one download."""
+    code = {"signed_out": "needs_login", "moved": "not_found"}.get(error.code, "forbidden")
+    return DownloadError(code, error.message.rstrip(".").lower() if error.code == "moved" else "")
 
 
 class Secrets(Protocol):
@@ -69,6 +77,10 @@ class Source(Protocol):
         """Forget the secrets."""
 
     async def resolve(
-        self, key: str, target: Target, failure: DownloadError | None, note: Callable[[int, int | None], None]
+        self,
+        key: str,
+        target: Target,
+        failure: DownloadError | None,
+        note: Callable[[int, int | None], None],
     ) -> Request | Content | Made:
         """See `model.transfer.Resolver`."""

@@ -1,0 +1,169 @@
+"""A small paginated JSON library with a token: every paging style, base64, signed links, and lies on request."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from tests.servers import flow_data as data
+
+TOKEN = "t0ken-of-the-fake"
+
+
+@dataclass
+class Shots:
+    """What the server has and how it answers; tests change it while it runs."""
+
+    count: int = 7
+    style: str = "cursor"
+    signed: int = 1
+    """The serial of signed links that work now."""
+    broken_files: bool = False
+    """`/original` answers 404, so that only links work."""
+    other_origin: str = ""
+    """Where links lead instead of home."""
+    rows: list[Any] | None = None
+    page_answer: bytes | None = None
+    requests: Counter[str] = field(default_factory=Counter)
+    secrets_seen: int = 0
+    """Requests to /signed or /plain that carried the token."""
+
+    def row(self, n: int, base: str) -> dict[str, Any]:
+        link = f"{self.other_origin or base}/signed/{n}?serial={self.signed}"
+        created = 1_761_955_200 - 3600 * n
+        file = {
+            "name": f"IMG_{n % 3}.png",
+            "size": len(body(n)),
+            "url": f"{base}/plain/{n}",
+            "signed_url": link,
+        }
+        return {"id": f"i/{n}", "type": "image/png", "created_at": created, "file": file}
+
+
+def body(n: int) -> bytes:
+    """The picture number n."""
+    return data.png(n, f"shot {n}".encode())
+
+
+class JsonLibrary:
+    """The server on a free port of 127.0.0.1; a context manager."""
+
+    def __init__(self) -> None:
+        self.shots = Shots()
+        handler: type[_Handler] = type("Handler", (_Handler,), {"shots": self.shots})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self.base = handler.home = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 16
+    shots: Shots
+    home = ""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        first, _, rest = parts.path[1:].partition("/")
+        self.shots.requests[first] += 1
+        allowed = (
+            self.headers.get("Authorization") == f"Bearer {TOKEN}" or query.get("key") == TOKEN
+        )
+        match first:
+            case "items" if not allowed:
+                self.reply(401, b'{"error":"sign in"}')
+            case "items" if rest:
+                self.original(unquote(rest.removesuffix("/original")))
+            case "items":
+                self.listing(query)
+            case "signed" | "plain":
+                self.shots.secrets_seen += allowed or "Authorization" in self.headers
+                fresh = first == "plain" or query.get("serial") == str(self.shots.signed)
+                self.reply(
+                    200 if fresh else 403, body(int(rest)) if fresh else b"<Error/>", "image/png"
+                )
+            case _:
+                self.reply(404, b"{}")
+
+    def original(self, ident: str) -> None:
+        if self.shots.broken_files:
+            self.reply(404, b"{}")
+            return
+        picture = body(int(ident.removeprefix("i/")))
+        self.reply(200, json.dumps({"data": {"b64": base64.b64encode(picture).decode()}}).encode())
+
+    def listing(self, query: dict[str, str]) -> None:
+        shots, size = self.shots, int(query.get("limit", 3))
+        if shots.page_answer is not None:
+            self.reply(200, shots.page_answer)
+            return
+        rows = (
+            shots.rows
+            if shots.rows is not None
+            else [shots.row(n, self.home) for n in range(shots.count)]
+        )
+        start = int(query.get("offset", (int(query.get("page", 1)) - 1) * size))
+        start = int(query.get("cursor", "c0").removeprefix("c")) if "cursor" in query else start
+        end = start + size
+        more = end < len(rows)
+        answer: dict[str, Any] = {"data": {"items": rows[start:end]}}
+        headers: dict[str, str] = {}
+        match shots.style:
+            case "cursor":
+                answer["data"]["next"] = f"c{end}" if more else None
+            case "next_url" if more:
+                answer["data"]["next"] = (
+                    f"/items?limit={size}&offset={end}&key={query.get('key', '')}"
+                )
+            case "link_header" if more:
+                headers["Link"] = (
+                    f'</items?limit=1>; rel="first", </items?limit={size}&offset={end}>; rel="next"'
+                )
+            case _:
+                pass
+        self.reply(200, json.dumps(answer).encode(), **headers)
+
+    def reply(
+        self, status: int, content: bytes, kind: str = "application/json", **headers: str
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+
+def place(ident: str) -> str:
+    """An id as it appears in an address."""
+    return quote(ident, safe="")

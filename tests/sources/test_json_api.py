@@ -1,0 +1,277 @@
+"""A JSON API described in the settings is listed whole and fetched safely, whatever its style."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from tests.servers.json_library import TOKEN, JsonLibrary, body
+from trayagent.model.config import Source as Settings
+from trayagent.model.errors import DownloadError
+from trayagent.model.library import Listed
+from trayagent.model.transfer import Content, Request, Target
+from trayagent.net.client import Client
+from trayagent.sources.build import build
+from trayagent.sources.handed import Handed
+from trayagent.sources.source import CursorError, Source, SourceError
+
+LISTS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "cursor": (
+        {"limit": "{page_size}", "cursor": "{cursor}"},
+        {"items": "data.items", "next": "data.next"},
+    ),
+    "page": ({"limit": "{page_size}", "page": "{page}"}, {"items": "data.items", "style": "page"}),
+    "offset": (
+        {"limit": "{page_size}", "offset": "{offset}"},
+        {"items": "data.items", "style": "offset"},
+    ),
+    "next_url": (
+        {"limit": "{page_size}"},
+        {"items": "data.items", "next": "data.next", "style": "next_url"},
+    ),
+    "link_header": ({"limit": "{page_size}"}, {"items": "data.items", "style": "link_header"}),
+}
+ITEM = {
+    "id": "id", "name": "file.name", "kind": "type", "created": "created_at", "size": "file.size", "url": "file.url",
+}  # fmt: skip
+
+
+@pytest.fixture
+def server() -> Iterator[JsonLibrary]:
+    with JsonLibrary() as running:
+        yield running
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    async with Client() as one:
+        yield one
+
+
+def settings(server: JsonLibrary, style: str = "cursor", **more: Any) -> Settings:
+    query, page = LISTS[style]
+    server.shots.style = style
+    return Settings(
+        name="shots",
+        type="json",
+        base=server.base,
+        page_delay="0",
+        list={"url": "{base}/items", "query": query, "page_size": 3},
+        page=page,
+        item=ITEM,
+        **{"auth": {"headers": {"Authorization": "Bearer {secret:token}"}}, **more},
+    )
+
+
+async def signed_in(made: Settings, client: Client) -> Source:
+    source = build(made, client, Handed(), {})
+    await source.sign_in(TOKEN)
+    return source
+
+
+async def everything(source: Source) -> list[Listed]:
+    items: list[Listed] = []
+    cursor = None
+    for _ in range(10):
+        page = await source.page(cursor)
+        items += page.items
+        cursor = page.next
+        if cursor is None:
+            return items
+    raise AssertionError("the listing has no end")
+
+
+async def resolved(
+    source: Source, ident: str, failure: DownloadError | None = None
+) -> Request | Content:
+    target = Target(folder=Path("/nowhere"))
+    answer = await source.resolve(
+        f"shots:default/{ident}", target, failure, lambda received, size: None
+    )
+    assert isinstance(answer, (Request, Content))
+    return answer
+
+
+@pytest.mark.parametrize("style", LISTS)
+async def test_every_paging_style_lists_every_item(
+    server: JsonLibrary, client: Client, style: str
+) -> None:
+    source = await signed_in(settings(server, style), client)
+    items = await everything(source)
+    assert [item.ident for item in items] == [f"i/{n}" for n in range(7)]
+    first = items[0]
+    assert (first.name, first.kind, first.created, first.size) == (
+        "IMG_0.png",
+        "image",
+        1_761_955_200,
+        len(body(0)),
+    )
+    assert first.media_key
+    assert "/" not in first.media_key
+
+
+async def test_the_secret_in_a_query_is_not_part_of_a_cursor(
+    server: JsonLibrary, client: Client
+) -> None:
+    made = settings(server, "next_url", auth={"query": {"key": "{secret:token}"}})
+    source = await signed_in(made, client)
+    page = await source.page(None)
+    assert page.next
+    assert TOKEN not in page.next
+    assert len(await everything(source)) == 7
+
+
+async def test_a_wrong_secret_is_not_kept(server: JsonLibrary, client: Client) -> None:
+    secrets = Handed()
+    source = build(settings(server), client, secrets, {})
+    with pytest.raises(SourceError, match="not signed in"):
+        await source.sign_in("wrong")
+    assert not await source.has_secrets()
+    await source.sign_in(f" {TOKEN}\n")
+    assert await source.has_secrets()
+    await source.sign_out()
+    assert not await source.has_secrets()
+
+
+async def test_several_secrets_are_given_by_name(server: JsonLibrary, client: Client) -> None:
+    auth = {"headers": {"Authorization": "Bearer {secret:token}", "X-Id": "{secret:id}"}}
+    source = build(settings(server, auth=auth), client, Handed(), {})
+    with pytest.raises(SourceError, match="not what shots needs"):
+        await source.sign_in(TOKEN)
+    await source.sign_in(f"token={TOKEN}\nid=me")
+    assert await source.has_secrets()
+
+
+async def test_base64_is_decoded(server: JsonLibrary, client: Client) -> None:
+    made = settings(server, fetch={"url": "{base}/items/{id}/original", "base64": "data.b64"})
+    source = await signed_in(made, client)
+    answer = await resolved(source, "i/4")
+    assert isinstance(answer, Content)
+    assert answer.data == body(4)
+
+
+async def test_a_file_on_our_origin_gets_the_secret(server: JsonLibrary, client: Client) -> None:
+    source = await signed_in(settings(server, fetch={"url": "{base}/items/{id}/original"}), client)
+    answer = await resolved(source, "i/4")
+    assert isinstance(answer, Request)
+    assert answer.url == f"{server.base}/items/i%2F4/original"
+    assert answer.headers == {"Authorization": f"Bearer {TOKEN}"}
+    assert TOKEN not in repr(answer)
+
+
+async def test_a_file_elsewhere_gets_no_secret_and_no_trust(
+    server: JsonLibrary, client: Client
+) -> None:
+    server.shots.other_origin = "http://127.0.0.2:9"
+    source = await signed_in(settings(server, fetch={"url": "{url}"}), client)
+    server.shots.rows = [{"id": "x", "file": {"url": "http://127.0.0.2:9/x.png"}}]
+    await everything(source)
+    answer = await resolved(source, "x")
+    assert isinstance(answer, Request)
+    assert (answer.url, answer.headers) == ("http://127.0.0.2:9/x.png", {})
+    assert "127.0.0.2:9" not in answer.named
+
+
+async def test_the_fallback_is_used_then_renewed_and_the_first_error_is_the_cause(
+    server: JsonLibrary, client: Client
+) -> None:
+    fetch = {
+        "url": "{base}/items/{id}/original",
+        "base64": "data.b64",
+        "fallback": "file.signed_url",
+    }
+    source = await signed_in(settings(server, fetch=fetch), client)
+    await everything(source)
+    server.shots.broken_files = True
+    first = await resolved(source, "i/2")
+    assert isinstance(first, Request)
+    assert first.url.endswith("/signed/2?serial=1")
+    server.shots.signed = 2
+    second = await resolved(source, "i/2", DownloadError("link_expired"))
+    assert isinstance(second, Request)
+    assert second.url.endswith("/signed/2?serial=2")
+    with pytest.raises(DownloadError) as caught:
+        await resolved(source, "i/2", DownloadError("forbidden"))
+    assert caught.value.code == "not_found"
+
+
+async def test_a_link_lost_with_the_process_is_listed_again(
+    server: JsonLibrary, client: Client
+) -> None:
+    made = settings(server, fetch={"url": "{url}"})
+    server.shots.rows = [{"id": str(n), "file": {"url": f"/signed/{n}?serial=1"}} for n in range(5)]
+    source = await signed_in(made, client)
+    assert [item.link for item in await everything(source)] == [
+        None
+    ] * 5  # a query may be a signature
+    anew = await signed_in(made, client)
+    answer = await resolved(anew, "4")
+    assert isinstance(answer, Request)
+    assert answer.url == f"{server.base}/signed/4?serial=1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (b'{"error":"no"}', SourceError),
+        (b'{"data":{"items":"none"}}', SourceError),
+        (b'{"data":{"items":[{"file":{}}]}}', SourceError),
+        (b'{"data":{"items":[', DownloadError),
+        (b"<html>sign in</html>", DownloadError),
+    ],
+)
+async def test_nonsense_is_an_error_not_an_empty_library(
+    server: JsonLibrary, client: Client, answer: bytes, problem: type[Exception]
+) -> None:
+    source = await signed_in(settings(server), client)
+    server.shots.page_answer = answer
+    with pytest.raises(problem):
+        await source.page(None)
+
+
+async def test_items_without_an_id_are_left_out(server: JsonLibrary, client: Client) -> None:
+    source = await signed_in(settings(server), client)
+    server.shots.rows = [
+        {"id": 1},
+        {"id": None},
+        {"name": "x"},
+        "row",
+        {"id": 2, "created_at": "2025-10-30T18:00:00Z"},
+    ]
+    first = await source.page(None)
+    assert ([item.ident for item in first.items], first.broken) == (["1"], 2)
+    (last,) = (await source.page(first.next)).items
+    assert (last.ident, last.created) == ("2", 1_761_847_200)
+
+
+async def test_a_next_page_elsewhere_is_refused(server: JsonLibrary, client: Client) -> None:
+    source = await signed_in(settings(server, "next_url"), client)
+    server.shots.page_answer = json.dumps(
+        {"data": {"items": [{"id": 1}], "next": "http://127.0.0.1:9/steal"}}
+    ).encode()
+    with pytest.raises(SourceError, match="another server"):
+        await source.page(None)
+
+
+async def test_a_dead_cursor_is_told_apart(server: JsonLibrary, client: Client) -> None:
+    made = settings(server, auth={})
+    gone = structs.replace(made, list={"url": "{base}/gone", "query": {"cursor": "{cursor}"}})
+    with pytest.raises(CursorError):
+        await build(gone, client, Handed(), {}).page("c3")
+    with pytest.raises(DownloadError):
+        await build(gone, client, Handed(), {}).page(None)
+
+
+async def test_secrets_are_never_sent_in_plain_text_to_a_public_host(client: Client) -> None:
+    made = Settings(
+        name="shots", type="json", base="http://api.example.com", list={"url": "{base}/items"}, page={"items": "items"},
+        item={"id": "id"}, auth={"headers": {"Authorization": "Bearer {secret:token}"}},
+    )  # fmt: skip
+    source = build(made, client, Handed(), {})
+    with pytest.raises(SourceError, match="plain http"):
+        await source.sign_in(TOKEN)

@@ -1,0 +1,64 @@
+"""Repairing: what is damaged or missing is fetched again through the one door, beside what is there."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from trayagent.agent.fetching import Fetching
+from trayagent.agent.intake import Intake
+from trayagent.model.download import Item
+from trayagent.store import downloads, library
+from trayagent.store.database import Database
+from trayagent.store.saved import Saved
+
+
+class Repairs:
+    """Queues saved files again; `fetching` gives None for a source that is no longer there."""
+
+    def __init__(
+        self, db: Database, intake: Intake, fetching: Callable[[str], Fetching | None]
+    ) -> None:
+        self._db = db
+        self._intake = intake
+        self._fetching = fetching
+
+    async def again(self, files: Sequence[Saved]) -> int:
+        """Queue the files; returns how many could be."""
+        return await self._pictures(files) + await self._downloads(files)
+
+    async def _pictures(self, files: Sequence[Saved]) -> int:
+        numbers = [file.n for file in files if file.kind == "library"]
+        queued = 0
+        for name, rows in (await self._db.read(library.numbered, numbers)).items():
+            fetching = self._fetching(name)
+            if fetching is not None:
+                await fetching.queue(rows)
+                await fetching.close()
+                queued += len(rows)
+        return queued
+
+    async def _downloads(self, files: Sequence[Saved]) -> int:
+        items = [await self._db.read(_again, file.n) for file in files if file.kind == "download"]
+        if items:
+            await self._intake.add(items, via="cli", title="Repair")
+        return len(items)
+
+
+def _again(conn: sqlite3.Connection, n: int) -> Item:
+    row = downloads.row_of(conn, n)
+    order = downloads.order_of(row)
+    folder = os.path.relpath(Path(row["path"]).parent, order.root) if order.root else order.folder
+    return Item(
+        row["url"],
+        filename=Path(row["path"]).name,
+        folder=folder,
+        referer=order.referer,
+        kind=order.kind,
+        checksum=order.checksum,
+        mirrors=order.mirrors,
+        quality=order.quality,
+        again=True,
+    )

@@ -1,0 +1,52 @@
+"""Addresses of a JSON API: built from templates, and asked with the source's secrets on its own origin only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import quote, urlencode
+
+from trayagent.model import urls
+from trayagent.model.transfer import Request
+from trayagent.sources.json_auth import Auth
+from trayagent.sources.source import SourceError
+from trayagent.sources.web import PAGE_LIMIT, Answer, Web
+
+
+class JsonWeb:
+    """GET on the API, and requests for its files."""
+
+    def __init__(self, source: str, base: str, web: Web, auth: Auth) -> None:
+        self._source = source
+        self._origin = urls.origin(base)
+        self._web = web
+        self._auth = auth
+
+    async def get(self, address: str, limit: int = PAGE_LIMIT) -> Answer:
+        """Ask our own origin, with our secrets."""
+        headers, query = await self._auth.parts()
+        return await self._web.get(with_query(self.own(address), query), headers, limit=limit)
+
+    async def request(self, address: str) -> Request:
+        """What transfer is to fetch; secrets go along to our own origin only."""
+        headers, query = (
+            await self._auth.parts() if urls.origin(address) == self._origin else ({}, {})
+        )
+        return Request(with_query(address, query), headers=headers, named=self._web.named)
+
+    def own(self, address: str) -> str:
+        """The address, if it is on our origin; raises SourceError."""
+        if urls.origin(address) != self._origin:
+            raise SourceError(
+                "foreign", f"{self._source} leads to another server.", "Check base in its settings."
+            )
+        return address
+
+
+def put(*whole: str) -> Callable[[str], str]:
+    """How a value goes into an address: percent-encoded, but these whole addresses as they are."""
+    return lambda value: value if value and value in whole else quote(value, safe="")
+
+
+def with_query(address: str, query: Mapping[str, str]) -> str:
+    """The address with parameters added."""
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(query)}" if query else address
