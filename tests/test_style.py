@@ -22,7 +22,7 @@ def test_lint() -> None:
 
 
 def test_format() -> None:
-    clean("ruff", "format", "--check", "--quiet", ".")
+    clean("ruff", "format", "--check", "--output-format=concise", ".")
 
 
 @pytest.mark.timeout(600)
