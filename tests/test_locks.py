@@ -66,7 +66,9 @@ def test_a_list_agrees_with_uv_lock(name: str) -> None:
 
 def test_the_list_for_tests_contains_the_list_for_running() -> None:
     running, testing = map(pins, LISTS)
-    assert {(name, pin[0]) for name, pin in running.items()} <= {(name, pin[0]) for name, pin in testing.items()}
+    assert {(name, pin[0]) for name, pin in running.items()} <= {
+        (name, pin[0]) for name, pin in testing.items()
+    }
     assert testing.keys() == PACKAGES.keys() - {"trayagent"}
 
 
