@@ -118,11 +118,9 @@ def _conclude(screen: Screen, folder: Path, arrived: list[Arrived], took: float)
         ]
         screen.data({"folder": str(folder), "seconds": round(took, 1), "files": files})
         return
-    size = sum(len(file.sample.data) for file in arrived)
-    screen.say(
-        f"\nAll {counted(len(arrived), 'file')} arrived ({show_size(size)}), each with the right SHA-256,",
-        "ok",
-    )
-    screen.say(f"in {show_duration(took)}. They are here, and nothing else is left behind:", "ok")
+    size = show_size(sum(len(file.sample.data) for file in arrived))
+    everything = f"All {counted(len(arrived), 'file')} ({size}) arrived in {show_duration(took)}"
+    screen.say(f"\n{everything}, each with the right SHA-256.", "ok")
+    screen.say("They are in this folder, and nothing else is left behind:")
     screen.say(f"   {folder}")
     screen.say("\nNow for real: trayagent run")

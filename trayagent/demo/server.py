@@ -85,6 +85,7 @@ class _Pages:
         self._library = samples.library
         everything = (samples.film, *samples.pictures, *samples.library)
         self._by_name = {sample.name: sample for sample in everything}
+        self._by_name |= {_id(sample): sample for sample in samples.library}
         self._hash = {sample.name: sample.sha256 for sample in everything}
 
     async def listing(self, request: web.Request) -> web.Response:
@@ -123,12 +124,16 @@ class _Pages:
     def _item(self, number: int) -> dict[str, object]:
         sample = self._library[number]
         return {
-            "id": sample.name,
+            "id": _id(sample),
             "type": "image",
             "created_at": f"2026-05-{1 + number // 8:02}T09:{number:02}:00Z",
             "file": {"name": sample.name, "size": len(sample.data)},
             "hash": self._hash[sample.name],
         }
+
+
+def _id(sample: Sample) -> str:
+    return sample.name.partition(".")[0]
 
 
 def _pictures(word: str, count: int, noise: random.Random) -> Iterator[Sample]:
