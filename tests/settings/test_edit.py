@@ -87,6 +87,30 @@ def test_a_bad_change_is_told_and_nothing_written(place: Home) -> None:
     assert place.config.read_text(encoding="utf-8") == MINE
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "downloads = { workers = 8 }   # short\n",
+        "downloads.workers = 8   # dotted\n",
+        '[downloads]\r\nworkers = 8\r\n[hook]\r\nport = 1\r\n[[sources]]\r\nname = "a"\r\n',
+        'sources = [{ name = "a" }]\n[downloads]\nworkers = 8\n',
+    ],
+)
+def test_other_ways_to_write_the_same_file(place: Home, text: str) -> None:
+    place.config.write_bytes(text.encode())
+    config = change(
+        place, {}, {"downloads": {"workers": 2, "retries": 1}, "sources": [{"name": "b"}]}
+    )
+    assert (config.downloads.workers, config.downloads.retries) == (2, 1)
+    assert [source.name for source in config.sources] == ["b"]
+    assert load(place, {}) == config
+
+
+def test_a_default_asked_for_leaves_no_empty_section(place: Home) -> None:
+    change(place, {}, {"sites": {"quality": None}})
+    assert place.config.read_text(encoding="utf-8") == MINE
+
+
 def test_sources_are_replaced_as_a_list_and_keep_their_comments(place: Home) -> None:
     wanted = [{"name": "flow", "every": "2h"}, {"name": "new", "page_delay": "0"}]
     config = change(place, {}, {"sources": wanted})

@@ -1,5 +1,6 @@
 """Everything has one place, ours alone, whichever way the place is chosen."""
 
+import os
 import stat
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from trayagent.model.errors import ConfigError
-from trayagent.settings import Home
+from trayagent.settings import Home, load
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="folder modes are a POSIX matter")
 
@@ -47,6 +48,20 @@ def test_without_one_the_platform_says_where(environ: dict[str, str]) -> None:
     assert home.library.name == "trayagent"
     assert home.data.is_absolute()
     assert home.downloads.is_absolute()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a file names these folders")
+def test_folders_that_the_user_deleted_do_not_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The desktop then says that the home itself is the folder."""
+    names = Path(os.environ["XDG_CONFIG_HOME"], "user-dirs.dirs")
+    names.parent.mkdir(parents=True)
+    kinds = ("DOWNLOAD", "DOCUMENTS", "PICTURES")
+    names.write_text("".join(f'XDG_{kind}_DIR="$HOME/"\n' for kind in kinds), encoding="utf-8")
+    for kind in kinds:
+        monkeypatch.delenv(f"XDG_{kind}_DIR", raising=False)
+    home = Home.of_platform()
+    assert home.downloads == Path.home() / "Downloads"
+    load(home, {})
 
 
 @posix

@@ -147,7 +147,9 @@ def safe_folder(relative: str | None) -> PurePosixPath:
     parts = re.split(r"[/\\]", text)
     climbs = ".." in (part.strip() for part in parts)
     if climbs or text.startswith(("/", "\\", "~")) or _DRIVE.match(text) or "\0" in text:
-        raise DownloadError("permission_denied", "the folder must lie inside the downloads folder")
+        raise DownloadError(
+            "permission_denied", "a folder is relative to the downloads folder, and inside it"
+        )
     return PurePosixPath(*(safe(part, 128) for part in parts if part.strip(" .")))
 
 

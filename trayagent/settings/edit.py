@@ -11,7 +11,7 @@ from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import AoT, Table
+from tomlkit.items import AbstractTable, AoT
 
 from trayagent.model.config import Config
 from trayagent.model.errors import ConfigError
@@ -51,9 +51,10 @@ def apply(text: str, changes: Mapping[str, Any]) -> str:
         if section == "sources":
             _set_sources(document, content)
         elif isinstance(content, Mapping):
-            if section not in document:
+            if section not in document and any(value is not None for value in content.values()):
                 document[section] = tomlkit.table()
-            _merge(document[section], content)
+            if section in document:
+                _merge(document[section], content)
         else:
             raise ConfigError([f"{section} must be a section with its settings inside."])
     return tomlkit.dumps(document)
@@ -91,7 +92,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _merge(table: Any, changes: Mapping[str, Any]) -> None:
-    if not isinstance(table, Table):
+    if not isinstance(table, AbstractTable):
         raise ConfigError(["config.toml holds a value where a section belongs."])
     for key, value in changes.items():
         if HIDDEN in str(value):

@@ -69,9 +69,9 @@ class Home:
             dirs.user_data_path,
             config=dirs.user_config_path / "config.toml",
             logs=dirs.user_log_path,
-            drop=dirs.user_documents_path / _NAME / "drop",
-            downloads=dirs.user_downloads_path,
-            library=dirs.user_pictures_path / _NAME,
+            drop=_apart(dirs.user_documents_path, "Documents") / _NAME / "drop",
+            downloads=_apart(dirs.user_downloads_path, "Downloads"),
+            library=_apart(dirs.user_pictures_path, "Pictures") / _NAME,
         )
 
     @classmethod
@@ -109,6 +109,11 @@ class Home:
         for folder in (self.data, self.config.parent, self.secrets_dir, self.logs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _make_private(folder)
+
+
+def _apart(folder: Path, name: str) -> Path:
+    """The desktop names the home itself for a folder that was deleted; ours may not overlap."""
+    return folder / name if folder == Path.home() else folder
 
 
 def _make_private(folder: Path) -> None:
