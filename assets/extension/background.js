@@ -1,5 +1,5 @@
 // The part without a face: menus, the shortcut, pairing, and the one place that talks to trayagent.
-import { cookiesFor, wanted } from "./cookies.js";
+import { cookiesFor, granted, wanted } from "./cookies.js";
 import { Door, isUsual } from "./door.js";
 import { clicked, item, pageItem } from "./items.js";
 import { badge, notify, summary } from "./outcome.js";
@@ -43,11 +43,11 @@ async function onMenu(info, tab) {
   const found = clicked(info, tab);
   const page = { url: tab?.url ?? info.pageUrl, title: tab?.title };
   // The browser asks its user only while the click still counts, so nothing is awaited before.
-  const allowed = info.menuItemId !== "cookies" || !found || chrome.permissions.request(wanted([found.url])).catch(() => false);
+  const allowed = info.menuItemId === "cookies" && found && granted(wanted([found.url]));
   if (!found) return notify({ title: "Nothing to download", message: "This has no web address. Try the page itself." });
   const extras = { kind: found.kind };
   if (found.kind === "page") extras.quality = (await options()).quality;
-  if (info.menuItemId === "cookies" && await allowed) extras.cookies = await cookiesFor(found.url);
+  if (await allowed) extras.cookies = await cookiesFor(found.url);
   await deliverOrOffer([item(found.url, page, extras)]);
 }
 

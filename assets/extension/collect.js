@@ -4,6 +4,8 @@
   const SOUND = /\.(mp3|m4a|ogg|opus|wav|flac)$/i;
   const STREAM = /\.(m3u8|mpd)$/i;
   const found = new Map();
+  const pathOf = (address) => address.split(/[?#]/)[0];
+  const isMedia = (address) => FILE.test(pathOf(address)) || STREAM.test(pathOf(address));
 
   function add(address, how, { kind = "", size = null, name = "" } = {}) {
     if (!address || !URL.canParse(address, document.baseURI)) return;
@@ -18,16 +20,15 @@
   for (const player of document.querySelectorAll("video, audio")) {
     const kind = player.tagName === "AUDIO" ? "audio" : "video";
     for (const address of [player.currentSrc, player.src, ...[...player.querySelectorAll("source")].map(({ src }) => src)])
-      add(address, "player", { kind: STREAM.test(address.split(/[?#]/)[0]) ? "stream" : kind, name: player.title });
+      add(address, "player", { kind: STREAM.test(pathOf(address)) ? "stream" : kind, name: player.title });
   }
   for (const meta of document.querySelectorAll('meta[property^="og:video"], meta[property^="og:audio"], meta[name="twitter:player:stream"]'))
-    if (/^https?:/.test(meta.content) && (FILE.test(meta.content.split(/[?#]/)[0]) || STREAM.test(meta.content.split(/[?#]/)[0]))) add(meta.content, "page");
+    if (isMedia(meta.content)) add(meta.content, "page");
   for (const entry of performance.getEntriesByType("resource")) {
-    const path = entry.name.split(/[?#]/)[0];
-    if (STREAM.test(path) || FILE.test(path)) add(entry.name, "loaded", { size: entry.initiatorType === "video" ? null : entry.encodedBodySize || null });
+    if (isMedia(entry.name)) add(entry.name, "loaded", { size: entry.initiatorType === "video" ? null : entry.encodedBodySize || null });
   }
   for (const link of document.querySelectorAll("a[href]"))
-    if (FILE.test(link.pathname) || STREAM.test(link.pathname)) add(link.href, "link", { name: link.textContent.trim().slice(0, 80) });
+    if (isMedia(link.pathname)) add(link.href, "link", { name: link.textContent.trim().slice(0, 80) });
   for (const frame of document.querySelectorAll("iframe[src]"))
     if (frame.offsetWidth >= 240 && frame.offsetHeight >= 135 && URL.canParse(frame.src) && new URL(frame.src).origin !== location.origin) add(frame.src, "embedded", { kind: "page" });
   return [...found.values()].slice(0, 200);

@@ -7,6 +7,11 @@ export function wanted(urls) {
   return { permissions: ["cookies"], origins: [...new Set(urls.map(pattern))] };
 }
 
+/** Asks for what is wanted; without a fresh click only what was granted before counts. */
+export function granted(permissions) {
+  return chrome.permissions.request(permissions).catch(() => chrome.permissions.contains(permissions));
+}
+
 /** The cookies the browser itself would send to an address, as trayagent takes them. */
 export async function cookiesFor(url) {
   const found = await chrome.cookies.getAll({ url });

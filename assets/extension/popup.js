@@ -1,5 +1,5 @@
 // The toolbar popup: this page, the media found on it, and what became of sending them.
-import { cookiesFor, wanted } from "./cookies.js";
+import { cookiesFor, granted, wanted } from "./cookies.js";
 import { byBrowser } from "./fallback.js";
 import { isWeb, item, pageItem } from "./items.js";
 import { askSizes, mediaOf } from "./media.js";
@@ -88,7 +88,7 @@ async function showMedia() {
 /** The first await asks the user, while the click still counts; then cookies are added and everything is sent. */
 async function send(items) {
   if (at("cookies").checked) {
-    if (!await chrome.permissions.request(wanted(items.map(({ url }) => url)))) return tell("Without your permission the sign-in stays in the browser.", "bad");
+    if (!await granted(wanted(items.map(({ url }) => url)))) return tell("Without your permission the sign-in stays in the browser.", "bad");
     for (const each of items) each.cookies = await cookiesFor(each.url);
   }
   tell("Sending…", "");

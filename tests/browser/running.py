@@ -1,5 +1,6 @@
 """The real agent in a process and home of its own, and a client with its token."""
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -104,8 +105,12 @@ class Running:
         found: list[dict[str, Any]] = self.call("GET", "downloads?limit=200")["downloads"]
         return found
 
-    def saved(self, url: str, patience: float = PATIENCE) -> Path:
+    async def arrival(self, url: str) -> Path:
         """Wait until the download of an address is complete, and return its file."""
+        return await asyncio.to_thread(self.saved, url)
+
+    def saved(self, url: str, patience: float = PATIENCE) -> Path:
+        """Wait likewise, where no event loop runs."""
         end = time.monotonic() + patience
         rows: list[dict[str, Any]] = []
         while time.monotonic() < end:

@@ -46,7 +46,7 @@ async def test_page_ends_in_a_file(
     await expect(popup.locator("#host")).to_have_text(f"videos.example:{site.port}")
     await expect(popup.locator("#title")).to_have_text(f"Clip of a {policy} page")
     await popup.get_by_role("button", name="Download").click()
-    saved = agent.saved(address)
+    saved = await agent.arrival(address)
     assert saved.name == f"clip-of-{policy}.mp4"
     if policy == "sandbox":
         await page.wait_for_url(address)

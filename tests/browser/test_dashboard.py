@@ -52,7 +52,7 @@ async def test_live_progress_to_saved(page: Page, agent: Running, site: PublicSi
     while len(seen) < 4:
         seen.add(await row(page, "live.mp4").locator("progress").evaluate("bar => bar.position"))
     await expect(row(page, "live.mp4")).to_have_attribute("data-state", "completed")
-    assert agent.saved(site.url("/slow/live.mp4")).name == "live.mp4"
+    assert (await agent.arrival(site.url("/slow/live.mp4"))).name == "live.mp4"
 
 
 async def test_failed_says_why_and_retries(page: Page, agent: Running, site: PublicSite) -> None:
@@ -82,9 +82,9 @@ async def test_pause_resume_cancel_remove(page: Page, agent: Running, site: Publ
 
 async def test_history_is_searched_and_filtered(page: Page, agent: Running, site: PublicSite) -> None:
     agent.call("POST", "downloads", {"url": site.url("/plain/needle.mp4")})
-    agent.saved(site.url("/plain/needle.mp4"))
+    await agent.arrival(site.url("/plain/needle.mp4"))
     agent.call("POST", "downloads", {"url": site.url("/plain/hay.mp4")})
-    agent.saved(site.url("/plain/hay.mp4"))
+    await agent.arrival(site.url("/plain/hay.mp4"))
     await see(page, "history")
     await page.get_by_label("Search the history").fill("needle")
     await expect(page.locator("#view li.download")).to_have_count(1)
@@ -101,8 +101,8 @@ async def test_dropped_list_becomes_downloads(page: Page, agent: Running, site: 
         text,
     )
     await expect(page.locator("#messages")).to_contain_text("2 downloads added.")
-    assert agent.saved(site.url("/plain/a.mp4")).parts[-2:] == ("holiday", "a.mp4")
-    assert agent.saved(site.url("/plain/b.mp4")).name == "second.mp4"
+    assert (await agent.arrival(site.url("/plain/a.mp4"))).parts[-2:] == ("holiday", "a.mp4")
+    assert (await agent.arrival(site.url("/plain/b.mp4"))).name == "second.mp4"
     await see(page, "lists")
     await page.locator("#view li.batch summary").first.click()
     await expect(page.locator("#view li.batch").first).to_contain_text("rejected")

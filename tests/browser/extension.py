@@ -1,0 +1,93 @@
+"""The extension in Chromium: a profile with it installed, and the ways a person uses it."""
+
+import json
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import BrowserContext, Page, Playwright, Worker, expect
+
+from tests.browser.chromium import EXTENSION, launch_options
+from tests.browser.popup import Popup, popup_on
+
+
+def with_permissions_granted(folder: Path) -> Path:
+    """Return a copy whose optional permissions are granted: headless, nobody answers the question."""
+    copy = Path(shutil.copytree(EXTENSION, folder / "granted"))
+    manifest: dict[str, Any] = json.loads((copy / "manifest.json").read_text())
+    manifest["permissions"] += manifest["optional_permissions"]
+    manifest["host_permissions"] += manifest["optional_host_permissions"]
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    return copy
+
+
+class Extended:
+    """A browser with the extension."""
+
+    def __init__(self, context: BrowserContext, worker: Worker, profile: Path) -> None:
+        self.context = context
+        self.worker = worker
+        self.profile = profile
+        self.base = worker.url.rpartition("/")[0]
+
+    async def ask(self, expression: str, argument: object = None) -> Any:
+        """Evaluate in the background."""
+        return await self.worker.evaluate(expression, argument)
+
+    async def open(self, url: str) -> Page:
+        """Open a page in front."""
+        page = await self.context.new_page()
+        await page.goto(url)
+        await page.bring_to_front()
+        return page
+
+    async def pair(self, address: str) -> str:
+        """Open a pairing page and return what it says in the end."""
+        page = await self.open(address)
+        root = page.locator("html")
+        await expect(root).to_have_attribute("data-pairing", re.compile("^(done|failed)"))
+        said = str(await root.get_attribute("data-pairing"))
+        await page.close()
+        return said
+
+    async def click_menu(self, page: Page, **info: object) -> None:
+        """Click an entry of the context menu: the event that the browser itself would send."""
+        await page.bring_to_front()
+        await self.ask(
+            """async info => { const [tab] = await chrome.tabs.query({active: true, lastFocusedWindow: true});
+            chrome.contextMenus.onClicked.dispatch(info, tab); }""",
+            {"pageUrl": page.url} | info,
+        )
+
+    def popup(self, page: Page) -> AbstractAsyncContextManager[Popup]:
+        """Click the toolbar button on a page."""
+        return popup_on(self.profile, self.base.rpartition("/")[2], page.url)
+
+    async def notified(self) -> list[str]:
+        """Return the notifications on show."""
+        found: dict[str, bool] = await self.ask("chrome.notifications.getAll()")
+        return list(found)
+
+
+@asynccontextmanager
+async def browser_with(
+    playwright: Playwright, extension: Path, profile: Path, site_port: int
+) -> AsyncIterator[Extended]:
+    """Start Chromium with an unpacked extension in a fresh profile."""
+    flags = (
+        f"--load-extension={extension}",
+        f"--disable-extensions-except={extension}",
+        "--remote-debugging-port=0",
+    )
+    context = await playwright.chromium.launch_persistent_context(
+        str(profile), ignore_https_errors=True, **launch_options(site_port, *flags)
+    )
+    workers = context.service_workers
+    worker = workers[0] if workers else await context.wait_for_event("serviceworker")
+    try:
+        yield Extended(context, worker, profile)
+    finally:
+        await context.close()

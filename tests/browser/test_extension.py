@@ -1,0 +1,222 @@
+"""The extension pairs without copying anything, sends by menu, shortcut and popup, and loses nothing when the agent is away."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Playwright, expect
+
+from tests.browser.chromium import EXTENSION, violations
+from tests.browser.extension import Extended, browser_with, with_permissions_granted
+from tests.browser.name_proxy import NameProxy
+from tests.browser.public_site import PublicSite
+from tests.browser.running import Running
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest.fixture(scope="module")
+def agent(
+    site: PublicSite, proxy: NameProxy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Run an agent on one of the ports where the extension looks."""
+    home = tmp_path_factory.mktemp("usual") / "home"
+    with Running(home, site.authority, NETWORK__PROXY=proxy.url, HOOK__PORT="17830") as agent:
+        yield agent
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def extended(
+    playwright: Playwright,
+    site: PublicSite,
+    agent: Running,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Extended]:
+    """Run a browser with the extension as it is shipped, paired."""
+    profile = tmp_path_factory.mktemp("profile")
+    async with browser_with(playwright, EXTENSION, profile, site.port) as extended:
+        assert await extended.pair(agent.pairing()) == "done"
+        yield extended
+
+
+async def test_loads_without_complaint_under_its_lasting_id(extended: Extended) -> None:
+    page = await extended.open("chrome://extensions")
+    complaints = await page.evaluate(
+        """async () => (await chrome.developerPrivate.getExtensionsInfo({includeDisabled: true}))
+            .flatMap(each => [...each.manifestErrors, ...each.runtimeErrors, ...each.installWarnings ?? []])
+            .map(each => each.message ?? each)"""
+    )
+    assert complaints == []
+    assert extended.base == "chrome-extension://dbnbolgofkekndhohmficdkcdkeinkal"
+    await page.close()
+
+
+async def test_paired_client_is_bound_to_its_origin(extended: Extended, agent: Running) -> None:
+    clients = agent.call("GET", "clients")["clients"]
+    assert [client["origin"] for client in clients] == [extended.base]
+    stored = await extended.ask("chrome.storage.local.get('pairing')")
+    assert stored["pairing"]["port"] == agent.port
+    assert stored["pairing"]["token"] != agent.token
+
+
+async def test_code_works_once(extended: Extended, agent: Running) -> None:
+    address = agent.pairing()
+    assert await extended.pair(address) == "done"
+    assert (await extended.pair(address)).startswith("failed: ")
+
+
+@pytest.mark.parametrize(
+    ("entry", "path"),
+    [
+        ({"menuItemId": "media", "mediaType": "video", "srcUrl": "/media/menu.mp4"}, "/media/menu.mp4"),
+        ({"menuItemId": "link", "linkUrl": "/media/link.mp3"}, "/media/link.mp3"),
+    ],
+)
+async def test_menu_ends_in_a_file(
+    entry: dict[str, str], path: str, extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    page = await extended.open(site.url("/player.html"))
+    info = {key: site.url(value) if "/" in value else value for key, value in entry.items()}
+    await extended.click_menu(page, **info)
+    assert (await agent.arrival(site.url(path))).name == path.rpartition("/")[2]
+    row = agent.downloads()[0]
+    assert row["via"] == "extension"
+    seen = [headers for asked, headers in site.server.seen if asked == path]
+    assert seen[-1]["Referer"] == page.url
+    assert "Chrome" in seen[-1]["User-Agent"]
+    assert await extended.notified()
+    await page.close()
+
+
+async def test_player_without_address_sends_its_page(
+    extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    page = await extended.open(site.url("/plain/streamed.mp4"))
+    blob = f"blob:{site.url('/1234')}"
+    await extended.click_menu(page, menuItemId="media", mediaType="video", srcUrl=blob)
+    assert (await agent.arrival(page.url)).name == "streamed.mp4"
+    await page.close()
+
+
+async def test_shortcut_sends_the_page(
+    extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    page = await extended.open(site.url("/plain/shortcut.mp4"))
+    session = await extended.context.new_cdp_session(page)
+    key = {"modifiers": 9, "key": "D", "code": "KeyD", "windowsVirtualKeyCode": 68, "nativeVirtualKeyCode": 68}
+    for kind in ("rawKeyDown", "keyUp"):
+        await session.send("Input.dispatchKeyEvent", {"type": kind, **key})
+    assert (await agent.arrival(page.url)).name == "shortcut.mp4"
+    await page.close()
+
+
+async def test_popup_lists_media_with_sizes_and_sends_the_chosen(
+    extended: Extended, agent: Running, site: PublicSite, pictures: Path
+) -> None:
+    page = await extended.open(site.url("/player.html"))
+    async with extended.popup(page) as popup:
+        await popup.until("document.querySelectorAll('#media li').length === 5")
+        await popup.until("[...document.querySelectorAll('.size')].filter(each => each.textContent).length >= 4")
+        said = await popup.text()
+        for words in ("Connected", "aurora.mp4", "making-of.webm", "live.m3u8", "Stream", "66 kB"):
+            assert words in said
+        await popup.ask("[...document.querySelectorAll('#media input')].slice(0, 2).forEach(box => box.click())")
+        await popup.picture(pictures / "popup.png")
+        await popup.ask("document.getElementById('send').click()")
+        await popup.until("document.getElementById('outcome').classList.contains('good')")
+        assert (await agent.arrival(site.url("/media/aurora.mp4"))).name == "aurora.mp4"
+    await page.close()
+
+
+async def test_agent_away_nothing_is_lost(
+    extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    page = await extended.open(site.url("/player.html"))
+    stored = (await extended.ask("chrome.storage.local.get('pairing')"))["pairing"]
+    await extended.ask("chrome.storage.local.remove('pairing')")
+    async with extended.context.expect_page() as opened:
+        await extended.click_menu(page, menuItemId="link", linkUrl=site.url("/media/later.mp4"))
+    offer = await opened.value
+    await expect(offer.locator("#why")).to_contain_text("not paired")
+    await expect(offer.locator("#what")).to_have_text(site.url("/media/later.mp4"))
+    await expect(offer.get_by_role("button", name="Download with the browser")).to_be_visible()
+    assert await violations(offer) == []
+    await extended.ask("pairing => chrome.storage.local.set({pairing})", stored)
+    await offer.get_by_role("button", name="Try again").click()
+    assert (await agent.arrival(site.url("/media/later.mp4"))).name == "later.mp4"
+    await page.close()
+
+
+async def test_no_token_for_a_program_that_cannot_prove_itself(
+    extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    """A program on the remembered port learns nothing; the agent is found on its new port."""
+    heard: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        body = b'{"proof": "0000"}'
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        await writer.drain()
+        writer.close()
+
+    stored = (await extended.ask("chrome.storage.local.get('pairing')"))["pairing"]
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as liar:
+        port = liar.sockets[0].getsockname()[1]
+        await extended.ask("pairing => chrome.storage.local.set({pairing})", stored | {"port": port})
+        page = await extended.open(site.url("/player.html"))
+        await extended.click_menu(page, menuItemId="link", linkUrl=site.url("/media/proved.mp4"))
+        assert (await agent.arrival(site.url("/media/proved.mp4"))).name == "proved.mp4"
+        await page.close()
+    assert heard
+    assert b"/hello" in heard[0]
+    assert b"authorization" not in b"".join(heard).lower()
+    remembered = (await extended.ask("chrome.storage.local.get('pairing')"))["pairing"]
+    assert remembered["port"] == agent.port
+
+
+async def test_unusual_port_needs_a_word_from_the_user(
+    extended: Extended, site: PublicSite, proxy: NameProxy, tmp_path: Path
+) -> None:
+    with Running(tmp_path / "other") as other:
+        async with extended.context.expect_page(lambda page: "options" in page.url) as opened:
+            page = await extended.open(other.pairing())
+        options = await opened.value
+        await expect(options.locator("#asked-text")).to_contain_text(str(other.port))
+        assert other.call("GET", "clients")["clients"] == []
+        assert await violations(options) == []
+        await options.get_by_role("button", name="Do not pair").click()
+        await expect(options.locator("#asked")).to_be_hidden()
+        await options.close()
+        await page.close()
+
+
+async def test_revoked_says_so(extended: Extended, agent: Running, site: PublicSite) -> None:
+    for client in agent.call("GET", "clients")["clients"]:
+        agent.call("DELETE", f"clients/{client['id']}")
+    page = await extended.open(f"{extended.base}/options.html")
+    await expect(page.locator("#link")).to_contain_text("no longer knows this browser")
+    await page.close()
+    assert await extended.pair(agent.pairing()) == "done"
+
+
+async def test_cookies_go_along_when_asked(
+    playwright: Playwright, agent: Running, site: PublicSite, tmp_path: Path
+) -> None:
+    copy = with_permissions_granted(tmp_path)
+    async with browser_with(playwright, copy, tmp_path / "profile", site.port) as extended:
+        assert await extended.pair(agent.pairing()) == "done"
+        page = await extended.open(site.url("/player.html"))
+        await page.evaluate("document.cookie = 'session=member; Secure'")
+        url = site.url("/media/members.mp4")
+        await extended.click_menu(page, menuItemId="cookies", mediaType="video", srcUrl=url)
+        assert (await agent.arrival(url)).name == "members.mp4"
+        await extended.click_menu(page, menuItemId="link", linkUrl=site.url("/media/guests.mp4"))
+        assert (await agent.arrival(site.url("/media/guests.mp4"))).name == "guests.mp4"
+        sent = {path: headers.get("Cookie") for path, headers in site.server.seen}
+        assert sent["/media/members.mp4"] == "session=member"
+        assert sent["/media/guests.mp4"] is None
+        seen = await extended.ask("chrome.storage.session.get(null)")
+        assert any("live.m3u8" in str(value) for value in seen.values()), "traffic was not watched"
