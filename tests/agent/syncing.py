@@ -35,8 +35,16 @@ class Rig:
     """What a test asks and looks at."""
 
     def __init__(
-        self, home: Path, config: Config, library: Library, db: Database, bus: Bus, vault: Vault
+        self,
+        home: Path,
+        config: Config,
+        library: Library,
+        db: Database,
+        bus: Bus,
+        vault: Vault,
+        intake: Intake,
     ) -> None:
+        self.intake = intake
         self.home = home
         self.config = config
         self.library = library
@@ -169,7 +177,7 @@ async def rig(
             limits=Limits(4, 4, retries),
             bell=bell,
         )
-        made = Rig(home, config, library, db, bus, vault)
+        made = Rig(home, config, library, db, bus, vault, intake)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(pool.run(), name="pool"),

@@ -25,7 +25,7 @@ VALUE = "eyJhbGciOi.Jkkk-_x.y+z/w=="
         f"-H 'cookie: a=b; {NAME}={VALUE}'",
         f"next-auth.session-token={VALUE}",
         f"{NAME}.1={VALUE[5:]}; {NAME}.0={VALUE[:5]}",
-        f"# Netscape\n.google.com\tTRUE\t/\tTRUE\t0\tSID\tzzz\n#HttpOnly_labs.google\tFALSE\t/\tTRUE\t1\t{NAME}\t{VALUE}\n",
+        f"#\n.google.com\tTRUE\t/\tTRUE\t0\tSID\tzzz\n#HttpOnly_labs.google\tFALSE\t/\tTRUE\t1\t{NAME}\t{VALUE}\n",
         json.dumps([{"name": "SID", "value": "zzz"}, {"name": NAME, "value": VALUE, "domain": "labs.google"}]),
         json.dumps({"cookies": [{"name": NAME, "value": VALUE}]}),
         json.dumps({NAME: VALUE}),

@@ -10,7 +10,7 @@ from pathlib import Path
 from trayagent.agent.fetching import Fetching
 from trayagent.agent.intake import Intake
 from trayagent.model.download import Item
-from trayagent.store import downloads, library
+from trayagent.store import downloads, library, saved
 from trayagent.store.database import Database
 from trayagent.store.saved import Saved
 
@@ -41,10 +41,12 @@ class Repairs:
         return queued
 
     async def _downloads(self, files: Sequence[Saved]) -> int:
-        items = [await self._db.read(_again, file.n) for file in files if file.kind == "download"]
-        if items:
+        ours = [file for file in files if file.kind == "download"]
+        if ours:
+            items = [await self._db.read(_again, file.n) for file in ours]
             await self._intake.add(items, via="cli", title="Repair")
-        return len(items)
+            await self._db.run(saved.replaced, ours)
+        return len(ours)
 
 
 def _again(conn: sqlite3.Connection, n: int) -> Item:

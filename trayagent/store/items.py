@@ -48,14 +48,13 @@ def page(
         values.append(state)
     if after is not None:
         created, n = _place(after)
-        clauses.append(
-            "(coalesce(created, 0), n) < (?, ?)"
-            if created is None
-            else "(created < ? OR created = ? AND n < ? OR created IS NULL)"
-        )
-        values += [0, n] if created is None else [created, created, n]
         if created is None:
-            clauses[-1], values[-2:] = "created IS NULL AND n < ?", [n]
+            clauses.append("created IS NULL AND n < ?")
+            values.append(n)
+        else:
+            # Items without a date come last.
+            clauses.append("(created < ? OR created = ? AND n < ? OR created IS NULL)")
+            values += [created, created, n]
     rows = conn.execute(
         f"SELECT {SHOWN} FROM library WHERE {' AND '.join(clauses)} ORDER BY created DESC, n DESC LIMIT ?",
         (*values, limit + 1),
@@ -65,7 +64,7 @@ def page(
 
 
 def _token(row: sqlite3.Row) -> str:
-    return f"{'' if row['created'] is None else repr(row['created'])}.{row['n']}".replace("..", ".")
+    return f"{'' if row['created'] is None else row['created']}.{row['n']}"
 
 
 def _place(after: str) -> tuple[float | None, int]:

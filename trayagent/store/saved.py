@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -65,6 +66,11 @@ def moved(conn: sqlite3.Connection, file: Saved, path: str) -> None:
     conn.execute(
         f"UPDATE {_table(file)} SET path = ? WHERE n = ? AND path = ?", (path, file.n, file.path)
     )
+
+
+def replaced(conn: sqlite3.Connection, files: Iterable[Saved]) -> None:
+    """Other downloads fetch these again: the old rows stay in the history, without a file."""
+    conn.executemany("UPDATE downloads SET path = NULL WHERE n = ?", ((file.n,) for file in files))
 
 
 def _table(file: Saved) -> str:

@@ -1,0 +1,24 @@
+"""A program that syncs until it is killed: `python -m tests.agent.sync_process HOME BASE`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from tests.agent.syncing import ALICE, rig
+from trayagent.model.config import Source
+
+
+async def main(home: Path, base: str) -> None:
+    """Sync once."""
+    source = Source("flow", labs_base=f"{base}/fx", media_base=f"{base}/v1", page_delay="0")
+    async with rig(home, source) as agent:
+        if not (home / "secrets.json").exists():
+            await agent.library.sign_in("flow", ALICE)
+        await agent.sync()
+        print("done", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

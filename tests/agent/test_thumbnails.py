@@ -1,0 +1,101 @@
+"""Thumbnails are small JPEGs made once; files made to hurt a decoder are refused without decoding them."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.agent.syncing import BOB, flow, rig
+from tests.servers import flow_data as data
+from tests.servers.flow import FakeFlow
+from trayagent.agent.thumbnails import EDGE, Thumbnails
+from trayagent.model.errors import NotFoundError
+
+
+def picture(folder: Path, size: tuple[int, int], kind: str, mode: str = "RGB") -> Path:
+    path = folder / f"picture.{kind}"
+    Image.new(mode, size, "red").save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        ("png", "RGB"),
+        ("png", "RGBA"),
+        ("png", "P"),
+        ("png", "1"),
+        ("jpg", "L"),
+        ("gif", "P"),
+        ("webp", "RGB"),
+    ],
+)
+async def test_a_small_jpeg(tmp_path: Path, kind: str, mode: str) -> None:
+    made = await Thumbnails(tmp_path / "small").of(str(picture(tmp_path, (900, 300), kind, mode)))
+    with Image.open(io.BytesIO(made)) as image:
+        assert (image.format, image.size, image.mode) == ("JPEG", (EDGE, 85), "RGB")
+
+
+async def test_it_is_made_once_and_again_when_the_picture_changes(tmp_path: Path) -> None:
+    thumbnails = Thumbnails(tmp_path / "small")
+    path = picture(tmp_path, (300, 300), "png")
+    first = await thumbnails.of(str(path))
+    (kept,) = (tmp_path / "small").iterdir()
+    kept.write_bytes(b"kept")
+    assert await thumbnails.of(str(path)) == b"kept"
+    picture(tmp_path, (300, 299), "png")
+    assert await thumbnails.of(str(path)) not in {first, b"kept"}
+
+
+def huge_png() -> bytes:
+    header = struct.pack(">IIBBBBB", 65535, 65535, 8, 2, 0, 0, 0)
+    chunk = (
+        struct.pack(">I", len(header))
+        + b"IHDR"
+        + header
+        + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    )
+    return b"\x89PNG\r\n\x1a\n" + chunk + chunk.replace(b"IHDR", b"IDAT")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        huge_png(),
+        data.JPEG[:200],
+        b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 1 1\n",
+        b"<html>sign in</html>",
+        b"",
+        b"\x00\x01\x02\x03UNKNOWN",
+    ],
+    ids=["endless", "cut", "svg", "postscript", "html", "empty", "unknown"],
+)
+async def test_what_could_hurt_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(content)
+    with pytest.raises(NotFoundError):
+        await Thumbnails(tmp_path / "small").of(str(path))
+
+
+async def test_a_missing_picture_has_none(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError):
+        await Thumbnails(tmp_path / "small").of(str(tmp_path / "gone.png"))
+
+
+async def test_a_library_shows_its_pictures(tmp_path: Path) -> None:
+    with FakeFlow() as fake:
+        async with rig(tmp_path, flow(fake)) as agent:
+            await agent.library.sign_in("flow", BOB)
+            await agent.sync()
+            for medium in data.images_of("bob"):
+                for id in (medium.key, medium.name):
+                    with Image.open(io.BytesIO(await agent.library.thumbnail("flow", id))) as image:
+                        assert image.size == (8, 8)
+            with pytest.raises(NotFoundError):
+                await agent.library.thumbnail("flow", "nobody")

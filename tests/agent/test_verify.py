@@ -1,0 +1,110 @@
+"""Verify tells saved files that are as they were from changed, moved and missing ones, and repairs them beside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.agent.syncing import BOB, Rig, flow, rig
+from tests.servers import flow_data as data
+from tests.servers.flow import FakeFlow
+from trayagent.model.download import Item
+from trayagent.model.events import Event, VerifyEvent
+from trayagent.model.library import VerifyReport
+
+
+@pytest.fixture
+async def agent(tmp_path: Path) -> AsyncIterator[Rig]:
+    with FakeFlow() as fake:
+        async with rig(tmp_path, flow(fake)) as made:
+            await made.library.sign_in("flow", BOB)
+            await made.sync()
+            url = f"{fake.base}/dl/clip.mp4?size=5000"
+            entered = await made.intake.add([Item(url)], via="cli")
+            await made.quiet()
+            assert entered.receipt.downloads
+            yield made
+
+
+async def verified(agent: Rig, *, repair: bool = False) -> VerifyReport:
+    agent.events.clear()
+    await agent.library.verify(repair=repair)
+    await agent.heard(lambda event: isinstance(event, VerifyEvent) and event.what == "finished")
+    await agent.quiet()
+    return agent.library.verify_report
+
+
+async def paths(agent: Rig) -> dict[int, Path]:
+    """Bob's files by number."""
+    by_name = {item.name: Path(item.local_path or "") for item in await agent.items()}
+    return {medium.index: by_name[medium.name] for medium in data.images_of("bob")}
+
+
+async def test_everything_is_as_it_was(agent: Rig) -> None:
+    report = await verified(agent)
+    assert (report.state, report.total, report.checked, report.ok) == ("finished", 6, 6, 6)
+    assert (report.changed, report.moved, report.missing, report.findings) == (0, 0, 0, ())
+    assert report.started_at
+    assert report.finished_at
+    assert (await verified(agent)).ok == 6  # now against the checksums
+
+
+async def test_what_is_not_as_it_was_is_told(agent: Rig, tmp_path: Path) -> None:
+    await verified(agent)
+    files = await paths(agent)
+    body = files[1].read_bytes()
+    files[1].write_bytes(body[:-1] + bytes([body[-1] ^ 1]))  # of the same size
+    away = tmp_path / "library" / "flow" / "kept elsewhere.png"
+    files[2].rename(away)
+    files[3].unlink()
+    report = await verified(agent)
+    assert (report.ok, report.changed, report.moved, report.missing) == (3, 1, 1, 1)
+    told = {finding.what: finding for finding in report.findings}
+    assert (told["changed"].path, told["missing"].path) == (str(files[1]), str(files[3]))
+    assert (told["moved"].path, told["moved"].found) == (str(files[2]), str(away))
+    assert report.repaired == 0
+    assert not files[3].exists()
+
+
+async def test_repair_fetches_again_and_notes_new_places(agent: Rig, tmp_path: Path) -> None:
+    await verified(agent)
+    files = await paths(agent)
+    files[1].write_bytes(b"edited by its owner")
+    away = tmp_path / "library" / "flow" / "away.png"
+    files[2].rename(away)
+    files[3].unlink()
+    clip = next((tmp_path / "downloads").iterdir())
+    whole = clip.read_bytes()
+    clip.unlink()
+    report = await verified(agent, repair=True)
+    assert (report.changed, report.moved, report.missing, report.repaired) == (1, 1, 2, 4)
+    now = await paths(agent)
+    bodies = {medium.index: medium.body for medium in data.images_of("bob")}
+    assert {index: path.read_bytes() for index, path in now.items()} == bodies
+    assert files[1].read_bytes() == b"edited by its owner"
+    assert now[2] == away
+    assert clip.read_bytes() == whole
+    again = await verified(agent)
+    assert (again.ok, again.changed, again.moved, again.missing) == (6, 0, 0, 0)
+
+
+async def test_it_can_be_cancelled_and_a_second_wish_shows_the_running_one(agent: Rig) -> None:
+    cancelled = asyncio.Event()
+
+    def stop(event: Event) -> None:
+        if isinstance(event, VerifyEvent) and event.what == "progress":
+            agent.library.cancel_verify()
+            cancelled.set()
+
+    with agent.bus.subscribe(stop):
+        agent.events.clear()
+        first = await agent.library.verify()
+        assert first.state == "running"
+        assert (await agent.library.verify()).started_at == first.started_at
+        await cancelled.wait()
+        await agent.heard(lambda event: isinstance(event, VerifyEvent) and event.what == "finished")
+    assert agent.library.verify_report.state == "cancelled"
+    assert agent.library.verify_report.checked < 6
