@@ -180,6 +180,7 @@ class Client:
         if wait := self.cooldown.remaining(hop.host):
             raise DownloadError("server_busy", hop.host, retry_after=wait)
         await self.slots.take(hop.host)
+        began = time.monotonic()
         try:
             with translated():
                 async with asyncio.timeout(self.limits.headers):
@@ -193,6 +194,7 @@ class Client:
             response = Response(
                 answer, hop.url, hop.host, self._buffer, self.limits, self.slots.give
             )
+            response.waited = time.monotonic() - began
         except BaseException:
             self.slots.give(hop.host)
             raise

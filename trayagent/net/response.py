@@ -39,6 +39,8 @@ class Response:
         self.url = url
         """The address that answered, after redirects; may hold a query: never to be shown."""
         self.host = host
+        self.waited = 0.0
+        """Seconds from the request to the headers, connecting included."""
         self._answer = answer
         self._buffer = buffer
         self._limits = limits

@@ -91,10 +91,17 @@ class _Receiver(asyncio.BufferedProtocol):
         self._resume: asyncio.TimerHandle | None = None
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
-        self._view = self._buffer[: min(len(self._buffer), self.left, max(1, self._sink.room()))]
+        room = min(len(self._buffer), self.left, self._sink.room())
+        if room <= 0:
+            # Another connection took over meanwhile; asyncio wants a buffer all the same.
+            self._end(None)
+            return self._buffer
+        self._view = self._buffer[:room]
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self.done.done():
+            return
         self.left -= nbytes
         self._watch.count(nbytes)
         try:

@@ -8,11 +8,13 @@ from trayagent.model import sizes
 from trayagent.model.config import Downloads
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.net.client import Client
-from trayagent.transfer.attempt import Attempt, Equipment, Terms
+from trayagent.transfer.attempt import Attempt
 from trayagent.transfer.disk import explained
 from trayagent.transfer.executor import in_executor
+from trayagent.transfer.made import publish_made
 from trayagent.transfer.names import Names
 from trayagent.transfer.part import remove
+from trayagent.transfer.terms import Equipment, Terms
 from trayagent.transfer.throttle import Bucket
 
 
@@ -42,11 +44,11 @@ class Transfer:
         buckets = [self._everything]
         if target.speed_limit:
             buckets.append(Bucket(target.speed_limit))
-        return await Attempt(self._equipment(buckets), target, progress).fetch(request)
+        return await Attempt(self._equipment(buckets), request, target, progress).run()
 
     async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
         """Check bytes or a file that a resolver made, and give them their name. Raises DownloadError."""
-        return await Attempt(self._equipment([]), target, progress).take(made)
+        return await publish_made(self._equipment([]), made, target, progress)
 
     async def discard(self, path: Path) -> None:
         """Remove the `.part` of a final path, and its record. Raises DownloadError."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,6 +12,8 @@ from trayagent.transfer.disk import explain
 from trayagent.transfer.part import Part
 from trayagent.transfer.throttle import Bucket
 
+PATIENCE: Final = 0.25
+"""Seconds without a byte after which an idle connection may take over the rest."""
 ENDLESS: Final = 2**62
 """The end of a lane whose length nobody told."""
 
@@ -23,6 +27,9 @@ class Lane:
         self.start = start
         self.at = start
         self.end = end
+        self.began = self.last = time.monotonic()
+        """Seconds on the monotonic clock: when it was made, when it last got bytes."""
+        self.patience = PATIENCE
         self._part = part
         self._limit = limit
         self._buckets = buckets
@@ -41,9 +48,19 @@ class Lane:
         except OSError as error:
             raise explain(error) from error
         self.at += len(data)
+        self.last = time.monotonic()
         if self.at > self._limit:
             raise DownloadError("too_large")
         return max((bucket.spend(len(data)) for bucket in self._buckets), default=0.0)
+
+    def quiet(self, now: float) -> bool:
+        """Whether it has waited for bytes longer than its patience."""
+        return now - self.last > self.patience
+
+    def seconds_left(self, now: float) -> float:
+        """How long it needs for the rest at its own pace so far."""
+        received = self.at - self.start
+        return self.left * (now - self.began) / received if received else math.inf
 
     @property
     def left(self) -> int:

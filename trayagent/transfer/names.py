@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
-from trayagent.model.filenames import numbered
+from trayagent.model.transfer import Target
+from trayagent.transfer.content import Seen
 from trayagent.transfer.part import part_of
 
 _MOST: Final = 9999
@@ -34,7 +37,7 @@ class Names:
         Raises DownloadError `permission_denied` when thousands are taken.
         """
         for number in range(after + 1, _MOST + 1):
-            path = folder / (numbered(name, number) if number else name)
+            path = folder / (filenames.numbered(name, number) if number else name)
             if not os.path.lexists(path) and not os.path.lexists(part_of(path)) and self.hold(path):
                 return path, number
         raise DownloadError("permission_denied", "too many files have this name")
@@ -49,3 +52,19 @@ class Names:
 
 def _key(path: Path) -> str:
     return unicodedata.normalize("NFC", str(path)).casefold()
+
+
+def name_for(
+    target: Target, seen: Seen | None, disposition: str | None, asked: str, came: str
+) -> str:
+    """The file's name; `asked` and `came` are the URLs before and after redirects.
+
+    The URL asked for names it, unless only the one it led to has an extension.
+    """
+    ext = seen.ext if seen else None
+    if target.stem is not None:
+        return filenames.safe(f"{target.stem}.{ext or 'bin'}")
+    endings = [filenames.extension(filenames.from_url(url) or "") for url in (asked, came)]
+    url = came if endings[1] and not endings[0] else asked
+    now = datetime.now(UTC).astimezone()
+    return filenames.choose(target.filename, disposition, url, target.kind, ext, now)

@@ -1,0 +1,59 @@
+"""The last steps: what is here is verified, stamped and given its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from msgspec import Struct
+
+from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Fetched, Target
+from trayagent.transfer import content, digests
+from trayagent.transfer.part import Part
+from trayagent.transfer.place import Place
+
+LENGTH_UNKNOWN: Final = "The server did not say how long the file is, so it may be incomplete."
+
+
+class Came(Struct, frozen=True):
+    """What is known about the bytes besides themselves."""
+
+    url: str = ""
+    """What was asked for; only scheme, host and path of it are ever written down."""
+    headers: Mapping[str, str] = {}
+    seen: content.Seen | None = None
+    framed: bool = True
+    """Whether the end was told; else a cut could pass for it."""
+
+
+async def finish(place: Place, target: Target, came: Came) -> Fetched:
+    """Verify and publish a complete place. Raises DownloadError."""
+    assert place.size is not None
+    wanted = digests.expected(target.checksum, came.headers)
+    warnings: list[str] = []
+
+    def verify(part: Part) -> str | None:
+        if not came.framed and not _certainly_whole(part, came.seen):
+            warnings.append(LENGTH_UNKNOWN)
+        return digests.verify(part.path, wanted) if wanted else None
+
+    mtime = target.mtime if target.mtime is not None else _modified(came.headers)
+    path, sha256 = await place.publish(verify, came.url, mtime)
+    return Fetched(path, place.size, sha256, warnings[0] if warnings else None)
+
+
+def _certainly_whole(part: Part, seen: content.Seen | None) -> bool:
+    """Whether the container says it is whole; raises DownloadError `truncated` if it says it is not."""
+    whole = content.whole(seen.ext if seen else "", part.size(), part.read)
+    if whole is False:
+        raise DownloadError("truncated", "the connection was closed early")
+    return whole is True
+
+
+def _modified(headers: Mapping[str, str]) -> float | None:
+    try:
+        return parsedate_to_datetime(headers.get("Last-Modified", "")).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -1,0 +1,66 @@
+"""Files that are here already: bytes a source sent inline, or a file the site engine made."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from trayagent.model import filenames
+from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Content, Fetched, Made, Progress, Target
+from trayagent.transfer import content
+from trayagent.transfer.disk import explained
+from trayagent.transfer.finish import Came, finish
+from trayagent.transfer.lane import Lane
+from trayagent.transfer.names import name_for
+from trayagent.transfer.place import Place
+from trayagent.transfer.publish import copy_new, move_new
+from trayagent.transfer.terms import Equipment, Terms
+
+
+async def publish_made(
+    equipment: Equipment, made: Content | Made, target: Target, progress: Progress
+) -> Fetched:
+    """Check what a resolver made and give it its name. Raises DownloadError."""
+    place = Place(equipment.names, target, progress, equipment.terms.keep_free)
+    try:
+        if isinstance(made, Content):
+            came = await _take_bytes(place, made.data, target, equipment.terms)
+        else:
+            came = await _take_file(place, made, target)
+        fetched = await finish(place, target, came)
+        progress.received(fetched.size, fetched.size)
+    except DownloadError:
+        await place.keep(failed=True, spoilt=True)
+        raise
+    else:
+        return fetched
+    finally:
+        place.leave()
+
+
+async def _take_bytes(place: Place, data: bytes, target: Target, terms: Terms) -> Came:
+    terms.check(target.folder, len(data))
+    head = data[: content.HEAD]
+    seen = content.sniff(head)
+    if content.promised(target.kind, "", target.filename):
+        content.check_promise(head, seen, "", "")
+    part = await place.reserve(name_for(target, seen, None, "", ""), len(data), None)
+    place.lane(Lane(part, 0, len(data), terms.max_size, ())).write(data)
+    return Came(seen=seen)
+
+
+async def _take_file(place: Place, made: Made, target: Target) -> Came:
+    with explained():
+        place.size = made.path.stat().st_size
+
+    def take(part: Path) -> None:
+        try:
+            move_new(made.path, part)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            copy_new(made.path, part)
+
+    await place.adopt(filenames.safe(target.filename or made.filename), take)
+    return Came()

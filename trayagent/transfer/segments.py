@@ -1,0 +1,209 @@
+"""Several connections for one file: each fills a gap, the largest is split for the next."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from itertools import pairwise
+from typing import Final, Literal
+
+from trayagent.model.errors import DownloadError
+from trayagent.net.response import Response
+from trayagent.transfer import ranges
+from trayagent.transfer.lane import Lane
+from trayagent.transfer.place import Place
+from trayagent.transfer.width import Seen, Width
+
+SMALLEST: Final = 256 * 1024
+"""Bytes; no share is shorter than this."""
+WORTH_SPLITTING: Final = 0.2
+"""Seconds; what a lane ends sooner by itself is left to it."""
+EARLY: Final = 0.3
+EARLY_LOOK: Final = 0.02
+LOOK: Final = 0.1
+"""Seconds: at first it is looked at more often, since the first signs come early."""
+
+_FATAL: Final = frozenset(
+    {"disk_full", "permission_denied", "too_large", "internal", "changed_on_server"}
+)
+"""Codes that end the file; after any other the rest of the lanes goes on."""
+
+
+class Segments:
+    """Runs the lanes of one file until nothing is missing; used once.
+
+    `ask` opens a response for a range, `lane` makes the lane for a stretch, `spare` says how many
+    more connections the host may get now.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        ask: Callable[[ranges.Ask], Awaitable[Response]],
+        lane: Callable[[int, int], Lane],
+        spare: Callable[[], int],
+    ) -> None:
+        self._place = place
+        self._ask = ask
+        self._lane = lane
+        self._spare = spare
+        self._active: dict[asyncio.Task[None], Lane] = {}
+        self._todo: list[tuple[int, int]] = []
+        self._allowed = 1
+        self._over = asyncio.Event()
+        self._failure: DownloadError | None = None
+
+    async def run(self, response: Response, first: Lane, wanted: int | Literal["auto"]) -> None:
+        """Receive `response` into its lane and everything else that is missing.
+
+        Raises DownloadError: `changed_on_server` when two answers are not of the same file.
+        """
+        record = self._place.record
+        assert record is not None
+        self._todo = [gap for gap in ranges.gaps(record) if gap[0] >= first.end]
+        width = Width(time.monotonic(), response.waited) if wanted == "auto" else None
+        self._allowed = 1 if width else int(wanted)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._start(group, first, response)
+                if not width:
+                    self._share_out(first, int(wanted))
+                await self._tend(group, width)
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from errors
+        if self._failure is not None and self._missing():
+            raise self._failure
+
+    # -- lanes
+
+    def _start(
+        self, group: asyncio.TaskGroup, lane: Lane, response: Response | None = None
+    ) -> None:
+        task = group.create_task(self._fill(lane, response), name=f"segment from {lane.start}")
+        self._active[task] = lane
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        lane = self._active.pop(task)
+        if lane.left:
+            self._todo.append((lane.at, lane.end))
+            lane.end = lane.at
+        if not self._active:
+            self._over.set()
+
+    async def _fill(self, lane: Lane | None, came: Response | None) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            while lane is not None:
+                self._active[task] = lane
+                with came or await self._open(lane) as response:
+                    await response.receive(lane)
+                if lane.left:
+                    raise DownloadError("truncated", "the connection was closed early")
+                came, lane = None, self._next()
+        except DownloadError as error:
+            if error.code in _FATAL:
+                raise
+            self._failure = error
+
+    async def _open(self, lane: Lane) -> Response:
+        record = self._place.record
+        assert record is not None
+        ask = ranges.Ask(lane.start, lane.end, record)
+        response = await self._ask(ask)
+        try:
+            match ranges.judge(ask, response.status, response.headers):
+                case "continue":
+                    return response
+                case "whole" if ranges.validator(response.headers) == record.validator:
+                    raise DownloadError("server_busy", "it does not serve parts after all")
+                case "refused":
+                    raise DownloadError("server_busy", f"HTTP {response.status}")
+                case _:
+                    raise DownloadError("changed_on_server")
+        except DownloadError:
+            response.close()
+            raise
+
+    def _next(self) -> Lane | None:
+        """A lane for what nobody works on, else a share of what somebody does; None: nothing is worth it."""
+        if self._todo:
+            return self._lane(*self._todo.pop(0))
+        now = time.monotonic()
+        widest = max(self._active.values(), key=lambda lane: lane.left, default=None)
+        if widest is None:
+            return None
+        if widest.left >= 2 * SMALLEST and widest.seconds_left(now) > WORTH_SPLITTING:
+            return self._split(widest, widest.at + widest.left // 2)
+        silent = next(
+            (lane for lane in self._active.values() if lane.left and lane.quiet(now)), None
+        )
+        if silent is None:
+            return None
+        heir = self._split(silent, silent.at)
+        heir.patience = 2 * silent.patience
+        return heir
+
+    def _split(self, lane: Lane, middle: int) -> Lane:
+        new = self._lane(middle, lane.end)
+        lane.end = middle
+        return new
+
+    def _share_out(self, lane: Lane, lanes: int) -> None:
+        """Before anything else arrives: equal shares, the first for the connection that is open."""
+        if self._todo or lane.left < lanes * SMALLEST:
+            return
+        size = (lane.end - lane.start) // lanes
+        cuts = [lane.start + size * n for n in range(1, lanes)] + [lane.end]
+        self._todo = [cut for cut in pairwise(cuts) if cut[0] > lane.at]
+        lane.end = self._todo[0][0] if self._todo else lane.end
+
+    def _missing(self) -> bool:
+        record = self._place.record
+        return record is None or bool(ranges.gaps(record))
+
+    # -- how many
+
+    async def _tend(self, group: asyncio.TaskGroup, width: Width | None) -> None:
+        """Until all lanes are over: as many of them as are wanted and of use."""
+        began = time.monotonic()
+        while not self._over.is_set():
+            if width is not None:
+                self._allowed = width.look(self._seen(), len(self._active) + self._spare())
+                self._retire(len(self._active) - self._allowed)
+            self._widen(group)
+            try:
+                async with asyncio.timeout(
+                    EARLY_LOOK if time.monotonic() - began < EARLY else LOOK
+                ):
+                    await self._over.wait()
+            except TimeoutError:
+                continue
+
+    def _widen(self, group: asyncio.TaskGroup) -> None:
+        room = self._spare()
+        while len(self._active) < self._allowed and room > 0 and (lane := self._next()):
+            self._start(group, lane)
+            room -= 1
+
+    def _retire(self, surplus: int) -> None:
+        for task in list(self._active)[::-1][: max(0, surplus)]:
+            task.cancel()
+
+    def _seen(self) -> Seen:
+        lanes = self._active.values()
+        received, size = self._place.received, self._place.size or 0
+        return Seen(
+            now=time.monotonic(),
+            received=received,
+            left=size - received,
+            last=max((lane.last for lane in lanes), default=0.0),
+            newest=min((lane.at - lane.start for lane in lanes), default=0),
+        )
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,44 @@
+"""What the settings say about every file, and whether one keeps to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from trayagent.model.errors import DownloadError
+from trayagent.model.sizes import show_size
+from trayagent.net.client import Client
+from trayagent.transfer.disk import check_room, explained
+from trayagent.transfer.names import Names
+from trayagent.transfer.throttle import Bucket
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Sizes in bytes."""
+
+    segments: int | Literal["auto"] = "auto"
+    max_size: int = 50 * 10**9
+    keep_free: int = 512 * 10**6
+
+    def check(self, folder: Path, length: int | None) -> None:
+        """Make the folder; raise DownloadError unless a file of this length may go there."""
+        if length == 0:
+            raise DownloadError("truncated", "the answer was empty")
+        if length is not None and length > self.max_size:
+            raise DownloadError("too_large", show_size(length))
+        with explained():
+            folder.mkdir(parents=True, exist_ok=True)
+        check_room(folder, length or 0, self.keep_free)
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What one attempt works with."""
+
+    client: Client
+    names: Names
+    terms: Terms
+    buckets: Sequence[Bucket]

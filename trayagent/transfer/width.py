@@ -1,0 +1,81 @@
+"""How many connections are worth it: decided from what arrives, without I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MOST: Final = 16
+ENOUGH_LEFT: Final = 4 * 1024 * 1024
+"""Bytes; for less than that no connection is added."""
+WORTH: Final = 2.0
+"""Seconds; what ends sooner is left alone."""
+WINDOW: Final = 0.5
+"""Seconds over which a rate is measured, and which new connections get to warm up first."""
+GAIN: Final = 1.3
+"""What doubling the connections must bring at least; half of it would be nothing."""
+SHORTEST_HUSH: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look at a running file: seconds, bytes, and what the lanes do."""
+
+    now: float
+    received: int
+    left: int
+    last: float
+    """When bytes last arrived on any lane."""
+    newest: int
+    """Bytes that the lane with the fewest has got."""
+
+
+class Width:
+    """Starts at one. Two signs make it grow:
+
+    a hush: everything sent so far came at once and then nothing, on every connection. The server
+    doles out by connection, so one more is tried, and when that too delivers and falls silent, all.
+
+    a gain: over half a second, twice the connections bring clearly more. When they do not, the last
+    step is taken back and that is the end of it.
+    """
+
+    def __init__(self, began: float, waited: float) -> None:
+        self.lanes = 1
+        self._hush = max(SHORTEST_HUSH, 2 * waited)
+        self._mark = (began, 0)
+        self._rate = 0.0
+        self._warm = False
+        self._settled = False
+
+    def look(self, seen: Seen, most: int) -> int:
+        """How many lanes there should be now, `most` at most."""
+        if not self._settled and seen.left >= ENOUGH_LEFT:
+            if seen.newest and self._is_hush(seen):
+                self._grow(seen, 2 if self.lanes == 1 else MOST, most)
+            elif seen.now - self._mark[0] >= WINDOW:
+                self._measure(seen, most)
+        return self.lanes
+
+    def _is_hush(self, seen: Seen) -> bool:
+        """Nothing arrives for much longer than something did: no jitter looks like that."""
+        return seen.now - seen.last > max(self._hush, 4 * (seen.last - self._mark[0]))
+
+    def _measure(self, seen: Seen, most: int) -> None:
+        since, received = self._mark
+        rate = (seen.received - received) / (seen.now - since)
+        if not self._warm:
+            self._warm, self._mark = True, (seen.now, seen.received)
+            return
+        if self.lanes > 1 and rate < self._rate * GAIN:
+            self.lanes, self._settled = self.lanes // 2, True
+        elif seen.left > rate * WORTH:
+            self._rate = rate
+            self._grow(seen, self.lanes * 2, most)
+        else:
+            self._mark = (seen.now, seen.received)
+
+    def _grow(self, seen: Seen, lanes: int, most: int) -> None:
+        self.lanes = max(self.lanes, min(lanes, most, MOST))
+        self._settled = self.lanes >= min(most, MOST)
+        self._warm, self._mark = False, (seen.now, seen.received)
