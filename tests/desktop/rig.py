@@ -186,6 +186,11 @@ class Desktop:
             return
         until(lambda: self.owned("org.kde.StatusNotifierWatcher"), "the panel's tray", 10)
 
+    def start_notifications(self) -> None:
+        """XFCE's popups, in the corner above the panel."""
+        self.start(NOTIFYD)
+        until(lambda: self.owned("org.freedesktop.Notifications"), "the notification service")
+
     def xembed(self) -> bool:
         """Whether an X11 tray is there."""
         return bool(self.x.get_selection_owner(self.x.intern_atom("_NET_SYSTEM_TRAY_S0")))
@@ -255,15 +260,16 @@ class Desktop:
 
     def menus(self) -> list[Window]:
         """Open menus, oldest first: visible windows that no window manager touches, panels aside."""
+        return self.windows(override_redirect=True)
+
+    def windows(self, *, override_redirect: bool = False) -> list[Window]:
+        """Visible windows of some height, oldest first."""
         found = []
         for child in self.x.screen().root.query_tree().children:
             with contextlib.suppress(Exception):  # it may close while we look
                 attributes, place = child.get_attributes(), child.get_geometry()
-                if (
-                    attributes.map_state == X.IsViewable
-                    and attributes.override_redirect
-                    and place.height > 50
-                ):
+                wanted = attributes.override_redirect or not override_redirect
+                if attributes.map_state == X.IsViewable and wanted and place.height > 50:
                     found.append(Window(place.x, place.y, place.width, place.height))
         return found
 

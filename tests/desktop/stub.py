@@ -22,14 +22,14 @@ MENU = "com.canonical.dbusmenu"
 ITEM = "org.kde.StatusNotifierItem"
 
 
-class Stub:
-    """A running tray with nothing behind it."""
+class Program:
+    """A Python program of the tests on a desktop: JSON lines in, JSON lines out."""
 
-    def __init__(self, desktop: Desktop, kind: str) -> None:
+    def __init__(self, desktop: Desktop, *command: str) -> None:
         self.desktop = desktop
         with (desktop.home / "stub.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.desktop.stub_agent", kind],
+                [sys.executable, "-m", *command],
                 env=desktop.env,
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
@@ -39,29 +39,51 @@ class Stub:
             )
         self.heard: queue.Queue[list[Any]] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
-        self.tray = self.next()[1]
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.heard.put(json.loads(line))
 
+    def say(self, value: object) -> None:
+        """Give it a line."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(msgspec.json.encode(value).decode() + "\n")
+        self.process.stdin.flush()
+
     def next(self, within: float = 5) -> list[Any]:
-        """The next call, as its name and arguments."""
+        """What it says next."""
         return self.heard.get(timeout=within)
 
-    def quiet(self) -> bool:
-        """Whether nothing was called since."""
-        return self.heard.empty()
+    def log(self) -> str:
+        """What it wrote to its log."""
+        return (self.desktop.home / "stub.log").read_text()
+
+    def close(self) -> None:
+        """End it, and close the pipes."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(5)
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+class Stub(Program):
+    """A running tray with nothing behind it."""
+
+    def __init__(self, desktop: Desktop, kind: str) -> None:
+        super().__init__(desktop, "tests.desktop.stub_agent", kind)
+        self.tray = self.next()[1]
 
     def show(self, snapshot: Snapshot) -> None:
         """Give the tray another snapshot."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(msgspec.json.encode(snapshot).decode() + "\n")
-        self.process.stdin.flush()
-
-    def log(self) -> str:
-        return (self.desktop.home / "stub.log").read_text()
+        self.say(snapshot)
 
     def memory(self) -> float:
         """Resident memory in MiB."""
@@ -135,21 +157,8 @@ class Stub:
 @contextlib.contextmanager
 def stub(desktop: Desktop, kind: str = "auto") -> Iterator[Stub]:
     """A tray on this desktop, ended at the end."""
-    running = Stub(desktop, kind)
-    try:
+    with contextlib.closing(Stub(desktop, kind)) as running:
         yield running
-    finally:
-        if running.process.poll() is None:
-            running.process.terminate()
-            try:
-                running.process.wait(5)
-            except subprocess.TimeoutExpired:
-                running.process.kill()
-                running.process.wait(5)
-        for pipe in (running.process.stdin, running.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
 
 
 def ready(running: Stub) -> Stub:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -263,6 +263,7 @@ snapshots = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(snapshots)
 def test_rows_are_short_plain_and_without_queries(snapshot: Snapshot) -> None:
     shown = rows(snapshot)

@@ -161,17 +161,18 @@ def test_every_state_is_on_the_panel(boot: Boot) -> None:
     }
     with stub(desktop) as tray:
         place = icon(desktop)
+        spot = Window(place[0] - 17, place[1] - 17, 34, 34)
+        before = Image.new("RGB", (34, 34))
         for shape, snapshot in states.items():
             tray.show(snapshot)
-            x, y = until(
-                lambda shape=shape: desktop.find(colour(shape), 20), f"{shape} on the panel"
-            )
+            before = until(partial(changed, desktop, spot, before), f"{shape} on the panel")
+            x, y = until(partial(desktop.find, colour(shape), 20), f"the colour of {shape}")
             assert abs(x - place[0]) < 8
             assert abs(y - place[1]) < 8
-            keep(desktop, f"tray-{shape}", Window(place[0] - 17, place[1] - 17, 34, 34))
+            keep(desktop, f"tray-{shape}", spot)
         tray.show(samples.BUSY)
         window = open_menu(desktop, icon(desktop, "active"))
-        until(lambda: len(desktop.bands(window)) == len(tray.top_rows()), "all rows")
+        until(partial(rows_of, desktop, window, len(tray.top_rows())), "all rows")
         keep(desktop, "tray-menu", window)
 
 

@@ -76,7 +76,7 @@ class DesktopNotifier:
             async with asyncio.timeout(WITHIN):
                 await self._send(notice)
         except Exception as error:  # noqa: BLE001 – a service of the desktop may fail in any way
-            self._service = None
+            self._part()
             self._not_before = time.monotonic() + REST
             if not self._told:
                 log.warning(
@@ -94,6 +94,14 @@ class DesktopNotifier:
                 await self._service.clear_all()
         except Exception:
             log.debug("notifications could not be taken back", exc_info=True)
+        self._part()
+
+    def _part(self) -> None:
+        """Leave the service, and its connection to the session bus where it has one."""
+        bus: Any = getattr(getattr(self._service, "_backend", None), "bus", None)
+        if bus is not None and bus.connected:
+            bus.disconnect()
+        self._service = None
 
     async def _send(self, notice: Notice) -> None:
         import desktop_notifier as foreign

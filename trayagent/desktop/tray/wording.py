@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from typing import Final
@@ -22,10 +21,8 @@ def middle(text: str, width: int = WIDTH) -> str:
 
 
 def plain(text: str) -> str:
-    """One line without control or direction-changing characters: a file name must not disguise itself."""
-    return "".join(
-        c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else " " for c in text
-    ).strip()
+    """One line without control or direction-changing characters: a name must not disguise itself."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
 def name(download: Download) -> str:
