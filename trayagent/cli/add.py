@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from trayagent.cli.client import Agent
-from trayagent.cli.exits import Exit, MisuseError, exit_of_states
+from trayagent.cli.exits import Exit, InterruptedByUserError, MisuseError, exit_of_states
 from trayagent.cli.following import follow
 from trayagent.cli.options import agent, json_option, pass_screen
 from trayagent.cli.screen import Screen
@@ -136,8 +136,11 @@ def _wait(screen: Screen, running: Agent, receipt: dict[str, Any]) -> int:
     from trayagent.cli.progress import bars
 
     ids = [d["id"] for d in receipt["downloads"]]
-    with bars(screen) as shown:
-        ended = follow(running, ids, shown)
+    try:
+        with bars(screen) as shown:
+            ended = follow(running, ids, shown)
+    except KeyboardInterrupt:
+        raise InterruptedByUserError("The downloads go on; to see them: trayagent list") from None
     results = [{**ended[d["id"]], "duplicate_of": d["duplicate_of"]} for d in receipt["downloads"]]
     if screen.json:
         screen.data({**receipt, "downloads": results})

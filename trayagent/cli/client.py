@@ -67,7 +67,11 @@ class Agent:
                 f"The agent's token cannot be read ({error.strerror})."
             ) from error
         agent = cls(runtime["url"], token)
-        agent.prove()
+        try:
+            agent.prove()
+        except TrayagentError:
+            agent.close()
+            raise
         return agent
 
     def prove(self) -> None:

@@ -48,6 +48,13 @@ class NotRunningError(TrayagentError):
         super().__init__("not_running", message, "Start it with: trayagent run")
 
 
+class InterruptedByUserError(TrayagentError):
+    """Ctrl-C, where there is more to say than that."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__("interrupted", "Interrupted.", action)
+
+
 class RefusedError(TrayagentError):
     """The agent said no (HTTP 401, 403, 409, 421, 429)."""
 
@@ -61,6 +68,8 @@ def exit_of(error: TrayagentError) -> Exit:
             return Exit.NO_SUCH_ID
         case RefusedError():
             return Exit.REFUSED
+        case InterruptedByUserError():
+            return Exit.INTERRUPTED
         case ConfigError() | MisuseError():
             return Exit.USAGE
         case _:

@@ -7,11 +7,11 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from trayagent.cli.exits import MisuseError, exit_of_states
+from trayagent.cli.exits import InterruptedByUserError, MisuseError, exit_of_states
 from trayagent.cli.options import home, json_option, pass_screen
 from trayagent.cli.progress import Bars, bars
 from trayagent.cli.screen import Screen
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from trayagent.model.config import Config
     from trayagent.model.download import Download, Item
     from trayagent.model.order import New
+
+
+GO_ON: Final = "What has arrived is kept; the same command goes on."
 
 
 class _Segments(click.ParamType[str]):
@@ -67,9 +70,12 @@ def get(
     for refusal in refused:
         report.refused(refusal)
     began = time.monotonic()
-    with bars(screen) as shown:
-        report.bars = shown
-        ended = _run(config, news, Path(folder).absolute(), workers, report)
+    try:
+        with bars(screen) as shown:
+            report.bars = shown
+            ended = _run(config, news, Path(folder).absolute(), workers, report)
+    except KeyboardInterrupt:
+        raise InterruptedByUserError(GO_ON) from None
     return _conclude(screen, ended, refused, time.monotonic() - began)
 
 

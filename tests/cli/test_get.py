@@ -1,0 +1,168 @@
+"""`get` is the engine without the agent: files, lists, bars for people only, exit codes 0, 1, 6 and 130."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.e2e.agent import environ, until
+from tests.servers.media import Media, content
+
+
+@pytest.fixture
+def media() -> Iterator[Media]:
+    with Media() as server:
+        yield server
+
+
+def test_one_address_becomes_one_file_here(
+    run: Run, media: Media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = run("get", media.url("a.bin"))
+    assert (said.code, said.err) == (0, "")
+    assert said.out == f"{tmp_path / 'a.bin'}\n"
+    assert (tmp_path / "a.bin").read_bytes() == content("a.bin", 10_000)
+
+
+def test_a_list_with_its_options_and_bad_lines(run: Run, media: Media, tmp_path: Path) -> None:
+    listed = tmp_path / "some.txt"
+    listed.write_text(
+        f"# comment\n{media.url('a.bin')}\n  out=renamed.bin\nnonsense\n[sub]\n{media.url('b.bin')}\n"
+        f"{media.url('b.bin')}\n"
+    )
+    said = run("get", "-i", str(listed), "-o", str(tmp_path / "out"))
+    assert said.code == 6
+    assert "some.txt, line 4: " in said.err or "nonsense: " in said.err
+    assert (tmp_path / "out/renamed.bin").read_bytes() == content("a.bin", 10_000)
+    assert (tmp_path / "out/sub/b.bin").read_bytes() == content("b.bin", 10_000)
+    assert "2 of 3 files saved" in said.out
+    assert media.requests.count("/b.bin") == 1
+
+
+def test_all_failed_is_1_and_says_why(run: Run, media: Media, tmp_path: Path) -> None:
+    said = run("get", "-o", str(tmp_path), media.url("a.bin", status=404), "ftp://x/y")
+    assert said.code == 1
+    assert "has no such file" in said.err
+    assert "ftp://x/y" in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_has_every_download_and_every_refusal(run: Run, media: Media, tmp_path: Path) -> None:
+    said = run(
+        "get",
+        "--json",
+        "-o",
+        str(tmp_path),
+        media.url("a.bin"),
+        media.url("b.bin", status=403),
+        "x",
+    )
+    assert said.code == 6
+    assert said.err == ""
+    states = {download["filename"] or "b": download["state"] for download in said.json["downloads"]}
+    assert states == {"a.bin": "completed", "b": "failed"}
+    assert said.json["rejected"][0]["code"] == "bad_url"
+
+
+def test_a_checksum_decides(run: Run, media: Media, tmp_path: Path) -> None:
+    right = hashlib.sha256(content("a.bin", 10_000)).hexdigest()
+    url = media.url("a.bin")
+    assert run("get", "-o", str(tmp_path), "--checksum", f"sha-256={right}", url).code == 0
+    assert run("get", "-o", str(tmp_path), "--checksum", f"sha-256={'0' * 64}", url).code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_nothing_is_overwritten(run: Run, media: Media, tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_text("mine")
+    assert run("get", "-o", str(tmp_path), media.url("a.bin")).code == 0
+    assert (tmp_path / "a.bin").read_text() == "mine"
+    assert (tmp_path / "a (1).bin").read_bytes() == content("a.bin", 10_000)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_are_kept_busy_and_never_exceeded(
+    run: Run, media: Media, tmp_path: Path, workers: int
+) -> None:
+    urls = [media.url(f"{number}.bin", wait=0.1) for number in range(7)]
+    assert run("get", "-o", str(tmp_path), "--workers", str(workers), *urls).code == 0
+    assert media.most == workers
+    assert len(list(tmp_path.iterdir())) == 7
+
+
+def test_misuse_is_2(run: Run, media: Media, tmp_path: Path) -> None:
+    assert run("get").code == 2
+    assert run("get", "--segments", "0", "http://x/").code == 2
+    assert run("get", "-i", "films.docx").code == 2
+    assert run("get", "-i", str(tmp_path / "none.txt")).code == 2
+    assert run("get", "--filename", "a", "http://x/1", "http://x/2").code == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_an_interruption_is_130_and_the_same_command_goes_on(media: Media, tmp_path: Path) -> None:
+    url = media.url("long.bin", 4_000_000, rate=2_000_000)
+    command = [
+        sys.executable,
+        "-m",
+        "trayagent",
+        "get",
+        "-o",
+        str(tmp_path),
+        "--segments",
+        "1",
+        url,
+    ]
+    process = subprocess.Popen(
+        command, env=environ(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    part = tmp_path / "long.bin.part"
+    until(lambda: part.exists() and part.stat().st_size > 1_500_000, "a part of it")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in out + err
+    assert "same command goes on" in err
+    assert not (tmp_path / "long.bin").exists()
+    again = subprocess.run(
+        command, env=environ(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "long.bin").read_bytes() == content("long.bin", 4_000_000)
+    assert not part.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
+def test_bars_are_for_terminals(media: Media, tmp_path: Path) -> None:
+    url = media.url("seen.bin", 1_000_000, rate=1_000_000)
+    command = [sys.executable, "-m", "trayagent", "get", "-o", str(tmp_path), url]
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        command, env=environ(tmp_path, TERM="xterm"), stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        while chunk := read(ours):
+            seen += chunk
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"B/s" in seen
+    piped = subprocess.run(
+        command, env=environ(tmp_path), capture_output=True, text=True, check=True
+    )
+    assert piped.stdout == f"{tmp_path / 'seen (1).bin'}\n"
+    assert json.dumps(piped.stderr) == '""'
+
+
+def read(fd: int) -> bytes:
+    """What a terminal says; nothing at its end."""
+    try:
+        return os.read(fd, 65536)
+    except OSError:
+        return b""
