@@ -70,9 +70,7 @@ class _Planner:
 
         if line.item is None:
             code, message = line.error or ("bad_url", "")
-            return _fate(
-                line.number, line.url.partition("?")[0], "rejected", message=message, code=code
-            )
+            return _fate(line.number, redact(line.url), "rejected", message=message, code=code)
         try:
             new = admit(line.item)
         except TrayagentError as error:
