@@ -81,6 +81,12 @@ async def test_the_keyring_is_preferred(tmp_path: Path, monkeypatch: pytest.Monk
     assert (box.kept, list(tmp_path.iterdir()), repr(kept)) == ({}, [], "<Vault in a keyring>")
 
 
+def test_opening_looks_for_nothing(tmp_path: Path) -> None:
+    kept = Vault.open(tmp_path, {})
+    assert repr(kept) == "<Vault in a place not yet found>"
+    assert Vault.open(tmp_path, {"TRAYAGENT_SECRETS": "file"}).kind() == "file"
+
+
 def test_a_keyring_that_keeps_nothing_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyring, "get_keyring", keyring.backends.fail.Keyring)
     assert Keyring.find() is None

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol, Self
 
@@ -22,38 +22,55 @@ class _Place(Protocol):
 
 
 class Vault:
-    """Asynchronous, since a keyring may ask its owner before it answers. Never shows what it holds."""
+    """Asynchronous, since a keyring may ask its owner before it answers. Never shows what it holds.
 
-    def __init__(self, place: _Place) -> None:
-        self._place = place
+    The place is found at the first use: looking for a keyring costs time and memory.
+    """
+
+    def __init__(self, find: Callable[[], _Place]) -> None:
+        self._find = find
+        self._found: _Place | None = None
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, folder: Path, environ: Mapping[str, str]) -> Self:
         """The keyring if this machine has a usable one and TRAYAGENT_SECRETS is not `file`."""
         file = SecretFile(folder / "secrets.json")
         if environ.get("TRAYAGENT_SECRETS") == "file":
-            return cls(file)
-        return cls(Keyring.find() or file)
-
-    @property
-    def kind(self) -> str:
-        """`keyring` or `file`, for people."""
-        return "file" if isinstance(self._place, SecretFile) else "keyring"
+            return cls(lambda: file)
+        return cls(lambda: Keyring.find() or file)
 
     def __repr__(self) -> str:
-        return f"<Vault in a {self.kind}>"
+        kept = (
+            "file"
+            if isinstance(self._found, SecretFile)
+            else "keyring"
+            if self._found
+            else "place not yet found"
+        )
+        return f"<Vault in a {kept}>"
+
+    def kind(self) -> str:
+        """`keyring` or `file`, for people. Blocking."""
+        return "file" if isinstance(self._place(), SecretFile) else "keyring"
+
+    def _place(self) -> _Place:
+        with self._lock:
+            if self._found is None:
+                self._found = self._find()
+            return self._found
 
     async def get(self, name: str) -> str | None:
         """The secret, or None."""
-        return await asyncio.to_thread(self._place.get, name)
+        return await asyncio.to_thread(lambda: self._place().get(name))
 
     async def set(self, name: str, value: str) -> None:
         """Keep it; durable when this returns."""
-        await asyncio.to_thread(self._place.set, name, value)
+        await asyncio.to_thread(lambda: self._place().set(name, value))
 
     async def delete(self, name: str) -> None:
         """Forget it; harmless when there is none."""
-        await asyncio.to_thread(self._place.delete, name)
+        await asyncio.to_thread(lambda: self._place().delete(name))
 
 
 class SecretFile:
