@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -99,6 +100,7 @@ def is_literal(host: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=4096)  # lists name the same few hosts again and again
 def canonical_host(host: str) -> str:
     """The host as it would be connected to: ASCII, lower case, IP literals in their usual form, no brackets.
 

@@ -40,8 +40,8 @@ def admit(item: Item) -> New:
     for mirror in item.mirrors:
         urls.check(mirror)
     _check_words(item)
-    others = (*item.mirrors, item.referer or "", item.page_url or "")
-    if any(urls.split_userinfo(other)[1] is not None for other in others):
+    others = (*item.mirrors, item.referer, item.page_url)
+    if any(other and urls.split_userinfo(other)[1] is not None for other in others):
         raise refuse("Only the address itself may hold a user name and a password.")
     if _climbs(item.folder) or _climbs(item.filename):
         raise refuse("Folder and file name must stay inside the downloads folder.")
@@ -49,10 +49,11 @@ def admit(item: Item) -> New:
     if user is not None and not any(name.lower() == "authorization" for name in headers):
         pair = f"{user}:{password or ''}".encode()
         headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+    key, host = urls.identity(url)
     return New(
-        key=urls.normalise(url),
+        key=key,
         url=url,
-        host=urls.authority(url),
+        host=host,
         order=Order.of(item),
         secrets=Secrets(headers, item.cookies),
         paused=item.paused,

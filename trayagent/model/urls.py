@@ -65,6 +65,16 @@ def normalise(url: str) -> str:
     return urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, ""))
 
 
+def identity(checked: str) -> tuple[str, str]:
+    """`normalise` and `authority` of a URL that `check` returned and that holds no user, without a second check."""
+    parts = urlsplit(checked)
+    default = "" if _PORT.search(parts.netloc) else f":{DEFAULT_PORTS[parts.scheme]}"
+    return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", parts.query, "")), parts.netloc + default
+
+
+_PORT: Final = re.compile(r":\d+$")
+
+
 def origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port (RFC 6454 §4); raises DownloadError `bad_url`."""
     parts = urlsplit(check(url))
