@@ -68,10 +68,10 @@ async def serving(samples: Samples) -> AsyncIterator[str]:
     app.router.add_get("/pictures/{name}", pages.file)
     app.router.add_get("/library/items", pages.listing)
     app.router.add_get("/library/items/{name}/original", pages.file)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
