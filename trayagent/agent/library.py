@@ -65,6 +65,7 @@ class Library:
         repairs = Repairs(db, intake, self._fetching_of)
         self._verifier = Verifier(db, bus, self._roots, repairs.again, now)
         self._sources: dict[str, Source] = {}
+        self._accounts: dict[str, str] = {}
         self._every: dict[str, float] = {}
         self._settings: tuple[config.Source, ...] = ()
         self._folder = Path()
@@ -128,7 +129,7 @@ class Library:
         return SourceInfo(
             name=name,
             type=source.type,
-            account=await self._db.read(runs.account, name),
+            account=self._accounts.get(name) or await self._db.read(runs.account, name),
             signed_in=await source.has_secrets()
             and not (last and last.error and last.error.code == "signed_out"),
             items=sum(counts.values()),
@@ -214,7 +215,9 @@ class Library:
 
     async def sign_in(self, name: str, text: str) -> Account:
         """Keep the secrets in `text`, if they work. Raises NotFoundError, SourceError, DownloadError."""
-        return await self._source(name).sign_in(text)
+        account = await self._source(name).sign_in(text)
+        self._accounts[name] = account.account
+        return account
 
     async def probe(
         self, settings: config.Source, secret: str | None = None
@@ -231,6 +234,7 @@ class Library:
     async def sign_out(self, name: str) -> None:
         """Forget a source's secrets; raises NotFoundError."""
         await self._source(name).sign_out()
+        self._accounts.pop(name, None)
 
     # --- verifying ---
 

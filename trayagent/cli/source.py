@@ -100,8 +100,8 @@ def login(screen: Screen, name: str, stdin: bool) -> None:
         if not secret.strip():
             raise MisuseError("Nothing was given.")
         found = running.post(f"sources/{segment(name)}/login", {"secret": secret.strip()})
-    who = f" as {found['account']}" if found["account"] else ""
-    _told(screen, found, f"Signed in{who}. To sync: trayagent sync {name}")
+    until = f", until {local_time(found['until'])}" if found["until"] else ""
+    _told(screen, found, f"Signed in as {found['account']}{until}. To sync: trayagent sync {name}")
 
 
 @source.command()

@@ -11,7 +11,7 @@ from trayagent.hook.call import Call, Reply, SchemaError, decode
 from trayagent.hook.routes import Route
 from trayagent.model import config
 from trayagent.model.errors import TrayagentError
-from trayagent.model.library import SourceInfo, VerifyReport
+from trayagent.model.library import Account, SourceInfo, VerifyReport
 
 _PATH: Final = "/api/v1/sources"
 
@@ -74,8 +74,8 @@ async def add(call: Call) -> Reply:
 
 async def login(call: Call) -> Reply:
     """Give a source its secret."""
-    await call.agent.library.sign_in(call.params["name"], call.json(words.Secret).secret)
-    return Reply(200, await call.agent.library.source(call.params["name"]))
+    secret = call.json(words.Secret).secret
+    return Reply(200, await call.agent.library.sign_in(call.params["name"], secret))
 
 
 async def logout(call: Call) -> Reply:
