@@ -21,6 +21,7 @@ from trayagent.agent.queries import Queries
 from trayagent.agent.queue import Queue
 from trayagent.agent.trash import Trash
 from trayagent.hook.door import Door, bind
+from trayagent.hook.events import Ring
 from trayagent.hook.server import Hook
 from trayagent.model.config import Config, Downloads
 from trayagent.model.status import Status
@@ -90,6 +91,7 @@ class Rig:
     own: OwnToken
     door: Door
     clock: Clock
+    ring: Ring
     quits: list[int] = field(default_factory=list)
 
     @property
@@ -222,8 +224,8 @@ async def running(home: Path, library: Any = None) -> AsyncIterator[Rig]:
     )
     agent = cast("Agent", parts)
     door = bind(0)
-    rig = Rig(agent, db, bus, own, door, clock)
-    hook = Hook(agent, quit=lambda: rig.quits.append(1))
+    rig = Rig(agent, db, bus, own, door, clock, Ring())
+    hook = Hook(agent, quit=lambda: rig.quits.append(1), ring=rig.ring)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(hook.serve(door), name="hook")
         try:

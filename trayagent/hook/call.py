@@ -127,9 +127,13 @@ class Reply:
 def decode(body: bytes, type: type[T]) -> T:
     """JSON as a value. Raises MalformedError or SchemaError."""
     try:
-        return msgspec.json.decode(body, type=type)
-    except msgspec.ValidationError as error:
-        raise SchemaError("bad_request", _sentence(error)) from error
+        try:
+            return msgspec.json.decode(body, type=type)
+        except msgspec.ValidationError as error:
+            msgspec.json.decode(
+                body
+            )  # the decoder stops at the first misfit: is the rest JSON at all?
+            raise SchemaError("bad_request", _sentence(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError("bad_json", "The body is not valid JSON.") from error
 

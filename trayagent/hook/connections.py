@@ -54,7 +54,9 @@ class Connection(web.RequestHandler):
     """aiohttp's connection, with deadlines of our own and silent about bad input."""
 
     __slots__ = (
+        "_body",
         "_ended",
+        "_long_line",
         "_refuse",
         "_room",
         "_sock",
@@ -80,6 +82,8 @@ class Connection(web.RequestHandler):
         self._timer: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
         self._unread = False
+        self._body: Any = None
+        self._long_line = False
         self.phase = Phase.IDLE
         self.since = 0.0
         self.odd_host = False
@@ -101,13 +105,18 @@ class Connection(web.RequestHandler):
         """Bytes of a head, or of a body."""
         if self.phase is Phase.IDLE:
             self.enter(Phase.HEAD)
+            self._long_line = b"\n" not in data[: self.max_line_size]
             self.odd_host = _ODD_HOST.search(data, 0, data.find(b"\r\n\r\n") + 2) is not None
         super().data_received(data)
+        if self._messages:
+            self._body = self._messages[-1][1]
+            if self.phase is Phase.HEAD:
+                self.enter(Phase.BODY)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client will say no more: a request that is complete still gets its answer."""
         self._ended.set()
-        return self.phase is Phase.BUSY or bool(self._messages)
+        return self.phase in (Phase.BODY, Phase.BUSY) and self._body.is_eof()
 
     def enter(self, phase: Phase) -> None:
         """Go on to the next phase; its clock starts."""
@@ -138,6 +147,13 @@ class Connection(web.RequestHandler):
         self._room.left(self)
         self.force_close()
 
+    def cut(self) -> None:
+        """Close at once, and forget what the client would not read."""
+        transport = self.transport
+        self.leave()
+        if transport is not None:
+            transport.abort()
+
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
@@ -160,6 +176,8 @@ class Connection(web.RequestHandler):
         message: str | None = None,  # noqa: ARG002 - aiohttp's shape
     ) -> web.StreamResponse:
         """Answer what is not HTTP, or breaks our limits, without repeating any of it."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # the client is gone: there is nobody to answer
         if status >= 500:
             log.error("A request failed", exc_info=exc)
         else:
@@ -167,7 +185,7 @@ class Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionResetError("the answer has already begun")
         if exc is not None and status == 400:
-            status = _status_of(exc)
+            status = _status_of(exc, 414 if self._long_line else 431)
         response = self._refuse(status, *_WORDS.get(status, _WORDS[400]))
         response.force_close()
         self.leave_unread()
@@ -190,10 +208,10 @@ class Connection(web.RequestHandler):
             self._timer = None
 
 
-def _status_of(error: BaseException) -> int:
+def _status_of(error: BaseException, too_long: int) -> int:
     """What the parser refuses before the gate can: still with the status that the gate would give."""
     if isinstance(error, http_exceptions.LineTooLong):
-        return 414 if str(error.args[0]).startswith(("/", "b'/")) else 431
+        return too_long
     if "'Host' header" in str(error):
         return 421
     return 415 if "'Content-Type' header" in str(error) else 400

@@ -215,7 +215,7 @@ async def _send(
                 await response.write_eof()
                 connection.enter(Phase.IDLE)
                 return response
-        connection.leave()
+        connection.cut()
         raise ConnectionResetError("the client does not read its answer")
     connection.enter(Phase.IDLE)
     return response

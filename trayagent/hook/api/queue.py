@@ -61,7 +61,7 @@ async def events(call: Call) -> web.StreamResponse:
                 async with asyncio.timeout(WRITE):
                     await response.write(piece)
             except TimeoutError:
-                connection.leave()
+                connection.cut()
                 raise ConnectionResetError("the listener does not read") from None
     await response.write_eof()
     return response

@@ -100,6 +100,8 @@ async function onClick(event, arming) {
 
 function start() {
   at("close").addEventListener("click", leave);
+  // The bookmark was clicked again for this very tab: a new address needs a new nonce.
+  addEventListener("hashchange", () => location.reload());
   if (refusal) return refuse(refusal);
   describe();
   const arming = new AbortController();

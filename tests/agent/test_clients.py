@@ -1,0 +1,290 @@
+"""Only who was paired comes in: codes work once and briefly, tokens are kept as digests, revocation is at once."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from trayagent.agent.bus import Bus
+from trayagent.agent.clients import BadCodeError, Clients
+from trayagent.agent.codes import OUTSTANDING, Codes, Guesses
+from trayagent.agent.owntoken import OwnToken
+from trayagent.model.errors import NotFoundError
+from trayagent.model.events import Event, Notice
+from trayagent.store.database import Database
+
+ORIGIN = "chrome-extension://abcdefghijklmnop"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[tuple[Clients, Database, Clock, list[Event]]]:
+    db, bus, clock = Database.open(tmp_path / "test.db"), Bus(), Clock()
+    heard: list[Event] = []
+    bus.subscribe(heard.append)
+    own = OwnToken.load(tmp_path / "token")
+    yield await Clients.open(db, bus, own, tmp_path / "key", clock=clock), db, clock, heard
+    db.close()
+
+
+House = tuple[Clients, Database, Clock, list[Event]]
+
+
+async def test_a_code_pairs_one_browser_and_is_announced(house: House) -> None:
+    clients, _, _, heard = house
+    code = clients.pairing_code()
+
+    paired = await clients.pair(code, "Chromium\non  Linux\x00\u202e", ORIGIN)
+
+    caller = clients.recognise(paired.token)
+    assert caller is not None
+    assert (caller.id, caller.kind, caller.origin) == (paired.client, "extension", ORIGIN)
+    assert clients.origins == {ORIGIN}
+    assert [client.name for client in await clients.listing()] == ["Chromium on Linux"]
+    assert [event.title for event in heard if isinstance(event, Notice)] == ["Browser paired"]
+    assert paired.token not in repr(paired)
+
+
+async def test_a_code_works_once(house: House) -> None:
+    clients = house[0]
+    code = clients.pairing_code()
+    await clients.pair(code, "", ORIGIN)
+
+    with pytest.raises(BadCodeError):
+        await clients.pair(code, "", ORIGIN)
+
+    assert len(await clients.listing()) == 1
+
+
+async def test_a_code_is_worthless_after_two_minutes(house: House) -> None:
+    clients, _, clock, _ = house
+    code = clients.pairing_code()
+    clock.now += 120.5
+
+    with pytest.raises(BadCodeError):
+        await clients.pair(code, "", ORIGIN)
+
+
+async def test_a_code_is_good_for_almost_two_minutes(house: House) -> None:
+    clients, _, clock, _ = house
+    code = clients.pairing_code()
+    clock.now += 119.5
+
+    await clients.pair(code, "", ORIGIN)
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.com", "null", "", "http://127.0.0.1:1", "chrome-extension://a/b"]
+)
+async def test_only_an_extension_can_be_paired(house: House, origin: str) -> None:
+    clients = house[0]
+
+    with pytest.raises(BadCodeError):
+        await clients.pair(clients.pairing_code(), "", origin)
+
+
+async def test_a_dashboard_code_does_not_pair_and_a_pairing_code_opens_no_dashboard(
+    house: House,
+) -> None:
+    clients = house[0]
+
+    with pytest.raises(BadCodeError):
+        await clients.pair(clients.session_code(), "", ORIGIN)
+    with pytest.raises(BadCodeError):
+        clients.begin_session(clients.pairing_code())
+
+
+async def test_a_session_is_recognised_and_its_code_is_spent(house: House) -> None:
+    clients = house[0]
+    code = clients.session_code()
+
+    caller = clients.recognise(clients.begin_session(code))
+
+    assert caller is not None
+    assert (caller.kind, caller.origin) == ("session", None)
+    with pytest.raises(BadCodeError):
+        clients.begin_session(code)
+
+
+async def test_the_oldest_of_too_many_sessions_ends(house: House) -> None:
+    clients = house[0]
+    tokens = [clients.begin_session(clients.session_code()) for _ in range(33)]
+
+    assert [token for token in tokens if clients.recognise(token) is None] == tokens[:1]
+
+
+async def test_a_revoked_client_is_out_at_once_and_stays_out(house: House, tmp_path: Path) -> None:
+    clients, db, clock, _ = house
+    paired = await clients.pair(clients.pairing_code(), "", ORIGIN)
+
+    await clients.revoke(paired.client)
+
+    assert clients.recognise(paired.token) is None
+    assert clients.origins == frozenset()
+    again = await Clients.open(
+        db, Bus(), OwnToken.load(tmp_path / "token"), tmp_path / "key", clock=clock
+    )
+    assert again.recognise(paired.token) is None
+    with pytest.raises(NotFoundError):
+        await clients.revoke(paired.client)
+
+
+async def test_clients_outlive_a_restart_and_sessions_do_not(house: House, tmp_path: Path) -> None:
+    clients, db, clock, _ = house
+    paired = await clients.pair(clients.pairing_code(), "Firefox", ORIGIN)
+    session = clients.begin_session(clients.session_code())
+
+    again = await Clients.open(
+        db, Bus(), OwnToken.load(tmp_path / "token"), tmp_path / "key", clock=clock
+    )
+
+    assert again.recognise(paired.token) == clients.recognise(paired.token)
+    assert again.recognise(session) is None
+    assert again.prove(paired.client, "n" * 16) == clients.prove(paired.client, "n" * 16)
+
+
+async def test_hello_proves_that_we_know_the_token(house: House) -> None:
+    clients = house[0]
+    paired = await clients.pair(clients.pairing_code(), "", ORIGIN)
+
+    proof = clients.prove(paired.client, "a fresh nonce", ORIGIN)
+
+    assert proof == hmac.new(paired.token.encode(), b"a fresh nonce", hashlib.sha256).hexdigest()
+    for client, origin in (("nobody", None), (paired.client, "moz-extension://other")):
+        with pytest.raises(NotFoundError):
+            clients.prove(client, "a fresh nonce", origin)
+
+
+async def test_hello_proves_the_machine_token_to_the_command_line(
+    house: House, tmp_path: Path
+) -> None:
+    token = (tmp_path / "token").read_text()
+
+    assert (
+        house[0].prove("local", "nonce")
+        == hmac.new(token.encode(), b"nonce", hashlib.sha256).hexdigest()
+    )
+
+
+async def test_with_a_lost_key_file_tokens_still_work_and_hello_says_pair_again(
+    house: House, tmp_path: Path
+) -> None:
+    clients, db, clock, _ = house
+    paired = await clients.pair(clients.pairing_code(), "", ORIGIN)
+    (tmp_path / "key").unlink()
+
+    again = await Clients.open(
+        db, Bus(), OwnToken.load(tmp_path / "token"), tmp_path / "key", clock=clock
+    )
+
+    assert again.recognise(paired.token) is not None
+    with pytest.raises(NotFoundError):
+        again.prove(paired.client, "nonce")
+
+
+async def test_no_token_is_in_the_database(house: House, tmp_path: Path) -> None:
+    clients, db, _, _ = house
+    paired = await clients.pair(clients.pairing_code(), "", ORIGIN)
+    own, session = (tmp_path / "token").read_text(), clients.begin_session(clients.session_code())
+    await db.run(lambda conn: conn.execute("SELECT 1").fetchone())
+
+    stored = b"".join(path.read_bytes() for path in tmp_path.glob("test.db*"))
+
+    for secret in (paired.token, own, session, (tmp_path / "key").read_bytes().hex()):
+        assert secret.encode() not in stored
+    assert (tmp_path / "key").read_bytes() not in stored
+
+
+async def test_rotation_ends_the_old_token_and_the_dashboards_but_no_pairing(
+    house: House, tmp_path: Path
+) -> None:
+    clients = house[0]
+    old = (tmp_path / "token").read_text()
+    session = clients.begin_session(clients.session_code())
+    paired = await clients.pair(clients.pairing_code(), "", ORIGIN)
+
+    await clients.rotate()
+
+    assert clients.recognise(old) is None
+    assert clients.recognise(session) is None
+    assert clients.recognise(paired.token) is not None
+    assert clients.recognise((tmp_path / "token").read_text()) is not None
+
+
+async def test_being_seen_is_written_down_rarely(house: House) -> None:
+    clients, db, _, _ = house
+    caller = clients.recognise((await clients.pair(clients.pairing_code(), "", ORIGIN)).token)
+    assert caller is not None
+    await clients.seen(caller)
+    first = (await clients.listing())[0].last_seen
+
+    before = await db.read(lambda conn: conn.execute("PRAGMA data_version").fetchone()[0])
+    await clients.seen(caller)
+    after = await db.read(lambda conn: conn.execute("PRAGMA data_version").fetchone()[0])
+
+    assert first is not None
+    assert before == after
+
+
+@pytest.mark.parametrize("token", ["", "x", "\udcff\udc80", "é" * 10, "a" * 100_000])
+async def test_odd_tokens_are_simply_unknown(house: House, token: str) -> None:
+    assert house[0].recognise(token) is None
+
+
+def test_codes_have_128_bits_and_a_bounded_number_is_open() -> None:
+    codes = Codes(60.0, Clock())
+    issued = [codes.issue() for _ in range(OUTSTANDING + 1)]
+
+    assert all(len(code) == 22 for code in issued)
+    assert len(set(issued)) == len(issued)
+    assert [codes.redeem(code) for code in issued] == [False, *[True] * OUTSTANDING]
+
+
+def test_ten_wrong_guesses_a_minute_are_answered_calmly() -> None:
+    clock = Clock()
+    guesses = Guesses(clock=clock)
+    for _ in range(10):
+        assert guesses.wait == 0
+        guesses.wrong()
+        clock.now += 1
+
+    assert guesses.wait == 50
+    clock.now += 50
+    assert guesses.wait == 0
+
+
+@pytest.mark.skipif(
+    os.name == "nt", reason="Windows has no file modes; its folders are the user's own"
+)
+def test_the_token_file_is_the_users_alone_whatever_it_was(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        first = OwnToken.load(tmp_path / "new" / "token")
+        first.path.chmod(0o644)
+        second = OwnToken.load(first.path)
+    finally:
+        os.umask(before)
+
+    assert second.value == first.value
+    assert stat.S_IMODE(first.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(first.path.parent.stat().st_mode) == 0o700
+    assert first.value not in repr(first)
+
+
+def test_a_damaged_token_file_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_bytes(b"\xff\x00short")
+
+    assert len(OwnToken.load(path).value) >= 32

@@ -1,0 +1,279 @@
+"""Who only waits makes room: slow, silent and half-closed clients never keep a real one out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.hook.rig import Rig, read_answer
+from trayagent.hook import body, connections
+from trayagent.hook.connections import Phase
+from trayagent.hook.room import PLACES
+
+ITEM = {"url": "http://example.com/a.mp4"}
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+async def connect(rig: Rig, stack: ExitStack, data: bytes = b"") -> Streams:
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+    stack.callback(writer.close)
+    writer.write(data)
+    return reader, writer
+
+
+async def gone(reader: asyncio.StreamReader, seconds: float) -> bytes:
+    """What the server still said before it closed the connection, within so many seconds."""
+    async with asyncio.timeout(seconds):
+        try:
+            return await reader.read()
+        except ConnectionError:
+            return b""
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadlines, 50 times shorter."""
+    for phase, seconds in connections._DEADLINES.items():
+        monkeypatch.setitem(connections._DEADLINES, phase, seconds / 50)
+    assert body.read_body.__kwdefaults__ is not None
+    monkeypatch.setitem(body.read_body.__kwdefaults__, "seconds", connections.BODY / 50)
+
+
+def test_the_deadlines_are_the_documented_ones() -> None:
+    assert connections._DEADLINES == {Phase.IDLE: 15.0, Phase.HEAD: 10.0}
+    assert body.read_body.__kwdefaults__ is not None
+    assert body.read_body.__kwdefaults__["seconds"] == 10.0
+    assert PLACES == 64
+
+
+async def test_a_silent_connection_is_closed(rig: Rig, short: None, stack: ExitStack) -> None:
+    reader, _ = await connect(rig, stack)
+
+    assert await gone(reader, 2) == b""
+
+
+async def test_a_slow_head_is_answered_408_and_closed(
+    rig: Rig, short: None, stack: ExitStack
+) -> None:
+    reader, writer = await connect(rig, stack, b"GET /")
+
+    async def drip() -> None:
+        while True:
+            writer.write(b"x")
+            await asyncio.sleep(0.02)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(drip())
+        said = await gone(reader, 2)
+        task.cancel()
+
+    assert (
+        said.startswith(b"HTTP/1.1 408 ") or said == b""
+    )  # a reset may overtake it while bytes still come
+
+
+async def test_a_slow_body_is_answered_408_and_closed(
+    rig: Rig, short: None, stack: ExitStack
+) -> None:
+    request = rig.request(
+        "POST", "downloads", ITEM, headers={"Content-Length": "1000"}, close=False
+    )
+    reader, _ = await connect(rig, stack, request)
+
+    said = await gone(reader, 3)
+
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert await rig.count() == 0
+
+
+async def test_a_kept_connection_is_closed_when_it_stays_silent(
+    rig: Rig, short: None, stack: ExitStack
+) -> None:
+    reader, _ = await connect(rig, stack, rig.request("GET", "health", close=False))
+
+    assert (await read_answer(reader)).status == 200
+    assert await gone(reader, 2) == b""
+
+
+async def test_requests_may_follow_each_other_on_one_connection(rig: Rig, stack: ExitStack) -> None:
+    request = rig.request("POST", "downloads", ITEM, close=False)
+    reader, writer = await connect(rig, stack, request * 3)
+
+    assert [(await read_answer(reader)).status for _ in range(3)] == [202] * 3
+    writer.write(request)
+    assert (await read_answer(reader)).status == 202
+
+
+async def test_a_refused_body_does_not_become_the_next_request(rig: Rig, stack: ExitStack) -> None:
+    smuggled = rig.request("POST", "downloads", ITEM)
+    outer = rig.request(
+        "POST",
+        "downloads",
+        raw=b"",
+        token="wrong",
+        close=False,
+        headers={"Content-Length": str(len(smuggled))},
+    )
+    reader, writer = await connect(rig, stack, outer + smuggled)
+
+    assert (await read_answer(reader)).status == 401
+    writer.write(rig.request("GET", "health"))
+    assert (await read_answer(reader)).body == b'{"app":"trayagent","api":1}'
+    assert await gone(reader, 3) == b""
+    assert await rig.count() == 0
+
+
+async def test_a_client_that_only_listens_after_asking_is_answered(
+    rig: Rig, stack: ExitStack
+) -> None:
+    """`nc -N`: the request is whole, then the sending side is closed."""
+    answer = await rig.raw(rig.request("POST", "downloads", ITEM, close=False), eof=True)
+
+    assert answer.status == 202
+
+
+async def test_half_closed_without_a_request_is_closed_at_once(rig: Rig, stack: ExitStack) -> None:
+    for start in (
+        b"",
+        b"GET / HT",
+        rig.request("POST", "downloads", ITEM, headers={"Content-Length": "999"}),
+    ):
+        reader, writer = await connect(rig, stack, start)
+        writer.write_eof()
+        await gone(reader, 2)
+
+    assert await rig.count() == 0
+
+
+async def test_the_oldest_that_waits_makes_room(rig: Rig, stack: ExitStack) -> None:
+    waiting = [await connect(rig, stack, b"GET /" if n % 2 else b"") for n in range(PLACES)]
+    await asyncio.sleep(connections.GRACE * 1.2)
+
+    newest = await connect(rig, stack, rig.request("GET", "status"))
+    answer = await read_answer(newest[0])
+
+    assert answer.status == 200
+    await gone(waiting[0][0], 1)
+    assert not waiting[-1][0].at_eof()
+
+
+@pytest.mark.parametrize("start", [b"", b"G", b"POST /api/v1/downloads HTTP/1.1\r\nHost: x\r\n"])
+async def test_two_hundred_that_wait_do_not_keep_a_real_client_out(
+    rig: Rig, stack: ExitStack, start: bytes
+) -> None:
+    for _ in range(200):
+        await connect(rig, stack, start)
+
+    began = time.monotonic()
+    async with asyncio.timeout(5):
+        answer = await rig.ask("POST", "downloads", ITEM)
+
+    assert answer.status == 202
+    assert time.monotonic() - began < 1.0
+
+
+async def test_two_hundred_slow_bodies_do_not_keep_a_real_client_out(
+    rig: Rig, stack: ExitStack
+) -> None:
+    slow = rig.request("POST", "downloads", ITEM, headers={"Content-Length": "1000"}, close=False)
+    for _ in range(200):
+        await connect(rig, stack, slow)
+
+    began = time.monotonic()
+    assert (await rig.ask("POST", "downloads", ITEM)).status == 202
+    assert time.monotonic() - began < 1.0
+    assert await rig.count() == 1
+
+
+async def test_full_requests_are_never_refused_for_the_limit(rig: Rig, stack: ExitStack) -> None:
+    """More streams than there are places: each is a full request."""
+    request = rig.request("GET", "events", close=False)
+    streams = [await connect(rig, stack, request) for _ in range(PLACES + 20)]
+
+    for reader, _ in streams:
+        assert b" 200 " in await reader.readline()
+    assert (await rig.ask("GET", "status")).status == 200
+
+
+async def test_what_waits_is_bounded(rig: Rig, stack: ExitStack) -> None:
+    streams = [await connect(rig, stack) for _ in range(PLACES * 2)]
+    await asyncio.sleep(connections.GRACE * 4)
+
+    still_open = [reader for reader, _ in streams if not reader.at_eof()]
+
+    assert len(still_open) <= PLACES
+
+
+async def test_a_client_that_does_not_read_its_answer_is_let_go(
+    rig: Rig, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trayagent.hook.server.WRITE", 0.2)
+    for n in range(0, 600, 200):
+        items = [{"url": f"http://example.com/{n + i}?{'x' * 900}"} for i in range(200)]
+        assert (await rig.ask("POST", "downloads", {"items": items})).status == 202
+    reader, writer = await connect(rig, stack)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    writer.write(rig.request("GET", "downloads?limit=1000", close=False) * 20)
+    await asyncio.sleep(0.5)
+    writer.transport.resume_reading()  # type: ignore[attr-defined]
+
+    said = await gone(reader, 5)
+
+    assert said.count(b"HTTP/1.1 200") < 20
+    assert (await rig.ask("GET", "status")).status == 200
+
+
+async def test_a_kept_connection_ends_with_the_hook(rig: Rig, stack: ExitStack) -> None:
+    reader, _ = await connect(rig, stack, rig.request("GET", "health", close=False))
+
+    assert (await read_answer(reader)).status == 200
+    # The fixture stops the hook while this connection is open; it must not take longer than a second.
+
+
+async def test_stopping_ends_streams_and_idle_connections_at_once(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    from tests.hook.rig import running
+
+    with ExitStack() as stack:
+        async with running(tmp_path_factory.mktemp("stop")) as rig:
+            idle, _ = await connect(rig, stack)
+            kept, _ = await connect(rig, stack, rig.request("GET", "health", close=False))
+            assert (await read_answer(kept)).status == 200
+            stream, _ = await connect(rig, stack, rig.request("GET", "events", close=False))
+            await stream.readuntil(b"retry: ")
+            began = time.monotonic()
+        took = time.monotonic() - began
+        for reader in (idle, kept, stream):
+            await gone(reader, 1)
+
+    assert took < 1.0
+
+
+@pytest.mark.soak
+async def test_at_their_real_lengths(rig: Rig, stack: ExitStack) -> None:
+    """Slow heads and bodies end after 10 s, silence after 15 s."""
+    slow = rig.request("POST", "downloads", ITEM, headers={"Content-Length": "1000"}, close=False)
+    cases = [(b"G", 10.0), (slow, 10.0), (b"", 15.0)]
+    began = time.monotonic()
+
+    async def measure(start: bytes) -> float:
+        reader, _ = await connect(rig, stack, start)
+        await gone(reader, 30)
+        return time.monotonic() - began
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(measure(start)) for start, _ in cases]
+
+    for task, (_, seconds) in zip(tasks, cases, strict=True):
+        assert seconds <= task.result() < seconds + 1.5

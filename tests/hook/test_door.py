@@ -1,0 +1,114 @@
+"""The door opens on loopback only, on the port asked for or the next of ten."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from trayagent.hook import door
+from trayagent.hook.door import TRIES, PortTakenError, bind
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def taken(stack: ExitStack, port: int = 0, family: int = socket.AF_INET) -> int:
+    sock = stack.enter_context(socket.socket(family))
+    sock.bind(("127.0.0.1" if family == socket.AF_INET else "::1", port))
+    sock.listen()
+    return int(sock.getsockname()[1])
+
+
+def free_run(stack: ExitStack, count: int) -> int:
+    """The first of so many free ports in a row."""
+    for first in range(21000, 60000, count):
+        with ExitStack() as attempt:
+            try:
+                for port in range(first, first + count):
+                    taken(attempt, port)
+            except OSError:
+                continue
+            return first
+    raise AssertionError("no free run of ports")
+
+
+def test_any_free_port_on_both_loopback_addresses_and_nowhere_else() -> None:
+    found = bind(0)
+    try:
+        addresses = {sock.getsockname()[0] for sock in found.sockets}
+        ports = {sock.getsockname()[1] for sock in found.sockets}
+        assert "127.0.0.1" in addresses
+        assert addresses <= {"127.0.0.1", "::1"}
+        assert ports == {found.port}
+        assert repr(found) == f"<Door at http://127.0.0.1:{found.port}>"
+        assert (f"[::1]:{found.port}" in found.names) == ("::1" in addresses)
+    finally:
+        found.close()
+
+
+def test_a_taken_port_means_the_next(stack: ExitStack) -> None:
+    first = free_run(stack, TRIES)
+    taken(stack, first)
+    taken(stack, first + 1)
+
+    found = bind(first)
+    stack.callback(found.close)
+
+    assert found.port == first + 2
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this Python has no IPv6")
+def test_a_port_that_a_stranger_has_on_ipv6_is_not_ours(stack: ExitStack) -> None:
+    first = free_run(stack, TRIES)
+    try:
+        taken(stack, first, socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no ::1")
+
+    found = bind(first)
+    stack.callback(found.close)
+
+    assert found.port == first + 1
+
+
+def test_without_ipv6_the_door_still_opens(
+    monkeypatch: pytest.MonkeyPatch, stack: ExitStack
+) -> None:
+    monkeypatch.setattr(socket, "has_ipv6", False)
+    found = bind(0)
+    stack.callback(found.close)
+
+    assert [sock.getsockname()[0] for sock in found.sockets] == ["127.0.0.1"]
+    assert f"[::1]:{found.port}" not in found.names
+
+
+def test_the_last_port_is_tried_first_when_it_is_one_of_the_ten(stack: ExitStack) -> None:
+    first = free_run(stack, TRIES)
+    one = bind(first, last=first + 4)
+    stack.callback(one.close)
+    two = bind(first, last=first + 40)
+    stack.callback(two.close)
+
+    assert (one.port, two.port) == (first + 4, first)
+
+
+def test_ten_taken_ports_are_an_error_that_says_what_to_do(stack: ExitStack) -> None:
+    first = free_run(stack, TRIES)
+    for port in range(first, first + TRIES):
+        taken(stack, port)
+
+    with pytest.raises(PortTakenError) as caught:
+        bind(first)
+
+    assert f"{first} to {first + TRIES - 1}" in caught.value.message
+    assert "hook.port" in caught.value.action
+
+
+def test_ports_end_at_65535() -> None:
+    assert list(door._candidates(65530, None)) == [65530, 65531, 65532, 65533, 65534, 65535]
