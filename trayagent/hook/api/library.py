@@ -170,7 +170,7 @@ ROUTES: Final = (
         "owner",
         "Give a source its cookie or token.",
         takes=words.Secret,
-        gives={200: SourceInfo},
+        gives={200: Account},
     ),
     Route(
         "POST",
