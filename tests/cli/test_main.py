@@ -42,6 +42,7 @@ def test_without_an_agent_a_command_says_so_with_exit_code_3(run: Run, command: 
         "cancel": ["d1"],
         "remove": ["d1"],
         "retry": ["d1"],
+        "open": ["d1"],
     }
     said = run(command, *arguments.get(command, []))
     assert said.code == 3

@@ -149,7 +149,7 @@ def keyring(home: Home, environ: Mapping[str, str]) -> Check:
     """Where secrets of sources go."""
     from trayagent.store.vault import Vault
 
-    if Vault.open(home.data, environ).kind == "keyring":
+    if Vault.open(home.data, environ).kind() == "keyring":
         return Check("keyring", "ok", "Secrets are kept in the system's keyring.")
     if environ.get("TRAYAGENT_SECRETS") == "file":
         return Check("keyring", "ok", "Secrets are kept in a file, as TRAYAGENT_SECRETS says.")

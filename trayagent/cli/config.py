@@ -21,10 +21,14 @@ def config() -> None:
 
 
 @config.command()
+@json_option
 @pass_screen
 def path(screen: Screen) -> None:
     """Say where the settings file is."""
-    screen.say(str(home().config))
+    if screen.json:
+        screen.data({"path": str(home().config)})
+    else:
+        screen.say(str(home().config))
 
 
 @config.command()

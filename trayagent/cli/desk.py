@@ -24,10 +24,12 @@ def open_(id: str | None) -> None:
     """Open a downloaded file, or the downloads folder."""
     from trayagent.desktop import opener
 
+    if id is None:
+        from trayagent.settings import load
+
+        opener.open_folder(load(home(), os.environ).downloads.folder)
+        return
     with agent() as running:
-        if id is None:
-            opener.open_folder(Path(running.get("config")["downloads"]["folder"]))
-            return
         download = running.get(f"downloads/{segment(id)}")
     path = Path(download["path"]) if download["path"] else None
     if download["state"] != "completed" or path is None:
@@ -52,11 +54,14 @@ def open_(id: str | None) -> None:
     is_flag=True,
     help="Print its address instead; good for two minutes, once.",
 )
+@json_option
 @pass_screen
 def dashboard(screen: Screen, only_print: bool) -> None:
     """Open the dashboard in the browser."""
     with agent() as running:
-        if only_print or not can_show(os.environ):
+        if screen.json:
+            screen.data({"url": dashboard_url(running)})
+        elif only_print or not can_show(os.environ):
             screen.say(dashboard_url(running))
         else:
             raise_dashboard(running)
@@ -89,6 +94,7 @@ def pair(screen: Screen, only_print: bool, show_list: bool, revoke: str | None) 
 
 
 @click.command()
+@json_option
 @pass_screen
 def bookmarklet(screen: Screen) -> None:
     """Print the bookmarklet: save it as a bookmark's address."""
@@ -99,7 +105,11 @@ def bookmarklet(screen: Screen) -> None:
         .read_text("utf-8")
         .strip()
     )
-    screen.raw(text.replace("PORT", str(port)) + "\n")
+    address = text.replace("PORT", str(port))
+    if screen.json:
+        screen.data({"bookmarklet": address, "port": port})
+    else:
+        screen.raw(f"{address}\n")
 
 
 @click.command()

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import click
 
 from trayagent.cli.exits import Exit
-from trayagent.cli.options import home, pass_screen
+from trayagent.cli.options import home, json_option, pass_screen
 from trayagent.cli.screen import Screen, clean
 from trayagent.model.errors import TrayagentError
 
@@ -29,12 +29,16 @@ READ = 1 << 20
     help="How many last lines.",
 )
 @click.option("--path", "only_path", is_flag=True, help="Only say where the logs are.")
+@json_option
 @pass_screen
 def logs(screen: Screen, follow: bool, lines: int, only_path: bool) -> int:
     """Show the last lines of the log."""
     path = home().logs / "trayagent.log"
     if only_path:
-        screen.say(str(path.parent))
+        if screen.json:
+            screen.data({"path": str(path.parent)})
+        else:
+            screen.say(str(path.parent))
         return Exit.OK
     if not path.exists():
         raise TrayagentError(
@@ -42,10 +46,17 @@ def logs(screen: Screen, follow: bool, lines: int, only_path: bool) -> int:
         )
     with path.open("rb") as log:
         for line in tail(log, lines):
-            screen.raw(f"{clean(line)}\n")
+            _say(screen, line)
         if follow:
             _follow(screen, path, log)
     return Exit.OK
+
+
+def _say(screen: Screen, line: str) -> None:
+    if screen.json:
+        screen.line({"line": line})
+    else:
+        screen.raw(f"{clean(line)}\n")
 
 
 def tail(log: BinaryIO, count: int) -> list[str]:
@@ -60,7 +71,7 @@ def _follow(screen: Screen, path: Path, log: BinaryIO) -> None:
     while True:
         fresh = log.read()
         for line in fresh.decode("utf-8", "replace").splitlines():
-            screen.raw(f"{clean(line)}\n")
+            _say(screen, line)
         if not fresh and _rotated(path, log):
             log.close()
             log = path.open("rb")

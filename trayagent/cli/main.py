@@ -147,7 +147,8 @@ def main(args: Sequence[str] | None = None) -> int:
         return _unread()
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        screen.error(TrayagentError("os_error", f"{name}{error.strerror or error}."))
+        mend = "Check the path and its permissions." if error.filename else ""
+        screen.error(TrayagentError("os_error", f"{name}{error.strerror or error}.", mend))
         return Exit.ERROR
     except Exception as error:  # the boundary: a person never sees a traceback
         if os.environ.get("TRAYAGENT_TRACEBACK"):
