@@ -80,7 +80,7 @@ def keep(desktop: Desktop, name: str, window: Window) -> None:
 def test_the_icon_shows_and_both_clicks_do_what_they_say(boot: Boot, panel: Panel) -> None:
     desktop = boot(panel)
     with stub(desktop) as tray:
-        assert "sni" in tray.tray
+        assert "StatusNotifierItem" in tray.tray
         place = icon(desktop)
         desktop.click(place)
         assert tray.next() == ["open_dashboard"]
@@ -179,7 +179,7 @@ def test_every_state_is_on_the_panel(boot: Boot) -> None:
 def test_an_x11_tray_gets_a_plain_icon_whose_click_works(boot: Boot) -> None:
     desktop = boot("trayer")
     with stub(desktop) as tray:
-        assert "xorg" in tray.tray
+        assert "plain X11" in tray.tray
         desktop.click(icon(desktop, "idle", "dark"))
         assert tray.next() == ["open_dashboard"]
         tray.show(samples.FAILED)

@@ -7,3 +7,4 @@ ExposureMask: int
 StructureNotifyMask: int
 ZPixmap: int
 IsViewable: int
+SelectionRequest: int

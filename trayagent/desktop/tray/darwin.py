@@ -106,6 +106,8 @@ def forward(number: signal.Signals) -> None:
 class MacTray(IconTray):
     """Every click opens the menu; its first row is the dashboard."""
 
+    through = "macOS"
+
     def __init__(self, actions: Actions) -> None:
         super().__init__(MacIcon, actions)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -113,6 +114,9 @@ def _item(row: Row, click: Callable[[Do], None], label: Callable[[str], str]) ->
 class IconTray:
     """A tray made of a pystray icon. Subclasses say how an image, a text and a menu get there."""
 
+    through = "nothing"
+    """What shows it, for the log."""
+
     def __init__(self, make: Callable[[str], Icon], actions: Actions) -> None:
         self._icon = make("trayagent")
         self._click = Dispatch(actions)
@@ -123,9 +127,10 @@ class IconTray:
         self._face: Face | None = None
         self._shown = threading.Event()
         self._stopped = threading.Event()
+        self._failed = False
 
     def __repr__(self) -> str:
-        return f"<tray: {type(self._icon).__module__}>"
+        return f"<tray through {self.through}>"
 
     def run(self) -> None:
         """Serve clicks until `stop`; if the desktop takes the tray away, wait for `stop` without one."""
@@ -134,7 +139,14 @@ class IconTray:
             self._icon.run(self._ready)
         except Exception:
             log.exception("the tray failed; everything else goes on")
+            self._give_up()
         hold(self._stopped)
+
+    def _give_up(self) -> None:
+        """Let pystray's set-up thread go: it waits for a loop that never ran, and would keep us alive."""
+        self._failed = True
+        with contextlib.suppress(Exception):
+            self._icon._mark_ready()  # noqa: SLF001
 
     def show(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -147,6 +159,8 @@ class IconTray:
 
     def _ready(self, icon: Icon) -> None:
         """The loop runs; pystray calls this in a thread of its own."""
+        if self._failed:
+            return
         if self._stopped.is_set():
             icon.stop()
             return

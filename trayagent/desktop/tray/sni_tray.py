@@ -14,6 +14,8 @@ from trayagent.desktop.tray.sni import SniIcon
 class SniTray(IconTray):
     """Live texts, submenus, radio buttons; an open menu stays open."""
 
+    through = "StatusNotifierItem"
+
     def __init__(self, actions: Actions) -> None:
         super().__init__(SniIcon, actions)
 

@@ -93,6 +93,8 @@ class WindowsIcon(_win32.Icon):
 class WindowsTray(IconTray):
     """Left click opens the dashboard, right click the menu."""
 
+    through = "Windows"
+
     _icon: WindowsIcon
 
     def __init__(self, actions: Actions) -> None:

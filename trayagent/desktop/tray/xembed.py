@@ -6,8 +6,6 @@ work.
 
 from __future__ import annotations
 
-import signal
-
 from PIL import Image
 
 from trayagent.desktop.tray import icons
@@ -23,15 +21,21 @@ PANEL_GREY = (45, 48, 54, 255)
 """What stands behind the icon where the window has no transparency."""
 
 
+class NoPopups:
+    """Stands where pystray keeps its notifications, which need a service that may not be there."""
+
+    def hide(self) -> None:
+        """Nothing was shown."""
+
+
 def gtk_icon(name: str) -> Icon:
-    """A GtkStatusIcon that leaves Ctrl-C to the app."""
+    """A GtkStatusIcon that leaves popups to others, and Ctrl-C to the app."""
     from pystray import _gtk
 
     class GtkIcon(_gtk.Icon):
         def _initialize(self) -> None:
-            before = signal.getsignal(signal.SIGINT)
-            super()._initialize()
-            signal.signal(signal.SIGINT, before)
+            self._notifier = NoPopups()
+            self._mark_ready()
 
     return GtkIcon(name)
 
@@ -52,6 +56,8 @@ def xorg_icon(name: str) -> Icon:
 class GtkTray(IconTray):
     """Icon and menu through GTK; an open menu shows what was true when it opened."""
 
+    through = "GTK"
+
     def __init__(self, actions: Actions) -> None:
         super().__init__(gtk_icon, actions)
 
@@ -61,6 +67,8 @@ class GtkTray(IconTray):
 
 class XorgTray(IconTray):
     """Only an icon; its click opens the dashboard."""
+
+    through = "plain X11"
 
     def __init__(self, actions: Actions) -> None:
         super().__init__(xorg_icon, actions)
