@@ -93,8 +93,9 @@ class _Receiver(asyncio.BufferedProtocol):
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         room = min(len(self._buffer), self.left, self._sink.room())
         if room <= 0:
-            # Another connection took over meanwhile; asyncio wants a buffer all the same.
-            self._end(None)
+            # Another connection took over meanwhile; asyncio wants a buffer, and us, all the same.
+            if not self.done.done():
+                self.done.set_result(None)
             return self._buffer
         self._view = self._buffer[:room]
         return self._view

@@ -12,7 +12,7 @@ from trayagent.transfer.disk import explain
 from trayagent.transfer.part import Part
 from trayagent.transfer.throttle import Bucket
 
-PATIENCE: Final = 0.25
+PATIENCE: Final = 0.15
 """Seconds without a byte after which an idle connection may take over the rest."""
 ENDLESS: Final = 2**62
 """The end of a lane whose length nobody told."""

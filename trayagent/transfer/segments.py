@@ -13,16 +13,16 @@ from trayagent.net.response import Response
 from trayagent.transfer import ranges
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.place import Place
-from trayagent.transfer.width import Seen, Width
+from trayagent.transfer.width import MOST, Seen, Width
 
 SMALLEST: Final = 256 * 1024
 """Bytes; no share is shorter than this."""
 WORTH_SPLITTING: Final = 0.2
 """Seconds; what a lane ends sooner by itself is left to it."""
 EARLY: Final = 0.3
-EARLY_LOOK: Final = 0.02
+EARLY_LOOK: Final = 0.01
 LOOK: Final = 0.1
-"""Seconds: at first it is looked at more often, since the first signs come early."""
+"""Seconds between looks: more often at first and while a connection is idle."""
 
 _FATAL: Final = frozenset(
     {"disk_full", "permission_denied", "too_large", "internal", "changed_on_server"}
@@ -130,21 +130,28 @@ class Segments:
     def _next(self) -> Lane | None:
         """A lane for what nobody works on, else a share of what somebody does; None: nothing is worth it."""
         if self._todo:
-            return self._lane(*self._todo.pop(0))
+            return self._lane(*self._share())
         now = time.monotonic()
         widest = max(self._active.values(), key=lambda lane: lane.left, default=None)
         if widest is None:
             return None
         if widest.left >= 2 * SMALLEST and widest.seconds_left(now) > WORTH_SPLITTING:
             return self._split(widest, widest.at + widest.left // 2)
-        silent = next(
-            (lane for lane in self._active.values() if lane.left and lane.quiet(now)), None
-        )
-        if silent is None:
-            return None
-        heir = self._split(silent, silent.at)
-        heir.patience = 2 * silent.patience
-        return heir
+        for task, lane in self._active.items():
+            if lane.left and lane.quiet(now):
+                task.cancel()
+                heir = self._split(lane, lane.at)
+                heir.patience = 2 * lane.patience
+                return heir
+        return None
+
+    def _share(self) -> tuple[int, int]:
+        """The first of what is to do, with what follows it where there are more shares than lanes."""
+        start, end = self._todo.pop(0)
+        for _ in range(len(self._todo) // self._allowed):
+            if self._todo and self._todo[0][0] == end:
+                end = self._todo.pop(0)[1]
+        return start, end
 
     def _split(self, lane: Lane, middle: int) -> Lane:
         new = self._lane(middle, lane.end)
@@ -171,8 +178,7 @@ class Segments:
         began = time.monotonic()
         while not self._over.is_set():
             if width is not None:
-                self._allowed = width.look(self._seen(), len(self._active) + self._spare())
-                self._retire(len(self._active) - self._allowed)
+                self._follow(width)
             self._widen(group)
             try:
                 async with asyncio.timeout(
@@ -181,6 +187,14 @@ class Segments:
                     await self._over.wait()
             except TimeoutError:
                 continue
+
+    def _follow(self, width: Width) -> None:
+        most = len(self._active) + self._spare()
+        hushed = width.hushed
+        self._allowed = width.look(self._seen(), most)
+        if width.hushed and not hushed and len(self._active) == 1:
+            self._share_out(next(iter(self._active.values())), min(most, MOST))
+        self._retire(len(self._active) - self._allowed)
 
     def _widen(self, group: asyncio.TaskGroup) -> None:
         room = self._spare()
@@ -193,14 +207,14 @@ class Segments:
             task.cancel()
 
     def _seen(self) -> Seen:
-        lanes = self._active.values()
+        *elders, newest = self._active.values() or [None]
         received, size = self._place.received, self._place.size or 0
         return Seen(
             now=time.monotonic(),
             received=received,
             left=size - received,
-            last=max((lane.last for lane in lanes), default=0.0),
-            newest=min((lane.at - lane.start for lane in lanes), default=0),
+            last=max((lane.last for lane in elders or [newest] if lane), default=0.0),
+            newest=newest.at - newest.start if newest else 0,
         )
 
 

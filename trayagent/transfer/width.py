@@ -14,27 +14,31 @@ WINDOW: Final = 0.5
 """Seconds over which a rate is measured, and which new connections get to warm up first."""
 GAIN: Final = 1.3
 """What doubling the connections must bring at least; half of it would be nothing."""
-SHORTEST_HUSH: Final = 0.02
+SHORTEST_HUSH: Final = 0.015
+
+
+PROVEN: Final = 128 * 1024
+"""Bytes that a new connection must get while the old ones get none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One look at a running file: seconds, bytes, and what the lanes do."""
+    """One look at a running file: seconds and bytes."""
 
     now: float
     received: int
     left: int
     last: float
-    """When bytes last arrived on any lane."""
+    """When bytes last arrived on the lanes but the newest; on the only one, if it is alone."""
     newest: int
-    """Bytes that the lane with the fewest has got."""
+    """Bytes that the newest lane has got."""
 
 
 class Width:
     """Starts at one. Two signs make it grow:
 
-    a hush: everything sent so far came at once and then nothing, on every connection. The server
-    doles out by connection, so one more is tried, and when that too delivers and falls silent, all.
+    a hush: what came came at once, and then nothing. Perhaps the server doles out by connection: one
+    more is tried, and if that gets bytes while the first still gets none, all are worth it.
 
     a gain: over half a second, twice the connections bring clearly more. When they do not, the last
     step is taken back and that is the end of it.
@@ -42,6 +46,7 @@ class Width:
 
     def __init__(self, began: float, waited: float) -> None:
         self.lanes = 1
+        self.hushed = False
         self._hush = max(SHORTEST_HUSH, 2 * waited)
         self._mark = (began, 0)
         self._rate = 0.0
@@ -51,8 +56,11 @@ class Width:
     def look(self, seen: Seen, most: int) -> int:
         """How many lanes there should be now, `most` at most."""
         if not self._settled and seen.left >= ENOUGH_LEFT:
-            if seen.newest and self._is_hush(seen):
-                self._grow(seen, 2 if self.lanes == 1 else MOST, most)
+            if self.hushed:
+                self._judge_probe(seen, most)
+            elif seen.newest and self.lanes == 1 and self._is_hush(seen):
+                self.hushed = True
+                self._grow(seen, 2, most)
             elif seen.now - self._mark[0] >= WINDOW:
                 self._measure(seen, most)
         return self.lanes
@@ -61,13 +69,18 @@ class Width:
         """Nothing arrives for much longer than something did: no jitter looks like that."""
         return seen.now - seen.last > max(self._hush, 4 * (seen.last - self._mark[0]))
 
+    def _judge_probe(self, seen: Seen, most: int) -> None:
+        if seen.newest >= PROVEN and seen.last < self._mark[0]:
+            self._grow(seen, MOST, most)
+        elif seen.last > self._mark[0] or seen.now - self._mark[0] > WINDOW:
+            self.hushed = False
+
     def _measure(self, seen: Seen, most: int) -> None:
         since, received = self._mark
         rate = (seen.received - received) / (seen.now - since)
         if not self._warm:
             self._warm, self._mark = True, (seen.now, seen.received)
-            return
-        if self.lanes > 1 and rate < self._rate * GAIN:
+        elif self.lanes > 1 and rate < self._rate * GAIN:
             self.lanes, self._settled = self.lanes // 2, True
         elif seen.left > rate * WORTH:
             self._rate = rate
