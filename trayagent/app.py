@@ -30,6 +30,7 @@ from trayagent.agent.queries import Queries
 from trayagent.agent.queue import Queue
 from trayagent.agent.trash import Trash
 from trayagent.agent.undo import Undo
+from trayagent.agent.worker import Worker
 from trayagent.desktop.notifier import Notifier, NullNotifier
 from trayagent.hook.door import Door, bind
 from trayagent.hook.server import Hook
@@ -41,7 +42,7 @@ from trayagent.net.client import Client
 from trayagent.net.client import Limits as Patience
 from trayagent.settings import Home, change, load
 from trayagent.sources.build import build
-from trayagent.store import claims, downloads
+from trayagent.store import claims, downloads, facts
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
 from trayagent.store.vault import Vault
@@ -83,7 +84,7 @@ async def serve(
         stack.callback(db.close)
         door = bind(config.hook.port, await _last_port(db))
         stack.callback(door.close)
-        await db.run(downloads.set_fact, "port", str(door.port))
+        await db.run(facts.set_fact, "port", str(door.port))
         secrets = SecretFiles(home.secrets_dir / "downloads")
         await db.run(_recover, secrets)
         bus = Bus()
@@ -106,9 +107,8 @@ async def serve(
         pool = Pool(
             db,
             bus,
-            transfer,
+            Worker(transfer, secrets, library.resolvers),
             secrets=secrets,
-            resolvers=library.resolvers,
             folder=Path(config.downloads.folder),
             limits=_limits(config),
             bell=bell,
@@ -158,13 +158,13 @@ async def _named(run: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _last_port(db: Database) -> int | None:
-    value = await db.read(downloads.fact, "port")
+    value = await db.read(facts.fact, "port")
     return int(value) if value else None
 
 
 async def _status(db: Database, config: Config) -> Status:
     counts = await db.read(downloads.counts)
-    paused = await db.read(downloads.fact, "paused")
+    paused = await db.read(facts.fact, "paused")
     return Status(
         queued=counts.get("queued", 0),
         completed=counts.get("completed", 0),

@@ -17,6 +17,7 @@ from trayagent.agent.pool import Limits, Pool
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue import Queue
 from trayagent.agent.trash import Trash
+from trayagent.agent.worker import Worker
 from trayagent.model.download import Download, Item, State
 from trayagent.model.errors import DownloadError, WrongStateError
 from trayagent.model.status import Status
@@ -53,7 +54,7 @@ class Server:
                 self.inside.discard(request.url)
                 self.changed.notify_all()
 
-    async def publish(self, content: Content | Made, target: Target, progress: Progress) -> Fetched:
+    async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
         raise NotImplementedError
 
     async def busy_with(self, count: int, without: str = "") -> None:
@@ -104,7 +105,13 @@ async def house(tmp_path: Path, **limits: int) -> AsyncIterator[House]:
     bus, secrets, server = Bus(), SecretFiles(tmp_path / "secrets"), Server(tmp_path)
     keeper = Keeper(bus, Status())
     pool = Pool(
-        db, bus, server, secrets=secrets, resolvers={}, folder=tmp_path, limits=Limits(**limits)
+        db,
+        bus,
+        Worker(server, secrets, {}),
+        secrets=secrets,
+        folder=tmp_path,
+        limits=Limits(**limits),
+        bell=asyncio.Event(),
     )
 
     async def discard(path: Path) -> None:

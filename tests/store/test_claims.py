@@ -12,7 +12,7 @@ from trayagent.model.download import State
 from trayagent.model.errors import DownloadError, WrongStateError
 from trayagent.model.order import New, Order
 from trayagent.model.transfer import Fetched
-from trayagent.store import batches, claims, downloads, schema
+from trayagent.store import asking, batches, claims, downloads, schema
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_completion_wins_over_what_was_asked_meanwhile(conn: sqlite3.Connection)
     """A published file is a completed download, even if it was cancelled a moment before."""
     (n,) = queue(conn, "a")
     take(conn, 1)
-    downloads.ask(conn, f"d{n}", "cancel", 2.0)
+    asking.ask(conn, f"d{n}", "cancel", 2.0)
 
     change = claims.complete(conn, n, Fetched(Path("/x/y.bin"), 7), 3.0)
 
@@ -122,10 +122,10 @@ def test_asking_for_what_holds_changes_nothing(conn: sqlite3.Connection) -> None
     (n,) = queue(conn, "a")
     id = f"d{n}"
 
-    assert downloads.ask(conn, id, "pause", 0.0).changed
-    assert not downloads.ask(conn, id, "pause", 0.0).changed
+    assert asking.ask(conn, id, "pause", 0.0).changed
+    assert not asking.ask(conn, id, "pause", 0.0).changed
     with pytest.raises(WrongStateError):
-        downloads.ask(conn, id, "retry", 0.0)
+        asking.ask(conn, id, "retry", 0.0)
 
 
 def test_claiming_does_not_get_slower_with_history(conn: sqlite3.Connection) -> None:

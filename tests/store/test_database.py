@@ -11,7 +11,7 @@ import pytest
 
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.store.database import Database, DatabaseError
-from trayagent.store.downloads import fact, set_fact
+from trayagent.store.facts import fact, set_fact
 
 
 @pytest.fixture

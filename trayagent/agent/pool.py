@@ -16,20 +16,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
-
-from msgspec.structs import replace
+from typing import Final
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.progress import Reporter
-from trayagent.agent.requests import request_of, target_of
 from trayagent.agent.retry import decide
+from trayagent.agent.worker import Worker
 from trayagent.model.download import Download, State
 from trayagent.model.errors import DownloadError, StoreUnavailableError
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
-from trayagent.model.order import Job, Secrets
-from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Resolver, Target
-from trayagent.store import claims, downloads
+from trayagent.model.order import Job
+from trayagent.model.transfer import Fetched
+from trayagent.store import claims, facts
 from trayagent.store.database import Database
 from trayagent.store.downloads import Change
 from trayagent.store.secrets import SecretFiles
@@ -40,16 +38,6 @@ HORIZON: Final = 3700.0
 """Seconds; nothing waits longer, so a later date means that the clock was set back."""
 STORE_PAUSE: Final = 2.0
 """Seconds to wait when the store cannot be written."""
-
-
-class Fetcher(Protocol):
-    """What the pool asks of transfer."""
-
-    async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
-        """One URL to one verified file."""
-
-    async def publish(self, content: Content | Made, target: Target, progress: Progress) -> Fetched:
-        """Bytes that are here already, to one verified file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +57,20 @@ class Pool:
         self,
         db: Database,
         bus: Bus,
-        transfer: Fetcher,
+        worker: Worker,
         *,
         secrets: SecretFiles,
-        resolvers: Mapping[str, Resolver],
         folder: Path,
         limits: Limits,
-        bell: asyncio.Event | None = None,
+        bell: asyncio.Event,
     ) -> None:
         self._db = db
         self._bus = bus
-        self._transfer = transfer
+        self._worker = worker
         self._secrets = secrets
-        self._resolvers = resolvers
         self._folder = folder
         self._limits = limits
-        self._bell = bell or asyncio.Event()
+        self._bell = bell
         self._running: dict[str, asyncio.Task[None]] = {}
         self._interruptible: set[str] = set()
         self._hosts: Counter[str] = Counter()
@@ -137,7 +123,7 @@ class Pool:
     # -- dispatching
 
     async def _remember_pause(self) -> None:
-        value = await self._db.read(downloads.fact, "paused")
+        value = await self._db.read(facts.fact, "paused")
         if value is not None:
             self._held = True
             self._held_until = None if value == "forever" else float(value)
@@ -176,7 +162,7 @@ class Pool:
 
     async def _end_pause_when_due(self) -> None:
         if self._held and self._held_until is not None and self._held_until <= time.time():
-            await self._db.run(downloads.set_fact, "paused", None)
+            await self._db.run(facts.set_fact, "paused", None)
             self._held, self._held_until = False, None
             self._bus.publish(QueueEvent("resumed"))
 
@@ -219,7 +205,7 @@ class Pool:
         """What became of it; None: it was stopped. This is the one boundary of the slot."""
         self._interruptible.add(job.id)
         try:
-            return await self._work(job, reporter)
+            return await self._worker.work(job, self._folder, reporter)
         except DownloadError as error:
             return error
         except asyncio.CancelledError:
@@ -229,26 +215,6 @@ class Pool:
             return DownloadError("internal")
         finally:
             self._interruptible.discard(job.id)
-
-    async def _work(self, job: Job, reporter: Reporter) -> Fetched:
-        target = target_of(job, self._folder)
-        if job.source is None:
-            job = _with_secrets(job, await asyncio.to_thread(self._secrets.load, job.id))
-            return await self._transfer.fetch(request_of(job), target, reporter)
-        return await self._resolved(self._resolvers[job.source], job, target, reporter)
-
-    async def _resolved(
-        self, resolver: Resolver, job: Job, target: Target, reporter: Reporter
-    ) -> Fetched:
-        failure: DownloadError | None = None
-        while True:
-            answer = await resolver.resolve(job.key, target, failure, reporter.received)
-            try:
-                if isinstance(answer, Request):
-                    return await self._transfer.fetch(answer, target, reporter)
-                return await self._transfer.publish(answer, target, reporter)
-            except DownloadError as error:
-                failure = error
 
     async def _release(
         self, job: Job, outcome: Fetched | DownloadError | None, received: int
@@ -318,7 +284,3 @@ def _claim(
     return claims.claim(
         conn, limit=limit, room=room, default_room=default_room, after=after, now=now
     )
-
-
-def _with_secrets(job: Job, secrets: Secrets) -> Job:
-    return replace(job, secrets=secrets)

@@ -13,7 +13,7 @@ from trayagent.model import admit
 from trayagent.model.download import Download, Item, State
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
 from trayagent.model.times import stamp
-from trayagent.store import downloads
+from trayagent.store import asking, downloads, facts
 from trayagent.store.database import Database
 from trayagent.store.downloads import Change
 from trayagent.store.secrets import SecretFiles
@@ -77,7 +77,7 @@ class Queue:
 
     async def relink(self, id: str, url: str) -> Download:
         """Go on with a fresh link for the same file. Raises what `admit` raises for a bad URL."""
-        change = await self._db.run(downloads.relink, id, admit.admit(Item(url)))
+        change = await self._db.run(asking.relink, id, admit.admit(Item(url)))
         if change.previous == State.ACTIVE:
             await self._workers.stop(id)
         self._workers.wake()
@@ -87,7 +87,7 @@ class Queue:
         """Forget it; with `files` what arrived goes to the trash."""
         await self._db.read(downloads.get, id)
         await self._workers.stop(id)
-        change = await self._db.run(downloads.remove, id, self._now())
+        change = await self._db.run(asking.remove, id, self._now())
         self._told(change, "removed")
         await self._tidy(change.download)
         if files and change.previous == State.COMPLETED and change.download.path:
@@ -97,7 +97,7 @@ class Queue:
     async def clear(self) -> int:
         """Forget all finished rows; files stay. Returns how many."""
         total = 0
-        while gone := await self._db.run(downloads.clear):
+        while gone := await self._db.run(asking.clear):
             total += len(gone)
             for download in gone:
                 self._bus.publish(DownloadEvent("removed", download, download.state))
@@ -107,21 +107,19 @@ class Queue:
     async def pause_all(self, minutes: float | None = None) -> str | None:
         """Pause the whole queue, for so many minutes or until resumed. Returns until when (RFC 3339)."""
         until = self._now() + minutes * 60 if minutes is not None else None
-        await self._db.run(
-            downloads.set_fact, "paused", "forever" if until is None else repr(until)
-        )
+        await self._db.run(facts.set_fact, "paused", "forever" if until is None else repr(until))
         self._bus.publish(QueueEvent("paused", stamp(until)))
         await self._workers.hold(until)
         return stamp(until)
 
     async def resume_all(self) -> None:
         """Let the queue go on."""
-        await self._db.run(downloads.set_fact, "paused", None)
+        await self._db.run(facts.set_fact, "paused", None)
         self._bus.publish(QueueEvent("resumed"))
         self._workers.release()
 
     async def _ask(self, id: str, verb: str) -> Download:
-        change = await self._db.run(downloads.ask, id, verb, self._now())
+        change = await self._db.run(asking.ask, id, verb, self._now())
         if not change.changed:
             return change.download
         if change.previous == State.ACTIVE:
@@ -148,4 +146,3 @@ class Queue:
         self._secrets.erase(download.id)
         if download.path and download.state != State.COMPLETED:
             await self._discard(Path(download.path))
-

@@ -11,6 +11,9 @@ from trayagent.model.errors import WAITS, DownloadError
 SPACE_CHECK: Final = 30.0
 """Seconds between two looks whether there is room on the disk again."""
 
+ONCE_MORE: Final = 1.0
+"""Seconds after which a download whose worker died is given to another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Again:
@@ -27,6 +30,8 @@ def decide(error: DownloadError, attempts: int, retries: int, rand: float) -> Ag
     """
     if error.code == "disk_full":
         return Again(SPACE_CHECK, counts=False)
+    if error.code == "internal" and attempts == 0:
+        return Again(ONCE_MORE)  # whatever it was may not happen twice
     if error.code not in WAITS and error.code != "permission_denied":
         return None
     if attempts >= retries:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -42,10 +43,9 @@ class Undo:
         return await self._db.read(batches.get, id)
 
     async def _take_back(self, download: Download) -> None:
-        try:
+        # A settled one cannot be cancelled: its file is what there is to take back.
+        with suppress(WrongStateError, NotFoundError):
             download = await self._queue.cancel(download.id)
-        except (WrongStateError, NotFoundError):
-            pass  # settled already: its file is what there is to take back
         if download.state == State.COMPLETED and download.path:
             await self._trash.put(Path(download.path))
         await self._db.run(_ignore, download.id)

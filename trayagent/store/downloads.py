@@ -14,7 +14,7 @@ import msgspec
 
 from trayagent.model.batch import Batch
 from trayagent.model.download import Download, ErrorInfo, State, Via
-from trayagent.model.errors import DownloadError, NotFoundError, WrongStateError
+from trayagent.model.errors import DownloadError, NotFoundError
 from trayagent.model.order import New, Order
 from trayagent.model.times import stamp
 from trayagent.store import batches, library
@@ -54,7 +54,6 @@ CREATE INDEX active ON downloads(n) WHERE state = 'active';
 CREATE INDEX settled ON downloads(state, n) WHERE state IN ('completed', 'failed', 'cancelled', 'paused');
 CREATE INDEX unhashed ON downloads(n) WHERE state = 'completed' AND sha256 IS NULL;
 CREATE INDEX by_batch ON downloads(batch, n) WHERE batch IS NOT NULL;
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 IN_FLIGHT = (State.QUEUED, State.ACTIVE, State.PAUSED)
@@ -243,97 +242,12 @@ class Change(msgspec.Struct, frozen=True):
         return self.previous != self.download.state
 
 
-ASKED: dict[str, tuple[frozenset[State], State]] = {
-    "pause": (frozenset({State.QUEUED, State.ACTIVE}), State.PAUSED),
-    "resume": (frozenset({State.PAUSED}), State.QUEUED),
-    "cancel": (frozenset({State.QUEUED, State.ACTIVE, State.PAUSED}), State.CANCELLED),
-    "retry": (frozenset({State.FAILED, State.CANCELLED}), State.QUEUED),
-}
-"""What a person may ask: from which states, into which."""
-
-
-def ask(conn: sqlite3.Connection, id: str, verb: str, now: float) -> Change:
-    """Pause, resume, cancel or retry; raises NotFoundError or WrongStateError."""
-    n = number(id)
-    row = row_of(conn, n, id)
-    before, (allowed, after) = State(row["state"]), ASKED[verb]
-    if before == after or (verb == "resume" and before == State.ACTIVE):
-        return Change(download(row), before)
-    if before not in allowed:
-        raise WrongStateError(f"Download {id} is {before}, so it cannot be asked to {verb}.")
-    finished: tuple[Batch, ...] = ()
-    if verb == "retry":
-        _retry(conn, row)
-    elif verb == "cancel":
-        conn.execute(
-            "UPDATE downloads SET state = 'cancelled', not_before = NULL, finished_at = ? WHERE n = ?",
-            (now, n),
-        )
-        finished = batches.settled(conn, n, now)
-    else:
-        conn.execute("UPDATE downloads SET state = ?, not_before = NULL WHERE n = ?", (after, n))
-    return Change(get(conn, id), before, finished)
-
-
-def _retry(conn: sqlite3.Connection, row: sqlite3.Row) -> None:
-    other = current(conn, row["key"])
-    if other is not None:
-        raise WrongStateError(f"The same address is already on its way as {public_id(other['n'])}.")
-    conn.execute(
-        "UPDATE downloads SET state = 'queued', attempts = 0, not_before = NULL, error = NULL, warning = NULL,"
-        " finished_at = NULL WHERE n = ?",
-        (row["n"],),
-    )
-    batches.reopened(conn, row["n"])
-
-
-def relink(conn: sqlite3.Connection, id: str, new: New) -> Change:
-    """Another URL for the same file; kept bytes stay. Raises NotFoundError or WrongStateError."""
-    n = number(id)
-    row = row_of(conn, n, id)
-    if row["state"] == State.COMPLETED or row["source"]:
-        raise WrongStateError(f"Download {id} is {row['state']}, so its link cannot be changed.")
-    other = current(conn, new.key)
-    if other is not None and other["n"] != n:
-        raise WrongStateError(f"The same address is already on its way as {public_id(other['n'])}.")
-    conn.execute(
-        "UPDATE downloads SET key = ?, url = ?, host = ?, not_before = NULL, attempts = 0 WHERE n = ?",
-        (new.key, new.url, new.host, n),
-    )
-    return Change(get(conn, id), row["state"])
-
-
-def remove(conn: sqlite3.Connection, id: str, now: float) -> Change:
-    """Forget a row, whatever its state; its batch keeps the outcome. Raises NotFoundError."""
-    n = number(id)
-    row = row_of(conn, n, id)
-    finished: tuple[Batch, ...] = ()
-    if State(row["state"]) in IN_FLIGHT:
-        conn.execute(
-            "UPDATE downloads SET state = 'cancelled', finished_at = ? WHERE n = ?", (now, n)
-        )
-        finished = batches.settled(conn, n, now)
-    batches.forgotten(conn, n)
-    conn.execute("DELETE FROM downloads WHERE n = ?", (n,))
-    return Change(download(row), row["state"], finished)
-
-
-def clear(conn: sqlite3.Connection, limit: int = 1000) -> list[Download]:
-    """Forget up to `limit` finished rows; their files stay. Returns what was forgotten."""
-    rows = conn.execute(
-        "SELECT * FROM downloads WHERE state IN ('completed', 'failed', 'cancelled') LIMIT ?",
-        (limit,),
-    ).fetchall()
-    for row in rows:
-        batches.forgotten(conn, row["n"])
-    conn.executemany("DELETE FROM downloads WHERE n = ?", ((row["n"],) for row in rows))
-    return [download(row) for row in rows]
-
-
 def hashed(conn: sqlite3.Connection, n: int, sha256: str) -> None:
     """Note the checksum computed after completion."""
     conn.execute("UPDATE downloads SET sha256 = ? WHERE n = ? AND state = 'completed'", (sha256, n))
-    row = conn.execute("SELECT key, path FROM downloads WHERE n = ? AND source IS NOT NULL", (n,)).fetchone()
+    row = conn.execute(
+        "SELECT key, path FROM downloads WHERE n = ? AND source IS NOT NULL", (n,)
+    ).fetchone()
     if row is not None:
         library.hashed(conn, row["key"], row["path"], sha256)
 
@@ -345,17 +259,3 @@ def unhashed(conn: sqlite3.Connection, after: int, limit: int = 100) -> list[tup
         (after, limit),
     )
     return [(n, path) for n, path in rows]
-
-
-def fact(conn: sqlite3.Connection, name: str) -> str | None:
-    """One of the few single values we remember, like the pause of the queue."""
-    row = conn.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-    return row[0] if row else None
-
-
-def set_fact(conn: sqlite3.Connection, name: str, value: str | None) -> None:
-    """Remember, or with None forget, a single value."""
-    if value is None:
-        conn.execute("DELETE FROM facts WHERE name = ?", (name,))
-    else:
-        conn.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))

@@ -13,7 +13,7 @@ from trayagent.model.batch import Batch
 from trayagent.model.download import Rejected
 from trayagent.model.order import New
 from trayagent.store import batches, downloads
-from trayagent.store.admission import Admission, admit
+from trayagent.store.admission import Admission, Admitted, admit
 
 SCHEMA: Final = """
 CREATE TABLE lists (
@@ -82,39 +82,32 @@ def enter(
     admission: Admission,
 ) -> list[int]:
     """A chunk of lines and the position after it, in one transaction; returns the new downloads."""
-    new: list[int] = []
-    pending = 0
-    for number, candidate, warnings in lines:
-        if isinstance(candidate, Rejected):
-            batches.enter_settled(
-                conn,
-                batch,
-                number,
-                candidate.url,
-                "rejected",
-                code=candidate.code,
-                message=candidate.message,
-            )
-            continue
-        admitted = admit(conn, candidate, admission, batch)
-        if admitted.outcome == "duplicate":
-            batches.enter_settled(
-                conn,
-                batch,
-                number,
-                candidate.url,
-                "duplicate",
-                path=admitted.path,
-                message=warnings or None,
-            )
-            continue
-        pending += 1
-        batches.enter_waiting(conn, batch, number, candidate.url, admitted.n, warnings or None)
-        if admitted.outcome == "new":
-            new.append(admitted.n)
+    admitted = [_enter_line(conn, batch, line, admission) for line in lines]
+    pending = sum(one is not None and one.outcome != "duplicate" for one in admitted)
     conn.execute("UPDATE batches SET pending = pending + ? WHERE n = ?", (pending, batch))
     conn.execute("UPDATE lists SET position = ? WHERE batch = ?", (position, batch))
-    return new
+    return [one.n for one in admitted if one is not None and one.outcome == "new"]
+
+
+def _enter_line(
+    conn: sqlite3.Connection, batch: int, line: Entering, admission: Admission
+) -> Admitted | None:
+    number, candidate, warnings = line
+    note = warnings or None
+    if isinstance(candidate, Rejected):
+        code, message = candidate.code, candidate.message
+        batches.enter_settled(
+            conn, batch, number, candidate.url, "rejected", code=code, message=message
+        )
+        return None
+    admitted = admit(conn, candidate, admission, batch)
+    if admitted.outcome == "duplicate":
+        batches.enter_settled(
+            conn, batch, number, candidate.url, "duplicate", path=admitted.path, message=note
+        )
+    else:
+        batches.enter_waiting(conn, batch, number, candidate.url, admitted.n, note)
+    return admitted
 
 
 def read_whole(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from trayagent.store import batches, clients, downloads, idempotency, library, lists, runs
+from trayagent.store import batches, clients, downloads, facts, idempotency, library, lists, runs
 
 MIGRATIONS = (
     downloads.SCHEMA
+    + facts.SCHEMA
     + batches.SCHEMA
     + lists.SCHEMA
     + idempotency.SCHEMA

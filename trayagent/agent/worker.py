@@ -1,0 +1,60 @@
+"""One claimed job, worked to its end: ask whoever knows where the bytes are, and fetch them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from trayagent.agent.progress import Reporter
+from trayagent.agent.requests import request_of, target_of
+from trayagent.model.errors import DownloadError
+from trayagent.model.order import Job
+from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Resolver, Target
+from trayagent.store.secrets import SecretFiles
+
+
+class Fetcher(Protocol):
+    """What a worker asks of transfer."""
+
+    async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
+        """One URL to one verified file."""
+
+    async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
+        """Bytes that are here already, to one verified file."""
+
+
+class Worker:
+    """Holds nothing of a job; any number may be at work."""
+
+    def __init__(
+        self, transfer: Fetcher, secrets: SecretFiles, resolvers: Mapping[str, Resolver]
+    ) -> None:
+        self._transfer = transfer
+        self._secrets = secrets
+        self._resolvers = resolvers
+
+    async def work(self, job: Job, folder: Path, reporter: Reporter) -> Fetched:
+        """The job's file, verified and published. Raises DownloadError; a cancellation keeps its bytes."""
+        target = target_of(job, folder)
+        if job.source is not None:
+            return await self._resolved(self._resolvers[job.source], job, target, reporter)
+        secrets = await asyncio.to_thread(self._secrets.load, job.id)
+        request = request_of(replace(job, secrets=secrets))
+        return await self._transfer.fetch(request, target, reporter)
+
+    async def _resolved(
+        self, resolver: Resolver, job: Job, target: Target, reporter: Reporter
+    ) -> Fetched:
+        failure: DownloadError | None = None
+        while True:
+            answer = await resolver.resolve(job.key, target, failure, reporter.received)
+            try:
+                if isinstance(answer, Request):
+                    return await self._transfer.fetch(answer, target, reporter)
+                return await self._transfer.publish(answer, target, reporter)
+            except DownloadError as error:
+                failure = error

@@ -1,0 +1,24 @@
+"""The few single values we remember: the pause of the queue, the port of the last time."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+SCHEMA: Final = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+def fact(conn: sqlite3.Connection, name: str) -> str | None:
+    """The value of that name, or None."""
+    row = conn.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    return row[0] if row else None
+
+
+def set_fact(conn: sqlite3.Connection, name: str, value: str | None) -> None:
+    """Remember, or with None forget, a single value."""
+    if value is None:
+        conn.execute("DELETE FROM facts WHERE name = ?", (name,))
+    else:
+        conn.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
