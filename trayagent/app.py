@@ -21,7 +21,7 @@ from trayagent.agent.clients import Clients
 from trayagent.agent.drops import Drops
 from trayagent.agent.hasher import Hasher
 from trayagent.agent.intake import Intake
-from trayagent.agent.keeper import Keeper
+from trayagent.agent.keeper import Keeper, counted
 from trayagent.agent.library import Library
 from trayagent.agent.owntoken import OwnToken
 from trayagent.agent.pool import Limits, Pool
@@ -37,7 +37,6 @@ from trayagent.hook.server import Hook
 from trayagent.instance import AlreadyRunningError, announced, only_one
 from trayagent.loopthread import LoopThread
 from trayagent.model.config import Config
-from trayagent.model.status import Status
 from trayagent.net.client import Client
 from trayagent.net.client import Limits as Patience
 from trayagent.settings import Home, change, load
@@ -77,71 +76,18 @@ async def serve(
     ready: Ready,
 ) -> None:
     """Run the agent until it is asked to quit. Start failures are raised before `ready` is called."""
-    config = preferences.config
     quitting = asyncio.Event()
     async with AsyncExitStack() as stack:
         db = Database.open(home.database)
         stack.callback(db.close)
-        door = bind(config.hook.port, await _last_port(db))
+        door = bind(preferences.config.hook.port, await _last_port(db))
         stack.callback(door.close)
         await db.run(facts.set_fact, "port", str(door.port))
-        secrets = SecretFiles(home.secrets_dir / "downloads")
-        await db.run(_recover, secrets)
-        bus = Bus()
-        keeper = Keeper(bus, await _status(db, config))
-
-        client = await stack.enter_async_context(_client(config, door))
-        transfer = Transfer(client, config.downloads)
-        bell = asyncio.Event()
-        intake = Intake(db, bus, secrets, bell.set)
-        vault = Vault.open(home.data, environ)
-        library = Library(
-            db,
-            bus,
-            intake,
-            build=lambda source, secrets: build(source, client, secrets, environ),
-            vault=vault,
-            thumbnails=home.data / "thumbnails",
-        )
-        library.configure(config)
-        pool = Pool(
-            db,
-            bus,
-            Worker(transfer, secrets, library.resolvers),
-            secrets=secrets,
-            folder=Path(config.downloads.folder),
-            limits=_limits(config),
-            bell=bell,
-        )
-        trash = Trash()
-        queue = Queue(db, bus, pool, secrets=secrets, trash=trash, discard=transfer.discard)
-        announcer = Announcer(bus, notifier, config.notifications.level)
-        agent = Agent(
-            bus=bus,
-            intake=intake,
-            queue=queue,
-            queries=Queries(db, keeper),
-            keeper=keeper,
-            announcer=announcer,
-            clients=await Clients.open(
-                db, bus, OwnToken.load(home.token), home.secrets_dir / "clients.key"
-            ),
-            library=library,
-            undo=Undo(db, queue, trash),
-            preferences=preferences,
-            version=__version__,
-        )
-        preferences.follow(partial(_apply, pool, transfer, announcer, library))
+        client = await stack.enter_async_context(_client(preferences.config, door))
+        agent, services = await _build(home, environ, preferences, notifier, db, client)
         hook = Hook(agent, quit=quitting.set)
+        services["hook"] = partial(hook.serve, door)
 
-        services: dict[str, Callable[[], Awaitable[None]]] = {
-            "pool": pool.run,
-            "announcer": announcer.run,
-            "hasher": Hasher(db, bus).run,
-            "library": library.run,
-            "drops": Drops(db, bus, intake, Path(config.drop.folder), poll=config.drop.poll).run,
-            "hook": partial(hook.serve, door),
-        }
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_named(run), name=name) for name, run in services.items()]
             with announced(home, door.port):
@@ -153,6 +99,70 @@ async def serve(
     log.info("trayagent has ended")
 
 
+Service = Callable[[], Awaitable[None]]
+
+
+async def _build(
+    home: Home,
+    environ: Mapping[str, str],
+    preferences: Preferences,
+    notifier: Notifier,
+    db: Database,
+    client: Client,
+) -> tuple[Agent, dict[str, Service]]:
+    """All parts, each given what it needs, and the services that run as long as the agent does."""
+    config = preferences.config
+    secrets = SecretFiles(home.secrets_dir / "downloads")
+    await db.run(_recover, secrets)
+    bus, bell, trash = Bus(), asyncio.Event(), Trash()
+    keeper = Keeper(bus, await db.run(counted, config.downloads.workers, __version__))
+    transfer = Transfer(client, config.downloads)
+    intake = Intake(db, bus, secrets, bell.set)
+    library = Library(
+        db,
+        bus,
+        intake,
+        build=lambda source, secrets: build(source, client, secrets, environ),
+        vault=Vault.open(home.data, environ),
+        thumbnails=home.data / "thumbnails",
+    )
+    library.configure(config)
+    pool = Pool(
+        db,
+        bus,
+        Worker(transfer, secrets, library.resolvers),
+        secrets=secrets,
+        folder=Path(config.downloads.folder),
+        limits=_limits(config),
+        bell=bell,
+    )
+    queue = Queue(db, bus, pool, secrets=secrets, trash=trash, discard=transfer.discard)
+    announcer = Announcer(bus, notifier, config.notifications.level)
+    own = OwnToken.load(home.token)
+    agent = Agent(
+        bus=bus,
+        intake=intake,
+        queue=queue,
+        queries=Queries(db, keeper),
+        keeper=keeper,
+        announcer=announcer,
+        clients=await Clients.open(db, bus, own, home.secrets_dir / "clients.key"),
+        library=library,
+        undo=Undo(db, queue, trash),
+        preferences=preferences,
+        version=__version__,
+    )
+    preferences.follow(partial(_apply, pool, transfer, announcer, library))
+    drops = Drops(db, bus, intake, Path(config.drop.folder), poll=config.drop.poll)
+    return agent, {
+        "pool": pool.run,
+        "announcer": announcer.run,
+        "hasher": Hasher(db, bus).run,
+        "library": library.run,
+        "drops": drops.run,
+    }
+
+
 async def _named(run: Callable[[], Awaitable[None]]) -> None:
     await run()
 
@@ -160,19 +170,6 @@ async def _named(run: Callable[[], Awaitable[None]]) -> None:
 async def _last_port(db: Database) -> int | None:
     value = await db.read(facts.fact, "port")
     return int(value) if value else None
-
-
-async def _status(db: Database, config: Config) -> Status:
-    counts = await db.read(downloads.counts)
-    paused = await db.read(facts.fact, "paused")
-    return Status(
-        queued=counts.get("queued", 0),
-        completed=counts.get("completed", 0),
-        failed=counts.get("failed", 0),
-        paused=paused is not None,
-        workers=config.downloads.workers,
-        version=__version__,
-    )
 
 
 def _recover(conn: sqlite3.Connection, secrets: SecretFiles) -> None:
