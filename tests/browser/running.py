@@ -30,7 +30,7 @@ class Running:
             "HOME": str(home),
             "TRAYAGENT_HOME": str(home),
             "TRAYAGENT_SECRETS": "file",
-            "PYTHONPATH": str(ROOT) + os.environ.get("W_STUB", ""),
+            "PYTHONPATH": str(ROOT),
         }
         self._environ |= {f"TRAYAGENT_{key}": value for key, value in own.items()}
         if authority is not None:

@@ -1,0 +1,187 @@
+"""Firefox ESR does what Chromium does: the bookmark on every kind of page, and the same extension folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.chromium import EXTENSION
+from tests.browser.marionette import Firefox, until
+from tests.browser.name_proxy import NameProxy
+from tests.browser.public_site import POLICIES, PublicSite
+from tests.browser.running import ROOT, Running
+
+pytestmark = [pytest.mark.browser, pytest.mark.needs("firefox-esr")]
+TEMPLATE = (ROOT / "trayagent/hook/static/bookmarklet.txt").read_text()
+ALT, SHIFT = "\ue00a", "\ue008"
+
+
+@pytest.fixture(scope="module")
+def agent(
+    site: PublicSite, proxy: NameProxy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Run an agent on another of the ports where the extension looks."""
+    home = tmp_path_factory.mktemp("usual") / "home"
+    with Running(home, site.authority, NETWORK__PROXY=proxy.url, HOOK__PORT="17835") as agent:
+        yield agent
+
+
+@pytest.fixture(scope="module")
+def firefox(site: PublicSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    """Run Firefox."""
+    with Firefox.start(tmp_path_factory.mktemp("firefox") / "profile", site.port) as firefox:
+        yield firefox
+
+
+@pytest.fixture(scope="module")
+def extension(firefox: Firefox, agent: Running) -> str:
+    """Install the extension as it is shipped, pair it, and return its id."""
+    installed = str(firefox("Addon:Install", path=str(EXTENSION), temporary=True))
+    firefox.go(agent.pairing())
+    pairing = "return document.documentElement.dataset.pairing ?? ''"
+    assert until(lambda: firefox.run(pairing).replace("asking", "")) == "done"
+    return installed
+
+
+def click_bookmark(firefox: Firefox, text: str) -> None:
+    """Click a real bookmark in the bookmarks toolbar."""
+    firefox.chrome(
+        """const [text] = given;
+        const { bookmarks, getFolderContents } = window.PlacesUtils;
+        await bookmarks.eraseEverything();
+        await bookmarks.insert({ parentGuid: bookmarks.toolbarGuid, title: "Send", url: text });
+        const { root } = window.PlacesUtils.getFolderContents(bookmarks.toolbarGuid);
+        window.PlacesUIUtils.openNodeIn(root.getChild(0), "current", { ownerWindow: window });
+        root.containerOpen = false;""",
+        text,
+    )
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_bookmark_ends_in_a_file(
+    policy: str, firefox: Firefox, agent: Running, site: PublicSite
+) -> None:
+    address = site.url(f"/{policy}/fox-of-{policy}.mp4")
+    firefox.go(address)
+    page, before = firefox("WebDriver:GetWindowHandle"), set(firefox.windows())
+    click_bookmark(firefox, TEMPLATE.replace("PORT", str(agent.port)))
+    if policy != "sandbox":
+        firefox.switch(until(lambda: set(firefox.windows()) - before).pop())
+    until(lambda: firefox.run("return location.pathname === '/send' && document.readyState === 'complete'"))
+    assert firefox.text("#host") == f"videos.example:{site.port}"
+    until(lambda: firefox.run("return !document.getElementById('send').disabled"))
+    firefox.click("#send")
+    assert agent.saved(address).name == f"fox-of-{policy}.mp4"
+    if policy != "sandbox":
+        until(lambda: set(firefox.windows()) == before)
+        firefox.switch(page)
+
+
+def test_hurried_and_synthetic_clicks_add_nothing(
+    firefox: Firefox, agent: Running, site: PublicSite
+) -> None:
+    url = site.url("/plain/never-fox.mp4")
+    firefox.go(f"{agent.base}/send#url={url}&title=")
+    firefox.run("document.getElementById('send').click()")
+    until(lambda: firefox.run("return !document.getElementById('send').disabled"))
+    firefox.run("document.getElementById('send').click()")
+    assert [row for row in agent.downloads() if row["url"] == url] == []
+
+
+def test_extension_pairs(extension: str, agent: Running) -> None:
+    clients = agent.call("GET", "clients")["clients"]
+    assert [client["origin"].partition(":")[0] for client in clients] == ["moz-extension"]
+    assert clients[0]["name"] == "Firefox on Linux"
+
+
+def test_extension_loads_without_complaint(extension: str, firefox: Firefox) -> None:
+    complaints = firefox.chrome(
+        """const { AddonManager } = ChromeUtils.importESModule("resource://gre/modules/AddonManager.sys.mjs");
+        const addon = await AddonManager.getAddonByID(given[0]);
+        const policy = WebExtensionPolicy.getByID(given[0]);
+        return [...policy.extension.warnings, ...policy.extension.errors, ...(addon.isActive ? [] : ["not active"])];""",
+        extension,
+    )
+    # Chromium needs its `key` to keep the extension's id; Firefox notes that it does not know it.
+    assert [said for said in complaints if "processing key" not in said] == []
+
+
+def test_menu_ends_in_a_file(
+    extension: str, firefox: Firefox, agent: Running, site: PublicSite
+) -> None:
+    firefox.go(site.url("/player.html"))
+    firefox.right_click("video")
+    firefox.chrome(
+        """const menu = document.getElementById("contentAreaContextMenu");
+        const shown = popup => popup.state === "open" || new Promise(resolve => popup.addEventListener("popupshown", resolve, { once: true }));
+        await shown(menu);
+        const ours = [...menu.querySelectorAll("menu")].find(each => each.label === "trayagent");
+        const opened = shown(ours.menupopup);
+        ours.openMenu(true);
+        await opened;
+        const item = [...ours.menupopup.children].find(each => each.label.includes("video"));
+        ours.menupopup.activateItem(item);"""
+    )
+    assert agent.saved(site.url("/media/aurora.mp4")).name == "aurora.mp4"
+    assert agent.downloads()[0]["via"] == "extension"
+
+
+def test_shortcut_sends_the_page(
+    extension: str, firefox: Firefox, agent: Running, site: PublicSite
+) -> None:
+    url = site.url("/plain/shortcut-fox.mp4")
+    firefox.go(url)
+    firefox.press(ALT, SHIFT, "d")
+    assert agent.saved(url).name == "shortcut-fox.mp4"
+
+
+def test_popup_lists_and_sends(
+    extension: str, firefox: Firefox, agent: Running, site: PublicSite
+) -> None:
+    host = firefox.chrome("return WebExtensionPolicy.getByID(given[0]).mozExtensionHostname;", extension)
+    page = firefox("WebDriver:GetWindowHandle")
+    beside = firefox.new_tab()
+    firefox.go(f"moz-extension://{host}/options.html")
+    firefox.switch(page)
+    firefox.go(site.url("/player.html"))
+    firefox.chrome(
+        """const { extension } = WebExtensionPolicy.getByID(given[0]);
+        const { Management } = ChromeUtils.importESModule("resource://gre/modules/Extension.sys.mjs");
+        await Management.global.browserActionFor(extension).openPopup(window);
+        return "";""",
+        extension,
+    )
+    # Another page of the extension sees into its popup; looking must not take the focus from it.
+    firefox.switch(beside, focus=False)
+    popup = "const [popup] = (window.wrappedJSObject ?? window).chrome.extension.getViews({type: 'popup'}); const inside = popup?.document;"
+    until(lambda: firefox.run(f"{popup} return inside?.querySelectorAll('#media li').length === 5"))
+    assert firefox.run(f"{popup} return inside.getElementById('state').textContent") == "Connected"
+    firefox.run(
+        f"""{popup} [...inside.querySelectorAll('#media input')].find(box => box.value.endsWith('making-of.webm')).click();
+        inside.getElementById('send').click();"""
+    )
+    assert agent.saved(site.url("/media/making-of.webm")).name == "making-of.webm"
+    firefox("WebDriver:CloseWindow")
+    firefox.switch(page)
+
+
+def test_attacker_page_reaches_nothing(firefox: Firefox, agent: Running, site: PublicSite) -> None:
+    before = len(agent.downloads())
+    firefox.go(site.url("/plain/attack.mp4", host="evil.example"))
+    firefox.run(
+        """const base = arguments[0] + "/api/v1/downloads";
+        const body = JSON.stringify({url: "https://videos.example/evil.mp4"});
+        fetch(base, {method: "POST", body, mode: "no-cors"}).catch(() => 0);
+        navigator.sendBeacon(base, body);
+        for (const enctype of ["text/plain", "application/x-www-form-urlencoded"]) {
+          const form = document.createElement("form");
+          Object.assign(form, {action: base, method: "post", enctype, target: "_blank"});
+          form.append(Object.assign(document.createElement("input"), {name: body.slice(0, -1) + ',"x":"', value: '"}'}));
+          document.body.append(form);
+          form.submit();
+        }
+        new Image().src = base + "?url=https://videos.example/evil.mp4";""",
+        agent.base,
+    )
+    firefox.go(f"{agent.base}/send")
+    assert len(agent.downloads()) == before
