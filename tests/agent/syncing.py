@@ -16,6 +16,7 @@ from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
 from trayagent.agent.library import Library
 from trayagent.agent.pool import Limits, Pool
+from trayagent.agent.worker import Worker
 from trayagent.model.config import Config, Downloads, Source
 from trayagent.model.config import Library as LibrarySettings
 from trayagent.model.events import BatchEvent, Event, SyncEvent
@@ -140,8 +141,9 @@ async def rig(
     date: str = "created",
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    working: bool = True,
 ) -> AsyncIterator[Rig]:
-    """The agent's half that syncs, running."""
+    """The agent's half that syncs, running; unless it is `working`, nothing leaves the queue."""
     config = Config(
         downloads=Downloads(folder=str(home / "downloads"), retries=retries),
         library=LibrarySettings(folder=str(home / "library"), date=date),  # type: ignore[arg-type]
@@ -170,19 +172,16 @@ async def rig(
         pool = Pool(
             db,
             bus,
-            transfer,
+            Worker(transfer, secrets, library.resolvers),
             secrets=secrets,
-            resolvers=library.resolvers,
             folder=home / "downloads",
             limits=Limits(4, 4, retries),
             bell=bell,
         )
         made = Rig(home, config, library, db, bus, vault, intake)
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(pool.run(), name="pool"),
-                group.create_task(library.run(), name="library"),
-            ]
+            services = {"library": library.run, **({"pool": pool.run} if working else {})}
+            tasks = [group.create_task(run(), name=name) for name, run in services.items()]
             await asyncio.sleep(0)
             yield made
             for task in tasks:

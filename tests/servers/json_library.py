@@ -126,16 +126,17 @@ class _Handler(BaseHTTPRequestHandler):
         if shots.page_answer is not None:
             self.reply(200, shots.page_answer)
             return
-        rows = (
-            shots.rows
-            if shots.rows is not None
-            else [shots.row(n, self.home) for n in range(shots.count)]
-        )
+        total = shots.count if shots.rows is None else len(shots.rows)
         start = int(query.get("offset", (int(query.get("page", 1)) - 1) * size))
         start = int(query.get("cursor", "c0").removeprefix("c")) if "cursor" in query else start
-        end = start + size
-        more = end < len(rows)
-        answer: dict[str, Any] = {"data": {"items": rows[start:end]}}
+        end = min(start + size, total)
+        more = end < total
+        rows = (
+            [shots.row(n, self.home) for n in range(start, end)]
+            if shots.rows is None
+            else shots.rows[start:end]
+        )
+        answer: dict[str, Any] = {"data": {"items": rows}}
         headers: dict[str, str] = {}
         match shots.style:
             case "cursor":

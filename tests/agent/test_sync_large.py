@@ -1,0 +1,79 @@
+"""A library of a hundred thousand items is synced in flat memory and looked at in milliseconds."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.agent.syncing import Rig, rig
+from tests.servers.json_library import JsonLibrary
+from trayagent.model.config import Source
+from trayagent.model.events import Event, SyncEvent
+
+MIB = 1 << 20
+
+
+def resident() -> int:
+    """Bytes of memory this process has now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="memory is read from /proc, which Linux has"
+)
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("count", [15_000, pytest.param(100_000, marks=pytest.mark.soak)])
+async def test_a_large_library(tmp_path: Path, count: int) -> None:
+    with JsonLibrary() as server:
+        server.shots.count = count
+        source = Source(
+            "shots",
+            "json",
+            base=server.base,
+            page_delay="0",
+            list={
+                "url": "{base}/items",
+                "query": {"limit": "{page_size}", "cursor": "{cursor}"},
+                "page_size": 100,
+            },
+            page={"items": "data.items", "next": "data.next"},
+            item={
+                "id": "id",
+                "name": "file.name",
+                "kind": "type",
+                "created": "created_at",
+                "url": "file.url",
+            },
+            auth={"query": {"key": "{secret:token}"}},
+        )
+        async with rig(tmp_path, source, working=False) as agent:
+            await agent.vault.set("shots/token", "t0ken-of-the-fake")
+            memory: list[int] = []
+
+            def measure(event: Event) -> None:
+                agent.events.clear()
+                if isinstance(event, SyncEvent) and event.what == "progress":
+                    memory.append(resident())
+
+            with agent.bus.subscribe(measure):
+                await agent.library.sync("shots")
+                await agent.heard(
+                    lambda event: isinstance(event, SyncEvent) and event.run.seen == count
+                )
+            await looked_at(agent, count)
+    # The first third warms caches up; from there on nothing may grow with the library.
+    assert memory[-1] - memory[len(memory) // 3] < 16 * MIB
+
+
+async def looked_at(agent: Rig, count: int) -> None:
+    for state in (None, "missing"):
+        page, after = await agent.library.items("shots", state=state, limit=100)
+        started = time.perf_counter()
+        for _ in range(3):
+            page, after = await agent.library.items("shots", state=state, limit=100, after=after)
+        assert (time.perf_counter() - started) / 3 < 0.05
+        assert len(page) == 100
+    assert (await agent.source("shots")).items == count
