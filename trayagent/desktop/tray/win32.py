@@ -6,7 +6,6 @@ thread, and the menu is built just before it opens, never under the hand that ho
 
 from __future__ import annotations
 
-import logging
 import sys
 import tempfile
 from collections.abc import Callable
@@ -32,8 +31,6 @@ WM_HOP: Final = 0x8000 + 17
 
 SM_CXSMICON: Final = 49
 SMALL_ICON: Final = 16
-
-log = logging.getLogger(__name__)
 
 
 def fitting(text: str, units: int) -> str:
@@ -104,14 +101,6 @@ class WindowsTray(IconTray):
 
     def _repaint(self) -> None:
         self._icon.hop()
-
-    def _reveal(self) -> None:
-        try:
-            super()._reveal()
-        except OSError:
-            log.warning("Explorer does not take the icon yet", exc_info=True)
-            # When Explorer comes up it asks every visible icon to show itself.
-            self._icon._visible = True  # noqa: SLF001
 
     def _image(self, face: Face) -> Image.Image:
         return icons.draw(face, icon_size(), theme())

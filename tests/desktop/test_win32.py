@@ -1,0 +1,151 @@
+"""On Windows texts fit, labels show verbatim, and an open menu is never pulled away.
+
+Against fakes: the calls our adapter makes, in their order, on any system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.desktop import samples
+from tests.desktop.fakes.windows import Call, windows
+from trayagent.desktop.tray.actions import Actions
+from trayagent.desktop.tray.snapshot import Snapshot
+
+HWND = 7
+
+
+class Recorder:
+    """Actions that remember."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[object, ...]] = []
+
+    def __getattr__(self, name: str) -> object:
+        return lambda *args: self.made.append((name, *args))
+
+
+class Bench:
+    """A Windows tray whose messages we send ourselves."""
+
+    def __init__(self, module: Any, calls: list[Call]) -> None:
+        self.module, self.calls, self.actions = module, calls, Recorder()
+        self.tray = module.WindowsTray(cast("Actions", self.actions))
+        self.icon = self.tray._icon
+        self.icon._hwnd = self.icon._menu_hwnd = HWND
+        self.tray._paint()
+        self.tray._reveal()
+        self.tray._shown.set()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """A snapshot, painted at once on the icon's thread."""
+        self.tray._snapshot = snapshot
+        self.message(self.module.WM_HOP)
+
+    def message(self, number: int, lparam: int = 0) -> None:
+        self.icon._message_handlers[number](0, lparam)
+
+    def right_click(self) -> None:
+        self.message(self.module.win32.WM_NOTIFY, self.module.win32.WM_RBUTTONUP)
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.calls]
+
+    def labels(self) -> list[str]:
+        """Of the menu items made last."""
+        made = [args[3]._obj.dwTypeData for name, args in self.calls if name == "InsertMenuItemW"]
+        start = max(i for i, label in enumerate(made) if label == "Open dashboard")
+        return [label for label in made if label] if start == 0 else [x for x in made[start:] if x]
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with windows() as (module, calls):
+        yield Bench(module, calls)
+
+
+def tips(bench: Bench) -> list[str]:
+    return [
+        args[1].szTip for name, args in bench.calls if name == "Shell_NotifyIconW" and args[1].szTip
+    ]
+
+
+def test_the_tooltip_follows_and_fits(bench: Bench) -> None:
+    bench.show(samples.BUSY)
+    assert tips(bench)[-1].startswith("trayagent — 3 active · 12.4 MB/s")
+    assert len(tips(bench)[-1].encode("utf-16-le")) <= 127 * 2
+
+
+def test_labels_show_verbatim(bench: Bench) -> None:
+    bench.show(samples.BUSY)
+    bench.right_click()
+    assert "a_b_c && <d>.iso — 42 %" in bench.labels()
+
+
+def test_the_menu_is_built_when_it_opens_and_not_before(bench: Bench) -> None:
+    made = bench.names().count("CreatePopupMenu")
+    for snapshot in (samples.BUSY, samples.PAUSED, samples.FAILED):
+        bench.show(snapshot)
+    assert bench.names().count("CreatePopupMenu") == made
+    bench.right_click()
+    assert bench.names().count("CreatePopupMenu") > made
+    assert "Failed (2)" in bench.labels()
+
+
+def test_an_open_menu_is_left_alone(bench: Bench) -> None:
+    inside: list[str] = []
+
+    def while_open(*_: object) -> int:
+        before = len(bench.calls)
+        bench.show(samples.BUSY)
+        bench.icon.update_menu()
+        inside.extend(name for name, _ in bench.calls[before:])
+        return 0
+
+    bench.module._win32.win32.TrackPopupMenuEx = while_open
+    bench.right_click()
+    assert "Shell_NotifyIconW" in inside, "the tooltip still follows"
+    assert not {"DestroyMenu", "CreatePopupMenu"} & set(inside)
+
+
+def test_a_chosen_row_makes_its_call(bench: Bench) -> None:
+    bench.show(samples.BUSY)
+    bench.module._win32.win32.TrackPopupMenuEx = lambda *_: 1
+    bench.right_click()
+    assert bench.actions.made == [("open_dashboard",)]
+
+
+def test_a_left_click_opens_the_dashboard(bench: Bench) -> None:
+    bench.message(bench.module.win32.WM_NOTIFY, bench.module.win32.WM_LBUTTONUP)
+    assert bench.actions.made == [("open_dashboard",)]
+
+
+def test_repaints_hop_to_the_thread_of_the_icon(bench: Bench) -> None:
+    bench.tray._repaint()
+    assert bench.calls[-1] == ("PostMessageW", (HWND, bench.module.WM_HOP, 0, 0))
+
+
+def test_the_picture_is_loaded_in_its_own_size(bench: Bench) -> None:
+    loads = [args for name, args in bench.calls if name == "LoadImageW"]
+    assert loads
+    assert all(args[3:5] == (16, 16) for args in loads)
+
+
+def test_the_icon_returns_when_explorer_does(bench: Bench) -> None:
+    before = len(bench.calls)
+    bench.message(bench.module.win32.WM_TASKBARCREATED)
+    added = [args for name, args in bench.calls[before:] if name == "Shell_NotifyIconW"]
+    assert [args[0] for args in added] == [bench.module.win32.NIM_ADD]
+
+
+@given(st.text(), st.integers(0, 40))
+def test_texts_are_cut_between_characters(text: str, units: int) -> None:
+    with windows() as (module, _):
+        cut = module.fitting(text, units)
+    assert len(cut.encode("utf-16-le", "replace")) <= units * 2
+    assert text.encode("utf-16-le", "replace").startswith(cut.encode("utf-16-le", "replace"))
