@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.hook.rig import Rig, read_answer
-from trayagent.hook import body, connections
+from tests.hook.rig import Rig, read_answer, running
+from trayagent.hook import body, connections, room
 from trayagent.hook.connections import Phase
 from trayagent.hook.room import PLACES
 
@@ -205,13 +205,34 @@ async def test_full_requests_are_never_refused_for_the_limit(rig: Rig, stack: Ex
     assert (await rig.ask("GET", "status")).status == 200
 
 
-async def test_what_waits_is_bounded(rig: Rig, stack: ExitStack) -> None:
-    streams = [await connect(rig, stack) for _ in range(PLACES * 2)]
-    await asyncio.sleep(connections.GRACE * 4)
+async def test_too_many_that_wait_are_thinned_out_the_oldest_first(
+    rig: Rig, stack: ExitStack
+) -> None:
+    streams = [await connect(rig, stack) for _ in range(PLACES + 10)]
 
-    still_open = [reader for reader, _ in streams if not reader.at_eof()]
+    async with asyncio.timeout(connections.GRACE + 2):
+        for reader, _ in streams[:10]:
+            await reader.read()
 
-    assert len(still_open) <= PLACES
+    assert not [reader for reader, _ in streams[10:] if reader.at_eof()]
+
+
+async def test_beyond_the_rush_clients_wait_their_turn(
+    rig: Rig, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many more silent ones than may be in at all: the last in the row is still served, and all are rid of."""
+    rush = PLACES + 20
+    monkeypatch.setattr(room, "GRACE", 0.2)
+    monkeypatch.setattr(connections, "GRACE", 0.2)
+    monkeypatch.setattr(room, "_rush", lambda: rush)
+    async with running(rig.db.path.parent / "small") as small:
+        for _ in range(rush * 3):
+            await connect(small, stack)
+        began = time.monotonic()
+        answer = await small.ask("POST", "downloads", ITEM)
+
+    assert answer.status == 202
+    assert time.monotonic() - began < 2.0
 
 
 async def test_a_client_that_does_not_read_its_answer_is_let_go(
@@ -243,8 +264,6 @@ async def test_a_kept_connection_ends_with_the_hook(rig: Rig, stack: ExitStack) 
 async def test_stopping_ends_streams_and_idle_connections_at_once(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    from tests.hook.rig import running
-
     with ExitStack() as stack:
         async with running(tmp_path_factory.mktemp("stop")) as rig:
             idle, _ = await connect(rig, stack)

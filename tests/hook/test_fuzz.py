@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,13 +16,70 @@ from tests.hook.rig import EXTENSION, Rig
 from trayagent.hook.server import ROUTES
 
 WORDS = [
-    b"\r\n", b"\n", b"\0", b" ", b"\t", b":", b"/", b"//", b"../", b"%2e%2e%2f", b"%00", b"?", b"&", b"#", b'"', b"'", b"\\", b"{", b"}",
-    b"[", b"]", b",", b"null", b"true", b"-1", b"1e999", b"99999999999999999999", b"\xff\xfe", b"\xc0\x80", b"\xed\xa0\x80", b"\xf0\x9f\x92\xa9",
-    b"Transfer-Encoding: chunked\r\n", b"Content-Length: 5\r\n", b"Content-Length: -1\r\n", b"Host: evil.com\r\n", b"Origin: null\r\n",
-    b"Origin: https://evil.com\r\n", b"Expect: 100-continue\r\n", b"Connection: Upgrade\r\nUpgrade: websocket\r\n", b"Content-Encoding: gzip\r\n",
-    b"Sec-Fetch-Site: cross-site\r\n", b"HTTP/1.0", b"HTTP/2", b"GET", b"POST", b"DELETE", b"OPTIONS", b"a" * 9000, b"<script>", b"${jndi:x}",
-    b"file:///etc/passwd", b"\xe2\x80\xae", b"Last-Event-ID: 7\r\n", b"Idempotency-Key: k\r\n", b"0\r\n\r\n", b"\r\n\r\n",
-]  # fmt: skip
+    *(
+        b"\r\n",
+        b"\n",
+        b"\0",
+        b" ",
+        b"\t",
+        b":",
+        b"/",
+        b"//",
+        b"../",
+        b"%2e%2e%2f",
+        b"%00",
+        b"?",
+        b"&",
+        b"#",
+    ),
+    *(
+        b'"',
+        b"'",
+        b"\\",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b",",
+        b"null",
+        b"true",
+        b"-1",
+        b"1e999",
+        b"9" * 20,
+    ),
+    *(
+        b"\xff\xfe",
+        b"\xc0\x80",
+        b"\xed\xa0\x80",
+        b"\xf0\x9f\x92\xa9",
+        b"\xe2\x80\xae",
+        b"a" * 9000,
+        b"<script>",
+    ),
+    *(
+        b"GET",
+        b"POST",
+        b"DELETE",
+        b"OPTIONS",
+        b"HTTP/1.0",
+        b"HTTP/2",
+        b"file:///etc/passwd",
+        b"0\r\n\r\n",
+    ),
+    *(b"Transfer-Encoding: chunked\r\n", b"Content-Length: 5\r\n", b"Content-Length: -1\r\n"),
+    *(
+        b"Content-Encoding: gzip\r\n",
+        b"Expect: 100-continue\r\n",
+        b"Connection: Upgrade\r\nUpgrade: websocket\r\n",
+    ),
+    *(
+        b"Host: evil.com\r\n",
+        b"Origin: null\r\n",
+        b"Origin: https://evil.com\r\n",
+        b"Sec-Fetch-Site: cross-site\r\n",
+    ),
+    *(b"Last-Event-ID: 7\r\n", b"Idempotency-Key: k\r\n", b"\r\n\r\n"),
+]
 ITEM = {
     "url": "http://example.com/a.mp4",
     "filename": "a.mp4",
@@ -98,7 +156,7 @@ def mutate(rng: random.Random, data: bytes) -> bytes:
 
 def mutated_items(rng: random.Random) -> Iterator[bytes]:
     """Well-formed JSON whose values are of all wrong kinds."""
-    odd = [
+    odd: list[Any] = [
         None,
         True,
         -1,

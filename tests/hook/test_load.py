@@ -79,5 +79,6 @@ async def test_a_thousand_clients_with_ten_posts_each(tmp_path: Path) -> None:
 
     p50, p99 = took[len(took) // 2], took[len(took) * 99 // 100]
     print(
-        f"\n10,000 posts in {seconds:.1f} s ({10_000 / seconds:.0f}/s), p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms"
+        f"\n10,000 posts in {seconds:.1f} s ({10_000 / seconds:.0f}/s),"
+        f" p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms"
     )

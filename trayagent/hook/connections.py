@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GRACE: Final = 0.2
+GRACE: Final = 1.0
 """Seconds of silence before a waiting connection has to make room."""
 HEAD: Final = 10.0
 BODY: Final = 10.0

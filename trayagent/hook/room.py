@@ -1,7 +1,8 @@
 """The room inside the door: whoever only waits makes place for whoever has something to say.
 
-Of the connections that wait (idle, or with half a request) 64 are kept. When one more comes, the
-oldest of them that has been silent for a moment leaves. A full request is never refused for it.
+Of the connections that wait (idle, or with half a request) 64 are kept. When there are more, the
+oldest that has been silent for a moment leaves. A rush of clients that come at once is let in
+whole, up to what the process can hold; a full request is never refused.
 """
 
 from __future__ import annotations
@@ -10,62 +11,95 @@ import asyncio
 import contextlib
 import errno
 import socket
+import sys
 from collections.abc import Callable
 from typing import Final
 
 from trayagent.hook.connections import GRACE, Connection
 
 PLACES: Final = 64
-"""So many connections may wait at a time."""
+"""So many connections may wait for longer than a moment."""
+RUSH: Final = 1024
+"""So many may wait for a moment."""
 _FULL: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Room:
     """Lets connections in, and keeps the waiting ones in the order they began to wait."""
 
-    def __init__(self, make: Callable[[Room, socket.socket], Connection]) -> None:
+    def __init__(
+        self, make: Callable[[Room, socket.socket], Connection], rush: int | None = None
+    ) -> None:
         self._make = make
+        self._rush = rush or _rush()
         self._waiting: dict[Connection, None] = {}
         self._place = asyncio.Event()
+        self._arriving = 0
+        self._trimming: asyncio.TimerHandle | None = None
 
     def waits(self, connection: Connection) -> None:
         """It is the youngest of those that wait."""
         self._waiting.pop(connection, None)
         self._waiting[connection] = None
+        if len(self._waiting) > PLACES and self._trimming is None:
+            self._trimming = asyncio.get_running_loop().call_later(GRACE, self._trim)
 
     def left(self, connection: Connection) -> None:
         """It waits no longer."""
         self._waiting.pop(connection, None)
         self._place.set()
 
+    def close(self) -> None:
+        """Nobody comes any more."""
+        if self._trimming is not None:
+            self._trimming.cancel()
+
     async def admit(self, listening: socket.socket) -> None:
         """Accept clients for ever."""
         loop = asyncio.get_running_loop()
-        while True:
-            try:
-                sock, _ = await loop.sock_accept(listening)
-            except ConnectionAbortedError:
-                continue
-            except OSError as error:
-                if error.errno not in _FULL:
-                    raise
-                self._make_room(loop.time())
-                await asyncio.sleep(GRACE / 4)
-                continue
-            await self._welcome(loop, sock)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                sock = await self._accepted(loop, listening)
+                if sock is not None:
+                    await self._find_place(loop, sock)
+                    self._arriving += 1
+                    group.create_task(self._welcome(loop, sock), name="welcome")
 
-    async def _welcome(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    async def _accepted(
+        self, loop: asyncio.AbstractEventLoop, listening: socket.socket
+    ) -> socket.socket | None:
         try:
-            while len(self._waiting) >= PLACES and not self._make_room(loop.time()):
+            sock, _ = await loop.sock_accept(listening)
+        except ConnectionAbortedError:
+            return None
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            self._make_room(loop.time())
+            await asyncio.sleep(GRACE / 20)
+            return None
+        return sock
+
+    async def _find_place(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        try:
+            while (here := len(self._waiting) + self._arriving) >= PLACES:
+                if self._make_room(loop.time()) or here < self._rush:
+                    return
                 self._place.clear()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(GRACE / 4):
+                    async with asyncio.timeout(GRACE / 20):
                         await self._place.wait()
-            with contextlib.suppress(OSError):
-                await loop.connect_accepted_socket(lambda: self._make(self, sock), sock)
         except BaseException:
             sock.close()
             raise
+
+    async def _welcome(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        try:
+            await loop.connect_accepted_socket(lambda: self._make(self, sock), sock)
+        except OSError:
+            sock.close()
+        finally:
+            self._arriving -= 1
 
     def _make_room(self, now: float) -> bool:
         """Send the oldest that only waits away; False when nobody has waited in silence long enough."""
@@ -75,5 +109,26 @@ class Room:
                 return True
         return False
 
+    def _trim(self) -> None:
+        """Send the oldest away until there are places again."""
+        loop = asyncio.get_running_loop()
+        self._trimming = None
+        now = loop.time()
+        silent = [connection for connection in self._waiting if connection.may_leave(now)]
+        for connection in silent[: len(self._waiting) - PLACES]:
+            connection.leave()
+        if len(self._waiting) > PLACES:
+            self._trimming = loop.call_later(GRACE / 4, self._trim)
+
     def __repr__(self) -> str:
-        return f"<Room with {len(self._waiting)} of {PLACES} waiting>"
+        return f"<Room with {len(self._waiting)} waiting>"
+
+
+def _rush() -> int:
+    """Half of the files this process may open; the rest is for downloads."""
+    if sys.platform == "win32":
+        return RUSH
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return RUSH if soft == resource.RLIM_INFINITY else max(PLACES, min(RUSH, soft // 2))

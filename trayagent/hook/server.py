@@ -74,6 +74,7 @@ class Hook:
                         group.create_task(room.admit(sock), name=f"hook {sock.getsockname()[0]}")
         finally:
             door.close()
+            room.close()
             self._ring.close()
             server.pre_shutdown()
             await server.shutdown(STOP)
