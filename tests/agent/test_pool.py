@@ -3,127 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from trayagent.agent.bus import Bus
-from trayagent.agent.intake import Intake
-from trayagent.agent.keeper import Keeper
-from trayagent.agent.pool import Limits, Pool
-from trayagent.agent.queries import Queries
-from trayagent.agent.queue import Queue
-from trayagent.agent.trash import Trash
-from trayagent.agent.worker import Worker
-from trayagent.model.download import Download, Item, State
+from tests.agent.house import house
+from trayagent.model.download import Item, State
 from trayagent.model.errors import DownloadError, WrongStateError
-from trayagent.model.status import Status
-from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
-from trayagent.store.database import Database
-from trayagent.store.secrets import SecretFiles
-
-
-@dataclass
-class Server:
-    """A transfer that does what each URL's script says, and counts who is inside."""
-
-    folder: Path
-    scripts: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
-    inside: set[str] = field(default_factory=set)
-    most: int = 0
-    asked: list[Request] = field(default_factory=list)
-    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
-
-    async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
-        path = self.folder / request.url.rpartition("/")[2]
-        await progress.reserved(path, 3)
-        self.asked.append(request)
-        self.inside.add(request.url)
-        self.most = max(self.most, len(self.inside))
-        try:
-            async with self.changed:
-                self.changed.notify_all()
-            await self.scripts.get(request.url, _at_once)()
-            path.write_text("abc")
-            return Fetched(path, 3)
-        finally:
-            async with self.changed:
-                self.inside.discard(request.url)
-                self.changed.notify_all()
-
-    async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
-        raise NotImplementedError
-
-    async def busy_with(self, count: int, without: str = "") -> None:
-        async with self.changed:
-            await self.changed.wait_for(
-                lambda: len(self.inside) == count and without not in self.inside
-            )
-
-
-async def _at_once() -> None:
-    return
-
-
-@dataclass
-class House:
-    """Everything around a pool, as the app wires it."""
-
-    server: Server
-    pool: Pool
-    intake: Intake
-    queue: Queue
-    queries: Queries
-    keeper: Keeper
-    bus: Bus
-
-    async def add(self, *urls: str, **options: object) -> list[str]:
-        items = [Item(url, **options) for url in urls]  # type: ignore[arg-type]
-        return [
-            download.id for download in (await self.intake.add(items, via="cli")).receipt.downloads
-        ]
-
-    async def settled(self, *ids: str) -> list[Download]:
-        done = asyncio.Event()
-        with self.bus.subscribe(lambda _: done.set()):
-            while True:
-                downloads = [await self.queries.download(id) for id in ids]
-                if all(
-                    download.state in ("completed", "failed", "cancelled") for download in downloads
-                ):
-                    return downloads
-                await done.wait()
-                done.clear()
-
-
-@asynccontextmanager
-async def house(tmp_path: Path, **limits: int) -> AsyncIterator[House]:
-    db = Database.open(tmp_path / "db")
-    bus, secrets, server = Bus(), SecretFiles(tmp_path / "secrets"), Server(tmp_path)
-    keeper = Keeper(bus, Status())
-    pool = Pool(
-        db,
-        bus,
-        Worker(server, secrets, {}),
-        secrets=secrets,
-        folder=tmp_path,
-        limits=Limits(**limits),
-        bell=asyncio.Event(),
-    )
-
-    async def discard(path: Path) -> None:
-        path.with_name(path.name + ".part").unlink(missing_ok=True)
-
-    queue = Queue(db, bus, pool, secrets=secrets, trash=Trash(), discard=discard)
-    intake = Intake(db, bus, secrets, pool.wake)
-    async with asyncio.TaskGroup() as group:
-        running = group.create_task(pool.run(), name="pool")
-        yield House(server, pool, intake, queue, Queries(db, keeper), keeper, bus)
-        running.cancel()
-    db.close()
 
 
 @pytest.mark.parametrize("workers", [1, 4])

@@ -1,0 +1,245 @@
+"""The drop folder: every line of every list has exactly one outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agent.house import House, house, until
+from trayagent.agent import arrival, drops
+from trayagent.agent.drops import Drops
+from trayagent.agent.undo import Undo
+from trayagent.model.errors import DownloadError
+from trayagent.model.events import Event, Notice
+
+
+@pytest.fixture(autouse=True)
+def _short_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The rule itself is shown in test_arrival; here it would only make everything wait.
+    monkeypatch.setattr(arrival, "QUIET", 0.2)
+    monkeypatch.setattr(drops, "RESCAN", 0.5)
+
+
+@dataclass
+class Folder:
+    """A drop folder with everything behind it, and what it said."""
+
+    root: Path
+    house: House
+    heard: list[Event]
+
+    def drop(self, name: str, text: str | bytes) -> None:
+        data = text.encode() if isinstance(text, str) else text
+        (self.root / f"{name}.tmp").write_bytes(data)
+        (self.root / f"{name}.tmp").rename(self.root / name)
+
+    async def filed(self, place: str) -> dict[str, Any]:
+        """The report, once the list lies in its place."""
+        await until((self.root / place).exists)
+        return json.loads((self.root / f"{place}.report.json").read_text())  # type: ignore[no-any-return]
+
+
+@asynccontextmanager
+async def folder(tmp_path: Path, **limits: int) -> AsyncIterator[Folder]:
+    async with house(tmp_path, **limits) as h:
+        root = tmp_path / "drop"
+        service = Drops(h.db, h.bus, h.intake, root)
+        heard: list[Event] = []
+        h.bus.subscribe(heard.append)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(service.run(), name="drops")
+            await until((root / "failed").exists)
+            yield Folder(root, h, heard)
+            running.cancel()
+
+
+async def test_a_list_is_fetched_and_filed_with_its_report(tmp_path: Path) -> None:
+    """Comments and blank lines are nothing; every other line is in the report with its number."""
+    async with folder(tmp_path) as f:
+        f.drop("films.txt", "# two films\n\nhttp://h/1.mp4\r\n  http://h/2.mp4\n")
+        report = await f.filed("done/films.txt")
+
+    assert report["list"] == "films.txt"
+    assert report["counts"] == {"completed": 2}
+    assert [(line["line"], line["outcome"]) for line in report["lines"]] == [
+        (3, "completed"),
+        (4, "completed"),
+    ]
+    assert all(Path(line["path"]).exists() for line in report["lines"])
+    assert not list((f.root / "working").iterdir())
+
+
+async def test_bad_lines_never_block_good_ones_and_can_be_dropped_again(tmp_path: Path) -> None:
+    """The retry list holds exactly the failed and rejected lines, with their options."""
+
+    async def gone() -> None:
+        raise DownloadError("not_found", "HTTP 404")
+
+    async with folder(tmp_path) as f:
+        f.house.server.scripts = {"http://h/gone": gone}
+        f.drop(
+            "x.txt", "http://h/ok\nfile:///etc/passwd\nhttp://h/gone\n  out=kept.bin\nnonsense\n"
+        )
+        report = await f.filed("failed/x.txt")
+        again = (f.root / "failed/x.txt.retry.txt").read_text()
+        (f.root / "failed/x.txt.retry.txt").rename(f.root / "again.txt")
+        f.house.server.scripts = {}
+        second = await f.filed("failed/again.txt")
+
+    outcomes = {line["line"]: (line["outcome"], line["code"]) for line in report["lines"]}
+    assert outcomes[1] == ("completed", None)
+    assert outcomes[2] == ("rejected", "bad_url")
+    assert outcomes[3] == ("failed", "not_found")
+    assert "http://h/gone" in again
+    assert "out=kept.bin" in again
+    assert "http://h/ok" not in again
+    assert second["counts"]["completed"] == 1
+
+
+async def test_a_repeated_line_shares_the_outcome_and_is_fetched_once(tmp_path: Path) -> None:
+    """In a list, across lists, and against history."""
+    async with folder(tmp_path) as f:
+        f.drop("a.txt", "http://h/1\nhttp://H:80/1#x\n")
+        f.drop("b.txt", "http://h/1\n")
+        first, second = await f.filed("done/a.txt"), await f.filed("done/b.txt")
+        f.drop("c.txt", "http://h/1\n")
+        third = await f.filed("done/c.txt")
+
+    assert len(f.house.server.asked) == 1
+    assert sum((Counter(r["counts"]) for r in (first, second)), Counter()).keys() <= {
+        "completed",
+        "duplicate",
+    }
+    assert third["counts"] == {"duplicate": 1}
+
+
+async def test_an_empty_list_is_done_at_once(tmp_path: Path) -> None:
+    """Nothing to do is done."""
+    async with folder(tmp_path) as f:
+        f.drop("empty.txt", "# nothing\n")
+        report = await f.filed("done/empty.txt")
+
+    assert report["lines"] == []
+
+
+async def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
+    """What was filed before stays as it is."""
+    async with folder(tmp_path) as f:
+        f.drop("x.txt", "http://h/1\n")
+        await f.filed("done/x.txt")
+        f.drop("x.txt", "http://h/2\n")
+        report = await f.filed("done/x (1).txt")
+
+    assert report["lines"][0]["url"] == "http://h/2"
+    assert (f.root / "done/x.txt").read_text() == "http://h/1\n"
+
+
+async def test_what_is_no_ordinary_file_is_told_once_and_left_alone(tmp_path: Path) -> None:
+    """Links, pipes and folders that are named like lists stay where they are."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("http://h/secret\n")
+    root = tmp_path / "drop"
+    root.mkdir()
+    (root / "link.txt").symlink_to(secret)
+    os.mkfifo(root / "pipe.txt")
+    (root / "folder.txt").mkdir()
+    async with folder(tmp_path) as f:
+        f.drop("good.txt", "http://h/1\n")
+        await f.filed("done/good.txt")
+        told = [event for event in f.heard if isinstance(event, Notice)]
+
+    assert sorted(event.body.split()[0] for event in told) == ["folder.txt", "link.txt", "pipe.txt"]
+    assert [request.url for request in f.house.server.asked] == ["http://h/1"]
+    assert {"link.txt", "pipe.txt", "folder.txt"} <= {path.name for path in root.iterdir()}
+
+
+async def test_binary_junk_is_filed_as_failed(tmp_path: Path) -> None:
+    """A list that cannot be read says so in its report."""
+    async with folder(tmp_path) as f:
+        f.drop("junk.txt", bytes(range(256)) * 20)
+        report = await f.filed("failed/junk.txt")
+
+    assert [line["outcome"] for line in report["lines"]] == ["rejected"]
+
+
+async def test_other_files_are_left_alone(tmp_path: Path) -> None:
+    """Writers' half files and other people's files are none of our business."""
+    names = ["x.txt.part", "x.crdownload", "notes.pdf", ".hidden.txt", "~lock.txt", "x.txt~"]
+    async with folder(tmp_path) as f:
+        for name in names:
+            (f.root / name).write_text("http://h/1\n")
+        f.drop("good.txt", "http://h/good\n")
+        await f.filed("done/good.txt")
+
+    assert all((f.root / name).exists() for name in names)
+    assert len(f.house.server.asked) == 1
+
+
+async def test_the_folder_may_go_away_and_come_back(tmp_path: Path) -> None:
+    """Renamed and made anew, it is watched again."""
+    async with folder(tmp_path) as f:
+        f.root.rename(tmp_path / "elsewhere")
+        await until((f.root / "failed").exists)
+        f.drop("x.txt", "http://h/1\n")
+        await f.filed("done/x.txt")
+
+
+async def test_what_was_dropped_while_nobody_ran_is_taken_at_the_start(tmp_path: Path) -> None:
+    """The scan is the truth, not the events."""
+    (tmp_path / "drop").mkdir()
+    (tmp_path / "drop" / "x.txt").write_text("http://h/1\n")
+    async with folder(tmp_path) as f:
+        assert (await f.filed("done/x.txt"))["counts"] == {"completed": 1}
+
+
+async def test_a_list_goes_on_after_a_restart(tmp_path: Path) -> None:
+    """A list whose downloads were cut off by the end of the agent is filed by the next one."""
+    async with folder(tmp_path) as f:
+        gate = asyncio.Event()
+        f.house.server.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
+        f.drop("x.txt", "http://h/1\nhttp://h/2\n")
+        await f.house.server.busy_with(1)
+    async with folder(tmp_path) as f:
+        report = await f.filed("done/x.txt")
+
+    assert report["counts"] == {"completed": 2}
+
+
+async def test_a_large_list_is_announced_once(tmp_path: Path) -> None:
+    """Over a hundred lines are one event, not a flood, and the status counts them all."""
+    async with folder(tmp_path) as f:
+        await f.house.queue.pause_all()
+        f.drop("big.txt", "".join(f"http://h/{i}\n" for i in range(1200)))
+        await until(lambda: any(e.name == "batch.queued" for e in f.heard))
+        singly = [event for event in f.heard if event.name == "download.queued"]
+
+        assert f.house.keeper.status.queued == 1200
+        assert len(singly) <= 100
+
+
+async def test_undo_takes_back_what_a_list_brought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left is cancelled, what arrived goes to the trash, what others asked for stays."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    async with folder(tmp_path) as f:
+        never = asyncio.Event()
+        f.house.server.scripts = {"http://h/slow": never.wait}  # type: ignore[dict-item]
+        (own,) = await f.house.settled(*await f.house.add("http://h/mine"))
+        f.drop("x.txt", "http://h/mine\nhttp://h/quick\nhttp://h/slow\n")
+        await until(lambda: f.house.keeper.status.completed == 2)
+        batch = await Undo(f.house.db, f.house.queue, f.house.trash).batch("b1")
+
+    assert batch.undone_at is not None
+    assert batch.counts == {"duplicate": 1, "completed": 1, "cancelled": 1}
+    assert Path(own.path or "").exists()
+    assert not (tmp_path / "quick").exists()
