@@ -84,6 +84,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     media: Media
 
     def log_message(self, format: str, *args: object) -> None:
