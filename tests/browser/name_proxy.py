@@ -16,7 +16,7 @@ class Tunnel(socketserver.StreamRequestHandler):
         while self.rfile.readline().strip():
             pass
         if method != "CONNECT":
-            self.wfile.write(b"HTTP/1.1 405 Only tunnels\r\nContent-Length: 0\r\n\r\n")
+            self.wfile.write(b"HTTP/1.1 405 No\r\nContent-Length: 12\r\n\r\nOnly tunnels")
             return
         with socket.create_connection(("127.0.0.1", int(target.rpartition(":")[2]))) as far:
             self.wfile.write(b"HTTP/1.1 200 Connected\r\n\r\n")

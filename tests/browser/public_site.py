@@ -34,7 +34,7 @@ PLAYER: Final = """<!doctype html><title>Aurora over Lofoten</title>
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
-    """`/<policy>/<name>.mp4` is a page for people and a video for programs."""
+    """`/<policy>/<name>.mp4` is a page for people and a video for programs; `/large/<MB>/` takes its time."""
 
     protocol_version = "HTTP/1.1"
     server: "PublicServer"
@@ -55,8 +55,10 @@ class Answers(http.server.BaseHTTPRequestHandler):
         page = "text/html" in self.headers.get("Accept", "")
         if path == "/player.html":
             self.give("text/html; charset=utf-8", PLAYER.encode())
-        elif path in self.server.pages:
-            self.give("text/html; charset=utf-8", self.server.pages[path].encode())
+        elif path in self.server.files:
+            self.give(*self.server.files[path])
+        elif first == "large":
+            self.drip(int(name.partition("/")[0]) * 1_000_000)
         elif path in self.server.missing:
             self.give("text/plain", b"not here", status=404)
         elif first in POLICIES and page:
@@ -92,6 +94,17 @@ class Answers(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body[start : start + step])
             time.sleep(pause)
 
+    def drip(self, size: int) -> None:
+        """Send more than half of a large video at once, and the rest slowly."""
+        self.send_response(200)
+        self.send_header("Content-Type", "video/mp4")
+        self.send_header("Content-Length", str(size))
+        self.end_headers()
+        block = VIDEO[:32] + bytes(1_000_000 - 32)
+        for number in range(size // len(block)):
+            self.wfile.write(block)
+            time.sleep(0.2 if number > 0.6 * size / len(block) else 0)
+
     def log_message(self, format: str, *args: object) -> None:
         """Stay quiet."""
 
@@ -104,7 +117,8 @@ class PublicServer(http.server.ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         super().__init__(address, Answers)
         self.seen: list[tuple[str, dict[str, str]]] = []
-        self.pages: dict[str, str] = {}
+        self.files: dict[str, tuple[str, bytes]] = {}
+        """Path -> type and content of what a test adds."""
         self.missing: set[str] = set()
         self.pause = 0.15
 

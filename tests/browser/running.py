@@ -105,6 +105,11 @@ class Running:
         found: list[dict[str, Any]] = self.call("GET", "downloads?limit=200")["downloads"]
         return found
 
+    def refusals(self) -> list[str]:
+        """Return what its door has refused so far, as the log tells it."""
+        lines = "".join(file.read_text() for file in (self.home / "logs").iterdir()).splitlines()
+        return [line for line in lines if "Refused" in line]
+
     async def arrival(self, url: str) -> Path:
         """Wait until the download of an address is complete, and return its file."""
         return await asyncio.to_thread(self.saved, url)

@@ -10,6 +10,7 @@ export class ImagesView {
   title = "Images";
   #visible = false;
   #timer = 0;
+  #stale = false;
 
   constructor({ api, board, messages }) {
     Object.assign(this, { api, messages });
@@ -82,16 +83,17 @@ export class ImagesView {
     if (await setUp(this.api, this.messages)) await this.show();
   }
 
-  /** Follows a running sync, repainting at most once a second. */
+  /** Follows a running sync, repainting at most once a second; its items are read again at its end. */
   #follow({ name, data }) {
     if (!name.startsWith("sync.") || !this.#visible) return;
-    const source = this.sources?.find((each) => each.name === data.source);
-    if (source && data.run) { source.last_run = { ...source.last_run, ...data.run }; }
+    this.#stale ||= name === "sync.finished" && data.source === this.chosen;
     this.#timer ||= setTimeout(async () => {
       this.#timer = 0;
       await this.show();
-      if (name === "sync.finished" && data.source === this.chosen) await this.gallery.open(this.chosen, this.state.value);
-    }, name === "sync.finished" ? 100 : 1000);
+      if (!this.#stale) return;
+      this.#stale = false;
+      await this.gallery.open(this.chosen, this.state.value);
+    }, 1000);
   }
 }
 
