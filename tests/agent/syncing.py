@@ -16,6 +16,9 @@ from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
 from trayagent.agent.library import Library
 from trayagent.agent.pool import Limits, Pool
+from trayagent.agent.queue import Queue
+from trayagent.agent.trash import Trash
+from trayagent.agent.undo import Undo
 from trayagent.agent.worker import Worker
 from trayagent.model.config import Config, Downloads, Source
 from trayagent.model.config import Library as LibrarySettings
@@ -46,6 +49,7 @@ class Rig:
         intake: Intake,
     ) -> None:
         self.intake = intake
+        self.undo: Undo
         self.home = home
         self.config = config
         self.library = library
@@ -68,14 +72,14 @@ class Rig:
             async with asyncio.timeout(40):
                 return await done.get()
 
-    async def heard(self, match: Callable[[Event], bool]) -> Event:
+    async def heard(self, match: Callable[[Event], bool], within: float = 40) -> Event:
         """The newest event that matches, waited for if there is none yet."""
         for event in reversed(self.events):
             if match(event):
                 return event
         coming: asyncio.Queue[Event] = asyncio.Queue()
         with self.bus.subscribe(coming.put_nowait):
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(within):
                 while not match(event := await coming.get()):
                     pass
         return event
@@ -178,7 +182,9 @@ async def rig(
             limits=Limits(4, 4, retries),
             bell=bell,
         )
+        queue = Queue(db, bus, pool, secrets=secrets, trash=Bin(), discard=transfer.discard)
         made = Rig(home, config, library, db, bus, vault, intake)
+        made.undo = Undo(db, queue, Bin())
         async with asyncio.TaskGroup() as group:
             services = {"library": library.run, **({"pool": pool.run} if working else {})}
             tasks = [group.create_task(run(), name=name) for name, run in services.items()]
@@ -186,6 +192,13 @@ async def rig(
             yield made
             for task in tasks:
                 task.cancel()
+
+
+class Bin(Trash):
+    """A trash that is emptied at once."""
+
+    async def put(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
 
 
 def digest_of(bodies: list[bytes]) -> str:

@@ -407,6 +407,24 @@ async def test_chosen_names_are_fetched_into_a_folder(tmp_path: Path, fake: Fake
     assert sorted(path.rpartition("/")[0] for path in agent.files()) == ["flow/chosen/few"] * 2
 
 
+async def test_what_was_undone_is_not_fetched_again_by_itself(
+    tmp_path: Path, fake: FakeFlow
+) -> None:
+    async with rig(tmp_path, flow(fake)) as agent:
+        await agent.library.sign_in("flow", BOB)
+        run = await agent.sync()
+        assert run.batch
+        await agent.undo.batch(run.batch)
+        assert {item.state for item in await agent.items()} == {"ignored"}
+        assert agent.files() == {}
+        again = await agent.sync()
+        assert (again.wanted, agent.files()) == (0, {})
+        wish = data.images_of("bob")[2].name
+        batch, _ = await agent.library.download("flow", [wish])
+        await agent.batch_finished(batch)
+        assert [item.name for item in await agent.items(state="present")] == [wish]
+
+
 async def test_files_that_are_here_already_are_adopted(tmp_path: Path, fake: FakeFlow) -> None:
     async with rig(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)

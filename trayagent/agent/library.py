@@ -208,7 +208,8 @@ class Library:
     async def _sync_what_is_due(self) -> None:
         for name, seconds in self._every.items():
             ended = await self._db.read(runs.ended, name)
-            if ended is None or self._now() - ended >= seconds:
+            due = ended is None or self._now() - ended >= seconds
+            if due and await self._sources[name].has_secrets():
                 await self.sync(name)
 
     # --- signing in ---

@@ -1,0 +1,211 @@
+"""Flow's session, key and errors: each is asked for once, and what it means is said in one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from msgspec import json, structs
+
+from tests.servers import flow_data as data
+from tests.servers.flow import FakeFlow
+from trayagent.model.config import Source as Settings
+from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Content, Request, Target
+from trayagent.net.client import Client
+from trayagent.sources.build import build
+from trayagent.sources.flow_session import Session
+from trayagent.sources.handed import Handed
+from trayagent.sources.source import CursorError, Source, SourceError
+from trayagent.sources.web import Answer, Web
+
+SESSION = "/fx/api/auth/session"
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeFlow]:
+    with FakeFlow() as server:
+        yield server
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    async with Client() as one:
+        yield one
+
+
+def settings(fake: FakeFlow, **more: str) -> Settings:
+    made = Settings("flow", labs_base=fake.labs_base, media_base=fake.media_base, page_delay="0")
+    return structs.replace(made, **more)
+
+
+async def flow(
+    fake: FakeFlow, client: Client, *, environ: Mapping[str, str] | None = None, **more: str
+) -> Source:
+    secrets = Handed()
+    await secrets.set("spare", data.API_KEY)
+    source = build(settings(fake, **more), client, secrets, environ or {})
+    await source.sign_in("st-alice-1")
+    return source
+
+
+async def fetched(
+    source: Source, medium: data.Media, failure: DownloadError | None = None
+) -> Content | Request:
+    key = f"flow:alice@example.test/{medium.name}"
+    answer = await source.resolve(
+        key, Target(Path("/nowhere")), failure, lambda received, size: None
+    )
+    assert isinstance(answer, (Content, Request))
+    return answer
+
+
+async def test_signing_in_says_who_and_until_when(fake: FakeFlow, client: Client) -> None:
+    source = build(settings(fake), client, Handed(), {})
+    assert not await source.has_secrets()
+    account = await source.sign_in("Cookie: x=y; next-auth.session-token=st-bob-1")
+    assert account.sentence == "Signed in as bob@example.test, until 2025-11-01T01:00:00.000Z"
+    assert await source.has_secrets()
+    await source.sign_out()
+    assert not await source.has_secrets()
+    with pytest.raises(SourceError, match="not signed in"):
+        await source.account()
+
+
+@pytest.mark.parametrize("text", ["nothing here at all", "st-nobody-1", "st-dead-1"])
+async def test_a_session_that_does_not_work_is_not_kept(
+    fake: FakeFlow, client: Client, text: str
+) -> None:
+    source = build(settings(fake), client, Handed(), {})
+    with pytest.raises(SourceError):
+        await source.sign_in(text)
+    assert not await source.has_secrets()
+
+
+async def test_a_token_that_comes_with_an_error_is_none(fake: FakeFlow, client: Client) -> None:
+    source = await flow(fake, client)
+    fake.scenario(session_error=True)
+    with pytest.raises(SourceError, match="not signed in"):
+        await source.account()
+
+
+@pytest.mark.parametrize(
+    "api_key", ["", data.API_KEY, "env:FLOW_KEY", "keyring:spare", "wrong-key"]
+)
+async def test_the_key_is_set_or_found(fake: FakeFlow, client: Client, api_key: str) -> None:
+    source = await flow(fake, client, api_key=api_key, environ={"FLOW_KEY": data.API_KEY})
+    answers = [await fetched(source, data.image("alice", i)) for i in (1, 2, 3)]
+    assert [answer.data for answer in answers if isinstance(answer, Content)] == [
+        data.image("alice", i).body for i in (1, 2, 3)
+    ]
+    assert fake.state.requests["/_next"] == (1 if api_key in {"", "wrong-key"} else 0)
+
+
+async def test_many_who_find_the_token_dead_ask_for_one(fake: FakeFlow, client: Client) -> None:
+    source = await flow(fake, client)
+    await fetched(source, data.image("alice", 1))
+    asked = fake.state.requests[SESSION]
+    fake.state.now += 3601
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(fetched(source, data.image("alice", i)), name=str(i))
+            for i in range(1, 9)
+        ]
+    assert all(isinstance(task.result(), Content) for task in tasks)
+    assert fake.state.requests[SESSION] == asked + 1
+
+
+async def test_a_token_is_renewed_before_its_end(fake: FakeFlow, client: Client) -> None:
+    clock = [0.0]
+    secrets = Handed()
+    await secrets.set("flow/session", "st-alice-1")
+    web = Web(client, frozenset({fake.base.removeprefix("http://")}))
+    session = Session(
+        "flow", web, secrets, labs_base=fake.labs_base, api_key="", environ={},
+        clock=lambda: clock[0], now=lambda: data.NOW + clock[0],
+    )  # fmt: skip
+    first = await session.token()
+    clock[0] = 3239
+    assert await session.token() == first
+    clock[0] = 3241  # a tenth of its hour before the end
+    fake.state.now += 3601
+    assert await session.token() != first
+    assert fake.state.requests[SESSION] == 2
+    assert first not in repr(session)
+
+
+async def test_a_refused_session_is_left_alone_for_a_minute(fake: FakeFlow, client: Client) -> None:
+    source = await flow(fake, client)
+    fake.state.tokens.clear()
+    fake.state.signed_out.add("alice")
+    for i in range(1, 6):
+        with pytest.raises(DownloadError) as caught:
+            await fetched(source, data.image("alice", i))
+        assert caught.value.code == "needs_login"
+    assert fake.state.requests[SESSION] == 2
+
+
+async def test_a_page_shows_what_the_listing_says(fake: FakeFlow, client: Client) -> None:
+    fake.scenario(include_videos=True)
+    source = await flow(fake, client)
+    page = await source.page(None)
+    assert (len(page.items), page.broken) == (18, 0)
+    video, image = page.items[0], page.items[3]
+    assert (video.kind, video.media_key, video.aspect_ratio) == (
+        "video", data.video(3).key, "VIDEO_ASPECT_RATIO_LANDSCAPE",
+    )  # fmt: skip
+    expected = data.image("alice", 1)
+    assert (image.ident, image.kind, image.media_key, image.workflow_id, image.created, image.link) == (
+        expected.name, "image", expected.key, expected.workflow, expected.micros / 1e6, None,
+    )  # fmt: skip
+    with pytest.raises(CursorError):
+        await source.page("kc1.nonsense")
+
+
+class Told(Web):
+    """A web that answers what the test says."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.named = frozenset({"labs.google:443"})
+        self._answer = answer
+
+    async def get(self, url: str, secret: Mapping[str, str], *, limit: int = 0) -> Answer:
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(200, "flow.google.com:443", {}, b"<html>"),
+        Answer(404, "labs.google:443", {}, b""),
+    ],
+    ids=["redirected", "gone"],
+)
+async def test_a_moved_service_is_told_so(answer: Answer) -> None:
+    session = Session(
+        "flow", Told(answer), Handed(), labs_base="https://labs.google/fx", api_key="", environ={}
+    )
+    with pytest.raises(SourceError, match=r"moved this account to flow\.google\.com"):
+        await session.account({"Cookie": "x"})
+
+
+async def test_a_nameless_or_unusable_entry_is_left_out(fake: FakeFlow, client: Client) -> None:
+    source = await flow(fake, client)
+    images = fake.state.images["alice"]
+    images[0] = type(images[0])(**{**vars(images[0]), "listed": "../../etc/passwd"})
+    images[1] = type(images[1])(**{**vars(images[1]), "listed": "a?b#c"})
+    images[2] = type(images[2])(**{**vars(images[2]), "listed": ""})
+    page = await source.page(None)
+    assert (len(page.items), page.broken) == (15, 3)
+
+
+async def test_a_session_without_anything_optional_works(fake: FakeFlow) -> None:
+    body = json.encode({"access_token": "ya29.plain", "expires": "soon"})
+    answer = Answer(200, "labs.google:443", {}, body)
+    session = Session(
+        "flow", Told(answer), Handed(), labs_base="https://labs.google/fx", api_key="", environ={}
+    )
+    account = await session.account({"Cookie": "x"})
+    assert (account.account, account.until) == ("default", None)
