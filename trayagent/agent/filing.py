@@ -42,8 +42,18 @@ class Filing:
                 self._folder.free_place, list_.name, FAILED if bad else DONE
             )
             await self._db.run(lists.choose_place, list_.batch, place)
-        failpoint("list-before-report")
         final = self._folder.root / place
+        if not await asyncio.to_thread(self._folder.is_filed, list_.name, place):
+            await self._write_and_move(batch, list_, place, bad=bad)
+        failpoint("list-after-move")
+        await self._db.run(lists.filed, list_.batch, str(final))
+        return final
+
+    async def _write_and_move(
+        self, batch: Batch, list_: OpenList, place: str, *, bad: bool
+    ) -> None:
+        final = self._folder.root / place
+        failpoint("list-before-report")
         _, report, retry = parts(final.name)
         await self._write_report(batch, final.with_name(report), final.name)
         failpoint("list-after-report")
@@ -51,9 +61,6 @@ class Filing:
             await self._write_retry(batch, list_, final.with_name(retry))
         failpoint("list-before-move")
         await asyncio.to_thread(self._folder.file, list_.name, place)
-        failpoint("list-after-move")
-        await self._db.run(lists.filed, list_.batch, str(final))
-        return final
 
     async def _write_report(self, batch: Batch, path: Path, name: str) -> None:
         head = {

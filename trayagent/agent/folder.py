@@ -77,13 +77,16 @@ class DropFolder:
                 return f"{outcome}/{candidate}"
         raise FileExistsError(f"{name} is there ten thousand times already")
 
-    def file(self, name: str, place: str) -> Path:
-        """Move a list from working/ to its place; harmless when done already. Raises OSError."""
+    def is_filed(self, name: str, place: str) -> bool:
+        """Whether a list has reached its place, before a kill kept that from being noted."""
+        return (self.root / place).exists() and not (self.working / name).exists()
+
+    def file(self, name: str, place: str) -> None:
+        """Move a list from working/ to its place; one that was taken away by hand stays away. Raises OSError."""
         final = self.root / place
         with contextlib.suppress(FileNotFoundError):
             move_new(self.working / name, final)
         sync_folder(final.parent)
-        return final
 
 
 def parts(name: str) -> tuple[str, str, str]:
