@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from trayagent import __version__, logs
 from trayagent.agent.agent import Agent
@@ -66,6 +67,7 @@ class Running:
 
 
 Ready = Callable[[Running], None]
+Service = Callable[[], Awaitable[None]]
 
 
 async def serve(
@@ -74,8 +76,13 @@ async def serve(
     preferences: Preferences,
     notifier: Notifier,
     ready: Ready,
+    *,
+    beside: Mapping[str, Service] = MappingProxyType({}),
 ) -> None:
-    """Run the agent until it is asked to quit. Start failures are raised before `ready` is called."""
+    """Run the agent until it is asked to quit. Start failures are raised before `ready` is called.
+
+    `beside` are services that run as long as the agent does.
+    """
     quitting = asyncio.Event()
     async with AsyncExitStack() as stack:
         db = Database.open(home.database)
@@ -86,7 +93,7 @@ async def serve(
         client = await stack.enter_async_context(_client(preferences.config, door))
         agent, services = await _build(home, environ, preferences, notifier, db, client)
         hook = Hook(agent, quit=quitting.set)
-        services["hook"] = partial(hook.serve, door)
+        services |= {**beside, "hook": partial(hook.serve, door)}
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_named(run), name=name) for name, run in services.items()]
@@ -97,9 +104,6 @@ async def serve(
             for task in reversed(tasks):
                 task.cancel()
     log.info("trayagent has ended")
-
-
-Service = Callable[[], Awaitable[None]]
 
 
 async def _build(
@@ -258,7 +262,7 @@ def run_desktop(
     from trayagent.desktop.tray.backend import choose_tray
 
     clicks = Clicks()
-    notifier = choose_notifier(clicks.follow_notice)
+    notifier = choose_notifier(clicks.follow)
     started: list[Running] = []
 
     async def main(announce: Callable[[], None]) -> None:
@@ -266,15 +270,23 @@ def run_desktop(
             started.append(running)
             announce()
 
-        await serve(home, environ, preferences, notifier, ready)
+        beside = {"clicks": clicks.run}
+        try:
+            await serve(home, environ, preferences, notifier, ready, beside=beside)
+        finally:
+            await notifier.close()
 
     thread = LoopThread(main)
     thread.start()
     running = started[0]
     icon = choose_tray(tray, clicks)
-    clicks.attach(running.agent, home, running.port, thread.post, running.quit, icon)
-    watcher = threading.Thread(target=lambda: (thread.join(), icon.stop()), name="end", daemon=True)
-    watcher.start()
+    clicks.attach(running.agent, running.port, thread.post, running.quit, icon)
+
+    def end_with_the_loop() -> None:
+        thread.join()
+        icon.stop()
+
+    threading.Thread(target=end_with_the_loop, name="end", daemon=True).start()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: thread.post(running.quit))

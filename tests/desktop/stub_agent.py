@@ -12,7 +12,7 @@ from typing import cast
 import msgspec
 
 from trayagent.desktop.tray.actions import Actions
-from trayagent.desktop.tray.backend import Kind, Tray, choose_tray
+from trayagent.desktop.tray.backend import Tray, choose_tray
 from trayagent.desktop.tray.snapshot import Snapshot
 
 
@@ -34,7 +34,7 @@ def feed(tray: Tray) -> None:
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO)
-    tray = choose_tray(cast("Kind", sys.argv[1]), cast("Actions", Echo()))
+    tray = choose_tray(sys.argv[1], cast("Actions", Echo()))
     print(json.dumps(["tray", repr(tray)]), flush=True)
     signal.signal(signal.SIGTERM, lambda *_: tray.stop())
     threading.Thread(target=feed, args=(tray,), daemon=True).start()

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
-
 from trayagent.desktop.tray.actions import Actions
 from trayagent.desktop.tray.none import NoTray, Tray
 from trayagent.model.check import Check
 
-Kind = Literal["auto", "sni", "gtk", "xorg", "none"]
-
-__all__ = ["Kind", "NoTray", "Tray", "check", "choose_tray"]
+__all__ = ["NoTray", "Tray", "check", "choose_tray"]
 
 log = logging.getLogger(__name__)
 
 
-def choose_tray(kind: Kind, actions: Actions) -> Tray:
-    """The best tray there is for what was asked, or none; never fails. Call it on the main thread."""
+def choose_tray(kind: str, actions: Actions) -> Tray:
+    """The best tray for `auto`, or the one of `sni`, `gtk`, `xorg` and `none`; never fails.
+
+    Call it on the main thread. Windows and macOS have one tray of their own, for all but `none`.
+    """
     if kind == "none":
         return NoTray()
     try:
@@ -30,7 +29,7 @@ def choose_tray(kind: Kind, actions: Actions) -> Tray:
     return tray
 
 
-def _made(kind: Kind, actions: Actions) -> Tray:
+def _made(kind: str, actions: Actions) -> Tray:
     if sys.platform == "win32":
         from trayagent.desktop.tray.win32 import WindowsTray
 

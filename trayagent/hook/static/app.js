@@ -16,10 +16,11 @@ import { SettingsView } from "./view-settings.js";
 const VIEWS = { queue: QueueView, history: HistoryView, lists: BatchesView, images: ImagesView, browsers: BrowsersView, settings: SettingsView };
 const at = (id) => document.getElementById(id);
 
-/** The one-time code of `/#code=…`, taken out of the address at once. */
+/** The one-time code of `/#code=…&view=…`, taken out of the address at once; the view stays. */
 function takeCode() {
-  const code = new URLSearchParams(location.hash.slice(1)).get("code");
-  if (code) history.replaceState(null, "", "/");
+  const asked = new URLSearchParams(location.hash.slice(1));
+  const code = asked.get("code"), view = asked.get("view");
+  if (code) history.replaceState(null, "", VIEWS[view] ? `/#${view}` : "/");
   return code;
 }
 

@@ -1,0 +1,217 @@
+"""What a person clicks outside the browser, done by the agent: rows of the tray, buttons of popups."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from trayagent.agent.agent import Agent
+from trayagent.desktop import opener
+from trayagent.desktop.feed import Feed
+from trayagent.desktop.tray.actions import Level
+from trayagent.desktop.tray.none import Tray
+from trayagent.model.download import Item
+from trayagent.model.errors import TrayagentError
+from trayagent.model.events import Notice
+
+ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`]+", re.IGNORECASE)
+MOST: Final = 500
+"""Addresses taken from the clipboard at once."""
+
+Wish = Callable[[], Awaitable[object]]
+Post = Callable[..., None]
+
+log = logging.getLogger(__name__)
+
+
+class Clicks:
+    """The tray's `Actions`. Every method may be called from any thread, once attached, and returns at once."""
+
+    def __init__(self) -> None:
+        self._wishes: asyncio.Queue[Wish] = asyncio.Queue()
+        self._attached = asyncio.Event()
+
+    def attach(
+        self, agent: Agent, port: int, post: Post, quit: Callable[[], None], tray: Tray
+    ) -> None:
+        """Serve this agent, whose loop `post` reaches, and show it in this tray."""
+        self._agent, self._post, self._quit = agent, post, quit
+        self._url = f"http://127.0.0.1:{port}"
+        self._feed = Feed(agent, tray.show)
+        post(self._attached.set)
+
+    async def run(self) -> None:
+        """Do what is asked, several things at a time, until cancelled."""
+        await self._attached.wait()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._feed.run(), name="tray feed")
+            while True:
+                wish = await self._wishes.get()
+                group.create_task(self._fulfil(wish), name="click")
+
+    async def _fulfil(self, wish: Wish) -> None:
+        """The boundary of every click: what fails is said, and nothing else stops."""
+        try:
+            await wish()
+        except TrayagentError as error:
+            await self._tell(error.message, error.action)
+        except Exception:
+            log.exception("a click failed")
+            await self._tell("That did not work.", "See: trayagent logs")
+
+    async def _tell(self, title: str, body: str) -> None:
+        await self._agent.announcer.tell(Notice(title, body, (), "error"))
+
+    def _ask(self, wish: Wish) -> None:
+        self._post(self._wishes.put_nowait, wish)
+
+    # Pages
+
+    def open_dashboard(self) -> None:
+        self._ask(partial(self._page, "queue"))
+
+    def open_settings(self) -> None:
+        self._ask(partial(self._page, "settings"))
+
+    def set_up_images(self) -> None:
+        self._ask(partial(self._page, "images"))
+
+    def why(self, id: str) -> None:  # noqa: ARG002 – the history shows every reason
+        self._ask(partial(self._page, "history"))
+
+    def pair_browser(self) -> None:
+        self._ask(self._pairing)
+
+    async def _page(self, view: str) -> None:
+        code = self._agent.clients.session_code()
+        await asyncio.to_thread(opener.open_url, f"{self._url}/#code={code}&view={view}")
+
+    async def _pairing(self) -> None:
+        code = self._agent.clients.pairing_code()
+        await asyncio.to_thread(opener.open_url, f"{self._url}/pair#code={code}")
+
+    # The queue
+
+    def pause_queue(self, minutes: int | None) -> None:
+        self._ask(partial(self._agent.queue.pause_all, minutes))
+
+    def resume_queue(self) -> None:
+        self._ask(self._agent.queue.resume_all)
+
+    def pause(self, id: str) -> None:
+        self._ask(partial(self._agent.queue.pause, id))
+
+    def cancel(self, id: str) -> None:
+        self._ask(partial(self._agent.queue.cancel, id))
+
+    def retry(self, id: str) -> None:
+        self._ask(partial(self._agent.queue.retry, id))
+
+    def retry_failed(self) -> None:
+        self._ask(self._retry_failed)
+
+    async def _retry_failed(self) -> None:
+        after: str | None = None
+        while True:
+            page, after = await self._agent.queries.downloads(states=("failed",), after=after)
+            for download in page:
+                await self._agent.queue.retry(download.id)
+            if after is None:
+                return
+
+    def add_from_clipboard(self, text: str) -> None:
+        self._ask(partial(self._add, text))
+
+    async def _add(self, text: str) -> None:
+        found = dict.fromkeys(address.rstrip(".,;:!?)]}") for address in ADDRESS.findall(text))
+        items = [Item(url) for url in found][:MOST]
+        if not items:
+            raise TrayagentError(
+                "nothing_to_add",
+                "The clipboard holds no web address.",
+                "Copy one, then click again.",
+            )
+        entered = await self._agent.intake.add(items, via="cli")
+        for rejected in entered.receipt.rejected[:1]:
+            raise TrayagentError(rejected.code, rejected.message)
+
+    def undo(self, batch: str) -> None:
+        self._ask(partial(self._undo, batch))
+
+    async def _undo(self, id: str) -> None:
+        batch = await self._agent.queries.batch(id)
+        if batch.via == "sync":  # many files: the page says how many, and asks
+            await self._page("lists")
+            return
+        self._feed.undone()
+        await self._agent.undo.batch(id)
+
+    # Images
+
+    def sync(self, source: str | None) -> None:
+        self._ask(partial(self._sync, source))
+
+    async def _sync(self, wanted: str | None) -> None:
+        for source in await self._agent.library.sources():
+            if wanted == source.name or (wanted is None and source.signed_in):
+                await self._agent.library.sync(source.name)
+
+    # Files
+
+    def open_file(self, path: str) -> None:
+        self._ask(partial(asyncio.to_thread, opener.open_file, path))
+
+    def open_folder(self, path: str) -> None:
+        self._ask(partial(asyncio.to_thread, opener.open_folder, path))
+
+    # Notifications
+
+    def set_notifications(self, level: Level) -> None:
+        self._ask(partial(self._agent.preferences.change, {"notifications": {"level": level}}))
+
+    def snooze(self, minutes: int) -> None:
+        self._ask(partial(self._snooze, minutes))
+
+    async def _snooze(self, minutes: int) -> None:
+        self._agent.announcer.snooze(minutes)
+        self._feed.snoozed(minutes)
+
+    def follow(self, do: str, id: str) -> None:
+        """Do what a notice's button says."""
+        self._ask(partial(self._followed, do, id))
+
+    async def _followed(self, do: str, id: str) -> None:
+        match do:
+            case "retry":
+                await self._agent.queue.retry(id)
+            case "why":
+                await self._page("history")
+            case "open" | "folder":
+                download = await self._agent.queries.download(id)
+                show = opener.open_file if do == "open" else opener.open_folder
+                folder = self._agent.preferences.config.downloads.folder
+                await asyncio.to_thread(show, download.path or folder)
+            case "batch":
+                await self._batch(id)
+            case "source":
+                folder = self._agent.preferences.config.library.folder
+                await asyncio.to_thread(opener.open_folder, Path(folder) / id)
+            case _:
+                await self._page("queue")
+
+    async def _batch(self, id: str) -> None:
+        batch = await self._agent.queries.batch(id)
+        if batch.list:
+            await self._page("lists")
+        else:
+            folder = self._agent.preferences.config.downloads.folder
+            await asyncio.to_thread(opener.open_folder, folder)
+
+    def quit(self) -> None:
+        """End the agent; downloads are kept."""
+        self._post(self._quit)

@@ -1,0 +1,112 @@
+"""What the tray shows, kept up to date: the agent's state at the start, its events from then on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from trayagent.agent.agent import Agent
+from trayagent.desktop.tray.snapshot import KEPT, Snapshot, SourceView, after
+from trayagent.model.config import Config
+from trayagent.model.events import Event, Notice, SyncEvent
+from trayagent.model.library import SourceInfo
+from trayagent.model.times import stamp
+
+Show = Callable[[Snapshot], None]
+
+log = logging.getLogger(__name__)
+
+
+class Feed:
+    """Loop-only. `run` shows a snapshot after every event that changes it."""
+
+    def __init__(self, agent: Agent, show: Show) -> None:
+        self._agent = agent
+        self._show = show
+        self._snapshot = Snapshot(offline="Starting…")
+        self._stale = asyncio.Event()
+        self._woken = 0.0
+
+    async def run(self) -> None:
+        """Show the agent until cancelled."""
+        events: list[Event] = []
+        board = self._agent.keeper.board
+        with self._agent.bus.subscribe(events.append):
+            snapshot = replace(await self._begin(), board=board)
+        # What happened while the store was read comes on top; nothing is missed between the two.
+        for event in events:
+            snapshot = after(snapshot, event)
+        with self._agent.bus.subscribe(self._hear):
+            self._agent.preferences.follow(self._follow)
+            self.become(snapshot)
+            while True:
+                await self._stale.wait()
+                self._stale.clear()
+                self.become(replace(self._snapshot, sources=await self._sources()))
+
+    def become(self, snapshot: Snapshot) -> None:
+        """Show it, if it differs."""
+        if snapshot != self._snapshot:
+            self._snapshot = snapshot
+            self._show(snapshot)
+
+    def snoozed(self, minutes: int) -> None:
+        """No popups for so many minutes; 0 ends it."""
+        until = stamp(time.time() + minutes * 60) if minutes else None
+        self.become(replace(self._snapshot, snoozed_until=until))
+        if until:
+            asyncio.get_running_loop().call_later(minutes * 60, self._wake, until)
+
+    def undone(self) -> None:
+        """There is nothing to take back any more."""
+        self.become(replace(self._snapshot, undo=None))
+
+    def _wake(self, until: str) -> None:
+        if self._snapshot.snoozed_until == until:
+            self.become(replace(self._snapshot, snoozed_until=None))
+
+    def _hear(self, event: Event) -> None:
+        self.become(after(self._snapshot, event))
+        if isinstance(event, Notice) or (isinstance(event, SyncEvent) and event.what == "finished"):
+            self._stale.set()
+
+    def _follow(self, config: Config) -> None:
+        self.become(_configured(self._snapshot, config))
+        self._stale.set()
+
+    async def _begin(self) -> Snapshot:
+        queries = self._agent.queries
+        recent, _ = await queries.downloads(states=("completed",), limit=KEPT)
+        failed, _ = await queries.downloads(states=("failed",), limit=KEPT)
+        snapshot = Snapshot(
+            recent=tuple(recent), failed=tuple(failed), sources=await self._sources()
+        )
+        return _configured(snapshot, self._agent.preferences.config)
+
+    async def _sources(self) -> tuple[SourceView, ...]:
+        return tuple(_view(source) for source in await self._agent.library.sources())
+
+
+def _view(source: SourceInfo) -> SourceView:
+    run = source.last_run
+    return SourceView(
+        source.name,
+        source.signed_in,
+        syncing=run is not None and run.state == "running",
+        seen=run.seen if run else 0,
+        missing=source.missing,
+        error=run.error.message if run and run.error else None,
+    )
+
+
+def _configured(snapshot: Snapshot, config: Config) -> Snapshot:
+    return replace(
+        snapshot,
+        level=config.notifications.level,
+        downloads_folder=config.downloads.folder,
+        drop_folder=config.drop.folder,
+    )
