@@ -565,7 +565,7 @@ async def test_a_source_is_tried_before_it_is_saved(tmp_path: Path) -> None:
         locked = await rig.ask("POST", "sources", {"source": {"name": "flow"}})
         fine = await rig.ask("POST", "sources", {"source": {"name": "flow"}, "secret": "CANARY"})
 
-    assert (bad.status, bad.code) == (422, "bad_source")
+    assert (bad.status, bad.code) == (422, "bad_config")
     assert (locked.status, locked.json()["error"]["code"]) == (200, "needs_login")
     assert (fine.json()["account"], len(fine.json()["items"])) == ("me", 1)
     assert b"CANARY" not in fine.body

@@ -7,11 +7,12 @@ from typing import Any, Final
 import msgspec
 
 from trayagent.hook import words
-from trayagent.hook.call import Call, Reply, SchemaError, decode
+from trayagent.hook.call import Call, Reply, decode
 from trayagent.hook.routes import Route
 from trayagent.model import config
-from trayagent.model.errors import TrayagentError
+from trayagent.model.errors import ConfigError, TrayagentError
 from trayagent.model.library import Account, SourceInfo, VerifyReport
+from trayagent.settings import rules, schema
 
 _PATH: Final = "/api/v1/sources"
 
@@ -60,15 +61,17 @@ async def thumbnail(call: Call) -> Reply:
 async def add(call: Call) -> Reply:
     """Try a source, or keep it: settings and secret."""
     asked = call.json(words.NewSource)
-    source = _source(asked.source)
+    source = _source(asked.source, call.agent.preferences.config)
     if not asked.save:
         return Reply(200, await _trial(call, source, asked.secret))
     kept = [_written(known) for known in call.agent.preferences.config.sources]
-    if any(known["name"] == source.name for known in kept):
-        raise SchemaError("name_taken", f"There is already a source named {source.name}.")
     await call.agent.preferences.change({"sources": [*kept, asked.source]})
-    if asked.secret:
-        await call.agent.library.sign_in(source.name, asked.secret)
+    try:
+        if asked.secret:
+            await call.agent.library.sign_in(source.name, asked.secret)
+    except TrayagentError:
+        await call.agent.preferences.change({"sources": kept})
+        raise
     return Reply(201, await call.agent.library.source(source.name))
 
 
@@ -105,11 +108,15 @@ async def _trial(call: Call, source: config.Source, secret: str) -> words.Trial:
     return words.Trial(account.account, tuple(first))
 
 
-def _source(given: dict[str, Any]) -> config.Source:
-    try:
-        return msgspec.convert(given, config.Source)
-    except msgspec.ValidationError as error:
-        raise SchemaError("bad_source", f"{str(error)[:300]}.") from error
+def _source(given: dict[str, Any], settings: config.Config) -> config.Source:
+    """The source as the settings would have it beside the others; raises ConfigError with all problems."""
+    problems: list[str] = []
+    found = schema.sources([given], problems)
+    together = msgspec.structs.replace(settings, sources=(*settings.sources, *found))
+    problems += [sentence for key, sentence in rules.broken(together) if key.startswith("sources")]
+    if problems:
+        raise ConfigError(problems)
+    return found[0]
 
 
 def _written(source: config.Source) -> dict[str, Any]:
