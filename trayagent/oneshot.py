@@ -13,6 +13,7 @@ from trayagent.transfer.fetch import Transfer
 @asynccontextmanager
 async def transfer(config: Config) -> AsyncIterator[Transfer]:
     """Transfer over a client of its own, by these settings."""
-    limits = Limits(connections_per_host=config.downloads.connections_per_host)
+    # Nobody shares this loop, so it may read more at a time than the agent does.
+    limits = Limits(connections_per_host=config.downloads.connections_per_host, buffer=1024 * 1024)
     async with Client(config.network, limits) as client:
         yield Transfer(client, config.downloads)

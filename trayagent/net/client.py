@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -179,6 +180,8 @@ class Client:
         self._policy.check(hop.host, hop.origin[2], named)
         if wait := self.cooldown.remaining(hop.host):
             raise DownloadError("server_busy", hop.host, retry_after=wait)
+        secure = hop.origin[0] == "https" or self._proxy.startswith("https")
+        tls = await self._trust() if secure else True
         await self.slots.take(hop.host)
         began = time.monotonic()
         try:
@@ -190,6 +193,7 @@ class Client:
                         headers=headers,
                         data=body,
                         allow_redirects=False,
+                        ssl=tls,
                     )
             response = Response(
                 answer, hop.url, hop.host, self._buffer, self.limits, self.slots.give
@@ -199,6 +203,13 @@ class Client:
             self.slots.give(hop.host)
             raise
         return response
+
+    async def _trust(self) -> ssl.SSLContext:
+        """The system's certificates, loaded when they are first needed: that takes a while."""
+        if self._tls is None:
+            loop = asyncio.get_running_loop()
+            self._tls = await loop.run_in_executor(None, _system_trust)
+        return self._tls
 
     def _headers(
         self,
@@ -227,15 +238,13 @@ class Client:
         return headers
 
     def _connector(self) -> aiohttp.BaseConnector:
-        tls = self._tls if self._tls is not None else True
         if self._proxy.startswith("socks"):
-            return _socks_connector(self._proxy, tls)
+            return _socks_connector(self._proxy)
         proxy = urls.origin(self._proxy)[1:] if self._proxy else None
         inner = self._inner_resolver or aiohttp.DefaultResolver()
         self._open.push_async_callback(inner.close)
         return aiohttp.TCPConnector(
             limit=0,
-            ssl=tls,
             resolver=CheckedResolver(inner, self._policy, proxy),
             keepalive_timeout=30,
         )
@@ -243,8 +252,9 @@ class Client:
 
 def _hop(url: str) -> _Hop:
     url = urls.check(url.partition("#")[0])
-    origin = urls.origin(url)
-    return _Hop(url, origin[1], origin)
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return _Hop(url, host, (parts.scheme, host, parts.port or urls.DEFAULT_PORTS[parts.scheme]))
 
 
 def _next(hop: _Hop, response: Response) -> _Hop:
@@ -259,11 +269,17 @@ def _next(hop: _Hop, response: Response) -> _Hop:
     return _hop(following)
 
 
-def _socks_connector(proxy: str, tls: ssl.SSLContext | bool) -> aiohttp.BaseConnector:
+def _system_trust() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(("http/1.1",))
+    return context
+
+
+def _socks_connector(proxy: str) -> aiohttp.BaseConnector:
     try:
         socks = importlib.import_module("aiohttp_socks")
     except ImportError as error:
         advice = "install what a SOCKS proxy needs with: pip install 'trayagent[socks]'"
         raise ConfigError([f"network.proxy: {advice}"]) from error
-    connector: aiohttp.BaseConnector = socks.ProxyConnector.from_url(proxy, ssl=tls, limit=0)
+    connector: aiohttp.BaseConnector = socks.ProxyConnector.from_url(proxy, limit=0)
     return connector

@@ -74,6 +74,9 @@ class Response:
         head = b""
         try:
             with translated():
+                head = self._answer.content.read_nowait()
+                if len(head) >= least or self._answer.content.is_eof():
+                    return head, None
                 async with self._watch() as watch:
                     while len(head) < least and (piece := await self._answer.content.readany()):
                         watch.count(len(piece))

@@ -39,12 +39,13 @@ class Attempt:
     ) -> None:
         self._client = equipment.client
         self._terms = equipment.terms
+        self._folders = equipment.folders
         self._buckets = equipment.buckets
         self._requests = _with_mirrors(request)
         self._jar = Jar(request.cookies)
         self._target = target
         self._progress = progress
-        self._place = Place(equipment.names, target, progress, equipment.terms.keep_free)
+        self._place = Place(equipment, target, progress)
         self._came = Came()
         self._spliced = False
         self._one_stream = False
@@ -126,7 +127,8 @@ class Attempt:
     async def _begin(self, request: Request, response: Response) -> None:
         """A whole file is coming: look at it, name it, receive it."""
         length = response.length
-        self._terms.check(self._target.folder, length)
+        self._terms.check(length)
+        self._folders.check(self._target.folder, length or 0, self._terms.keep_free)
         head, failure = await response.head(_LOOKED_AT)
         if not head:
             raise DownloadError("truncated", "the answer was empty")
@@ -145,7 +147,9 @@ class Attempt:
             self._place.size = lane.end = lane.at
 
     def _check_promise(self, request: Request, response: Response, head: bytes) -> None:
-        if content.promised(self._target.kind, request.url, self._target.filename):
+        target = self._target
+        page = target.pages and content.page(head, self._came.seen)
+        if page or content.promised(target.kind, request.url, target.filename):
             encoding = response.headers.get("Content-Encoding", "")
             content.check_promise(head, self._came.seen, encoding, urls.redact(response.url))
 

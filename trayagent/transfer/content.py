@@ -117,15 +117,27 @@ def check_promise(head: bytes, seen: Seen | None, encoding: str, url: str) -> No
         raise DownloadError("not_media", "it came compressed")
     if seen is None or seen.kind in ("video", "audio", "image"):
         return
+    found = page(head, seen)
     if seen.kind in ("html", "json", "xml") and (_LOGIN.search(head) or _LOGIN_PLACE.search(url)):
-        raise DownloadError("needs_login")
+        raise DownloadError("needs_login", found=found)
     names = {
         "html": "a web page",
         "json": "a JSON answer",
         "xml": "an XML answer",
         "text": "plain text",
     }
-    raise DownloadError("not_media", names.get(seen.kind, f"a {seen.ext} file"))
+    raise DownloadError("not_media", names.get(seen.kind, f"a {seen.ext} file"), found=found)
+
+
+def page(head: bytes, seen: Seen | None) -> Literal["html", "hls", "dash"] | None:
+    """What kind of page or manifest these bytes are, from which a page engine may make a medium."""
+    if seen is None:
+        return None
+    if seen.kind == "html":
+        return "html"
+    if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"#EXTM3U") and b"#EXT-X-" in head:
+        return "hls"
+    return "dash" if seen.kind == "xml" and b"<MPD" in head else None
 
 
 def whole(ext: str, size: int, read: Callable[[int, int], bytes]) -> bool | None:

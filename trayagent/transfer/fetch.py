@@ -11,6 +11,7 @@ from trayagent.net.client import Client
 from trayagent.transfer.attempt import Attempt
 from trayagent.transfer.disk import explained
 from trayagent.transfer.executor import in_executor
+from trayagent.transfer.folders import Folders
 from trayagent.transfer.made import publish_made
 from trayagent.transfer.names import Names
 from trayagent.transfer.part import remove
@@ -24,6 +25,7 @@ class Transfer:
     def __init__(self, client: Client, downloads: Downloads | None = None) -> None:
         self._client = client
         self._names = Names()
+        self._folders = Folders()
         self._everything = Bucket()
         self.configure(downloads or Downloads())
 
@@ -60,7 +62,7 @@ class Transfer:
         await in_executor(act)
 
     def _equipment(self, buckets: list[Bucket]) -> Equipment:
-        return Equipment(self._client, self._names, self._terms, buckets)
+        return Equipment(self._client, self._names, self._folders, self._terms, buckets)
 
     def __repr__(self) -> str:
         return f"<Transfer {self._everything!r}, {self._names!r}>"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from msgspec import Struct
@@ -11,8 +10,9 @@ from msgspec import Struct
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Fetched, Target
 from trayagent.transfer import content, digests
+from trayagent.transfer.dates import seconds_of
 from trayagent.transfer.part import Part
-from trayagent.transfer.place import Place
+from trayagent.transfer.place import IN_MEMORY, Place
 
 LENGTH_UNKNOWN: Final = "The server did not say how long the file is, so it may be incomplete."
 
@@ -40,7 +40,8 @@ async def finish(place: Place, target: Target, came: Came) -> Fetched:
         return digests.verify(part.path, wanted) if wanted else None
 
     mtime = target.mtime if target.mtime is not None else _modified(came.headers)
-    path, sha256 = await place.publish(verify, came.url, mtime)
+    small = place.size < IN_MEMORY and not wanted
+    path, sha256 = await place.publish(verify, came.url, mtime, small=small)
     return Fetched(path, place.size, sha256, warnings[0] if warnings else None)
 
 
@@ -53,7 +54,4 @@ def _certainly_whole(part: Part, seen: content.Seen | None) -> bool:
 
 
 def _modified(headers: Mapping[str, str]) -> float | None:
-    try:
-        return parsedate_to_datetime(headers.get("Last-Modified", "")).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
+    return seconds_of(headers.get("Last-Modified"))

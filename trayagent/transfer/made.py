@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 from trayagent.model import filenames
@@ -15,20 +16,22 @@ from trayagent.transfer.lane import Lane
 from trayagent.transfer.names import name_for
 from trayagent.transfer.place import Place
 from trayagent.transfer.publish import copy_new, move_new
-from trayagent.transfer.terms import Equipment, Terms
+from trayagent.transfer.terms import Equipment
 
 
 async def publish_made(
     equipment: Equipment, made: Content | Made, target: Target, progress: Progress
 ) -> Fetched:
     """Check what a resolver made and give it its name. Raises DownloadError."""
-    place = Place(equipment.names, target, progress, equipment.terms.keep_free)
+    place = Place(equipment, target, progress)
     try:
         if isinstance(made, Content):
-            came = await _take_bytes(place, made.data, target, equipment.terms)
+            came = await _take_bytes(place, made.data, target, equipment)
         else:
             came = await _take_file(place, made, target)
         fetched = await finish(place, target, came)
+        if isinstance(made, Made) and made.warning:
+            fetched = replace(fetched, warning=made.warning)
         progress.received(fetched.size, fetched.size)
     except DownloadError:
         await place.keep(failed=True, spoilt=True)
@@ -39,14 +42,15 @@ async def publish_made(
         place.leave()
 
 
-async def _take_bytes(place: Place, data: bytes, target: Target, terms: Terms) -> Came:
-    terms.check(target.folder, len(data))
+async def _take_bytes(place: Place, data: bytes, target: Target, equipment: Equipment) -> Came:
+    equipment.terms.check(len(data))
+    equipment.folders.check(target.folder, len(data), equipment.terms.keep_free)
     head = data[: content.HEAD]
     seen = content.sniff(head)
     if content.promised(target.kind, "", target.filename):
         content.check_promise(head, seen, "", "")
     part = await place.reserve(name_for(target, seen, None, "", ""), len(data), None)
-    place.lane(Lane(part, 0, len(data), terms.max_size, ())).write(data)
+    place.lane(Lane(part, 0, len(data), equipment.terms.max_size, ())).write(data)
     return Came(seen=seen)
 
 

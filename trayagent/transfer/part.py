@@ -43,6 +43,7 @@ class Part:
         self._fd: int | None = None
         self._record_fd: int | None = None
         self._waiting = bytearray()
+        self._has_record = False
         self.trouble: DownloadError | None = None
         """What a save in the background ran into; the next write raises it."""
 
@@ -50,6 +51,7 @@ class Part:
     def reopen(cls, final: Path) -> Part | None:
         """The part an earlier attempt left, or None; raises OSError for a symlink or a foreign file."""
         part = cls(final)
+        part._has_record = True
         try:
             part._fd = os.open(part.path, os.O_RDWR | _FLAGS)
         except FileNotFoundError:
@@ -118,6 +120,7 @@ class Part:
         if record is None:
             return
         if self._record_fd is None:
+            self._has_record = True
             flags = os.O_RDWR | os.O_CREAT | _FLAGS
             self._record_fd = os.open(sidecar_of(self.final), flags, 0o600)
         text = msgspec.json.encode(record)
@@ -132,7 +135,9 @@ class Part:
         if self._record_fd is not None:
             os.close(self._record_fd)
             self._record_fd = None
-        sidecar_of(self.final).unlink(missing_ok=True)
+        if self._has_record:
+            sidecar_of(self.final).unlink(missing_ok=True)
+            self._has_record = False
 
     def settle(self, mtime: float | None) -> None:
         """All bytes are here and verified: to the disk with them, stamped; raises OSError."""

@@ -14,9 +14,9 @@ from trayagent.transfer.disk import check_room, explained
 from trayagent.transfer.executor import in_executor
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.marks import mark
-from trayagent.transfer.names import Names
 from trayagent.transfer.part import Part
 from trayagent.transfer.publish import publish, same_bytes
+from trayagent.transfer.terms import Equipment
 
 IN_MEMORY: Final = 1024 * 1024
 """Bytes; shorter bodies gather in memory and visit the disk once."""
@@ -25,11 +25,12 @@ IN_MEMORY: Final = 1024 * 1024
 class Place:
     """Keeps name, part and record in step; used by one attempt, left with `leave`."""
 
-    def __init__(self, names: Names, target: Target, progress: Progress, keep_free: int) -> None:
-        self._names = names
+    def __init__(self, equipment: Equipment, target: Target, progress: Progress) -> None:
+        self._names = equipment.names
+        self._folders = equipment.folders
         self._target = target
         self._progress = progress
-        self._keep_free = keep_free
+        self._keep_free = equipment.terms.keep_free
         self._base = ""
         self._number = -1
         self._final: Path | None = None
@@ -158,11 +159,16 @@ class Place:
         return act
 
     async def publish(
-        self, verify: Callable[[Part], str | None], url: str, mtime: float | None
+        self,
+        verify: Callable[[Part], str | None],
+        url: str,
+        mtime: float | None,
+        *,
+        small: bool = False,
     ) -> tuple[Path, str | None]:
         """Verify, make durable, give the name; returns it with what `verify` returned.
 
-        Raises DownloadError. A name taken meanwhile is left alone for the next one.
+        `small` work may be done on the loop where the disk is quick. Raises DownloadError. A name taken meanwhile is left alone for the next one.
         """
 
         def act() -> str | None:
@@ -180,7 +186,7 @@ class Place:
         while True:
             assert self._final is not None
             try:
-                return self._final, await in_executor(act)
+                return self._final, await self._folders.do(self._target.folder, act, small=small)
             except FileExistsError:
                 if self._final == self._target.path and await in_executor(self._published_before):
                     return self._final, None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
 from msgspec import Struct
+
+from trayagent.transfer.dates import seconds_of
 
 _CONTENT_RANGE: Final = re.compile(
     r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.ASCII | re.IGNORECASE
@@ -60,14 +61,10 @@ def validator(headers: Mapping[str, str]) -> str | None:
     etag = headers.get("ETag")
     if etag is not None:
         return etag if _STRONG_ETAG.fullmatch(etag) else None
-    modified, date = headers.get("Last-Modified"), headers.get("Date")
-    if modified is None or date is None:
+    modified, date = seconds_of(headers.get("Last-Modified")), seconds_of(headers.get("Date"))
+    if modified is None or date is None or date - modified < CLOCK_DOUBT:
         return None
-    try:
-        age = parsedate_to_datetime(date) - parsedate_to_datetime(modified)
-    except (ValueError, TypeError):
-        return None
-    return modified if age.total_seconds() >= CLOCK_DOUBT else None
+    return headers["Last-Modified"]
 
 
 def accepts_ranges(headers: Mapping[str, str]) -> bool:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from trayagent.model.errors import DownloadError
 from trayagent.model.sizes import show_size
 from trayagent.net.client import Client
-from trayagent.transfer.disk import check_room, explained
+from trayagent.transfer.folders import Folders
 from trayagent.transfer.names import Names
 from trayagent.transfer.throttle import Bucket
 
@@ -23,15 +22,12 @@ class Terms:
     max_size: int = 50 * 10**9
     keep_free: int = 512 * 10**6
 
-    def check(self, folder: Path, length: int | None) -> None:
-        """Make the folder; raise DownloadError unless a file of this length may go there."""
+    def check(self, length: int | None) -> None:
+        """Raise DownloadError unless a file of this length may be fetched."""
         if length == 0:
             raise DownloadError("truncated", "the answer was empty")
         if length is not None and length > self.max_size:
             raise DownloadError("too_large", show_size(length))
-        with explained():
-            folder.mkdir(parents=True, exist_ok=True)
-        check_room(folder, length or 0, self.keep_free)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +36,6 @@ class Equipment:
 
     client: Client
     names: Names
+    folders: Folders
     terms: Terms
     buckets: Sequence[Bucket]

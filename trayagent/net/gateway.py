@@ -1,0 +1,227 @@
+"""A proxy on loopback for programs that we start: it leads only where our own client may go.
+
+It speaks HTTP/1.1 as RFC 9112 §3.2.2 and RFC 9110 §9.3.6 say: absolute-form for http, CONNECT for
+the rest. Each program gets a pass of its own, a secret that ends with it; addresses are checked
+when the connection is made, so a page cannot lead it into a private network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+
+from trayagent.model import urls
+from trayagent.model.config import Network
+from trayagent.model.errors import DownloadError
+from trayagent.net.connect import Policy, nothing
+from trayagent.net.dial import LIMIT, Dialer, Streams
+
+HEAD_PATIENCE: Final = 10.0
+"""Seconds for a request's head."""
+_PIECE: Final = 64 * 1024
+_OURS: Final = re.compile(
+    rb"(?i)(?:proxy-[a-z-]+|connection|keep-alive|te|trailer|upgrade|host)\s*:"
+)
+
+
+def _free(count: int) -> float:
+    del count
+    return 0.0
+
+
+@dataclass(slots=True)
+class Pass:
+    """One program's leave to use the gateway."""
+
+    url: str = field(repr=False)
+    """The proxy's address with the secret in it."""
+    credentials: bytes = field(repr=False)
+    named: Collection[str]
+    spend: Callable[[int], float]
+    """Is told of bytes that came in; returns the seconds to wait before taking more."""
+    received: int = 0
+    """Bytes that came in."""
+    refused: DownloadError | None = None
+    """The last address it was not let to."""
+    writers: set[asyncio.StreamWriter] = field(default_factory=set, repr=False)
+
+
+class Gateway:
+    """An async context manager; `admit` gives a pass for as long as a program runs."""
+
+    def __init__(
+        self,
+        network: Network | None = None,
+        *,
+        own_ports: Callable[[], Collection[int]] = nothing,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._policy = Policy(network or Network(), own_ports)
+        self._resolver = resolver
+        self._passes: list[Pass] = []
+
+    async def __aenter__(self) -> Self:
+        resolver = self._resolver or aiohttp.DefaultResolver()
+        self._resolver = resolver
+        self._dialer = Dialer(self._policy, resolver)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LIMIT)
+        self._port: int = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.close()
+        for leave in list(self._passes):
+            _end(leave)
+        assert self._resolver is not None
+        await self._resolver.close()
+
+    def __repr__(self) -> str:
+        return f"<Gateway for {len(self._passes)} programs>"
+
+    @contextmanager
+    def admit(
+        self, named: Collection[str] = (), spend: Callable[[int], float] = _free
+    ) -> Iterator[Pass]:
+        """A pass; its connections are closed when it ends. `named` as in a request."""
+        secret = secrets.token_urlsafe(32)
+        basic = base64.b64encode(f"trayagent:{secret}".encode())
+        url = f"http://trayagent:{secret}@127.0.0.1:{self._port}"
+        leave = Pass(url, b"Basic " + basic, named, spend)
+        self._passes.append(leave)
+        try:
+            yield leave
+        finally:
+            self._passes.remove(leave)
+            _end(leave)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        leave: Pass | None = None
+        try:
+            async with asyncio.timeout(HEAD_PATIENCE):
+                head = await reader.readuntil(b"\r\n\r\n")
+            leave = self._pass_of(head)
+            if leave is None:
+                await _refuse(writer, b"407 Proxy Authentication Required")
+                return
+            leave.writers.add(writer)
+            await self._handle(leave, head, (reader, writer))
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # the program's connection has ended, or is of no use
+        finally:
+            if leave is not None:
+                leave.writers.discard(writer)
+            writer.close()
+
+    def _pass_of(self, head: bytes) -> Pass | None:
+        given = re.search(rb"(?im)^proxy-authorization:[ \t]*([^\r\n]*)", head)
+        if given is None:
+            return None
+        found = [p for p in self._passes if hmac.compare_digest(p.credentials, given[1].strip())]
+        return found[0] if found else None
+
+    async def _handle(self, leave: Pass, head: bytes, near: Streams) -> None:
+        try:
+            method, target, _ = head.split(b"\r\n", 1)[0].decode("ascii").split(" ")
+            tunnel = method == "CONNECT"
+            scheme, host, port = urls.origin(f"https://{target}" if tunnel else target)
+            if not tunnel and scheme != "http":
+                raise ValueError(target)
+        except (ValueError, DownloadError):
+            await _refuse(near[1], b"400 Bad Request")
+            return
+        try:
+            far = await self._dialer.connect(host, port, leave.named, tunnel=tunnel)
+        except DownloadError as error:
+            leave.refused = error
+            await _refuse(near[1], b"403 Forbidden")
+            return
+        except (OSError, TimeoutError):
+            await _refuse(near[1], b"502 Bad Gateway")
+            return
+        leave.writers.add(far[1])
+        try:
+            if tunnel:
+                near[1].write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                far[1].write(self._forwarded(head, method, target))
+            await _join(leave, near, far)
+        finally:
+            leave.writers.discard(far[1])
+            far[1].close()
+
+    def _forwarded(self, head: bytes, method: str, target: str) -> bytes:
+        """The request as the server, or the next proxy, gets it; one request a connection."""
+        lines = head[:-4].split(b"\r\n")[1:]
+        kept = [line for line in lines if not _OURS.match(line)]
+        _, host, path = _taken_apart(target)
+        via = self._dialer.forwards
+        if via:
+            kept.append(b"Proxy-Authorization: " + via.encode())
+        asked = path if via is None else target
+        first = f"{method} {asked} HTTP/1.1\r\nHost: {host}\r\nConnection: close".encode()
+        return b"\r\n".join([first, *kept]) + b"\r\n\r\n"
+
+
+def _taken_apart(target: str) -> tuple[str, str, str]:
+    scheme, _, rest = target.partition("://")
+    cut = re.search(r"[/?]", rest)
+    netloc, path = (rest[: cut.start()], rest[cut.start() :]) if cut else (rest, "/")
+    return scheme, netloc.rpartition("@")[2], path if path.startswith("/") else f"/{path}"
+
+
+async def _join(leave: Pass, near: Streams, far: Streams) -> None:
+    async with asyncio.TaskGroup() as group:
+        up = group.create_task(_pump(near[0], far[1]), name="gateway, out")
+
+        async def down() -> None:
+            await _pump(far[0], near[1], leave)
+            up.cancel()  # the far end has said all it will
+
+        group.create_task(down(), name="gateway, in")
+
+
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, leave: Pass | None = None
+) -> None:
+    with contextlib.suppress(OSError):
+        while piece := await reader.read(_PIECE):
+            writer.write(piece)
+            await writer.drain()
+            if leave is not None:
+                leave.received += len(piece)
+                delay = leave.spend(len(piece))
+                if delay > 0:
+                    await asyncio.sleep(delay)
+        if writer.can_write_eof():
+            writer.write_eof()
+
+
+async def _refuse(writer: asyncio.StreamWriter, status: bytes) -> None:
+    extra = b'Proxy-Authenticate: Basic realm="trayagent"\r\n' if status[:3] == b"407" else b""
+    writer.write(
+        b"HTTP/1.1 " + status + b"\r\n" + extra + b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+    )
+    with contextlib.suppress(OSError):
+        await writer.drain()
+
+
+def _end(leave: Pass) -> None:
+    for writer in list(leave.writers):
+        writer.close()
