@@ -33,14 +33,18 @@ def facts(agent: Agent) -> tuple[float, int]:
     return int(lines["VmRSS"].split()[0]) / 1024, woken
 
 
+def rests(agent: Agent) -> bool:
+    """Whether it does nothing for a second."""
+    before = facts(agent)[1]
+    time.sleep(1)
+    return facts(agent)[1] == before
+
+
 @LINUX
 @pytest.mark.bench
 def test_it_rests(tmp_path: Path) -> None:
     with Agent(tmp_path) as agent:
-        until(
-            lambda: (before := facts(agent)[1]) and (time.sleep(1), facts(agent)[1] == before)[1],
-            "rest",
-        )
+        until(lambda: rests(agent), "rest")
         megabytes, before = facts(agent)
         time.sleep(5)
         woken = facts(agent)[1] - before
@@ -92,7 +96,13 @@ def big(tmp_path: Path) -> Iterator[list[str]]:
 
 @pytest.mark.alone
 @pytest.mark.bench
-@pytest.mark.parametrize(("busy", "bound"), [(False, 5.0), (True, 15.0)], ids=["rest", "busy"])
+@pytest.mark.parametrize(
+    ("busy", "bound"),
+    [
+        pytest.param(False, 5.0, id="rest"),
+        pytest.param(True, 15.0, id="busy", marks=pytest.mark.soak),
+    ],
+)
 def test_the_hook_answers_at_once(
     tmp_path: Path, media: Media, big: list[str], busy: bool, bound: float
 ) -> None:
