@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "packaging")]
+
+from docs_http import interface  # noqa: E402
 
 from trayagent.cli.exits import MEANING  # noqa: E402 - the checkout's own, wherever this is started
 from trayagent.cli.main import SECTIONS, trayagent  # noqa: E402
@@ -99,7 +101,7 @@ def _text(help: str) -> str:
     return f"{first.strip()}\n\n```\n{rest}\n```" if rest else first.strip()
 
 
-PAGES = {"errors.md": errors, "cli.md": commands}
+PAGES = {"errors.md": errors, "cli.md": commands, "http.md": interface}
 
 
 def main() -> int:

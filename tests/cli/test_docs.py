@@ -20,7 +20,7 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["errors.md", "cli.md"])
+@pytest.mark.parametrize("page", ["errors.md", "cli.md", "http.md"])
 def test_the_page_is_current(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
     assert (ROOT / "docs" / page).read_text("utf-8") == generator().PAGES[page](), (

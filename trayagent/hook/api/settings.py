@@ -7,18 +7,18 @@ from typing import Any, Final
 from trayagent.hook.call import Call, Reply
 from trayagent.hook.routes import Route
 from trayagent.model.config import Config
+from trayagent.settings import shown
 
 
 async def read(call: Call) -> Reply:
     """The settings in force."""
-    return Reply(200, call.agent.preferences.config)
+    return Reply(200, shown(call.agent.preferences.config))
 
 
 async def change(call: Call) -> Reply:
     """Write changes to config.toml; all problems are told at once and nothing is changed then."""
-    return Reply(
-        200, await call.agent.preferences.change(call.json(dict[str, dict[str, Any] | list[Any]]))
-    )
+    changes = call.json(dict[str, dict[str, Any] | list[Any]])
+    return Reply(200, shown(await call.agent.preferences.change(changes)))
 
 
 ROUTES: Final = (
