@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Final
@@ -57,6 +58,10 @@ _RESERVED: Final = re.compile(
 _SYSTEM_FILES: Final = frozenset(
     {"desktop.ini", "thumbs.db", "autorun.inf", "ehthumbs.db", "icon\r"}
 )
+_PLAIN: Final = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\.(?:jpg|jpeg|png|gif|webp|mp4|webm|mp3|pdf|zip|bin)"
+)
+"""Names that need nothing done to them, unless reserved: a shortcut for most files of most lists."""
 _FORBIDDEN: Final = re.compile(r'[<>:"|?*/\\]')
 _DRIVE: Final = re.compile(r"[A-Za-z]:(?=\S)")
 _DOUBLE: Final = re.compile(
@@ -86,9 +91,13 @@ def choose(
     `content_ext` is the extension of the bytes seen (`mp4`), None while unknown. A video without an
     extension gets that, else `.mp4`; an image with the extension of another image type is corrected.
     """
-    candidates = (given, from_disposition(disposition or ""), from_url(url))
+    ways: tuple[Callable[[], str | None], ...] = (
+        lambda: given,
+        lambda: from_disposition(disposition or ""),
+        lambda: from_url(url),
+    )
     # Cleaned once for the choice and once with the extension, so that a cut never costs the extension.
-    chosen = next((raw for raw in candidates if raw and _clean(raw, LIMIT)), None)
+    chosen = next((raw for way in ways if (raw := way()) and _clean(raw, LIMIT)), None)
     name = _basename(chosen) if chosen else f"video-{now:%Y%m%d-%H%M%S}"
     return safe(_with_extension(name, kind, (content_ext or "").lstrip(".").lower()))
 
@@ -209,6 +218,8 @@ def _with_extension(name: str, kind: Kind, content: str) -> str:
 
 def _clean(raw: str, limit: int) -> str:
     """As `safe`, but empty when nothing of a name is left."""
+    if _PLAIN.fullmatch(raw) and len(raw) <= limit and not _RESERVED.match(raw):
+        return raw
     name = _trimmed(_basename(raw))
     reserved = _RESERVED.match(name)
     name = _trimmed(_FORBIDDEN.sub("_", name))

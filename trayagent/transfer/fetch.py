@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from trayagent.model import sizes
@@ -43,10 +44,8 @@ class Transfer:
 
         Raises DownloadError; that and a cancellation keep the `.part` where it can be resumed.
         """
-        buckets = [self._everything]
-        if target.speed_limit:
-            buckets.append(Bucket(target.speed_limit))
-        return await Attempt(self._equipment(buckets), request, target, progress).run()
+        equipment = self._equipment(self._buckets(target.speed_limit))
+        return await Attempt(equipment, request, target, progress).run()
 
     async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
         """Check bytes or a file that a resolver made, and give them their name. Raises DownloadError."""
@@ -60,6 +59,14 @@ class Transfer:
                 remove(path)
 
         await in_executor(act)
+
+    def throttle(self, speed_limit: int) -> Callable[[int], float]:
+        """For bytes of a download that others receive: told of them, it says how many seconds to wait."""
+        buckets = self._buckets(speed_limit)
+        return lambda count: max(bucket.spend(count) for bucket in buckets)
+
+    def _buckets(self, speed_limit: int) -> list[Bucket]:
+        return [self._everything, *([Bucket(speed_limit)] if speed_limit else [])]
 
     def _equipment(self, buckets: list[Bucket]) -> Equipment:
         return Equipment(self._client, self._names, self._folders, self._terms, buckets)

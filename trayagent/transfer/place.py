@@ -168,7 +168,8 @@ class Place:
     ) -> tuple[Path, str | None]:
         """Verify, make durable, give the name; returns it with what `verify` returned.
 
-        `small` work may be done on the loop where the disk is quick. Raises DownloadError. A name taken meanwhile is left alone for the next one.
+        `small` work may be done on the loop where the disk is quick. A name taken meanwhile is left
+        alone for the next one. Raises DownloadError.
         """
 
         def act() -> str | None:
