@@ -7,8 +7,8 @@ import logging
 import signal
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,7 +48,7 @@ from trayagent.store.secrets import SecretFiles
 from trayagent.store.vault import Vault
 from trayagent.transfer.fetch import Transfer
 
-__all__ = ["AlreadyRunningError", "Running", "one_shot", "run", "serve"]
+__all__ = ["AlreadyRunningError", "Running", "run", "serve"]
 
 log = logging.getLogger(__name__)
 
@@ -297,10 +297,3 @@ def run_desktop(
     if error is not None:
         raise error
     return 0
-
-
-@asynccontextmanager
-async def one_shot(config: Config) -> AsyncIterator[Transfer]:
-    """The engine without an agent, for `trayagent get`."""
-    async with _client(config, None) as client:
-        yield Transfer(client, config.downloads)
