@@ -8,6 +8,7 @@ from playwright.async_api import Page
 
 from tests import programs
 
+NAMES: Final = "MAP *.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 EXTENSION: Final = Path(__file__).parents[2] / "assets" / "extension"
 
 
@@ -23,8 +24,7 @@ def launch_options(site_port: int, *flags: str) -> dict[str, Any]:
             "--no-sandbox",
             "--disable-gpu",
             "--disable-quic",
-            "--host-resolver-rules=MAP *.example 127.0.0.1, MAP * ~NOTFOUND, "
-            "EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE [::1]",
+            f"--host-resolver-rules={NAMES}",
             f"--ip-address-space-overrides=127.0.0.1:{site_port}=public",
             *flags,
         ],

@@ -1,5 +1,6 @@
 """What the browser tests share: a public site, an agent that can reach it, and headless Chromium."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -53,8 +54,10 @@ async def chromium(playwright: Playwright, site: PublicSite) -> AsyncIterator[Br
 
 
 @pytest.fixture(scope="session")
-def pictures() -> Path:
-    """Return the folder of the documentation's pictures."""
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where pictures go: the documentation when asked, PICTURES=1 dev.py test, else nowhere lasting."""
+    if not os.environ.get("PICTURES"):
+        return tmp_path_factory.mktemp("pictures")
     folder = Path(__file__).parents[2] / "docs" / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

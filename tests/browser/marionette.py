@@ -4,14 +4,13 @@ import contextlib
 import json
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 from tests import programs
+from tests.browser.running import until
 
-Found = TypeVar("Found")
 PATIENCE: Final = 20.0
 ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"
 """How WebDriver names an element in JSON (W3C WebDriver §6.2)."""
@@ -85,7 +84,9 @@ class Firefox:
         _, number, error, result = self._receive()
         assert number == self._number
         assert error is None, f"{command}: {error['error']}: {error['message']}"
-        return result.get("value") if isinstance(result, dict) and set(result) == {"value"} else result
+        return (
+            result.get("value") if isinstance(result, dict) and set(result) == {"value"} else result
+        )
 
     def _receive(self) -> Any:
         length = b""
@@ -173,12 +174,3 @@ def port_of(profile: Path, process: subprocess.Popen[bytes]) -> int:
         return 0
 
     return until(port)
-
-
-def until(look: Callable[[], Found]) -> Found:
-    """Look again until there is something, and return it."""
-    end = time.monotonic() + PATIENCE
-    while not (found := look()):
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.05)
-    return found

@@ -49,9 +49,8 @@ class Popup(Target):
 
     async def until(self, expression: str) -> None:
         """Wait until something holds in the popup."""
-        async with asyncio.timeout(PATIENCE):
-            while not await self.ask(expression):
-                await asyncio.sleep(0.05)
+        loop = f"while (!({expression})) await new Promise(go => setTimeout(go, 50));"
+        await self.ask(f"(async () => {{ {loop} }})()")
 
     async def text(self) -> str:
         """Return what it says."""

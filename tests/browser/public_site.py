@@ -15,7 +15,9 @@ VIDEO: Final = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + b"moving pictures
 HOSTS: Final = ("videos.example", "evil.example")
 POLICIES: Final[dict[str, dict[str, str]]] = {
     "plain": {},
-    "strict": {"Content-Security-Policy": "default-src 'self'; script-src 'self'; form-action 'none'"},
+    "strict": {
+        "Content-Security-Policy": "default-src 'self'; script-src 'self'; form-action 'none'"
+    },
     "trusted": {
         "Content-Security-Policy": "require-trusted-types-for 'script'; trusted-types 'none'"
     },

@@ -8,12 +8,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE: Final = 20.0
+Found = TypeVar("Found")
 
 
 class Running:
@@ -133,3 +135,12 @@ class Running:
     def pairing(self) -> str:
         """Return an address that pairs a browser once."""
         return f"{self.base}/pair#code={self.call('POST', 'clients/codes', {})['code']}"
+
+
+def until(look: Callable[[], Found]) -> Found:
+    """Look again until there is something, and return it."""
+    end = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.05)
+    return found

@@ -118,7 +118,11 @@ async def test_navigation_adds_nothing_and_opens_no_dashboard(
 ) -> None:
     before = state(agent)
     async with tab(chromium) as page:
-        for path in ("/api/v1/downloads?url=https://videos.example/evil.mp4", "/send#url=https://videos.example/evil.mp4", "/"):
+        for path in (
+            "/api/v1/downloads?url=https://videos.example/evil.mp4",
+            "/send#url=https://videos.example/evil.mp4",
+            "/",
+        ):
             await visit(page, site)
             async with page.expect_navigation():
                 await page.evaluate("url => { location.href = url }", agent.base + path)
@@ -132,7 +136,10 @@ async def test_confirm_page_cannot_be_steered_by_its_opener(
     async with tab(chromium) as page:
         await visit(page, site)
         async with page.context.expect_page() as opened:
-            await page.evaluate("url => { self.victim = open(url) }", f"{agent.base}/send#url=https://videos.example/a.mp4")
+            await page.evaluate(
+                "url => { self.victim = open(url) }",
+                f"{agent.base}/send#url=https://videos.example/a.mp4",
+            )
         victim = await opened.value
         await victim.wait_for_load_state()
         assert await page.evaluate("victim.closed"), "the opener still holds the window"

@@ -1,4 +1,7 @@
-"""One click on a bookmark, one on the confirm page, and the video is on the disk: on every kind of page, and never without the second click."""
+"""One click on a bookmark, one on the confirm page, and the video is on the disk, whatever the page.
+
+Without the second click nothing happens.
+"""
 
 from urllib.parse import quote
 
@@ -89,7 +92,9 @@ async def test_button_is_disarmed_out_of_sight(
     context = await context_of(chromium)
     page = await confirm_page(context, agent, site.url("/plain/hidden.mp4"))
     await expect(page.locator("#send")).to_be_enabled()
-    await page.evaluate("dispatchEvent(Object.assign(new Event('blur'))); document.hasFocus = () => false")
+    await page.evaluate(
+        "dispatchEvent(Object.assign(new Event('blur'))); document.hasFocus = () => false"
+    )
     await expect(page.locator("#send")).to_be_disabled()
     await context.close()
 

@@ -80,7 +80,9 @@ async def test_pause_resume_cancel_remove(page: Page, agent: Running, site: Publ
     await expect(row(page, "long.mp4")).to_have_count(0)
 
 
-async def test_history_is_searched_and_filtered(page: Page, agent: Running, site: PublicSite) -> None:
+async def test_history_is_searched_and_filtered(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
     agent.call("POST", "downloads", {"url": site.url("/plain/needle.mp4")})
     await agent.arrival(site.url("/plain/needle.mp4"))
     agent.call("POST", "downloads", {"url": site.url("/plain/hay.mp4")})
@@ -170,5 +172,3 @@ async def test_no_violations_and_no_sideways_scrolling(page: Page, agent: Runnin
             await expect(page.locator("#view")).to_have_attribute("aria-busy", "false")
             assert await violations(page) == [], f"{view}, {scheme}"
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
-
-

@@ -1,4 +1,4 @@
-"""The extension pairs without copying anything, sends by menu, shortcut and popup, and loses nothing when the agent is away."""
+"""The extension pairs without copying anything, sends by menu, shortcut and popup, and loses nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -70,7 +70,10 @@ async def test_code_works_once(extended: Extended, agent: Running) -> None:
 @pytest.mark.parametrize(
     ("entry", "path"),
     [
-        ({"menuItemId": "media", "mediaType": "video", "srcUrl": "/media/menu.mp4"}, "/media/menu.mp4"),
+        (
+            {"menuItemId": "media", "mediaType": "video", "srcUrl": "/media/menu.mp4"},
+            "/media/menu.mp4",
+        ),
         ({"menuItemId": "link", "linkUrl": "/media/link.mp3"}, "/media/link.mp3"),
     ],
 )
@@ -105,7 +108,13 @@ async def test_shortcut_sends_the_page(
 ) -> None:
     page = await extended.open(site.url("/plain/shortcut.mp4"))
     session = await extended.context.new_cdp_session(page)
-    key = {"modifiers": 9, "key": "D", "code": "KeyD", "windowsVirtualKeyCode": 68, "nativeVirtualKeyCode": 68}
+    key = {
+        "modifiers": 9,
+        "key": "D",
+        "code": "KeyD",
+        "windowsVirtualKeyCode": 68,
+        "nativeVirtualKeyCode": 68,
+    }
     for kind in ("rawKeyDown", "keyUp"):
         await session.send("Input.dispatchKeyEvent", {"type": kind, **key})
     assert (await agent.arrival(page.url)).name == "shortcut.mp4"
@@ -118,11 +127,15 @@ async def test_popup_lists_media_with_sizes_and_sends_the_chosen(
     page = await extended.open(site.url("/player.html"))
     async with extended.popup(page) as popup:
         await popup.until("document.querySelectorAll('#media li').length === 5")
-        await popup.until("[...document.querySelectorAll('.size')].filter(each => each.textContent).length >= 4")
+        await popup.until(
+            "[...document.querySelectorAll('.size')].filter(each => each.textContent).length >= 4"
+        )
         said = await popup.text()
         for words in ("Connected", "aurora.mp4", "making-of.webm", "live.m3u8", "Stream", "66 kB"):
             assert words in said
-        await popup.ask("[...document.querySelectorAll('#media input')].slice(0, 2).forEach(box => box.click())")
+        await popup.ask(
+            "[...document.querySelectorAll('#media input')].slice(0, 2).forEach(box => box.click())"
+        )
         await popup.picture(pictures / "popup.png")
         await popup.ask("document.getElementById('send').click()")
         await popup.until("document.getElementById('outcome').classList.contains('good')")
@@ -158,14 +171,19 @@ async def test_no_token_for_a_program_that_cannot_prove_itself(
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.append(await reader.readuntil(b"\r\n\r\n"))
         body = b'{"proof": "0000"}'
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+            % (len(body), body)
+        )
         await writer.drain()
         writer.close()
 
     stored = (await extended.ask("chrome.storage.local.get('pairing')"))["pairing"]
     async with await asyncio.start_server(listen, "127.0.0.1", 0) as liar:
         port = liar.sockets[0].getsockname()[1]
-        await extended.ask("pairing => chrome.storage.local.set({pairing})", stored | {"port": port})
+        await extended.ask(
+            "pairing => chrome.storage.local.set({pairing})", stored | {"port": port}
+        )
         page = await extended.open(site.url("/player.html"))
         await extended.click_menu(page, menuItemId="link", linkUrl=site.url("/media/proved.mp4"))
         assert (await agent.arrival(site.url("/media/proved.mp4"))).name == "proved.mp4"

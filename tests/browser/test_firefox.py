@@ -1,15 +1,14 @@
 """Firefox ESR does what Chromium does: the bookmark on every kind of page, and the same extension folder."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.browser.chromium import EXTENSION
-from tests.browser.marionette import Firefox, until
+from tests.browser.marionette import Firefox
 from tests.browser.name_proxy import NameProxy
 from tests.browser.public_site import POLICIES, PublicSite
-from tests.browser.running import ROOT, Running
+from tests.browser.running import ROOT, Running, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("firefox-esr")]
 TEMPLATE = (ROOT / "trayagent/hook/static/bookmarklet.txt").read_text()
@@ -67,7 +66,11 @@ def test_bookmark_ends_in_a_file(
     click_bookmark(firefox, TEMPLATE.replace("PORT", str(agent.port)))
     if policy != "sandbox":
         firefox.switch(until(lambda: set(firefox.windows()) - before).pop())
-    until(lambda: firefox.run("return location.pathname === '/send' && document.readyState === 'complete'"))
+    until(
+        lambda: firefox.run(
+            "return location.pathname === '/send' && document.readyState === 'complete'"
+        )
+    )
     assert firefox.text("#host") == f"videos.example:{site.port}"
     until(lambda: firefox.run("return !document.getElementById('send').disabled"))
     firefox.click("#send")
@@ -99,7 +102,8 @@ def test_extension_loads_without_complaint(extension: str, firefox: Firefox) -> 
         """const { AddonManager } = ChromeUtils.importESModule("resource://gre/modules/AddonManager.sys.mjs");
         const addon = await AddonManager.getAddonByID(given[0]);
         const policy = WebExtensionPolicy.getByID(given[0]);
-        return [...policy.extension.warnings, ...policy.extension.errors, ...(addon.isActive ? [] : ["not active"])];""",
+        const { warnings, errors } = policy.extension;
+        return [...warnings, ...errors, ...(addon.isActive ? [] : ["not active"])];""",
         extension,
     )
     # Chromium needs its `key` to keep the extension's id; Firefox notes that it does not know it.
@@ -113,7 +117,8 @@ def test_menu_ends_in_a_file(
     firefox.right_click("video")
     firefox.chrome(
         """const menu = document.getElementById("contentAreaContextMenu");
-        const shown = popup => popup.state === "open" || new Promise(resolve => popup.addEventListener("popupshown", resolve, { once: true }));
+        const shown = popup => popup.state === "open"
+          || new Promise(resolve => popup.addEventListener("popupshown", resolve, { once: true }));
         await shown(menu);
         const ours = [...menu.querySelectorAll("menu")].find(each => each.label === "trayagent");
         const opened = shown(ours.menupopup);
@@ -138,7 +143,9 @@ def test_shortcut_sends_the_page(
 def test_popup_lists_and_sends(
     extension: str, firefox: Firefox, agent: Running, site: PublicSite
 ) -> None:
-    host = firefox.chrome("return WebExtensionPolicy.getByID(given[0]).mozExtensionHostname;", extension)
+    host = firefox.chrome(
+        "return WebExtensionPolicy.getByID(given[0]).mozExtensionHostname;", extension
+    )
     page = firefox("WebDriver:GetWindowHandle")
     beside = firefox.new_tab()
     firefox.go(f"moz-extension://{host}/options.html")
@@ -153,11 +160,13 @@ def test_popup_lists_and_sends(
     )
     # Another page of the extension sees into its popup; looking must not take the focus from it.
     firefox.switch(beside, focus=False)
-    popup = "const [popup] = (window.wrappedJSObject ?? window).chrome.extension.getViews({type: 'popup'}); const inside = popup?.document;"
+    popup = """const { extension } = (window.wrappedJSObject ?? window).chrome;
+        const inside = extension.getViews({ type: "popup" })[0]?.document;"""
     until(lambda: firefox.run(f"{popup} return inside?.querySelectorAll('#media li').length === 5"))
     assert firefox.run(f"{popup} return inside.getElementById('state').textContent") == "Connected"
     firefox.run(
-        f"""{popup} [...inside.querySelectorAll('#media input')].find(box => box.value.endsWith('making-of.webm')).click();
+        f"""{popup} const boxes = [...inside.querySelectorAll('#media input')];
+        boxes.find(box => box.value.endsWith('making-of.webm')).click();
         inside.getElementById('send').click();"""
     )
     assert agent.saved(site.url("/media/making-of.webm")).name == "making-of.webm"
@@ -176,7 +185,8 @@ def test_attacker_page_reaches_nothing(firefox: Firefox, agent: Running, site: P
         for (const enctype of ["text/plain", "application/x-www-form-urlencoded"]) {
           const form = document.createElement("form");
           Object.assign(form, {action: base, method: "post", enctype, target: "_blank"});
-          form.append(Object.assign(document.createElement("input"), {name: body.slice(0, -1) + ',"x":"', value: '"}'}));
+          const name = body.slice(0, -1) + ',"x":"';
+          form.append(Object.assign(document.createElement("input"), {name, value: '"}'}));
           document.body.append(form);
           form.submit();
         }

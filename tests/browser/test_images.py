@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chromium import violations
@@ -19,16 +19,21 @@ COUNT = 14
 
 
 def landscape(number: int) -> bytes:
-    """Paint a sky over a sea, each a little later in the day."""
+    """Paint the sun going down over a sea, a little later in every picture."""
     late = number / COUNT
     picture = Image.new("RGB", (480, 360))
+    draw = ImageDraw.Draw(picture)
     for y in range(360):
-        deep = abs(y - 200) / 200
-        color = (int(250 - 200 * deep * (1 - late)), int(190 - 120 * deep - 60 * late), int(120 + 110 * deep))
-        shade = color if y < 200 else tuple(value * 2 // 3 for value in color)
-        picture.paste(shade, (0, y, 480, y + 1))
-    sun = 60 + number * 25
-    picture.paste((255, 236, 190), (sun, 150 - number * 7, sun + 44, 194 - number * 7))
+        far = abs(y - 210) / 210
+        sky = (
+            int(252 - 190 * far),
+            int(196 - 90 * far - 70 * late),
+            int(150 + 60 * far - 50 * late),
+        )
+        draw.line((0, y, 480, y), sky if y < 210 else tuple(value * 3 // 5 for value in sky))
+    x, y = 90 + number * 22, 70 + int(105 * late)
+    draw.ellipse((x, y, x + 56, y + 56), (255, 240, 200))
+    draw.rectangle((0, 210, 480, 214), (60, 50, 80))
     written = io.BytesIO()
     picture.save(written, "PNG")
     return written.getvalue()
@@ -40,7 +45,14 @@ def fill(site: PublicSite) -> None:
     for number in range(COUNT):
         site.server.files[f"/shots/{number}.png"] = ("image/png", landscape(number))
         made = f"2026-11-{20 - number:02}T09:30:00Z"
-        entries.append({"id": f"shot-{number}", "created_at": made, "type": "image", "url": site.url(f"/shots/{number}.png")})
+        entries.append(
+            {
+                "id": f"shot-{number}",
+                "created_at": made,
+                "type": "image",
+                "url": site.url(f"/shots/{number}.png"),
+            }
+        )
     page = json.dumps({"items": entries, "next": None}).encode()
     site.server.files["/api/items"] = ("application/json", page)
 
@@ -86,6 +98,7 @@ async def test_wizard_to_thumbnails(
     assert set(seen) == {"Bearer a-token"}
     assert "a-token" not in (agent.home / "config.toml").read_text()
     assert await violations(page) == []
+    await expect(page.locator("#messages p")).to_have_count(0, timeout=10_000)
     await page.screenshot(path=pictures / "images.png")
 
 

@@ -1,0 +1,86 @@
+"""The documentation's pictures show the pages as they are: these tests take them.
+
+To keep them: PICTURES=1 python3 dev.py test tests/browser
+"""
+
+import asyncio
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.browser.public_site import PublicSite
+from tests.browser.running import Running, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+SHAPES = {
+    "dashboard": ("light", 1180, 940),
+    "dashboard-dark": ("dark", 1180, 940),
+    "dashboard-phone": ("light", 390, 780),
+}
+
+
+async def work(agent: Running, site: PublicSite) -> None:
+    """Give the agent a day's work: some done, some failed, some going on, some waiting."""
+
+    def add(path: str, name: str) -> None:
+        agent.call("POST", "downloads", {"url": site.url(path), "filename": name})
+
+    site.server.files["/holiday/lighthouse.jpg"] = (
+        "image/jpeg",
+        b"\xff\xd8\xff\xe0" + bytes(3_400_000),
+    )
+    add("/holiday/lighthouse.jpg", "Lighthouse at dusk.jpg")
+    await agent.arrival(site.url("/holiday/lighthouse.jpg"))
+    site.server.missing.add("/gone/concert.mp4")
+    add("/gone/concert.mp4", "Concert in the park.mp4")
+    for name, size in (
+        ("Aurora over Lofoten.mp4", 180),
+        ("Keynote 2026.webm", 120),
+        ("How bread rises.mp4", 90),
+    ):
+        add(f"/large/{size}/{quote(name)}", name)
+    for number in (7, 8):
+        add(f"/large/90/lecture-{number}.mp4", f"Lecture {number}, The oceans.mp4")
+    await asyncio.to_thread(
+        until, lambda: len([row for row in agent.downloads() if row["received"] > 50_000_000]) >= 3
+    )
+    paused = next(row for row in agent.downloads() if row["filename"] == "How bread rises.mp4")
+    agent.call("POST", f"downloads/{paused['id']}/pause", {})
+
+
+async def test_dashboard(
+    chromium: Browser, agent: Running, site: PublicSite, pictures: Path
+) -> None:
+    await work(agent, site)
+    for name, (scheme, width, height) in SHAPES.items():
+        context = await chromium.new_context(
+            color_scheme=scheme,  # type: ignore[arg-type]
+            viewport={"width": width, "height": height},
+            locale="en-GB",
+        )
+        page = await context.new_page()
+        await page.goto(agent.dashboard())
+        await expect(
+            page.locator("#view .download[data-state='active'] progress").first
+        ).to_be_visible()
+        await expect(
+            page.locator("#view .download[data-state='active'] .facts").first
+        ).to_contain_text("/s")
+        await page.screenshot(path=pictures / f"{name}.png")
+        await context.close()
+    for row in agent.downloads():
+        agent.call("DELETE", f"downloads/{row['id']}")
+
+
+async def test_confirm_page(
+    chromium: Browser, agent: Running, site: PublicSite, pictures: Path
+) -> None:
+    context = await chromium.new_context(viewport={"width": 460, "height": 460})
+    page = await context.new_page()
+    url = quote("https://videos.example/watch/aurora-over-lofoten", safe="")
+    await page.goto(f"{agent.base}/send#url={url}&title={quote('Aurora over Lofoten')}")
+    await expect(page.locator("#send")).to_be_enabled()
+    await page.screenshot(path=pictures / "confirm.png")
+    await context.close()

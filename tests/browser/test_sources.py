@@ -1,0 +1,77 @@
+"""What browsers load from us is small, plain and self-contained, and treats all data as text."""
+
+import json
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.browser.running import ROOT
+
+STATIC: Final = ROOT / "trayagent" / "hook" / "static"
+EXTENSION: Final = ROOT / "assets" / "extension"
+SCRIPTS = sorted([*STATIC.glob("*.js"), *EXTENSION.glob("*.js")], key=str)
+PAGES = sorted([*STATIC.glob("*.html"), *EXTENSION.glob("*.html")], key=str)
+MARKUP = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function")
+STORAGE = re.compile(r"document\.cookie|localStorage|sessionStorage|indexedDB")
+OUTSIDE = re.compile(r"""["'`(]\s*(https?:)?//(?!127\.0\.0\.1)[\w.-]+\.\w+/""")
+
+
+def name(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=name)
+def test_script_is_short_and_never_makes_markup_from_data(script: Path) -> None:
+    text = script.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 300
+    assert not MARKUP.search(text)
+    assert text.startswith("//"), "the first line says what it is for"
+
+
+@pytest.mark.parametrize("script", sorted(STATIC.glob("*.js")), ids=name)
+def test_dashboard_keeps_its_token_in_memory_only(script: Path) -> None:
+    assert not STORAGE.search(script.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_page_asks_nothing_from_outside_and_has_no_inline_code(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not OUTSIDE.search(text)
+    assert not re.search(r"\son\w+=|<style|\sstyle=|<script(?![^>]*\ssrc=)", text)
+    assert '<html lang="en">' in text
+
+
+@pytest.mark.parametrize(
+    "sheet", sorted([*STATIC.glob("*.css"), *EXTENSION.glob("*.css")], key=str), ids=name
+)
+def test_style_asks_nothing_from_outside(sheet: Path) -> None:
+    assert not re.search(r"@import|url\(", sheet.read_text(encoding="utf-8"))
+
+
+def test_every_import_and_icon_exists() -> None:
+    for script in SCRIPTS:
+        for found in re.findall(r'from "\./([\w.-]+)"', script.read_text(encoding="utf-8")):
+            assert (script.parent / found).is_file(), f"{name(script)} imports {found}"
+    icons = set(re.findall(r'id="i-([a-z]+)"', (STATIC / "index.html").read_text()))
+    used = "".join(script.read_text() for script in STATIC.glob("*.js"))
+    for glyph in re.findall(r'(?:icon\(|glyph: |iconButton\()"([a-z]+)"', used):
+        assert glyph in icons, glyph
+
+
+def test_extension_asks_for_little() -> None:
+    manifest = json.loads((EXTENSION / "manifest.json").read_text())
+    assert manifest["manifest_version"] == 3
+    assert set(manifest["permissions"]) == {
+        "activeTab",
+        "contextMenus",
+        "notifications",
+        "scripting",
+        "storage",
+    }
+    assert manifest["host_permissions"] == ["http://127.0.0.1/*"]
+    assert set(manifest["optional_permissions"]) == {"cookies", "downloads", "webRequest"}
+    assert manifest["key"], "the key keeps its id the same on every machine"
+    for icon in manifest["icons"].values():
+        assert (EXTENSION / icon).is_file()
