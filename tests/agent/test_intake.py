@@ -1,0 +1,132 @@
+"""The one door into the queue: checked, kept durably, then announced."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from trayagent.agent.bus import Bus
+from trayagent.agent.intake import Intake, shown
+from trayagent.model.download import Cookie, Item
+from trayagent.model.events import Event
+from trayagent.store.database import Database
+from trayagent.store.downloads import counts
+from trayagent.store.idempotency import IdempotencyKey, KeyReusedError
+from trayagent.store.secrets import SecretFiles
+
+
+@dataclass
+class Door:
+    intake: Intake
+    db: Database
+    secrets: SecretFiles
+    heard: list[Event] = field(default_factory=list)
+    rung: list[bool] = field(default_factory=list)
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    db, bus = Database.open(tmp_path / "db"), Bus()
+    secrets, rung = SecretFiles(tmp_path / "secrets"), list[bool]()
+    made = Door(Intake(db, bus, secrets, lambda: rung.append(True)), db, secrets, rung=rung)
+    bus.subscribe(made.heard.append)
+    yield made
+    db.close()
+
+
+async def test_one_item_is_a_download_without_a_batch(door: Door) -> None:
+    """It is in the store, told of, and the pool is woken."""
+    receipt = (await door.intake.add([Item("http://h/x")], via="cli")).receipt
+
+    assert receipt.batch is None
+    assert [download.state for download in receipt.downloads] == ["queued"]
+    assert [event.name for event in door.heard] == ["download.queued"]
+    assert door.rung == [True]
+
+
+async def test_several_items_are_a_batch_and_bad_ones_are_named(door: Door) -> None:
+    """A bad item never blocks a good one; its index and reason come back."""
+    items = [Item("http://h/1"), Item("file:///etc/passwd"), Item("http://h/2")]
+
+    receipt = (await door.intake.add(items, via="hook")).receipt
+
+    assert receipt.batch == "b1"
+    assert len(receipt.downloads) == 2
+    assert [(bad.index, bad.code) for bad in receipt.rejected] == [(1, "bad_url")]
+
+
+async def test_nothing_accepted_leaves_nothing_behind(door: Door) -> None:
+    """No row, no batch, no event."""
+    entered = await door.intake.add([Item("ftp://h/1"), Item("nonsense")], via="hook")
+
+    assert entered.receipt.batch is None
+    assert await door.db.read(counts) == {}
+    assert not door.heard
+    assert not door.rung
+
+
+async def test_secrets_lie_in_a_file_of_their_own(door: Door, tmp_path: Path) -> None:
+    """Cookies, headers and the password of a URL never reach the database."""
+    cookie = Cookie("session", "CANARY-1", "h.example")
+    item = Item("http://me:CANARY-2@h.example/x", headers={"X-Key": "CANARY-3"}, cookies=(cookie,))
+
+    (download,) = (await door.intake.add([item], via="extension")).receipt.downloads
+
+    kept = door.secrets.load(download.id)
+    assert kept.cookies == (cookie,)
+    assert set(kept.headers) == {"X-Key", "Authorization"}
+    assert download.url == "http://h.example/x"
+    door.db.close()
+    assert not any(b"CANARY" in path.read_bytes() for path in tmp_path.glob("db*"))
+
+
+async def test_the_same_key_is_answered_once(door: Door) -> None:
+    """Asked again with the same body the ids are the same; another body is refused."""
+    key = IdempotencyKey("k", "body")
+    first = await door.intake.add([Item("http://h/1")], via="hook", key=key)
+    again = await door.intake.add([Item("http://h/1")], via="hook", key=key)
+
+    assert again.repeated
+    assert [d.id for d in again.receipt.downloads] == [d.id for d in first.receipt.downloads]
+    with pytest.raises(KeyReusedError):
+        await door.intake.add([Item("http://h/2")], via="hook", key=IdempotencyKey("k", "other"))
+
+
+async def test_many_at_once_are_each_there_once(door: Door) -> None:
+    """A hundred askers for fifty addresses make fifty downloads."""
+    async with asyncio.TaskGroup() as group:
+        for number in range(100):
+            group.create_task(door.intake.add([Item(f"http://h/{number % 50}")], via="hook"))
+
+    assert await door.db.read(counts) == {"queued": 50}
+
+
+async def test_next_goes_before_what_waits(door: Door) -> None:
+    """Whoever asks for `next` last is served first."""
+    for url, urgent in (("http://h/1", False), ("http://h/2", True), ("http://h/3", True)):
+        await door.intake.add([Item(url, next=urgent)], via="cli")
+
+    order = await door.db.read(
+        lambda conn: [
+            url for (url,) in conn.execute("SELECT url FROM downloads ORDER BY urgent DESC, n")
+        ]
+    )
+    assert order == ["http://h/3", "http://h/2", "http://h/1"]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://u:p@h/x?a", "http://h/x?a"),
+        ("nonsense", "nonsense"),
+        ("http://u:p@", "http://"),
+        ("", ""),
+    ],
+)
+def test_what_is_shown_of_a_broken_url_holds_no_password(url: str, expected: str) -> None:
+    """A refused line is still shown without its secret."""
+    assert shown(url) == expected
