@@ -11,6 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from tests.servers.flow import FakeFlow
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
@@ -103,6 +105,10 @@ class Rig:
             while {"queued", "active"} & (await self.db.read(downloads.counts)).keys():
                 async with asyncio.timeout(40):
                     await coming.get()
+
+    def changed(self, **sections: Any) -> Config:
+        """The settings with other sections."""
+        return replace(self.config, **sections)
 
     async def source(self, name: str = "flow") -> SourceInfo:
         return await self.library.source(name)

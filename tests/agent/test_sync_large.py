@@ -61,9 +61,10 @@ async def test_a_large_library(tmp_path: Path, count: int) -> None:
             with agent.bus.subscribe(measure):
                 await agent.library.sync("shots")
                 await agent.heard(
-                    lambda event: isinstance(event, SyncEvent) and event.run.seen == count
+                    lambda event: isinstance(event, SyncEvent) and event.run.seen == count, 250
                 )
             await looked_at(agent, count)
+    print(f"{count} items: {', '.join(str(m // MIB) for m in memory[:: len(memory) // 5])} MiB")
     # The first third warms caches up; from there on nothing may grow with the library.
     assert memory[-1] - memory[len(memory) // 3] < 16 * MIB
 

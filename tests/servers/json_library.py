@@ -31,6 +31,12 @@ class Shots:
     """Where links lead instead of home."""
     rows: list[Any] | None = None
     page_answer: bytes | None = None
+    file_answer: bytes | None = None
+    """What every file is instead of its picture."""
+    fail_from: int | None = None
+    """Listing requests from this one on answer 500."""
+    endless: bool = False
+    """Cursors never end, and items never repeat."""
     requests: Counter[str] = field(default_factory=Counter)
     secrets_seen: int = 0
     """Requests to /signed or /plain that carried the token."""
@@ -108,8 +114,11 @@ class _Handler(BaseHTTPRequestHandler):
             case "signed" | "plain":
                 self.shots.secrets_seen += allowed or "Authorization" in self.headers
                 fresh = first == "plain" or query.get("serial") == str(self.shots.signed)
+                picture = self.shots.file_answer or body(int(rest))
                 self.reply(
-                    200 if fresh else 403, body(int(rest)) if fresh else b"<Error/>", "image/png"
+                    200 if fresh else 403,
+                    picture if fresh else b"<Error/>",
+                    "image/png",
                 )
             case _:
                 self.reply(404, b"{}")
@@ -118,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.shots.broken_files:
             self.reply(404, b"{}")
             return
-        picture = body(int(ident.removeprefix("i/")))
+        picture = self.shots.file_answer or body(int(ident.removeprefix("i/")))
         self.reply(200, json.dumps({"data": {"b64": base64.b64encode(picture).decode()}}).encode())
 
     def listing(self, query: dict[str, str]) -> None:
@@ -126,7 +135,10 @@ class _Handler(BaseHTTPRequestHandler):
         if shots.page_answer is not None:
             self.reply(200, shots.page_answer)
             return
-        total = shots.count if shots.rows is None else len(shots.rows)
+        if shots.fail_from is not None and shots.requests["items"] >= shots.fail_from:
+            self.reply(500, b"{}")
+            return
+        total = 1 << 30 if shots.endless else shots.count if shots.rows is None else len(shots.rows)
         start = int(query.get("offset", (int(query.get("page", 1)) - 1) * size))
         start = int(query.get("cursor", "c0").removeprefix("c")) if "cursor" in query else start
         end = min(start + size, total)

@@ -170,7 +170,8 @@ async def test_a_file_elsewhere_gets_no_secret_and_no_trust(
     server.shots.other_origin = "http://127.0.0.2:9"
     source = await signed_in(settings(server, fetch={"url": "{url}"}), client)
     server.shots.rows = [{"id": "x", "file": {"url": "http://127.0.0.2:9/x.png"}}]
-    await everything(source)
+    (item,) = await everything(source)
+    source.recall(item)
     answer = await resolved(source, "x")
     assert isinstance(answer, Request)
     assert (answer.url, answer.headers) == ("http://127.0.0.2:9/x.png", {})

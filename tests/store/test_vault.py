@@ -20,8 +20,10 @@ class Box:
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], str] = {}
+        self.asked = 0
 
     def get_password(self, service: str, name: str) -> str | None:
+        self.asked += 1
         return self.kept.get((service, name))
 
     def set_password(self, service: str, name: str, value: str) -> None:
@@ -79,6 +81,21 @@ async def test_the_keyring_is_preferred(tmp_path: Path, monkeypatch: pytest.Monk
     await kept.delete("flow/session")
     await kept.delete("flow/session")
     assert (box.kept, list(tmp_path.iterdir()), repr(kept)) == ({}, [], "<Vault in a keyring>")
+
+
+def test_a_keyring_is_not_asked_over_and_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    box, clock = Box(), [0.0]
+    for name in ("get_password", "set_password", "delete_password"):
+        monkeypatch.setattr(keyring, name, getattr(box, name))
+    kept = Keyring(lambda: clock[0])
+    assert [kept.get("a") for _ in range(5)] == [None] * 5
+    assert box.asked == 1
+    clock[0] = vault.REST
+    box.kept[vault.SERVICE, "a"] = "s3cret"
+    assert [kept.get("a") for _ in range(5)] == ["s3cret"] * 5
+    assert box.asked == 2
+    kept.delete("a")
+    assert kept.get("a") is None
 
 
 def test_opening_looks_for_nothing(tmp_path: Path) -> None:

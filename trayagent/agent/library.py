@@ -15,7 +15,7 @@ from trayagent.agent.bus import Bus
 from trayagent.agent.fetching import Fetching
 from trayagent.agent.intake import Intake
 from trayagent.agent.repairs import Repairs
-from trayagent.agent.resolvers import Resolvers
+from trayagent.agent.resolvers import Recalling, Resolvers
 from trayagent.agent.sync import Sync
 from trayagent.agent.thumbnails import Thumbnails
 from trayagent.agent.verify import Verifier
@@ -90,7 +90,9 @@ class Library:
         }
         self._settings = settings.sources
         self.resolvers.clear()
-        self.resolvers.update(self._sources)
+        self.resolvers.update(
+            {name: Recalling(source, self._db) for name, source in self._sources.items()}
+        )
         self._every = {
             one.name: sizes.parse_duration(one.every) for one in settings.sources if one.every
         }

@@ -96,6 +96,9 @@ class Flow:
             raise DownloadError("server_error", "Flow reports a fault of its own")
         return self._read(inner.get("result"))
 
+    def recall(self, item: Listed) -> None:
+        """A name is all that Flow needs."""
+
     async def resolve(
         self,
         key: str,

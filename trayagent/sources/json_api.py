@@ -6,15 +6,13 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from msgspec.structs import replace
-
 from trayagent.model import config, sizes, urls
 from trayagent.model.errors import DownloadError
 from trayagent.model.library import Account, Listed, Page
 from trayagent.model.transfer import Content, Request, Target
 from trayagent.sources import json_read, paths
 from trayagent.sources.json_auth import Auth
-from trayagent.sources.json_files import Files, Known
+from trayagent.sources.json_files import Files
 from trayagent.sources.json_web import JsonWeb, put, with_query
 from trayagent.sources.source import CursorError, Secrets, SourceError, signed_out
 from trayagent.sources.web import Answer, Web, judged
@@ -93,6 +91,10 @@ class JsonApi:
         following = self._following(cursor, body, answer, len(rows)) if rows else None
         return Page(items, following, broken=len(found) - len(items))
 
+    def recall(self, item: Listed) -> None:
+        """What the library knows of an item that is about to be fetched."""
+        self._files.recall(item)
+
     async def resolve(
         self,
         key: str,
@@ -106,11 +108,7 @@ class JsonApi:
 
     def _listed(self, row: Any) -> Listed | None:
         item = json_read.item(row, self._item, self._base)
-        if item is None:
-            return None
-        self._files.remember(Known(item, row))
-        # An address with a query may be signed, so that it is no thing to store.
-        return replace(item, link=None) if item.link and "?" in item.link else item
+        return self._files.remember(item, row) if item is not None else None
 
     def _judge(self, answer: Answer, cursor: str | None) -> None:
         if answer.status in {401, 403}:

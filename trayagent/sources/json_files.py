@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from trayagent.model.errors import DownloadError
 from trayagent.model.library import Listed, Page
 from trayagent.model.transfer import Content, Request
@@ -23,11 +25,11 @@ SEARCH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """An item as it was listed, with its signed links: in memory only."""
+class Links:
+    """An item's addresses as they were listed; what may be signed is kept in memory only."""
 
-    item: Listed
-    row: Any = field(repr=False)
+    link: str | None = field(repr=False)
+    fallback: str | None = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -53,13 +55,26 @@ class Files:
         self._base = base
         self._web = web
         self._page = page
-        self._known: Recent[Known] = Recent(20_000)
+        self._links: Recent[Links] = Recent(20_000)
+        self._items: Recent[Listed] = Recent(256)
         self._trials: Recent[_Trial] = Recent(256)
         self._searching = asyncio.Lock()
 
-    def remember(self, known: Known) -> None:
-        """The listing has just shown this."""
-        self._known.put(known.item.ident, known)
+    def remember(self, item: Listed, row: Any) -> Listed:
+        """The listing has just shown this; returns the item without what may be signed."""
+        fallback = (
+            json_read.link(paths.at(row, self._where_fallback), self._base)
+            if self._where_fallback
+            else None
+        )
+        signed = item.link if item.link and "?" in item.link else None
+        if signed or fallback:
+            self._links.put(item.ident, Links(item.link, fallback))
+        return replace(item, link=None) if signed else item
+
+    def recall(self, item: Listed) -> None:
+        """What the library knows of an item that is about to be fetched."""
+        self._items.put(item.ident, item)
 
     async def answer(self, ident: str, failure: DownloadError | None) -> Content | Request:
         """The next thing to try. Raises DownloadError, the first cause, when nothing is left."""
@@ -96,38 +111,35 @@ class Files:
         # First the link that we know of, then one from a fresh listing, since links expire.
         while self._where_fallback and trial.steps < 2:
             trial.steps += 1
-            known = await self._find(ident, fresh=trial.steps == 2)
-            link = (
-                json_read.link(paths.at(known.row, self._where_fallback), self._base)
-                if known
-                else None
-            )
-            if link is not None:
-                return await self._web.request(link)
+            links = await self._find(ident, fresh=trial.steps == 2)
+            if links is not None and links.fallback is not None:
+                return await self._web.request(links.fallback)
         raise trial.cause
 
     async def _values(self, ident: str) -> dict[str, str]:
-        values = {"base": self._base, "id": ident}
-        wanted = set(paths.fields(self._template)) - values.keys()
-        if wanted:
-            known = await self._find(ident)
-            if known is None or ("url" in wanted and not known.item.link):
+        item = self._items.get(ident) or Listed(ident, ident)
+        values = {
+            "base": self._base,
+            "id": ident,
+            "name": item.name,
+            "kind": item.kind,
+            "url": item.link or "",
+        }
+        if "url" in paths.fields(self._template) and not item.link:
+            links = await self._find(ident)
+            if links is None or links.link is None:
                 raise DownloadError("link_expired", "the library no longer lists it")
-            values |= {
-                "name": known.item.name,
-                "kind": known.item.kind,
-                "url": known.item.link or "",
-            }
+            values["url"] = links.link
         return values
 
-    async def _find(self, ident: str, *, fresh: bool = False) -> Known | None:
-        before = self._known.get(ident)
+    async def _find(self, ident: str, *, fresh: bool = False) -> Links | None:
+        before = self._links.get(ident)
         if before is not None and not fresh:
             return before
         async with self._searching:
-            if self._known.get(ident) is before:  # nobody else has listed it meanwhile
+            if self._links.get(ident) is before:  # nobody else has listed it meanwhile
                 await self._search(ident)
-        return self._known.get(ident)
+        return self._links.get(ident)
 
     async def _search(self, ident: str) -> None:
         """Read pages until the item comes by; all that comes by is known afresh."""

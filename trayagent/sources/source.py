@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from trayagent.model.errors import DownloadError, TrayagentError
-from trayagent.model.library import Account, Page
+from trayagent.model.library import Account, Listed, Page
 from trayagent.model.transfer import Content, Made, Request, Target
 
 
@@ -75,6 +75,9 @@ class Source(Protocol):
 
     async def sign_out(self) -> None:
         """Forget the secrets."""
+
+    def recall(self, item: Listed) -> None:
+        """What the library knows of an item that is about to be resolved."""
 
     async def resolve(
         self,

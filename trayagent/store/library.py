@@ -109,6 +109,21 @@ def row_of(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
     return row
 
 
+def listed_as(conn: sqlite3.Connection, key: str) -> Listed | None:
+    """What the listing said of the item behind a download's key."""
+    row = row_of(conn, key)
+    if row is None:
+        return None
+    return Listed(
+        row["ident"],
+        row["name"],
+        row["kind"],
+        row["created"],
+        media_key=row["media_key"],
+        link=row["link"],
+    )
+
+
 def find(
     conn: sqlite3.Connection, source: str, names: Sequence[str]
 ) -> tuple[list[sqlite3.Row], list[str]]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol, Self
@@ -13,6 +14,8 @@ from typing import Final, Protocol, Self
 import msgspec
 
 SERVICE: Final = "trayagent"
+REST: Final = 30.0
+"""Seconds for which a keyring is not asked again for what it did not have."""
 
 
 class _Place(Protocol):
@@ -117,10 +120,14 @@ class SecretFile:
 
 
 class Keyring:
-    """The system's keyring: Secret Service, KWallet, the macOS Keychain, the Windows Credential Locker."""
+    """The system's keyring: Secret Service, KWallet, the macOS Keychain, the Windows Credential Locker.
 
-    def __init__(self, backend: object) -> None:
-        self._backend = backend
+    What it said is remembered: a locked keyring asks its owner each time it is looked into.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._kept: dict[str, tuple[str | None, float]] = {}
 
     @classmethod
     def find(cls) -> Self | None:
@@ -133,25 +140,30 @@ class Keyring:
             usable = not isinstance(backend, (fail.Keyring, null.Keyring)) and backend.priority > 0
         except (RuntimeError, OSError, keyring.errors.KeyringError):
             return None
-        return cls(backend) if usable else None
+        return cls() if usable else None
 
     def get(self, name: str) -> str | None:
         """The secret, or None; also None while the keyring is locked."""
         import keyring
 
-        with contextlib.suppress(keyring.errors.KeyringError):
-            return keyring.get_password(SERVICE, name)
-        return None
+        value, until = self._kept.get(name, (None, 0.0))
+        if value is None and self._clock() >= until:
+            with contextlib.suppress(keyring.errors.KeyringError):
+                value = keyring.get_password(SERVICE, name)
+            self._kept[name] = (value, self._clock() + REST)
+        return value
 
     def set(self, name: str, value: str) -> None:
         """Keep it."""
         import keyring
 
         keyring.set_password(SERVICE, name, value)
+        self._kept[name] = (value, 0.0)
 
     def delete(self, name: str) -> None:
         """Forget it."""
         import keyring
 
+        self._kept.pop(name, None)
         with contextlib.suppress(keyring.errors.KeyringError):
             keyring.delete_password(SERVICE, name)
