@@ -14,12 +14,11 @@ from typing import Any
 
 import msgspec
 
+from tests.desktop.onbus import OnBus
 from tests.desktop.rig import Desktop, until
 from trayagent.desktop.tray.snapshot import Snapshot
 
 ROOT = Path(__file__).parents[2]
-MENU = "com.canonical.dbusmenu"
-ITEM = "org.kde.StatusNotifierItem"
 
 
 class Program:
@@ -74,7 +73,7 @@ class Program:
                     pipe.close()
 
 
-class Stub(Program):
+class Stub(Program, OnBus):
     """A running tray with nothing behind it."""
 
     def __init__(self, desktop: Desktop, kind: str) -> None:
@@ -84,74 +83,6 @@ class Stub(Program):
     def show(self, snapshot: Snapshot) -> None:
         """Give the tray another snapshot."""
         self.say(snapshot)
-
-    def memory(self) -> float:
-        """Resident memory in MiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
-
-    def wakeups(self) -> int:
-        """How often any of its threads was switched to, so far."""
-        tasks = Path(f"/proc/{self.process.pid}/task")
-        total = 0
-        for task in tasks.iterdir():
-            for line in (task / "status").read_text().splitlines():
-                if "ctxt_switches" in line:
-                    total += int(line.split()[1])
-        return total
-
-    # What the bus says of it
-
-    @property
-    def name(self) -> str:
-        return f"{ITEM}-{self.process.pid}-1"
-
-    def item(self, prop: str) -> Any:
-        """A property of the icon."""
-        answer = self.desktop.call(
-            self.name,
-            "/StatusNotifierItem",
-            "org.freedesktop.DBus.Properties",
-            "Get",
-            "ss",
-            ITEM,
-            prop,
-        )
-        return answer and answer[0]
-
-    def ask_menu(self, member: str, signature: str, *body: Any) -> Any:
-        return self.desktop.call(self.name, "/MenuBar", MENU, member, signature, *body)
-
-    def layout(self) -> tuple[int, Any]:
-        """Revision and root of the menu."""
-        revision, root = self.ask_menu("GetLayout", "iias", 0, -1, [])
-        return revision, root
-
-    def rows(self) -> dict[str, tuple[int, dict[str, Any]]]:
-        """Every visible row by its label: its number and properties."""
-        found: dict[str, tuple[int, dict[str, Any]]] = {}
-
-        def walk(node: Any) -> None:
-            number, properties, children = node
-            if properties.get("visible", True):
-                found[properties.get("label", "")] = (number, properties)
-                for child in children:
-                    walk(child)
-
-        walk(self.layout()[1])
-        return found
-
-    def top_rows(self) -> list[str]:
-        """The labels of the first level, as shown."""
-        shown = [props for _n, props, _c in self.layout()[1][2] if props.get("visible", True)]
-        return [p["label"].replace("__", "_") for p in shown if p.get("type") != "separator"]
-
-    def press(self, label: str) -> None:
-        """Click a row over the bus, as a panel does."""
-        from dbus_fast import Variant
-
-        number = self.rows()[label][0]
-        self.ask_menu("Event", "isvu", number, "clicked", Variant("i", 0), 0)
 
 
 @contextlib.contextmanager

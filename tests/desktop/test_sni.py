@@ -14,8 +14,9 @@ from dbus_fast.aio import MessageBus
 from msgspec.structs import replace
 
 from tests.desktop import samples
+from tests.desktop.onbus import ITEM
 from tests.desktop.rig import Desktop, plain, until
-from tests.desktop.stub import ITEM, Stub, ready, stub
+from tests.desktop.stub import Stub, ready, stub
 from trayagent.desktop.tray.snapshot import Snapshot
 from trayagent.model.status import Board
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+
 from trayagent.desktop.tray.actions import Actions
 from trayagent.desktop.tray.none import NoTray, Tray
 from trayagent.model.check import Check
@@ -40,7 +41,8 @@ def _made(kind: str, actions: Actions) -> Tray:
         return MacTray(actions)
     from trayagent.desktop.tray import linux
 
-    return linux.made(linux.candidates(kind, linux.options(linux.survey())), actions)
+    facts = linux.survey(whole=kind in ("gtk", "xorg"))
+    return linux.made(linux.candidates(kind, linux.options(facts)), actions)
 
 
 def check() -> Check:
