@@ -13,16 +13,21 @@ class Downloads(Struct, frozen=True, forbid_unknown_fields=True):
     folder: str = ""
     """Absolute once resolved; empty means the platform's Downloads folder."""
     workers: Annotated[int, Meta(ge=1, le=32)] = 4
+    """Downloads at a time."""
     per_host: Annotated[int, Meta(ge=1, le=32)] = 4
     """Downloads at a time from one host; 1 is polite."""
     connections_per_host: Annotated[int, Meta(ge=1, le=64)] = 16
     """All segments of all downloads from one host together."""
     segments: Annotated[int, Meta(ge=1, le=16)] | Literal["auto"] = "auto"
+    """Connections for one large file; "auto": as many as bring something."""
     retries: Annotated[int, Meta(ge=0, le=100)] = 5
+    """Tries after the first, where waiting may help."""
     speed_limit: str = "0"
     """Bytes a second for everything together; "0" for none."""
     max_size: str = "50GB"
+    """A larger file is not fetched."""
     keep_free: str = "512MB"
+    """Room that is left on the disk; downloads wait until there is more."""
 
 
 class Hook(Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,6 +41,7 @@ class Drop(Struct, frozen=True, forbid_unknown_fields=True):
     """The watched folder."""
 
     folder: str = ""
+    """Where lists are dropped; apart from the folders that files are saved in."""
     poll: bool = False
     """True for network shares without change events."""
 
@@ -44,21 +50,25 @@ class Network(Struct, frozen=True, forbid_unknown_fields=True):
     """What may be reached, and through what."""
 
     private_addresses: Literal["refuse", "named", "allow"] = "named"
+    """Hosts in your own network: never, when you name one yourself, or always."""
     allow: tuple[str, ...] = ()
     """`host:port` of private hosts that may always be reached."""
     proxy: str = ""
+    """`http://host:port` or `socks5://host:port`; empty: none."""
 
 
 class Notifications(Struct, frozen=True, forbid_unknown_fields=True):
     """How much the popups say."""
 
     level: Literal["all", "errors", "none"] = "all"
+    """Which popups are shown; the dashboard and the log have all."""
 
 
 class Library(Struct, frozen=True, forbid_unknown_fields=True):
     """Where synced images go."""
 
     folder: str = ""
+    """Below it: a folder for each source, and in it one for each day."""
     date: Literal["created", "downloaded"] = "created"
     """Which day names the folder, in local time."""
 
@@ -67,26 +77,38 @@ class Sites(Struct, frozen=True, forbid_unknown_fields=True):
     """Video pages."""
 
     quality: str = "best"
+    """`best`, `worst`, `audio`, or a height like `1080`: the best that is not higher."""
 
 
 class Source(Struct, frozen=True, forbid_unknown_fields=True):
     """One remote library; which keys count depends on `type`."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+    """Your word for it: small letters, digits, `-` and `_`."""
     type: Literal["flow", "json"] = "flow"
+    """Flow, or any API that lists pages of JSON."""
     every: str = ""
     """`6h`: sync by itself; empty: only when asked."""
     labs_base: str = "https://labs.google/fx"
+    """Where Flow's site is."""
     media_base: str = "https://aisandbox-pa.googleapis.com/v1"
+    """Where Flow's media are."""
     api_key: str = ""
     """`env:NAME`, `keyring:NAME`, a literal; empty: found in the site's own script."""
     page_delay: str = "1-2s"
+    """Politeness between two pages of a list."""
     base: str = ""
+    """The API's address; `{base}` in the tables below."""
     list: dict[str, Any] = {}
+    """How to ask for a page: `url`, `query`, `page_size`."""
     page: dict[str, Any] = {}
+    """Where a page has its `items` and what comes `next`, and the `style` of paging."""
     item: dict[str, Any] = {}
+    """Where an item has its `id`, `name`, `kind`, `created`, `size`, `sha256`, `url`."""
     fetch: dict[str, Any] = {}
+    """How to get its file: `url`, `base64` for data inside the answer, `fallback`."""
     auth: dict[str, Any] = {}
+    """`headers` and `query` with `{secret:NAME}` in them."""
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
