@@ -7,9 +7,9 @@ import os
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -64,8 +64,9 @@ class Errand:
 
     async def run(self, news: Iterable[New]) -> None:
         """Return when all have ended; a cancellation keeps every `.part`."""
+        leftovers = Leftovers(self._terms.folder)
         for number, new in enumerate(news, start=1):
-            job = job_of(number, new, self._terms.folder)
+            job = job_of(number, new, leftovers.path_for(new))
             self._waiting.setdefault(job.host, deque()).append(job)
         async with asyncio.TaskGroup() as group:
             for number in range(self._terms.workers):
@@ -145,8 +146,8 @@ class _Note:
             self._watcher.moved(self.download.id, total, size)
 
 
-def job_of(number: int, new: New, folder: Path) -> Job:
-    """The item as workers take it; it goes on with the `.part` that an earlier run left."""
+def job_of(number: int, new: New, path: str | None) -> Job:
+    """The item as workers take it; `path` is where an earlier run began it."""
     return Job(
         n=number,
         id=str(number),
@@ -154,7 +155,7 @@ def job_of(number: int, new: New, folder: Path) -> Job:
         url=new.url,
         host=new.host,
         order=new.order,
-        path=_left(new, folder),
+        path=path,
         attempts=0,
         via="cli",
         source=None,
@@ -162,13 +163,35 @@ def job_of(number: int, new: New, folder: Path) -> Job:
     )
 
 
-def _left(new: New, folder: Path) -> str | None:
-    name = new.order.filename or filenames.from_url(new.url)
-    if not name:
-        return None
-    path = folder / filenames.safe_folder(new.order.folder) / filenames.safe(name)
-    kept = path.with_name(f"{path.name}.part.json").exists() and not os.path.lexists(path)
-    return str(path) if kept else None
+class Leftovers:
+    """The `.part` files that earlier runs left; every folder is looked at once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._names: dict[PurePosixPath, frozenset[str]] = {}
+
+    def path_for(self, new: New) -> str | None:
+        """The final path of the `.part` to go on with; None: there is none."""
+        place = filenames.safe_folder(new.order.folder)
+        if place not in self._names:
+            self._names[place] = frozenset(_kept_in(self._root / place))
+        kept = self._names[place]
+        name = (new.order.filename or filenames.from_url(new.url)) if kept else None
+        if name is None or f"{filenames.safe(name)}.part.json" not in kept:
+            return None
+        path = self._root / place / filenames.safe(name)
+        return None if os.path.lexists(path) else str(path)
+
+    def __repr__(self) -> str:
+        return f"<Leftovers in {self._root}>"
+
+
+def _kept_in(folder: Path) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from (entry.name for entry in entries if entry.name.endswith(".part.json"))
+    except OSError:
+        return
 
 
 def _waiting(download: Download, error: DownloadError, seconds: float) -> Download:

@@ -156,22 +156,17 @@ class _Report:
 
     def show(self, download: Download) -> None:
         """Where it stands; a line when it has ended."""
-        import msgspec
-
-        from trayagent.model.urls import redact
-
-        self.bars.show(msgspec.to_builtins(download))
-        if self._screen.json:
+        if self._screen.live:
+            self.bars.show(_plain(download))
+        if self._screen.json or download.state == "active":
             return
         if download.state == "completed":
             doubt = f"  ({download.warning})" if download.warning else ""
             self.bars.print(f"{download.path}{doubt}")
-        elif download.state == "queued":
-            message = note_of(msgspec.to_builtins(download))
-            self.refused({"url": redact(download.url), "message": message})
-        elif download.state == "failed" and download.error is not None:
-            reason = f"{download.error.message} {download.error.action}"
-            self.refused({"url": redact(download.url), "message": reason})
+        else:
+            action = download.error.action if download.error and download.state == "failed" else ""
+            message = f"{note_of(_plain(download))} {action}".rstrip()
+            self.refused({"url": _shown(download.url), "message": message})
 
     def moved(self, id: str, received: int, size: int | None) -> None:
         """So many bytes of it are here."""
@@ -183,15 +178,26 @@ class _Report:
             self._screen.warn(f"{refusal['url']}: {refusal['message']}")
 
 
+def _plain(download: Download) -> dict[str, Any]:
+    import msgspec
+
+    found: dict[str, Any] = msgspec.to_builtins(download)
+    return found
+
+
+def _shown(url: str) -> str:
+    from trayagent.model.urls import redact
+
+    return redact(url)
+
+
 def _conclude(
     screen: Screen, ended: list[Download], refused: list[dict[str, str]], took: float
 ) -> int:
-    import msgspec
-
     saved = [download for download in ended if download.state == "completed"]
     total = len(ended) + len(refused)
     if screen.json:
-        screen.data({"downloads": msgspec.to_builtins(ended), "rejected": refused})
+        screen.data({"downloads": [_plain(download) for download in ended], "rejected": refused})
     elif total > 1:
         size = sum(download.size or 0 for download in saved)
         share = (
