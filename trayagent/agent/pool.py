@@ -23,10 +23,11 @@ from trayagent.agent.progress import Reporter
 from trayagent.agent.retry import decide
 from trayagent.agent.worker import Worker
 from trayagent.model.download import Download, State
-from trayagent.model.errors import DownloadError, StoreUnavailableError
+from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
 from trayagent.model.order import Job
 from trayagent.model.transfer import Fetched
+from trayagent.net.route import is_offline
 from trayagent.store import claims, facts
 from trayagent.store.database import Database
 from trayagent.store.downloads import Change
@@ -195,6 +196,8 @@ class Pool:
         except StoreUnavailableError as error:
             # The row stays active; it is queued again at the next start, and its bytes are kept.
             log.warning("The outcome of %s could not be saved: %s", job.id, error.message)
+        except NotFoundError:
+            log.info("%s was removed while it was being fetched", job.id)
         finally:
             del self._running[job.id]
             self._hosts[job.host] -= 1
@@ -228,7 +231,8 @@ class Pool:
             await self._failed(job, outcome, received)
 
     async def _failed(self, job: Job, error: DownloadError, received: int) -> None:
-        again = decide(error, job.attempts, self._limits.retries, random.random())
+        offline = error.code == "network" and is_offline(job.host)
+        again = decide(error, job.attempts, self._limits.retries, random.random(), offline=offline)
         if again is None:
             log.info("%s failed: %s", job.id, error.code)
             self._told(

@@ -10,7 +10,7 @@ from typing import Protocol
 from trayagent.agent.bus import Bus
 from trayagent.agent.trash import Trash
 from trayagent.model import admit
-from trayagent.model.download import Download, Item, State
+from trayagent.model.download import SETTLED, Download, Item, State
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
 from trayagent.model.times import stamp
 from trayagent.store import asking, downloads, facts
@@ -49,6 +49,7 @@ class Queue:
         secrets: SecretFiles,
         trash: Trash,
         discard: Callable[[Path], Awaitable[None]],
+        forget: Callable[[str], Awaitable[None]] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
@@ -57,6 +58,7 @@ class Queue:
         self._secrets = secrets
         self._trash = trash
         self._discard = discard
+        self._forget = forget
         self._now = now
 
     async def pause(self, id: str) -> Download:
@@ -84,14 +86,15 @@ class Queue:
         return await self._db.read(downloads.get, id)
 
     async def remove(self, id: str, *, files: bool = False) -> Download:
-        """Forget it; with `files` what arrived goes to the trash."""
-        await self._db.read(downloads.get, id)
-        await self._workers.stop(id)
+        """Forget it; with `files` what arrived goes to the trash. Raises OSError if that will not have it."""
+        download = await self._db.read(downloads.get, id)
+        if download.state not in SETTLED:
+            download = await self.cancel(id)  # nobody may claim it again meanwhile
+        if files and download.state == State.COMPLETED and download.path:
+            await self._trash.put(Path(download.path))
         change = await self._db.run(asking.remove, id, self._now())
         self._told(change, "removed")
         await self._tidy(change.download)
-        if files and change.previous == State.COMPLETED and change.download.path:
-            await self._trash.put(Path(change.download.path))
         return change.download
 
     async def clear(self) -> int:
@@ -146,3 +149,5 @@ class Queue:
         self._secrets.erase(download.id)
         if download.path and download.state != State.COMPLETED:
             await self._discard(Path(download.path))
+        if self._forget is not None:
+            await self._forget(download.id)

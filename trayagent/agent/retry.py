@@ -11,6 +11,8 @@ from trayagent.model.errors import WAITS, DownloadError
 SPACE_CHECK: Final = 30.0
 """Seconds between two looks whether there is room on the disk again."""
 
+NETWORK_CHECK: Final = 20.0
+"""Seconds between two tries while this machine has no network."""
 ONCE_MORE: Final = 1.0
 """Seconds after which a download whose worker died is given to another."""
 
@@ -23,13 +25,17 @@ class Again:
     counts: bool = True
 
 
-def decide(error: DownloadError, attempts: int, retries: int, rand: float) -> Again | None:
+def decide(
+    error: DownloadError, attempts: int, retries: int, rand: float, *, offline: bool = False
+) -> Again | None:
     """What follows try number `attempts + 1`: another one, or None, the end.
 
-    A full disk is no fault of the download: it waits until space returns.
+    A full disk, or no network at all, is no fault of the download: it waits until that is over.
     """
     if error.code == "disk_full":
         return Again(SPACE_CHECK, counts=False)
+    if offline:
+        return Again(NETWORK_CHECK, counts=False)
     if error.code == "internal" and attempts == 0:
         return Again(ONCE_MORE)  # whatever it was may not happen twice
     if error.code not in WAITS and error.code != "permission_denied":

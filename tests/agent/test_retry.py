@@ -1,0 +1,45 @@
+"""Whether a failed try is followed by another, and when."""
+
+from __future__ import annotations
+
+import pytest
+
+from trayagent.agent.retry import Again, decide
+from trayagent.model.errors import SENTENCES, WAITS, DownloadError
+
+MENDED_BY_TIME = {*WAITS, "permission_denied"}
+
+
+@pytest.mark.parametrize("code", SENTENCES)
+def test_only_what_time_may_mend_is_tried_again(code: str) -> None:
+    """Everything else would only be asked for in vain."""
+    again = decide(DownloadError(code), attempts=1, retries=5, rand=0.5)
+
+    assert (again is not None) == (code in MENDED_BY_TIME or code == "disk_full")
+
+
+def test_tries_run_out() -> None:
+    """After the last retry it has failed."""
+    assert decide(DownloadError("network"), attempts=5, retries=5, rand=0) is None
+
+
+def test_waiting_for_space_or_a_network_uses_no_try_up() -> None:
+    """However long it lasts, the download goes on by itself."""
+    for error, offline in ((DownloadError("disk_full"), False), (DownloadError("network"), True)):
+        again = decide(error, attempts=99, retries=5, rand=0, offline=offline)
+        assert again is not None
+        assert not again.counts
+
+
+def test_the_servers_wish_is_a_minimum() -> None:
+    """`Retry-After` is honoured, whatever the jitter says."""
+    again = decide(DownloadError("server_busy", retry_after=50), attempts=0, retries=5, rand=0)
+
+    assert again is not None
+    assert again.seconds >= 50
+
+
+def test_a_worker_that_died_is_replaced_once() -> None:
+    """The download goes to another; if that dies as well, it is our fault and said so."""
+    assert decide(DownloadError("internal"), attempts=0, retries=5, rand=0) == Again(1.0)
+    assert decide(DownloadError("internal"), attempts=1, retries=5, rand=0) is None
