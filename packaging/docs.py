@@ -5,18 +5,40 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import click
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "packaging")]
 
-from docs_http import interface  # noqa: E402
+from docs_http import interface  # noqa: E402 - the checkout's own, wherever this is started
+from docs_lists import lists  # noqa: E402
+from docs_settings import settings  # noqa: E402
 
-from trayagent.cli.exits import MEANING  # noqa: E402 - the checkout's own, wherever this is started
+import trayagent as package  # noqa: E402
+from trayagent.cli.exits import MEANING  # noqa: E402
 from trayagent.cli.main import SECTIONS, trayagent  # noqa: E402
 from trayagent.model.errors import SENTENCES, WAITS  # noqa: E402
 
+HOUSE = """
+`tests/test_house.py` holds this, and more: each foreign package has one home, files stay under 300 lines and
+functions under 40, the model does no I/O and knows no clock, every task has a name and a group.
+
+How one download goes:
+
+1. A way in (`hook`, `agent/drops.py`, `agent/sync.py`) hands *items* to the intake.
+2. `agent/intake.py` checks them (`model/admit.py`, `model/urls.py`), finds what we have already, and writes rows in
+   one transaction. Only then is the caller told "accepted".
+3. `agent/pool.py` claims rows for its four workers, fairly by host, and hands each to its resolver: `transfer`
+   for a plain URL, `sites` for a video page, `sources` for an item of a library.
+4. `transfer/attempt.py` fetches into `NAME.part` through `net`, which follows redirects itself and checks every
+   address where it connects; `transfer/publish.py` checks the content and gives the name.
+5. The outcome is written in one transaction, the event published on the bus; tray, notifications, dashboard
+   and SSE clients hear of it there, and nowhere else.
+
+After a kill, rows that were active are queued again, and a `.part` file with a proof goes on where it was.
+"""
 NOTE = "<!-- Made by packaging/docs.py from the code: change it there. -->"
 
 
@@ -40,6 +62,14 @@ def errors() -> str:
             "",
         ]
     )
+
+
+def architecture() -> str:
+    """docs/architecture.md: what the package says of itself."""
+    title, _, rest = (package.__doc__ or "").partition("\n\n")
+    paragraph, map, rule, rules = rest.rstrip().split("\n\n")
+    fenced = (paragraph, f"```\n{dedent(map)}\n```", rule, f"```\n{dedent(rules)}\n```")
+    return "\n".join(["# The house", NOTE, "", title, "", "\n\n".join(fenced), HOUSE])
 
 
 def commands() -> str:
@@ -101,7 +131,14 @@ def _text(help: str) -> str:
     return f"{first.strip()}\n\n```\n{rest}\n```" if rest else first.strip()
 
 
-PAGES = {"errors.md": errors, "cli.md": commands, "http.md": interface}
+PAGES = {
+    "architecture.md": architecture,
+    "cli.md": commands,
+    "configuration.md": settings,
+    "errors.md": errors,
+    "http.md": interface,
+    "lists.md": lists,
+}
 
 
 def main() -> int:

@@ -1,0 +1,106 @@
+"""docs/lists.md: the table, the options and every sample come from the readers and writers of lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trayagent.lists import DIALECTS, aria2
+from trayagent.model.download import Item
+
+SAYS = {
+    "text": "A link a line. A TAB separates mirrors of the same file; `[folder]` sends what follows into that "
+    "folder; `#` starts a comment. Indented lines are options of the link above, as in an aria2 input file.",
+    "crawljob": "JDownloader's folder watch, as properties or a JSON array. An entry that asks for a place outside "
+    "the downloads folder is refused; passwords and programs are ignored, with a warning in the report.",
+    "metalink": "Metalink 4 (RFC 5854), and Metalink 3: mirrors in order, the strongest checksum is checked.",
+    "url": "A Windows internet shortcut.",
+    "webloc": "A macOS link, XML or binary.",
+    "desktop": "A Linux link: `Type=Link`. Starters of programs are refused.",
+    "json": 'An array of items as [HTTP](http.md#an-item) takes them, of plain addresses, or `{"items": […]}`.',
+}
+SAMPLES = {
+    "text": (
+        Item("https://example.com/film.mp4", folder="Films", filename="The film.mp4"),
+        Item("https://example.com/song.flac", mirrors=("https://mirror.example.org/song.flac",)),
+    ),
+    "json": (Item("https://example.com/film.mp4", filename="The film.mp4", next=True),),
+    "metalink": (
+        Item(
+            "https://example.com/film.mp4",
+            mirrors=("https://mirror.example.org/film.mp4",),
+            filename="film.mp4",
+            checksum="sha-256=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        ),
+    ),
+}
+PLAIN = (Item("https://example.com/film.mp4"),)
+
+START = """
+A list is a file of links in the drop folder; `trayagent add - < list.txt` and `trayagent get -i list.txt` read
+the same. `trayagent plan FILE` says what a list would do, by the same code, without doing it.
+
+| ending | what it is |
+|---|---|
+"""
+FOLDER = """
+## What happens to a list
+
+A file's place is its state:
+
+```
+drop/x.txt  →  drop/working/x.txt  →  drop/done/x.txt    + x.txt.report.json
+                                   ↘  drop/failed/x.txt  + x.txt.report.json + x.txt.retry.txt
+```
+
+- A list is taken when its size and date have been quiet for two seconds and its name does not end like a
+  half-written file (`.tmp .part .crdownload .download ~`).
+- Every line has exactly one outcome, and no line is fetched twice, also when the agent is killed at any
+  moment. A bad line never blocks a good one.
+- A list with a failed or rejected line goes to `failed/`; `x.txt.retry.txt` beside it holds just those lines
+  and can be dropped again. A name that is taken there becomes `x (1).txt`.
+- There is one notification for a list, not one for every file. `trayagent undo` takes the last list back.
+- UTF-8, UTF-16 with its mark, and Latin-1; all line ends; a million lines in little memory. Formats that are
+  not read line by line may have 32 MiB.
+
+The report is JSON: `{"list", "batch", "received_at", "finished_at", "counts", "lines"}`; each of its lines is
+`{"line", "url", "outcome", "path", "code", "message"}`, where `line` counts from 1 (entries in JSON, crawljob
+and Metalink) and `outcome` is `completed`, `failed`, `duplicate`, `rejected` or `cancelled`. What a `code`
+means: [why a download fails](errors.md).
+"""
+
+
+def lists() -> str:
+    """The page."""
+    read = sorted({*aria2._READ, "header", "cookie"})  # noqa: SLF001 - the one list of them
+    rows = [f"| {_endings(one.endings)} | {SAYS[one.name]} |" for one in DIALECTS]
+    lines = [
+        "# Lists",
+        "<!-- Made by packaging/docs.py from the code: change it there. -->",
+        START.rstrip("\n"),
+        *rows,
+        FOLDER,
+        "## Options in a text list",
+        "",
+        f"Read: {', '.join(f'`{name}`' for name in read)}.",
+        "",
+        "`dir` and `out` stay inside the downloads folder. aria2's options that start programs or reach for",
+        "files of their own (`on-download-complete`, `load-cookies`, `log`, …) make the line rejected; all",
+        "others are ignored, with a warning. `next`, `kind`, `quality`, `subtitles`, `again`, `title`, `page-url` and",
+        "`cookie` are words of ours, which aria2 ignores.",
+        "",
+        "## Examples",
+        *_samples(),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _endings(endings: tuple[str, ...]) -> str:
+    return " ".join(f"`.{ending}`" for ending in endings)
+
+
+def _samples() -> Iterator[str]:
+    for one in DIALECTS:
+        text = one.write(SAMPLES.get(one.name, PLAIN)).strip("\n").replace("\t", "⇥")
+        yield from ["", f"`.{one.endings[0]}`", "", "```", text, "```"]
+    yield from ["", "(⇥ is a TAB.)"]
