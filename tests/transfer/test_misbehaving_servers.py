@@ -285,3 +285,12 @@ async def test_no_server_is_a_network_failure(tmp_path: Path, address: Callable[
             await rig.get(url)
         assert failed.value.code == "network"
         assert rig.files() == {}
+
+
+async def test_a_page_is_told_of_when_somebody_can_make_use_of_it(tmp_path: Path) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/watch", Served(ERROR_PAGE))
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(url, pages=True)
+        assert failed.value.found == "html"
+        assert rig.files() == {}

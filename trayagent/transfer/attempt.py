@@ -147,11 +147,12 @@ class Attempt:
             self._place.size = lane.end = lane.at
 
     def _check_promise(self, request: Request, response: Response, head: bytes) -> None:
-        target = self._target
-        page = target.pages and content.page(head, self._came.seen)
-        if page or content.promised(target.kind, request.url, target.filename):
+        seen, shown = self._came.seen, urls.redact(response.url)
+        if content.promised(self._target.kind, request.url, self._target.filename):
             encoding = response.headers.get("Content-Encoding", "")
-            content.check_promise(head, self._came.seen, encoding, urls.redact(response.url))
+            content.check_promise(head, seen, encoding, shown)
+        if self._target.pages and content.page(head, seen):
+            raise content.refusal(head, seen, shown)
 
     async def _receive(self, response: Response, lane: Lane, *, ranged: bool) -> None:
         """The bytes of a response into its lane, and those of more connections if that is worth it."""

@@ -111,33 +111,40 @@ def promised(kind: Kind, url: str, filename: str | None) -> bool:
     )
 
 
+def page(head: bytes, seen: Seen | None) -> Literal["html", "hls", "dash"] | None:
+    """What a page engine may make a medium of: a web page, or a manifest of HLS (RFC 8216) or DASH."""
+    if seen is None:
+        return None
+    if seen.kind == "text" and head.lstrip().startswith(b"#EXTM3U") and b"#EXT-X-" in head:
+        return "hls"
+    if seen.kind == "xml" and b"<MPD" in head:
+        return "dash"
+    return "html" if seen.kind == "html" else None
+
+
+def refusal(head: bytes, seen: Seen | None, url: str) -> DownloadError:
+    """Why these bytes, which are no medium, are refused: `needs_login` or `not_media`."""
+    found = page(head, seen)
+    kind = seen.kind if seen else "file"
+    if kind in ("html", "json", "xml") and (_LOGIN.search(head) or _LOGIN_PLACE.search(url)):
+        return DownloadError("needs_login", found=found)
+    return DownloadError("not_media", _NAMES.get(kind, "another kind of file"), found=found)
+
+
 def check_promise(head: bytes, seen: Seen | None, encoding: str, url: str) -> None:
     """Raise DownloadError `needs_login` or `not_media` when these bytes cannot be the promised medium."""
     if encoding.lower() not in ("", "identity"):
         raise DownloadError("not_media", "it came compressed")
-    if seen is None or seen.kind in ("video", "audio", "image"):
-        return
-    found = page(head, seen)
-    if seen.kind in ("html", "json", "xml") and (_LOGIN.search(head) or _LOGIN_PLACE.search(url)):
-        raise DownloadError("needs_login", found=found)
-    names = {
-        "html": "a web page",
-        "json": "a JSON answer",
-        "xml": "an XML answer",
-        "text": "plain text",
-    }
-    raise DownloadError("not_media", names.get(seen.kind, f"a {seen.ext} file"), found=found)
+    if seen is not None and seen.kind not in ("video", "audio", "image"):
+        raise refusal(head, seen, url)
 
 
-def page(head: bytes, seen: Seen | None) -> Literal["html", "hls", "dash"] | None:
-    """What kind of page or manifest these bytes are, from which a page engine may make a medium."""
-    if seen is None:
-        return None
-    if seen.kind == "html":
-        return "html"
-    if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"#EXTM3U") and b"#EXT-X-" in head:
-        return "hls"
-    return "dash" if seen.kind == "xml" and b"<MPD" in head else None
+_NAMES: Final = {
+    "html": "a web page",
+    "json": "a JSON answer",
+    "xml": "an XML answer",
+    "text": "plain text",
+}
 
 
 def whole(ext: str, size: int, read: Callable[[int, int], bytes]) -> bool | None:

@@ -1,0 +1,158 @@
+"""What bytes are is told by the bytes; a container that ends too early is noticed where its format tells."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.transfer.rig import mp4, noise
+from trayagent.model.errors import DownloadError
+from trayagent.transfer import content
+from trayagent.transfer.content import Seen, page, promised, sniff, whole
+
+
+def image(kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.frombytes("RGB", (64, 64), noise(64 * 64 * 3)).save(file, kind)
+    return file.getvalue()
+
+
+def webm() -> bytes:
+    header = b"\x1aE\xdf\xa3\x93B\x82\x84webm" + bytes(12)
+    return header + b"\x18\x53\x80\x67" + b"\x01" + (5000).to_bytes(7, "big") + noise(5000)
+
+
+def reader(data: bytes) -> Callable[[int, int], bytes]:
+    return lambda count, at: data[at : at + count]
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "ext"),
+    [
+        (image("JPEG"), "image", "jpg"),
+        (image("PNG"), "image", "png"),
+        (image("GIF"), "image", "gif"),
+        (image("WEBP"), "image", "webp"),
+        (image("BMP"), "image", "bmp"),
+        (image("TIFF"), "image", "tif"),
+        (mp4(900), "video", "mp4"),
+        (b"\x00\x00\x00\x18ftypavif" + bytes(16), "image", "avif"),
+        (b"\x00\x00\x00\x18ftypqt  " + bytes(16), "video", "mov"),
+        (b"\x00\x00\x00\x18ftypM4A " + bytes(16), "audio", "m4a"),
+        (webm(), "video", "webm"),
+        (b"ID3\x04" + bytes(30), "audio", "mp3"),
+        (b"\xff\xfb\x90\x44" + bytes(30), "audio", "mp3"),
+        (b"\xff\xf1\x50\x80" + bytes(30), "audio", "aac"),
+        (b"fLaC" + bytes(30), "audio", "flac"),
+        (b"OggS" + bytes(24) + b"OpusHead", "audio", "opus"),
+        (b"RIFF\x24\x00\x00\x00WAVEfmt ", "audio", "wav"),
+        ((b"\x47" + bytes(187)) * 4, "video", "ts"),
+        (b"%PDF-1.7", "file", "pdf"),
+        (b"PK\x03\x04" + bytes(20), "file", "zip"),
+        (b"<!DOCTYPE html><html>", "html", "html"),
+        (b"\n\t <HTML lang=en>", "html", "html"),
+        (b"<!-- a --> <!-- b --><script>", "html", "html"),
+        (b'<?xml version="1.0"?><!DOCTYPE html><html xmlns="">', "html", "html"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'>", "xml", "xml"),
+        (b'{"a": 1}', "json", "json"),
+        (b"[]", "json", "json"),
+        (b"[1, 2]", "json", "json"),
+        ("déjà vu".encode(), "text", "txt"),
+    ],
+)
+def test_bytes_tell_what_they_are(data: bytes, kind: str, ext: str) -> None:
+    assert sniff(data) == Seen(kind, ext)  # type: ignore[arg-type]
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_something_or_nothing(data: bytes) -> None:
+    seen = sniff(data)
+    page(data, seen)
+    for ext in ("mp4", "png", "jpg", "gif", "webp", "webm"):
+        whole(ext, len(data), reader(data))
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "name", "expected"),
+    [
+        ("auto", "http://h/a.mp4?x=1", None, True),
+        ("auto", "http://h/a.JPG", None, True),
+        ("auto", "http://h/a", "film.webm", True),
+        ("video", "http://h/a", None, True),
+        ("auto", "http://h/a.zip", None, False),
+        ("auto", "http://h/player.ts", None, False),
+        ("video", "http://h/player.ts", None, True),
+        ("file", "http://h/a.mp4", None, False),
+        ("auto", "http://h/", None, False),
+    ],
+)
+def test_what_counts_as_a_promise(kind: Any, url: str, name: str | None, expected: bool) -> None:
+    assert promised(kind, url, name) is expected
+
+
+WHOLE = {
+    "jpg": image("JPEG"),
+    "png": image("PNG"),
+    "gif": image("GIF"),
+    "webp": image("WEBP"),
+    "mp4": mp4(5000),
+    "webm": webm(),
+}
+
+
+@pytest.mark.parametrize("ext", WHOLE)
+def test_a_whole_container_is_whole(ext: str) -> None:
+    data = WHOLE[ext]
+    assert whole(ext, len(data), reader(data)) is True
+
+
+@pytest.mark.parametrize("ext", WHOLE)
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.99])
+def test_a_cut_container_is_not(ext: str, share: float) -> None:
+    data = WHOLE[ext][: int(len(WHOLE[ext]) * share)]
+    assert whole(ext, len(data), reader(data)) is False
+
+
+def test_the_end_of_a_thumbnail_is_not_the_end_of_a_jpeg() -> None:
+    thumbnail = image("JPEG")
+    app1 = b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail
+    data = b"\xff\xd8" + app1 + image("JPEG")[2:]
+    assert whole("jpg", len(data), reader(data)) is True
+    cut = data[: len(app1) + 800]
+    assert whole("jpg", len(cut), reader(cut)) is False
+
+
+def test_what_a_format_does_not_tell_is_not_guessed() -> None:
+    assert whole("mp3", 100, reader(bytes(100))) is None
+    assert whole("", 100, reader(bytes(100))) is None
+    unknown = b"\x1aE\xdf\xa3\x93" + bytes(19) + b"\x18\x53\x80\x67" + b"\x01" + b"\xff" * 7
+    assert whole("webm", len(unknown), reader(unknown)) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        (b"<html>", "html"),
+        (b"#EXTM3U\n#EXT-X-VERSION:3\n", "hls"),
+        (b"#EXTM3U\n#EXTINF:1,a\na.mp3\n", None),
+        (b'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011">', "dash"),
+        (b'<?xml version="1.0"?><rss>', None),
+        (b'{"a":1}', None),
+        (mp4(600), None),
+    ],
+)
+def test_pages_and_manifests_are_told_apart(head: bytes, found: str | None) -> None:
+    assert page(head, sniff(head)) == found
+
+
+def test_a_compressed_medium_is_refused() -> None:
+    with pytest.raises(DownloadError):
+        content.check_promise(mp4(600), sniff(mp4(600)), "gzip", "http://h/a.mp4")
+    content.check_promise(mp4(600), sniff(mp4(600)), "identity", "http://h/a.mp4")
