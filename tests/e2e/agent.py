@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -53,10 +53,16 @@ def until(found: Callable[[], T | None], what: str, patience: float = PATIENCE) 
 
 
 class Agent:
-    """`with Agent(home) as agent:`; may be killed and started again."""
+    """`with Agent(home) as agent:`; may be killed and started again.
 
-    def __init__(self, home: Path, **settings: str) -> None:
+    `words` are its command line, `settings` named as in the environment (`HOOK__PORT`).
+    """
+
+    def __init__(
+        self, home: Path, words: Sequence[str] = ("run", "--headless"), **settings: str
+    ) -> None:
         self.home = home
+        self._words = words
         self._environ = environ(
             home, **{f"TRAYAGENT_{key}": value for key, value in settings.items()}
         )
@@ -82,7 +88,7 @@ class Agent:
         began = time.monotonic()
         with (self.home / "output.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "trayagent", "run", "--headless"],
+                [sys.executable, "-m", "trayagent", *self._words],
                 env=self._environ,
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
