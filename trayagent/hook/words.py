@@ -83,6 +83,10 @@ class BatchReport(Batch, frozen=True):
     """A batch with a page of its report."""
 
     lines: tuple[Entry, ...] = ()
+    files: tuple[str, ...] = ()
+    """Where the files of these lines are."""
+    report: str | None = None
+    """The report beside a list that is filed."""
     next: int | None = None
     """The line to go on after; None: these were the last."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from msgspec.structs import asdict
@@ -27,7 +28,16 @@ async def one(call: Call) -> Reply:
     batch = await call.agent.queries.batch(call.params["id"])
     lines = await call.agent.queries.entries(batch.id, limit=asked.limit, after=asked.after)
     more = lines[-1].line if len(lines) == asked.limit else None
-    return Reply(200, words.BatchReport(**asdict(batch), lines=tuple(lines), next=more))
+    report = words.BatchReport(
+        **asdict(batch),
+        lines=tuple(lines),
+        files=tuple(line.path for line in lines if line.path),
+        report=f"{batch.list}.report.json"
+        if batch.list and Path(batch.list).is_absolute()
+        else None,
+        next=more,
+    )
+    return Reply(200, report)
 
 
 async def undo(call: Call) -> Reply:
