@@ -142,6 +142,8 @@ class Media:
         if answer.status == 400 and b"API_KEY_INVALID" in answer.body:
             key = await self._session.key(refused=key)
             answer = await self._get(name, key, token, uri_only)
+        if answer.status == 400:
+            raise DownloadError("not_found", "Flow no longer gives it out this way")
         if answer.status >= 300:
             raise judged(answer)
         about = await answer.json()
