@@ -25,23 +25,28 @@ def icon(desktop: Desktop, shape: Shape = "idle", theme: Theme = "any") -> tuple
 
 
 def open_menu(desktop: Desktop, place: tuple[int, int]) -> Window:
-    """The menu, drawn in full."""
+    """The menu of the icon, as large as it will be."""
     desktop.click(place, 3)
-    window = until(desktop.menus, "the menu")[-1]
-    until(lambda: len(desktop.bands(window)) > 5, "its rows")
-    return desktop.menus()[-1]
+    return until(lambda: still(desktop, 6), "the menu")[0]
 
 
-def click_row(desktop: Desktop, window: Window, labels: list[str], label: str) -> None:
-    """Click a row; `labels` are the rows from the top."""
-    places = until(lambda: rows_of(desktop, window, len(labels)), f"{len(labels)} rows")
-    desktop.click((window.x + 60, places[labels.index(label)]))
+def still(
+    desktop: Desktop, count: int, *, exactly: bool = False
+) -> tuple[Window, list[int]] | None:
+    """The topmost menu and its rows, once it has that many and neither moves nor grows."""
+    menus = desktop.menus()
+    if not menus:
+        return None
+    rows = desktop.bands(menus[-1])
+    enough = len(rows) == count if exactly else len(rows) >= count
+    same = enough and desktop.menus() == menus and desktop.bands(menus[-1]) == rows
+    return (menus[-1], rows) if same else None
 
 
-def rows_of(desktop: Desktop, window: Window, count: int) -> list[int] | None:
-    """Where the rows are, once all of them are drawn."""
-    rows = desktop.bands(window)
-    return rows if len(rows) == count else None
+def click_row(desktop: Desktop, labels: list[str], label: str) -> None:
+    """Click a row of the topmost menu; `labels` are its rows from the top."""
+    window, rows = until(lambda: still(desktop, len(labels), exactly=True), f"{len(labels)} rows")
+    desktop.click((window.x + 60, rows[labels.index(label)]))
 
 
 def changed(desktop: Desktop, window: Window, before: Image.Image) -> Image.Image | None:
