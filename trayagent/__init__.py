@@ -18,7 +18,7 @@ lives on one event loop in one thread.
     agent/      the work that never stops: bus, intake, pool, drops, sync, announcer
     hook/       the local HTTP door
     desktop/    what a person sees outside the browser: tray, notifications, autostart
-    app.py      the only place that builds things
+    app.py      the only place that builds things; wiring.py is its list of parts
     demo/       the offline demonstration
     cli/        commands; a client of the running agent
 

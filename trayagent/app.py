@@ -5,33 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 
 from trayagent import __version__, logs
 from trayagent.agent.agent import Agent
-from trayagent.agent.announcer import Announcer
-from trayagent.agent.bus import Bus
-from trayagent.agent.clients import Clients
-from trayagent.agent.drops import Drops
-from trayagent.agent.hasher import Hasher
-from trayagent.agent.intake import Intake
-from trayagent.agent.keeper import Keeper, counted
-from trayagent.agent.library import Library
-from trayagent.agent.owntoken import OwnToken
-from trayagent.agent.pool import Limits, Pool
 from trayagent.agent.preferences import Preferences
-from trayagent.agent.queries import Queries
-from trayagent.agent.queue import Queue
-from trayagent.agent.trash import Trash
-from trayagent.agent.undo import Undo
-from trayagent.agent.worker import Worker
 from trayagent.desktop.notifier import Notifier, NullNotifier
 from trayagent.hook.door import Door, bind
 from trayagent.hook.server import Hook
@@ -40,13 +23,11 @@ from trayagent.loopthread import LoopThread
 from trayagent.model.config import Config
 from trayagent.net.client import Client
 from trayagent.net.client import Limits as Patience
+from trayagent.net.gateway import Gateway
 from trayagent.settings import Home, change, load
-from trayagent.sources.build import build
-from trayagent.store import claims, downloads, facts
+from trayagent.store import facts
 from trayagent.store.database import Database
-from trayagent.store.secrets import SecretFiles
-from trayagent.store.vault import Vault
-from trayagent.transfer.fetch import Transfer
+from trayagent.wiring import Service, Wires, build
 
 __all__ = ["AlreadyRunningError", "Running", "run", "serve"]
 
@@ -67,7 +48,6 @@ class Running:
 
 
 Ready = Callable[[Running], None]
-Service = Callable[[], Awaitable[None]]
 
 
 async def serve(
@@ -90,8 +70,12 @@ async def serve(
         door = bind(preferences.config.hook.port, await _last_port(db))
         stack.callback(door.close)
         await db.run(facts.set_fact, "port", str(door.port))
-        client = await stack.enter_async_context(_client(preferences.config, door))
-        agent, services = await _build(home, environ, preferences, notifier, db, client)
+        network = preferences.config.network
+        wires = Wires(
+            await stack.enter_async_context(_client(preferences.config, door)),
+            await stack.enter_async_context(Gateway(network, own_ports=lambda: (door.port,))),
+        )
+        agent, services = await build(home, environ, preferences, notifier, db, wires)
         hook = Hook(agent, quit=quitting.set)
         services |= {**beside, "hook": partial(hook.serve, door)}
 
@@ -106,67 +90,6 @@ async def serve(
     log.info("trayagent has ended")
 
 
-async def _build(
-    home: Home,
-    environ: Mapping[str, str],
-    preferences: Preferences,
-    notifier: Notifier,
-    db: Database,
-    client: Client,
-) -> tuple[Agent, dict[str, Service]]:
-    """All parts, each given what it needs, and the services that run as long as the agent does."""
-    config = preferences.config
-    secrets = SecretFiles(home.secrets_dir / "downloads")
-    await db.run(_recover, secrets)
-    bus, bell, trash = Bus(), asyncio.Event(), Trash()
-    keeper = Keeper(bus, await db.run(counted, config.downloads.workers, __version__))
-    transfer = Transfer(client, config.downloads)
-    intake = Intake(db, bus, secrets, bell.set)
-    library = Library(
-        db,
-        bus,
-        intake,
-        build=lambda source, secrets: build(source, client, secrets, environ),
-        vault=Vault.open(home.data, environ),
-        thumbnails=home.data / "thumbnails",
-    )
-    library.configure(config)
-    pool = Pool(
-        db,
-        bus,
-        Worker(transfer, secrets, library.resolvers),
-        secrets=secrets,
-        folder=Path(config.downloads.folder),
-        limits=_limits(config),
-        bell=bell,
-    )
-    queue = Queue(db, bus, pool, secrets=secrets, trash=trash, discard=transfer.discard)
-    announcer = Announcer(bus, notifier, config.notifications.level)
-    own = OwnToken.load(home.token)
-    agent = Agent(
-        bus=bus,
-        intake=intake,
-        queue=queue,
-        queries=Queries(db, keeper),
-        keeper=keeper,
-        announcer=announcer,
-        clients=await Clients.open(db, bus, own, home.secrets_dir / "clients.key"),
-        library=library,
-        undo=Undo(db, queue, trash),
-        preferences=preferences,
-        version=__version__,
-    )
-    preferences.follow(partial(_apply, pool, transfer, announcer, library))
-    drops = Drops(db, bus, intake, Path(config.drop.folder), poll=config.drop.poll)
-    return agent, {
-        "pool": pool.run,
-        "announcer": announcer.run,
-        "hasher": Hasher(db, bus).run,
-        "library": library.run,
-        "drops": drops.run,
-    }
-
-
 async def _named(run: Callable[[], Awaitable[None]]) -> None:
     await run()
 
@@ -176,27 +99,9 @@ async def _last_port(db: Database) -> int | None:
     return int(value) if value else None
 
 
-def _recover(conn: sqlite3.Connection, secrets: SecretFiles) -> None:
-    claims.requeue_active(conn)
-    secrets.sweep(partial(downloads.in_flight, conn))
-
-
 def _client(config: Config, door: Door | None) -> Client:
     patience = Patience(connections_per_host=config.downloads.connections_per_host)
     return Client(config.network, patience, own_ports=lambda: (door.port,) if door else ())
-
-
-def _limits(config: Config) -> Limits:
-    return Limits(config.downloads.workers, config.downloads.per_host, config.downloads.retries)
-
-
-def _apply(
-    pool: Pool, transfer: Transfer, announcer: Announcer, library: Library, config: Config
-) -> None:
-    pool.limit(_limits(config), Path(config.downloads.folder))
-    transfer.configure(config.downloads)
-    announcer.level = config.notifications.level
-    library.configure(config)
 
 
 # -- ways to run it

@@ -5,37 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
 from msgspec.structs import replace
 
+from trayagent.agent.pages import Fetcher, Pages
 from trayagent.agent.progress import Reporter
 from trayagent.agent.requests import request_of, target_of
 from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job
-from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Resolver, Target
+from trayagent.model.transfer import Fetched, Request, Resolver, Target
 from trayagent.store.secrets import SecretFiles
-
-
-class Fetcher(Protocol):
-    """What a worker asks of transfer."""
-
-    async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
-        """One URL to one verified file."""
-
-    async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
-        """Bytes that are here already, to one verified file."""
 
 
 class Worker:
     """Holds nothing of a job; any number may be at work."""
 
     def __init__(
-        self, transfer: Fetcher, secrets: SecretFiles, resolvers: Mapping[str, Resolver]
+        self,
+        transfer: Fetcher,
+        secrets: SecretFiles,
+        resolvers: Mapping[str, Resolver],
+        pages: Pages | None = None,
     ) -> None:
         self._transfer = transfer
         self._secrets = secrets
         self._resolvers = resolvers
+        self._pages = pages
 
     async def work(self, job: Job, folder: Path, reporter: Reporter) -> Fetched:
         """The job's file, verified and published. Raises DownloadError; a cancellation keeps its bytes."""
@@ -44,7 +39,9 @@ class Worker:
             return await self._resolved(self._resolvers[job.source], job, target, reporter)
         secrets = await asyncio.to_thread(self._secrets.load, job.id)
         request = request_of(replace(job, secrets=secrets))
-        return await self._transfer.fetch(request, target, reporter)
+        if self._pages is None:
+            return await self._transfer.fetch(request, target, reporter)
+        return await self._pages.fetch(job, request, target, reporter)
 
     async def _resolved(
         self, resolver: Resolver, job: Job, target: Target, reporter: Reporter

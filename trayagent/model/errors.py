@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "bad_url": (
@@ -47,7 +47,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "not_media": (
         "The server sent something other than the media promised.",
-        'Open the link in the browser to see what it is; to keep it anyway, add it with kind "file".',
+        "Open the link in the browser to see what it is; to keep it anyway: trayagent add --kind file URL",
     ),
     "truncated": ("The file arrived incomplete.", "Retry."),
     "changed_on_server": (
@@ -117,14 +117,23 @@ class DownloadError(TrayagentError):
     """Why one download cannot go on; `code` is a key of `SENTENCES`.
 
     `detail` makes the sentence more precise ("HTTP 403"), never holds a query string or a secret.
-    `retry_after` is the server's own wish in seconds, or None.
+    `retry_after` is the server's own wish in seconds, or None. `found` says what came instead of a
+    medium, where a page engine may make one of it.
     """
 
-    def __init__(self, code: str, detail: str = "", *, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        retry_after: float | None = None,
+        found: Literal["html", "hls", "dash"] | None = None,
+    ) -> None:
         sentence, action = SENTENCES[code]
         super().__init__(code, f"{sentence[:-1]} ({detail})." if detail else sentence, action)
         self.detail = detail
         self.retry_after = retry_after
+        self.found = found
 
 
 class NotFoundError(TrayagentError):

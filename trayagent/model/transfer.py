@@ -45,6 +45,8 @@ class Target:
     """Unix seconds to stamp the file with; None: Last-Modified, else now."""
     stem: str | None = None
     """For synced items: the file is named `<stem>.<extension by content>`."""
+    pages: bool = False
+    """A page or a manifest is not saved but told of, as an error that says what was `found`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Made:
 
     path: Path
     filename: str
+    warning: str | None = None
 
 
 class Progress(Protocol):

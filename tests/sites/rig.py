@@ -1,0 +1,82 @@
+"""What the tests of the page engine share: an engine with its gateway, and releases that misbehave."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from trayagent.model.config import Config, Downloads, Network, Sites
+from trayagent.model.transfer import Request
+from trayagent.net.gateway import Gateway
+from trayagent.sites.engine import Answer, Bounds, Engine, Page
+from trayagent.sites.releases import Releases
+
+
+@dataclass
+class Rig:
+    """An engine whose downloads folder is `folder`."""
+
+    engine: Engine
+    gateway: Gateway
+    folder: Path
+    named: frozenset[str]
+    told: list[tuple[int, int | None]] = field(default_factory=list)
+
+    def page(self, url: str, id: str = "d1", **options: object) -> Page:
+        """A page as the agent asks for it."""
+        asked = {name: options.pop(name) for name in list(options) if name in Request.__slots__}
+        request = Request(url, named=self.named, **asked)  # type: ignore[arg-type]
+        return Page(id, request, **options)  # type: ignore[arg-type]
+
+    async def resolve(self, url: str, id: str = "d1", **options: object) -> Answer:
+        """Ask for a page."""
+        note = self.told.append
+        return await self.engine.resolve(
+            self.page(url, id, **options), lambda total, size: note((total, size))
+        )
+
+    def scratches(self) -> list[Path]:
+        """The folders of downloads on their way."""
+        return sorted(self.folder.glob(".trayagent-*.part"))
+
+
+@asynccontextmanager
+async def resolving(
+    folder: Path,
+    *named: str,
+    path: str | None = None,
+    bounds: Bounds | None = None,
+    network: Network | None = None,
+    downloads: Downloads | None = None,
+    quality: str = "best",
+    releases: Path | None = None,
+) -> AsyncIterator[Rig]:
+    """An engine that may talk to the loopback servers named; `path` is where programs are found."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = Config(
+        downloads=downloads or Downloads(folder=str(folder), keep_free="0"),
+        sites=Sites(quality=quality),
+    )
+    environ = {"PATH": os.environ["PATH"] if path is None else path}
+    async with Gateway(network) as gateway:
+        engine = Engine(
+            gateway,
+            Releases(releases or folder.parent / "releases"),
+            config,
+            environ=environ,
+            throttle=lambda rate: lambda count: 0.0,
+            bounds=bounds,
+        )
+        yield Rig(engine, gateway, folder, frozenset(named))
+
+
+def release(folder: Path, code: str, version: str = "2099.1.1") -> Path:
+    """A yt-dlp of our making, put where an update would put it; returns the folder of releases."""
+    package = folder / version / "yt_dlp"
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "__init__.py").write_text(code)
+    (folder / "current.json").write_text(f'{{"version": "{version}"}}')
+    return folder

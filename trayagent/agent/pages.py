@@ -1,0 +1,185 @@
+"""Downloads whose address is perhaps a page: our own transfer where it can, the page engine where not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from trayagent.agent.intake import Intake
+from trayagent.agent.progress import Reporter
+from trayagent.model import addresses, filenames, routing, urls
+from trayagent.model.download import Cookie, Item
+from trayagent.model.errors import DownloadError
+from trayagent.model.order import Job
+from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
+from trayagent.sites.engine import Address, Choice, Engine, Page
+from trayagent.sites.wire import Entry
+from trayagent.transfer import content
+
+
+class Fetcher(Protocol):
+    """What is asked of transfer."""
+
+    async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
+        """One URL to one verified file."""
+
+    async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
+        """Bytes that are here already, to one verified file."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One download on its way through here."""
+
+    job: Job
+    request: Request
+    target: Target
+    reporter: Reporter
+
+
+class Pages:
+    """Follows `model.routing` for one download after the other; holds nothing of them."""
+
+    def __init__(self, transfer: Fetcher, engine: Engine, intake: Intake) -> None:
+        self._transfer = transfer
+        self._engine = engine
+        self._intake = intake
+
+    async def fetch(
+        self, job: Job, request: Request, target: Target, reporter: Reporter
+    ) -> Fetched:
+        """The job's file, verified and published. Raises DownloadError."""
+        task = _Task(job, request, target, reporter)
+        if routing.begins_with_engine(target.kind, request.url):
+            return await self._through_engine(task)
+        looking = replace(target, pages=routing.looks_for_pages(target.kind, target.filename))
+        try:
+            return await self._transfer.fetch(request, looking, reporter)
+        except DownloadError as error:
+            failure = error
+        following = routing.after(target.kind, job.via, request.url, failure)
+        if following != "fail":
+            fetched = await self._tried(task, failure, known_only=following == "engine if known")
+            if fetched is not None:
+                return fetched
+        promised = content.promised(target.kind, request.url, target.filename)
+        if failure.found is None or promised:
+            raise failure
+        return await self._transfer.fetch(request, target, reporter)  # a plain file after all
+
+    async def _tried(
+        self, task: _Task, failure: DownloadError, *, known_only: bool
+    ) -> Fetched | None:
+        """As `_through_engine`, or None when the engine does not know the site by name."""
+        try:
+            return await self._through_engine(task, known_only=known_only)
+        except _UnknownError:
+            return None
+        except DownloadError as error:
+            if error.code == "no_media_found" and failure.code == "needs_login":
+                raise failure from error  # the page asked for a login: that is what helps
+            raise
+
+    async def _through_engine(self, task: _Task, *, known_only: bool = False) -> Fetched:
+        page, note = _page(task, known_only=known_only), task.reporter.received
+        answer = await self._engine.resolve(page, note)
+        if isinstance(answer, Choice):
+            await self._enter(task, answer)
+            await self._engine.chosen(page, answer)
+            left_out = answer.left_out
+            answer = await self._engine.resolve(page, note)
+            if left_out and isinstance(answer, Made | Address):
+                answer = replace(answer, warning=f"{left_out} more on this page were left out.")
+        if answer is None:
+            raise _UnknownError
+        if isinstance(answer, Choice):
+            raise DownloadError("no_media_found", "it holds only further lists")
+        fetched = await self._finished(task, answer)
+        await self._engine.discard(task.job.id)
+        return fetched
+
+    async def _enter(self, task: _Task, choice: Choice) -> None:
+        """Queue what else the page holds; asked twice after a kill, the intake knows what it has."""
+        items = _items(task, choice)
+        if items:
+            await self._intake.add(items, via=task.job.via, title=choice.title or "A page's videos")
+
+    async def _finished(self, task: _Task, answer: Made | Address) -> Fetched:
+        target = replace(task.target, filename=_named(task.target.filename, answer.filename))
+        if isinstance(answer, Made):
+            return await self._transfer.publish(answer, target, task.reporter)
+        if target.kind == "page":
+            target = replace(target, kind="auto")
+        fetched = await self._transfer.fetch(answer.request, target, task.reporter)
+        return replace(fetched, warning=fetched.warning or answer.warning)
+
+
+class _UnknownError(Exception):
+    """The engine does not know the site by name."""
+
+
+def _page(task: _Task, *, known_only: bool) -> Page:
+    request, order = task.request, task.job.order
+    raw = next((v for k, v in request.headers.items() if k.lower() == "cookie"), "")
+    host = urls.origin(request.url)[1]
+    own = [pair.strip().partition("=") for pair in raw.split(";") if "=" in pair]
+    cookies = tuple(Cookie(name, value, host) for name, _, value in own if name)
+    return Page(
+        id=task.job.id,
+        # Other secret headers stay here: the engine could not keep them from other servers.
+        request=replace(request, headers={}, mirrors=(), cookies=(*cookies, *request.cookies)),
+        title=order.title,
+        quality=order.quality or ("audio" if order.kind == "audio" else None),
+        subtitles=order.subtitles,
+        speed_limit=task.target.speed_limit,
+        known_only=known_only,
+    )
+
+
+def _items(task: _Task, choice: Choice) -> list[Item]:
+    """The further entries as items; a page's word never opens a private address."""
+    request, order = task.request, task.job.order
+    own = urls.authority(request.url)
+    return [
+        Item(
+            url=entry.url,
+            folder=order.folder,
+            referer=request.url,
+            user_agent=request.user_agent,
+            cookies=request.cookies,
+            page_url=order.page_url or request.url,
+            filename=None if entry.is_page or not entry.title else _titled(entry),
+            title=entry.title or None,
+            kind="page" if entry.is_page else "video",
+            quality=order.quality,
+            subtitles=order.subtitles,
+            speed_limit=order.speed_limit,
+        )
+        for entry in choice.others
+        if _may_enter(entry, own)
+    ]
+
+
+def _may_enter(entry: Entry, own: str) -> bool:
+    try:
+        authority = urls.authority(entry.url)
+    except DownloadError:
+        return False
+    return authority == own or not addresses.names_private(authority.rpartition(":")[0])
+
+
+def _titled(entry: Entry) -> str:
+    ending = filenames.extension(filenames.from_url(entry.url) or "")
+    title = entry.title.replace("/", "-").replace("\\", "-")
+    return f"{title}.{ending}" if ending in filenames.VIDEO | filenames.AUDIO else f"{title}.mp4"
+
+
+def _named(wanted: str | None, made: str) -> str:
+    """The name asked for with the ending of what was made."""
+    if not wanted:
+        return made
+    ending = filenames.extension(made)
+    if filenames.extension(wanted) == ending or not ending:
+        return wanted
+    stem = wanted.rpartition(".")[0] if filenames.media_kind(wanted) else wanted
+    return f"{stem}.{ending}"

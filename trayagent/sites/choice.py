@@ -1,0 +1,75 @@
+"""Which form of a medium is taken: what a person asked for, in yt-dlp's own words. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
+_FETCHED: Final = "[protocol~='^(https?|m3u8(_native)?|http_dash_segments)$']"
+"""Ways of transport that need no other program; rtmp and the like would start one."""
+
+
+def selection(quality: str, *, ffmpeg: bool) -> dict[str, Any]:
+    """`format`, `format_sort` and post-processing for a quality (`best`, `1080`, `audio`, …).
+
+    Without ffmpeg only forms are taken that come in one piece.
+    """
+    if quality == "audio":
+        forms = ["ba", "ba*"] if not ffmpeg else ["ba", "ba*", "b"]
+        chosen = {"format": _joined(forms)}
+        extract = {"key": "FFmpegExtractAudio", "preferredcodec": "best"}
+        return chosen | ({"postprocessors": [extract]} if ffmpeg else {})
+    word = "w" if quality == "worst" else "b"
+    together = [f"{word}v*{_FETCHED}+{word}a{_FETCHED}"] if ffmpeg else []
+    alone = _joined([word, *([f"{word}v*"] if ffmpeg else []), f"{word}a"])
+    chosen = {"format": "/".join([*together, alone])}
+    if height := re.match(r"\d+", quality):
+        chosen["format_sort"] = [f"res:{height[0]}"]  # type: ignore[assignment]
+    return chosen
+
+
+def _joined(forms: list[str]) -> str:
+    return "/".join(form + _FETCHED for form in forms)
+
+
+def options(
+    *, proxy: str, ffmpeg: str | None, quality: str, subtitles: tuple[str, ...], most: int
+) -> dict[str, Any]:
+    """All of yt-dlp's options; none is read from a file, and nothing is run but ffmpeg."""
+    chosen: dict[str, Any] = {
+        "proxy": proxy,
+        "quiet": True,
+        "noprogress": True,
+        "color": "never",
+        "cachedir": False,
+        "ignoreerrors": False,
+        "noplaylist": True,
+        "extract_flat": "in_playlist",
+        "playlistend": most + 1,
+        "outtmpl": {"default": "media.%(format_id)s.%(ext)s"},
+        "restrictfilenames": True,
+        "trim_file_name": 80,
+        "continuedl": True,
+        "overwrites": True,
+        "updatetime": False,
+        "retries": 5,
+        "fragment_retries": 5,
+        "extractor_retries": 2,
+        "skip_unavailable_fragments": False,
+        "concurrent_fragment_downloads": 4,
+        "socket_timeout": 30,
+        "external_downloader": {"default": "native"},
+        "hls_prefer_native": True,
+        "geo_bypass": False,
+        "enable_file_urls": False,
+        "allow_unplayable_formats": False,
+        "merge_output_format": "mp4/mkv",
+        "ffmpeg_location": ffmpeg,
+        "postprocessor_args": {"ffmpeg_i": ["-protocol_whitelist", "file"]},
+        **selection(quality, ffmpeg=ffmpeg is not None),
+    }
+    if subtitles and ffmpeg and quality != "audio":
+        chosen |= {"writesubtitles": True, "subtitleslangs": list(subtitles)}
+        chosen["postprocessors"] = [{"key": "FFmpegEmbedSubtitle", "already_have_subtitle": False}]
+    return chosen

@@ -1,0 +1,269 @@
+"""The page engine as the agent sees it: a page's address in, a file or an address to fetch out."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from msgspec import structs
+
+from trayagent.model import filenames, sizes
+from trayagent.model.config import Config
+from trayagent.model.errors import SENTENCES, DownloadError
+from trayagent.model.transfer import Made, Request
+from trayagent.net.gateway import Gateway, Pass
+from trayagent.sites.child import FLOOD, Child
+from trayagent.sites.releases import Releases
+from trayagent.sites.scratch import Scratch
+from trayagent.sites.wire import (
+    Ask,
+    Direct,
+    Done,
+    Entry,
+    Failed,
+    Phase,
+    Received,
+    Said,
+    Several,
+    Unknown,
+)
+
+MOST_ENTRIES: Final = 50
+"""Of a page that holds several."""
+_TICK: Final = 2.0
+"""Seconds between two looks at a worker that says nothing."""
+_FEW: Final = 3
+"""Pages of a host that nobody knew by name, after which the host is not asked about again."""
+_REFUSED: Final = frozenset({"forbidden", "network", "no_media_found", "timeout"})
+"""Codes that may be the gateway's refusal as the worker saw it."""
+
+Note = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a worker may take: seconds without a word or a byte in each phase, and bytes of memory."""
+
+    looking: float = 180.0
+    fetching: float = 90.0
+    merging: float = 1800.0
+    memory: int = 3 * 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of which to make a file."""
+
+    id: str
+    """Of the download."""
+    request: Request
+    title: str | None = None
+    quality: str | None = None
+    subtitles: tuple[str, ...] = ()
+    speed_limit: int = 0
+    known_only: bool = False
+    """Answer None unless the site is known by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The medium is one plain file, to be fetched as any other."""
+
+    request: Request
+    filename: str
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The page holds several; `resolve` goes on with the first once `chosen` was told."""
+
+    title: str
+    first: Entry
+    others: tuple[Entry, ...]
+    left_out: int
+
+
+Answer = Made | Address | Choice | None
+
+
+class Engine:
+    """Any number of pages at a time, each in a process of its own."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        releases: Releases,
+        config: Config,
+        *,
+        environ: Mapping[str, str],
+        throttle: Callable[[int], Callable[[int], float]],
+        bounds: Bounds | None = None,
+    ) -> None:
+        self._gateway = gateway
+        self._releases = releases
+        self._environ = environ
+        self._throttle = throttle
+        self._bounds = bounds or Bounds()
+        self._strangers: dict[str, int] = {}
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Take over changed settings, from the next page on."""
+        self._config = config
+
+    @property
+    def installed(self) -> bool:
+        """Whether there is a yt-dlp, in our own folder or beside us. Nothing is imported."""
+        return self._releases.current() is not None or find_spec("yt_dlp") is not None
+
+    async def resolve(self, page: Page, note: Note) -> Answer:
+        """What becomes of a page; None: nobody knows it by name. Raises DownloadError."""
+        host = page.request.url.split("/", 3)[2]
+        if page.known_only and (not self.installed or self._strangers.get(host, 0) >= _FEW):
+            return None
+        if not self.installed:
+            raise DownloadError("needs_sites_extra")
+        scratch = self._scratch(page.id)
+        await asyncio.to_thread(scratch.open)
+        first = await asyncio.to_thread(scratch.first, page.request.url)
+        ask = self._ask(page, scratch, first)
+        with self._gateway.admit(page.request.named, self._throttle(page.speed_limit)) as leave:
+            try:
+                said = await self._run(structs.replace(ask, proxy=leave.url), leave, note)
+            except DownloadError:
+                await asyncio.to_thread(scratch.tidy)
+                raise
+        if isinstance(said, Unknown):
+            self._strangers[host] = self._strangers.get(host, 0) + 1
+            await asyncio.to_thread(scratch.remove)
+            return None
+        return await self._answer(said, page, scratch)
+
+    async def chosen(self, page: Page, choice: Choice) -> None:
+        """The others are taken care of: from now on the page stands for its first entry."""
+        first = choice.first
+        await asyncio.to_thread(
+            self._scratch(page.id).note_first, page.request.url, first.url, first.title
+        )
+
+    async def discard(self, id: str) -> None:
+        """Nothing of this download is needed any more."""
+        await asyncio.to_thread(self._scratch(id).remove)
+
+    def __repr__(self) -> str:
+        return f"<Engine {'ready' if self.installed else 'without yt-dlp'}>"
+
+    # -- parts
+
+    def _scratch(self, id: str) -> Scratch:
+        return Scratch(Path(self._config.downloads.folder), str(self._releases.folder), id)
+
+    def _ask(self, page: Page, scratch: Scratch, first: tuple[str, str] | None) -> Ask:
+        request, release = page.request, self._releases.current()
+        return Ask(
+            url=first[0] if first else request.url,
+            folder=str(scratch.path),
+            proxy="",
+            title=(first[1] if first else None) or page.title,
+            quality=page.quality or self._config.sites.quality,
+            subtitles=page.subtitles,
+            cookies=request.cookies,
+            user_agent=request.user_agent,
+            referer=request.referer,
+            ffmpeg=shutil.which("ffmpeg", path=self._environ.get("PATH")),
+            release=str(release) if release else None,
+            most_entries=MOST_ENTRIES,
+            max_size=sizes.parse_size(self._config.downloads.max_size),
+            memory=self._bounds.memory,
+            known_only=page.known_only,
+            single=first is not None,
+        )
+
+    async def _run(self, ask: Ask, leave: Pass, note: Note) -> Said:
+        async with Child.started(ask, self._environ) as child:
+            phase, heard = "looking", 0
+            while True:
+                said = await self._next(child, leave, phase, Path(ask.folder))
+                heard += 1
+                if heard > FLOOD // 256:
+                    raise DownloadError("internal", "the page engine said too much")
+                if said is None:
+                    status = await child.status()
+                    raise DownloadError("internal", f"the page engine ended by itself ({status})")
+                if isinstance(said, Phase):
+                    phase = said.name
+                elif isinstance(said, Received):
+                    note(said.total, said.size)
+                elif isinstance(said, Failed):
+                    raise _failure(said, leave)
+                else:
+                    return said
+
+    async def _next(self, child: Child, leave: Pass, phase: str, folder: Path) -> Said | None:
+        """The worker's next word; bytes count as a sign of life while it fetches."""
+        patience = getattr(self._bounds, phase, self._bounds.looking)
+        here, alive = leave.received, time.monotonic()
+        while True:
+            try:
+                async with asyncio.timeout(min(_TICK, patience)):
+                    return await child.said()
+            except TimeoutError:
+                pass
+            if phase == "fetching" and leave.received != here:
+                here, alive = leave.received, time.monotonic()
+            if time.monotonic() - alive >= patience:
+                raise DownloadError("stalled", "the page engine")
+            await asyncio.to_thread(self._check_room, folder)
+
+    def _check_room(self, folder: Path) -> None:
+        if shutil.disk_usage(folder).free < sizes.parse_size(self._config.downloads.keep_free):
+            raise DownloadError("disk_full")
+
+    async def _answer(self, said: Said, page: Page, scratch: Scratch) -> Answer:
+        if isinstance(said, Several):
+            if not said.entries:
+                raise DownloadError("no_media_found")
+            first, *others = said.entries
+            left = max(0, said.total - len(said.entries))
+            return Choice(said.title, first, tuple(others), left)
+        name = filenames.safe(_text(getattr(said, "name", "")))
+        if isinstance(said, Direct):
+            return Address(_request(said, page.request), name, said.warning)
+        assert isinstance(said, Done)
+        return Made(await asyncio.to_thread(scratch.made, said.path), name, said.warning)
+
+
+def _failure(said: Failed, leave: Pass) -> DownloadError:
+    if leave.refused is not None and said.code in _REFUSED:
+        return leave.refused
+    code = said.code if said.code in SENTENCES else "internal"
+    return DownloadError(code, _text(said.detail)[:200])
+
+
+def _text(text: str) -> str:
+    """Printable, and without any address."""
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    return re.sub(r"\S+://\S+", "…", plain)
+
+
+def _request(said: Direct, asked: Request) -> Request:
+    headers = dict(said.headers)
+    agent = headers.pop("User-Agent", None)
+    referer = headers.pop("Referer", None)
+    return replace(
+        asked,
+        url=said.url,
+        mirrors=(),
+        headers=headers,
+        cookies=said.cookies,
+        referer=referer,
+        user_agent=agent or asked.user_agent,
+    )

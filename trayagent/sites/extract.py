@@ -1,0 +1,233 @@
+"""One page to one file, or to what it consists of, by yt-dlp; runs in the worker's process only."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from trayagent.model.download import Cookie
+from trayagent.sites import choice
+from trayagent.sites.reasons import LIVE, PROTECTED, StopError
+from trayagent.sites.wire import (
+    Ask,
+    Direct,
+    Done,
+    Entry,
+    Failed,
+    Phase,
+    Received,
+    Said,
+    Several,
+    Unknown,
+)
+
+PERIOD: Final = 0.25
+"""Seconds between two words on how far it is."""
+_PLAIN: Final = ("http", "https")
+_LISTS: Final = ("playlist", "multi_video")
+Say = Callable[[Said], None]
+Info = dict[str, Any]
+
+
+def run(ask: Ask, say: Say) -> None:
+    """Answer one request; raises whatever yt-dlp raises (`reasons.explain` knows it)."""
+    import yt_dlp
+
+    _never_by_ffmpeg(yt_dlp)
+    say(Phase("looking"))
+    if ask.known_only and not _knows(yt_dlp, ask.url):
+        say(Unknown())
+        return
+    params = choice.options(
+        proxy=ask.proxy,
+        ffmpeg=ask.ffmpeg,
+        quality=ask.quality,
+        subtitles=ask.subtitles,
+        most=ask.most_entries,
+    )
+    silent = logging.getLogger("trayagent.sites.silent")
+    silent.disabled = True
+    headers = _headers(ask)
+    with yt_dlp.YoutubeDL(params | {"logger": silent, "http_headers": headers}) as site:
+        _give_cookies(site, ask.cookies)
+        answer = _answer(site, ask, say)
+    say(answer)
+
+
+def _answer(site: Any, ask: Ask, say: Say) -> Said:
+    info = site.extract_info(ask.url, download=False)
+    while info is not None and info.get("_type") in _LISTS:
+        entries = [entry for entry in info.get("entries") or () if entry]
+        if len(entries) > 1 and not ask.single:
+            return _several(info, entries, ask)
+        info = site.process_ie_result(entries[0], download=False) if entries else None
+    if not info:
+        raise StopError(Failed("no_media_found"))
+    if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
+        raise StopError(Failed("no_media_found", LIVE))
+    warning = _doubt(info, ask)
+    if _is_plain(info, ask):
+        return Direct(
+            info["url"], _name(info, ask), _kept(info), tuple(_cookies(site, info)), warning
+        )
+    meter = _Meter(ask, say, len(info.get("requested_formats") or (1,)))
+    site.add_progress_hook(meter.progress)
+    site.add_postprocessor_hook(meter.merging)
+    say(Phase("fetching"))
+    made = site.process_ie_result(info, download=True)
+    path = Path(made["requested_downloads"][0]["filepath"])
+    return Done(str(path.absolute()), _name(made, ask, path), warning)
+
+
+def _never_by_ffmpeg(yt_dlp: Any) -> None:
+    """It would fetch by itself, past the gateway, and go where the manifest says, files included."""
+
+    def refuse(*_: object) -> None:
+        raise StopError(Failed("no_media_found", PROTECTED))
+
+    ffmpeg = yt_dlp.downloader.external.FFmpegFD
+    ffmpeg.available = classmethod(lambda *_: False)
+    ffmpeg.real_download = refuse
+    hls = yt_dlp.downloader.hls.HlsFD
+    can = hls.can_download.__func__
+
+    def can_download(cls: Any, manifest: str, info: Info, *more: object) -> bool:
+        if "#EXT-X-ENDLIST" not in manifest:
+            raise StopError(Failed("no_media_found", LIVE))
+        if not can(cls, manifest, info, *more):
+            refuse()
+        return True
+
+    hls.can_download = classmethod(can_download)
+
+
+def _knows(yt_dlp: Any, url: str) -> bool:
+    classes = yt_dlp.extractor.gen_extractor_classes()
+    return any(one.suitable(url) for one in classes if one.IE_NAME != "generic")
+
+
+def _headers(ask: Ask) -> dict[str, str]:
+    headers = {"User-Agent": ask.user_agent} if ask.user_agent else {}
+    if ask.referer:
+        # What a browser tells another origin (strict-origin-when-cross-origin): no path, no query.
+        parts = urlsplit(ask.referer)
+        headers["Referer"] = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"
+    return headers
+
+
+def _give_cookies(site: Any, cookies: tuple[Cookie, ...]) -> None:
+    from http.cookiejar import Cookie as Kept
+
+    for one in cookies:
+        wide = one.domain.startswith(".")
+        kept = Kept(
+            0, one.name, one.value, None, False, one.domain, wide, wide, one.path, True, one.secure,
+            None, True, None, None, {},
+        )  # fmt: skip
+        site.cookiejar.set_cookie(kept)
+
+
+def _cookies(site: Any, info: Info) -> Iterator[Cookie]:
+    for one in site.cookiejar.get_cookies_for_url(info["url"]):
+        if one.name and one.value is not None:
+            yield Cookie(one.name, one.value, one.domain, one.path, one.secure)
+
+
+def _kept(info: Info) -> dict[str, str]:
+    given: Mapping[str, str] = info.get("http_headers") or {}
+    return {name: value for name, value in given.items() if name.lower() != "cookie"}
+
+
+def _is_plain(info: Info, ask: Ask) -> bool:
+    """Whether it is one file that anybody may fetch as it is."""
+    chunked = (info.get("downloader_options") or {}).get("http_chunk_size")
+    taken_apart = ask.quality == "audio" and info.get("vcodec") not in (None, "none")
+    return (
+        not info.get("requested_formats")
+        and info.get("protocol") in _PLAIN
+        and not info.get("fragments")
+        and not info.get("requested_subtitles")
+        and not (chunked or taken_apart)
+    )
+
+
+def _doubt(info: Info, ask: Ask) -> str | None:
+    if ask.subtitles and not info.get("requested_subtitles"):
+        return "Subtitles need ffmpeg." if not ask.ffmpeg else "It has no such subtitles."
+    return None
+
+
+def _name(info: Info, ask: Ask, path: Path | None = None) -> str:
+    title = str(info.get("title") or info.get("id") or "video")
+    if info.get("extractor") in ("generic", "html5"):
+        title = title.removesuffix(" (1)")  # it is the only one, and needs no number
+    if ask.title and (ask.single or urlsplit(ask.url).path.endswith((".m3u8", ".mpd"))):
+        title = ask.title  # a manifest is called "index"; the page it was found on has a name
+    title = re.sub(r"[/\\]", "-", title)
+    ending = path.suffix[1:] if path else str(info.get("ext") or "")
+    if path and ending == "mp4" and _is_transport_stream(path):
+        ending = "ts"  # only ffmpeg could have put it into another container
+    return f"{title}.{ending if re.fullmatch('[a-z0-9]{2,5}', ending) else 'mp4'}"
+
+
+def _is_transport_stream(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(377)
+    return len(head) == 377 and head[0] == head[188] == head[376] == 0x47
+
+
+def _several(info: Info, entries: list[Info], ask: Ask) -> Several:
+    named = [_entry(entry) for entry in entries[: ask.most_entries]]
+    total = info.get("playlist_count") or len(entries)
+    return Several(
+        str(info.get("title") or "")[:200], tuple(entry for entry in named if entry.url), total
+    )
+
+
+def _entry(entry: Info) -> Entry:
+    title = str(entry.get("title") or "")[:200]
+    if entry.get("_type") in ("url", "url_transparent"):
+        return Entry(str(entry.get("url") or entry.get("webpage_url") or ""), title)
+    best = (entry.get("requested_formats") or [entry])[0]
+    if best.get("protocol") in _PLAIN and not entry.get("requested_formats"):
+        return Entry(str(best.get("url") or ""), title, is_page=False)
+    return Entry(str(best.get("manifest_url") or entry.get("webpage_url") or ""), title)
+
+
+class _Meter:
+    """Adds up what comes in, and tells of it now and then."""
+
+    def __init__(self, ask: Ask, say: Say, files: int) -> None:
+        self._most = ask.max_size
+        self._say = say
+        self._files = files
+        self._lock = threading.Lock()
+        self._here: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}
+        self._told = 0.0
+
+    def progress(self, state: Info) -> None:
+        with self._lock:
+            name = str(state.get("filename"))
+            self._here[name] = int(state.get("downloaded_bytes") or 0)
+            size = state.get("total_bytes") or state.get("total_bytes_estimate")
+            if size:
+                self._sizes[name] = int(size)
+            total = sum(self._here.values())
+            if self._most and total > self._most:
+                raise StopError(Failed("too_large"))
+            now = time.monotonic()
+            if now - self._told >= PERIOD:
+                self._told = now
+                known = len(self._sizes) >= self._files
+                self._say(Received(total, sum(self._sizes.values()) if known else None))
+
+    def merging(self, state: Info) -> None:
+        if state.get("status") == "started":
+            self._say(Phase("merging"))

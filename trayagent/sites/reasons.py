@@ -1,0 +1,168 @@
+"""Why the page engine failed, in the codes of a download. Nothing here imports yt-dlp: names tell."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from trayagent.sites.wire import Failed
+
+LIVE: Final = "it is a live broadcast; send it again when it has ended"
+PROTECTED: Final = "it is protected against copying"
+NO_MERGE: Final = "picture and sound come apart here; install ffmpeg to put them together"
+OUTDATED: Final = "the page engine could not read it; try: trayagent sites update"
+_LONGEST: Final = 160
+
+_WORDS: Final[tuple[tuple[str, str, str], ...]] = (
+    (r"\bdrm\b|known to use drm", "no_media_found", PROTECTED),
+    (
+        r"\bgeo\b|geo-?restrict|your country|your (?:location|region)",
+        "forbidden",
+        "not in your country",
+    ),
+    (r"\bage\b|age-?restrict|inappropriate", "needs_login", "the site asks for your age"),
+    (
+        r"log ?in|sign ?in|logged|registered|authenticat|cookies|private|members?[- ]only|subscri|premium",
+        "needs_login",
+        "the page is for those who are signed in",
+    ),
+    (
+        r"\blive event|is live\b|premiere|currently live|offline|will begin|upcoming",
+        "no_media_found",
+        LIVE,
+    ),
+    (r"requested format is not available", "no_media_found", NO_MERGE),
+    (r"no video formats|no media|unsupported url", "no_media_found", ""),
+    (
+        r"unavailable|removed|deleted|does(?: not|n't) exist|no longer|not found",
+        "not_found",
+        "it was removed",
+    ),
+)
+"""What an engine's message says (lower case) -> code, and the detail we give; the first that fits counts."""
+_ERRNO: Final = {
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.EFBIG: "too_large",
+    errno.EACCES: "permission_denied",
+    errno.EPERM: "permission_denied",
+    errno.EROFS: "permission_denied",
+}
+
+
+class StopError(Exception):
+    """We ended it ourselves, for this reason."""
+
+    def __init__(self, failed: Failed) -> None:
+        super().__init__(failed.code)
+        self.failed = failed
+
+
+def explain(error: BaseException) -> Failed:
+    """The reason for a person; holds no address and no secret."""
+    chain = list(_chain(error))
+    for step in (_own, _status, _system, _worded, _network):
+        for one in chain:
+            if (found := step(one)) is not None:
+                return found
+    if "PostProcessingError" in _names(error):
+        return Failed("internal", "ffmpeg could not put the file together")
+    for one in chain:
+        if "ExtractorError" in _names(one):
+            return Failed(
+                "no_media_found", _said(one) if getattr(one, "expected", False) else OUTDATED
+            )
+    return Failed("internal", f"the page engine: {type(chain[-1]).__name__}{_place(chain[-1])}")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what is behind it, outermost first."""
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen and len(seen) < 12:
+        seen.add(id(following))
+        yield following
+        info = getattr(following, "exc_info", None)
+        inner = info[1] if isinstance(info, tuple) and len(info) == 3 else None
+        inner = inner if inner is not following else None
+        following = inner or getattr(following, "cause", None) or following.__cause__
+
+
+def _names(error: BaseException) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
+def _own(error: BaseException) -> Failed | None:
+    if isinstance(error, StopError):
+        return error.failed
+    if isinstance(error, MemoryError):
+        return Failed("internal", "the page needs more memory than it may have")
+    return None
+
+
+def _status(error: BaseException) -> Failed | None:
+    status = getattr(error, "status", None)
+    if "HTTPError" not in _names(error) or not isinstance(status, int):
+        return None
+    codes = {401: "needs_login", 404: "not_found", 410: "not_found", 429: "server_busy"}
+    code = codes.get(status) or ("server_error" if status >= 500 else "forbidden")
+    return Failed(code, f"HTTP {status}")
+
+
+def _system(error: BaseException) -> Failed | None:
+    code = _ERRNO.get(error.errno or 0) if isinstance(error, OSError) else None
+    return Failed(code) if code else None
+
+
+def _worded(error: BaseException) -> Failed | None:
+    names = _names(error)
+    if "UnsupportedError" in names:
+        return Failed("no_media_found")
+    if "GeoRestrictedError" in names:
+        return Failed("forbidden", "not in your country")
+    if "ExtractorError" not in names and "DownloadError" not in names:
+        return None
+    if "ExtractorError" in names and not getattr(error, "expected", False):
+        return None
+    text = str(getattr(error, "orig_msg", error)).lower()
+    for words, code, detail in _WORDS:
+        if re.search(words, text):
+            return Failed(code, detail)
+    return None
+
+
+def _network(error: BaseException) -> Failed | None:
+    names = _names(error)
+    if names & {"CertificateVerifyError", "SSLError", "SSLCertVerificationError"}:
+        return Failed("tls")
+    if "TimeoutError" in names or "timed out" in str(error):
+        return Failed("timeout")
+    if names & {
+        "TransportError",
+        "ConnectionError",
+        "UnavailableVideoError",
+        "ContentTooShortError",
+    }:
+        return Failed("network")
+    text = str(error)
+    return Failed("network") if "DownloadError" in names and "fragment" in text else None
+
+
+def _said(error: BaseException) -> str:
+    """An engine's own sentence, without addresses and markup."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(getattr(error, "orig_msg", "") or ""))
+    text = re.sub(r"\S+://\S+", "…", text)
+    text = "".join(c if c.isprintable() else " " for c in text).strip().rstrip(".")
+    return text[:_LONGEST]
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    name = trace.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+    return f" in {name}, line {trace.tb_lineno}"

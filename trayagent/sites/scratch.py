@@ -1,0 +1,68 @@
+"""Where a worker writes: a folder beside the file to be, kept for resuming until the download is over."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+from trayagent.model.errors import DownloadError
+
+
+class Scratch:
+    """The folder of one download, `.trayagent-<home>-<id>.part`. All methods block."""
+
+    def __init__(self, root: Path, tag: str, id: str) -> None:
+        mine = hashlib.sha256(tag.encode()).hexdigest()[:8]
+        self.path = root / f".trayagent-{mine}-{id}.part"
+
+    def open(self) -> None:
+        """Make it, for us alone. Raises DownloadError."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise DownloadError("permission_denied", "the downloads folder") from error
+
+    def remove(self) -> None:
+        """All of it, if it is there; links in it are not followed."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def tidy(self) -> None:
+        """Remove it if there is nothing in it to go on from."""
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
+
+    def first(self, page: str) -> tuple[str, str] | None:
+        """Address and title of the entry chosen when the page turned out to hold several; None: not known yet."""
+        try:
+            noted = json.loads((self.path / "first.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return (noted["url"], noted["title"]) if noted.get("page") == _digest(page) else None
+
+    def note_first(self, page: str, url: str, title: str) -> None:
+        """Remember the choice."""
+        note = self.path / "first.json"
+        text = json.dumps({"page": _digest(page), "url": url, "title": title})
+        with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+
+    def made(self, path: str) -> Path:
+        """A file that the worker says it made. Raises DownloadError unless it is one, and in here."""
+        file = Path(path)
+        inside = file.resolve().is_relative_to(self.path.resolve())
+        if not inside or file.is_symlink() or not file.is_file():
+            raise DownloadError("internal", "the page engine left its folder")
+        if not file.stat().st_size:
+            raise DownloadError("truncated", "nothing came")
+        return file
+
+    def __repr__(self) -> str:
+        return f"<Scratch {self.path.name}>"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,104 @@
+"""What engine and worker say to each other: one JSON object a line, the request first, then answers."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from trayagent.model.download import Cookie
+
+
+class Ask(Struct, frozen=True):
+    """All a worker is told; it comes through its standard input, so it is never on a disk."""
+
+    url: str
+    folder: str
+    """The scratch folder, the only place to write to."""
+    proxy: str
+    """The gateway with this worker's secret."""
+    title: str | None = None
+    """Of the page, for what has no title of its own."""
+    quality: str = "best"
+    subtitles: tuple[str, ...] = ()
+    cookies: tuple[Cookie, ...] = ()
+    user_agent: str | None = None
+    referer: str | None = None
+    ffmpeg: str | None = None
+    release: str | None = None
+    """A folder with a newer yt-dlp than the installed one."""
+    most_entries: int = 50
+    max_size: int = 0
+    """Bytes of one file; 0: any."""
+    memory: int = 0
+    """Bytes of address space; 0: any."""
+    known_only: bool = False
+    """Answer Unknown unless the site is one that yt-dlp knows by name."""
+    single: bool = False
+    """Take the first of several entries."""
+
+    def __repr__(self) -> str:
+        return f"<Ask for {self.quality}, {len(self.cookies)} cookies>"
+
+
+class Phase(Struct, frozen=True, tag="phase"):
+    """What it does now: `looking`, `fetching` or `merging`."""
+
+    name: str
+
+
+class Received(Struct, frozen=True, tag="received"):
+    """Bytes that are here, and how many there will be."""
+
+    total: int
+    size: int | None = None
+
+
+class Entry(Struct, frozen=True):
+    """One of several things on a page."""
+
+    url: str
+    title: str = ""
+    is_page: bool = True
+    """Whether the address is a page, else that of the medium itself."""
+
+
+class Several(Struct, frozen=True, tag="several"):
+    """The page holds several; nothing was fetched. `total` counts also those that are not named here."""
+
+    title: str
+    entries: tuple[Entry, ...]
+    total: int
+
+
+class Direct(Struct, frozen=True, tag="direct"):
+    """The medium is one plain file: whoever fetches files may fetch it."""
+
+    url: str
+    name: str
+    headers: dict[str, str] = {}
+    cookies: tuple[Cookie, ...] = ()
+    warning: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Direct {self.name}>"
+
+
+class Done(Struct, frozen=True, tag="done"):
+    """The file is made."""
+
+    path: str
+    name: str
+    warning: str | None = None
+
+
+class Unknown(Struct, frozen=True, tag="unknown"):
+    """No site that yt-dlp knows by name."""
+
+
+class Failed(Struct, frozen=True, tag="failed"):
+    """There will be no file; `code` is one of a download's, `detail` has no address in it."""
+
+    code: str
+    detail: str = ""
+
+
+Said = Phase | Received | Several | Direct | Done | Unknown | Failed
