@@ -80,6 +80,14 @@ def test_a_checksum_decides(run: Run, media: Media, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
 
 
+def test_headers_go_along_and_a_wrong_one_is_2(run: Run, media: Media, tmp_path: Path) -> None:
+    url = media.url("a.bin")
+    assert run("get", "-o", str(tmp_path), "--header", "X-Key: open sesame", url).code == 0
+    assert media.headers[-1]["X-Key"] == "open sesame"
+    assert run("get", "-o", str(tmp_path), "--header", "nonsense", url).code == 2
+    assert run("get", "-o", str(tmp_path), "--header", "Host: elsewhere", url).code == 1
+
+
 def test_nothing_is_overwritten(run: Run, media: Media, tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_text("mine")
     assert run("get", "-o", str(tmp_path), media.url("a.bin")).code == 0

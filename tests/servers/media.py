@@ -11,6 +11,7 @@ import hashlib
 import re
 import threading
 import time
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
@@ -31,6 +32,8 @@ class Media:
         self._lock = threading.Lock()
         self.requests: list[str] = []
         """Paths asked for, in order."""
+        self.headers: list[Message] = []
+        """What was said with each request."""
         self.active = 0
         self.most = 0
         """The largest number of answers under way at once."""
@@ -95,6 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         self.media.requests.append(parts.path)
+        self.media.headers.append(self.headers)
         with self.media._counted():
             time.sleep(float(query.get("wait", 0)))
             if "status" in query:

@@ -12,7 +12,7 @@ import click
 from trayagent.cli.client import Agent
 from trayagent.cli.exits import Exit, InterruptedByUserError, MisuseError, exit_of_states
 from trayagent.cli.following import follow
-from trayagent.cli.options import agent, json_option, pass_screen
+from trayagent.cli.options import agent, item_options, item_words, json_option, pass_screen
 from trayagent.cli.screen import Screen
 from trayagent.cli.words import counted, name_of, note_of
 
@@ -24,10 +24,8 @@ SHOWN: Final = 20
 
 @click.command()
 @click.argument("urls", nargs=-1, required=True, metavar="URL... | -")
-@click.option("--filename", metavar="NAME", help="Save it under this name.")
 @click.option("--folder", metavar="PATH", help="Into this folder inside the downloads folder.")
-@click.option("--referer", metavar="URL", help="The page it was found on.")
-@click.option("--checksum", metavar="sha-256=HEX", help="Fail unless the file has it.")
+@item_options
 @click.option("--quality", metavar="Q", help="For video pages: best, 1080, 720, …")
 @click.option("--audio", is_flag=True, help="For video pages: only the sound.")
 @click.option("--next", "first", is_flag=True, help="To the front of the queue.")
@@ -41,15 +39,13 @@ def add(
     """Add downloads; - reads a list from standard input."""
     if audio and words["quality"]:
         raise MisuseError("--audio and --quality do not go together.")
-    common = {key: value for key, value in words.items() if value}
+    given = _read(urls)
+    if not given:
+        raise MisuseError("The list is empty.")
+    common = item_words(words, len(given))
     common |= {"next": True} if first else {}
     common |= {"quality": "audio"} if audio else {}
-    items = [{**item, **common} for item in _read(urls)]
-    if not items:
-        raise MisuseError("The list is empty.")
-    for key in ("filename", "checksum"):
-        if len(items) > 1 and common.get(key):
-            raise MisuseError(f"--{key} is for one URL.")
+    items = [{**item, **common} for item in given]
     with agent() as running:
         receipt = _send(running, items)
         if wait:

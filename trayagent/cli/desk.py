@@ -118,9 +118,9 @@ def bookmarklet(screen: Screen) -> None:
 @pass_screen
 def autostart(screen: Screen, what: str) -> None:
     """Start the agent with the session: on, off or status."""
-    from trayagent.desktop.autostart import Autostart
+    from trayagent.desktop import session
 
-    entry = Autostart.of_platform()
+    entry = session.autostart()
     if what == "on":
         entry.enable()
     elif what == "off":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from trayagent.cli.exits import InterruptedByUserError, MisuseError, exit_of_states
-from trayagent.cli.options import home, json_option, pass_screen
+from trayagent.cli.options import home, item_options, item_words, json_option, pass_screen
 from trayagent.cli.progress import Bars, bars
 from trayagent.cli.screen import Screen
 from trayagent.cli.words import counted, note_of
@@ -41,9 +41,7 @@ class _Segments(click.ParamType[str]):
 @click.argument("urls", nargs=-1, metavar="URL...")
 @click.option("-i", "--input", "lists", multiple=True, metavar="LIST", help="A list; - is stdin.")
 @click.option("-o", "--output", "folder", metavar="DIR", default=".", help="Where to (else: here).")
-@click.option("--filename", metavar="NAME", help="Save it under this name.")
-@click.option("--referer", metavar="URL", help="The page it was found on.")
-@click.option("--checksum", metavar="sha-256=HEX", help="Fail unless the file has it.")
+@item_options
 @click.option("--workers", type=click.IntRange(1, 32), metavar="N", help="Downloads at a time.")
 @click.option("--segments", type=_Segments(), help="Connections for one large file.")
 @json_option
@@ -56,14 +54,12 @@ def get(
     folder: str,
     workers: int | None,
     segments: str | None,
-    **words: str | None,
+    **words: Any,
 ) -> int:
     """Download and exit, without the agent; the same command goes on after an interruption."""
     if not urls and not lists:
         raise MisuseError("Nothing to get.", "See: trayagent get --help")
-    common = {key: value for key, value in words.items() if value}
-    if common.keys() & {"filename", "checksum"} and (lists or len(urls) > 1):
-        raise MisuseError("--filename and --checksum are for one URL.")
+    common = item_words(words, len(urls) + 2 * len(lists))
     news, refused = _admitted(urls, lists, common)
     config = _config(workers, segments)
     report = _Report(screen)
@@ -80,7 +76,7 @@ def get(
 
 
 def _admitted(
-    urls: tuple[str, ...], lists: tuple[str, ...], common: Mapping[str, str]
+    urls: tuple[str, ...], lists: tuple[str, ...], common: Mapping[str, Any]
 ) -> tuple[list[New], list[dict[str, str]]]:
     """What may be fetched, each address once, and what may not, with the reason."""
     from trayagent.model.admit import admit
@@ -99,7 +95,7 @@ def _admitted(
             refused.append({"url": text, "code": error.code, "message": error.message})
 
     for url in urls:
-        enter(Item(url, **common))  # type: ignore[arg-type]
+        enter(Item(url, **common))
     for name in lists:
         _enter_list(name, enter, refused)
     return list(found.values()), refused

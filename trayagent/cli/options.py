@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeVar
 
 import click
 
 from trayagent.cli.client import Agent
+from trayagent.cli.exits import MisuseError
 from trayagent.cli.screen import Screen
 from trayagent.settings.home import Home
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+KINDS: Final = ("auto", "video", "image", "audio", "file", "page")
 
 pass_screen = click.make_pass_decorator(Screen)
 
@@ -29,6 +32,41 @@ def json_option(command: Command) -> Command:
         "--json", is_flag=True, expose_value=False, callback=remember, help="Print JSON."
     )
     return option(command)
+
+
+def item_options(command: Command) -> Command:
+    """What may be said of every URL, here and there: name, page, checksum, kind, headers."""
+    for option in (
+        click.option(
+            "--header", "headers", multiple=True, metavar="NAME:VALUE", help="Send it along."
+        ),
+        click.option(
+            "--kind", type=click.Choice(KINDS), help="What it is; file: keep whatever comes."
+        ),
+        click.option("--checksum", metavar="sha-256=HEX", help="Fail unless the file has it."),
+        click.option("--referer", metavar="URL", help="The page it was found on."),
+        click.option("--filename", metavar="NAME", help="Save it under this name."),
+    ):
+        command = option(command)
+    return command
+
+
+def item_words(words: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """The keys of an item that the options name. Raises MisuseError for what fits one of `count` URLs only."""
+    found = {key: value for key, value in words.items() if value}
+    for key in ("filename", "checksum"):
+        if count > 1 and key in found:
+            raise MisuseError(f"--{key} is for one URL.")
+    if "headers" in found:
+        found["headers"] = dict(_header(text) for text in found["headers"])
+    return found
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise MisuseError(f"{text[:40]!r} is no header; write it like 'X-Key: value'.")
+    return name.strip(), value.strip()
 
 
 def home() -> Home:
