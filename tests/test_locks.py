@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCK: dict[str, Any] = tomllib.loads((ROOT / "uv.lock").read_text())
 PACKAGES = {package["name"]: package for package in LOCK["package"]}
-LISTS = ("requirements.lock", "requirements-test.lock")
+LISTS = ("requirements.lock", "requirements-test.lock", "requirements-packaging.lock")
 
 LINUX = [f"manylinux_2_{minor}" for minor in range(36, 4, -1)] + [
     "manylinux2014",
@@ -64,12 +64,13 @@ def test_a_list_agrees_with_uv_lock(name: str) -> None:
         assert hashes == {file["hash"] for file in files(locked)}
 
 
-def test_the_list_for_tests_contains_the_list_for_running() -> None:
-    running, testing = map(pins, LISTS)
-    assert {(name, pin[0]) for name, pin in running.items()} <= {
-        (name, pin[0]) for name, pin in testing.items()
-    }
-    assert testing.keys() == PACKAGES.keys() - {"trayagent"}
+def test_the_other_lists_contain_the_list_for_running() -> None:
+    running, testing, packaging = map(pins, LISTS)
+    for other in (testing, packaging):
+        assert {(name, pin[0]) for name, pin in running.items()} <= {
+            (name, pin[0]) for name, pin in other.items()
+        }
+    assert testing.keys() | packaging.keys() == PACKAGES.keys() - {"trayagent"}
 
 
 def test_uv_lock_names_the_public_index_only() -> None:
@@ -93,7 +94,8 @@ def test_uv_lock_was_made_from_this_pyproject() -> None:
         asked += extra
     metadata = PACKAGES["trayagent"]["metadata"]
     assert wanted(asked) == spelled(metadata["requires-dist"])
-    assert wanted(PROJECT["dependency-groups"]["test"]) == spelled(metadata["requires-dev"]["test"])
+    for group, requirements in PROJECT["dependency-groups"].items():
+        assert wanted(requirements) == spelled(metadata["requires-dev"][group])
     assert LOCK["requires-python"] == PROJECT["project"]["requires-python"]
 
 
