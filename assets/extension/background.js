@@ -53,7 +53,8 @@ async function onMenu(info, tab) {
 
 async function onCommand(command, tab) {
   const target = tab ?? (await chrome.tabs.query({ active: true, currentWindow: true }))[0];
-  if (command === "send-page" && target?.url) await deliverOrOffer([pageItem(target, { quality: (await options()).quality })]);
+  if (command === "send-page" && target?.url)
+    await deliverOrOffer([pageItem(target, { quality: (await options()).quality })]);
 }
 
 async function options() {
@@ -97,7 +98,11 @@ const TASKS = {
     await chrome.storage.session.remove("asked");
     return asked ? pairNow(asked.port, asked.code) : "failed: The code is gone. Pair again.";
   },
-  check: () => door.open().then(({ port }) => ({ ok: true, port }), ({ reason, message }) => ({ ok: false, reason: reason ?? "down", message })),
+  check: () =>
+    door.open().then(
+      ({ port }) => ({ ok: true, port }),
+      ({ reason, message }) => ({ ok: false, reason: reason ?? "down", message }),
+    ),
   send: ({ items, key }) => deliver(items, key),
 };
 

@@ -14,22 +14,41 @@
     url.hash = "";
     const guessed = STREAM.test(url.pathname) ? "stream" : SOUND.test(url.pathname) ? "audio" : "video";
     const before = found.get(url.href);
-    found.set(url.href, { url: url.href, kind: before?.kind ?? (kind || guessed), how: before?.how ?? how, size: before?.size ?? size, name: before?.name || name });
+    found.set(url.href, {
+      url: url.href,
+      kind: before?.kind ?? (kind || guessed),
+      how: before?.how ?? how,
+      size: before?.size ?? size,
+      name: before?.name || name,
+    });
   }
 
   for (const player of document.querySelectorAll("video, audio")) {
     const kind = player.tagName === "AUDIO" ? "audio" : "video";
-    for (const address of [player.currentSrc, player.src, ...[...player.querySelectorAll("source")].map(({ src }) => src)])
+    for (const address of [
+      player.currentSrc,
+      player.src,
+      ...[...player.querySelectorAll("source")].map(({ src }) => src),
+    ])
       add(address, "player", { kind: STREAM.test(pathOf(address)) ? "stream" : kind, name: player.title });
   }
-  for (const meta of document.querySelectorAll('meta[property^="og:video"], meta[property^="og:audio"], meta[name="twitter:player:stream"]'))
+  for (const meta of document.querySelectorAll(
+    'meta[property^="og:video"], meta[property^="og:audio"], meta[name="twitter:player:stream"]',
+  ))
     if (isMedia(meta.content)) add(meta.content, "page");
   for (const entry of performance.getEntriesByType("resource")) {
-    if (isMedia(entry.name)) add(entry.name, "loaded", { size: entry.initiatorType === "video" ? null : entry.encodedBodySize || null });
+    if (isMedia(entry.name))
+      add(entry.name, "loaded", { size: entry.initiatorType === "video" ? null : entry.encodedBodySize || null });
   }
   for (const link of document.querySelectorAll("a[href]"))
     if (isMedia(link.pathname)) add(link.href, "link", { name: link.textContent.trim().slice(0, 80) });
   for (const frame of document.querySelectorAll("iframe[src]"))
-    if (frame.offsetWidth >= 240 && frame.offsetHeight >= 135 && URL.canParse(frame.src) && new URL(frame.src).origin !== location.origin) add(frame.src, "embedded", { kind: "page" });
+    if (
+      frame.offsetWidth >= 240 &&
+      frame.offsetHeight >= 135 &&
+      URL.canParse(frame.src) &&
+      new URL(frame.src).origin !== location.origin
+    )
+      add(frame.src, "embedded", { kind: "page" });
   return [...found.values()].slice(0, 200);
 })();

@@ -59,11 +59,19 @@ export class Door {
   async send(items, key = crypto.randomUUID()) {
     const { port, token } = await this.open();
     const body = items.length === 1 ? items[0] : { items };
-    const answer = await this.#post(port, "downloads", body, { Authorization: `Bearer ${token}`, "Idempotency-Key": key })
-      .catch(() => { throw new DoorError("down", DOWN); });
+    const answer = await this.#post(port, "downloads", body, {
+      Authorization: `Bearer ${token}`,
+      "Idempotency-Key": key,
+    }).catch(() => {
+      throw new DoorError("down", DOWN);
+    });
     const receipt = await answer.json().catch(() => ({}));
     if (answer.status === 401) throw new DoorError("unpaired", REVOKED);
-    if (!answer.ok) throw new DoorError("refused", receipt.rejected?.[0]?.message ?? receipt.error?.message ?? `trayagent answered ${answer.status}.`);
+    if (!answer.ok)
+      throw new DoorError(
+        "refused",
+        receipt.rejected?.[0]?.message ?? receipt.error?.message ?? `trayagent answered ${answer.status}.`,
+      );
     return receipt;
   }
 
@@ -73,7 +81,7 @@ export class Door {
     const answer = await this.#post(port, "hello", { client, nonce });
     const { proof, error } = await answer.json();
     if (!answer.ok) return error?.code ? false : null;
-    return proof === await hmac(token, nonce);
+    return proof === (await hmac(token, nonce));
   }
 
   async #remember(pairing, port) {

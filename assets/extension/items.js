@@ -19,8 +19,17 @@ export function referer(url) {
 
 /** The item for an address found on a page; `extras` are quality, kind and cookies. */
 export function item(url, page, extras = {}) {
-  const filled = { url, page_url: isWeb(page.url) ? page.url : undefined, title: page.title?.slice(0, 200), referer: referer(page.url), user_agent: navigator.userAgent, ...extras };
-  return Object.fromEntries(Object.entries(filled).filter(([, value]) => value !== undefined && value !== "" && value !== null));
+  const filled = {
+    url,
+    page_url: isWeb(page.url) ? page.url : undefined,
+    title: page.title?.slice(0, 200),
+    referer: referer(page.url),
+    user_agent: navigator.userAgent,
+    ...extras,
+  };
+  return Object.fromEntries(
+    Object.entries(filled).filter(([, value]) => value !== undefined && value !== "" && value !== null),
+  );
 }
 
 /** The item for a page itself: its video is found by trayagent. */
@@ -32,13 +41,25 @@ export function pageItem(page, extras = {}) {
 export function clicked(info, tab) {
   const page = info.frameUrl ?? tab?.url ?? info.pageUrl;
   switch (info.menuItemId) {
-    case "link": return isWeb(info.linkUrl) ? { url: info.linkUrl, kind: "auto" } : null;
-    case "image": return isWeb(info.srcUrl) ? { url: info.srcUrl, kind: "image" } : null;
+    case "link":
+      return isWeb(info.linkUrl) ? { url: info.linkUrl, kind: "auto" } : null;
+    case "image":
+      return isWeb(info.srcUrl) ? { url: info.srcUrl, kind: "image" } : null;
     case "media":
       // A player that streams has no address of its own: then its page is sent.
-      return isWeb(info.srcUrl) ? { url: info.srcUrl, kind: info.mediaType === "audio" ? "audio" : "video" } : whole(page);
-    case "cookies": return clicked({ ...info, menuItemId: info.srcUrl ? (info.mediaType === "image" ? "image" : "media") : info.linkUrl ? "link" : "page" }, tab);
-    default: return whole(page);
+      return isWeb(info.srcUrl)
+        ? { url: info.srcUrl, kind: info.mediaType === "audio" ? "audio" : "video" }
+        : whole(page);
+    case "cookies":
+      return clicked(
+        {
+          ...info,
+          menuItemId: info.srcUrl ? (info.mediaType === "image" ? "image" : "media") : info.linkUrl ? "link" : "page",
+        },
+        tab,
+      );
+    default:
+      return whole(page);
   }
 }
 

@@ -6,7 +6,9 @@ const ASKED = 24; // addresses asked for their size
 
 /** `[{url, kind, how, size, name}]` for a tab. */
 export async function mediaOf(tab) {
-  const frames = await chrome.scripting.executeScript({ target: { tabId: tab.id, allFrames: true }, files: ["collect.js"] }).catch(() => []);
+  const frames = await chrome.scripting
+    .executeScript({ target: { tabId: tab.id, allFrames: true }, files: ["collect.js"] })
+    .catch(() => []);
   const seen = (await seenIn(tab.id)).map((each) => ({ ...each, how: "loaded", name: "" }));
   return merge([...frames.flatMap(({ result }) => result ?? []), ...seen]);
 }
@@ -24,7 +26,10 @@ export function merge(found) {
 
 /** Calls `tell(url, bytes)` for sizes that servers give: through the page for its own site, from here where we may. */
 export async function askSizes(tab, media, tell) {
-  const unknown = media.filter(({ size, kind }) => !size && ["video", "audio"].includes(kind)).slice(0, ASKED).map(({ url }) => url);
+  const unknown = media
+    .filter(({ size, kind }) => !size && ["video", "audio"].includes(kind))
+    .slice(0, ASKED)
+    .map(({ url }) => url);
   const own = unknown.filter((url) => new URL(url).origin === new URL(tab.url).origin);
   const foreign = unknown.filter((url) => !own.includes(url));
   const sizes = await Promise.all([headInPage(tab, own), headAll(await permitted(foreign))]);
@@ -33,19 +38,25 @@ export async function askSizes(tab, media, tell) {
 
 async function headInPage(tab, urls) {
   if (!urls.length) return [];
-  const [frame] = await chrome.scripting.executeScript({ target: { tabId: tab.id }, func: headAll, args: [urls] }).catch(() => []);
+  const [frame] = await chrome.scripting
+    .executeScript({ target: { tabId: tab.id }, func: headAll, args: [urls] })
+    .catch(() => []);
   return frame?.result ?? [];
 }
 
 async function permitted(urls) {
-  const allowed = await Promise.all(urls.map((url) => chrome.permissions.contains({ origins: [`${new URL(url).origin}/*`] }).catch(() => false)));
+  const allowed = await Promise.all(
+    urls.map((url) => chrome.permissions.contains({ origins: [`${new URL(url).origin}/*`] }).catch(() => false)),
+  );
   return urls.filter((_, n) => allowed[n]);
 }
 
 /** `[[url, bytes]]`; also runs inside the page, so it uses nothing from outside itself. */
 function headAll(urls) {
-  return Promise.all(urls.map(async (url) => {
-    const answer = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(4000) }).catch(() => null);
-    return [url, answer?.ok ? Number(answer.headers.get("content-length")) || null : null];
-  }));
+  return Promise.all(
+    urls.map(async (url) => {
+      const answer = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(4000) }).catch(() => null);
+      return [url, answer?.ok ? Number(answer.headers.get("content-length")) || null : null];
+    }),
+  );
 }

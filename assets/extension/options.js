@@ -13,7 +13,9 @@ async function showLink() {
 async function showAsked() {
   const { asked } = await chrome.storage.session.get("asked");
   at("asked").hidden = !asked;
-  if (asked) at("asked-text").textContent = `A program on port ${asked.port} of this computer asks to receive what you send. Pair only if you just asked trayagent to.`;
+  if (asked)
+    at("asked-text").textContent =
+      `A program on port ${asked.port} of this computer asks to receive what you send. Pair only if you just asked trayagent to.`;
 }
 
 async function answer(yes) {
@@ -26,7 +28,9 @@ async function answer(yes) {
 async function start() {
   const { options = {} } = await chrome.storage.local.get("options");
   at("quality").value = options.quality ?? "";
-  at("quality").addEventListener("change", () => chrome.storage.local.set({ options: { ...options, quality: at("quality").value } }));
+  at("quality").addEventListener("change", () =>
+    chrome.storage.local.set({ options: { ...options, quality: at("quality").value } }),
+  );
   at("traffic").checked = await chrome.permissions.contains(TRAFFIC);
   at("traffic").addEventListener("change", async () => {
     const change = at("traffic").checked ? "request" : "remove";
@@ -35,7 +39,10 @@ async function start() {
   });
   at("accept").addEventListener("click", () => answer(true));
   at("decline").addEventListener("click", () => answer(false));
-  at("forget").addEventListener("click", async () => { await chrome.storage.local.remove("pairing"); await showLink(); });
+  at("forget").addEventListener("click", async () => {
+    await chrome.storage.local.remove("pairing");
+    await showLink();
+  });
   await Promise.all([showAsked(), showLink()]);
 }
 

@@ -17,7 +17,11 @@ export function summary({ downloads = [], rejected = [] }) {
   const name = downloads[0]?.filename ?? downloads[0]?.url ?? "";
   if (!added && known.length) return { look: "good", title: "Already here", message: known[0].path ?? name };
   const refused = rejected.length ? ` ${rejected.length} refused: ${rejected[0].message}` : "";
-  return { look: rejected.length ? "bad" : "good", title: added === 1 ? "Sent to trayagent" : `${added} sent to trayagent`, message: `${added === 1 ? name : ""}${refused}`.trim() || "On its way." };
+  return {
+    look: rejected.length ? "bad" : "good",
+    title: added === 1 ? "Sent to trayagent" : `${added} sent to trayagent`,
+    message: `${added === 1 ? name : ""}${refused}`.trim() || "On its way.",
+  };
 }
 
 export async function notify({ title, message }) {

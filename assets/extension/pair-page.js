@@ -2,7 +2,13 @@
 (async () => {
   const code = new URLSearchParams(location.hash.slice(1)).get("code");
   if (!code) return;
-  const report = (state) => { document.documentElement.dataset.pairing = state; };
+  const report = (state) => {
+    document.documentElement.dataset.pairing = state;
+  };
   report("asking");
-  report(await chrome.runtime.sendMessage({ do: "pair", code }).catch(() => "failed: The extension did not answer. Reload it."));
+  report(
+    await chrome.runtime
+      .sendMessage({ do: "pair", code })
+      .catch(() => "failed: The extension did not answer. Reload it."),
+  );
 })();

@@ -45,7 +45,10 @@ function line({ url, kind, name, size: bytes }) {
 }
 
 const boxes = () => [...at("media").querySelectorAll("input")];
-const chosen = () => boxes().filter(({ checked }) => checked).map(({ value }) => value);
+const chosen = () =>
+  boxes()
+    .filter(({ checked }) => checked)
+    .map(({ value }) => value);
 
 function count() {
   const number = chosen().length;
@@ -68,7 +71,10 @@ async function showState() {
   at("state").className = `state small ${ok ? "good" : "bad"}`;
   at("trouble").hidden = ok;
   if (ok) return;
-  const next = reason === "unpaired" ? "Click the tray icon → “Send from browser…”, or run: trayagent pair" : "Start it, or let the browser download.";
+  const next =
+    reason === "unpaired"
+      ? "Click the tray icon → “Send from browser…”, or run: trayagent pair"
+      : "Start it, or let the browser download.";
   at("trouble").textContent = `${message} ${next}`;
 }
 
@@ -88,19 +94,27 @@ async function showMedia() {
 /** The first await asks the user, while the click still counts; then cookies are added and everything is sent. */
 async function send(items) {
   if (at("cookies").checked) {
-    if (!await granted(wanted(items.map(({ url }) => url)))) return tell("Without your permission the sign-in stays in the browser.", "bad");
+    if (!(await granted(wanted(items.map(({ url }) => url)))))
+      return tell("Without your permission the sign-in stays in the browser.", "bad");
     for (const each of items) each.cookies = await cookiesFor(each.url);
   }
   tell("Sending…", "");
   const said = await ask({ do: "send", items, key: crypto.randomUUID() });
-  tell(said.ok ? [said.title, said.message].filter(Boolean).join(" — ") : said.message, said.ok && said.look === "good" ? "good" : "bad");
+  tell(
+    said.ok ? [said.title, said.message].filter(Boolean).join(" — ") : said.message,
+    said.ok && said.look === "good" ? "good" : "bad",
+  );
   at("browser").hidden = said.ok || said.reason === "refused";
   at("browser").onclick = async () => tell(await byBrowser(items.map(({ url }) => url)), "good");
 }
 
 function sendChosen() {
   const kinds = new Map(media.map(({ url, kind }) => [url, KINDS[kind]]));
-  return send(chosen().map((url) => item(url, tab, { kind: kinds.get(url), quality: kinds.get(url) === "page" ? at("quality").value : "" })));
+  return send(
+    chosen().map((url) =>
+      item(url, tab, { kind: kinds.get(url), quality: kinds.get(url) === "page" ? at("quality").value : "" }),
+    ),
+  );
 }
 
 async function start() {
@@ -112,7 +126,12 @@ async function start() {
   at("host").textContent = isWeb(tab?.url) ? new URL(tab.url).host : "This page cannot be sent.";
   at("send-page").addEventListener("click", () => send([pageItem(tab, { quality: at("quality").value })]));
   at("send").addEventListener("click", sendChosen);
-  at("all").addEventListener("change", () => { boxes().forEach((box) => { box.checked = at("all").checked; }); count(); });
+  at("all").addEventListener("change", () => {
+    boxes().forEach((box) => {
+      box.checked = at("all").checked;
+    });
+    count();
+  });
   await Promise.all([showState(), isWeb(tab?.url) ? showMedia() : null]);
 }
 

@@ -20,12 +20,20 @@ function kindOf(type) {
   return type.toLowerCase().startsWith("audio/") ? "audio" : "video";
 }
 
-async function note(details) {
-  if (details.tabId < 0) return;
+let written = Promise.resolve();
+
+/** Notes one answer after the other: two at once would forget each other. */
+function note(details) {
+  if (details.tabId >= 0) written = written.then(() => keep(details)).catch(() => {});
+}
+
+async function keep(details) {
   if (details.type === "main_frame") await chrome.storage.session.remove(key(details.tabId));
   const type = header(details.responseHeaders, "content-type") ?? "";
   if (!MEDIA.test(type) || SEGMENT.test(new URL(details.url).pathname)) return;
-  const whole = header(details.responseHeaders, "content-range")?.split("/")[1] ?? header(details.responseHeaders, "content-length");
+  const whole =
+    header(details.responseHeaders, "content-range")?.split("/")[1] ??
+    header(details.responseHeaders, "content-length");
   const before = (await seenIn(details.tabId)).filter(({ url }) => url !== details.url);
   const seen = { url: details.url, kind: kindOf(type), size: Number(whole) || null };
   await chrome.storage.session.set({ [key(details.tabId)]: [...before, seen].slice(-KEPT) });
@@ -33,7 +41,8 @@ async function note(details) {
 
 function start() {
   const listening = chrome.webRequest?.onHeadersReceived;
-  if (listening && !listening.hasListener(note)) listening.addListener(note, { urls: ["<all_urls>"] }, ["responseHeaders"]);
+  if (listening && !listening.hasListener(note))
+    listening.addListener(note, { urls: ["<all_urls>"] }, ["responseHeaders"]);
 }
 
 /** Begins at once where it is allowed already, else as soon as it is. */

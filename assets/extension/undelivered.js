@@ -1,7 +1,10 @@
 // Something clicked could not be handed over: try again, or let the browser download it.
 import { byBrowser } from "./fallback.js";
 
-const NEXT = { down: "Start trayagent, then try again.", unpaired: "Pair it: click the tray icon → “Send from browser…”, or run: trayagent pair" };
+const NEXT = {
+  down: "Start trayagent, then try again.",
+  unpaired: "Pair it: click the tray icon → “Send from browser…”, or run: trayagent pair",
+};
 const at = (id) => document.getElementById(id);
 
 function explain({ reason, message }) {
@@ -13,7 +16,9 @@ async function start() {
   if (!undelivered) return window.close();
   const { items, key } = undelivered;
   explain(undelivered);
-  at("what").replaceChildren(...items.map(({ url }) => Object.assign(document.createElement("li"), { textContent: url })));
+  at("what").replaceChildren(
+    ...items.map(({ url }) => Object.assign(document.createElement("li"), { textContent: url })),
+  );
   at("again").addEventListener("click", async () => {
     const said = await chrome.runtime.sendMessage({ do: "send", items, key });
     if (!said.ok) return explain(said);

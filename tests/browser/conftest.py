@@ -34,6 +34,8 @@ def agent(
 ) -> Iterator[Running]:
     """Run the real agent; the tests of one file share it."""
     home = tmp_path_factory.mktemp("agent") / "home"
+    home.mkdir()
+    (home / "config.toml").write_text("# My own words.\n[downloads]\nworkers = 4  # four\n")
     with Running(home, site.authority, NETWORK__PROXY=proxy.url) as agent:
         yield agent
 

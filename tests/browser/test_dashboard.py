@@ -1,6 +1,7 @@
 """The dashboard shows what goes on as it happens, everything on it works, and it is usable by everyone."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -126,6 +127,8 @@ async def test_settings_are_written_with_comments_kept(page: Page, agent: Runnin
     await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.locator("#messages")).to_contain_text("Saved.")
     assert agent.call("GET", "config")["downloads"]["workers"] == 3
+    written = (agent.home / "config.toml").read_text()
+    assert written == "# My own words.\n[downloads]\nworkers = 3  # four\n"
     await page.get_by_label("Speed limit").fill("quick")
     await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.get_by_role("alert")).to_contain_text("speed_limit")
@@ -172,3 +175,16 @@ async def test_no_violations_and_no_sideways_scrolling(page: Page, agent: Runnin
             await expect(page.locator("#view")).to_have_attribute("aria-busy", "false")
             assert await violations(page) == [], f"{view}, {scheme}"
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
+
+
+async def test_agent_gone_is_said_and_a_new_one_asks_to_open_again(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    page = await chromium.new_page()
+    with Running(tmp_path / "home") as agent:
+        await page.goto(agent.dashboard())
+        await expect(page.locator("#shell")).to_be_visible()
+    await expect(page.locator("#banner")).to_contain_text("does not answer")
+    with Running(tmp_path / "home", HOOK__PORT=str(agent.port)):
+        await expect(page.locator("#locked-reason")).to_contain_text("signed out", timeout=15_000)
+    await page.close()

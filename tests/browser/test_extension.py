@@ -61,6 +61,26 @@ async def test_paired_client_is_bound_to_its_origin(extended: Extended, agent: R
     assert stored["pairing"]["token"] != agent.token
 
 
+async def test_pairs_from_the_dashboard_and_is_revoked_there(
+    extended: Extended, agent: Running
+) -> None:
+    page = await extended.open(agent.dashboard())
+    await page.locator("nav a[href='#browsers']").click()
+    async with extended.context.expect_page() as opened:
+        await page.get_by_role("button", name="Pair this browser").click()
+    pairing = await opened.value
+    await expect(pairing.get_by_role("heading", name="Paired")).to_be_visible()
+    assert await violations(pairing) == []
+    await pairing.close()
+    for left in reversed(range(len(agent.call("GET", "clients")["clients"]))):
+        await page.get_by_role("button", name="Revoke", exact=True).first.click()
+        await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+        await expect(page.get_by_role("button", name="Revoke", exact=True)).to_have_count(left)
+    assert agent.call("GET", "clients")["clients"] == []
+    await page.close()
+    assert await extended.pair(agent.pairing()) == "done"
+
+
 async def test_code_works_once(extended: Extended, agent: Running) -> None:
     address = agent.pairing()
     assert await extended.pair(address) == "done"
@@ -220,7 +240,7 @@ async def test_revoked_says_so(extended: Extended, agent: Running, site: PublicS
     assert await extended.pair(agent.pairing()) == "done"
 
 
-async def test_cookies_go_along_when_asked(
+async def test_with_everything_granted_cookies_traffic_and_own_downloads_work(
     playwright: Playwright, agent: Running, site: PublicSite, tmp_path: Path
 ) -> None:
     copy = with_permissions_granted(tmp_path)
@@ -237,4 +257,12 @@ async def test_cookies_go_along_when_asked(
         assert sent["/media/members.mp4"] == "session=member"
         assert sent["/media/guests.mp4"] is None
         seen = await extended.ask("chrome.storage.session.get(null)")
+        await extended.ask("chrome.storage.local.remove('pairing')")
+        async with extended.context.expect_page() as opened:
+            await extended.click_menu(page, menuItemId="link", linkUrl=site.url("/media/own.mp4"))
+        offer = await opened.value
+        async with offer.expect_event("close"):
+            await offer.get_by_role("button", name="Download with the browser").click()
+        own = await extended.ask("chrome.downloads.search({})")
+        assert [each["url"] for each in own] == [site.url("/media/own.mp4")]
         assert any("live.m3u8" in str(value) for value in seen.values()), "traffic was not watched"

@@ -16,12 +16,16 @@ export function fromFragment(hash) {
 
 /** `{address, refusal}`: the parsed http(s) address, or one sentence why it cannot be sent. */
 export function judge(text) {
-  if (!text) return { address: null, refusal: "There is no address here. Click the bookmark on the page you want to save." };
+  if (!text)
+    return { address: null, refusal: "There is no address here. Click the bookmark on the page you want to save." };
   if (text.length > LONGEST) return { address: null, refusal: "This address is too long to be a real one." };
   const address = URL.canParse(text) ? new URL(text) : null;
   if (!address) return { address: null, refusal: "This is not a web address we can download." };
   if (!["http:", "https:"].includes(address.protocol))
-    return { address: null, refusal: `Only web pages can be sent, not “${plainText(address.protocol, 20)}” addresses.` };
+    return {
+      address: null,
+      refusal: `Only web pages can be sent, not “${plainText(address.protocol, 20)}” addresses.`,
+    };
   return { address, refusal: null };
 }
 
@@ -42,7 +46,9 @@ export function oddities(address) {
   if (address.username || address.password)
     said.push(`The part before “@” is a name, not the site. The site is ${address.hostname}.`);
   if (isPrivate(address.hostname))
-    said.push("This address is a number, or lies on this computer or in your own network. Send it only if you meant to.");
+    said.push(
+      "This address is a number, or lies on this computer or in your own network. Send it only if you meant to.",
+    );
   if (/(^|\.)xn--/.test(address.hostname))
     said.push("The site’s name has unusual letters that can look like another site’s.");
   if (address.port) said.push(`The site uses an unusual port: ${address.port}.`);

@@ -22,7 +22,9 @@ export function query(values) {
 export class Api {
   #token;
 
-  constructor(token) { this.#token = token; }
+  constructor(token) {
+    this.#token = token;
+  }
 
   /** A session for a one-time code. */
   static async open(code) {
@@ -30,10 +32,18 @@ export class Api {
     return new Api((await nobody.post("sessions", { code })).token);
   }
 
-  get(path) { return this.#json("GET", path); }
-  post(path, body = {}, headers = {}) { return this.#json("POST", path, body, headers); }
-  patch(path, body) { return this.#json("PATCH", path, body); }
-  delete(path) { return this.#json("DELETE", path); }
+  get(path) {
+    return this.#json("GET", path);
+  }
+  post(path, body = {}, headers = {}) {
+    return this.#json("POST", path, body, headers);
+  }
+  patch(path, body) {
+    return this.#json("PATCH", path, body);
+  }
+  delete(path) {
+    return this.#json("DELETE", path);
+  }
 
   /** A picture as an object URL, or null; whoever asks revokes it. */
   async picture(path) {
@@ -59,7 +69,13 @@ export class Api {
     const all = { ...headers };
     if (this.#token) all.Authorization = `Bearer ${this.#token}`;
     if (body !== undefined) all["Content-Type"] = "application/json";
-    return fetch(BASE + path, { method, headers: all, body: body === undefined ? undefined : JSON.stringify(body), signal, cache: "no-store" });
+    return fetch(BASE + path, {
+      method,
+      headers: all,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+      cache: "no-store",
+    });
   }
 }
 

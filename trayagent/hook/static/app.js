@@ -13,13 +13,21 @@ import { ImagesView } from "./view-images.js";
 import { QueueView } from "./view-queue.js";
 import { SettingsView } from "./view-settings.js";
 
-const VIEWS = { queue: QueueView, history: HistoryView, lists: BatchesView, images: ImagesView, browsers: BrowsersView, settings: SettingsView };
+const VIEWS = {
+  queue: QueueView,
+  history: HistoryView,
+  lists: BatchesView,
+  images: ImagesView,
+  browsers: BrowsersView,
+  settings: SettingsView,
+};
 const at = (id) => document.getElementById(id);
 
 /** The one-time code of `/#code=…&view=…`, taken out of the address at once; the view stays. */
 function takeCode() {
   const asked = new URLSearchParams(location.hash.slice(1));
-  const code = asked.get("code"), view = asked.get("view");
+  const code = asked.get("code"),
+    view = asked.get("view");
   if (code) history.replaceState(null, "", VIEWS[view] ? `/#${view}` : "/");
   return code;
 }
@@ -31,7 +39,11 @@ async function start() {
     const api = await Api.open(code);
     await open(api);
   } catch (error) {
-    lock(error instanceof TypeError ? "trayagent does not answer." : "This link was used already, or is too old. Open the page again from the tray icon, or with: trayagent dashboard");
+    lock(
+      error instanceof TypeError
+        ? "trayagent does not answer."
+        : "This link was used already, or is too old. Open the page again from the tray icon, or with: trayagent dashboard",
+    );
   }
 }
 
@@ -63,12 +75,16 @@ async function follow(api, board, status) {
         board.fold(name, data);
       }
     } catch (error) {
-      if (error.status === 401) return lock("This page was signed out. Open it again from the tray icon, or with: trayagent dashboard");
+      if (error.status === 401)
+        return lock("This page was signed out. Open it again from the tray icon, or with: trayagent dashboard");
       if (!(error instanceof TypeError) && !error.status) console.error(error);
     }
     status.connected(failures < 1);
     await new Promise((resolve) => setTimeout(resolve, Math.min(10_000, 500 * 2 ** failures)));
-    await board.load().then(() => status.connected(true), () => status.connected(false));
+    await board.load().then(
+      () => status.connected(true),
+      () => status.connected(false),
+    );
   }
 }
 
@@ -76,7 +92,9 @@ class Router {
   #views = {};
   #current = null;
 
-  constructor(parts) { this.parts = parts; }
+  constructor(parts) {
+    this.parts = parts;
+  }
 
   start() {
     addEventListener("hashchange", () => this.#go(true));
@@ -91,8 +109,12 @@ class Router {
     at("page-title").textContent = this.#current.title;
     at("view").replaceChildren(this.#current.element);
     for (const link of document.querySelectorAll("nav a"))
-      if (link.hash === `#${name}`) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
-    if (byHand) { scrollTo(0, 0); at("main").focus({ preventScroll: true }); }
+      if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    if (byHand) {
+      scrollTo(0, 0);
+      at("main").focus({ preventScroll: true });
+    }
     this.#show(this.#current);
   }
 

@@ -4,7 +4,7 @@ import { query } from "./api.js";
 const LIVE = ["active", "paused", "queued"];
 const SHOWN = 60; // rows asked for in each state
 const RECENT = 12;
-const MANY = 4 * SHOWN; // more rows than this in memory, and the oldest settled ones are forgotten
+const MANY = 4 * SHOWN; // with more rows than this in memory, the oldest settled ones are forgotten
 
 export class Board extends EventTarget {
   #api;
@@ -21,7 +21,9 @@ export class Board extends EventTarget {
   /** Reads everything again; also after `reset`, and after a lost connection. */
   async load() {
     const wanted = [...LIVE.map((state) => [state, SHOWN]), ["failed", SHOWN], ["completed", RECENT]];
-    const pages = await Promise.all(wanted.map(([state, limit]) => this.#api.get(`downloads${query({ state, limit })}`)));
+    const pages = await Promise.all(
+      wanted.map(([state, limit]) => this.#api.get(`downloads${query({ state, limit })}`)),
+    );
     this.status = await this.#api.get("status");
     this.downloads = new Map(pages.flatMap((page) => page.downloads).map((download) => [download.id, download]));
     this.#tell("downloads");
@@ -33,23 +35,34 @@ export class Board extends EventTarget {
     const found = [...this.downloads.values()].filter((download) => states.includes(download.state));
     const settled = (download) => download.finished_at ?? download.created_at ?? "";
     return LIVE.includes(states[0])
-      ? found.sort((a, b) => LIVE.indexOf(a.state) - LIVE.indexOf(b.state) || (a.created_at ?? "").localeCompare(b.created_at ?? ""))
+      ? found.sort(
+          (a, b) =>
+            LIVE.indexOf(a.state) - LIVE.indexOf(b.state) || (a.created_at ?? "").localeCompare(b.created_at ?? ""),
+        )
       : found.sort((a, b) => settled(b).localeCompare(settled(a)));
   }
 
   /** One event of the stream. */
   fold(name, data) {
     if (name === "download.progress") this.#progress(data);
-    else if (name === "download.removed") { this.downloads.delete(data.id); this.#tell("downloads"); this.#recount(); }
-    else if (name.startsWith("download.")) { this.put(data); this.#recount(); }
-    else if (name.startsWith("queue.")) this.#pause(name === "queue.paused", data?.until ?? null);
+    else if (name === "download.removed") {
+      this.downloads.delete(data.id);
+      this.#tell("downloads");
+      this.#recount();
+    } else if (name.startsWith("download.")) {
+      this.put(data);
+      this.#recount();
+    } else if (name.startsWith("queue.")) this.#pause(name === "queue.paused", data?.until ?? null);
     else if (name === "reset" || name === "batch.queued") this.#later("load", 500, () => this.load());
     this.dispatchEvent(new CustomEvent("event", { detail: { name, data } }));
   }
 
   /** A download as an answer or event gave it. */
   put(download) {
-    this.downloads.set(download.id, download);
+    const { id, state } = download;
+    // Of very many waiting ones, only the first are kept in sight; the counts tell of the others.
+    if (state === "queued" && !this.downloads.has(id) && this.downloads.size >= MANY) return;
+    this.downloads.set(id, download);
     if (this.downloads.size > MANY) this.#forget();
     this.#tell("downloads");
   }
@@ -68,7 +81,7 @@ export class Board extends EventTarget {
   }
 
   #forget() {
-    const done = this.rows("completed", "cancelled").slice(RECENT);
+    const done = [...this.rows("completed", "cancelled").slice(RECENT), ...this.rows("failed").slice(SHOWN)];
     for (const { id } of done) this.downloads.delete(id);
   }
 
@@ -90,7 +103,9 @@ export class Board extends EventTarget {
   #later(what, delay, work) {
     this.#timers[what] ??= setTimeout(() => {
       this.#timers[what] = undefined;
-      work().catch(() => { /* The event stream notices a lost agent, and loads again. */ });
+      work().catch(() => {
+        /* The event stream notices a lost agent, and loads again. */
+      });
     }, delay);
   }
 

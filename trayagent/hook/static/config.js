@@ -7,10 +7,14 @@ export class Config {
     this.current = null;
   }
 
-  async load() { this.current = await this.#api.get("config"); }
+  async load() {
+    this.current = await this.#api.get("config");
+  }
 
   /** `at("downloads.folder")`. */
-  at(key) { return key.split(".").reduce((value, name) => value?.[name], this.current); }
+  at(key) {
+    return key.split(".").reduce((value, name) => value?.[name], this.current);
+  }
 
   async save(changes) {
     await this.#api.patch("config", changes);

@@ -34,7 +34,11 @@ export function button(words, onclick, { kind = "", glyph = "" } = {}) {
 
 /** A button that shows an icon and says its words to screen readers and on hover. */
 export function iconButton(glyph, words, onclick, kind = "quiet") {
-  return h("button", { type: "button", class: `only-icon ${kind}`, title: words, "aria-label": words, onclick }, icon(glyph));
+  return h(
+    "button",
+    { type: "button", class: `only-icon ${kind}`, title: words, "aria-label": words, onclick },
+    icon(glyph),
+  );
 }
 
 /** Puts text into an element only when it changed, so that nothing flickers or is read out twice. */
@@ -52,5 +56,9 @@ export function field(words, control, hint = "") {
 
 /** A drop-down: `select([["", "Any"], ["best", "Best"]], "best")`. */
 export function select(choices, chosen, properties = {}) {
-  return h("select", { ...properties }, choices.map(([value, words]) => h("option", { value, selected: value === chosen }, words)));
+  return h(
+    "select",
+    { ...properties },
+    choices.map(([value, words]) => h("option", { value, selected: value === chosen }, words)),
+  );
 }

@@ -7,7 +7,10 @@ export function size(bytes) {
   if (bytes === null || bytes === undefined) return "";
   let value = bytes;
   let unit = 0;
-  while (value >= 999.5 && unit < UNITS.length - 1) { value /= 1000; unit += 1; }
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
   const digits = unit === 0 || value >= 99.5 ? 0 : 1;
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
@@ -20,7 +23,11 @@ export function duration(seconds) {
 }
 
 const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
-const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60]];
+const STEPS = [
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+];
 
 /** An RFC 3339 time → `5 minutes ago`, `in 2 hours`. */
 export function ago(time, now = Date.now()) {

@@ -1,7 +1,13 @@
 // A dropped list or text, read into items; and items packed into requests the agent accepts. Pure.
 
 const LARGEST = 200 * 1024; // bytes of one request: the agent takes 256 KiB
-const OPTIONS = { out: "filename", dir: "folder", referer: "referer", "user-agent": "user_agent", checksum: "checksum" };
+const OPTIONS = {
+  out: "filename",
+  dir: "folder",
+  referer: "referer",
+  "user-agent": "user_agent",
+  checksum: "checksum",
+};
 
 /** Plain lines, `[folder]` headings and aria2's indented options → items. */
 export function readText(text) {
@@ -19,7 +25,10 @@ export function readText(text) {
 }
 
 function itemOf(line, folder) {
-  const [url, ...mirrors] = line.split("\t").map((part) => part.trim()).filter(Boolean);
+  const [url, ...mirrors] = line
+    .split("\t")
+    .map((part) => part.trim())
+    .filter(Boolean);
   return { url, ...(mirrors.length ? { mirrors } : {}), ...(folder ? { folder } : {}) };
 }
 
@@ -34,7 +43,11 @@ export function readLink(text) {
   return found ? [{ url: found[1].trim().replaceAll("&amp;", "&") }] : [];
 }
 
-const READERS = [[/\.(txt|list|urls)$/i, readText], [/\.(url|desktop|webloc)$/i, readLink], [/\.json$/i, (text) => JSON.parse(text)]];
+const READERS = [
+  [/\.(txt|list|urls)$/i, readText],
+  [/\.(url|desktop|webloc)$/i, readLink],
+  [/\.json$/i, (text) => JSON.parse(text)],
+];
 
 /** The items of a dropped file, or null when only the drop folder can read its kind. */
 export function readFile(name, text) {
@@ -50,7 +63,10 @@ export function portions(items) {
   const encoder = new TextEncoder();
   for (const item of items) {
     const length = encoder.encode(JSON.stringify(item)).length + 1;
-    if (bytes + length > LARGEST && found.at(-1).length) { found.push([]); bytes = 0; }
+    if (bytes + length > LARGEST && found.at(-1).length) {
+      found.push([]);
+      bytes = 0;
+    }
     found.at(-1).push(item);
     bytes += length;
   }

@@ -21,7 +21,8 @@ function report() {
   at("install").hidden = true;
   forgetCode();
   if (state === "done") say("Paired", "This browser can now send to trayagent. You can close this page.", "good");
-  else if (state === "asking") say("Pairing this browser…", "The extension is asking trayagent. If it opened a page, answer there.", "");
+  else if (state === "asking")
+    say("Pairing this browser…", "The extension is asking trayagent. If it opened a page, answer there.", "");
   else say("Not paired", state.replace(/^failed:\s*/, "") || "Pairing failed. Try again.", "bad");
 }
 

@@ -2,8 +2,22 @@
 import { h, icon, iconButton, setText } from "./dom.js";
 import { ago, duration, lastPart, moment, origin, size } from "./format.js";
 
-const GLYPHS = { queued: "clock", active: "down", paused: "pause", completed: "check", failed: "alert", cancelled: "cross" };
-const WORDS = { queued: "Waiting", active: "Downloading", paused: "Paused", completed: "Saved", failed: "Failed", cancelled: "Cancelled" };
+const GLYPHS = {
+  queued: "clock",
+  active: "down",
+  paused: "pause",
+  completed: "check",
+  failed: "alert",
+  cancelled: "cross",
+};
+const WORDS = {
+  queued: "Waiting",
+  active: "Downloading",
+  paused: "Paused",
+  completed: "Saved",
+  failed: "Failed",
+  cancelled: "Cancelled",
+};
 const NEEDS_LINK = new Set(["link_expired", "not_found", "forbidden", "needs_login"]);
 
 const nameOf = (download) => download.filename || lastPart(download.url);
@@ -34,7 +48,10 @@ export class Row {
     this.download = download;
     if (before?.state !== download.state) {
       this.element.dataset.state = download.state;
-      this.glyph.replaceChildren(icon(GLYPHS[download.state] ?? "file"), h("span", { class: "hidden-text" }, WORDS[download.state] ?? download.state));
+      this.glyph.replaceChildren(
+        icon(GLYPHS[download.state] ?? "file"),
+        h("span", { class: "hidden-text" }, WORDS[download.state] ?? download.state),
+      );
     }
     setText(this.name, nameOf(download));
     setText(this.facts, facts(download).join(" · "));
@@ -70,14 +87,21 @@ export class Row {
 
   #openDetails() {
     const lines = details(this.download).filter(([, value]) => value);
-    this.details.replaceChildren(...lines.flatMap(([term, value]) => [h("dt", {}, term), h("dd", { class: "mono" }, value)]));
+    this.details.replaceChildren(
+      ...lines.flatMap(([term, value]) => [h("dt", {}, term), h("dd", { class: "mono" }, value)]),
+    );
     this.details.hidden = !this.details.hidden;
     this.opener.setAttribute("aria-expanded", String(!this.details.hidden));
   }
 }
 
 function wordedButton(glyph, words, label, act) {
-  return h("button", { type: "button", "aria-label": label, onclick: act }, icon(glyph), h("span", { class: "wide-only" }, words));
+  return h(
+    "button",
+    { type: "button", "aria-label": label, onclick: act },
+    icon(glyph),
+    h("span", { class: "wide-only" }, words),
+  );
 }
 
 /** The short facts under a name, by state. */
@@ -98,27 +122,51 @@ export function facts(download) {
 }
 
 function troubles({ state, error, warning }) {
-  if (error && ["failed", "queued", "paused"].includes(state)) return `${error.message} ${state === "failed" ? error.action : ""}`.trim();
-  return state === "completed" ? warning ?? "" : "";
+  if (error && ["failed", "queued", "paused"].includes(state))
+    return `${error.message} ${state === "failed" ? error.action : ""}`.trim();
+  return state === "completed" ? (warning ?? "") : "";
 }
 
 /** What can be done: `[verb, icon, words, "words" if they are shown]`. */
 function verbs({ state, error, path }) {
   const remove = ["remove", "trash", "Remove from the list"];
   switch (state) {
-    case "queued": case "active": return [["pause", "pause", "Pause"], ["cancel", "cross", "Cancel"]];
-    case "paused": return [["resume", "play", "Resume"], ["cancel", "cross", "Cancel"]];
-    case "failed": return [["retry", "again", "Retry", "words"], ...(NEEDS_LINK.has(error?.code) ? [["relink", "link", "Give a fresh link"]] : []), remove];
-    case "cancelled": return [["retry", "again", "Download again"], remove];
-    default: return [...(path ? [["copy", "copy", "Copy where it is"]] : []), remove];
+    case "queued":
+    case "active":
+      return [
+        ["pause", "pause", "Pause"],
+        ["cancel", "cross", "Cancel"],
+      ];
+    case "paused":
+      return [
+        ["resume", "play", "Resume"],
+        ["cancel", "cross", "Cancel"],
+      ];
+    case "failed":
+      return [
+        ["retry", "again", "Retry", "words"],
+        ...(NEEDS_LINK.has(error?.code) ? [["relink", "link", "Give a fresh link"]] : []),
+        remove,
+      ];
+    case "cancelled":
+      return [["retry", "again", "Download again"], remove];
+    default:
+      return [...(path ? [["copy", "copy", "Copy where it is"]] : []), remove];
   }
 }
 
 function details(download) {
   return [
-    ["Address", download.url], ["File", download.path], ["Size", size(download.size)], ["Attempts", download.attempts ? String(download.attempts) : ""],
-    ["Asked", `${moment(download.created_at)} (${download.via}${download.source ? `, ${download.source}` : ""})`], ["Finished", moment(download.finished_at)],
-    ["Reason", download.error ? `${download.error.code}: ${download.error.message}` : ""], ["SHA-256", download.sha256], ["List", download.batch], ["Id", download.id],
+    ["Address", download.url],
+    ["File", download.path],
+    ["Size", size(download.size)],
+    ["Attempts", download.attempts ? String(download.attempts) : ""],
+    ["Asked", `${moment(download.created_at)} (${download.via}${download.source ? `, ${download.source}` : ""})`],
+    ["Finished", moment(download.finished_at)],
+    ["Reason", download.error ? `${download.error.code}: ${download.error.message}` : ""],
+    ["SHA-256", download.sha256],
+    ["List", download.batch],
+    ["Id", download.id],
   ];
 }
 
@@ -134,12 +182,17 @@ export class Rows {
 
   show(downloads) {
     const wanted = new Set(downloads.map(({ id }) => id));
-    for (const [id, row] of this.#rows) if (!wanted.has(id)) { row.element.remove(); this.#rows.delete(id); }
+    for (const [id, row] of this.#rows)
+      if (!wanted.has(id)) {
+        row.element.remove();
+        this.#rows.delete(id);
+      }
     downloads.forEach((download, place) => {
       let row = this.#rows.get(download.id);
       if (!row) this.#rows.set(download.id, (row = new Row(download, this.#act)));
       else if (row.download !== download) row.update(download);
-      if (this.element.children[place] !== row.element) this.element.insertBefore(row.element, this.element.children[place] ?? null);
+      if (this.element.children[place] !== row.element)
+        this.element.insertBefore(row.element, this.element.children[place] ?? null);
     });
     this.element.hidden = !downloads.length;
   }

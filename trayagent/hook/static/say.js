@@ -5,7 +5,9 @@ const STAY = 6000; // milliseconds a message stays in sight
 
 /** Messages in the corner, read out by screen readers. */
 export class Messages {
-  constructor(element) { this.element = element; }
+  constructor(element) {
+    this.element = element;
+  }
 
   tell(text, kind = "") {
     const line = h("p", { class: `message ${kind}` }, text);
@@ -31,9 +33,15 @@ export function dialog(title, build, kind = "") {
     const heading = h("h2", { id: "dialog-title" }, title);
     const box = h("dialog", { class: `card ${kind}`, "aria-labelledby": "dialog-title" }, heading);
     let answer = null;
-    const close = (value) => { answer = value; box.close(); };
+    const close = (value) => {
+      answer = value;
+      box.close();
+    };
     box.append(...build(close));
-    box.addEventListener("close", () => { box.remove(); resolve(answer); });
+    box.addEventListener("close", () => {
+      box.remove();
+      resolve(answer);
+    });
     document.body.append(box);
     box.showModal();
   });
@@ -41,18 +49,40 @@ export function dialog(title, build, kind = "") {
 
 /** A yes-or-no question; resolves with true only for yes. */
 export async function confirmed(title, sentence, yes, kind = "primary") {
-  return await dialog(title, (close) => [
-    h("p", {}, sentence),
-    h("div", { class: "buttons" }, button("Cancel", () => close(null)), button(yes, () => close(true), { kind })),
-  ]) === true;
+  return (
+    (await dialog(title, (close) => [
+      h("p", {}, sentence),
+      h(
+        "div",
+        { class: "buttons" },
+        button("Cancel", () => close(null)),
+        button(yes, () => close(true), { kind }),
+      ),
+    ])) === true
+  );
 }
 
 /** Asks for one line of text; resolves with it, or null. */
 export function asked(title, sentence, yes, properties = {}) {
   return dialog(title, (close) => {
     const input = h("input", { type: "text", "aria-label": title, required: true, ...properties });
-    const send = (event) => { event.preventDefault(); close(input.value.trim()); };
-    return [h("p", {}, sentence), h("form", { onsubmit: send }, input,
-      h("div", { class: "buttons" }, button("Cancel", () => close(null)), h("button", { class: "primary" }, yes)))];
+    const send = (event) => {
+      event.preventDefault();
+      close(input.value.trim());
+    };
+    return [
+      h("p", {}, sentence),
+      h(
+        "form",
+        { onsubmit: send },
+        input,
+        h(
+          "div",
+          { class: "buttons" },
+          button("Cancel", () => close(null)),
+          h("button", { class: "primary" }, yes),
+        ),
+      ),
+    ];
   });
 }

@@ -2,7 +2,7 @@
 import { fromFragment, judge, oddities } from "./address.js";
 
 const ARM_AFTER = 600; // milliseconds in sight and in focus, against clicks meant for another window
-const CLOSE_AFTER = 1600;
+const CLOSE_AFTER = 1200; // milliseconds to read that it worked
 
 const at = (id) => document.getElementById(id);
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
@@ -42,17 +42,36 @@ function tell(sentence, kind) {
 /** Enables the button once the page has been visible and focused for a while, until the signal ends it. */
 function keepArmed(button, signal) {
   let timer = 0;
-  const disarm = () => { clearTimeout(timer); timer = 0; button.classList.remove("arming"); };
-  const arm = () => { disarm(); button.disabled = false; };
+  const disarm = () => {
+    clearTimeout(timer);
+    timer = 0;
+    button.classList.remove("arming");
+  };
+  const arm = () => {
+    disarm();
+    button.disabled = false;
+  };
   const look = () => {
     const seen = document.visibilityState === "visible" && document.hasFocus();
-    if (!seen) { disarm(); button.disabled = true; }
-    else if (button.disabled && !timer) { button.classList.add("arming"); timer = setTimeout(arm, ARM_AFTER); }
+    if (!seen) {
+      disarm();
+      button.disabled = true;
+    } else if (button.disabled && !timer) {
+      button.classList.add("arming");
+      timer = setTimeout(arm, ARM_AFTER);
+    }
   };
   const watcher = setInterval(look, 150);
-  for (const [target, event] of [[window, "focus"], [window, "blur"], [document, "visibilitychange"]])
+  for (const [target, event] of [
+    [window, "focus"],
+    [window, "blur"],
+    [document, "visibilitychange"],
+  ])
     target.addEventListener(event, look, { signal });
-  signal.addEventListener("abort", () => { clearInterval(watcher); disarm(); });
+  signal.addEventListener("abort", () => {
+    clearInterval(watcher);
+    disarm();
+  });
   look();
 }
 
@@ -64,7 +83,8 @@ async function send() {
   });
   const body = await answer.json().catch(() => ({}));
   if (answer.status === 403) throw new Error("This page is too old. Close it and click the bookmark again.");
-  if (!answer.ok) throw new Error(body.rejected?.[0]?.message ?? body.error?.message ?? `trayagent answered ${answer.status}.`);
+  if (!answer.ok)
+    throw new Error(body.rejected?.[0]?.message ?? body.error?.message ?? `trayagent answered ${answer.status}.`);
   return body.downloads?.[0] ?? {};
 }
 
@@ -76,7 +96,12 @@ function leave() {
 
 function succeed(download) {
   at("heading").textContent = download.duplicate_of ? "Already here" : "On its way";
-  tell(download.duplicate_of ? `You have it: ${download.path ?? "see the history"}.` : "trayagent downloads it now. You can close this window.", "good");
+  tell(
+    download.duplicate_of
+      ? `You have it: ${download.path ?? "see the history"}.`
+      : "trayagent downloads it now. You can close this window.",
+    "good",
+  );
   for (const id of ["where", "warnings", "send"]) at(id).hidden = true;
   at("close").textContent = "Close";
   setTimeout(leave, CLOSE_AFTER);
@@ -108,7 +133,9 @@ function start() {
   keepArmed(at("send"), arming.signal);
   at("send").addEventListener("click", (event) => onClick(event, arming));
   // A key held down on the page before must not press our button.
-  addEventListener("keydown", (event) => { if (event.repeat) event.preventDefault(); });
+  addEventListener("keydown", (event) => {
+    if (event.repeat) event.preventDefault();
+  });
 }
 
 start();

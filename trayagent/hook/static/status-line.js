@@ -6,20 +6,42 @@ const untilTomorrow = () => {
   const now = new Date();
   return Math.ceil((new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1) - now) / 60000);
 };
-const CHOICES = [["For 30 minutes", () => 30], ["For 1 hour", () => 60], ["Until tomorrow", untilTomorrow], ["Until I resume", () => null]];
+const CHOICES = [
+  ["For 30 minutes", () => 30],
+  ["For 1 hour", () => 60],
+  ["Until tomorrow", untilTomorrow],
+  ["Until I resume", () => null],
+];
 
 export class StatusLine {
   constructor({ api, board, messages }, { line, tools, banner }) {
     Object.assign(this, { api, board, messages, line, banner });
     this.resume = button("Resume", () => this.#post("resume", {}), { kind: "primary", glyph: "play" });
-    this.menu = h("details", { class: "menu" }, h("summary", { class: "button" }, icon("pause"), "Pause"),
-      h("div", { class: "menu-body card" }, CHOICES.map(([words, minutes]) => button(words, () => this.#pause(minutes()), { kind: "quiet" }))));
-    this.menu.addEventListener("keydown", (event) => { if (event.key === "Escape") { this.menu.open = false; this.menu.firstChild.focus(); } });
-    document.addEventListener("click", (event) => { if (!this.menu.contains(event.target)) this.menu.open = false; });
+    this.menu = h(
+      "details",
+      { class: "menu" },
+      h("summary", { class: "button" }, icon("pause"), "Pause"),
+      h(
+        "div",
+        { class: "menu-body card" },
+        CHOICES.map(([words, minutes]) => button(words, () => this.#pause(minutes()), { kind: "quiet" })),
+      ),
+    );
+    this.menu.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") {
+        this.menu.open = false;
+        this.menu.firstChild.focus();
+      }
+    });
+    document.addEventListener("click", (event) => {
+      if (!this.menu.contains(event.target)) this.menu.open = false;
+    });
     tools.replaceChildren(this.menu, this.resume);
     board.addEventListener("status", () => this.paint());
     board.addEventListener("downloads", () => this.paint());
-    board.addEventListener("event", ({ detail }) => { if (detail.name === "notice") messages.tell([detail.data.title, detail.data.body].filter(Boolean).join(" — ")); });
+    board.addEventListener("event", ({ detail }) => {
+      if (detail.name === "notice") messages.tell([detail.data.title, detail.data.body].filter(Boolean).join(" — "));
+    });
     this.paint();
   }
 

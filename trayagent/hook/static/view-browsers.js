@@ -11,9 +11,16 @@ export class BrowsersView {
     Object.assign(this, { api, messages, config });
     this.clients = h("ul", { class: "plain-list card" });
     this.bookmark = h("div", { class: "card pad stack" });
-    this.element = h("div", { class: "view" },
-      section("Extension", h("div", { class: "stack" }, this.#extension(), this.clients), button("Pair this browser", () => this.#pair(), { kind: "primary", glyph: "plug" })),
-      section("Bookmark", this.bookmark));
+    this.element = h(
+      "div",
+      { class: "view" },
+      section(
+        "Extension",
+        h("div", { class: "stack" }, this.#extension(), this.clients),
+        button("Pair this browser", () => this.#pair(), { kind: "primary", glyph: "plug" }),
+      ),
+      section("Bookmark", this.bookmark),
+    );
   }
 
   async show() {
@@ -21,12 +28,45 @@ export class BrowsersView {
   }
 
   #extension() {
-    return h("div", { class: "card pad stack" },
-      h("p", {}, "The extension sends videos, pictures, links and pages from the right-click menu, with one click and without asking again."),
-      h("details", { class: "small" }, h("summary", {}, "How to install it"), h("ol", { class: "steps" },
-        h("li", {}, h("strong", {}, "Chrome, Chromium, Edge, Brave: "), "open ", h("code", {}, "chrome://extensions"), ", switch on “Developer mode”, choose “Load unpacked” and pick the folder ", h("code", {}, "assets/extension"), " of trayagent."),
-        h("li", {}, h("strong", {}, "Firefox: "), "open ", h("code", {}, "about:debugging#/runtime/this-firefox"), ", choose “Load Temporary Add-on” and pick ", h("code", {}, "manifest.json"), " in that folder."),
-        h("li", {}, "Come back here and press “Pair this browser”."))));
+    return h(
+      "div",
+      { class: "card pad stack" },
+      h(
+        "p",
+        {},
+        "The extension sends videos, pictures, links and pages from the right-click menu, with one click and without asking again.",
+      ),
+      h(
+        "details",
+        { class: "small" },
+        h("summary", {}, "How to install it"),
+        h(
+          "ol",
+          { class: "steps" },
+          h(
+            "li",
+            {},
+            h("strong", {}, "Chrome, Chromium, Edge, Brave: "),
+            "open ",
+            h("code", {}, "chrome://extensions"),
+            ", switch on “Developer mode”, choose “Load unpacked” and pick the folder ",
+            h("code", {}, "assets/extension"),
+            " of trayagent.",
+          ),
+          h(
+            "li",
+            {},
+            h("strong", {}, "Firefox: "),
+            "open ",
+            h("code", {}, "about:debugging#/runtime/this-firefox"),
+            ", choose “Load Temporary Add-on” and pick ",
+            h("code", {}, "manifest.json"),
+            " in that folder.",
+          ),
+          h("li", {}, "Come back here and press “Pair this browser”."),
+        ),
+      ),
+    );
   }
 
   async #pair() {
@@ -34,20 +74,51 @@ export class BrowsersView {
     const made = await this.messages.trying(() => this.api.post("clients/codes"));
     if (!made) return page?.close();
     const address = `${location.origin}/pair#code=${encodeURIComponent(made.code)}`;
-    if (page) page.location.href = address; else location.href = address;
+    if (page) page.location.href = address;
+    else location.href = address;
   }
 
   async #listClients() {
     const answer = await this.messages.trying(() => this.api.get("clients"));
     if (!answer) return;
-    const lines = answer.clients.map((client) => h("li", {}, icon("plug"),
-      h("div", { class: "grow" }, h("h3", {}, client.name || client.origin || client.id), h("p", { class: "muted small" }, [client.created_at ? `paired ${ago(client.created_at)}` : "", client.last_seen ? `last used ${ago(client.last_seen)}` : ""].filter(Boolean).join(" · "))),
-      button("Revoke", () => this.#revoke(client), { kind: "danger" })));
-    this.clients.replaceChildren(...(lines.length ? lines : [h("li", { class: "muted" }, "No browser is paired yet.")]));
+    const lines = answer.clients.map((client) =>
+      h(
+        "li",
+        {},
+        icon("plug"),
+        h(
+          "div",
+          { class: "grow" },
+          h("h3", {}, client.name || client.origin || client.id),
+          h(
+            "p",
+            { class: "muted small" },
+            [
+              client.created_at ? `paired ${ago(client.created_at)}` : "",
+              client.last_seen ? `last used ${ago(client.last_seen)}` : "",
+            ]
+              .filter(Boolean)
+              .join(" · "),
+          ),
+        ),
+        button("Revoke", () => this.#revoke(client), { kind: "danger" }),
+      ),
+    );
+    this.clients.replaceChildren(
+      ...(lines.length ? lines : [h("li", { class: "muted" }, "No browser is paired yet.")]),
+    );
   }
 
   async #revoke(client) {
-    if (!await confirmed("Revoke this browser", `${client.name || client.id} can no longer send until it is paired again.`, "Revoke", "danger")) return;
+    if (
+      !(await confirmed(
+        "Revoke this browser",
+        `${client.name || client.id} can no longer send until it is paired again.`,
+        "Revoke",
+        "danger",
+      ))
+    )
+      return;
     await this.messages.trying(() => this.api.delete(`clients/${client.id}`));
     await this.#listClients();
   }
@@ -55,12 +126,48 @@ export class BrowsersView {
   async #showBookmark() {
     const template = await (await fetch("/static/bookmarklet.txt")).text();
     const text = template.trim().replace("PORT", location.port);
-    const drag = h("a", { class: "button primary bookmark", href: text, draggable: "true", onclick: (event) => { event.preventDefault(); this.messages.tell("Drag me to the bookmarks bar; a click here does nothing."); } }, icon("down"), "Send to trayagent");
-    const shown = h("textarea", { class: "mono small", rows: 3, readonly: true, "aria-label": "The bookmark’s text", value: text });
-    const copy = async () => { await navigator.clipboard.writeText(text); this.messages.tell("Copied. Make a new bookmark and paste it as its address."); };
+    const drag = h(
+      "a",
+      {
+        class: "button primary bookmark",
+        href: text,
+        draggable: "true",
+        onclick: (event) => {
+          event.preventDefault();
+          this.messages.tell("Drag me to the bookmarks bar; a click here does nothing.");
+        },
+      },
+      icon("down"),
+      "Send to trayagent",
+    );
+    const shown = h("textarea", {
+      class: "mono small",
+      rows: 3,
+      readonly: true,
+      "aria-label": "The bookmark’s text",
+      value: text,
+    });
+    const copy = async () => {
+      await navigator.clipboard.writeText(text);
+      this.messages.tell("Copied. Make a new bookmark and paste it as its address.");
+    };
     this.bookmark.replaceChildren(
-      h("p", {}, "Works in every browser, without an extension. Drag this button to the bookmarks bar, then click it on any page:"), h("div", {}, drag), ...this.#stale(),
-      h("details", { class: "small" }, h("summary", {}, "Cannot drag? Copy it instead"), h("p", {}, "Bookmark any page, edit the bookmark, and paste this as its address (URL):"), shown, h("div", { class: "buttons" }, button("Copy", copy, { glyph: "copy" }))));
+      h(
+        "p",
+        {},
+        "Works in every browser, without an extension. Drag this button to the bookmarks bar, then click it on any page:",
+      ),
+      h("div", {}, drag),
+      ...this.#stale(),
+      h(
+        "details",
+        { class: "small" },
+        h("summary", {}, "Cannot drag? Copy it instead"),
+        h("p", {}, "Bookmark any page, edit the bookmark, and paste this as its address (URL):"),
+        shown,
+        h("div", { class: "buttons" }, button("Copy", copy, { glyph: "copy" })),
+      ),
+    );
   }
 
   /** A bookmark names a port; ours may have changed since it was made. */
@@ -68,6 +175,14 @@ export class BrowsersView {
     const wanted = this.config.current?.hook?.port;
     const moved = wanted && String(wanted) !== location.port;
     const sentence = `trayagent answers on port ${location.port} now, not on ${wanted}, which another program has taken. Bookmarks made before may be stale: drag the button again.`;
-    return moved ? [h("p", { class: "note warn small" }, sentence)] : [h("p", { class: "muted small" }, `The bookmark speaks to port ${location.port}. If trayagent ever moves to another port, drag it again.`)];
+    return moved
+      ? [h("p", { class: "note warn small" }, sentence)]
+      : [
+          h(
+            "p",
+            { class: "muted small" },
+            `The bookmark speaks to port ${location.port}. If trayagent ever moves to another port, drag it again.`,
+          ),
+        ];
   }
 }

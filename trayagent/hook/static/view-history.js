@@ -4,7 +4,15 @@ import { button, h, icon, select, setText } from "./dom.js";
 import { Rows } from "./rows.js";
 import { confirmed } from "./say.js";
 
-const STATES = [["", "All states"], ["completed", "Saved"], ["failed", "Failed"], ["cancelled", "Cancelled"], ["active", "Downloading"], ["queued", "Waiting"], ["paused", "Paused"]];
+const STATES = [
+  ["", "All states"],
+  ["completed", "Saved"],
+  ["failed", "Failed"],
+  ["cancelled", "Cancelled"],
+  ["active", "Downloading"],
+  ["queued", "Waiting"],
+  ["paused", "Paused"],
+];
 const PAGE = 40;
 
 export class HistoryView {
@@ -15,26 +23,53 @@ export class HistoryView {
 
   constructor({ api, board, messages, acts }) {
     Object.assign(this, { api, board, messages });
-    this.search = h("input", { type: "search", placeholder: "Search names and addresses", "aria-label": "Search the history" });
+    this.search = h("input", {
+      type: "search",
+      placeholder: "Search names and addresses",
+      "aria-label": "Search the history",
+    });
     this.state = select(STATES, "", { "aria-label": "State" });
     this.rows = new Rows(acts.run, "Found downloads");
     this.note = h("p", { class: "muted empty", role: "status" });
     this.more = button("Show more", () => this.#page(this.#next));
     const clear = button("Clear finished", () => this.#clear(), { glyph: "trash" });
-    const filters = h("div", { class: "filters" }, h("div", { class: "search" }, icon("search"), this.search), this.state, clear);
-    this.element = h("div", { class: "view" }, filters, h("h2", { class: "hidden-text" }, "Found"), this.rows.element, this.note, h("div", { class: "centre" }, this.more));
+    const filters = h(
+      "div",
+      { class: "filters" },
+      h("div", { class: "search" }, icon("search"), this.search),
+      this.state,
+      clear,
+    );
+    this.element = h(
+      "div",
+      { class: "view" },
+      filters,
+      h("h2", { class: "hidden-text" }, "Found"),
+      this.rows.element,
+      this.note,
+      h("div", { class: "centre" }, this.more),
+    );
     let typing = 0;
-    this.search.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => this.show(), 250); });
+    this.search.addEventListener("input", () => {
+      clearTimeout(typing);
+      typing = setTimeout(() => this.show(), 250);
+    });
     this.state.addEventListener("change", () => this.show());
     board.addEventListener("downloads", () => this.#follow());
-    board.addEventListener("event", ({ detail }) => { if (detail.name === "download.removed") this.#drop(detail.data); });
+    board.addEventListener("event", ({ detail }) => {
+      if (detail.name === "download.removed") this.#drop(detail.data);
+    });
   }
 
-  async show() { await this.#page(null); }
+  async show() {
+    await this.#page(null);
+  }
 
   async #page(after) {
     const turn = ++this.#asked;
-    const page = await this.messages.trying(() => this.api.get(`downloads${query({ q: this.search.value.trim(), state: this.state.value, limit: PAGE, after })}`));
+    const page = await this.messages.trying(() =>
+      this.api.get(`downloads${query({ q: this.search.value.trim(), state: this.state.value, limit: PAGE, after })}`),
+    );
     if (!page || turn !== this.#asked) return;
     this.#found = after ? [...this.#found, ...page.downloads] : page.downloads;
     this.#next = page.next ?? null;
@@ -42,8 +77,15 @@ export class HistoryView {
   }
 
   async #clear() {
-    if (!await confirmed("Clear finished downloads", "Take everything that is finished off the list? The files stay where they are.", "Clear")) return;
-    if (await this.messages.trying(() => this.api.post("clear")) === undefined) return;
+    if (
+      !(await confirmed(
+        "Clear finished downloads",
+        "Take everything that is finished off the list? The files stay where they are.",
+        "Clear",
+      ))
+    )
+      return;
+    if ((await this.messages.trying(() => this.api.post("clear"))) === undefined) return;
     await this.board.load();
     await this.show();
   }

@@ -4,7 +4,14 @@ import { ago, count } from "./format.js";
 import { Gallery } from "./gallery.js";
 import { logIn, setUp } from "./wizard.js";
 
-const STATES = [["", "All"], ["present", "Here"], ["missing", "Not here yet"], ["failed", "Failed"], ["gone", "Gone from the site"], ["ignored", "Left out"]];
+const STATES = [
+  ["", "All"],
+  ["present", "Here"],
+  ["missing", "Not here yet"],
+  ["failed", "Failed"],
+  ["gone", "Gone from the site"],
+  ["ignored", "Left out"],
+];
 
 export class ImagesView {
   title = "Images";
@@ -19,15 +26,42 @@ export class ImagesView {
     this.state = select(STATES, "", { "aria-label": "Images to show", onchange: () => this.#browse(this.chosen) });
     this.heading = h("h2");
     this.gallery = new Gallery(api, messages);
-    this.library = h("section", { class: "part", hidden: true, "aria-label": "Library" },
-      h("div", { class: "part-head" }, this.heading, h("div", { class: "buttons" }, this.state, this.gallery.fetchButton)), this.gallery.element);
-    this.empty = h("div", { class: "empty", hidden: true }, h("p", { class: "empty-title" }, "No image library yet"),
-      h("p", { class: "muted" }, "Keep a copy of everything you made on a site: new pictures and videos arrive with one click."),
-      button("Set up images…", () => this.#setUp(), { kind: "primary", glyph: "images" }));
+    this.library = h(
+      "section",
+      { class: "part", hidden: true, "aria-label": "Library" },
+      h(
+        "div",
+        { class: "part-head" },
+        this.heading,
+        h("div", { class: "buttons" }, this.state, this.gallery.fetchButton),
+      ),
+      this.gallery.element,
+    );
+    this.empty = h(
+      "div",
+      { class: "empty", hidden: true },
+      h("p", { class: "empty-title" }, "No image library yet"),
+      h(
+        "p",
+        { class: "muted" },
+        "Keep a copy of everything you made on a site: new pictures and videos arrive with one click.",
+      ),
+      button("Set up images…", () => this.#setUp(), { kind: "primary", glyph: "images" }),
+    );
     this.add = button("Set up images…", () => this.#setUp(), { glyph: "plus" });
     this.syncAll = button("Sync all", () => this.#syncAll(), { kind: "primary", glyph: "again" });
-    this.tools = h("div", { class: "part-head" }, h("h2", {}, "Sources"), h("div", { class: "buttons" }, this.add, this.syncAll));
-    this.element = h("div", { class: "view" }, h("section", { class: "part", "aria-label": "Sources" }, this.tools, this.cards, this.empty), this.library);
+    this.tools = h(
+      "div",
+      { class: "part-head" },
+      h("h2", {}, "Sources"),
+      h("div", { class: "buttons" }, this.add, this.syncAll),
+    );
+    this.element = h(
+      "div",
+      { class: "view" },
+      h("section", { class: "part", "aria-label": "Sources" }, this.tools, this.cards, this.empty),
+      this.library,
+    );
     board.addEventListener("event", ({ detail }) => this.#follow(detail));
   }
 
@@ -41,7 +75,9 @@ export class ImagesView {
     if (again && again.name !== this.chosen) await this.#browse(again.name);
   }
 
-  hide() { this.#visible = false; }
+  hide() {
+    this.#visible = false;
+  }
 
   #paint() {
     this.cards.replaceChildren(...this.sources.map((source) => this.#card(source)));
@@ -53,13 +89,46 @@ export class ImagesView {
   #card(source) {
     const running = source.last_run?.state === "running";
     const progress = running ? h("progress", { "aria-label": `Syncing ${source.name}` }) : null;
-    const sign = source.signed_in ? null : button("Sign in…", async () => { if (await logIn(this.api, this.messages, source)) await this.show(); }, { glyph: "key" });
-    const sync = button(running ? "Syncing…" : "Sync", () => this.#sync(source.name), { kind: "primary", glyph: "again" });
+    const sign = source.signed_in
+      ? null
+      : button(
+          "Sign in…",
+          async () => {
+            if (await logIn(this.api, this.messages, source)) await this.show();
+          },
+          { glyph: "key" },
+        );
+    const sync = button(running ? "Syncing…" : "Sync", () => this.#sync(source.name), {
+      kind: "primary",
+      glyph: "again",
+    });
     sync.disabled = running;
-    return h("li", { class: "card source", data: { chosen: String(source.name === this.chosen) } },
-      h("div", { class: "card-head" }, icon("images"), h("div", { class: "grow" }, h("h3", {}, source.name), h("p", { class: "muted small" }, [source.account, source.type].filter(Boolean).join(" · ")))),
-      progress, h("p", { class: "small numbers" }, tally(source)), h("p", { class: "small muted" }, lastRun(source.last_run)),
-      h("div", { class: "buttons" }, sync, sign, button("Browse", () => this.#browse(source.name)), button("Only look", () => this.#sync(source.name, true), { kind: "quiet" })));
+    return h(
+      "li",
+      { class: "card source", data: { chosen: String(source.name === this.chosen) } },
+      h(
+        "div",
+        { class: "card-head" },
+        icon("images"),
+        h(
+          "div",
+          { class: "grow" },
+          h("h3", {}, source.name),
+          h("p", { class: "muted small" }, [source.account, source.type].filter(Boolean).join(" · ")),
+        ),
+      ),
+      progress,
+      h("p", { class: "small numbers" }, tally(source)),
+      h("p", { class: "small muted" }, lastRun(source.last_run)),
+      h(
+        "div",
+        { class: "buttons" },
+        sync,
+        sign,
+        button("Browse", () => this.#browse(source.name)),
+        button("Only look", () => this.#sync(source.name, true), { kind: "quiet" }),
+      ),
+    );
   }
 
   async #browse(name) {
@@ -71,8 +140,13 @@ export class ImagesView {
   }
 
   async #sync(name, listOnly = false) {
-    const run = await this.messages.trying(() => this.api.post(`sources/${encodeURIComponent(name)}/sync`, { list_only: listOnly }));
-    if (run) { this.messages.tell(listOnly ? `Looking what is new in ${name}.` : `Syncing ${name}.`); await this.show(); }
+    const run = await this.messages.trying(() =>
+      this.api.post(`sources/${encodeURIComponent(name)}/sync`, { list_only: listOnly }),
+    );
+    if (run) {
+      this.messages.tell(listOnly ? `Looking what is new in ${name}.` : `Syncing ${name}.`);
+      await this.show();
+    }
   }
 
   async #syncAll() {
@@ -110,5 +184,6 @@ function lastRun(run) {
   if (run.state === "running") return `Reading page ${run.pages ?? 1}, ${count(run.seen ?? 0, "item")} seen…`;
   if (run.suspicious) return "Suspicious: most of the library seemed gone, so nothing was marked.";
   const when = run.finished_at ? ` ${ago(run.finished_at)}` : "";
-  return `Last sync${when}: ${{ complete: "complete", incomplete: "incomplete", failed: "failed" }[run.state] ?? run.state}${run.new ? `, ${count(run.new, "new item")}` : ""}.${error}`;
+  const fresh = run.new ? `, ${count(run.new, "new item")}` : "";
+  return `Last sync${when}: ${run.state}${fresh}.${error}`;
 }

@@ -1,5 +1,6 @@
 // The first view: what is going on, what went wrong, what just arrived.
 import { addBox, listButton } from "./adding.js";
+import { query } from "./api.js";
 import { button, h, setText } from "./dom.js";
 import { count } from "./format.js";
 import { Rows } from "./rows.js";
@@ -13,17 +14,33 @@ export class QueueView {
     this.failed = new Rows(acts.run, "Failed downloads");
     this.recent = new Rows(acts.run, "Recently saved");
     this.more = h("p", { class: "muted small" });
-    this.empty = h("div", { class: "empty" }, h("p", { class: "empty-title" }, "Nothing to do"),
-      h("p", { class: "muted" }, "Paste a link above, drop a list here, or send a page from your browser."));
-    this.troubles = section("Needs you", this.failed.element, button("Retry all", () => this.#retryAll(), { glyph: "again" }));
+    this.empty = h(
+      "div",
+      { class: "empty" },
+      h("p", { class: "empty-title" }, "Nothing to do"),
+      h("p", { class: "muted" }, "Paste a link above, drop a list here, or send a page from your browser."),
+    );
+    this.troubles = section(
+      "Needs you",
+      this.failed.element,
+      button("Retry all", () => this.#retryAll(), { glyph: "again" }),
+    );
     this.arrivals = section("Just saved", this.recent.element, h("a", { href: "#history" }, "Whole history"));
-    this.element = h("div", { class: "view" }, h("div", { class: "add-row" }, addBox(adder)),
-      section("Now", h("div", {}, this.live.element, this.more, this.empty), ...listButton(adder, dropFolder)), this.troubles, this.arrivals);
+    this.element = h(
+      "div",
+      { class: "view" },
+      h("div", { class: "add-row" }, addBox(adder)),
+      section("Now", h("div", {}, this.live.element, this.more, this.empty), ...listButton(adder, dropFolder)),
+      this.troubles,
+      this.arrivals,
+    );
     board.addEventListener("downloads", () => this.paint());
     board.addEventListener("status", () => this.paint());
   }
 
-  show() { this.paint(); }
+  show() {
+    this.paint();
+  }
 
   paint() {
     const live = this.board.rows("active", "paused", "queued");
@@ -40,12 +57,30 @@ export class QueueView {
   }
 
   async #retryAll() {
-    for (const { id } of this.board.rows("failed"))
-      await this.messages.trying(() => this.api.post(`downloads/${id}/retry`));
+    await this.messages.trying(async () => {
+      for (const id of await this.#failedIds()) await this.api.post(`downloads/${id}/retry`);
+    });
+  }
+
+  /** All that failed, also what is not in sight. */
+  async #failedIds() {
+    const ids = [];
+    let after = null;
+    do {
+      const page = await this.api.get(`downloads${query({ state: "failed", limit: 500, after })}`);
+      ids.push(...page.downloads.map(({ id }) => id));
+      after = page.next;
+    } while (after);
+    return ids;
   }
 }
 
 /** A headed part of a view, with its buttons beside the heading. */
 export function section(title, content, ...tools) {
-  return h("section", { class: "part", "aria-label": title }, h("div", { class: "part-head" }, h("h2", {}, title), h("div", { class: "buttons" }, tools)), content);
+  return h(
+    "section",
+    { class: "part", "aria-label": title },
+    h("div", { class: "part-head" }, h("h2", {}, title), h("div", { class: "buttons" }, tools)),
+    content,
+  );
 }

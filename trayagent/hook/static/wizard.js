@@ -3,8 +3,16 @@ import { button, field, h, select } from "./dom.js";
 import { moment } from "./format.js";
 import { dialog } from "./say.js";
 
-const TYPES = [["flow", "Flow (labs.google)"], ["json", "Another site with a JSON API"]];
-const EVERY = [["", "Only when I ask"], ["1h", "Every hour"], ["6h", "Every 6 hours"], ["24h", "Once a day"]];
+const TYPES = [
+  ["flow", "Flow (labs.google)"],
+  ["json", "Another site with a JSON API"],
+];
+const EVERY = [
+  ["", "Only when I ask"],
+  ["1h", "Every hour"],
+  ["6h", "Every 6 hours"],
+  ["24h", "Once a day"],
+];
 const EXAMPLE = `{
   "base": "https://api.example.com",
   "list": { "url": "{base}/items", "query": { "limit": "{page_size}", "cursor": "{cursor}" }, "page_size": 50 },
@@ -22,27 +30,69 @@ class Wizard {
   constructor(api, messages, close) {
     Object.assign(this, { api, messages, close });
     this.type = select(TYPES, "flow", { onchange: () => this.#showType() });
-    this.name = h("input", { type: "text", value: "flow", pattern: "[a-z0-9][a-z0-9_\\-]{0,39}", required: true, autocomplete: "off", spellcheck: "false" });
+    this.name = h("input", {
+      type: "text",
+      value: "flow",
+      pattern: "[a-z0-9][a-z0-9_\\-]{0,39}",
+      required: true,
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     this.every = select(EVERY, "");
     this.definition = h("textarea", { class: "mono small", rows: 9, spellcheck: "false", value: EXAMPLE });
     this.secret = h("textarea", { class: "mono small", rows: 3, spellcheck: "false", autocomplete: "off" });
-    this.definitionField = field("How the site answers", this.definition, "dotted paths with [0] and *; see the documentation on sources");
+    this.definitionField = field(
+      "How the site answers",
+      this.definition,
+      "dotted paths with [0] and *; see the documentation on sources",
+    );
     this.outcome = h("div", { class: "stack", role: "status" });
     this.save = button("Save and sync", () => this.#finish(), { kind: "primary" });
     this.save.disabled = true;
   }
 
   steps() {
-    this.form = h("form", { class: "stack", onsubmit: (event) => { event.preventDefault(); this.#look(); } },
-      h("div", { class: "fields" }, field("Library", this.type), field("Name", this.name, "lower case; also the folder’s name"), field("Sync", this.every)),
-      this.definitionField, field("Sign-in", this.secret, "Paste the site’s session cookie, a Cookie header, cookies.txt, or a token. It is kept in the system keyring, never in the settings."),
-      this.outcome, h("div", { class: "buttons" }, button("Cancel", () => this.close(null)), h("button", {}, "Look at the first items"), this.save));
-    this.form.addEventListener("input", () => { this.save.disabled = true; });
+    this.form = h(
+      "form",
+      {
+        class: "stack",
+        onsubmit: (event) => {
+          event.preventDefault();
+          this.#look();
+        },
+      },
+      h(
+        "div",
+        { class: "fields" },
+        field("Library", this.type),
+        field("Name", this.name, "lower case; also the folder’s name"),
+        field("Sync", this.every),
+      ),
+      this.definitionField,
+      field(
+        "Sign-in",
+        this.secret,
+        "Paste the site’s session cookie, a Cookie header, cookies.txt, or a token. It is kept in the system keyring, never in the settings.",
+      ),
+      this.outcome,
+      h(
+        "div",
+        { class: "buttons" },
+        button("Cancel", () => this.close(null)),
+        h("button", {}, "Look at the first items"),
+        this.save,
+      ),
+    );
+    this.form.addEventListener("input", () => {
+      this.save.disabled = true;
+    });
     this.#showType();
     return [this.form];
   }
 
-  #showType() { this.definitionField.hidden = this.type.value !== "json"; }
+  #showType() {
+    this.definitionField.hidden = this.type.value !== "json";
+  }
 
   #source() {
     const basics = { name: this.name.value.trim(), type: this.type.value, every: this.every.value };
@@ -54,7 +104,14 @@ class Wizard {
       return await this.api.post("sources", { source: this.#source(), secret: this.secret.value.trim(), save });
     } catch (error) {
       const missing = [404, 405].includes(error.status);
-      this.#say(missing ? `Use the command line: trayagent source add, then trayagent source login ${this.name.value}.` : error instanceof SyntaxError ? `The description is not valid JSON: ${error.message}` : error.message, "bad");
+      this.#say(
+        missing
+          ? `Use the command line: trayagent source add, then trayagent source login ${this.name.value}.`
+          : error instanceof SyntaxError
+            ? `The description is not valid JSON: ${error.message}`
+            : error.message,
+        "bad",
+      );
       return null;
     }
   }
@@ -65,8 +122,24 @@ class Wizard {
     if (!found) return;
     if (found.error) return this.#say(`${found.error.message} ${found.error.action ?? ""}`, "bad");
     this.save.disabled = false;
-    const cards = found.items.map((item) => h("li", { class: "note" }, h("strong", {}, item.media_key ?? item.name), h("p", { class: "small muted" }, [item.kind, moment(item.created_at)].filter(Boolean).join(" · "))));
-    this.outcome.replaceChildren(h("p", {}, found.items.length ? `${found.account ? `Signed in as ${found.account}. ` : ""}The first items:` : "Signed in, but the library is empty."), h("ul", { class: "stack" }, cards));
+    const cards = found.items.map((item) =>
+      h(
+        "li",
+        { class: "note" },
+        h("strong", {}, item.media_key ?? item.name),
+        h("p", { class: "small muted" }, [item.kind, moment(item.created_at)].filter(Boolean).join(" · ")),
+      ),
+    );
+    this.outcome.replaceChildren(
+      h(
+        "p",
+        {},
+        found.items.length
+          ? `${found.account ? `Signed in as ${found.account}. ` : ""}The first items:`
+          : "Signed in, but the library is empty.",
+      ),
+      h("ul", { class: "stack" }, cards),
+    );
   }
 
   async #finish() {
@@ -74,23 +147,51 @@ class Wizard {
     if (!saved) return;
     this.secret.value = "";
     this.messages.tell("Saved. The first sync starts now.", "good");
-    await this.messages.trying(() => this.api.post(`sources/${encodeURIComponent(this.name.value.trim())}/sync`, { list_only: false }));
+    await this.messages.trying(() =>
+      this.api.post(`sources/${encodeURIComponent(this.name.value.trim())}/sync`, { list_only: false }),
+    );
     this.close(true);
   }
 
-  #say(sentence, kind) { this.outcome.replaceChildren(h("p", { class: `note ${kind}` }, sentence)); }
+  #say(sentence, kind) {
+    this.outcome.replaceChildren(h("p", { class: `note ${kind}` }, sentence));
+  }
 }
 
 /** Asks for a fresh sign-in of a source; resolves with true when it worked. */
 export function logIn(api, messages, { name }) {
   return dialog(`Sign in to ${name}`, (close) => {
-    const secret = h("textarea", { class: "mono small", rows: 4, spellcheck: "false", required: true, "aria-label": "Cookie or token" });
+    const secret = h("textarea", {
+      class: "mono small",
+      rows: 4,
+      spellcheck: "false",
+      required: true,
+      "aria-label": "Cookie or token",
+    });
     const send = async (event) => {
       event.preventDefault();
-      const done = await messages.trying(() => api.post(`sources/${encodeURIComponent(name)}/login`, { secret: secret.value.trim() }));
+      const done = await messages.trying(() =>
+        api.post(`sources/${encodeURIComponent(name)}/login`, { secret: secret.value.trim() }),
+      );
       if (done) close(true);
     };
-    return [h("p", {}, "Paste the site’s session cookie, a Cookie header, cookies.txt or a token. It is kept in the system keyring."),
-      h("form", { class: "stack", onsubmit: send }, secret, h("div", { class: "buttons" }, button("Cancel", () => close(null)), h("button", { class: "primary" }, "Sign in")))];
+    return [
+      h(
+        "p",
+        {},
+        "Paste the site’s session cookie, a Cookie header, cookies.txt or a token. It is kept in the system keyring.",
+      ),
+      h(
+        "form",
+        { class: "stack", onsubmit: send },
+        secret,
+        h(
+          "div",
+          { class: "buttons" },
+          button("Cancel", () => close(null)),
+          h("button", { class: "primary" }, "Sign in"),
+        ),
+      ),
+    ];
   });
 }
