@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -115,10 +116,11 @@ class Desktop:
         self.processes.append(process)
         return process
 
-    def end(self, process: subprocess.Popen[bytes], how: int = signal.SIGKILL) -> None:
-        """End one program and whatever it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, how)
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill one program and whatever it started."""
+        if sys.platform != "win32":
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         process.wait(5)
 
     def close(self) -> None:

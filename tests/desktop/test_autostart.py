@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trayagent.desktop import session
 from trayagent.desktop.autostart import (
-    Autostart,
     Command,
     LaunchAgent,
     XdgAutostart,
@@ -133,7 +133,7 @@ def test_this_system_uses_the_config_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    entry = Autostart.of_platform()
+    entry = session.autostart()
     entry.enable()
     assert entry.status().path == tmp_path / "autostart" / "trayagent.desktop"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 
@@ -111,10 +112,12 @@ Quit
 def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The wall clock of the test shows UTC."""
     monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
+    if sys.platform != "win32":
+        time.tzset()
     yield
     monkeypatch.undo()
-    time.tzset()
+    if sys.platform != "win32":
+        time.tzset()
 
 
 def picture(menu_rows: tuple[Row, ...], indent: str = "") -> str:

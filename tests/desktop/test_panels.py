@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from functools import partial
 from pathlib import Path
 
@@ -104,7 +103,7 @@ def test_the_icon_returns_with_the_panel_and_goes_with_the_process(
         until(lambda: desktop.find(colour("idle")) is None, "the panel gone")
         desktop.start_panel(panel)
         until(lambda: desktop.find(colour("idle")), "the icon on the new panel", 3)
-        os.kill(tray.process.pid, signal.SIGKILL)
+        tray.process.kill()
         until(lambda: desktop.find(colour("idle")) is None, "the icon of a killed process gone", 2)
 
 

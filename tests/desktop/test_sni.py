@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
 from functools import partial
 
@@ -177,7 +175,7 @@ def test_the_icon_returns_when_the_bus_does(bus: Desktop) -> None:
     with stub(bus, "sni") as tray:
         ready(tray)
         assert bus.bus is not None
-        bus.end(bus.bus, signal.SIGKILL)
+        bus.end(bus.bus)
         bus.bus_path.unlink(missing_ok=True)
         until(lambda: "is gone" in tray.log(), "the loss in the log")
         assert tray.process.poll() is None
@@ -190,7 +188,7 @@ def test_the_icon_returns_when_the_bus_does(bus: Desktop) -> None:
 def test_a_killed_tray_leaves_the_bus(bus: Desktop) -> None:
     with stub(bus, "sni") as tray:
         ready(tray)
-        os.kill(tray.process.pid, signal.SIGKILL)
+        tray.process.kill()
         until(lambda: not bus.owned(tray.name), "the name released", 1)
 
 

@@ -40,19 +40,6 @@ class Autostart(ABC):
     def __init__(self, command: Command) -> None:
         self.command = command
 
-    @staticmethod
-    def of_platform() -> Autostart:
-        """The entry of this system for this program."""
-        command = our_command(sys.executable, os.environ)
-        if sys.platform == "win32":
-            from trayagent.desktop.autostart_win32 import RunKey
-
-            return RunKey(command)
-        if sys.platform == "darwin":
-            return LaunchAgent(Path.home() / "Library" / "LaunchAgents", command)
-        config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-        return XdgAutostart(config / "autostart", command)
-
     @abstractmethod
     def enable(self) -> None:
         """Start with the session from now on."""

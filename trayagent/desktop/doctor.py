@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from trayagent.desktop import session
 from trayagent.desktop.autostart import Autostart
 from trayagent.desktop.tray import backend
 from trayagent.model.check import Check
@@ -15,7 +16,7 @@ SERVICE = "org.freedesktop.Notifications"
 
 def checks() -> list[Check]:
     """All of them. May take a second; not for a loop."""
-    return [backend.check(), notifications(), autostart(Autostart.of_platform())]
+    return [backend.check(), notifications(), autostart(session.autostart())]
 
 
 def notifications() -> Check:
