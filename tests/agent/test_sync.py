@@ -390,6 +390,17 @@ async def test_a_second_click_shows_the_running_one(tmp_path: Path, fake: FakeFl
         assert last.state == "complete"
 
 
+async def test_a_click_while_only_the_list_is_read_fetches_too(
+    tmp_path: Path, fake: FakeFlow
+) -> None:
+    async with rig(tmp_path, flow(fake)) as agent:
+        await agent.library.sign_in("flow", BOB)
+        first, _ = await agent.library.sync("flow", list_only=True)
+        assert await agent.library.sync("flow") == (first, True)
+        run = await agent.finished()
+        assert (run.id, run.fetched) == (first, 5)
+
+
 async def test_chosen_names_are_fetched_into_a_folder(tmp_path: Path, fake: FakeFlow) -> None:
     async with rig(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)

@@ -34,22 +34,12 @@ class Fetching:
         self._host = host
         self._place = place
         self._now = now
+        self._looked = False
         self._strays: dict[str, list[str]] = {}
-
-    async def look(self) -> None:
-        """Find files that went away, and files here that no item has; memory holds the latter only."""
-        after = 0
-        while rows := await self._db.read(
-            library.rows, source=self._source, states=("present",), after=after, limit=CHUNK
-        ):
-            after = rows[-1]["n"]
-            lost = await asyncio.to_thread(_lost, rows)
-            if lost:
-                await self._db.run(library.lost, lost)
-        await self._find_strays()
 
     async def more(self, run: int) -> None:
         """Adopt or queue whatever this run knows to be missing and has not queued yet."""
+        await self._look()
         while rows := await self._db.read(library.wanting, self._source, run, CHUNK):
             adopted = await self._adopt(rows)
             left = [row for row in rows if row["n"] not in adopted]
@@ -72,6 +62,21 @@ class Fetching:
         """Nothing more will come."""
         if self.batch is not None:
             await self._intake.close(self.batch)
+
+    async def _look(self) -> None:
+        """Find files that went away, and files here that no item has; memory holds the latter only. Once."""
+        if self._looked:
+            return
+        self._looked = True
+        after = 0
+        while rows := await self._db.read(
+            library.rows, source=self._source, states=("present",), after=after, limit=CHUNK
+        ):
+            after = rows[-1]["n"]
+            lost = await asyncio.to_thread(_lost, rows)
+            if lost:
+                await self._db.run(library.lost, lost)
+        await self._find_strays()
 
     async def _find_strays(self) -> None:
         chunks = files_under(self._place.folder)

@@ -168,6 +168,8 @@ class Library:
         async with self._beginning.setdefault(name, asyncio.Lock()):
             running = self._syncs.get(name)
             if running is not None and not running.idle:
+                if not list_only:
+                    running.fetch_too()
                 return running.run.shown.id, True
             if running is not None:
                 running.leave()

@@ -81,6 +81,10 @@ class Sync:
         self._run = await self._db.run(runs.begin, self._source.name, self._now())
         self._publish("started", self.shown)
 
+    def fetch_too(self) -> None:
+        """Somebody wants the files as well."""
+        self._list_only = False
+
     def leave(self) -> None:
         """Wait for its files no longer."""
         self._settled.set()
@@ -105,8 +109,6 @@ class Sync:
     async def _list(self) -> None:
         account = await self._source.account()
         self._run = await self._db.run(runs.signed_in, self.run.n, account.account, self._now())
-        if not self._list_only:
-            await self._fetching.look()
         listing = Listing(
             self._db,
             self._source,
