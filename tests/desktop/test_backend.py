@@ -64,7 +64,7 @@ def test_the_hint_is_given_only_where_the_icon_hides() -> None:
     assert doctor.hint(Check("tray", "ok", "There.")) is None
     hint = doctor.hint(linux.check(options(GNOME)))
     assert hint is not None
-    assert "AppIndicator" in hint.body or "appindicator" in hint.body
+    assert "appindicator" in hint.body
 
 
 def test_popups_are_judged_by_who_offers_them() -> None:

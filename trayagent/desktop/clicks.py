@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from trayagent.agent.agent import Agent
-from trayagent.desktop import opener
+from trayagent.desktop import doctor, opener, session
 from trayagent.desktop.feed import Feed
+from trayagent.desktop.tray import backend
 from trayagent.desktop.tray.actions import Level
 from trayagent.desktop.tray.none import Tray
 from trayagent.model.download import Item
@@ -24,7 +25,7 @@ MOST: Final = 500
 """Addresses taken from the clipboard at once."""
 
 Wish = Callable[[], Awaitable[object]]
-Post = Callable[..., None]
+Post = Callable[..., object]
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +51,19 @@ class Clicks:
         await self._attached.wait()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._feed.run(), name="tray feed")
+            group.create_task(self._fulfil(self._welcome), name="welcome")
             while True:
                 wish = await self._wishes.get()
                 group.create_task(self._fulfil(wish), name="click")
+
+    async def _welcome(self) -> None:
+        """Let the session start this program, not an older place of it; tell newcomers where the icon is."""
+        await asyncio.to_thread(session.autostart().repair)
+        hint = doctor.hint(await asyncio.to_thread(backend.check, whole=False))
+        status = self._agent.keeper.status
+        newcomer = not (status.active or status.queued or status.completed or status.failed)
+        if hint is not None and newcomer:
+            await self._agent.announcer.tell(hint)
 
     async def _fulfil(self, wish: Wish) -> None:
         """The boundary of every click: what fails is said, and nothing else stops."""

@@ -73,6 +73,4 @@ def autostart(entry: Autostart) -> Check:
 
 def hint(tray: Check) -> Notice | None:
     """What to tell once, at the first start, on a desktop that hides the icon."""
-    if tray.verdict == "ok" and not tray.mend:
-        return None
-    return Notice("Where to find trayagent", f"{tray.detail} {tray.mend}".strip())
+    return Notice("Where to find trayagent", tray.mend) if tray.mend else None

@@ -45,8 +45,8 @@ def _made(kind: str, actions: Actions) -> Tray:
     return linux.made(linux.candidates(kind, linux.options(facts)), actions)
 
 
-def check() -> Check:
-    """For the doctor: the tray that `auto` would take here. Not for a loop."""
+def check(*, whole: bool = True) -> Check:
+    """For the doctor: the tray that `auto` would take here. Not for a loop; see `linux.survey`."""
     if sys.platform == "win32":
         return Check(
             "tray",
@@ -58,4 +58,4 @@ def check() -> Check:
         return Check("tray", "ok", "The icon is in the menu bar.")
     from trayagent.desktop.tray import linux
 
-    return linux.check(linux.options(linux.survey()))
+    return linux.check(linux.options(linux.survey(whole=whole)))
