@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -139,9 +140,11 @@ class Attempt:
         name = name_for(self._target, self._came.seen, disposition, request.url, response.url)
         await self._place.reserve(name, length, proof)
         lane = self._lane(0, ENDLESS if length is None else length)
-        lane.write(head)
+        wait = lane.write(head)
         if failure is not None:
             raise failure
+        if wait:
+            await asyncio.sleep(wait)
         await self._receive(response, lane, ranged=ranges.accepts_ranges(response.headers))
         if length is None:
             self._place.size = lane.end = lane.at

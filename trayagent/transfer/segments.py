@@ -51,6 +51,7 @@ class Segments:
         self._active: dict[asyncio.Task[None], Lane] = {}
         self._todo: list[tuple[int, int]] = []
         self._allowed = 1
+        self._most = MOST
         self._over = asyncio.Event()
         self._failure: DownloadError | None = None
 
@@ -73,6 +74,8 @@ class Segments:
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
         if self._failure is not None and self._missing():
+            if self._failure.code == "server_error":
+                raise DownloadError("changed_on_server", "it served no parts") from self._failure
             raise self._failure
 
     # -- lanes
@@ -107,6 +110,8 @@ class Segments:
             if error.code in _FATAL:
                 raise
             self._failure = error
+            # One connection less, and no more new ones: whoever refuses is not asked again and again.
+            self._most = self._allowed = max(1, len(self._active) - 1)
 
     async def _open(self, lane: Lane) -> Response:
         record = self._place.record
@@ -118,9 +123,11 @@ class Segments:
                 case "continue":
                     return response
                 case "whole" if ranges.validator(response.headers) == record.validator:
-                    raise DownloadError("server_busy", "it does not serve parts after all")
+                    raise DownloadError("server_error", "it does not serve parts after all")
                 case "refused":
-                    raise DownloadError("server_busy", f"HTTP {response.status}")
+                    busy = response.status in (429, 503)
+                    said = f"HTTP {response.status}"
+                    raise DownloadError("server_busy" if busy else "server_error", said)
                 case _:
                     raise DownloadError("changed_on_server")
         except DownloadError:
@@ -189,9 +196,9 @@ class Segments:
                 continue
 
     def _follow(self, width: Width) -> None:
-        most = len(self._active) + self._spare()
+        most = min(self._most, len(self._active) + self._spare())
         hushed = width.hushed
-        self._allowed = width.look(self._seen(), most)
+        self._allowed = min(width.look(self._seen(), most), self._most)
         if width.hushed and not hushed and len(self._active) == 1:
             self._share_out(next(iter(self._active.values())), min(most, MOST))
         self._retire(len(self._active) - self._allowed)

@@ -1,0 +1,229 @@
+"""A program behind the gateway reaches what its download may reach, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import http.client
+import socket
+from contextlib import closing
+
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from tests.servers.site import Site
+from trayagent.model.config import Network
+from trayagent.net.gateway import Gateway, Pass
+
+
+class Names(AbstractResolver):
+    """A name service that says what the test wants."""
+
+    def __init__(self, **addresses: str) -> None:
+        self._addresses = {name.replace("_", "."): ip for name, ip in addresses.items()}
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The one address of a name."""
+        address = self._addresses.get(host, host)
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def ask(leave: Pass, url: str, secret: str | None = None) -> tuple[int, bytes]:
+    """GET through the gateway, as a program would: plain http."""
+    port = int(leave.url.rpartition(":")[2])
+    own = leave.url.partition("://")[2].partition("@")[0]
+    pair = base64.b64encode((own if secret is None else secret).encode()).decode()
+
+    def work() -> tuple[int, bytes]:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+            connection.request("GET", url, headers={"Proxy-Authorization": f"Basic {pair}"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    return await asyncio.to_thread(work)
+
+
+async def tunnel(leave: Pass, pair: str, talk: bytes = b"") -> bytes:
+    """CONNECT through the gateway; everything that comes back."""
+    port = int(leave.url.rpartition(":")[2])
+    own = base64.b64encode(leave.url.partition("://")[2].partition("@")[0].encode()).decode()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"CONNECT {pair} HTTP/1.1\r\nProxy-Authorization: Basic {own}\r\n\r\n".encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    writer.write(talk)
+    rest = await reader.read(-1) if talk else b""
+    writer.close()
+    return head + rest
+
+
+async def test_plain_requests_and_tunnels_reach_a_named_host() -> None:
+    with Site({"/a": b"body"}) as site:
+        async with Gateway() as gateway:
+            with gateway.admit({site.authority}) as leave:
+                assert await ask(leave, f"{site.base}/a?q=1") == (200, b"body")
+                talk = f"GET /a HTTP/1.1\r\nHost: {site.authority}\r\nConnection: close\r\n\r\n"
+                answer = await tunnel(leave, site.authority, talk.encode())
+                assert answer.startswith(b"HTTP/1.1 200 Connection established\r\n\r\nHTTP/1.1 200")
+                assert answer.endswith(b"body")
+                assert leave.received > len(b"body") * 2
+                assert leave.refused is None
+        headers = site.asked[0][1]
+        assert headers["host"] == site.authority
+        assert not [name for name in headers if name.startswith("proxy")]
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "192.168.1.1", "nas"]
+)
+async def test_a_private_address_nobody_named_is_refused(host: str) -> None:
+    with Site({"/a": b"body"}) as site:
+        port = site.authority.rpartition(":")[2]
+        async with Gateway() as gateway:
+            with gateway.admit() as leave:
+                assert (await ask(leave, f"http://{host}:{port}/a"))[0] == 403
+                assert leave.refused is not None
+                assert leave.refused.code == "blocked_address"
+                assert b" 403 " in await tunnel(leave, f"{host}:{port}")
+        assert site.asked == []
+
+
+async def test_a_public_name_that_leads_inside_is_refused() -> None:
+    with Site({"/a": b"body"}) as site:
+        port = site.authority.rpartition(":")[2]
+        async with Gateway(resolver=Names(cdn_example_com="127.0.0.1")) as gateway:
+            with gateway.admit({f"cdn.example.com:{port}"}) as leave:
+                assert (await ask(leave, f"http://cdn.example.com:{port}/a"))[0] == 403
+                assert b" 403 " in await tunnel(leave, f"cdn.example.com:{port}")
+        assert site.asked == []
+
+
+async def test_our_own_port_is_never_reached() -> None:
+    with Site({"/a": b"body"}) as site:
+        port = int(site.authority.rpartition(":")[2])
+        async with Gateway(Network(private_addresses="allow"), own_ports=lambda: [port]) as gateway:
+            with gateway.admit({site.authority}) as leave:
+                assert (await ask(leave, f"{site.base}/a"))[0] == 403
+        assert site.asked == []
+
+
+async def test_without_the_secret_nobody_gets_in() -> None:
+    with Site({"/a": b"body"}) as site:
+        async with Gateway(Network(private_addresses="allow")) as gateway:
+            with gateway.admit() as leave:
+                assert (await ask(leave, f"{site.base}/a", secret="trayagent:guess"))[0] == 407
+                assert (await ask(leave, f"{site.base}/a", secret=""))[0] == 407
+            assert (await ask(leave, f"{site.base}/a"))[0] == 407, "a pass ends with its program"
+        assert site.asked == []
+
+
+async def test_a_program_that_ends_takes_its_connections_along() -> None:
+    with Site({"/a": b"body"}) as site:
+        async with Gateway() as gateway:
+            with gateway.admit({site.authority}) as leave:
+                port = int(leave.url.rpartition(":")[2])
+                own = base64.b64encode(leave.url.partition("://")[2].partition("@")[0].encode())
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(
+                    f"CONNECT {site.authority} HTTP/1.1\r\n".encode()
+                    + b"Proxy-Authorization: Basic " + own + b"\r\n\r\n"
+                )  # fmt: skip
+                await reader.readuntil(b"\r\n\r\n")
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /a HTTP/1.1",
+        b"GET ftp://example.com/ HTTP/1.1",
+        b"GET https://example.com/ HTTP/1.1",
+        b"CONNECT example.com:99999 HTTP/1.1",
+        b"CONNECT user@ HTTP/1.1",
+        b"\xff\xfe",
+        b"GET",
+    ],
+)
+async def test_what_is_no_proxy_request_is_refused(head: bytes) -> None:
+    async with Gateway() as gateway:
+        with gateway.admit() as leave:
+            port = int(leave.url.rpartition(":")[2])
+            own = base64.b64encode(leave.url.partition("://")[2].partition("@")[0].encode())
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(head + b"\r\nProxy-Authorization: Basic " + own + b"\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 400")
+            writer.close()
+
+
+async def test_speed_is_what_the_agent_allows() -> None:
+    spent: list[int] = []
+
+    def spend(count: int) -> float:
+        spent.append(count)
+        return 0.05
+
+    with Site({"/a": bytes(300_000)}) as site:
+        async with Gateway() as gateway:
+            with gateway.admit({site.authority}, spend) as leave:
+                began = asyncio.get_running_loop().time()
+                assert len((await ask(leave, f"{site.base}/a"))[1]) == 300_000
+                assert asyncio.get_running_loop().time() - began >= 0.05 * (len(spent) - 1)
+        assert sum(spent) == leave.received >= 300_000
+
+
+class Upstream:
+    """A proxy of the user's, which resolves for us; it leads everything to one server."""
+
+    def __init__(self, to: str) -> None:
+        self.heads: list[bytes] = []
+        self._to = to.rpartition(":")
+
+    async def __aenter__(self) -> Upstream:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://me:pass@127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.heads.append(head)
+        far, away = await asyncio.open_connection(self._to[0], int(self._to[2]))
+        if head.startswith(b"CONNECT"):
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            away.write(await reader.read(4096))
+        else:
+            away.write(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        writer.write(await far.read(-1))
+        writer.close()
+        away.close()
+
+
+async def test_a_configured_proxy_is_gone_through() -> None:
+    with Site({"/a": b"body"}) as site:
+        async with Upstream(site.authority) as proxy, Gateway(Network(proxy=proxy.url)) as gateway:
+            with gateway.admit() as leave:
+                assert await ask(leave, "http://example.com/a?q") == (200, b"body")
+                talk = b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                assert (await tunnel(leave, "example.com:443", talk)).endswith(b"body")
+                assert (await ask(leave, "http://192.168.0.1/a"))[0] == 403, "by name and literal"
+        own = base64.b64encode(b"me:pass")
+        assert proxy.heads[0].startswith(b"GET http://example.com/a?q HTTP/1.1\r\n")
+        assert proxy.heads[1].startswith(b"CONNECT example.com:443 HTTP/1.1\r\n")
+        assert all(b"Proxy-Authorization: Basic " + own in head for head in proxy.heads)
+        assert len(proxy.heads) == 2
+
+
+async def test_it_introduces_itself_without_secrets() -> None:
+    async with Gateway() as gateway:
+        with gateway.admit() as leave:
+            assert repr(gateway) == "<Gateway for 1 programs>"
+            assert leave.url.partition(":")[2].partition("@")[0] not in repr(leave)

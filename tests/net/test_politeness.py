@@ -1,0 +1,80 @@
+"""A busy host is left alone by everybody, and no host gets more connections than it is allowed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from trayagent.net.cooldown import MOST as MOST_HOSTS
+from trayagent.net.cooldown import Cooldown
+from trayagent.net.slots import Slots
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_cool_down_grows_with_every_strike_and_ends() -> None:
+    clock = Clock()
+    cooldown = Cooldown(clock, lambda: 0.5)
+    waits = [cooldown.note("h", None) for _ in range(4)]
+    assert waits == sorted(waits)
+    assert waits[0] < waits[-1]
+    assert cooldown.remaining("other") == 0
+    clock.now += waits[-1]
+    assert cooldown.remaining("h") == 0
+    cooldown.note("h", 30)
+    assert 30 <= cooldown.remaining("h") <= 35
+    cooldown.clear("h")
+    assert cooldown.remaining("h") == 0
+
+
+def test_only_so_many_hosts_are_remembered() -> None:
+    cooldown = Cooldown(Clock(), lambda: 0.0)
+    for number in range(MOST_HOSTS + 10):
+        cooldown.note(f"h{number}", 60)
+    assert cooldown.remaining("h0") == 0
+    assert cooldown.remaining(f"h{MOST_HOSTS + 9}") > 0
+
+
+async def test_slots_are_given_in_order_and_none_is_lost() -> None:
+    slots = Slots(2)
+    order: list[int] = []
+
+    async def user(number: int) -> None:
+        await slots.take("h")
+        order.append(number)
+        await asyncio.sleep(0)
+        slots.give("h")
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        tasks = [group.create_task(user(n), name=f"user {n}") for n in range(20)]
+        await asyncio.sleep(0)
+        tasks[5].cancel()
+        tasks[7].cancel()
+    assert order == [n for n in range(20) if n not in (5, 7)]
+    assert slots.spare("h") == 2
+
+
+async def test_a_slot_given_to_somebody_just_cancelled_goes_on_to_the_next() -> None:
+    slots = Slots(1)
+    await slots.take("h")
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        first = group.create_task(slots.take("h"), name="first")
+        second = group.create_task(slots.take("h"), name="second")
+        await asyncio.sleep(0)
+        slots.give("h")
+        first.cancel()
+        await second
+    assert slots.spare("h") == 0
+    slots.give("h")
+    assert slots.spare("h") == 1
+
+
+def test_giving_back_what_was_not_taken_is_a_fault() -> None:
+    with pytest.raises(KeyError):
+        Slots(1).give("h")

@@ -1,0 +1,200 @@
+"""Names, parts, publishing and marks: nothing is replaced, nothing is followed, nothing is trusted blindly."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from trayagent.model.errors import DownloadError
+from trayagent.transfer import publish as publishing
+from trayagent.transfer.disk import check_room, explain, room_for
+from trayagent.transfer.folders import Disk, Folders
+from trayagent.transfer.marks import mark, quarantine, zone_identifier
+from trayagent.transfer.names import Names
+from trayagent.transfer.part import Part, part_of, sidecar_of
+from trayagent.transfer.publish import publish, same_bytes
+from trayagent.transfer.ranges import Record
+
+WAYS = ["_rename_exclusively", "_link_then_unlink", "neither"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_publishing_never_replaces(
+    tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported(part: Path, final: Path) -> None:
+        raise OSError(errno.EINVAL, "not here")
+
+    for other in WAYS[:2]:
+        if other != way:
+            monkeypatch.setattr(publishing, other, unsupported)
+    part, final, link = tmp_path / "a.part", tmp_path / "a", tmp_path / "l"
+    part.write_bytes(b"new")
+    publish(part, final)
+    assert final.read_bytes() == b"new"
+    assert not part.exists()
+    part.write_bytes(b"newer")
+    link.symlink_to(tmp_path / "nowhere")
+    for taken in (final, link):
+        with pytest.raises(FileExistsError):
+            publish(part, taken)
+    assert final.read_bytes() == b"new"
+    assert part.read_bytes() == b"newer"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_record_is_believed_only_if_it_is_whole_and_fits(tmp_path: Path) -> None:
+    final = tmp_path / "f"
+    part = Part(final)
+    part.create()
+    part.write(b"x" * 100, 0)
+    record = Record(500, '"v"', ((0, 100),))
+    part.vouch(record)
+    part.vouch(Record(500, '"v"', ((0, 50),)))
+    part.vouch(record)
+    part.close()
+    assert sidecar_of(final).stat().st_mode & 0o777 == 0o600
+
+    def read() -> Record | None:
+        again = Part.reopen(final)
+        assert again is not None
+        try:
+            return again.record()
+        finally:
+            again.close()
+
+    text = sidecar_of(final).read_bytes()
+    assert read() == record
+    for spoilt in (text[:-1], text.replace(b"100", b"900"), b"", b"null 0", b"\xff" * 50, text[5:]):
+        sidecar_of(final).write_bytes(spoilt)
+        assert read() is None
+    sidecar_of(final).write_bytes(text)
+    os.truncate(part_of(final), 99)
+    assert read() is None
+
+
+def test_a_part_or_record_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"precious")
+    final = tmp_path / "f"
+    part_of(final).symlink_to(outside)
+    with pytest.raises(OSError, match=r".*"):
+        Part.reopen(final)
+    with pytest.raises(FileExistsError):
+        Part(final).create()
+    part_of(final).unlink()
+    os.mkfifo(part_of(final))
+    with pytest.raises(PermissionError):
+        Part.reopen(final)
+    part_of(final).unlink()
+    sidecar_of(final).symlink_to(outside)
+    part = Part(final)
+    part.create()
+    with pytest.raises(OSError, match=r".*"):
+        part.vouch(Record(500, '"v"', ((0, 1),)))
+    part.close()
+    assert outside.read_bytes() == b"precious"
+
+
+def test_after_a_failed_sync_the_next_write_fails(tmp_path: Path) -> None:
+    part = Part(tmp_path / "f")
+    part.create()
+    part.trouble = DownloadError("internal", "the disk said: input/output error")
+    with pytest.raises(DownloadError):
+        part.write(b"x", 0)
+    part.discard()
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_are_held_without_regard_to_case_or_composition(tmp_path: Path) -> None:
+    names = Names()
+    assert names.hold(tmp_path / "A.mp4")
+    assert not names.hold(tmp_path / "a.MP4")
+    assert names.hold_free(tmp_path, "a.mp4")[0].name == "a (1).mp4"
+    assert names.hold(tmp_path / "é")
+    assert not names.hold(tmp_path / "e\u0301")
+    names.release(tmp_path / "A.mp4")
+    assert names.hold_free(tmp_path, "a.mp4") == (tmp_path / "a.mp4", 0)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.ENOSPC, "disk_full"),
+        (errno.EDQUOT, "disk_full"),
+        (errno.EFBIG, "too_large"),
+        (errno.EACCES, "permission_denied"),
+        (errno.EROFS, "permission_denied"),
+        (errno.ENOENT, "permission_denied"),
+        (errno.EIO, "internal"),
+    ],
+)
+def test_a_disk_says_why(number: int, code: str) -> None:
+    assert explain(OSError(number, os.strerror(number), "/a/secret/path")).code == code
+    assert "secret" not in explain(OSError(number, os.strerror(number), "/a/secret/path")).message
+
+
+def test_room_is_kept(tmp_path: Path) -> None:
+    assert room_for(100, 60, 40)
+    assert not room_for(100, 61, 40)
+    check_room(tmp_path, 1, 0)
+    with pytest.raises(DownloadError):
+        check_room(tmp_path, 1, 2**62)
+    with pytest.raises(DownloadError):
+        check_room(tmp_path / "gone", 1, 0)
+
+
+async def test_a_slow_disk_is_never_waited_for_on_the_loop(tmp_path: Path) -> None:
+    import threading
+
+    folders = Folders()
+    folders.check(tmp_path, 1, 0)
+    seen: list[bool] = []
+
+    def act() -> None:
+        seen.append(threading.current_thread() is threading.main_thread())
+
+    for _ in range(20):
+        await folders.do(tmp_path, act, small=True)
+    assert not any(seen[:8])
+    await folders.do(tmp_path, act, small=False)
+    assert not seen[-1]
+    disk = Disk()
+    for _ in range(20):
+        disk.note(0.0001)
+    assert disk.quick
+    disk.note(0.1)
+    assert not disk.quick
+    for _ in range(20):
+        disk.note(0.001)
+    assert not disk.quick
+
+
+def test_marks_hold_no_query(tmp_path: Path) -> None:
+    url = "https://user:pw@h.example/a/b.mp4?sig=CANARY#x"
+    assert "CANARY" not in zone_identifier(url)
+    assert "ZoneId=3" in zone_identifier(url)
+    assert "pw" not in zone_identifier(url)
+    assert quarantine(1_700_000_000).startswith(b"0081;6553f100;trayagent;")
+    if sys.platform == "linux":
+        path = tmp_path / "f"
+        path.write_bytes(b"x")
+        mark(path, url)
+        if "user.xdg.origin.url" in os.listxattr(path):
+            assert os.getxattr(path, "user.xdg.origin.url") == b"https://h.example/a/b.mp4"
+    mark(tmp_path / "gone", url)
+
+
+def test_same_bytes_means_every_byte(tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.write_bytes(b"x" * 3_000_000)
+    b.write_bytes(b"x" * 3_000_000)
+    assert same_bytes(a, b)
+    b.write_bytes(b"x" * 2_999_999 + b"y")
+    assert not same_bytes(a, b)
+    b.write_bytes(b"x")
+    assert not same_bytes(a, b)

@@ -1,0 +1,149 @@
+"""A range is believed only with proof, and whatever a server says, bytes of two files never meet."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trayagent.transfer.dates import seconds_of
+from trayagent.transfer.ranges import (
+    Ask,
+    Record,
+    first_ask,
+    gaps,
+    judge,
+    merged,
+    sane,
+    to_confirm,
+    validator,
+)
+
+SIZE = 1000
+RECORD = Record(SIZE, '"v1"', ((0, 400),))
+ASK = Ask(400, SIZE, RECORD)
+HONEST = {"Content-Range": "bytes 400-999/1000", "ETag": '"v1"', "Content-Length": "600"}
+
+spans = st.lists(
+    st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)).map(lambda pair: (min(pair), max(pair)))
+)
+
+
+@given(spans)
+def test_merging_keeps_every_byte_once(done: list[tuple[int, int]]) -> None:
+    joined = merged(tuple(done))
+    covered = {n for start, end in done for n in range(start, end)}
+    assert [n for start, end in joined for n in range(start, end)] == sorted(covered)
+    assert all(a[1] < b[0] for a, b in pairwise(joined))
+    assert merged(joined) == joined
+
+
+@given(spans)
+def test_gaps_are_what_is_not_done(done: list[tuple[int, int]]) -> None:
+    record = Record(SIZE, '"v"', merged(tuple(done)))
+    assert sane(record)
+    missing = {n for start, end in gaps(record) for n in range(start, end)}
+    here = {n for start, end in record.done for n in range(start, end)}
+    assert missing | here == set(range(SIZE))
+    assert not missing & here
+    assert len(missing) == SIZE - record.received
+
+
+@given(spans.map(lambda done: Record(SIZE, '"v"', merged(tuple(done)))))
+def test_what_is_asked_for_first_is_missing(record: Record) -> None:
+    ask = first_ask(to_confirm(record))
+    if record.received == 0:
+        assert ask is None
+    else:
+        assert ask is not None
+        assert ask.headers["If-Range"] == '"v"'
+        assert ask.end - ask.start > 0
+
+
+def test_the_last_byte_of_a_finished_part_is_confirmed() -> None:
+    ask = first_ask(to_confirm(Record(SIZE, '"v"', ((0, SIZE),))))
+    assert ask is not None
+    assert ask.headers["Range"] == "bytes=999-"
+
+
+def test_an_honest_part_is_believed() -> None:
+    assert judge(ASK, 206, HONEST) == "continue"
+    assert ASK.headers == {"Range": "bytes=400-", "If-Range": '"v1"'}
+    assert Ask(0, 10, RECORD).headers["Range"] == "bytes=0-9"
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"Content-Range": "bytes 401-999/1000"},
+        {"Content-Range": "bytes 400-998/1000"},
+        {"Content-Range": "bytes 400-999/2000"},
+        {"Content-Range": "bytes 400-999/*"},
+        {"Content-Range": "bytes */1000"},
+        {"Content-Range": "items 400-999/1000"},
+        {"Content-Range": ""},
+        {"Content-Range": "bytes 400-999/1000, bytes 0-1/2"},
+        {"ETag": '"v2"'},
+        {"ETag": 'W/"v1"'},
+        {"Content-Length": "599"},
+        {"Content-Type": "multipart/byteranges", "Content-Range": ""},
+    ],
+)
+def test_a_lie_is_not(lie: dict[str, str]) -> None:
+    assert judge(ASK, 206, {**HONEST, **lie}) == "unproven"
+
+
+@given(st.integers(100, 599), st.booleans())
+def test_every_status_has_a_meaning(status: int, asked: bool) -> None:
+    verdict = judge(ASK if asked else None, status, HONEST)
+    if status == 200:
+        assert verdict == "whole"
+    elif not asked or status not in (206, 416):
+        assert verdict == "refused"
+
+
+OLD, NOW = formatdate(1_700_000_000, usegmt=True), formatdate(1_700_009_000, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "proof"),
+    [
+        ({"ETag": '"a"'}, '"a"'),
+        ({"ETag": '""'}, '""'),
+        ({"ETag": 'W/"a"'}, None),
+        ({"ETag": 'W/"a"', "Last-Modified": OLD, "Date": NOW}, None),
+        ({"ETag": "a"}, None),
+        ({"ETag": '"a" "b"'}, None),
+        ({"Last-Modified": OLD, "Date": NOW}, OLD),
+        ({"Last-Modified": OLD}, None),
+        ({"Last-Modified": NOW, "Date": NOW}, None),
+        ({"Last-Modified": NOW, "Date": OLD}, None),
+        ({"Last-Modified": "yesterday", "Date": NOW}, None),
+        ({}, None),
+    ],
+)
+def test_what_proves_that_a_file_is_the_same(headers: dict[str, str], proof: str | None) -> None:
+    assert validator(headers) == proof
+
+
+@given(st.integers(0, 4_000_000_000))
+def test_dates_are_read_the_quick_way_as_the_slow_one(seconds: int) -> None:
+    assert seconds_of(formatdate(seconds, usegmt=True)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 784111777.0),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 784111777.0),
+        ("Sun, 99 Xyz 1994 08:49:37 GMT", None),
+        ("never", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_dates_of_every_form(text: str | None, seconds: float | None) -> None:
+    assert seconds_of(text) == seconds
