@@ -14,6 +14,9 @@ from tests.browser.running import until
 PATIENCE: Final = 20.0
 ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"
 """How WebDriver names an element in JSON (W3C WebDriver §6.2)."""
+SHOWS: Final = (
+    """return location.pathname === arguments[0] && document.readyState === "complete";"""
+)
 PREFERENCES: Final[dict[str, Any]] = {
     "app.update.disabledForTesting": True,
     "browser.newtabpage.enabled": False,
@@ -22,6 +25,7 @@ PREFERENCES: Final[dict[str, Any]] = {
     "datareporting.policy.dataSubmissionEnabled": False,
     # Marionette switches the popup blocker off, and then every test of popups lies.
     "dom.disable_open_during_load": True,
+    "devtools.jsonview.enabled": False,
     "extensions.update.enabled": False,
     "marionette.port": 0,
     "network.captive-portal-service.enabled": False,
@@ -30,6 +34,10 @@ PREFERENCES: Final[dict[str, Any]] = {
     "services.settings.server": "data:,#remote-settings-dummy/v1",
     "toolkit.telemetry.enabled": False,
 }
+
+
+class MarionetteError(Exception):
+    """Firefox could not do what it was told."""
 
 
 class Firefox:
@@ -83,7 +91,8 @@ class Firefox:
         self._stream.sendall(b"%d:%s" % (len(message), message))
         _, number, error, result = self._receive()
         assert number == self._number
-        assert error is None, f"{command}: {error['error']}: {error['message']}"
+        if error is not None:
+            raise MarionetteError(f"{command}: {error['error']}: {error['message']}")
         return (
             result.get("value") if isinstance(result, dict) and set(result) == {"value"} else result
         )
@@ -136,6 +145,26 @@ class Firefox:
     def switch(self, handle: str, *, focus: bool = True) -> None:
         """Turn to another tab or popup; without focus, only commands go there."""
         self("WebDriver:SwitchToWindow", handle=handle, focus=focus)
+
+    def settle(self) -> None:
+        """Close all tabs and popups but the first, and turn to it."""
+        first, *others = self.windows()
+        for handle in others:
+            self.switch(handle)
+            self("WebDriver:CloseWindow")
+        self.switch(first)
+
+    def turn_to_page(self, path: str, *, besides: set[str]) -> None:
+        """Turn to a new tab or popup once it shows a page of ours; loading may replace it meanwhile."""
+
+        def there() -> bool:
+            with contextlib.suppress(MarionetteError):
+                for handle in set(self.windows()) - besides:
+                    self.switch(handle)
+                    return bool(self.run(SHOWS, path))
+            return False
+
+        until(there)
 
     def new_tab(self) -> str:
         """Open a tab, turn to it and return its handle."""

@@ -107,6 +107,15 @@ class Running:
         found: list[dict[str, Any]] = self.call("GET", "downloads?limit=200")["downloads"]
         return found
 
+    def belongings(self) -> dict[str, Any]:
+        """Return everything an attack could have changed."""
+        return {
+            "downloads": [row["id"] for row in self.downloads()],
+            "paused": self.call("GET", "status")["paused"],
+            "clients": [each["id"] for each in self.call("GET", "clients")["clients"]],
+            "config": self.call("GET", "config"),
+        }
+
     def refusals(self) -> list[str]:
         """Return what its door has refused so far, as the log tells it."""
         lines = "".join(file.read_text() for file in (self.home / "logs").iterdir()).splitlines()

@@ -2,30 +2,18 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page
 
+from tests.browser.attacks import BATTERY
 from tests.browser.name_proxy import NameProxy
 from tests.browser.public_site import PublicSite
 from tests.browser.running import Running
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-BATTERY = Path(__file__).with_name("attacks.js").read_text(encoding="utf-8")
 Come = Callable[[Page, Running, PublicSite, NameProxy], Awaitable[None]]
 HOSTILE = "<!doctype html><title>Win a phone</title><h1>Win a phone</h1>"
-
-
-def state(agent: Running) -> dict[str, Any]:
-    """Return everything an attack could have changed."""
-    return {
-        "downloads": [row["id"] for row in agent.downloads()],
-        "paused": agent.call("GET", "status")["paused"],
-        "clients": agent.call("GET", "clients"),
-        "config": agent.call("GET", "config"),
-    }
 
 
 async def visit(page: Page, site: PublicSite) -> None:
@@ -77,7 +65,7 @@ async def test_hostile_page_achieves_nothing(
     site: PublicSite,
     proxy: NameProxy,
 ) -> None:
-    before, refused = state(agent), len(agent.refusals())
+    before, refused = agent.belongings(), len(agent.refusals())
     base = f"http://evil.example:{agent.port}" if come is rebound else agent.base
     async with tab(chromium) as page:
         await come(page, agent, site, proxy)
@@ -86,7 +74,7 @@ async def test_hostile_page_achieves_nothing(
     assert set(told) == ({421} if come is rebound else set())
     assert len(agent.refusals()) - refused >= arriving, "the attacks did not arrive"
     assert not any("Download this?" in html for html in framed)
-    assert state(agent) == before
+    assert agent.belongings() == before
 
 
 @pytest.mark.parametrize(
@@ -95,7 +83,7 @@ async def test_hostile_page_achieves_nothing(
 async def test_top_level_form_adds_nothing(
     enctype: str, chromium: Browser, agent: Running, site: PublicSite
 ) -> None:
-    before = state(agent)
+    before = agent.belongings()
     async with tab(chromium) as page:
         for path in ("downloads", "confirm", "pause", "quit"):
             await visit(page, site)
@@ -110,13 +98,13 @@ async def test_top_level_form_adds_nothing(
                     }""",
                     [f"{agent.base}/api/v1/{path}", enctype],
                 )
-    assert state(agent) == before
+    assert agent.belongings() == before
 
 
 async def test_navigation_adds_nothing_and_opens_no_dashboard(
     chromium: Browser, agent: Running, site: PublicSite
 ) -> None:
-    before = state(agent)
+    before = agent.belongings()
     async with tab(chromium) as page:
         for path in (
             "/api/v1/downloads?url=https://videos.example/evil.mp4",
@@ -127,7 +115,7 @@ async def test_navigation_adds_nothing_and_opens_no_dashboard(
             async with page.expect_navigation():
                 await page.evaluate("url => { location.href = url }", agent.base + path)
         assert await page.locator("#shell").is_hidden()
-    assert state(agent) == before
+    assert agent.belongings() == before
 
 
 async def test_confirm_page_cannot_be_steered_by_its_opener(

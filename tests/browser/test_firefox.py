@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.browser.attacks import BATTERY
 from tests.browser.chromium import EXTENSION
-from tests.browser.marionette import Firefox
+from tests.browser.marionette import ELEMENT, Firefox
 from tests.browser.name_proxy import NameProxy
 from tests.browser.public_site import POLICIES, PublicSite
 from tests.browser.running import ROOT, Running, until
@@ -26,15 +27,26 @@ def agent(
 
 
 @pytest.fixture(scope="module")
-def firefox(site: PublicSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
-    """Run Firefox."""
+def running_firefox(
+    site: PublicSite, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Firefox]:
+    """Run Firefox; the tests of this file share it."""
     with Firefox.start(tmp_path_factory.mktemp("firefox") / "profile", site.port) as firefox:
         yield firefox
 
 
+@pytest.fixture
+def firefox(running_firefox: Firefox) -> Firefox:
+    """Begin with a single tab."""
+    running_firefox.settle()
+    return running_firefox
+
+
 @pytest.fixture(scope="module")
-def extension(firefox: Firefox, agent: Running) -> str:
+def extension(running_firefox: Firefox, agent: Running) -> str:
     """Install the extension as it is shipped, pair it, and return its id."""
+    firefox = running_firefox
+    firefox.settle()
     installed = str(firefox("Addon:Install", path=str(EXTENSION), temporary=True))
     firefox.go(agent.pairing())
     pairing = "return document.documentElement.dataset.pairing ?? ''"
@@ -62,22 +74,14 @@ def test_bookmark_ends_in_a_file(
 ) -> None:
     address = site.url(f"/{policy}/fox-of-{policy}.mp4")
     firefox.go(address)
-    page, before = firefox("WebDriver:GetWindowHandle"), set(firefox.windows())
+    before = set(firefox.windows())
     click_bookmark(firefox, TEMPLATE.replace("PORT", str(agent.port)))
-    if policy != "sandbox":
-        firefox.switch(until(lambda: set(firefox.windows()) - before).pop())
-    until(
-        lambda: firefox.run(
-            "return location.pathname === '/send' && document.readyState === 'complete'"
-        )
-    )
+    firefox.turn_to_page("/send", besides=set() if policy == "sandbox" else before)
     assert firefox.text("#host") == f"videos.example:{site.port}"
     until(lambda: firefox.run("return !document.getElementById('send').disabled"))
     firefox.click("#send")
     assert agent.saved(address).name == f"fox-of-{policy}.mp4"
-    if policy != "sandbox":
-        until(lambda: set(firefox.windows()) == before)
-        firefox.switch(page)
+    until(lambda: set(firefox.windows()) == before)
 
 
 def test_hurried_and_synthetic_clicks_add_nothing(
@@ -170,28 +174,30 @@ def test_popup_lists_and_sends(
         inside.getElementById('send').click();"""
     )
     assert agent.saved(site.url("/media/making-of.webm")).name == "making-of.webm"
-    firefox("WebDriver:CloseWindow")
-    firefox.switch(page)
 
 
-def test_attacker_page_reaches_nothing(firefox: Firefox, agent: Running, site: PublicSite) -> None:
-    before = len(agent.downloads())
-    firefox.go(site.url("/plain/attack.mp4", host="evil.example"))
-    firefox.run(
-        """const base = arguments[0] + "/api/v1/downloads";
-        const body = JSON.stringify({url: "https://videos.example/evil.mp4"});
-        fetch(base, {method: "POST", body, mode: "no-cors"}).catch(() => 0);
-        navigator.sendBeacon(base, body);
-        for (const enctype of ["text/plain", "application/x-www-form-urlencoded"]) {
-          const form = document.createElement("form");
-          Object.assign(form, {action: base, method: "post", enctype, target: "_blank"});
-          const name = body.slice(0, -1) + ',"x":"';
-          form.append(Object.assign(document.createElement("input"), {name, value: '"}'}));
-          document.body.append(form);
-          form.submit();
-        }
-        new Image().src = base + "?url=https://videos.example/evil.mp4";""",
-        agent.base,
-    )
-    firefox.go(f"{agent.base}/send")
-    assert len(agent.downloads()) == before
+@pytest.mark.parametrize("place", ["internet", "internet, allowed", "rebound name"])
+def test_hostile_page_achieves_nothing(
+    place: str, firefox: Firefox, agent: Running, site: PublicSite
+) -> None:
+    before, refused = agent.belongings(), len(agent.refusals())
+    permission = "permissions.default.loopback-network"
+    firefox.chrome(f"Services.prefs.setIntPref('{permission}', {1 if 'allowed' in place else 2});")
+    base = agent.base
+    if place == "rebound name":
+        base = f"http://evil.example:{agent.port}"
+        firefox.go(f"{base}/")
+    else:
+        firefox.go(site.url("/plain/hostile.mp4", host="evil.example"))
+    sockets = base.replace("http", "ws")
+    told = firefox.run(f"return ({BATTERY})(arguments[0])", {"base": base, "sockets": sockets})
+    assert set(told) <= ({421} if place == "rebound name" else set())
+    if place != "internet":
+        assert len(agent.refusals()) - refused > 80, "the attacks did not arrive"
+    if place == "internet, allowed":
+        for number in range(firefox.run("return document.querySelectorAll('.framed').length")):
+            frame = firefox.run("return document.querySelectorAll('.framed')[arguments[0]]", number)
+            firefox("WebDriver:SwitchToFrame", element=frame[ELEMENT])
+            assert "Download this?" not in firefox("WebDriver:GetPageSource")
+            firefox("WebDriver:SwitchToParentFrame")
+    assert agent.belongings() == before
