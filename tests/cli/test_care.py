@@ -66,10 +66,10 @@ def test_too_little_room_is_a_problem(tmp_path: Path) -> None:
     ("version", "verdict"), [("2020.1.1", "warning"), ("2099.1.1", "ok"), ("odd", "ok")]
 )
 def test_an_old_engine_is_noticed(
-    monkeypatch: pytest.MonkeyPatch, version: str, verdict: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, verdict: str
 ) -> None:
     monkeypatch.setattr("importlib.metadata.version", lambda _: version)
-    assert checks.engine().verdict == verdict
+    assert checks.engine(Home.under(tmp_path)).verdict == verdict
 
 
 def test_a_report_holds_no_secret(

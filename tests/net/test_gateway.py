@@ -7,6 +7,7 @@ import base64
 import http.client
 import socket
 from contextlib import closing
+from typing import Self
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -185,7 +186,7 @@ class Upstream:
         self.heads: list[bytes] = []
         self._to = to.rpartition(":")
 
-    async def __aenter__(self) -> Upstream:
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.url = f"http://me:pass@127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self

@@ -8,7 +8,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -45,7 +44,7 @@ def all_checks(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
     yield database(home)
     yield keyring(home, environ)
     yield from desktop()
-    yield engine()
+    yield engine(home)
     yield ffmpeg()
 
 
@@ -166,11 +165,12 @@ def desktop() -> Iterator[Check]:
     yield from checks()
 
 
-def engine() -> Check:
+def engine(home: Home) -> Check:
     """Whether video pages can be fetched, and how old what does it is."""
-    try:
-        found = metadata.version("yt-dlp")
-    except metadata.PackageNotFoundError:
+    from trayagent.sites.releases import Releases
+
+    found = Releases(home.data / "sites").version()
+    if found is None:
         return Check(
             "video pages",
             "warning",

@@ -50,6 +50,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Care": {
         "config": "config:config",
+        "sites": "sites:sites",
         "doctor": "doctor:doctor",
         "logs": "logs:logs",
         "completion": "completion:completion",

@@ -71,6 +71,7 @@ class Gateway:
         self._policy = Policy(network or Network(), own_ports)
         self._resolver = resolver
         self._passes: list[Pass] = []
+        self._serving: set[asyncio.Task[object]] = set()
 
     async def __aenter__(self) -> Self:
         resolver = self._resolver or aiohttp.DefaultResolver()
@@ -89,6 +90,10 @@ class Gateway:
         self._server.close()
         for leave in list(self._passes):
             _end(leave)
+        for task in self._serving:
+            task.cancel()
+        if self._serving:
+            await asyncio.wait(self._serving)
         assert self._resolver is not None
         await self._resolver.close()
 
@@ -113,6 +118,9 @@ class Gateway:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         leave: Pass | None = None
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
         try:
             async with asyncio.timeout(HEAD_PATIENCE):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -124,7 +132,10 @@ class Gateway:
             await self._handle(leave, head, (reader, writer))
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # the program's connection has ended, or is of no use
+        except asyncio.CancelledError:
+            pass  # the gateway closes; asyncio's own streams stumble over a cancelled handler
         finally:
+            self._serving.discard(task)
             if leave is not None:
                 leave.writers.discard(writer)
             writer.close()

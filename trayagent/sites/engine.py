@@ -8,7 +8,6 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -121,8 +120,8 @@ class Engine:
 
     @property
     def installed(self) -> bool:
-        """Whether there is a yt-dlp, in our own folder or beside us. Nothing is imported."""
-        return self._releases.current() is not None or find_spec("yt_dlp") is not None
+        """Whether there is a yt-dlp."""
+        return self._releases.usable
 
     async def resolve(self, page: Page, note: Note) -> Answer:
         """What becomes of a page; None: nobody knows it by name. Raises DownloadError."""

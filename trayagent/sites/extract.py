@@ -41,9 +41,6 @@ def run(ask: Ask, say: Say) -> None:
 
     _never_by_ffmpeg(yt_dlp)
     say(Phase("looking"))
-    if ask.known_only and not _knows(yt_dlp, ask.url):
-        say(Unknown())
-        return
     params = choice.options(
         proxy=ask.proxy,
         ffmpeg=ask.ffmpeg,
@@ -55,6 +52,9 @@ def run(ask: Ask, say: Say) -> None:
     silent.disabled = True
     headers = _headers(ask)
     with yt_dlp.YoutubeDL(params | {"logger": silent, "http_headers": headers}) as site:
+        if ask.known_only and not _knows(yt_dlp, ask.url):
+            say(Unknown())
+            return
         _give_cookies(site, ask.cookies)
         answer = _answer(site, ask, say)
     say(answer)

@@ -1,0 +1,89 @@
+"""`sites`: the engine for video pages, how old it is and how to renew it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import click
+
+from trayagent.cli.checks import engine, ffmpeg
+from trayagent.cli.exits import Exit
+from trayagent.cli.options import home, json_option, pass_screen
+from trayagent.cli.screen import Screen
+
+
+@click.group()
+def sites() -> None:
+    """The engine for video pages (yt-dlp)."""
+
+
+@sites.command()
+@json_option
+@pass_screen
+def status(screen: Screen) -> int:
+    """Which engine is used, and whether it is old."""
+    from trayagent.sites.releases import Releases, installed
+
+    releases = Releases(home().data / "sites")
+    checks = [engine(home()), ffmpeg()]
+    if screen.json:
+        own = releases.current()
+        screen.data(
+            {
+                "version": releases.version(),
+                "installed": installed(),
+                "updated": own.name if own else None,
+                "ffmpeg": checks[1].verdict == "ok",
+                "old": checks[0].verdict != "ok",
+            }
+        )
+        return Exit.OK
+    for check in checks:
+        screen.say(check.detail)
+        if check.mend:
+            screen.say(f"  {check.mend}")
+    return Exit.OK
+
+
+@sites.command("update")
+@click.option("--undo", is_flag=True, help="Go back to the release before.")
+@json_option
+@pass_screen
+def renew(screen: Screen, undo: bool) -> int:
+    """Fetch the newest engine; it is used from the next page on."""
+    from trayagent.sites.releases import Releases
+
+    releases = Releases(home().data / "sites")
+    before = releases.version()
+    after = releases.go_back() if undo else asyncio.run(_update())[1]
+    if screen.json:
+        screen.data({"before": before, "after": after})
+    elif before == after:
+        screen.say(
+            f"yt-dlp {after or 'none'} is used; there is no {'other' if undo else 'newer'} one."
+        )
+    else:
+        screen.say(f"yt-dlp {after} is used from now on (before: {before or 'none'}).")
+    return Exit.OK
+
+
+async def _update() -> tuple[str | None, str]:
+    from trayagent import settings
+    from trayagent.net.client import Client
+    from trayagent.sites import update
+    from trayagent.sites.releases import Releases
+
+    place = home()
+    config = settings.load(place, os.environ, {})
+    async with Client(config.network) as client:
+        releases = Releases(place.data / "sites")
+        return await update.Updater(client, releases, os.environ, index=update.INDEX).update()
+
+
+@sites.command(hidden=True)
+def worker() -> int:
+    """What the frozen program starts for one page; see trayagent.sites.child."""
+    from trayagent.sites.worker import main
+
+    return main()

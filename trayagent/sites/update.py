@@ -1,0 +1,156 @@
+"""A newer yt-dlp: its wheel from the package index, checked by hash, tried, and only then used."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from trayagent.model.errors import DownloadError, TrayagentError
+from trayagent.model.transfer import Request
+from trayagent.net.client import Client
+from trayagent.sites.child import Child
+from trayagent.sites.releases import Releases, newer
+from trayagent.sites.wire import Ask, Failed, Phase, Received, Unknown
+
+INDEX: Final = "https://pypi.org/pypi/yt-dlp/json"
+_MOST: Final = 64 * 1024 * 1024
+"""Bytes of an answer; the wheel has about 3 MiB."""
+_UNPACKED: Final = 256 * 1024 * 1024
+_PATIENCE: Final = 60.0
+"""Seconds for the first start of a new release."""
+
+
+class UpdateError(TrayagentError):
+    """The engine stays as it was."""
+
+    def __init__(self, message: str, action: str = "Try again later.") -> None:
+        super().__init__("update_failed", f"{message} The page engine stays as it was.", action)
+
+
+class _File(Struct, frozen=True):
+    url: str
+    packagetype: str
+    digests: dict[str, str] = {}
+    yanked: bool = False
+
+
+class _About(Struct, frozen=True):
+    version: str
+
+
+class _Listing(Struct, frozen=True):
+    """What we need of https://docs.pypi.org/api/json/."""
+
+    info: _About
+    urls: tuple[_File, ...] = ()
+
+
+class Updater:
+    """Looks for a newer release and takes it over."""
+
+    def __init__(
+        self,
+        client: Client,
+        releases: Releases,
+        environ: Mapping[str, str],
+        *,
+        index: str = INDEX,
+        named: frozenset[str] = frozenset(),
+    ) -> None:
+        self._client = client
+        self._releases = releases
+        self._environ = environ
+        self._index = index
+        self._named = named
+
+    async def update(self) -> tuple[str | None, str]:
+        """Take over the newest release; returns the versions before and after. Raises UpdateError."""
+        before = self._releases.version()
+        try:
+            listing = msgspec.json.decode(await self._get(self._index), type=_Listing)
+        except msgspec.DecodeError as error:
+            raise UpdateError("The package index gave an answer we do not understand.") from error
+        version = listing.info.version
+        if before is not None and not newer(version, before):
+            return before, before
+        wheel = next(
+            (one for one in listing.urls if one.packagetype == "bdist_wheel" and not one.yanked),
+            None,
+        )
+        if wheel is None or not wheel.digests.get("sha256"):
+            raise UpdateError("The package index has no wheel of the newest release.")
+        body = await self._get(wheel.url)
+        if hashlib.sha256(body).hexdigest() != wheel.digests["sha256"]:
+            raise UpdateError("The new release does not have the hash the index names.")
+        folder = self._releases.folder / version
+        if folder.parent != self._releases.folder or not version[:1].isdigit():
+            raise UpdateError("The package index named a version we do not understand.")
+        try:
+            await asyncio.to_thread(_unpack, body, folder)
+            await self._try(folder)
+        except BaseException:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            raise
+        await asyncio.to_thread(self._releases.choose, version)
+        return before, version
+
+    async def _get(self, url: str) -> bytes:
+        try:
+            with await self._client.open(Request(url, named=self._named)) as response:
+                if response.status != 200:
+                    raise UpdateError(f"The package index answered HTTP {response.status}.")
+                return await response.read(_MOST)
+        except DownloadError as error:
+            raise UpdateError(
+                f"The package index cannot be reached: {error.message}",
+                "Check the network connection, then try again.",
+            ) from error
+
+    async def _try(self, release: Path) -> None:
+        """A worker must start with it and look through its list of sites."""
+        # No site has this name (RFC 6761), so the answer comes from the new release alone.
+        ask = Ask(
+            url="https://nothing.invalid/",
+            folder=str(release),
+            proxy="http://127.0.0.1:9",
+            release=str(release),
+            known_only=True,
+        )
+        try:
+            async with asyncio.timeout(_PATIENCE), Child.started(ask, self._environ) as child:
+                said = await child.said()
+                while isinstance(said, Phase | Received):
+                    said = await child.said()
+        except (TimeoutError, DownloadError) as error:
+            raise UpdateError("The new release does not start here.") from error
+        if not isinstance(said, Unknown):
+            why = f" ({said.detail})" if isinstance(said, Failed) else ""
+            raise UpdateError(f"The new release does not work here{why}.")
+
+
+def _unpack(body: bytes, folder: Path) -> None:
+    """The package's own files of a wheel, nothing else; raises UpdateError."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as wheel:
+            members = [one for one in wheel.infolist() if _is_ours(one.filename)]
+            if sum(one.file_size for one in members) > _UNPACKED or not members:
+                raise UpdateError("The new release is not packed as expected.")
+            folder.mkdir(mode=0o700, parents=True)
+            wheel.extractall(folder, members)
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise UpdateError("The new release could not be unpacked.") from error
+
+
+def _is_ours(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.parts[:1] == ("yt_dlp",) and ".." not in path.parts and "\\" not in name
