@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,17 @@ def trayagent(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "trayagent", *arguments]
 
 
+_LAUNCHER = """
+import json, os, subprocess, sys, time
+began = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:])
+_, status, usage = os.wait4(process.pid, 0)
+figures = time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+json.dump([os.waitstatus_to_exitcode(status), *figures], os.fdopen(3, "w"))
+"""
+"""A small process of its own: Linux counts the memory of the process that starts a program as the program's."""
+
+
 def run(case: Case, out: Path, home: Path) -> Run:
     """Run a case once; raises RuntimeError, with what it said, when it fails."""
     command = [part.replace("{out}", str(out)) for part in case.command]
@@ -48,15 +59,31 @@ def run(case: Case, out: Path, home: Path) -> Run:
         **case.environ,
     }
     log = out.with_suffix(".log")
-    with log.open("wb") as said:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, stdout=said, stderr=said, env=environ, cwd=out)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{case.name}: exit {process.returncode}: {log.read_text()[-2000:]}")
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    reading, writing = os.pipe()
+    with log.open("wb") as said, os.fdopen(reading) as report:
+        subprocess.run(
+            [
+                "/bin/sh",
+                "-c",
+                f'exec "$@" 3>&{writing}',
+                "sh",
+                sys.executable,
+                "-ISc",
+                _LAUNCHER,
+                *command,
+            ],
+            stdout=said,
+            stderr=said,
+            env=environ,
+            cwd=out,
+            pass_fds=(writing,),
+            check=False,
+        )
+        os.close(writing)
+        code, wall, cpu, rss = json.load(report)
+    if code:
+        raise RuntimeError(f"{case.name}: exit {code}: {log.read_text()[-2000:]}")
+    return Run(wall, cpu, rss * 1024)
 
 
 def median(values: Sequence[float]) -> float:
