@@ -40,3 +40,21 @@ def test_findings_are_counted_beyond_what_is_listed() -> None:
 def test_an_account_in_one_line() -> None:
     assert Account("me").sentence == "Signed in as me"
     assert "until 2026" in Account("me", "2026-01-01T00:00:00Z").sentence
+
+
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        (SyncRun("r", "complete", seen=42), True),
+        (SyncRun("r", "complete", seen=42, by_itself=True), False),
+        (SyncRun("r", "complete", seen=42, new=1, by_itself=True), True),
+        (
+            SyncRun(
+                "r", "failed", error=ErrorInfo("network", "It failed.", "Retry."), by_itself=True
+            ),
+            True,
+        ),
+    ],
+)
+def test_a_schedule_that_finds_nothing_is_no_news(run: SyncRun, told: bool) -> None:
+    assert run.is_news == told

@@ -160,7 +160,9 @@ class Library:
 
     # --- syncing ---
 
-    async def sync(self, name: str, *, list_only: bool = False) -> tuple[str, bool]:
+    async def sync(
+        self, name: str, *, list_only: bool = False, by_itself: bool = False
+    ) -> tuple[str, bool]:
         """Start a sync; returns its run, and whether it was running already. Raises NotFoundError."""
         source = self._source(name)
         if self._tasks is None:
@@ -179,6 +181,7 @@ class Library:
                 source,
                 self._fetching(source),
                 list_only=list_only,
+                by_itself=by_itself,
                 now=self._now,
                 sleep=self._sleep,
             )
@@ -214,7 +217,7 @@ class Library:
             ended = await self._db.read(runs.ended, name)
             due = ended is None or self._now() - ended >= seconds
             if due and await self._sources[name].has_secrets():
-                await self.sync(name)
+                await self.sync(name, by_itself=True)
 
     # --- signing in ---
 

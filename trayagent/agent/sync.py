@@ -42,6 +42,7 @@ class Sync:
         fetching: Fetching,
         *,
         list_only: bool = False,
+        by_itself: bool = False,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -50,6 +51,8 @@ class Sync:
         self._source = source
         self._fetching = fetching
         self._list_only = list_only
+        self._by_itself = by_itself
+        self._reason: str | None = None
         self._now = now
         self._sleep = sleep
         self._run: Run | None = None
@@ -153,6 +156,7 @@ class Sync:
             case BatchEvent(what="finished", batch=finished) if finished.id == batch:
                 self._fetched = finished.counts.get("completed", 0)
                 self._failed = finished.counts.get("failed", 0)
+                self._reason = finished.first_error
                 self._settled.set()
             case _:
                 pass
@@ -179,6 +183,8 @@ class Sync:
             self._fetching.wanted,
             self._fetched,
             self._failed,
+            self._reason,
+            self._by_itself,
         )
 
     def _publish(self, what: str, run: SyncRun) -> None:

@@ -85,6 +85,15 @@ class SyncRun(Struct, frozen=True):
     """Files that were missing here."""
     fetched: int = 0
     failed: int = 0
+    reason: str | None = None
+    """Why the first of the failed files failed."""
+    by_itself: bool = False
+    """Started by the schedule, not by a person."""
+
+    @property
+    def is_news(self) -> bool:
+        """Whether to tell people: always, but when the schedule found nothing to do."""
+        return bool(not self.by_itself or self.new or self.wanted or self.gone or self.error)
 
     @property
     def sentence(self) -> str:

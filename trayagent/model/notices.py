@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from trayagent.model import sizes, urls
 from trayagent.model.batch import Batch
 from trayagent.model.download import Download, State
 from trayagent.model.events import Action, BatchEvent, DownloadEvent, Event, Notice, SyncEvent
+from trayagent.model.library import SyncRun
 
 LISTED: Final = 3
 """Names in a summary, before "and 4 more"."""
@@ -21,8 +22,8 @@ def concerns(event: Event) -> bool:
             return what in ("completed", "failed") and download.batch is None
         case BatchEvent(what="finished", batch=Batch(via=via)):
             return via != "sync"
-        case SyncEvent(what="finished"):
-            return True
+        case SyncEvent(what="finished", run=SyncRun() as run):
+            return run.is_news
         case _:
             return False
 
@@ -96,12 +97,14 @@ def _batch(batch: Batch) -> Notice:
     return Notice(title, body, actions, "error" if bad else "info")
 
 
-def _sync(source: str, run: Any) -> Notice:
-    failed = getattr(run, "failed", 0) or 0
+def _sync(source: str, run: SyncRun) -> Notice:
     if run.error:
         return Notice(
-            f"{source}: sync stopped", str(getattr(run.error, "message", run.error)), (), "error"
+            f"{source}: sync stopped",
+            f"{run.error.message} {run.error.action}".strip(),
+            (),
+            "error",
         )
-    body = f"{run.seen} images, {run.new} new" + (f", {failed} failed" if failed else "")
+    body = f"{run.sentence}\n{run.reason}" if run.reason else run.sentence
     actions = (Action("Open folder", "source", source),)
-    return Notice(f"{source}: images synced", body, actions, "error" if failed else "info")
+    return Notice(f"{source}: images synced", body, actions, "error" if run.failed else "info")
