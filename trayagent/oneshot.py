@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from trayagent.agent.pages import Door, Pages
 from trayagent.model.config import Config
 from trayagent.net.client import Client, Limits
+from trayagent.net.gateway import Gateway
+from trayagent.settings import Home
+from trayagent.sites.engine import Engine
+from trayagent.sites.releases import Releases
 from trayagent.transfer.fetch import Transfer
 
 
 @asynccontextmanager
-async def transfer(config: Config) -> AsyncIterator[Transfer]:
-    """Transfer over a client of its own, by these settings."""
-    # Nobody shares this loop, so it may read more at a time than the agent does.
-    limits = Limits(connections_per_host=config.downloads.connections_per_host, buffer=1024 * 1024)
-    async with Client(config.network, limits) as client:
-        yield Transfer(client, config.downloads)
+async def fetching(
+    config: Config, home: Home, environ: Mapping[str, str], door: Door
+) -> AsyncIterator[Pages]:
+    """What turns one address after the other into files; what else a page holds goes to `door`."""
+    limits = Limits(connections_per_host=config.downloads.connections_per_host)
+    async with Client(config.network, limits) as client, Gateway(config.network) as gateway:
+        transfer = Transfer(client, config.downloads)
+        releases = Releases(home.data / "sites")
+        engine = Engine(gateway, releases, config, environ=environ, throttle=transfer.throttle)
+        yield Pages(transfer, engine, door)

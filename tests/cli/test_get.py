@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ import pytest
 from tests.cli.conftest import Run
 from tests.e2e.agent import environ, until
 from tests.servers.media import Media, content
+from tests.servers.site import Site
+from trayagent.demo.media import video
 
 
 @pytest.fixture
@@ -111,6 +115,18 @@ def test_misuse_is_2(run: Run, media: Media, tmp_path: Path) -> None:
     assert run("get", "-i", "films.docx").code == 2
     assert run("get", "-i", str(tmp_path / "none.txt")).code == 2
     assert run("get", "--filename", "a", "http://x/1", "http://x/2").code == 2
+
+
+@pytest.mark.skipif(find_spec("yt_dlp") is None, reason="pip install 'trayagent[sites]'")
+def test_a_page_becomes_its_video(run: Run, tmp_path: Path) -> None:
+    film = video(32, 18, 3, random.Random(1))
+    with Site({"/film.mp4": film}) as site:
+        one = site.page("/watch", '<video src="/film.mp4"></video>', title="A Film")
+        said = run("get", "-o", str(tmp_path), "--kind", "page", one)
+        assert (said.code, said.err) == (0, "")
+    saved = list(tmp_path.iterdir())
+    assert [path.read_bytes() for path in saved] == [film]
+    assert saved[0].suffix == ".mp4"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from trayagent.agent.intake import Intake
-from trayagent.agent.progress import Reporter
 from trayagent.model import addresses, filenames, routing, urls
-from trayagent.model.download import Cookie, Item
+from trayagent.model.download import Cookie, Item, Via
 from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
@@ -27,6 +26,13 @@ class Fetcher(Protocol):
         """Bytes that are here already, to one verified file."""
 
 
+class Door(Protocol):
+    """Where what else a page holds goes in."""
+
+    async def add(self, items: Sequence[Item], *, via: Via, title: str | None = None) -> object:
+        """Queue items as one batch."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Task:
     """One download on its way through here."""
@@ -34,19 +40,19 @@ class _Task:
     job: Job
     request: Request
     target: Target
-    reporter: Reporter
+    reporter: Progress
 
 
 class Pages:
     """Follows `model.routing` for one download after the other; holds nothing of them."""
 
-    def __init__(self, transfer: Fetcher, engine: Engine, intake: Intake) -> None:
+    def __init__(self, transfer: Fetcher, engine: Engine, intake: Door) -> None:
         self._transfer = transfer
         self._engine = engine
         self._intake = intake
 
     async def fetch(
-        self, job: Job, request: Request, target: Target, reporter: Reporter
+        self, job: Job, request: Request, target: Target, reporter: Progress
     ) -> Fetched:
         """The job's file, verified and published. Raises DownloadError."""
         task = _Task(job, request, target, reporter)

@@ -26,25 +26,18 @@ SHOWN: Final = 20
 @click.argument("urls", nargs=-1, required=True, metavar="URL... | -")
 @click.option("--folder", metavar="PATH", help="Into this folder inside the downloads folder.")
 @item_options
-@click.option("--quality", metavar="Q", help="For video pages: best, 1080, 720, …")
-@click.option("--audio", is_flag=True, help="For video pages: only the sound.")
 @click.option("--next", "first", is_flag=True, help="To the front of the queue.")
 @click.option("--again", is_flag=True, help="Fetch it although we have it.")
 @click.option("--wait", is_flag=True, help="Return when all have ended.")
 @json_option
 @pass_screen
-def add(
-    screen: Screen, /, urls: tuple[str, ...], first: bool, audio: bool, wait: bool, **words: Any
-) -> int:
+def add(screen: Screen, /, urls: tuple[str, ...], first: bool, wait: bool, **words: Any) -> int:
     """Add downloads; - reads a list from standard input."""
-    if audio and words["quality"]:
-        raise MisuseError("--audio and --quality do not go together.")
     given = _read(urls)
     if not given:
         raise MisuseError("The list is empty.")
     common = item_words(words, len(given))
     common |= {"next": True} if first else {}
-    common |= {"quality": "audio"} if audio else {}
     items = [{**item, **common} for item in given]
     with agent() as running:
         receipt = _send(running, items)

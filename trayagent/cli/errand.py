@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -17,17 +18,20 @@ from msgspec.structs import replace
 from trayagent.agent.requests import request_of, target_of
 from trayagent.agent.retry import decide
 from trayagent.model import filenames
-from trayagent.model.download import Download, ErrorInfo, State
-from trayagent.model.errors import DownloadError
+from trayagent.model.admit import admit
+from trayagent.model.download import Download, ErrorInfo, Item, State, Via
+from trayagent.model.errors import DownloadError, TrayagentError
 from trayagent.model.order import Job, New
 from trayagent.model.times import stamp
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 
 
 class Fetcher(Protocol):
-    """What we ask of transfer."""
+    """What turns an address into a file."""
 
-    async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched: ...
+    async def fetch(
+        self, job: Job, request: Request, target: Target, progress: Progress, /
+    ) -> Fetched: ...
 
 
 class Watcher(Protocol):
@@ -38,6 +42,9 @@ class Watcher(Protocol):
 
     def moved(self, id: str, received: int, size: int | None) -> None:
         """So many bytes of it are here."""
+
+    def refused(self, url: str, code: str, message: str) -> None:
+        """It cannot be fetched at all, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,45 +58,60 @@ class Terms:
 
 
 class Errand:
-    """Fetches what it is given and says how each ended; run it once."""
+    """Fetches what is added and says how each ended; `run` it once."""
 
-    def __init__(self, transfer: Fetcher, terms: Terms, watcher: Watcher) -> None:
-        self._transfer = transfer
+    def __init__(self, terms: Terms, watcher: Watcher) -> None:
         self._terms = terms
         self._watcher = watcher
+        self._leftovers = Leftovers(terms.folder)
         self._waiting: dict[str, deque[Job]] = {}
         self._busy: Counter[str] = Counter()
-        self._room = asyncio.Event()
+        self._known: set[str] = set()
+        self._news = asyncio.Event()
         self.ended: dict[str, Download] = {}
 
-    async def run(self, news: Iterable[New]) -> None:
-        """Return when all have ended; a cancellation keeps every `.part`."""
-        leftovers = Leftovers(self._terms.folder)
-        for number, new in enumerate(news, start=1):
-            job = job_of(number, new, leftovers.path_for(new))
+    async def add(
+        self, items: Iterable[Item], *, via: Via = "cli", title: str | None = None
+    ) -> None:
+        """Fetch these too; each address once."""
+        del via, title
+        for item in items:
+            try:
+                self.enter(admit(item))
+            except TrayagentError as error:
+                self._watcher.refused(item.url, error.code, error.message)
+
+    def enter(self, new: New) -> None:
+        """Fetch what was checked already."""
+        if new.key not in self._known:
+            self._known.add(new.key)
+            job = job_of(len(self._known), new, self._leftovers.path_for(new))
             self._waiting.setdefault(job.host, deque()).append(job)
+            self._news.set()
+
+    async def run(self, fetcher: Fetcher) -> None:
+        """Return when all have ended; a cancellation keeps every `.part`."""
         async with asyncio.TaskGroup() as group:
             for number in range(self._terms.workers):
-                group.create_task(self._work(), name=f"worker {number + 1}")
+                group.create_task(self._work(fetcher), name=f"worker {number + 1}")
 
     def __repr__(self) -> str:
         waiting = sum(map(len, self._waiting.values()))
         return f"<Errand: {waiting} waiting, {self._busy.total()} active, {len(self.ended)} ended>"
 
-    async def _work(self) -> None:
-        while self._waiting:
+    async def _work(self, fetcher: Fetcher) -> None:
+        while self._waiting or self._busy.total():
             job = self._next()
             if job is None:
-                self._room.clear()
-                await self._room.wait()
+                self._news.clear()
+                await self._news.wait()
                 continue
             self._busy[job.host] += 1
             try:
-                await self._fetch(job)
+                await self._fetch(job, fetcher)
             finally:
                 self._busy[job.host] -= 1
-                self._room.set()
-        self._room.set()
+                self._news.set()
 
     def _next(self) -> Job | None:
         # Hosts take turns: the one that is served goes to the end.
@@ -102,14 +124,14 @@ class Errand:
                 return job
         return None
 
-    async def _fetch(self, job: Job) -> None:
+    async def _fetch(self, job: Job, fetcher: Fetcher) -> None:
         began = Download(id=job.id, url=job.url, state=State.ACTIVE, via="cli")
         note = _Note(began, job.path, self._watcher)
         self._watcher.show(began)
         while True:
             try:
                 target = target_of(replace(job, path=note.path), self._terms.folder)
-                fetched = await self._transfer.fetch(request_of(job), target, note)
+                fetched = await fetcher.fetch(job, request_of(job), target, note)
             except DownloadError as error:
                 again = decide(error, job.attempts, self._terms.retries, random.random())
                 if again is None or error.code == "disk_full":
@@ -147,10 +169,13 @@ class _Note:
 
 
 def job_of(number: int, new: New, path: str | None) -> Job:
-    """The item as workers take it; `path` is where an earlier run began it."""
+    """The item as workers take it; `path` is where an earlier run began it.
+
+    Its id follows from its address, so that a page goes on where an earlier run stopped, too.
+    """
     return Job(
         n=number,
-        id=str(number),
+        id=f"g{sha256(new.key.encode()).hexdigest()[:12]}",
         key=new.key,
         url=new.url,
         host=new.host,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,13 +16,11 @@ from trayagent.cli.options import home, item_options, item_words, json_option, p
 from trayagent.cli.progress import Bars, bars
 from trayagent.cli.screen import Screen
 from trayagent.cli.words import counted, note_of
-from trayagent.model.errors import TrayagentError
 from trayagent.model.sizes import show_duration, show_size
 
 if TYPE_CHECKING:
     from trayagent.model.config import Config
     from trayagent.model.download import Download, Item
-    from trayagent.model.order import New
 
 
 GO_ON: Final = "What has arrived is kept; the same command goes on."
@@ -60,84 +58,62 @@ def get(
     if not urls and not lists:
         raise MisuseError("Nothing to get.", "See: trayagent get --help")
     common = item_words(words, len(urls) + 2 * len(lists))
-    news, refused = _admitted(urls, lists, common)
-    config = _config(workers, segments)
     report = _Report(screen)
-    for refusal in refused:
-        report.refused(refusal)
+    items = list(_items(urls, lists, common, report))
+    config = _config(workers, segments, Path(folder).absolute())
     began = time.monotonic()
     try:
         with bars(screen) as shown:
             report.bars = shown
-            ended = _run(config, news, Path(folder).absolute(), workers, report)
+            ended = _run(config, items, workers, report)
     except KeyboardInterrupt:
         raise InterruptedByUserError(GO_ON) from None
-    return _conclude(screen, ended, refused, time.monotonic() - began)
+    return _conclude(screen, ended, report.refusals, time.monotonic() - began)
 
 
-def _admitted(
-    urls: tuple[str, ...], lists: tuple[str, ...], common: Mapping[str, Any]
-) -> tuple[list[New], list[dict[str, str]]]:
-    """What may be fetched, each address once, and what may not, with the reason."""
-    from trayagent.model.admit import admit
-    from trayagent.model.download import Item
-    from trayagent.model.urls import redact
-
-    found: dict[str, New] = {}
-    refused: list[dict[str, str]] = []
-
-    def enter(item: Item) -> None:
-        try:
-            new = admit(item)
-            found.setdefault(new.key, new)
-        except TrayagentError as error:
-            text = redact(item.url) if "://" in item.url else item.url[:200]
-            refused.append({"url": text, "code": error.code, "message": error.message})
-
-    for url in urls:
-        enter(Item(url, **common))
-    for name in lists:
-        _enter_list(name, enter, refused)
-    return list(found.values()), refused
-
-
-def _enter_list(name: str, enter: Any, refused: list[dict[str, str]]) -> None:
+def _items(
+    urls: tuple[str, ...], lists: tuple[str, ...], common: Mapping[str, Any], report: _Report
+) -> Iterator[Item]:
     from trayagent.cli.lists import read_list
+    from trayagent.model.download import Item
 
-    for line in read_list(name):
-        if line.item is not None:
-            enter(line.item)
-        elif line.error is not None:
-            code, message = line.error
-            refused.append({"url": f"{name}, line {line.number}", "code": code, "message": message})
+    yield from (Item(url, **common) for url in urls)
+    for name in lists:
+        for line in read_list(name):
+            if line.item is not None:
+                yield line.item
+            elif line.error is not None:
+                report.refused(f"{name}, line {line.number}", *line.error)
 
 
-def _config(workers: int | None, segments: str | None) -> Config:
+def _config(workers: int | None, segments: str | None, folder: Path) -> Config:
+    from msgspec.structs import replace
+
     from trayagent import settings
 
     flags = {"downloads.workers": str(workers)} if workers else {}
     flags |= {"downloads.segments": segments} if segments else {}
-    return settings.load(home(), os.environ, flags)
+    config = settings.load(home(), os.environ, flags)
+    return replace(config, downloads=replace(config.downloads, folder=str(folder)))
 
 
-def _run(
-    config: Config, news: list[New], folder: Path, workers: int | None, report: _Report
-) -> list[Download]:
+def _run(config: Config, items: list[Item], workers: int | None, report: _Report) -> list[Download]:
     from trayagent import oneshot
     from trayagent.cli.errand import Errand, Terms
 
     terms = Terms(
-        folder=folder,
-        workers=min(config.downloads.workers, len(news)) or 1,
+        folder=Path(config.downloads.folder),
+        workers=config.downloads.workers,
         per_host=max(config.downloads.per_host, workers or 0),
         retries=config.downloads.retries,
     )
 
     async def run() -> list[Download]:
-        async with oneshot.transfer(config) as transfer:
-            errand = Errand(transfer, terms, report)
-            await errand.run(news)
-            return list(errand.ended.values())
+        errand = Errand(terms, report)
+        await errand.add(items)
+        async with oneshot.fetching(config, home(), os.environ, errand) as fetcher:
+            await errand.run(fetcher)
+        return list(errand.ended.values())
 
     return asyncio.run(run())
 
@@ -149,6 +125,7 @@ class _Report:
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
+        self.refusals: list[dict[str, str]] = []
 
     def show(self, download: Download) -> None:
         """Where it stands; a line when it has ended."""
@@ -162,16 +139,18 @@ class _Report:
         else:
             action = download.error.action if download.error and download.state == "failed" else ""
             message = f"{note_of(_plain(download))} {action}".rstrip()
-            self.refused({"url": _shown(download.url), "message": message})
+            self._screen.warn(f"{_shown(download.url)}: {message}")
 
     def moved(self, id: str, received: int, size: int | None) -> None:
         """So many bytes of it are here."""
         self.bars.moved(id, received, size)
 
-    def refused(self, refusal: Mapping[str, str]) -> None:
-        """What will not be, and why."""
+    def refused(self, url: str, code: str, message: str) -> None:
+        """What will not be fetched, and why."""
+        shown = _shown(url)
+        self.refusals.append({"url": shown, "code": code, "message": message})
         if not self._screen.json:
-            self._screen.warn(f"{refusal['url']}: {refusal['message']}")
+            self._screen.warn(f"{shown}: {message}")
 
 
 def _plain(download: Download) -> dict[str, Any]:
@@ -184,7 +163,7 @@ def _plain(download: Download) -> dict[str, Any]:
 def _shown(url: str) -> str:
     from trayagent.model.urls import redact
 
-    return redact(url)
+    return redact(url) if "://" in url else url[:200]
 
 
 def _conclude(

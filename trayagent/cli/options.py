@@ -37,6 +37,8 @@ def json_option(command: Command) -> Command:
 def item_options(command: Command) -> Command:
     """What may be said of every URL, here and there: name, page, checksum, kind, headers."""
     for option in (
+        click.option("--audio", is_flag=True, help="For video pages: only the sound."),
+        click.option("--quality", metavar="Q", help="For video pages: best, 1080, 720, …"),
         click.option(
             "--header", "headers", multiple=True, metavar="NAME:VALUE", help="Send it along."
         ),
@@ -54,6 +56,10 @@ def item_options(command: Command) -> Command:
 def item_words(words: Mapping[str, Any], count: int) -> dict[str, Any]:
     """The keys of an item that the options name. Raises MisuseError for what fits one of `count` URLs only."""
     found = {key: value for key, value in words.items() if value}
+    if found.pop("audio", False):
+        if "quality" in found:
+            raise MisuseError("--audio and --quality do not go together.")
+        found["quality"] = "audio"
     for key in ("filename", "checksum"):
         if count > 1 and key in found:
             raise MisuseError(f"--{key} is for one URL.")
