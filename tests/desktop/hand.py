@@ -9,7 +9,7 @@ from trayagent.desktop.tray.face import Shape
 from trayagent.desktop.tray.icons import PLATES, Theme
 
 
-def colour(shape: Shape, theme: Theme = "any") -> tuple[int, int, int]:
+def colour(shape: Shape = "idle", theme: Theme = "any") -> tuple[int, int, int]:
     return PLATES[shape][theme]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.desktop.conftest import Boot
-from tests.desktop.hand import click_row, icon, open_menu
+from tests.desktop.hand import click_row, colour, icon, open_menu
 from tests.desktop.onbus import OnBus
 from tests.desktop.rig import Desktop, Window, until
 from tests.desktop.stub import Program
@@ -103,19 +104,19 @@ def desktop(boot: Boot) -> Desktop:
     return boot("xfce")
 
 
+@pytest.mark.alone
 def test_the_icon_is_there_two_seconds_after_the_start(desktop: Desktop) -> None:
-    agent = Resident(desktop)
-    times = []
-    for _ in range(3):  # a busy machine may need another try
-        began = time.monotonic()
-        with agent:
-            icon(desktop)
-            times.append(time.monotonic() - began)
-        if min(times) < 2:
-            break
-    assert min(times) < 2, times
+    began = time.monotonic()
+    with Resident(desktop):
+        until(lambda: desktop.find(colour("idle")), "the icon")
+        took = time.monotonic() - began
+    # Where others compete for the processors, we only get our share of the time.
+    load = os.getloadavg()[0] if sys.platform != "win32" else 0.0
+    share = max(1.0, load / (os.cpu_count() or 1))
+    assert took < 2 * share
 
 
+@pytest.mark.alone
 def test_idle_with_a_tray_is_small_and_still(desktop: Desktop) -> None:
     with Resident(desktop) as agent:
         icon(desktop)
@@ -229,4 +230,4 @@ def test_a_killed_agent_takes_its_icon_along(desktop: Desktop) -> None:
     with Resident(desktop) as agent:
         icon(desktop)
         agent.kill()
-        until(lambda: desktop.find((18, 140, 122)) is None, "the icon gone", 2)
+        until(lambda: desktop.find(colour()) is None, "the icon gone", 2)
