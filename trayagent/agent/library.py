@@ -16,7 +16,7 @@ from trayagent.agent.fetching import Fetching
 from trayagent.agent.intake import Intake
 from trayagent.agent.repairs import Repairs
 from trayagent.agent.resolvers import Recalling, Resolvers
-from trayagent.agent.sync import Sync
+from trayagent.agent.syncs import Syncs
 from trayagent.agent.thumbnails import Thumbnails
 from trayagent.agent.verify import Verifier
 from trayagent.agent.wanted import Place, is_here
@@ -60,7 +60,7 @@ class Library:
         self._build = build
         self._vault = vault
         self._now = now
-        self._sleep = sleep
+        self._syncs = Syncs(db, bus, now=now, sleep=sleep)
         self._thumbnails = Thumbnails(thumbnails)
         repairs = Repairs(db, intake, self._fetching_of)
         self._verifier = Verifier(db, bus, self._roots, repairs.again, now)
@@ -71,8 +71,6 @@ class Library:
         self._folder = Path()
         self._downloads = Path()
         self._by_download = False
-        self._syncs: dict[str, Sync] = {}
-        self._beginning: dict[str, asyncio.Lock] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._bell = asyncio.Event()
 
@@ -127,7 +125,7 @@ class Library:
         source = self._source(name)
         counts = await self._db.read(items.counts, name)
         last = await self._db.read(runs.last, name)
-        sync = self._syncs.get(name)
+        running = self._syncs.shown(name)
         return SourceInfo(
             name=name,
             type=source.type,
@@ -138,7 +136,7 @@ class Library:
             present=counts.get("present", 0),
             missing=counts.get("missing", 0) + counts.get("failed", 0),
             gone=counts.get("gone", 0),
-            last_run=sync.shown.public() if sync else last,
+            last_run=running.public() if running else last,
         )
 
     async def items(
@@ -167,28 +165,9 @@ class Library:
         source = self._source(name)
         if self._tasks is None:
             raise StoreUnavailableError("The agent is not ready yet.")
-        async with self._beginning.setdefault(name, asyncio.Lock()):
-            running = self._syncs.get(name)
-            if running is not None and not running.idle:
-                if not list_only:
-                    running.fetch_too()
-                return running.run.shown.id, True
-            if running is not None:
-                running.leave()
-            sync = Sync(
-                self._db,
-                self._bus,
-                source,
-                self._fetching(source),
-                list_only=list_only,
-                by_itself=by_itself,
-                now=self._now,
-                sleep=self._sleep,
-            )
-            await sync.begin()
-            self._syncs[name] = sync
-        self._tasks.create_task(self._work(name, sync), name=f"sync {name}")
-        return sync.run.shown.id, False
+        return await self._syncs.start(
+            self._tasks, source, self._fetching(source), list_only=list_only, by_itself=by_itself
+        )
 
     async def download(
         self, name: str, names: Sequence[str], folder: str | None = None
@@ -204,13 +183,6 @@ class Library:
         await fetching.queue(wanted, place)
         await fetching.close()
         return fetching.batch, unknown
-
-    async def _work(self, name: str, sync: Sync) -> None:
-        try:
-            await sync.work()
-        finally:
-            if self._syncs.get(name) is sync:
-                del self._syncs[name]
 
     async def _sync_what_is_due(self) -> None:
         for name, seconds in self._every.items():
