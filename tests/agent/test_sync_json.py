@@ -156,6 +156,35 @@ async def test_a_failing_page_seven_is_where_the_next_run_goes_on(
         )  # pages seven to ten, then the newest again
 
 
+async def test_a_server_that_wants_rest_for_long_is_asked_by_the_next_sync(
+    tmp_path: Path, server: JsonLibrary
+) -> None:
+    waits: list[float] = []
+
+    async def note(seconds: float) -> None:
+        waits.append(seconds)
+
+    async with rig(tmp_path, shots(server), sleep=note) as agent:
+        await agent.library.sign_in("shots", TOKEN)
+        server.shots.busy = 600
+        run = await agent.sync("shots", list_only=True)
+        assert run.error
+        assert (run.state, run.error.code, waits) == ("failed", "server_busy", [])
+
+
+async def test_names_hold_nothing_that_a_terminal_obeys(
+    tmp_path: Path, server: JsonLibrary
+) -> None:
+    server.shots.rows = [
+        {"id": "1\x1b[2J", "file": {"name": "a\x1b]0;pwned\x07b\r\n"}},
+        {"id": "\x07"},
+    ]
+    async with rig(tmp_path, shots(server)) as agent:
+        await agent.library.sign_in("shots", TOKEN)
+        await agent.sync("shots", list_only=True)
+        assert {item.name for item in await agent.items("shots")} == {"a]0;pwnedb", "unnamed"}
+
+
 async def test_pages_without_end_end_at_the_cap(
     tmp_path: Path, server: JsonLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:

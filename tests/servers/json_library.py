@@ -35,6 +35,8 @@ class Shots:
     """What every file is instead of its picture."""
     fail_from: int | None = None
     """Listing requests from this one on answer 500."""
+    busy: int = 0
+    """Seconds of rest that every listing request is told to take."""
     endless: bool = False
     """Cursors never end, and items never repeat."""
     requests: Counter[str] = field(default_factory=Counter)
@@ -134,6 +136,9 @@ class _Handler(BaseHTTPRequestHandler):
         shots, size = self.shots, int(query.get("limit", 3))
         if shots.page_answer is not None:
             self.reply(200, shots.page_answer)
+            return
+        if shots.busy:
+            self.reply(429, b"{}", **{"Retry-After": str(shots.busy)})
             return
         if shots.fail_from is not None and shots.requests["items"] >= shots.fail_from:
             self.reply(500, b"{}")

@@ -201,6 +201,28 @@ async def test_a_nameless_or_unusable_entry_is_left_out(fake: FakeFlow, client: 
     assert (len(page.items), page.broken) == (15, 3)
 
 
+@pytest.mark.parametrize(
+    ("email", "account"),
+    [
+        ("a.b+c@example.test", "a.b+c@example.test"),
+        ("a/b\x1b[2J @x", "a_b__2J_@x"),
+        ("", "default"),
+        (7, "default"),
+    ],
+)
+async def test_an_account_is_safe_to_show_and_to_keep(email: object, account: str) -> None:
+    body = json.encode({"access_token": "ya29.plain", "user": {"email": email}})
+    session = Session(
+        "flow",
+        Told(Answer(200, "labs.google:443", {}, body)),
+        Handed(),
+        labs_base="https://labs.google/fx",
+        api_key="",
+        environ={},
+    )
+    assert (await session.account({"Cookie": "x"})).account == account
+
+
 async def test_a_session_without_anything_optional_works(fake: FakeFlow) -> None:
     body = json.encode({"access_token": "ya29.plain", "expires": "soon"})
     answer = Answer(200, "labs.google:443", {}, body)

@@ -21,6 +21,9 @@ from trayagent.store.runs import Run
 TRIES: Final = 3
 """For one page, with back-off between them; then the run has failed and may be resumed."""
 
+PATIENCE: Final = 120.0
+"""Seconds; a server that wants to be left alone for longer is asked again by the next sync."""
+
 PageKept = Callable[[Run], Awaitable[None]]
 
 _ENDS: Final[dict[Step, ErrorInfo]] = {
@@ -104,9 +107,9 @@ class Listing:
             try:
                 return await self._source.page(cursor)
             except DownloadError as error:
-                if error.code not in WAITS or attempt == TRIES:
-                    raise
                 wait = backoff.delay(attempt, retry_after=error.retry_after, rand=self._rand())
+                if error.code not in WAITS or attempt == TRIES or wait > PATIENCE:
+                    raise
                 await self._sleep(wait)
         raise AssertionError("unreachable")
 

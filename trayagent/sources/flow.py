@@ -175,4 +175,6 @@ def _at(value: Any, *path: str) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return (
+        value if isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable() else None
+    )

@@ -178,8 +178,10 @@ def seconds(text: Any) -> float | None:
 def _account(session: Mapping[str, Any]) -> str:
     user = session.get("user")
     email = user.get("email") if isinstance(user, dict) else None
-    # An account is part of an identity that ends at a slash.
-    return re.sub(r"[\s/]+", "_", email) if isinstance(email, str) and email.strip() else "default"
+    if not isinstance(email, str):
+        return "default"
+    # An account is part of an identity that ends at a slash, and people see it.
+    return re.sub(r"[\s/]+|\W(?<![@.+-])", "_", email.strip())[:200] or "default"
 
 
 def _until(session: Mapping[str, Any]) -> str | None:

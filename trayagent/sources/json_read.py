@@ -30,7 +30,7 @@ def item(raw: Any, where: Mapping[str, str], base: str) -> Listed | None:
         return None
     return Listed(
         ident=ident,
-        name=text(get("name")) or ident,
+        name=shown(text(get("name")) or ident) or "unnamed",
         kind=kind(get("kind")),
         created=moment(get("created")),
         media_key=stem(ident),
@@ -50,6 +50,11 @@ def text(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
     return str(value).strip()[:1024] or None
+
+
+def shown(word: str) -> str:
+    """The word without what a terminal or a page could take for a command."""
+    return "".join(character for character in word if character.isprintable())
 
 
 def kind(value: Any) -> Literal["image", "video", "unknown"]:
