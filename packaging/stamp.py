@@ -1,0 +1,23 @@
+"""The one date of a build: that of the commit, so that the same commit gives the same bytes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LONG_AGO = 1_577_836_800
+"""2020-01-01, for a tree that is neither a checkout nor told (what hatchling takes, too)."""
+
+
+def epoch() -> int:
+    """SOURCE_DATE_EPOCH, else the date of the commit."""
+    told = os.environ.get("SOURCE_DATE_EPOCH")
+    if told:
+        return int(told)
+    if not (ROOT / ".git").exists():
+        return LONG_AGO
+    command = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return int(done.stdout) if done.returncode == 0 else LONG_AGO
