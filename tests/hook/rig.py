@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+from tests.hook.library import FakeLibrary
 from trayagent.agent.bus import Bus
 from trayagent.agent.clients import Clients
 from trayagent.agent.intake import Intake
@@ -20,6 +21,7 @@ from trayagent.agent.preferences import Preferences
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue import Queue
 from trayagent.agent.trash import Trash
+from trayagent.agent.undo import Undo
 from trayagent.hook.door import Door, bind
 from trayagent.hook.events import Ring
 from trayagent.hook.server import Hook
@@ -211,14 +213,17 @@ async def running(home: Path, library: Any = None) -> AsyncIterator[Rig]:
     def write(changes: Mapping[str, Any]) -> Config:
         return config
 
+    trash = Trash()
+    queue = Queue(db, bus, IdleWorkers(), secrets=secrets, trash=trash, discard=discard)
     parts = SimpleNamespace(
         bus=bus,
         intake=Intake(db, bus, secrets, lambda: None),
-        queue=Queue(db, bus, IdleWorkers(), secrets=secrets, trash=Trash(), discard=discard),
+        queue=queue,
+        undo=Undo(db, queue, trash),
         queries=Queries(db, keeper),
         keeper=keeper,
         clients=await Clients.open(db, bus, own, home / "clients.key", clock=clock),
-        library=library,
+        library=library or FakeLibrary(),
         preferences=Preferences(config, write),
         version="0.0",
     )

@@ -6,18 +6,17 @@ import asyncio
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from tests.hook.library import FakeLibrary
 from tests.hook.rig import EXTENSION, Rig, read_answer, running
 from trayagent.model.download import Download, Receipt
-from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
+from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import QueueEvent
-from trayagent.model.library import Account, LibraryItem, SourceInfo, VerifyReport
 
 ITEM = {"url": "http://example.com/a.mp4"}
 STATUS = {
@@ -493,51 +492,6 @@ async def test_the_settings_are_read_and_changed_by_the_owner(
     assert (await rig.ask("PATCH", "config", {"downloads": 7})).status == 422
 
 
-@dataclass
-class FakeLibrary:
-    """A library of one source with two items."""
-
-    calls: list[Any] = field(default_factory=list)
-    verify_report: VerifyReport = field(default_factory=lambda: VerifyReport("finished", 2, 2, 2))
-
-    async def sources(self) -> list[SourceInfo]:
-        return [await self.source("flow")]
-
-    async def source(self, name: str) -> SourceInfo:
-        if name != "flow":
-            raise NotFoundError("not_found", "There is no such source.")
-        return SourceInfo("flow", "flow", "me@example.com", True, items=2)
-
-    async def items(self, name: str, **asked: Any) -> tuple[list[LibraryItem], str | None]:
-        self.calls.append((name, asked))
-        return [
-            LibraryItem("a b/c", "image", None, None, None, None, "missing", None, None, None)
-        ], "more"
-
-    async def sync(self, name: str, *, list_only: bool) -> tuple[str, bool]:
-        self.calls.append((name, list_only))
-        return "r1", len(self.calls) > 1
-
-    async def download(
-        self, name: str, names: Any, folder: str | None
-    ) -> tuple[str | None, list[str]]:
-        unknown = [n for n in names if n == "nope"]
-        return (None if len(unknown) == len(names) else "b1"), unknown
-
-    async def thumbnail(self, name: str, item: str) -> bytes:
-        self.calls.append((name, item))
-        return b"\xff\xd8jpeg"
-
-    async def probe(self, source: Any, secret: str | None) -> tuple[Account, list[LibraryItem]]:
-        if secret is None:
-            raise DownloadError("needs_login")
-        return Account("me"), (await self.items("flow"))[0]
-
-    async def verify(self, *, repair: bool) -> VerifyReport:
-        self.calls.append(repair)
-        return self.verify_report
-
-
 async def test_sources_items_syncs_and_thumbnails(tmp_path: Path) -> None:
     library = FakeLibrary()
     async with running(tmp_path, library) as rig:
@@ -569,6 +523,26 @@ async def test_a_source_is_tried_before_it_is_saved(tmp_path: Path) -> None:
     assert (locked.status, locked.json()["error"]["code"]) == (200, "needs_login")
     assert (fine.json()["account"], len(fine.json()["items"])) == ("me", 1)
     assert b"CANARY" not in fine.body
+
+
+async def test_a_source_is_signed_in_and_out(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        signed_in = await rig.ask("POST", "sources/flow/login", {"secret": "CANARY"})
+        signed_out = await rig.ask("POST", "sources/flow/logout", {})
+        unknown = await rig.ask("POST", "sources/none/login", {"secret": "CANARY"})
+
+    assert (signed_in.status, signed_in.json()["account"]) == (200, "me")
+    assert (signed_out.status, unknown.status) == (200, 404)
+
+
+async def test_a_batch_is_undone(rig: Rig) -> None:
+    items = [{"url": f"http://example.com/{n}.mp4"} for n in range(3)]
+    batch = (await rig.ask("POST", "downloads", {"items": items})).json()["batch"]
+
+    undone = await rig.ask("POST", f"batches/{batch}/undo", {})
+
+    assert (undone.status, undone.json()["counts"]) == (200, {"cancelled": 3})
+    assert (await rig.ask("POST", "batches/b9/undo", {})).status == 404
 
 
 async def test_what_was_saved_is_verified(tmp_path: Path) -> None:

@@ -105,10 +105,7 @@ def seeds(rig: Rig, session: str) -> list[bytes]:
     """Good requests for every route, to be spoiled; those that would end the rig are left out."""
     found = []
     for route in ROUTES:
-        if (
-            route.pattern in {"/api/v1/quit", "/api/v1/token", "/api/v1/events"}
-            or "/sources" in route.pattern
-        ):
+        if route.pattern in {"/api/v1/quit", "/api/v1/token", "/api/v1/events"}:
             continue
         path = (
             route.pattern.replace("{id}", "d1")
@@ -214,7 +211,7 @@ async def fuzz(
     rig: Rig, seed: int, count: int, caplog: pytest.LogCaptureFixture
 ) -> dict[int | None, int]:
     """Send so many spoiled requests, eight at a time; returns how often each status came."""
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.WARNING)
     rng = random.Random(seed)
     session = rig.agent.clients.begin_session(rig.agent.clients.session_code())
     good, items = seeds(rig, session), mutated_items(rng)
@@ -252,15 +249,13 @@ async def test_spoiled_requests(rig: Rig, caplog: pytest.LogCaptureFixture) -> N
 async def test_a_hundred_thousand_spoiled_requests(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await fuzz(rig, seed=1, count=8000, caplog=caplog)
-    before = memory()
+    """Allocators warm up during the first half; in the second the memory stays flat."""
     total: dict[int | None, int] = {}
-    for seed in range(2, 12):
-        for status, number in (await fuzz(rig, seed, 9200, caplog)).items():
+    used: list[int] = []
+    for seed in range(1, 11):
+        for status, number in (await fuzz(rig, seed, 10_000, caplog)).items():
             total[status] = total.get(status, 0) + number
-        caplog.clear()
+        used.append(memory())
 
-    print(
-        f"\n{sum(total.values())} requests: {total}; memory grew by {(memory() - before) / 1e6:.1f} MB"
-    )
-    assert memory() - before < 32 * 1024 * 1024
+    print(f"\n{sum(total.values())} requests: {total}; MB: {[round(u / 1e6) for u in used]}")
+    assert used[9] - used[4] < 16 * 1024 * 1024
