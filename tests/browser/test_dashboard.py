@@ -95,6 +95,15 @@ async def test_history_is_searched_and_filtered(
     await expect(page.get_by_text("Nothing found.")).to_be_visible()
 
 
+async def test_saved_files_are_checked(page: Page, agent: Running, site: PublicSite) -> None:
+    agent.call("POST", "downloads", {"url": site.url("/plain/checked.mp4")})
+    saved = await agent.arrival(site.url("/plain/checked.mp4"))
+    saved.unlink()
+    await see(page, "history")
+    await page.get_by_role("button", name="Check files").click()
+    await expect(page.locator("#view")).to_contain_text(f": {saved}")
+
+
 async def test_dropped_list_becomes_downloads(page: Page, agent: Running, site: PublicSite) -> None:
     text = f"# videos\n[holiday]\n{site.url('/plain/a.mp4')}\n{site.url('/plain/b.mp4')}\n  out=second.mp4\nftp://no\n"
     await page.evaluate(
@@ -108,7 +117,7 @@ async def test_dropped_list_becomes_downloads(page: Page, agent: Running, site: 
     assert (await agent.arrival(site.url("/plain/b.mp4"))).name == "second.mp4"
     await see(page, "lists")
     await page.locator("#view li.batch summary").first.click()
-    await expect(page.locator("#view li.batch").first).to_contain_text("rejected")
+    await expect(page.locator("#view li.batch").first).to_contain_text("Refused")
 
 
 async def test_whole_queue_pauses_and_resumes(page: Page, agent: Running) -> None:

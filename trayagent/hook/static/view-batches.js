@@ -1,7 +1,8 @@
 // Lists and other things asked for together, each with its report.
 import { query } from "./api.js";
-import { button, h, icon, select, setText } from "./dom.js";
+import { button, h, icon, setText } from "./dom.js";
 import { ago, count, moment } from "./format.js";
+import { reportOf } from "./report.js";
 import { confirmed } from "./say.js";
 
 const VIA = {
@@ -12,16 +13,6 @@ const VIA = {
   sync: "Image sync",
   page: "Browser",
 };
-const OUTCOMES = [
-  ["", "All lines"],
-  ["failed", "Failed"],
-  ["rejected", "Refused"],
-  ["completed", "Saved"],
-  ["duplicate", "Repeated"],
-  ["cancelled", "Cancelled"],
-];
-const SHOWN = 500; // lines of a report on the page at a time
-const READ = 20_000; // lines of a report in memory
 
 export class BatchesView {
   title = "Lists";
@@ -64,25 +55,10 @@ export class BatchesView {
     );
   }
 
-  /** The first lines of a report; of a very long one not all. */
-  async #lines(id) {
-    const lines = [];
-    for (let after = 0; after !== null && lines.length < READ; ) {
-      const page = await this.api.get(`batches/${id}${query({ limit: 1000, after })}`);
-      lines.push(...page.lines);
-      after = page.next;
-    }
-    return lines;
-  }
-
   #card(batch) {
     const { counts } = batch;
     const total = Object.values(counts).reduce((sum, number) => sum + number, 0);
     const title = batch.title || batch.list || count(total, "download");
-    const report = h("details", { class: "report" }, h("summary", {}, "Report"));
-    report.addEventListener("toggle", () => {
-      if (report.open) this.#fillReport(report, batch);
-    });
     return h(
       "li",
       { class: "card batch" },
@@ -108,7 +84,7 @@ export class BatchesView {
       ),
       meter(counts, total),
       batch.first_error ? h("p", { class: "trouble small" }, batch.first_error) : null,
-      report,
+      reportOf(this.api, this.messages, batch.id),
     );
   }
 
@@ -124,58 +100,6 @@ export class BatchesView {
       await this.show();
     }
   }
-
-  async #fillReport(report, { id }) {
-    const lines = await this.messages.trying(() => this.#lines(id));
-    if (!lines) return;
-    const filter = select(OUTCOMES, "", { "aria-label": "Lines to show" });
-    const body = h("tbody");
-    const rest = h("p", { class: "muted small" });
-    const fill = () => {
-      const wanted = lines.filter(({ outcome }) => !filter.value || outcome === filter.value);
-      body.replaceChildren(...wanted.slice(0, SHOWN).map(line));
-      setText(
-        rest,
-        wanted.length > SHOWN
-          ? `and ${count(wanted.length - SHOWN, "more line")}; all are in the report file beside the list.`
-          : wanted.length
-            ? ""
-            : "No such line.",
-      );
-    };
-    filter.addEventListener("change", fill);
-    fill();
-    const head = h(
-      "thead",
-      {},
-      h(
-        "tr",
-        {},
-        ["Line", "Outcome", "Address", "File or reason"].map((words) => h("th", { scope: "col" }, words)),
-      ),
-    );
-    report.replaceChildren(
-      report.firstChild,
-      h("div", { class: "filters" }, filter),
-      h(
-        "div",
-        { class: "scroll", tabindex: "0", role: "region", "aria-label": "Lines of the list" },
-        h("table", { class: "small" }, head, body),
-      ),
-      rest,
-    );
-  }
-}
-
-function line({ line: number, url, outcome, path, message }) {
-  return h(
-    "tr",
-    { data: { outcome: outcome ?? "" } },
-    h("td", { class: "numbers" }, String(number ?? "")),
-    h("td", {}, h("span", { class: "tag" }, outcome ?? "waiting")),
-    h("td", { class: "mono" }, url ?? ""),
-    h("td", {}, path ?? message ?? ""),
-  );
 }
 
 const PARTS = [

@@ -3,6 +3,7 @@ import { query } from "./api.js";
 import { button, h, icon, select, setText } from "./dom.js";
 import { Rows } from "./rows.js";
 import { confirmed } from "./say.js";
+import { Verify } from "./verify.js";
 
 const STATES = [
   ["", "All states"],
@@ -32,18 +33,21 @@ export class HistoryView {
     this.rows = new Rows(acts.run, "Found downloads");
     this.note = h("p", { class: "muted empty", role: "status" });
     this.more = button("Show more", () => this.#page(this.#next));
+    this.verify = new Verify({ api, board, messages });
     const clear = button("Clear finished", () => this.#clear(), { glyph: "trash" });
     const filters = h(
       "div",
       { class: "filters" },
       h("div", { class: "search" }, icon("search"), this.search),
       this.state,
+      this.verify.start,
       clear,
     );
     this.element = h(
       "div",
       { class: "view" },
       filters,
+      this.verify.element,
       h("h2", { class: "hidden-text" }, "Found"),
       this.rows.element,
       this.note,
@@ -52,9 +56,9 @@ export class HistoryView {
     let typing = 0;
     this.search.addEventListener("input", () => {
       clearTimeout(typing);
-      typing = setTimeout(() => this.show(), 250);
+      typing = setTimeout(() => this.#page(null), 250);
     });
-    this.state.addEventListener("change", () => this.show());
+    this.state.addEventListener("change", () => this.#page(null));
     board.addEventListener("downloads", () => this.#follow());
     board.addEventListener("event", ({ detail }) => {
       if (detail.name === "download.removed") this.#drop(detail.data);
@@ -62,7 +66,7 @@ export class HistoryView {
   }
 
   async show() {
-    await this.#page(null);
+    await Promise.all([this.#page(null), this.verify.show()]);
   }
 
   async #page(after) {

@@ -13,6 +13,9 @@ const EVERY = [
   ["6h", "Every 6 hours"],
   ["24h", "Once a day"],
 ];
+const FLOW_COOKIE =
+  "Sign in at labs.google/fx in your browser, open the developer tools (F12), choose Application or Storage, then " +
+  "Cookies, and copy the value of __Secure-next-auth.session-token. It is a key to your account: give it to nobody else.";
 const EXAMPLE = `{
   "base": "https://api.example.com",
   "list": { "url": "{base}/items", "query": { "limit": "{page_size}", "cursor": "{cursor}" }, "page_size": 50 },
@@ -46,6 +49,7 @@ class Wizard {
       this.definition,
       "dotted paths with [0] and *; see the documentation on sources",
     );
+    this.howTo = h("details", { class: "small" }, h("summary", {}, "Where to find it"), h("p", {}, FLOW_COOKIE));
     this.outcome = h("div", { class: "stack", role: "status" });
     this.save = button("Save and sync", () => this.#finish(), { kind: "primary" });
     this.save.disabled = true;
@@ -72,8 +76,9 @@ class Wizard {
       field(
         "Sign-in",
         this.secret,
-        "Paste the site’s session cookie, a Cookie header, cookies.txt, or a token. It is kept in the system keyring, never in the settings.",
+        "A cookie, a Cookie header, cookies.txt, or a token. It is kept in the system keyring.",
       ),
+      this.howTo,
       this.outcome,
       h(
         "div",
@@ -92,6 +97,7 @@ class Wizard {
 
   #showType() {
     this.definitionField.hidden = this.type.value !== "json";
+    this.howTo.hidden = this.type.value !== "flow";
   }
 
   #source() {
@@ -103,15 +109,8 @@ class Wizard {
     try {
       return await this.api.post("sources", { source: this.#source(), secret: this.secret.value.trim(), save });
     } catch (error) {
-      const missing = [404, 405].includes(error.status);
-      this.#say(
-        missing
-          ? `Use the command line: trayagent source add, then trayagent source login ${this.name.value}.`
-          : error instanceof SyntaxError
-            ? `The description is not valid JSON: ${error.message}`
-            : error.message,
-        "bad",
-      );
+      const said = error instanceof SyntaxError ? `The description is not valid JSON: ${error.message}` : error.message;
+      this.#say(said, "bad");
       return null;
     }
   }

@@ -1,0 +1,47 @@
+// Checking what was saved: reads every file again and says what changed, moved or went missing.
+import { button, h, setText } from "./dom.js";
+import { count } from "./format.js";
+
+export class Verify {
+  constructor({ api, board, messages }) {
+    Object.assign(this, { api, messages });
+    this.start = button("Check files", () => this.#start(), { glyph: "check" });
+    this.bar = h("progress", { max: 1, "aria-label": "Progress of the check" });
+    this.words = h("p", { class: "numbers", role: "status" });
+    this.findings = h("ul", { class: "small" });
+    this.element = h("div", { class: "card pad stack", hidden: true }, this.words, this.bar, this.findings);
+    board.addEventListener("event", ({ detail }) => {
+      if (detail.name.startsWith("verify.")) this.#paint(detail.data);
+    });
+  }
+
+  async show() {
+    const report = await this.messages.trying(() => this.api.get("verify"));
+    if (report?.state === "running") this.#paint(report);
+  }
+
+  async #start() {
+    const report = await this.messages.trying(() => this.api.post("verify"));
+    if (report) this.#paint(report);
+  }
+
+  #paint({ state, total, checked, ok, changed, moved, missing, findings }) {
+    this.element.hidden = state === "none";
+    this.start.disabled = state === "running";
+    this.bar.hidden = state !== "running";
+    this.bar.value = total ? checked / total : 0;
+    const odd = [
+      [changed, "changed"],
+      [moved, "moved"],
+      [missing, "missing"],
+    ].flatMap(([number, word]) => (number ? [`${number.toLocaleString()} ${word}`] : []));
+    const done =
+      state === "running" ? `Checking ${checked} of ${count(total, "file")}…` : `${count(ok, "file")} as saved`;
+    setText(this.words, [done, ...odd].join(" · "));
+    this.findings.replaceChildren(...findings.slice(0, 50).map(finding));
+  }
+}
+
+function finding({ what, path, found }) {
+  return h("li", {}, h("strong", {}, `${what}: `), h("span", { class: "mono" }, found ? `${path} → ${found}` : path));
+}
