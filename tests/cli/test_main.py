@@ -11,7 +11,7 @@ from trayagent.cli.run import commit_of
 
 CONTRACT = (
     "run get add list status show why pause resume cancel retry remove clear sync source verify plan"
-    " undo open dashboard pair config autostart bookmarklet doctor logs demo completion quit version"
+    " undo open dashboard pair config autostart bookmarklet doctor logs demo completion quit version sites"
 ).split()
 FREE = {"run", "get", "demo", "plan", "config", "autostart", "bookmarklet"} | {
     "doctor",
@@ -19,6 +19,7 @@ FREE = {"run", "get", "demo", "plan", "config", "autostart", "bookmarklet"} | {
     "completion",
     "version",
     "source",
+    "sites",
 }
 
 

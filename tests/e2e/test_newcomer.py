@@ -208,7 +208,7 @@ def test_it_feels_instant(tmp_path: Path, media: Media) -> None:
             assert agent.run("add", media.url(f"quick-{number}.bin")).returncode == 0
             # On a busy machine only the processor's time is ours.
             took.append(min(time.monotonic() - began, children() - worked))
-    load = 0.0 if sys.platform == "win32" else os.getloadavg()[0]
+    load = getattr(os, "getloadavg", lambda: (0.0,))()[0]
     print(f"ready in {min(ready):.2f} s, add in {min(took):.2f} s; load {load:.1f}")
     assert min(took) <= 0.25
     assert min(ready) <= (0.7 if load < 2 else 3)
