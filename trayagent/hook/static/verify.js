@@ -20,9 +20,9 @@ export class Verify {
     if (report?.state === "running") this.#paint(report);
   }
 
+  /** What comes of it arrives as events. */
   async #start() {
-    const report = await this.messages.trying(() => this.api.post("verify"));
-    if (report) this.#paint(report);
+    await this.messages.trying(() => this.api.post("verify"));
   }
 
   #paint({ state, total, checked, ok, changed, moved, missing, findings }) {
