@@ -75,14 +75,15 @@ def _stdin() -> Iterator[dict[str, Any]]:
 
 
 def _send(running: Agent, items: list[dict[str, Any]]) -> dict[str, Any]:
-    whole: dict[str, Any] = {"batch": None, "downloads": [], "rejected": []}
+    whole: dict[str, Any] = {"batch": None, "batches": [], "downloads": [], "rejected": []}
     offset = 0
     for part in _parts(items):
         receipt = running.add({"items": part} if len(items) > 1 else part[0])
-        whole["batch"] = whole["batch"] or receipt["batch"]
+        whole["batches"] += [receipt["batch"]] if receipt["batch"] else []
         whole["downloads"] += receipt["downloads"]
         whole["rejected"] += [{**r, "index": r["index"] + offset} for r in receipt["rejected"]]
         offset += len(part)
+    whole["batch"] = whole["batches"][0] if whole["batches"] else None
     return whole
 
 
@@ -104,9 +105,10 @@ def _tell(screen: Screen, receipt: dict[str, Any]) -> int:
     if screen.json:
         screen.data(receipt)
     elif len(downloads) > SHOWN:
-        screen.say(
-            f"Added {counted(len(downloads), 'download')}. To watch: trayagent status --watch"
-        )
+        batches = receipt["batches"]
+        place = f" as {batches[0]}" if len(batches) == 1 else f" in {len(batches)} batches"
+        added = f"Added {counted(len(downloads), 'download')}{place}."
+        screen.say(f"{added} To watch: trayagent status --watch")
     else:
         screen.table(
             [
