@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeVar
 
 import pytest
 
@@ -12,6 +14,7 @@ from trayagent.model.library import Listed
 from trayagent.store import items, library, runs
 from trayagent.store.schema import MIGRATIONS
 
+T = TypeVar("T")
 ERROR = '{"code":"not_found","message":"It is gone.","action":"Look."}'
 
 
@@ -173,6 +176,16 @@ def test_a_run_taken_up_by_another_account_starts_over(conn: sqlite3.Connection)
     assert other.mark > run.mark
 
 
+def fastest(work: Callable[[], T]) -> tuple[T, float]:
+    """What it gives, and the seconds of the best of three times: the machine may be busy."""
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return work(), min(times)
+
+
 def test_a_hundred_thousand_items_are_looked_at_quickly(conn: sqlite3.Connection) -> None:
     run = begin(conn)
     for start in range(0, 100_000, 5000):
@@ -189,10 +202,15 @@ def test_a_hundred_thousand_items_are_looked_at_quickly(conn: sqlite3.Connection
         {"state": "missing"},
         {"state": "present", "after": middle},
     ):
-        started = time.perf_counter()
-        found, _ = items.page(conn, "s", limit=100, **asked)
-        assert time.perf_counter() - started < 0.05, asked
+        (found, _), took = fastest(partial(items.page, conn, "s", limit=100, **asked))
+        assert took < 0.05, asked
         assert len(found) == (0 if asked.get("state") == "present" else 100)
-    started = time.perf_counter()
-    assert items.counts(conn, "s") == {"missing": 100_000}
-    assert time.perf_counter() - started < 0.2
+    counts, took = fastest(lambda: items.counts(conn, "s"))
+    assert (counts, took < 0.2) == ({"missing": 100_000}, True)
+    chunks: tuple[Callable[[], list[sqlite3.Row]], ...] = (
+        lambda: library.present(conn, "s", 50_000),
+        lambda: library.wanting(conn, "s", 1, 50_000),
+    )
+    for chunk in chunks:
+        _, took = fastest(chunk)
+        assert took < 0.02, "a chunk must not read the whole library"

@@ -35,17 +35,24 @@ class Fetching:
         self._place = place
         self._now = now
         self._looked = False
+        self._after = 0
         self._strays: dict[str, list[str]] = {}
 
     async def more(self, run: int) -> None:
-        """Adopt or queue whatever this run knows to be missing and has not queued yet."""
+        """Adopt or queue what has become known to be missing since the last time."""
         await self._look()
-        while rows := await self._db.read(library.wanting, self._source, run, CHUNK):
+        while rows := await self._db.read(library.wanting, self._source, run, self._after, CHUNK):
+            self._after = rows[-1]["n"]
             adopted = await self._adopt(rows)
             left = [row for row in rows if row["n"] not in adopted]
             if left:
                 await self.queue(left)
             await self._db.run(library.wanted, run, [row["n"] for row in rows])
+
+    async def rest(self, run: int) -> None:
+        """Adopt or queue whatever is missing now, and no more after that."""
+        self._after = 0
+        await self.more(run)
 
     async def queue(self, rows: Sequence[sqlite3.Row], folder: str | None = None) -> None:
         """Put items into the queue, as part of the batch."""
@@ -69,9 +76,7 @@ class Fetching:
             return
         self._looked = True
         after = 0
-        while rows := await self._db.read(
-            library.rows, source=self._source, states=("present",), after=after, limit=CHUNK
-        ):
+        while rows := await self._db.read(library.present, self._source, after, CHUNK):
             after = rows[-1]["n"]
             lost = await asyncio.to_thread(_lost, rows)
             if lost:

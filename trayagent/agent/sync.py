@@ -137,7 +137,7 @@ class Sync:
         """Queue the rest of what is missing, and wait until all of it is through."""
         error = self.run.shown.error
         if not self._list_only and not (error and error.code in _NO_USE):
-            await self._fetching.more(self.run.n)
+            await self._fetching.rest(self.run.n)
         await self._fetching.close()
         if self._fetching.batch is not None:
             self._publish("progress", self.shown)

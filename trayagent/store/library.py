@@ -42,6 +42,7 @@ CREATE INDEX library_newest ON library(source, created DESC, n DESC);
 CREATE INDEX library_state ON library(source, gone, state, created DESC, n DESC);
 CREATE INDEX library_media ON library(source, media_key);
 CREATE INDEX library_missing ON library(source, n) WHERE state IN ('missing', 'failed');
+CREATE INDEX library_present ON library(source, n) WHERE state = 'present';
 CREATE INDEX library_names ON library(source, name);
 CREATE INDEX library_files ON library(path) WHERE path IS NOT NULL;
 """
@@ -140,20 +141,13 @@ def find(
     return rows, unknown
 
 
-def rows(
-    conn: sqlite3.Connection,
-    *,
-    source: str | None = None,
-    states: Sequence[str],
-    after: int = 0,
-    limit: int = 500,
+def present(
+    conn: sqlite3.Connection, source: str, after: int = 0, limit: int = 500
 ) -> list[sqlite3.Row]:
-    """Rows that are on the server, by number, in the given local states; of one source or of all."""
-    marks = ", ".join("?" * len(states))
-    mine = "source = ? AND" if source is not None else ""
+    """Items of a source whose files should be here, by number."""
     return conn.execute(
-        f"SELECT {SHOWN} FROM library WHERE {mine} gone = 0 AND state IN ({marks}) AND n > ? ORDER BY n LIMIT ?",
-        (*([source] if source is not None else []), *states, after, limit),
+        f"SELECT {SHOWN} FROM library WHERE source = ? AND state = 'present' AND n > ? ORDER BY n LIMIT ?",
+        (source, after, limit),
     ).fetchall()
 
 
@@ -229,12 +223,14 @@ def claimed(conn: sqlite3.Connection, paths: Sequence[str]) -> set[str]:
     }
 
 
-def wanting(conn: sqlite3.Connection, source: str, run: int, limit: int = 500) -> list[sqlite3.Row]:
-    """Items without a file that this run has not yet put into the queue."""
+def wanting(
+    conn: sqlite3.Connection, source: str, run: int, after: int = 0, limit: int = 500
+) -> list[sqlite3.Row]:
+    """Items without a file that this run has not yet put into the queue, by number."""
     return conn.execute(
-        f"SELECT {SHOWN} FROM library WHERE source = ? AND state IN ('missing', 'failed') AND gone = 0"
-        " AND wanted <> ? ORDER BY n LIMIT ?",
-        (source, run, limit),
+        f"SELECT {SHOWN} FROM library WHERE source = ? AND state IN ('missing', 'failed') AND n > ?"
+        " AND gone = 0 AND wanted <> ? ORDER BY n LIMIT ?",
+        (source, after, run, limit),
     ).fetchall()
 
 
