@@ -104,6 +104,21 @@ def test_a_speed_limit_that_is_none_is_refused() -> None:
     assert refusal(speed_limit="fast") == "bad_item"
 
 
+@pytest.mark.parametrize("quality", ["best", "worst", "audio", "1080", "720p"])
+def test_a_quality_is_a_word_or_a_height(quality: str) -> None:
+    assert admit(Item("https://e.example/a", quality=quality, subtitles=("en", "pt-BR")))
+
+
+@pytest.mark.parametrize("quality", ["", "bestvideo+bestaudio", "best/worst", "99999"])
+def test_another_quality_is_refused(quality: str) -> None:
+    assert refusal(quality=quality) == "bad_item"
+
+
+@pytest.mark.parametrize("language", ["", ".*", "en,de", "-en", "english!"])
+def test_subtitles_are_languages(language: str) -> None:
+    assert refusal(subtitles=(language,)) == "bad_item"
+
+
 @given(strategies.items())
 def test_what_is_usual_enters(item: Item) -> None:
     sent = "".join([*item.headers.values(), item.user_agent or "", item.referer or ""])

@@ -19,6 +19,8 @@ _OURS: Final = frozenset(
     " trailer transfer-encoding upgrade via".split()
 )
 """Header names that we set ourselves, or that would change how the request is framed."""
+_QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}|all")
 _HEX: Final = {"md5": 32, "sha-1": 40, "sha-224": 56, "sha-256": 64, "sha-384": 96, "sha-512": 128}
 
 
@@ -40,6 +42,7 @@ def admit(item: Item) -> New:
     for mirror in item.mirrors:
         urls.check(mirror)
     _check_words(item)
+    _check_form(item)
     others = (*item.mirrors, item.referer, item.page_url)
     if any(other and urls.split_userinfo(other)[1] is not None for other in others):
         raise refuse("Only the address itself may hold a user name and a password.")
@@ -85,6 +88,14 @@ def _check_words(item: Item) -> None:
         _check_checksum(item.checksum)
     if item.speed_limit is not None:
         _check_speed(item.speed_limit)
+
+
+def _check_form(item: Item) -> None:
+    """What form of a video page's medium is wanted."""
+    if item.quality is not None and not _QUALITY.fullmatch(item.quality):
+        raise refuse("The quality must be best, worst, audio or a height like 1080.")
+    if not all(_LANGUAGE.fullmatch(language) for language in item.subtitles):
+        raise refuse("Subtitles are named by their languages, like en or pt-BR.")
 
 
 def _check_value(what: str, value: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
 _FETCHED: Final = "[protocol~='^(https?|m3u8(_native)?|http_dash_segments)$']"
 """Ways of transport that need no other program; rtmp and the like would start one."""
 

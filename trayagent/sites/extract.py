@@ -12,8 +12,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from trayagent.model.download import Cookie
+from trayagent.model.filenames import AUDIO
 from trayagent.sites import choice
-from trayagent.sites.reasons import LIVE, PROTECTED, StopError
+from trayagent.sites.reasons import LIVE, NO_MERGE, PROTECTED, StopError
 from trayagent.sites.wire import (
     Ask,
     Direct,
@@ -71,6 +72,8 @@ def _answer(site: Any, ask: Ask, say: Say) -> Said:
         raise StopError(Failed("no_media_found"))
     if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
         raise StopError(Failed("no_media_found", LIVE))
+    if ask.quality != "audio" and _only_sound(info):
+        raise StopError(Failed("no_media_found", NO_MERGE))
     warning = _doubt(info, ask)
     if _is_plain(info, ask):
         return Direct(
@@ -147,7 +150,8 @@ def _kept(info: Info) -> dict[str, str]:
 def _is_plain(info: Info, ask: Ask) -> bool:
     """Whether it is one file that anybody may fetch as it is."""
     chunked = (info.get("downloader_options") or {}).get("http_chunk_size")
-    taken_apart = ask.quality == "audio" and info.get("vcodec") not in (None, "none")
+    only_sound = info.get("vcodec") == "none" or info.get("ext") in AUDIO
+    taken_apart = ask.quality == "audio" and ask.ffmpeg and not only_sound
     return (
         not info.get("requested_formats")
         and info.get("protocol") in _PLAIN
@@ -155,6 +159,12 @@ def _is_plain(info: Info, ask: Ask) -> bool:
         and not info.get("requested_subtitles")
         and not (chunked or taken_apart)
     )
+
+
+def _only_sound(info: Info) -> bool:
+    """Whether sound was taken although there are pictures, for want of a program to merge them."""
+    pictures = any(one.get("vcodec") not in (None, "none") for one in info.get("formats") or ())
+    return pictures and not info.get("requested_formats") and info.get("vcodec") == "none"
 
 
 def _doubt(info: Info, ask: Ask) -> str | None:

@@ -146,8 +146,13 @@ def _network(error: BaseException) -> Failed | None:
         "ContentTooShortError",
     }:
         return Failed("network")
-    text = str(error)
-    return Failed("network") if "DownloadError" in names and "fragment" in text else None
+    # Nothing behind it: a piece of the medium did not come, however often it was asked for.
+    return Failed("network") if "DownloadError" in names and error is _cause(error) else None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What is behind everything."""
+    return list(_chain(error))[-1]
 
 
 def _said(error: BaseException) -> str:

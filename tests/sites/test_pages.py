@@ -1,0 +1,289 @@
+"""What people send is a page: the medium behind it becomes a file, or the reason is plain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.site import Site, changed, media, streams
+from tests.sites.rig import resolving
+from trayagent.model.config import Downloads, Network
+from trayagent.model.download import Cookie
+from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Made
+from trayagent.sites.engine import Address, Choice
+
+FILM = {"/film.mp4": b"\x00\x00\x00\x18ftypisom" + bytes(4000)}
+
+
+@pytest.fixture(scope="session")
+def forms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the media of this run are made."""
+    return tmp_path_factory.mktemp("media")
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A site with one plain film."""
+    with Site(FILM) as running:
+        yield running
+
+
+JSON_LD = (
+    '<script type="application/ld+json">{"@context":"https://schema.org","@type":"VideoObject",'
+    '"name":"A Film","contentUrl":"BASE/film.mp4"}</script>'
+)
+PAGES = {
+    "video": ('<video src="/film.mp4"></video>', ""),
+    "source": ('<video><source src="film.mp4" type="video/mp4"></video>', ""),
+    "og:video": ("", '<meta property="og:video" content="BASE/film.mp4">'),
+    "JSON-LD": ("", JSON_LD),
+}
+
+
+@pytest.mark.parametrize("kind", PAGES)
+async def test_a_plain_file_on_a_page_is_left_to_transfer(
+    site: Site, tmp_path: Path, kind: str
+) -> None:
+    body, head = (text.replace("BASE", site.base) for text in PAGES[kind])
+    url = site.page("/watch", body, head=head)
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        answer = await rig.resolve(url)
+    assert isinstance(answer, Address)
+    assert answer.request.url == f"{site.base}/film.mp4"
+    assert answer.request.named == {site.authority}
+    assert answer.filename == "A Film.mp4"
+    assert site.times("/film.mp4") <= 1, "looked at, but not fetched"
+
+
+@pytest.mark.needs("ffmpeg")
+@pytest.mark.parametrize(
+    "form", ["ts/index.m3u8", "fmp4/index.m3u8", "aes/index.m3u8", "dash/index.mpd"]
+)
+async def test_a_manifest_becomes_one_whole_file(
+    site: Site, forms: Path, tmp_path: Path, form: str
+) -> None:
+    site.files |= media(forms, form)
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        answer = await rig.resolve(f"{site.base}/{form}", title="The evening's news")
+        assert isinstance(answer, Made)
+        assert answer.filename == "The evening's news.mp4"
+        assert answer.path.parent in rig.scratches()
+        assert rig.told, "progress is told"
+        found = streams(answer.path)
+        assert found.keys() == {"video", "audio"}
+        assert all(3.8 <= seconds <= 4.3 for seconds in found.values())
+
+
+@pytest.mark.needs("ffmpeg")
+async def test_a_manifest_inside_a_page_is_found(site: Site, forms: Path, tmp_path: Path) -> None:
+    site.files |= media(forms, "ts/index.m3u8")
+    url = site.page(
+        "/watch", '<video><source src="/ts/index.m3u8" type="application/x-mpegURL"></video>'
+    )
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        answer = await rig.resolve(url)
+        assert isinstance(answer, Made)
+        assert answer.filename == "A Film.mp4"
+
+
+@pytest.mark.needs("ffmpeg")
+async def test_sound_alone(site: Site, forms: Path, tmp_path: Path) -> None:
+    site.files |= media(forms, "dash/index.mpd", "film.mp4")
+    url = site.page("/watch", '<video src="/film.mp4"></video>')
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        for id, address in (("d1", f"{site.base}/dash/index.mpd"), ("d2", url)):
+            answer = await rig.resolve(address, id, quality="audio")
+            assert isinstance(answer, Made)
+            assert answer.filename.endswith(".m4a")
+            assert streams(answer.path).keys() == {"audio"}
+
+
+@pytest.mark.needs("ffmpeg")
+async def test_without_ffmpeg_what_comes_in_one_piece_is_taken(
+    site: Site, forms: Path, tmp_path: Path
+) -> None:
+    site.files |= media(forms, "ts/index.m3u8", "dash/index.mpd")
+    async with resolving(tmp_path / "to", site.authority, path=str(tmp_path)) as rig:
+        answer = await rig.resolve(f"{site.base}/ts/index.m3u8")
+        assert isinstance(answer, Made)
+        assert answer.filename == "index.ts", "nobody could put it into another container"
+        with pytest.raises(DownloadError, match="install ffmpeg"):
+            await rig.resolve(f"{site.base}/dash/index.mpd", "d2")
+
+
+@pytest.mark.needs("ffmpeg")
+async def test_the_quality_asked_for_is_taken(site: Site, forms: Path, tmp_path: Path) -> None:
+    site.files |= media(forms, "ts/index.m3u8")
+    site.files["/main.m3u8"] = b"""#EXTM3U
+#EXT-X-STREAM-INF:BANDWIDTH=9000000,RESOLUTION=1920x1080,CODECS="avc1.640028,mp4a.40.2"
+/high/index.m3u8
+#EXT-X-STREAM-INF:BANDWIDTH=1000000,RESOLUTION=640x360,CODECS="avc1.640028,mp4a.40.2"
+/ts/index.m3u8
+"""
+    for name, body in list(site.files.items()):
+        if name.startswith("/ts/"):
+            site.files[name.replace("/ts/", "/high/")] = body
+    async with resolving(tmp_path / "to", site.authority, quality="360") as rig:
+        await rig.resolve(f"{site.base}/main.m3u8")
+        assert site.times("/high/index0.ts") == 0
+        await rig.resolve(f"{site.base}/main.m3u8", "d2", quality="best")
+        assert site.times("/high/index0.ts") > 0
+
+
+LIVE = (b"#EXT-X-ENDLIST", b"")
+
+
+@pytest.mark.needs("ffmpeg")
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (LIVE, "live broadcast"),
+        ((b"METHOD=AES-128", b"METHOD=SAMPLE-AES"), "protected"),
+    ],
+)
+async def test_what_has_no_end_or_is_protected_is_refused_clearly(
+    site: Site, forms: Path, tmp_path: Path, edit: tuple[bytes, bytes], says: str
+) -> None:
+    made = media(forms, "aes/index.m3u8")
+    site.files |= changed(made, "/aes/index.m3u8", lambda body: body.replace(*edit))
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        with pytest.raises(DownloadError, match=says) as caught:
+            await rig.resolve(f"{site.base}/aes/index.m3u8")
+        assert caught.value.code == "no_media_found"
+        assert rig.scratches() == []
+
+
+@pytest.mark.needs("ffmpeg")
+async def test_a_missing_segment_is_no_film(site: Site, forms: Path, tmp_path: Path) -> None:
+    site.files |= media(forms, "ts/index.m3u8")
+    site.statuses["/ts/index2.ts"] = 404
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        with pytest.raises(DownloadError) as caught:
+            await rig.resolve(f"{site.base}/ts/index.m3u8")
+    assert caught.value.code in ("not_found", "network")
+
+
+async def test_several_on_a_page_are_a_choice(site: Site, tmp_path: Path) -> None:
+    videos = "".join(f'<video src="/film.mp4?{n}"></video>' for n in range(60))
+    url = site.page("/list", videos, title="All films")
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        answer = await rig.resolve(url)
+        assert isinstance(answer, Choice)
+        assert answer.title == "All films"
+        assert len(answer.others) == 49
+        assert answer.left_out >= 1
+        assert answer.first.url == f"{site.base}/film.mp4?0"
+        await rig.engine.chosen(rig.page(url), answer)
+        again = await rig.resolve(url)
+        assert isinstance(again, Address)
+        assert again.request.url == answer.first.url
+
+
+REFUSALS = {
+    404: "not_found",
+    403: "forbidden",
+    401: "needs_login",
+    429: "server_busy",
+    500: "server_error",
+}
+
+
+@pytest.mark.parametrize("status", REFUSALS)
+async def test_a_page_that_is_refused_has_the_reason(
+    site: Site, tmp_path: Path, status: int
+) -> None:
+    url = site.page("/watch", "")
+    site.statuses["/watch"] = status
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        with pytest.raises(DownloadError) as caught:
+            await rig.resolve(url)
+    assert caught.value.code == REFUSALS[status]
+
+
+async def test_a_page_without_media_says_so(site: Site, tmp_path: Path) -> None:
+    url = site.page("/text", "<p>only words</p>")
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        with pytest.raises(DownloadError) as caught:
+            await rig.resolve(f"{url}?token=CANARY")
+        assert caught.value.code == "no_media_found"
+        assert caught.value.message == "No video or audio was found on this page."
+        assert rig.scratches() == []
+
+
+async def test_cookies_go_where_they_belong_and_onto_no_disk(site: Site, tmp_path: Path) -> None:
+    url = site.page("/members", '<video src="/film.mp4"></video>')
+    site.needs_cookie["/members"] = "session=CANARY"
+    cookies = (
+        Cookie("session", "CANARY", "127.0.0.1"),
+        Cookie("other", "ELSEWHERE", "example.com"),
+    )
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        answer = await rig.resolve(url, cookies=cookies)
+        assert isinstance(answer, Address)
+        assert [(one.name, one.value) for one in answer.request.cookies] == [("session", "CANARY")]
+        written = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert not [path for path in written if b"CANARY" in path.read_bytes()]
+    sent = [headers.get("cookie", "") for path, headers in site.asked if path == "/members"]
+    assert sent
+    assert all(cookie == "session=CANARY" for cookie in sent)
+
+
+async def test_a_page_cannot_lead_into_a_private_network(site: Site, tmp_path: Path) -> None:
+    with Site(FILM) as inside:
+        url = site.page("/watch", "")
+        site.redirects["/watch"] = f"{inside.base}/film.mp4"
+        manifest = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{inside.base}/film.mp4\n#EXT-X-ENDLIST\n"
+        site.files["/list.m3u8"] = manifest.encode()
+        async with resolving(tmp_path / "to", site.authority) as rig:
+            for id, address in (("d1", url), ("d2", f"{site.base}/list.m3u8")):
+                with pytest.raises(DownloadError) as caught:
+                    await rig.resolve(address, id)
+                assert caught.value.code == "blocked_address", caught.value
+        assert inside.asked == []
+
+
+async def test_a_page_may_not_read_this_machines_files(site: Site, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.mp4"
+    secret.write_text("CANARY")
+    manifest = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{secret}\n#EXT-X-ENDLIST\n"
+    site.files["/list.m3u8"] = manifest.encode()
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        with pytest.raises(DownloadError):
+            await rig.resolve(f"{site.base}/list.m3u8")
+        assert not [
+            path
+            for folder in rig.scratches()
+            for path in folder.iterdir()
+            if b"CANARY" in path.read_bytes()
+        ]
+
+
+@pytest.mark.needs("ffmpeg")
+async def test_a_file_over_the_limit_is_refused(site: Site, forms: Path, tmp_path: Path) -> None:
+    site.files |= media(forms, "ts/index.m3u8")
+    small = Downloads(folder=str(tmp_path / "to"), keep_free="0", max_size="10KB")
+    async with resolving(tmp_path / "to", site.authority, downloads=small) as rig:
+        with pytest.raises(DownloadError) as caught:
+            await rig.resolve(f"{site.base}/ts/index.m3u8")
+    assert caught.value.code == "too_large"
+
+
+async def test_only_sites_known_by_name(site: Site, tmp_path: Path) -> None:
+    url = site.page("/watch", '<video src="/film.mp4"></video>')
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        for number in range(4):
+            assert await rig.resolve(url, f"d{number}", known_only=True) is None
+        assert site.asked == [], "not even looked at"
+        assert rig.scratches() == []
+
+
+async def test_a_known_site_is_asked_for_what_it_has(tmp_path: Path) -> None:
+    """Nothing leaves the machine: the gateway has no way out but a proxy that is not there."""
+    nowhere = Network(proxy="http://127.0.0.1:9")
+    async with resolving(tmp_path / "to", network=nowhere) as rig:
+        with pytest.raises(DownloadError) as caught:
+            await rig.resolve("https://vimeo.com/76979871", known_only=True)
+    assert caught.value.code == "network"
