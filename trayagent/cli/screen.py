@@ -134,8 +134,10 @@ def plain(text: str) -> str:
 
 
 def middle(text: str, room: int) -> str:
-    """The text shortened in its middle to `room` characters."""
+    """The text shortened to `room` characters: a name in its middle, a name with a note at its end."""
     if len(text) <= room:
         return text
+    if "  " in text:
+        return f"{text[: room - 1]}…"
     tail = (room - 1) // 2
     return f"{text[: room - 1 - tail]}…{text[len(text) - tail :]}"

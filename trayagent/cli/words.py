@@ -62,18 +62,17 @@ def reason_of(download: Mapping[str, Any]) -> tuple[str, str]:
         case "failed" | "queued" if error:
             return note_of(download), str(error["action"])
         case "completed":
-            warning = download.get("warning")
-            return (
-                f"It is complete, with a doubt: {warning}" if warning else "It is complete."
-            ), f"trayagent open {id}"
+            doubt = download.get("warning")
+            how = f"It is complete, with a doubt: {doubt}" if doubt else "It is complete."
+            return how, f"Open it: trayagent open {id}"
         case "active":
-            return "It is being downloaded.", f"trayagent pause {id}"
+            return "It is being downloaded.", ""
         case "paused":
-            return "It is paused.", f"trayagent resume {id}"
+            return "It is paused.", f"Let it go on: trayagent resume {id}"
         case "cancelled":
-            return "It was cancelled.", f"trayagent retry {id}"
+            return "It was cancelled.", f"Try it again: trayagent retry {id}"
         case "failed":
-            return "It failed.", f"trayagent retry {id}"
+            return "It failed.", f"Try it again: trayagent retry {id}"
         case _:
             return "It waits for its turn.", ""
 
