@@ -20,7 +20,9 @@ async def fetching(
     config: Config, home: Home, environ: Mapping[str, str], door: Door
 ) -> AsyncIterator[Pages]:
     """What turns one address after the other into files; what else a page holds goes to `door`."""
-    limits = Limits(connections_per_host=config.downloads.connections_per_host)
+    # Nobody shares this loop, so it may read more at a time than the agent does.
+    per_host = config.downloads.connections_per_host
+    limits = Limits(connections_per_host=per_host, buffer=2 * 1024 * 1024)
     async with Client(config.network, limits) as client, Gateway(config.network) as gateway:
         transfer = Transfer(client, config.downloads)
         releases = Releases(home.data / "sites")

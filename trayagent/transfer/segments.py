@@ -11,7 +11,7 @@ from typing import Final, Literal
 from trayagent.model.errors import DownloadError
 from trayagent.net.response import Response
 from trayagent.transfer import ranges
-from trayagent.transfer.lane import Lane
+from trayagent.transfer.lane import PATIENCE, Lane
 from trayagent.transfer.place import Place
 from trayagent.transfer.width import MOST, Seen, Width
 
@@ -52,6 +52,7 @@ class Segments:
         self._todo: list[tuple[int, int]] = []
         self._allowed = 1
         self._most = MOST
+        self._patience = PATIENCE
         self._over = asyncio.Event()
         self._failure: DownloadError | None = None
 
@@ -63,6 +64,7 @@ class Segments:
         record = self._place.record
         assert record is not None
         self._todo = [gap for gap in ranges.gaps(record) if gap[0] >= first.end]
+        self._patience = first.patience = max(PATIENCE, 4 * response.waited)
         width = Width(time.monotonic(), response.waited) if wanted == "auto" else None
         self._allowed = 1 if width else int(wanted)
         try:
@@ -137,7 +139,7 @@ class Segments:
     def _next(self) -> Lane | None:
         """A lane for what nobody works on, else a share of what somebody does; None: nothing is worth it."""
         if self._todo:
-            return self._lane(*self._share())
+            return self._new(*self._share())
         now = time.monotonic()
         widest = max(self._active.values(), key=lambda lane: lane.left, default=None)
         if widest is None:
@@ -161,9 +163,14 @@ class Segments:
         return start, end
 
     def _split(self, lane: Lane, middle: int) -> Lane:
-        new = self._lane(middle, lane.end)
+        new = self._new(middle, lane.end)
         lane.end = middle
         return new
+
+    def _new(self, start: int, end: int) -> Lane:
+        lane = self._lane(start, end)
+        lane.patience = self._patience
+        return lane
 
     def _share_out(self, lane: Lane, lanes: int) -> None:
         """Before anything else arrives: equal shares, the first for the connection that is open."""
@@ -186,6 +193,7 @@ class Segments:
         while not self._over.is_set():
             if width is not None:
                 self._follow(width)
+            self._renew()
             self._widen(group)
             try:
                 async with asyncio.timeout(
@@ -208,6 +216,14 @@ class Segments:
         while len(self._active) < self._allowed and room > 0 and (lane := self._next()):
             self._start(group, lane)
             room -= 1
+
+    def _renew(self) -> None:
+        """Every connection is silent: make one anew. If it gets bytes, idle ones take over the others'."""
+        now = time.monotonic()
+        full = 1 < self._allowed <= len(self._active)
+        if full and all(lane.left and lane.quiet(now) for lane in self._active.values()):
+            self._patience *= 2
+            next(iter(self._active)).cancel()
 
     def _retire(self, surplus: int) -> None:
         for task in list(self._active)[::-1][: max(0, surplus)]:
