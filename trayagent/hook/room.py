@@ -32,6 +32,7 @@ class Room:
     ) -> None:
         self._make = make
         self._rush = rush or _rush()
+        self._places = min(PLACES, self._rush)
         self._waiting: dict[Connection, None] = {}
         self._place = asyncio.Event()
         self._arriving = 0
@@ -41,7 +42,7 @@ class Room:
         """It is the youngest of those that wait."""
         self._waiting.pop(connection, None)
         self._waiting[connection] = None
-        if len(self._waiting) > PLACES and self._trimming is None:
+        if len(self._waiting) > self._places and self._trimming is None:
             self._trimming = asyncio.get_running_loop().call_later(GRACE, self._trim)
 
     def left(self, connection: Connection) -> None:
@@ -75,14 +76,13 @@ class Room:
         except OSError as error:
             if error.errno not in _FULL:
                 raise
-            self._make_room(loop.time())
-            await asyncio.sleep(GRACE / 20)
+            await asyncio.sleep(0 if self._make_room(loop.time()) else GRACE / 20)
             return None
         return sock
 
     async def _find_place(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         try:
-            while (here := len(self._waiting) + self._arriving) >= PLACES:
+            while (here := len(self._waiting) + self._arriving) >= self._places:
                 if self._make_room(loop.time()) or here < self._rush:
                     return
                 self._place.clear()
@@ -115,9 +115,9 @@ class Room:
         self._trimming = None
         now = loop.time()
         silent = [connection for connection in self._waiting if connection.may_leave(now)]
-        for connection in silent[: len(self._waiting) - PLACES]:
+        for connection in silent[: len(self._waiting) - self._places]:
             connection.leave()
-        if len(self._waiting) > PLACES:
+        if len(self._waiting) > self._places:
             self._trimming = loop.call_later(GRACE / 4, self._trim)
 
     def __repr__(self) -> str:
@@ -131,4 +131,4 @@ def _rush() -> int:
     import resource
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return RUSH if soft == resource.RLIM_INFINITY else max(PLACES, min(RUSH, soft // 2))
+    return RUSH if soft == resource.RLIM_INFINITY else max(8, min(RUSH, soft // 2))
