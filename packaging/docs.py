@@ -104,7 +104,8 @@ def described(command: click.Command, words: str) -> Iterator[str]:
             for name in command.list_commands(context):
                 child = command.get_command(context, name)
                 assert child is not None
-                yield from described(child, f"{words} {name}")
+                if not child.hidden:
+                    yield from described(child, f"{words} {name}")
             return
         usage = " ".join(command.collect_usage_pieces(context))
         yield from [
