@@ -51,10 +51,9 @@ export class Api {
     return answer.ok ? URL.createObjectURL(await answer.blob()) : null;
   }
 
-  /** The event stream as `{name, data, id}` values, until the signal ends it; throws when it breaks. */
-  async *events(lastId, signal) {
-    const headers = lastId ? { "Last-Event-ID": lastId } : {};
-    const answer = await this.#send("GET", "events", undefined, headers, signal);
+  /** The event stream as `{name, data}` values, the first without a name; throws when it breaks. */
+  async *events() {
+    const answer = await this.#send("GET", "events");
     if (!answer.ok) throw await problem(answer);
     yield* events(answer.body);
   }
@@ -65,7 +64,7 @@ export class Api {
     return answer.status === 204 ? null : answer.json();
   }
 
-  #send(method, path, body, headers = {}, signal = undefined) {
+  #send(method, path, body, headers = {}) {
     const all = { ...headers };
     if (this.#token) all.Authorization = `Bearer ${this.#token}`;
     if (body !== undefined) all["Content-Type"] = "application/json";
@@ -73,7 +72,6 @@ export class Api {
       method,
       headers: all,
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal,
       cache: "no-store",
     });
   }
@@ -82,5 +80,10 @@ export class Api {
 async function problem(answer) {
   const body = await answer.json().catch(() => null);
   const said = body?.error ?? body?.rejected?.[0] ?? {};
-  return new ApiError(answer.status, said.code ?? "", said.message ?? `trayagent answered ${answer.status}.`, body);
+  return new ApiError(
+    answer.status,
+    said.code ?? "",
+    [said.message ?? `trayagent answered ${answer.status}.`, said.action].filter(Boolean).join(" "),
+    body,
+  );
 }

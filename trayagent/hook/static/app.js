@@ -63,16 +63,18 @@ async function open(api) {
   follow(api, board, status);
 }
 
-/** Keeps reading the event stream; after a break everything is read again. */
+/** After these the board is read again: a new connection, events lost, a whole list entered at once. */
+const REREAD = new Set(["", "reset", "batch.queued"]);
+
+/** Follows the event stream for good. What happens while the board is read waits in the stream, so nothing is missed. */
 async function follow(api, board, status) {
-  let last = "";
   for (let failures = 0; ; failures += 1) {
     try {
-      for await (const { name, data, id } of api.events(last)) {
-        last = id || last;
-        failures = 0;
+      for await (const { name, data } of api.events()) {
+        if (REREAD.has(name)) await board.load();
+        if (name) board.fold(name, data);
         status.connected(true);
-        board.fold(name, data);
+        failures = 0;
       }
     } catch (error) {
       if (error.status === 401)
@@ -81,10 +83,6 @@ async function follow(api, board, status) {
     }
     status.connected(failures < 1);
     await new Promise((resolve) => setTimeout(resolve, Math.min(10_000, 500 * 2 ** failures)));
-    await board.load().then(
-      () => status.connected(true),
-      () => status.connected(false),
-    );
   }
 }
 

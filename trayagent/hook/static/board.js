@@ -53,7 +53,6 @@ export class Board extends EventTarget {
       this.put(data);
       this.#recount();
     } else if (name.startsWith("queue.")) this.#pause(name === "queue.paused", data?.until ?? null);
-    else if (name === "reset" || name === "batch.queued") this.#later("load", 500, () => this.load());
     this.dispatchEvent(new CustomEvent("event", { detail: { name, data } }));
   }
 

@@ -172,7 +172,9 @@ export function logIn(api, messages, { name }) {
       const done = await messages.trying(() =>
         api.post(`sources/${encodeURIComponent(name)}/login`, { secret: secret.value.trim() }),
       );
-      if (done) close(true);
+      if (!done) return;
+      messages.tell(`Signed in as ${done.account}.`, "good");
+      close(true);
     };
     return [
       h(
