@@ -101,6 +101,6 @@ def _endings(endings: tuple[str, ...]) -> str:
 
 def _samples() -> Iterator[str]:
     for one in DIALECTS:
-        text = one.write(SAMPLES.get(one.name, PLAIN)).strip("\n").replace("\t", "⇥")
+        text = one.write(SAMPLES.get(one.name, PLAIN)).strip().replace("\r", "").replace("\t", "⇥")
         yield from ["", f"`.{one.endings[0]}`", "", "```", text, "```"]
     yield from ["", "(⇥ is a TAB.)"]
