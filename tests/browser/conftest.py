@@ -13,7 +13,6 @@ from tests.browser.name_proxy import NameProxy
 from tests.browser.public_site import PublicSite
 from tests.browser.running import Running
 
-
 expect.set_options(timeout=15_000)  # the machine may be busy with other tests
 
 
