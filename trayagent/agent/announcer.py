@@ -30,6 +30,9 @@ class Announcer:
         self._bus = bus
         self._shows = shows
         self._gathered: list[Event] = []
+        self._said: list[Notice] = []
+        """What others published themselves, and is still to be shown."""
+        self._own: Notice | None = None
         self._bell = asyncio.Event()
         self._quiet_until = 0.0
         self._place = bus.subscribe(self._hear)
@@ -46,18 +49,32 @@ class Announcer:
                 await asyncio.sleep(BREATH)
                 self._bell.clear()
                 gathered, self._gathered = self._gathered, []
+                said, self._said = self._said, []
                 for notice in notices(gathered):
                     await self.tell(notice)
+                for notice in said:
+                    await self._show(notice)
 
     async def tell(self, notice: Notice) -> None:
         """Say one thing now, if people want to hear such things."""
-        if self.level == "none" or (self.level == "errors" and notice.level != "error"):
-            return
-        self._bus.publish(notice)
-        if time.monotonic() >= self._quiet_until:
+        if self._wanted(notice):
+            self._own = notice
+            self._bus.publish(notice)
+            await self._show(notice)
+
+    async def _show(self, notice: Notice) -> None:
+        if self._wanted(notice) and time.monotonic() >= self._quiet_until:
             await self._shows.show(notice)
 
+    def _wanted(self, notice: Notice) -> bool:
+        return self.level == "all" or (self.level == "errors" and notice.level == "error")
+
     def _hear(self, event: Event) -> None:
-        if concerns(event):
+        if isinstance(event, Notice):
+            if event is self._own:
+                return
+            self._said.append(event)
+            self._bell.set()
+        elif concerns(event):
             self._gathered.append(event)
             self._bell.set()
