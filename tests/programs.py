@@ -7,13 +7,16 @@ PACKAGES = {
     "Xvfb": "xvfb",
     "appstreamcli": "appstream",
     "aria2c": "aria2",
+    "bash": "bash",
     "chromium": "chromium",
     "convert": "imagemagick",
     "curl": "curl",
     "dbus-daemon": "dbus-daemon",
     "desktop-file-validate": "desktop-file-utils",
+    "dpkg-deb": "dpkg",
     "ffmpeg": "ffmpeg",
     "firefox-esr": "firefox-esr",
+    "fish": "fish",
     "gdbus": "libglib2.0-bin",
     "git": "git",
     "lintian": "lintian",
@@ -23,6 +26,7 @@ PACKAGES = {
     "nginx": "nginx-light",
     "openbox": "openbox",
     "pip3": "python3-pip",
+    "systemd-analyze": "systemd",
     "trayer": "trayer",
     "wget": "wget",
     "xdotool": "xdotool",
@@ -30,6 +34,7 @@ PACKAGES = {
     "xfce4-panel": "xfce4-panel",
     "xprop": "x11-utils",
     "xsetroot": "x11-xserver-utils",
+    "zsh": "zsh",
 }
 # Data that the programs above need to look like a desktop.
 DATA = ("adwaita-icon-theme", "fonts-dejavu-core", "librsvg2-common")
