@@ -107,7 +107,8 @@ async def test_saved_files_are_checked(page: Page, agent: Running, site: PublicS
 async def test_dropped_list_becomes_downloads(page: Page, agent: Running, site: PublicSite) -> None:
     text = f"# videos\n[holiday]\n{site.url('/plain/a.mp4')}\n{site.url('/plain/b.mp4')}\n  out=second.mp4\nftp://no\n"
     await page.evaluate(
-        """text => { const data = new DataTransfer(); data.items.add(new File([text], "list.txt"));
+        """text => { const data = new DataTransfer(); const bytes = Uint16Array.from("\ufeff" + text, letter => letter.charCodeAt());
+        data.items.add(new File([bytes], "list.txt"));
         for (const type of ["dragenter", "drop"])
           document.body.dispatchEvent(new DragEvent(type, {dataTransfer: data, bubbles: true, cancelable: true})); }""",
         text,
@@ -174,6 +175,7 @@ async def test_keyboard_alone_adds_and_pauses(page: Page, agent: Running, site: 
     await expect(row(page, "typed.mp4")).to_have_attribute("data-state", "paused")
 
 
+@pytest.mark.timeout(120)
 async def test_no_violations_and_no_sideways_scrolling(page: Page, agent: Running) -> None:
     for scheme, width in (("light", 1180), ("dark", 360)):
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]

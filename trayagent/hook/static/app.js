@@ -1,9 +1,10 @@
 // The dashboard: opens a session with the one-time code, keeps the board fresh, shows one view at a time.
 import { Acts } from "./acts.js";
-import { acceptDrops, Adder } from "./adding.js";
+import { Adder } from "./adder.js";
 import { Api } from "./api.js";
 import { Board } from "./board.js";
 import { Config } from "./config.js";
+import { acceptDrops } from "./drops.js";
 import { Messages } from "./say.js";
 import { StatusLine } from "./status-line.js";
 import { BatchesView } from "./view-batches.js";
@@ -52,11 +53,11 @@ async function open(api) {
   const config = new Config(api);
   await Promise.all([board.load(), config.load()]);
   const messages = new Messages(at("messages"));
-  const adder = new Adder(api, messages);
   const dropFolder = () => config.at("drop.folder");
+  const adder = new Adder(api, messages, dropFolder);
   const parts = { api, board, config, messages, adder, dropFolder, acts: new Acts(api, messages) };
   const status = new StatusLine(parts, { line: at("status"), tools: at("queue-tools"), banner: at("banner") });
-  acceptDrops(adder, at("curtain"), dropFolder);
+  acceptDrops(adder, at("curtain"));
   at("locked").hidden = true;
   at("shell").hidden = false;
   new Router(parts).start();

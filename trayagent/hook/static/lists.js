@@ -9,6 +9,14 @@ const OPTIONS = {
   checksum: "checksum",
 };
 
+const MARKS = { "255,254": "utf-16le", "254,255": "utf-16be" };
+
+/** The text of a file: UTF-16 with its mark, else UTF-8. */
+export function decode(buffer) {
+  const mark = new Uint8Array(buffer.slice(0, 2)).join();
+  return new TextDecoder(MARKS[mark] ?? "utf-8").decode(buffer);
+}
+
 /** Plain lines, `[folder]` headings and aria2's indented options → items. */
 export function readText(text) {
   const items = [];

@@ -1,5 +1,5 @@
 // The first view: what is going on, what went wrong, what just arrived.
-import { addBox, listButton } from "./adding.js";
+import { AddBox, listButton } from "./add-box.js";
 import { query } from "./api.js";
 import { button, h, setText } from "./dom.js";
 import { count } from "./format.js";
@@ -8,7 +8,7 @@ import { Rows } from "./rows.js";
 export class QueueView {
   title = "Queue";
 
-  constructor({ api, board, messages, acts, adder, dropFolder }) {
+  constructor({ api, board, messages, acts, adder }) {
     Object.assign(this, { api, board, messages });
     this.live = new Rows(acts.run, "Current downloads");
     this.failed = new Rows(acts.run, "Failed downloads");
@@ -29,8 +29,8 @@ export class QueueView {
     this.element = h(
       "div",
       { class: "view" },
-      h("div", { class: "add-row" }, addBox(adder)),
-      section("Now", h("div", {}, this.live.element, this.more, this.empty), ...listButton(adder, dropFolder)),
+      h("div", { class: "add-row" }, new AddBox(adder).element),
+      section("Now", h("div", {}, this.live.element, this.more, this.empty), ...listButton(adder)),
       this.troubles,
       this.arrivals,
     );
