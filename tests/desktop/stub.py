@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from tests.desktop.onbus import OnBus
-from tests.desktop.rig import Desktop, until
+from tests.desktop.rig import Desktop, patience, until
 from trayagent.desktop.tray.snapshot import Snapshot
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +52,7 @@ class Program:
 
     def next(self, within: float = 5) -> list[Any]:
         """What it says next."""
-        return self.heard.get(timeout=within)
+        return self.heard.get(timeout=patience(within))
 
     def log(self) -> str:
         """What it wrote to its log."""

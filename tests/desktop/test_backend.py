@@ -81,7 +81,7 @@ def test_no_tray_holds_the_main_thread_until_it_is_stopped() -> None:
     assert thread.is_alive()
     tray.stop()
     tray.stop()
-    thread.join(1)
+    thread.join(10)
     assert not thread.is_alive()
 
 

@@ -122,17 +122,17 @@ def test_the_newest_snapshot_wins_and_the_same_picture_is_not_sent_twice() -> No
     one.show(samples.PAUSED)
     thread = running(one)
     icon = one._icon
-    assert icon.rang.wait(2)
+    assert icon.rang.wait(10)
     assert icon.icons == [Face("paused")]
     icon.rang.clear()
     one.show(samples.IDLE)
     one.show(replace(samples.PAUSED, board=Board(Status(failed=3))))
     one.show(samples.FAILED)
-    assert icon.rang.wait(2)
+    assert icon.rang.wait(10)
     assert icon.icons == [Face("paused"), Face("error")]
     assert icon.title == "trayagent — Idle · 2 failed"
     one.stop()
-    thread.join(2)
+    thread.join(10)
     assert not thread.is_alive()
 
 
@@ -140,7 +140,7 @@ def test_stopping_before_running_ends_at_once() -> None:
     one = tray()
     one.stop()
     thread = running(one)
-    thread.join(2)
+    thread.join(10)
     assert not thread.is_alive()
 
 
@@ -153,7 +153,7 @@ def test_a_desktop_that_takes_the_tray_away_leaves_the_agent_running(
     assert thread.is_alive()
     one.show(samples.BUSY)
     one.stop()
-    thread.join(2)
+    thread.join(10)
     assert not thread.is_alive()
     assert "everything else goes on" in caplog.text
     assert not [t for t in threading.enumerate() if "setup" in t.name]
@@ -168,7 +168,7 @@ def test_the_clipboard_is_read_aside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clipboard, "read", lambda: "https://example/x")
     calls = Calls()
     Dispatch(cast("Actions", calls))(Do("add_from_clipboard"))
-    assert calls.rang.wait(2)
+    assert calls.rang.wait(10)
     assert calls.made == [("add_from_clipboard", "https://example/x")]
 
 
@@ -210,7 +210,7 @@ def test_the_headless_choice_imports_no_tray_at_all() -> None:
 def test_a_snapshot_is_taken_from_any_thread() -> None:
     one = tray()
     thread = running(one)
-    assert one._icon.rang.wait(2)
+    assert one._icon.rang.wait(10)
     writers = [threading.Thread(target=one.show, args=(Snapshot(),)) for _ in range(20)]
     for writer in writers:
         writer.start()
@@ -218,5 +218,5 @@ def test_a_snapshot_is_taken_from_any_thread() -> None:
         writer.join()
     one.stop()
     one.stop()
-    thread.join(2)
+    thread.join(10)
     assert not thread.is_alive()

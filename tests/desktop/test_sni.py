@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from tests.desktop import samples
 from tests.desktop.onbus import ITEM
-from tests.desktop.rig import Desktop, plain, until
+from tests.desktop.rig import Desktop, patience, plain, until
 from tests.desktop.stub import Stub, ready, stub
 from trayagent.desktop.tray.snapshot import Snapshot
 from trayagent.model.status import Board
@@ -197,8 +197,8 @@ def test_it_ends_at_once_when_told_to(bus: Desktop) -> None:
         ready(tray)
         started = time.monotonic()
         tray.process.terminate()
-        assert tray.process.wait(5) == 0
-        assert time.monotonic() - started < 1
+        assert tray.process.wait(patience(5)) == 0
+        assert time.monotonic() - started < patience(1)
         assert tray.next() == ["end"]
 
 
@@ -208,7 +208,7 @@ def test_without_bus_and_display_there_is_no_tray_and_nothing_fails(bus: Desktop
         assert tray.tray == "<no tray>"
         tray.show(samples.BUSY)
         tray.process.terminate()
-        assert tray.process.wait(5) == 0
+        assert tray.process.wait(patience(5)) == 0
         assert "Traceback" not in tray.log()
 
 
