@@ -117,6 +117,7 @@ async def build(
         preferences=preferences,
         version=__version__,
     )
+    preferences.follow(lambda config: keeper.employ(config.downloads.workers))
     _follow(preferences, pool, transfer, announcer, library, engine)
     drops = Drops(db, bus, intake, Path(config.drop.folder), poll=config.drop.poll)
     return agent, {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 import time
 
+import msgspec
+
 from trayagent.agent.bus import Bus
 from trayagent.model.events import Event
 from trayagent.model.status import Board, Status, fold
@@ -45,6 +47,11 @@ class Keeper:
     def status(self) -> Status:
         """The status now."""
         return self.board.status
+
+    def employ(self, workers: int) -> None:
+        """There are so many workers from now on."""
+        status = msgspec.structs.replace(self.board.status, workers=workers)
+        self.board = msgspec.structs.replace(self.board, status=status)
 
     def _hear(self, event: Event) -> None:
         self.board = fold(self.board, event)
