@@ -107,7 +107,9 @@ async def test_saved_files_are_checked(page: Page, agent: Running, site: PublicS
 async def test_dropped_list_becomes_downloads(page: Page, agent: Running, site: PublicSite) -> None:
     text = f"# videos\n[holiday]\n{site.url('/plain/a.mp4')}\n{site.url('/plain/b.mp4')}\n  out=second.mp4\nftp://no\n"
     await page.evaluate(
-        """text => { const data = new DataTransfer(); const bytes = Uint16Array.from("\ufeff" + text, letter => letter.charCodeAt());
+        """text => {
+        const data = new DataTransfer();
+        const bytes = Uint16Array.from("\ufeff" + text, letter => letter.charCodeAt());
         data.items.add(new File([bytes], "list.txt"));
         for (const type of ["dragenter", "drop"])
           document.body.dispatchEvent(new DragEvent(type, {dataTransfer: data, bubbles: true, cancelable: true})); }""",
