@@ -28,4 +28,6 @@ def test_format() -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("platform", ["linux", "win32", "darwin"])
 def test_types(platform: str) -> None:
-    clean("mypy", "--platform", platform, "--cache-dir", f".mypy_cache/{platform}")
+    # The tests themselves run here only: elsewhere it is the product that must fit.
+    parts = [] if platform == "linux" else ["trayagent", "dev.py"]
+    clean("mypy", "--platform", platform, "--cache-dir", f".mypy_cache/{platform}", *parts)

@@ -16,6 +16,7 @@ from trayagent import __version__, logs
 from trayagent.agent.agent import Agent
 from trayagent.agent.preferences import Preferences
 from trayagent.desktop.notifier import Notifier, NullNotifier
+from trayagent.desktop.tray.none import Tray
 from trayagent.hook.door import Door, bind
 from trayagent.hook.server import Hook
 from trayagent.instance import AlreadyRunningError, announced, only_one
@@ -187,6 +188,14 @@ def run_desktop(
     icon = choose_tray(tray, clicks)
     clicks.attach(running.agent, running.port, thread.post, running.quit, icon)
 
+    say(_greeting(running))
+    _until_the_end(thread, running.quit, icon)
+    return 0
+
+
+def _until_the_end(thread: LoopThread, quit: Callable[[], None], icon: Tray) -> None:
+    """Let the tray have the main thread; the end of either, or a signal, ends both."""
+
     def end_with_the_loop() -> None:
         thread.join()
         icon.stop()
@@ -194,11 +203,9 @@ def run_desktop(
     threading.Thread(target=end_with_the_loop, name="end", daemon=True).start()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: thread.post(running.quit))
-    say(_greeting(running))
+            signal.signal(getattr(signal, name), lambda *_: thread.post(quit))
     icon.run()
-    thread.post(running.quit)
+    thread.post(quit)
     error = thread.join()
     if error is not None:
         raise error
-    return 0

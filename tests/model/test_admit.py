@@ -106,7 +106,9 @@ def test_a_speed_limit_that_is_none_is_refused() -> None:
 
 @pytest.mark.parametrize("quality", ["best", "worst", "audio", "1080", "720p"])
 def test_a_quality_is_a_word_or_a_height(quality: str) -> None:
-    assert admit(Item("https://e.example/a", quality=quality, subtitles=("en", "pt-BR")))
+    order = admit(Item("https://e.example/a", quality=quality, subtitles=("en", "pt-BR"))).order
+
+    assert (order.quality, order.subtitles) == (quality, ("en", "pt-BR"))
 
 
 @pytest.mark.parametrize("quality", ["", "bestvideo+bestaudio", "best/worst", "99999"])

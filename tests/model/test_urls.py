@@ -186,7 +186,13 @@ def test_odd_redirects_are_refused_or_lead_to_the_web(text: str, punctuation: st
 
 @pytest.mark.parametrize(
     "url",
-    ["http://Example.com", "https://h:443/a?b#c", "http://h:8080/%41?x=1", "http://[::1]:80/x", "http://[::1]/"],
+    [
+        "http://Example.com",
+        "https://h:443/a?b#c",
+        "http://h:8080/%41?x=1",
+        "http://[::1]:80/x",
+        "http://[::1]/",
+    ],
 )
 def test_the_identity_of_a_checked_url_is_that_of_any(url: str) -> None:
     """The quick way for checked URLs gives what `normalise` and `authority` give."""

@@ -167,7 +167,7 @@ class Drops:
         failpoint("list-begun")
         if list_.position is not None:
             await self._read(list_)
-            list_ = await self._db.read(lists.find, name) or list_
+            list_ = await self._db.run(lists.open_or_begin, name, lists.encode(START), time.time())
         if list_.finished:
             await self._filing.file(list_)
             self._known.discard(name)
