@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -49,6 +51,14 @@ def added(agent: Agent, **item: Any) -> str:
 def left(agent: Agent) -> list[str]:
     """Hidden folders in the downloads folder."""
     return [path.name for path in (agent.home / "downloads").glob(".*")]
+
+
+def fragments(agent: Agent) -> int:
+    """How many segments the worker's record vouches for."""
+    for note in (agent.home / "downloads").glob(".trayagent-*/*.ytdl"):
+        with contextlib.suppress(ValueError, KeyError):  # it is being written
+            return int(json.loads(note.read_text())["downloader"]["current_fragment"]["index"])
+    return 0
 
 
 @pytest.mark.needs("ffmpeg")
@@ -98,7 +108,7 @@ def test_a_killed_agent_goes_on_where_it_was(site: Site, tmp_path: Path) -> None
     with Agent(tmp_path / "home") as agent:
         id = added(agent, url=f"{site.base}/ts/index.m3u8")
         until(lambda: site.times("/ts/index3.ts") > 0, "the last segment")
-        until(lambda: list((agent.home / "downloads").glob(".trayagent-*/*.ytdl")), "its record")
+        until(lambda: fragments(agent) == 3, "the record of the others")
         agent.kill()
         release.set()
         agent.start()

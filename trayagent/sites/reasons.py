@@ -118,6 +118,8 @@ def _system(error: BaseException) -> Failed | None:
 
 def _worded(error: BaseException) -> Failed | None:
     names = _names(error)
+    if "DownloadError" in names and "fragment" in str(error):
+        return Failed("network")  # a piece did not come, however often it was asked for
     if "UnsupportedError" in names:
         return Failed("no_media_found")
     if "GeoRestrictedError" in names:
