@@ -109,6 +109,16 @@ def test_the_unpacked_package_passes_the_tests_of_the_source_tree(
 
 
 @pytest.mark.soak
+@pytest.mark.desktop
+@pytest.mark.timeout(900)
+@pytest.mark.needs("dpkg-deb", "git", "pip3", "openbox", "xsetroot", "xfce4-panel")
+def test_it_works_on_a_real_panel(packages: Path) -> None:
+    from tests.packaging.test_smoke import walks
+
+    walks([str(packages / "trayagent/trayagent")])
+
+
+@pytest.mark.soak
 @pytest.mark.timeout(900)
 @pytest.mark.needs("dpkg-deb", "git", "pip3", "lintian")
 def test_lintian_has_nothing_to_say(packages: Path) -> None:
