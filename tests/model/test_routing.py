@@ -15,6 +15,20 @@ MANIFEST = "https://example.com/live/index.m3u8?token=1"
 
 
 @pytest.mark.parametrize(
+    ("kind", "quality", "meant"),
+    [
+        ("auto", None, "auto"),
+        ("auto", "1080", "video"),
+        ("auto", "audio", "audio"),
+        ("page", "audio", "page"),
+        ("file", "best", "file"),
+    ],
+)
+def test_who_names_a_quality_wants_a_medium(kind: Kind, quality: str | None, meant: Kind) -> None:
+    assert routing.meant(kind, quality) == meant
+
+
+@pytest.mark.parametrize(
     ("kind", "url", "engine"),
     [
         ("auto", PAGE, False),

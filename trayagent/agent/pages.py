@@ -55,6 +55,7 @@ class Pages:
         self, job: Job, request: Request, target: Target, reporter: Progress
     ) -> Fetched:
         """The job's file, verified and published. Raises DownloadError."""
+        target = replace(target, kind=routing.meant(target.kind, job.order.quality))
         task = _Task(job, request, target, reporter)
         if routing.begins_with_engine(target.kind, request.url):
             return await self._through_engine(task)

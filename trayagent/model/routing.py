@@ -26,6 +26,13 @@ _BROWSER: Final[frozenset[Via]] = frozenset({"extension", "page"})
 _SHUT: Final = frozenset({"forbidden", "needs_login"})
 
 
+def meant(kind: Kind, quality: str | None) -> Kind:
+    """What is meant: who names a quality wants a medium, not the page about it."""
+    if kind != "auto" or quality is None:
+        return kind
+    return "audio" if quality == "audio" else "video"
+
+
 def begins_with_engine(kind: Kind, url: str) -> bool:
     """Whether the page engine is asked before a byte is fetched."""
     if kind in ("file", "image"):

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -70,6 +69,8 @@ class Releases:
 
 def installed() -> str | None:
     """The version installed beside us, None if there is none."""
+    from importlib import metadata  # costs more than all the rest of this file
+
     with contextlib.suppress(metadata.PackageNotFoundError):
         return metadata.version("yt-dlp")
     return None
