@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import Final
 
 from trayagent import __version__, logs
 from trayagent.agent.agent import Agent
@@ -33,6 +35,9 @@ from trayagent.wiring import Service, Wires, build
 __all__ = ["AlreadyRunningError", "Running", "run", "serve"]
 
 log = logging.getLogger(__name__)
+
+FILES: Final = 4096
+"""Files and connections that may be open at once, where the system lets us."""
 
 Say = Callable[[str], None]
 
@@ -115,6 +120,7 @@ def run(
 
     Raises AlreadyRunningError, ConfigError, and what keeps it from starting.
     """
+    _set_bounds()
     with ExitStack() as stack:
         home.prepare()
         stack.enter_context(only_one(home))
@@ -124,6 +130,19 @@ def run(
         if tray == "none":
             return run_headless(home, environ, preferences, say)
         return run_desktop(home, environ, preferences, tray, say)
+
+
+def _set_bounds() -> None:
+    """Files enough for many clients at once, and no memory with secrets dumped to the disk."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < enough:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def run_headless(home: Home, environ: Mapping[str, str], preferences: Preferences, say: Say) -> int:
