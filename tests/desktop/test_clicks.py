@@ -326,3 +326,17 @@ async def test_an_entry_of_an_older_place_is_repaired_at_the_start(
     async with desk_at(tmp_path, opened), asyncio.timeout(5):
         while entry.status().stale:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def test_a_library_that_cannot_be_asked_takes_nothing_down(
+    desk: Desk, media: Media, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken() -> None:
+        raise OSError("the keyring is gone")
+
+    monkeypatch.setattr(type(desk.agent.library), "sources", lambda _self: broken())
+    desk.clicks.set_notifications("none")
+    await desk.until(lambda s: s.level == "none")
+    await desk.add(media.url("a.mp4"))
+    await desk.until(lambda s: s.recent)
+    assert "the sources cannot be shown" in caplog.text

@@ -50,7 +50,7 @@ class Clicks:
         """Do what is asked, several things at a time, until cancelled."""
         await self._attached.wait()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._feed.run(), name="tray feed")
+            group.create_task(self._fulfil(self._feed.run), name="tray feed")
             group.create_task(self._fulfil(self._welcome), name="welcome")
             while True:
                 wish = await self._wishes.get()

@@ -29,7 +29,6 @@ class Feed:
         self._show = show
         self._snapshot = Snapshot(offline="Starting…")
         self._stale = asyncio.Event()
-        self._woken = 0.0
 
     async def run(self) -> None:
         """Show the agent until cancelled."""
@@ -88,7 +87,12 @@ class Feed:
         return _configured(snapshot, self._agent.preferences.config)
 
     async def _sources(self) -> tuple[SourceView, ...]:
-        return tuple(_view(source) for source in await self._agent.library.sources())
+        """The boundary of the picture: a library that cannot be asked leaves the rows as they were."""
+        try:
+            return tuple(_view(source) for source in await self._agent.library.sources())
+        except Exception:
+            log.exception("the sources cannot be shown")
+            return self._snapshot.sources
 
 
 def _view(source: SourceInfo) -> SourceView:

@@ -134,8 +134,8 @@ class IconTray:
 
     def run(self) -> None:
         """Serve clicks until `stop`; if the desktop takes the tray away, wait for `stop` without one."""
-        self._paint()
         try:
+            self._paint()
             self._icon.run(self._ready)
         except Exception:
             log.exception("the tray failed; everything else goes on")
