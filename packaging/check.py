@@ -30,6 +30,7 @@ import installer
 import manpage
 import parts
 
+from trayagent import __version__
 from trayagent.desktop import autostart
 
 PACKAGING, ICONS = ROOT / "packaging", ROOT / "assets/icons"
@@ -72,7 +73,7 @@ def metainfo(_: Path) -> str:
     file = PACKAGING / "linux/org.trayagent.trayagent.metainfo.xml"
     newest = xml.dom.minidom.parse(str(file)).getElementsByTagName("release")[0]
     version = newest.getAttribute("version")
-    return "" if version == deb.__version__ else f"the newest release there is {version}"
+    return "" if version == __version__ else f"the newest release there is {version}"
 
 
 def man(folder: Path) -> str:
@@ -109,7 +110,7 @@ def unit(_: Path) -> str:
 def unit_verified(folder: Path) -> str:
     """The service, read by systemd itself; the program and its manual need not be installed here."""
     environ = {**os.environ, "XDG_RUNTIME_DIR": str(folder)}
-    command = ["systemd-analyze", "verify", "--user", PACKAGING / "linux/trayagent.service"]
+    command = ["systemd-analyze", "verify", "--user", str(PACKAGING / "linux/trayagent.service")]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     expected = ("Command /usr/bin/trayagent is not executable", "Command 'man trayagent(1)' failed")
     return "\n".join(

@@ -122,8 +122,15 @@ def licence_of(name: str) -> str | None:
     classifiers = [
         c.rpartition(" :: ")[2] for c in said.get_all("Classifier") or [] if c.startswith("License")
     ]
-    text = said.get("License-Expression") or " AND ".join(classifiers) or said.get("License") or ""
+    text = (
+        _first(said, "License-Expression") or " AND ".join(classifiers) or _first(said, "License")
+    )
     return text.strip().splitlines()[0] if text.strip() else None
+
+
+def _first(said: metadata.PackageMetadata, key: str) -> str:
+    """The first value of a header, empty if there is none."""
+    return next(iter(said.get_all(key) or []), "")
 
 
 def licences() -> str:
@@ -139,10 +146,7 @@ def licences() -> str:
             said = metadata.metadata(part.name)
         except metadata.PackageNotFoundError:
             continue
-        home = (
-            said.get("Home-page")
-            or next(iter(said.get_all("Project-URL") or []), "").rpartition(" ")[2]
-        )
+        home = _first(said, "Home-page") or _first(said, "Project-URL").rpartition(" ")[2]
         head = f"{part.name} {part.version}\nLicence: {licence_of(part.name) or 'see below'}\n{home}".rstrip()
         texts = [
             file.read_text("utf-8").strip()

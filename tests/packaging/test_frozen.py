@@ -43,8 +43,21 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv = tmp_path_factory.mktemp("tools") / "venv"
     base = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
     subprocess.run([base, "-m", "venv", "--without-pip", venv], check=True)
-    pip = [PYTHON, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", venv]
-    listed = ["--require-hashes", "--no-deps", "-r", ROOT / "requirements-packaging.lock"]
+    pip: list[str | Path] = [
+        PYTHON,
+        "-m",
+        "pip",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--python",
+        venv,
+    ]
+    listed: list[str | Path] = [
+        "--require-hashes",
+        "--no-deps",
+        "-r",
+        ROOT / "requirements-packaging.lock",
+    ]
     subprocess.run([*pip, "install", *listed], check=True)
     return venv / "bin/python"
 
@@ -68,16 +81,17 @@ def test_it_is_small_and_starts_fast(packages: Path, tmp_path: Path) -> None:
         path.lstat().st_size for path in app.rglob("*") if path.is_file() and not path.is_symlink()
     )
     took = []
+    said = b""
     for _ in range(5):
         began = time.monotonic()
-        command = [app / "trayagent", "version", "--json"]
+        command = [str(app / "trayagent"), "version", "--json"]
         done = subprocess.run(
             command, env={"HOME": str(tmp_path)}, cwd="/", capture_output=True, check=True
         )
         took.append(time.monotonic() - began)
+        said = done.stdout
     assert (
-        json.loads(done.stdout)["commit"]
-        == (packages.parent / ".git/refs/heads/main").read_text().strip()
+        json.loads(said)["commit"] == (packages.parent / ".git/refs/heads/main").read_text().strip()
     )
     (package,) = packages.glob("*.deb")
     print(
