@@ -50,6 +50,7 @@ _LATIN_TWINS: Final = frozenset("авекмнорстухіјѕһԁԛԝӏёүґ�
 """Cyrillic and Greek letters that can pass for Latin ones."""
 
 
+@lru_cache(maxsize=4096)
 def is_public(ip: str) -> bool:
     """Whether an address, as the resolver or a socket gives it, is on the public internet.
 
@@ -68,6 +69,7 @@ def is_public(ip: str) -> bool:
     return address in _IPV6_GLOBAL and not any(address in network for network in _IPV6_SPECIAL)
 
 
+@lru_cache(maxsize=4096)
 def names_private(host: str) -> bool:
     """Whether a host, by its name alone, says that it is private: the `named` rule.
 

@@ -98,7 +98,8 @@ def choose(
     )
     # Cleaned once for the choice and once with the extension, so that a cut never costs the extension.
     chosen = next((raw for way in ways if (raw := way()) and _clean(raw, LIMIT)), None)
-    name = _basename(chosen) if chosen else f"video-{now:%Y%m%d-%H%M%S}"
+    plain = chosen is not None and _PLAIN.fullmatch(chosen) is not None
+    name = (chosen if plain else _basename(chosen)) if chosen else f"video-{now:%Y%m%d-%H%M%S}"
     return safe(_with_extension(name, kind, (content_ext or "").lstrip(".").lower()))
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -287,9 +288,14 @@ class Client:
 
 def _hop(url: str) -> _Hop:
     url = urls.check(url.partition("#")[0])
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return _Hop(url, host, (parts.scheme, host, parts.port or urls.DEFAULT_PORTS[parts.scheme]))
+    scheme, netloc, *_ = urlsplit(url)
+    origin = _origin(scheme, netloc)
+    return _Hop(url, origin[1], origin)
+
+
+@lru_cache(maxsize=1024)
+def _origin(scheme: str, netloc: str) -> tuple[str, str, int]:
+    return urls.origin(f"{scheme}://{netloc}")
 
 
 def _next(hop: _Hop, response: Response) -> _Hop:

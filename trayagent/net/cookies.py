@@ -31,6 +31,8 @@ class Jar:
 
     def header(self, url: str) -> str:
         """The Cookie header's value for a request to `url`, longest path first; empty for none."""
+        if not self._kept:
+            return ""
         parts = urlsplit(url)
         host, path = parts.hostname or "", parts.path or "/"
         fitting = [

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Final
 
 import aiohttp
@@ -12,19 +11,21 @@ import aiohttp
 from trayagent.model.errors import DownloadError
 
 
-@contextmanager
-def translated() -> Iterator[None]:
+class translated:  # noqa: N801  reads as a sentence: with translated()
     """Raise DownloadError for whatever the network or aiohttp raises inside."""
-    try:
-        yield
-    except (
-        aiohttp.ClientError,
-        aiohttp.http.HttpProcessingError,
-        OSError,
-        TimeoutError,
-        ValueError,
-    ) as error:
-        raise translate(error) from error
+
+    __slots__ = ()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if isinstance(error, _FOREIGN):
+            raise translate(error) from error
+
+
+_FOREIGN: Final = (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, ValueError)
 
 
 def translate(error: BaseException) -> DownloadError:

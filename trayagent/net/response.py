@@ -18,7 +18,7 @@ from trayagent.net.watch import Watch
 if TYPE_CHECKING:
     from trayagent.net.client import Limits
 
-FAST_FROM: Final = 1024 * 1024
+FAST_FROM: Final = 64 * 1024
 """Bytes; shorter bodies gain nothing from the fast path."""
 
 

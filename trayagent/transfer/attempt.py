@@ -192,5 +192,7 @@ class Attempt:
 
 def _with_mirrors(request: Request) -> list[Request]:
     """The request, then each mirror without what is meant for the first origin only."""
+    if not request.mirrors:
+        return [request]
     bare = replace(request, mirrors=(), headers={}, referer=None)
     return [request, *(replace(bare, url=mirror) for mirror in request.mirrors)]

@@ -46,6 +46,9 @@ _MAGIC: Final[tuple[tuple[bytes, Seen], ...]] = (
     (b"7z\xbc\xaf\x27\x1c", Seen("file", "7z")),
     (b"Rar!\x1a\x07", Seen("file", "rar")),
 )
+_BY_FIRST_BYTE: Final = {
+    magic[:1]: tuple(pair for pair in _MAGIC if pair[0][:1] == magic[:1]) for magic, _ in _MAGIC
+}
 _RIFF: Final = {
     b"WEBP": Seen("image", "webp"),
     b"AVI ": Seen("video", "avi"),
@@ -83,7 +86,7 @@ _LOGIN_PLACE: Final = re.compile(
 
 def sniff(head: bytes) -> Seen | None:
     """What a file is by its first bytes, None when they tell nothing."""
-    for magic, seen in _MAGIC:
+    for magic, seen in _BY_FIRST_BYTE.get(head[:1], ()):
         if head.startswith(magic):
             return seen
     if head[:2] == b"BM" and head[6:10] == bytes(4):

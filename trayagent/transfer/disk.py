@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Final
 
 from trayagent.model.errors import DownloadError
@@ -19,15 +18,18 @@ _GONE: Final = frozenset(
 )
 
 
-@contextmanager
-def explained() -> Iterator[None]:
+class explained:  # noqa: N801  reads as a sentence: with explained()
     """Raise DownloadError for an OSError of the file system inside; FileExistsError passes."""
-    try:
-        yield
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise explain(error) from error
+
+    __slots__ = ()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError) and not isinstance(error, FileExistsError):
+            raise explain(error) from error
 
 
 def explain(error: OSError) -> DownloadError:

@@ -15,34 +15,37 @@ T = TypeVar("T")
 FRESH: Final = 1.0
 """Seconds for which a look at a folder holds."""
 MOST: Final = 256
-QUICK: Final = 0.0003
+QUICK: Final = 0.0006
 """Seconds; a disk that needs no longer for a small file is not worth a change of threads."""
-TRIALS: Final = 8
-"""Times that a disk must prove itself in the executor first."""
+AGAIN: Final = 60.0
+"""Seconds after which a disk that was slow may prove itself once more."""
 
 
 class Disk:
-    """How quick one disk is with small files, from experience."""
+    """How quick one disk is with small files, from experience on the loop itself.
 
-    def __init__(self) -> None:
-        self._trials = 0
+    In the executor it cannot be measured: there the wait for the interpreter is most of the time.
+    Two slow files, and the next ones are the executor's for a minute.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._usual = 0.0
+        self._slow_until = 0.0
 
     @property
     def quick(self) -> bool:
         """Whether small work may be done at once: a memory disk, or one with a fast cache."""
-        return self._trials >= TRIALS and self._usual < QUICK
+        return self._clock() >= self._slow_until
 
     def note(self, seconds: float) -> None:
-        """So long it took this time; one slow time sends the next ones back to the executor."""
-        self._trials = min(TRIALS, self._trials + 1)
-        weight = 1.0 if seconds > 10 * QUICK else 1 / TRIALS
-        self._usual += (seconds - self._usual) * weight
-        if seconds > 10 * QUICK:
-            self._trials = 0
+        """So long it took this time."""
+        self._usual += (min(seconds, 10 * QUICK) - self._usual) / 16
+        if self._usual > QUICK:
+            self._usual, self._slow_until = QUICK / 2, self._clock() + AGAIN
 
     def __repr__(self) -> str:
-        return f"<Disk, {'quick' if self.quick else 'slow or new'}: {self._usual * 1e6:.0f} µs>"
+        return f"<Disk {'quick' if self.quick else 'slow'}>"
 
 
 class Folders:
@@ -72,17 +75,14 @@ class Folders:
     async def do(self, folder: Path, act: Callable[[], T], *, small: bool) -> T:
         """Do blocking work in this folder: at once if it is small and the disk quick, else in the executor."""
         disk = self._disks.get(self._devices.get(folder, -1))
-        if disk is None or not small:
+        if disk is None or not small or not disk.quick:
             return await in_executor(act)
 
-        def timed() -> T:
-            began = time.perf_counter()
-            try:
-                return act()
-            finally:
-                disk.note(time.perf_counter() - began)
-
-        return timed() if disk.quick else await in_executor(timed)
+        began = time.perf_counter()
+        try:
+            return act()
+        finally:
+            disk.note(time.perf_counter() - began)
 
     def __repr__(self) -> str:
         return f"<Folders {len(self._looked)} looked at, {list(self._disks.values())}>"

@@ -55,8 +55,10 @@ async def _take_bytes(place: Place, data: bytes, target: Target, equipment: Equi
 
 
 async def _take_file(place: Place, made: Made, target: Target) -> Came:
-    with explained():
+    with explained(), made.path.open("rb") as file:
+        head = file.read(content.HEAD)
         place.size = made.path.stat().st_size
+    content.check_promise(head, content.sniff(head), "", "")  # a page is never saved as a medium
 
     def take(part: Path) -> None:
         try:
