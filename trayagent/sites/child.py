@@ -20,8 +20,6 @@ from trayagent.sites.wire import Ask, Said
 
 LINE: Final = 256 * 1024
 """Bytes of one line at most."""
-FLOOD: Final = 64 * 1024 * 1024
-"""Bytes of one worker's words at most."""
 _KEPT: Final = frozenset(
     "PATH LANG LC_ALL TZ SYSTEMROOT WINDIR PATHEXT SSL_CERT_FILE SSL_CERT_DIR LD_LIBRARY_PATH".split()
 )

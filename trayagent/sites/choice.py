@@ -46,9 +46,10 @@ def options(
         "noplaylist": True,
         "extract_flat": "in_playlist",
         "playlistend": most + 1,
-        "outtmpl": {"default": "media.%(format_id)s.%(ext)s"},
+        # What is here is gone on with only if it is the same form of the same medium.
+        "outtmpl": {"default": "media.%(id).40s.%(format_id)s.%(ext)s"},
         "restrictfilenames": True,
-        "trim_file_name": 80,
+        "trim_file_name": 150,
         "continuedl": True,
         "overwrites": True,
         "updatetime": False,

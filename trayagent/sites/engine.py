@@ -18,7 +18,7 @@ from trayagent.model.config import Config
 from trayagent.model.errors import SENTENCES, DownloadError
 from trayagent.model.transfer import Made, Request
 from trayagent.net.gateway import Gateway, Pass
-from trayagent.sites.child import FLOOD, Child
+from trayagent.sites.child import Child
 from trayagent.sites.releases import Releases
 from trayagent.sites.scratch import Scratch
 from trayagent.sites.wire import (
@@ -36,6 +36,8 @@ from trayagent.sites.wire import (
 
 MOST_ENTRIES: Final = 50
 """Of a page that holds several."""
+MOST_WORDS: Final = 1_000_000
+"""Of one worker; it says four a second at most."""
 _TICK: Final = 2.0
 """Seconds between two looks at a worker that says nothing."""
 _FEW: Final = 3
@@ -192,7 +194,7 @@ class Engine:
             while True:
                 said = await self._next(child, leave, phase, Path(ask.folder))
                 heard += 1
-                if heard > FLOOD // 256:
+                if heard > MOST_WORDS:
                     raise DownloadError("internal", "the page engine said too much")
                 if said is None:
                     status = await child.status()
