@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -220,6 +221,30 @@ def test_without_display_and_bus_the_agent_works_and_the_doctor_says_why(
         assert "D-Bus" in checks["tray"]["detail"]
         assert checks["tray"]["mend"]
         assert checks["notifications"]["verdict"] == "warning"
+
+
+def test_ctrl_c_ends_it_at_once_and_quietly(desktop: Desktop) -> None:
+    with Resident(desktop) as agent:
+        icon(desktop)
+        agent.process.send_signal(signal.SIGINT)
+        assert agent.process.wait(patience(5)) == 0
+        assert "Traceback" not in agent.log()
+
+
+def test_a_second_start_shows_the_dashboard_of_the_first(desktop: Desktop) -> None:
+    with Resident(desktop) as agent:
+        again = subprocess.run(
+            [sys.executable, "-m", "trayagent"],
+            env=agent._environ,
+            cwd=agent.home,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert again.returncode == 0, again.stderr
+        page = until(agent.opened, "the dashboard")[0]
+        assert page.startswith(f"http://127.0.0.1:{agent.port}/#code=")
 
 
 def test_a_killed_agent_takes_its_icon_along(desktop: Desktop) -> None:

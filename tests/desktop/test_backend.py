@@ -137,7 +137,7 @@ def test_an_x11_tray_gets_a_menu_through_gtk_where_it_is_installed(boot: Boot) -
     desktop = boot("trayer")
     folder = gi_folder(desktop.home / "python")
     if folder is None:
-        pytest.skip("needs PyGObject for this Python: sudo apt install python3-gi gir1.2-gtk-3.0")
+        pytest.skip("needs PyGObject built for this Python (Debian: python3-gi and gir1.2-gtk-3.0)")
     desktop.env["PYTHONPATH"] = str(folder)
     with stub(desktop) as tray:
         assert "GTK" in tray.tray
