@@ -128,6 +128,12 @@ def test_our_command_carries_a_portable_home(tmp_path: Path) -> None:
     assert our_command("/usr/bin/python3", {}).environment == {}
 
 
+def test_a_program_that_opens_no_console_is_preferred(tmp_path: Path) -> None:
+    for name in ("python.exe", "pythonw.exe"):
+        (tmp_path / name).touch()
+    assert our_command(str(tmp_path / "python.exe"), {}).words[0] == str(tmp_path / "pythonw.exe")
+
+
 @pytest.mark.skipif("sys.platform != 'linux'")
 def test_this_system_uses_the_config_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import plistlib
 import re
 import sys
@@ -110,14 +109,15 @@ def our_command(executable: str, environ: Mapping[str, str]) -> Command:
     home = environ.get("TRAYAGENT_HOME")
     environment = {"TRAYAGENT_HOME": str(Path(home).absolute())} if home else {}
     if getattr(sys, "frozen", False):
-        return Command((executable, "run"), environment)
+        return Command((_windowless(executable), "run"), environment)
     return Command((_windowless(executable), "-m", "trayagent", "run"), environment)
 
 
 def _windowless(executable: str) -> str:
-    """On Windows, the Python that opens no console."""
-    beside = Path(executable).with_name("pythonw.exe")
-    return str(beside) if os.name == "nt" and beside.exists() else executable
+    """On Windows, the program's twin that opens no console: pythonw.exe, trayagentw.exe."""
+    program = Path(executable)
+    twin = program.with_name(f"{program.stem}w.exe")
+    return str(twin) if twin.exists() else executable
 
 
 def desktop_entry(command: Command) -> str:
