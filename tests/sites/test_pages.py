@@ -133,6 +133,27 @@ async def test_the_quality_asked_for_is_taken(site: Site, forms: Path, tmp_path:
         assert site.times("/high/index0.ts") > 0
 
 
+@pytest.mark.needs("ffmpeg")
+async def test_subtitles_come_along(site: Site, forms: Path, tmp_path: Path) -> None:
+    site.files |= media(forms, "ts/index.m3u8")
+    site.files["/main.m3u8"] = b"""#EXTM3U
+#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="subs",NAME="English",LANGUAGE="en",URI="/en.m3u8"
+#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=96x64,CODECS="avc1.640028,mp4a.40.2",SUBTITLES="subs"
+/ts/index.m3u8
+"""
+    site.files["/en.m3u8"] = (
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n/en.vtt\n#EXT-X-ENDLIST\n"
+    )
+    site.files["/en.vtt"] = b"WEBVTT\n\n00:00.000 --> 00:03.000\nHello\n"
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        answer = await rig.resolve(f"{site.base}/main.m3u8", subtitles=("en", "de"))
+        assert isinstance(answer, Made)
+        assert streams(answer.path).keys() == {"video", "audio", "subtitle"}
+        answer = await rig.resolve(f"{site.base}/ts/index.m3u8", "d2", subtitles=("en",))
+        assert isinstance(answer, Made)
+        assert answer.warning == "It has no such subtitles."
+
+
 LIVE = (b"#EXT-X-ENDLIST", b"")
 
 

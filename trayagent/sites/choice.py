@@ -7,6 +7,36 @@ from typing import Any, Final
 
 _FETCHED: Final = "[protocol~='^(https?|m3u8(_native)?|http_dash_segments)$']"
 """Ways of transport that need no other program; rtmp and the like would start one."""
+_ALWAYS: Final[dict[str, Any]] = {
+    "quiet": True,
+    "noprogress": True,
+    "color": "never",
+    "cachedir": False,
+    "ignoreerrors": False,
+    "noplaylist": True,
+    "extract_flat": "in_playlist",
+    # What is here is gone on with only if it is the same form of the same medium.
+    "outtmpl": {"default": "media.%(id).40s.%(format_id)s.%(ext)s"},
+    "restrictfilenames": True,
+    "trim_file_name": 150,
+    "continuedl": True,
+    "overwrites": True,
+    "updatetime": False,
+    "retries": 5,
+    "fragment_retries": 5,
+    "extractor_retries": 2,
+    "skip_unavailable_fragments": False,
+    "concurrent_fragment_downloads": 4,
+    "socket_timeout": 30,
+    "external_downloader": {"default": "native"},
+    "hls_prefer_native": True,
+    "geo_bypass": False,
+    "enable_file_urls": False,
+    "allow_unplayable_formats": False,
+    "merge_output_format": "mp4/mkv",
+    "postprocessor_args": {"ffmpeg_i": ["-protocol_whitelist", "file"]},
+}
+"""Options of yt-dlp that no download changes."""
 
 
 def selection(quality: str, *, ffmpeg: bool) -> dict[str, Any]:
@@ -36,40 +66,13 @@ def options(
     *, proxy: str, ffmpeg: str | None, quality: str, subtitles: tuple[str, ...], most: int
 ) -> dict[str, Any]:
     """All of yt-dlp's options; none is read from a file, and nothing is run but ffmpeg."""
-    chosen: dict[str, Any] = {
-        "proxy": proxy,
-        "quiet": True,
-        "noprogress": True,
-        "color": "never",
-        "cachedir": False,
-        "ignoreerrors": False,
-        "noplaylist": True,
-        "extract_flat": "in_playlist",
-        "playlistend": most + 1,
-        # What is here is gone on with only if it is the same form of the same medium.
-        "outtmpl": {"default": "media.%(id).40s.%(format_id)s.%(ext)s"},
-        "restrictfilenames": True,
-        "trim_file_name": 150,
-        "continuedl": True,
-        "overwrites": True,
-        "updatetime": False,
-        "retries": 5,
-        "fragment_retries": 5,
-        "extractor_retries": 2,
-        "skip_unavailable_fragments": False,
-        "concurrent_fragment_downloads": 4,
-        "socket_timeout": 30,
-        "external_downloader": {"default": "native"},
-        "hls_prefer_native": True,
-        "geo_bypass": False,
-        "enable_file_urls": False,
-        "allow_unplayable_formats": False,
-        "merge_output_format": "mp4/mkv",
-        "ffmpeg_location": ffmpeg,
-        "postprocessor_args": {"ffmpeg_i": ["-protocol_whitelist", "file"]},
-        **selection(quality, ffmpeg=ffmpeg is not None),
-    }
+    chosen = _ALWAYS | {"proxy": proxy, "ffmpeg_location": ffmpeg, "playlistend": most + 1}
+    chosen |= selection(quality, ffmpeg=ffmpeg is not None)
     if subtitles and ffmpeg and quality != "audio":
-        chosen |= {"writesubtitles": True, "subtitleslangs": list(subtitles)}
-        chosen["postprocessors"] = [{"key": "FFmpegEmbedSubtitle", "already_have_subtitle": False}]
+        embed = {"key": "FFmpegEmbedSubtitle", "already_have_subtitle": False}
+        chosen |= {
+            "writesubtitles": True,
+            "subtitleslangs": list(subtitles),
+            "postprocessors": [embed],
+        }
     return chosen

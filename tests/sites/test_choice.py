@@ -1,0 +1,53 @@
+"""What is asked of yt-dlp: the form wanted, nothing from a person's settings, and no program but ffmpeg."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from trayagent.sites.choice import options, selection
+
+
+def chosen(
+    quality: str = "best", ffmpeg: str | None = "/bin/ffmpeg", *subtitles: str
+) -> dict[str, Any]:
+    return options(proxy="http://p", ffmpeg=ffmpeg, quality=quality, subtitles=subtitles, most=50)
+
+
+@pytest.mark.parametrize("quality", ["best", "worst", "1080", "audio"])
+def test_without_ffmpeg_nothing_is_merged_or_converted(quality: str) -> None:
+    asked = selection(quality, ffmpeg=False)
+    assert "+" not in asked["format"]
+    assert "postprocessors" not in asked
+
+
+@pytest.mark.parametrize("quality", ["best", "worst", "1080", "audio"])
+@pytest.mark.parametrize("ffmpeg", [True, False])
+def test_every_form_is_fetched_by_yt_dlp_itself(quality: str, ffmpeg: bool) -> None:
+    forms = [
+        form
+        for either in selection(quality, ffmpeg=ffmpeg)["format"].split("/")
+        for form in either.split("+")
+    ]
+    assert all("[protocol~=" in form for form in forms)
+
+
+def test_a_height_is_the_most_that_is_wanted() -> None:
+    assert selection("1080p", ffmpeg=True)["format_sort"] == ["res:1080"]
+    assert "format_sort" not in selection("best", ffmpeg=True)
+
+
+def test_subtitles_need_ffmpeg() -> None:
+    assert chosen("best", "/bin/ffmpeg", "en")["subtitleslangs"] == ["en"]
+    assert "subtitleslangs" not in chosen("best", None, "en")
+    assert "subtitleslangs" not in chosen("audio", "/bin/ffmpeg", "en")
+
+
+def test_nothing_reaches_past_our_bounds() -> None:
+    asked = chosen()
+    assert asked["proxy"] == "http://p"
+    assert asked["external_downloader"] == {"default": "native"}
+    assert not asked["enable_file_urls"]
+    assert not asked["skip_unavailable_fragments"], "a film with holes is no film"
+    assert not {"exec_cmd", "cookiefile", "cookiesfrombrowser", "usenetrc"} & asked.keys()
