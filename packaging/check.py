@@ -218,6 +218,25 @@ def scripts(_: Path) -> str:
     return said("bash", "-n", PACKAGING / "macos/sign.sh", ROOT / ".ci/run")
 
 
+def workflows(_: Path) -> str:
+    """Every Python we say we support is tested on three systems; what they call exists."""
+    folder = ROOT / ".github/workflows"
+    text = {path.name: path.read_text("utf-8") for path in folder.glob("*.yml")}
+    said = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text("utf-8"))
+    odd = [f"Python {one} is not tested" for one in said if f'"{one}"' not in text["tests.yml"]]
+    systems = ("ubuntu", "windows", "macos")
+    odd += [f"{one} is not tested" for one in systems if f"{one}-" not in text["tests.yml"]]
+    odd += [
+        f"{name} calls {path}, which is not there"
+        for name, content in text.items()
+        for path in re.findall(
+            r"\b(?:packaging/[\w/]+\.py|dev\.py|requirements-?\w*\.lock)", content
+        )
+        if not (ROOT / path).exists()
+    ]
+    return "\n".join(odd)
+
+
 CHECKS = (
     Check("desktop entries", desktop_entries, ("desktop-file-validate",)),
     Check("software centre", appstream, ("appstreamcli",)),
@@ -234,6 +253,7 @@ CHECKS = (
     Check("icons", icons),
     Check("bill of materials", bill),
     Check("licences", copyleft),
+    Check("workflows", workflows),
     Check("shell scripts", scripts, ("bash",)),
 )
 

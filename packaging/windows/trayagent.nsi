@@ -12,11 +12,11 @@ BrandingText "trayagent ${VERSION}"
 ManifestDPIAware true
 
 !include "MUI2.nsh"
-!define MUI_ICON "${ROOT}/assets/icons/trayagent.ico"
-!define MUI_UNICON "${ROOT}/assets/icons/trayagent.ico"
+!define MUI_ICON "${ROOT}\assets\icons\trayagent.ico"
+!define MUI_UNICON "${ROOT}\assets\icons\trayagent.ico"
 !define MUI_FINISHPAGE_RUN "$INSTDIR\trayagentw.exe"
 !define MUI_FINISHPAGE_RUN_TEXT "Start trayagent"
-!insertmacro MUI_PAGE_LICENSE "${ROOT}/LICENSE"
+!insertmacro MUI_PAGE_LICENSE "${ROOT}\LICENSE"
 !insertmacro MUI_PAGE_COMPONENTS
 !insertmacro MUI_PAGE_INSTFILES
 !insertmacro MUI_PAGE_FINISH
@@ -45,8 +45,8 @@ Section "trayagent" Main
   !insertmacro EndAgent
   RMDir /r "$INSTDIR\_internal"
   SetOutPath "$INSTDIR"
-  File /r "${PAYLOAD}/*"
-  File "${ROOT}/assets/icons/trayagent.ico"
+  File /r "${PAYLOAD}\*"
+  File "${ROOT}\assets\icons\trayagent.ico"
   WriteUninstaller "$INSTDIR\uninstall.exe"
   ; trayagentw.exe is the same program without a console window.
   CreateShortcut "$SMPROGRAMS\trayagent.lnk" "$INSTDIR\trayagentw.exe" "" "$INSTDIR\trayagent.ico"
