@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
@@ -37,6 +38,7 @@ def json_option(command: Command) -> Command:
 def item_options(command: Command) -> Command:
     """What may be said of every URL, here and there: name, page, checksum, kind, headers."""
     for option in (
+        click.option("--subtitles", metavar="LANGS", help="For video pages: en, or en,de."),
         click.option("--audio", is_flag=True, help="For video pages: only the sound."),
         click.option("--quality", metavar="Q", help="For video pages: best, 1080, 720, …"),
         click.option(
@@ -60,6 +62,8 @@ def item_words(words: Mapping[str, Any], count: int) -> dict[str, Any]:
         if "quality" in found:
             raise MisuseError("--audio and --quality do not go together.")
         found["quality"] = "audio"
+    if "subtitles" in found:
+        found["subtitles"] = tuple(filter(None, re.split(r"[,\s]+", found["subtitles"])))
     for key in ("filename", "checksum"):
         if count > 1 and key in found:
             raise MisuseError(f"--{key} is for one URL.")
