@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from tests.agent.house import house
+from trayagent.agent import pool
 from trayagent.model.download import Item, State
-from trayagent.model.errors import DownloadError, WrongStateError
+from trayagent.model.errors import DownloadError, StoreUnavailableError, WrongStateError
+from trayagent.store import claims
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -158,3 +163,74 @@ async def test_one_url_is_never_in_flight_twice(tmp_path: Path) -> None:
         assert (have.id, have.duplicate_of) == (first, first)
         Path(done.path).unlink()
         assert await h.add("http://h/1") != [first]
+
+
+async def test_one_that_is_due_waits_calmly_for_a_slot(tmp_path: Path) -> None:
+    """While every slot is busy nothing is looked up again and again."""
+    async with house(tmp_path, workers=1) as h:
+        never = asyncio.Event()
+        h.server.scripts = {"http://h/1": never.wait}  # type: ignore[dict-item]
+        await h.add("http://h/1")
+        await h.server.busy_with(1)
+        await h.add("http://h/2")
+        await h.db.run(_overdue)
+        with patch.object(h.db, "read", wraps=h.db.read) as read:
+            h.pool.wake()
+            for _ in range(50):
+                await h.db.run(_overdue)
+
+    assert read.call_count < 5
+
+
+def _overdue(conn: sqlite3.Connection) -> None:
+    conn.execute("UPDATE downloads SET not_before = 1.0 WHERE state = 'queued'")
+
+
+async def test_resuming_while_it_stops_starts_it_once_it_has_stopped(tmp_path: Path) -> None:
+    """Two quick clicks never put two workers on one file."""
+    stopping, stopped = asyncio.Event(), asyncio.Event()
+
+    async def slow_to_stop() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopping.set()
+            await stopped.wait()
+
+    async with house(tmp_path) as h, asyncio.TaskGroup() as clicks:
+        h.server.scripts = {"http://h/1": slow_to_stop}
+        (id,) = await h.add("http://h/1")
+        await h.server.busy_with(1)
+        clicks.create_task(h.queue.pause(id), name="pause")
+        await stopping.wait()
+        clicks.create_task(h.queue.resume(id), name="resume")
+        other = await h.add("http://h/2")
+        await h.settled(*other)
+        assert len(h.server.asked) == 2
+
+        h.server.scripts.clear()
+        stopped.set()
+        (done,) = await h.settled(id)
+
+    assert done.state == State.COMPLETED
+    assert (h.keeper.status.active, h.keeper.status.queued) == (0, 0)
+
+
+async def test_an_outcome_is_saved_as_soon_as_the_store_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk delays the end of a download, and nothing of it is lost."""
+    monkeypatch.setattr(pool, "STORE_PAUSE", 0.01)
+    async with house(tmp_path) as h:
+        run, full = h.db.run, [3]
+
+        async def sometimes(fn: Any, *args: Any, **kwargs: Any) -> Any:
+            if fn is claims.complete and full[0]:
+                full[0] -= 1
+                raise StoreUnavailableError("disk full")
+            return await run(fn, *args, **kwargs)
+
+        with patch.object(h.db, "run", sometimes):
+            (done,) = await h.settled(*await h.add("http://h/1"))
+
+    assert (done.state, full) == (State.COMPLETED, [0])

@@ -34,7 +34,7 @@ def queue(conn: sqlite3.Connection, host: str, count: int = 1, urgent: int = 0) 
 
 
 def take(conn: sqlite3.Connection, limit: int, after: str = "", **room: int) -> list[str]:
-    taken = claims.claim(conn, limit=limit, room=room, default_room=4, after=after, now=1.0)
+    taken = claims.claim(conn, claims.Turn(room, 4, after), limit=limit, now=1.0)
     return [job.host for job, _ in taken]
 
 
@@ -57,6 +57,15 @@ def test_a_host_gets_no_more_than_its_room(conn: sqlite3.Connection) -> None:
     assert take(conn, 4, a=2) == ["a", "a"]
 
 
+def test_what_a_slot_still_holds_is_not_taken_twice(conn: sqlite3.Connection) -> None:
+    """A download that was asked to go on while it stops waits for its slot, and keeps nobody else waiting."""
+    held, behind = queue(conn, "a", 2)
+    (urgent,) = queue(conn, "b", 1, urgent=1)
+    turn = claims.Turn({}, 4, busy=frozenset({f"d{held}", f"d{urgent}"}))
+
+    assert [job.n for job, _ in claims.claim(conn, turn, limit=4, now=1.0)] == [behind]
+
+
 def test_urgent_ones_come_first(conn: sqlite3.Connection) -> None:
     """`next` puts a download before everything that waits."""
     queue(conn, "a", 3)
@@ -69,7 +78,7 @@ def test_urgent_ones_come_first(conn: sqlite3.Connection) -> None:
 def test_what_waits_is_not_claimed_before_its_time(conn: sqlite3.Connection) -> None:
     """`not_before` is kept, and a clock that was set back strands nothing."""
     (n,) = queue(conn, "a")
-    claims.claim(conn, limit=1, room={}, default_room=4, after="", now=1.0)
+    claims.claim(conn, claims.Turn({}, 4), limit=1, now=1.0)
     claims.requeue(
         conn, n, received=5, not_before=100.0, error=DownloadError("server_busy"), tried=1
     )

@@ -13,7 +13,6 @@ import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +28,7 @@ from trayagent.model.order import Job
 from trayagent.model.transfer import Fetched
 from trayagent.net.route import is_offline
 from trayagent.store import claims, facts
+from trayagent.store.claims import Turn
 from trayagent.store.database import Database
 from trayagent.store.downloads import Change
 from trayagent.store.secrets import SecretFiles
@@ -98,8 +98,13 @@ class Pool:
         async with asyncio.TaskGroup() as slots:
             self._bell.set()
             while True:
-                await self._ring()
-                await self._dispatch(slots)
+                try:
+                    await self._ring()
+                    await self._dispatch(slots)
+                except StoreUnavailableError as error:
+                    log.warning("The queue waits: %s", error.message)
+                    await asyncio.sleep(STORE_PAUSE)
+                    self._bell.set()
 
     async def stop(self, *ids: str) -> None:
         """Return once nobody works on these downloads; their bytes are kept."""
@@ -138,28 +143,28 @@ class Pool:
         self._bell.clear()
 
     async def _patience(self) -> float | None:
-        """Seconds until something is due by itself; None: nothing is."""
-        dates = (
-            [self._held_until]
-            if self._held
-            else [await self._db.read(claims.next_due), *self._cooling.values()]
-        )
+        """Seconds until something is due by itself; None: nothing is, or no slot is free for it."""
+        dates: list[float | None] = []
+        if self._held:
+            dates = [self._held_until]
+        elif self._free > 0:  # else the end of a download rings
+            dates = [await self._db.read(claims.next_due), *self._cooling.values()]
         due = min((date for date in dates if date is not None), default=None)
         return None if due is None else min(max(0.0, due - time.time()), HORIZON)
 
+    @property
+    def _free(self) -> int:
+        return self._limits.workers - len(self._running)
+
     async def _dispatch(self, slots: asyncio.TaskGroup) -> None:
-        try:
-            await self._end_pause_when_due()
-            free = self._limits.workers - len(self._running)
-            if self._held or free <= 0:
-                return
-            for job, download in await self._db.run(
-                _claim, time.time(), free, self._room(), self._limits.per_host, self._last_host
-            ):
-                self._start(slots, job, download)
-        except StoreUnavailableError as error:
-            log.warning("The queue waits: %s", error.message)
-            asyncio.get_running_loop().call_later(STORE_PAUSE, self._bell.set)
+        await self._end_pause_when_due()
+        if self._held or self._free <= 0:
+            return
+        turn = Turn(self._room(), self._limits.per_host, self._last_host, frozenset(self._running))
+        for job, download in await self._db.run(_claim, time.time(), self._free, turn):
+            self._start(slots, job, download)
+        if self._held:  # asked for while the claim was on its way
+            await self.stop(*self._running)
 
     async def _end_pause_when_due(self) -> None:
         if self._held and self._held_until is not None and self._held_until <= time.time():
@@ -192,10 +197,7 @@ class Pool:
         )
         try:
             outcome = await self._outcome(job, reporter)
-            await asyncio.shield(self._release(job, outcome, reporter.total))
-        except StoreUnavailableError as error:
-            # The row stays active; it is queued again at the next start, and its bytes are kept.
-            log.warning("The outcome of %s could not be saved: %s", job.id, error.message)
+            await asyncio.shield(self._save(job, outcome, reporter.total))
         except NotFoundError:
             log.info("%s was removed while it was being fetched", job.id)
         finally:
@@ -218,6 +220,15 @@ class Pool:
             return DownloadError("internal")
         finally:
             self._interruptible.discard(job.id)
+
+    async def _save(self, job: Job, outcome: Fetched | DownloadError | None, received: int) -> None:
+        """Release the job; a full disk, for one, keeps that waiting, and the slot with it."""
+        while True:
+            try:
+                return await self._release(job, outcome, received)
+            except StoreUnavailableError as error:
+                log.warning("The outcome of %s cannot be saved yet: %s", job.id, error.message)
+                await asyncio.sleep(STORE_PAUSE)
 
     async def _release(
         self, job: Job, outcome: Fetched | DownloadError | None, received: int
@@ -277,14 +288,7 @@ class Pool:
 
 
 def _claim(
-    conn: sqlite3.Connection,
-    now: float,
-    limit: int,
-    room: Mapping[str, int],
-    default_room: int,
-    after: str,
+    conn: sqlite3.Connection, now: float, limit: int, turn: Turn
 ) -> list[tuple[Job, Download]]:
     claims.wake(conn, now, HORIZON)
-    return claims.claim(
-        conn, limit=limit, room=room, default_room=default_room, after=after, now=now
-    )
+    return claims.claim(conn, turn, limit=limit, now=now)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.trash import Trash
@@ -60,6 +62,7 @@ class Queue:
         self._discard = discard
         self._forget = forget
         self._now = now
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def pause(self, id: str) -> Download:
         """Stop it, keep its bytes."""
@@ -79,22 +82,24 @@ class Queue:
 
     async def relink(self, id: str, url: str) -> Download:
         """Go on with a fresh link for the same file. Raises what `admit` raises for a bad URL."""
-        change = await self._db.run(asking.relink, id, admit.admit(Item(url)))
-        if change.previous == State.ACTIVE:
-            await self._workers.stop(id)
+        async with self._turn(id):
+            change = await self._db.run(asking.relink, id, admit.admit(Item(url)))
+            if change.previous == State.ACTIVE:
+                await self._workers.stop(id)
         self._workers.wake()
         return await self._db.read(downloads.get, id)
 
     async def remove(self, id: str, *, files: bool = False) -> Download:
         """Forget it; with `files` what arrived goes to the trash. Raises OSError if that will not have it."""
-        download = await self._db.read(downloads.get, id)
-        if download.state not in SETTLED:
-            download = await self.cancel(id)  # nobody may claim it again meanwhile
-        if files and download.state == State.COMPLETED and download.path:
-            await self._trash.put(Path(download.path))
-        change = await self._db.run(asking.remove, id, self._now())
-        self._told(change, "removed")
-        await self._tidy(change.download)
+        async with self._turn(id):
+            download = await self._db.read(downloads.get, id)
+            if download.state not in SETTLED:
+                download = await self._asked(id, "cancel")  # nobody may claim it again meanwhile
+            if files and download.state == State.COMPLETED and download.path:
+                await self._trash.put(Path(download.path))
+            change = await self._db.run(asking.remove, id, self._now())
+            self._told(change, "removed")
+            await self._tidy(change.download)
         return change.download
 
     async def clear(self) -> int:
@@ -121,7 +126,15 @@ class Queue:
         self._bus.publish(QueueEvent("resumed"))
         self._workers.release()
 
+    def _turn(self, id: str) -> asyncio.Lock:
+        """One wish for a download is through before the next is heard: stopping takes a while."""
+        return self._turns.setdefault(id, asyncio.Lock())
+
     async def _ask(self, id: str, verb: str) -> Download:
+        async with self._turn(id):
+            return await self._asked(id, verb)
+
+    async def _asked(self, id: str, verb: str) -> Download:
         change = await self._db.run(asking.ask, id, verb, self._now())
         if not change.changed:
             return change.download

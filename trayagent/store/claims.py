@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from trayagent.model.batch import Batch
 from trayagent.model.download import Download, State
@@ -16,32 +17,36 @@ from trayagent.store.downloads import Change, download, error_json, order_of, pu
 READY = "state = 'queued' AND not_before IS NULL"
 
 
-def claim(
-    conn: sqlite3.Connection,
-    *,
-    limit: int,
-    room: Mapping[str, int],
-    default_room: int,
-    after: str,
-    now: float,
-) -> list[tuple[Job, Download]]:
-    """Take up to `limit` downloads, fairly across hosts, and make them active.
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Who may be served now."""
 
-    `room` says how many more a host may get where that differs from `default_room`; `after` is
-    the host served last, so that hosts take turns. Urgent ones come first.
-    """
+    room: Mapping[str, int]
+    """How many more a host may get, where that differs from `default`."""
+    default: int
+    after: str = ""
+    """The host served last; the ones behind it come first."""
+    busy: frozenset[str] = frozenset()
+    """Downloads that a slot still holds, whatever their row says: asked to go on while they stop."""
+
+
+def claim(
+    conn: sqlite3.Connection, turn: Turn, *, limit: int, now: float
+) -> list[tuple[Job, Download]]:
+    """Take up to `limit` downloads, fairly across hosts, and make them active. Urgent ones come first."""
     rows: list[sqlite3.Row] = []
-    left = dict(room)
-    for row in _urgent(conn, left, default_room):
+    left = dict(turn.room)
+    for row in _urgent(conn, turn):
         if len(rows) == limit:
             break
-        _take(conn, row, rows, left, default_room, now)
+        _take(conn, row, rows, left, turn.default, now)
+    after = turn.after
     while len(rows) < limit:
-        turn = _next_in_turn(conn, left, default_room, after)
-        if turn is None:
+        following = _next_in_turn(conn, left, turn, after)
+        if following is None:
             break
-        _take(conn, turn, rows, left, default_room, now)
-        after = turn["host"]
+        _take(conn, following, rows, left, turn.default, now)
+        after = following["host"]
     return [_claimed(conn, row) for row in rows]
 
 
@@ -61,7 +66,7 @@ def _take(
     rows.append(row)
 
 
-def _urgent(conn: sqlite3.Connection, left: Mapping[str, int], default: int) -> list[sqlite3.Row]:
+def _urgent(conn: sqlite3.Connection, turn: Turn) -> list[sqlite3.Row]:
     rows = conn.execute(
         f"SELECT * FROM downloads WHERE {READY} AND urgent > 0 ORDER BY urgent DESC, n LIMIT 256"
     )
@@ -69,26 +74,33 @@ def _urgent(conn: sqlite3.Connection, left: Mapping[str, int], default: int) -> 
     chosen = []
     for row in rows:
         host = row["host"]
-        if given.get(host, 0) < left.get(host, default):
+        room = turn.room.get(host, turn.default)
+        if given.get(host, 0) < room and public_id(row["n"]) not in turn.busy:
             given[host] = given.get(host, 0) + 1
             chosen.append(row)
     return chosen
 
 
 def _next_in_turn(
-    conn: sqlite3.Connection, left: Mapping[str, int], default: int, after: str
+    conn: sqlite3.Connection, left: Mapping[str, int], turn: Turn, after: str
 ) -> sqlite3.Row | None:
     # A skip scan: one index probe a host, never a walk over the rows of a host without room.
     for start, end in ((after, None), ("", after)):
         host = start
         while (host := _host_after(conn, host)) != "" and (end is None or host <= end):
-            if left.get(host, default) > 0:
-                row: sqlite3.Row | None = conn.execute(
-                    f"SELECT * FROM downloads WHERE {READY} AND host = ? ORDER BY n LIMIT 1",
-                    (host,),
-                ).fetchone()
-                return row
+            if left.get(host, turn.default) > 0:
+                row = _oldest(conn, host, turn.busy)
+                if row is not None:
+                    return row
     return None
+
+
+def _oldest(conn: sqlite3.Connection, host: str, busy: frozenset[str]) -> sqlite3.Row | None:
+    rows: list[sqlite3.Row] = conn.execute(
+        f"SELECT * FROM downloads WHERE {READY} AND host = ? ORDER BY n LIMIT ?",
+        (host, len(busy) + 1),
+    ).fetchall()
+    return next((row for row in rows if public_id(row["n"]) not in busy), None)
 
 
 def _host_after(conn: sqlite3.Connection, host: str) -> str:
