@@ -54,7 +54,7 @@ Version: {version}
 Architecture: {machine}
 Maintainer: {maintainer}
 Installed-Size: {size}
-Depends: libc6 (>= {glibc})
+Depends: libc6 (>= {glibc}), zlib1g, ca-certificates
 Recommends: ffmpeg
 Suggests: gnome-keyring
 Section: net

@@ -2,16 +2,45 @@
 
 import os
 import sys
+from collections.abc import MutableMapping
+from pathlib import Path
 
-if __name__ == "__main__":
+CERTIFICATES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian and its relatives, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora and its relatives
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # macOS, Alpine
+)
+
+
+def settle(environ: MutableMapping[str, str]) -> None:
+    """Be at home on a system that is not the one we were built on."""
+    # Our own libraries are found by now; a browser or ffmpeg that we start needs the system's.
+    before = environ.pop("LD_LIBRARY_PATH_ORIG", None)
+    environ.pop("LD_LIBRARY_PATH", None)
+    if before is not None:
+        environ["LD_LIBRARY_PATH"] = before
+    # OpenSSL looks where the build machine had its certificates.
+    bundle = next((path for path in CERTIFICATES if Path(path).exists()), None)
+    if bundle and "SSL_CERT_FILE" not in environ and "SSL_CERT_DIR" not in environ:
+        environ["SSL_CERT_FILE"] = bundle
+
+
+def main() -> int:
+    """Run what the words ask for."""
     if sys.stdout is None:  # Windows, without a console: what we say goes nowhere
         sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    settle(os.environ)
     if sys.argv[1:3] == ["sites", "worker"]:
         from trayagent.sites.worker import main as work
 
-        sys.exit(work())
+        return work()
     if sys.argv[1:3] == ["-m", "trayagent"]:  # as our own parts say it to a real Python
         del sys.argv[1:3]
-    from trayagent.cli.main import main
+    from trayagent.cli.main import main as run
 
+    return run()
+
+
+if __name__ == "__main__":
     sys.exit(main())

@@ -11,14 +11,14 @@ from tests import programs
 from tests.packaging.scripts import script
 
 check, deb = script("check"), script("deb")
+DEPENDS = ("libc6", "zlib1g", "ca-certificates")
 STATUS = """\
-Package: libc6
+Package: {name}
 Status: install ok installed
 Architecture: {machine}
-Multi-Arch: same
 Version: 2.99
 Maintainer: nobody
-Description: stands for the library that was copied here
+Description: stands for what was copied here, or is not needed
 
 """
 
@@ -36,9 +36,23 @@ def root_made(folder: Path) -> Path:
     (root / "bin").mkdir(exist_ok=True)
     if not (root / "bin/sh").exists():
         (root / "bin/sh").symlink_to(shell)
-    status = STATUS.format(machine=deb.machine())
-    (root / "var/lib/dpkg/status").write_text(status)
+    status = [STATUS.format(name=name, machine=deb.machine()) for name in DEPENDS]
+    (root / "var/lib/dpkg/status").write_text("".join(status))
     (root / "var/lib/dpkg/available").touch()
+    return root
+
+
+def with_libraries(root: Path) -> Path:
+    """The root, with the libraries of the packages that ours depends on, and no others."""
+    listed = subprocess.run(
+        ["dpkg", "-L", *DEPENDS[:2]], capture_output=True, text=True, check=True
+    ).stdout
+    for path in map(Path, listed.split()):
+        if ".so" in path.name and path.is_file():
+            deb.put(root / str(path).lstrip("/"), path.read_bytes())
+            (root / str(path).lstrip("/")).chmod(0o755)
+    (root / "dev").mkdir()
+    os.mknod(root / "dev/null", 0o020666, os.makedev(1, 3))
     return root
 
 

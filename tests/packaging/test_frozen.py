@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.scripts import PACKAGING, ROOT
+from tests.packaging.scripts import PACKAGING, ROOT, script
 
 PYTHON = getattr(sys, "_base_executable", sys.executable)
 MEGABYTES = 80
@@ -31,6 +31,17 @@ def test_it_understands_how_its_parts_start_each_other() -> None:
     worker = entry("sites", "worker", input="no request\n")
     assert "Usage" not in worker.stderr
     assert worker.returncode != 2, "the page engine's process is no command"
+
+
+def test_programs_that_it_starts_get_the_systems_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen = script("entry")
+    monkeypatch.setattr(frozen, "CERTIFICATES", ("/nowhere", __file__, "/"))
+    environ = {"LD_LIBRARY_PATH": "/ours", "LD_LIBRARY_PATH_ORIG": "/theirs"}
+    frozen.settle(environ)
+    assert environ == {"LD_LIBRARY_PATH": "/theirs", "SSL_CERT_FILE": __file__}
+    environ = {"LD_LIBRARY_PATH": "/ours", "SSL_CERT_FILE": "/chosen"}
+    frozen.settle(environ)
+    assert environ == {"SSL_CERT_FILE": "/chosen"}
 
 
 def test_the_recipe_can_be_read() -> None:
@@ -120,6 +131,25 @@ def test_the_unpacked_package_passes_the_tests_of_the_source_tree(
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@pytest.mark.needs("dpkg-deb", "git", "pip3")
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="a root of its own needs root")
+def test_a_root_with_nothing_but_what_it_depends_on(packages: Path, tmp_path: Path) -> None:
+    from tests.packaging import test_deb
+
+    (package,) = packages.glob("*.deb")
+    root = test_deb.with_libraries(test_deb.root_made(tmp_path))
+    before = test_deb.files(root)
+    test_deb.dpkg(root, "-i", package)
+    assert "All 31 files" in test_deb.inside(root, "/usr/bin/trayagent", "demo")
+    test_deb.dpkg(root, "--purge", "trayagent")
+    left = {
+        name for name in test_deb.files(root) - before if not name.startswith("tmp/trayagent-demo-")
+    }
+    assert left == set(), "what it downloaded stays, and nothing else"
 
 
 @pytest.mark.soak
