@@ -85,10 +85,10 @@ class Desktop:
     # Processes
 
     def start(self, *command: str, **more: Any) -> subprocess.Popen[bytes]:
-        """A program of this desktop; ended with it."""
+        """A program of this desktop; ended with it, and with a test run that is killed."""
         with (self.home / f"{Path(command[0]).name}.log").open("ab") as log:
             process = subprocess.Popen(
-                command,
+                ("setpriv", "--pdeathsig", "KILL", *command),
                 env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
