@@ -62,7 +62,7 @@ class Resident(Agent, OnBus):
         began = time.monotonic()
         with (self.home / "output.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "trayagent", "run"],
+                ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "trayagent", "run"],
                 env=self._environ,
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
