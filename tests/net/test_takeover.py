@@ -23,7 +23,7 @@ SIZE = 5_000_000
 
 
 def test_aiohttp_is_what_we_rely_on() -> None:
-    """The canary: when this fails, read takeover.py and client._exchange against the new aiohttp."""
+    """The canary: when this fails, read takeover.py and Wire.ask against the new aiohttp."""
     assert issubclass(ResponseHandler, asyncio.Protocol)
     assert callable(ResponseHandler._drop_timeout)
     assert callable(StreamReader.feed_eof)

@@ -30,7 +30,8 @@ from trayagent.net.dial import LIMIT, Dialer, Streams
 
 HEAD_PATIENCE: Final = 10.0
 """Seconds for a request's head."""
-_PIECE: Final = 64 * 1024
+_PIECE: Final = 16 * 1024
+"""Bytes; small enough that a slow limit still flows evenly, and nobody behind it takes it for a stall."""
 _OURS: Final = re.compile(
     rb"(?i)(?:proxy-[a-z-]+|connection|keep-alive|te|trailer|upgrade|host)\s*:"
 )

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 import aiohttp
 from multidict import CIMultiDictProxy
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.failures import translated
+from trayagent.net.limits import Limits
 from trayagent.net.takeover import Sink, possible, take_over
 from trayagent.net.watch import Watch
-
-if TYPE_CHECKING:
-    from trayagent.net.client import Limits
 
 FAST_FROM: Final = 64 * 1024
 """Bytes; shorter bodies gain nothing from the fast path."""

@@ -12,6 +12,7 @@ from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Target
 from trayagent.transfer.content import Seen
+from trayagent.transfer.part import part_of
 
 _MOST: Final = 9999
 
@@ -37,7 +38,8 @@ class Names:
         """
         for number in range(after + 1, _MOST + 1):
             path = folder / (filenames.numbered(name, number) if number else name)
-            if not os.path.lexists(path) and self.hold(path):
+            taken = os.path.lexists(path) or os.path.lexists(part_of(path))
+            if not taken and self.hold(path):
                 return path, number
         raise DownloadError("permission_denied", "too many files have this name")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import zlib
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,9 @@ from trayagent.model.errors import DownloadError
 from trayagent.transfer.failpoints import failpoint
 from trayagent.transfer.publish import move_new
 from trayagent.transfer.ranges import Record, sane
+
+if sys.platform == "darwin":
+    import fcntl
 
 _FLAGS: Final = (
     getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -44,6 +48,8 @@ class Part:
         self._record_fd: int | None = None
         self._waiting = bytearray()
         self._has_record = False
+        self.settled = False
+        """Whether all bytes are on the disk, stamped, and the file is closed."""
         self.trouble: DownloadError | None = None
         """What a save in the background ran into; the next write raises it."""
 
@@ -72,7 +78,7 @@ class Part:
     @property
     def on_disk(self) -> bool:
         """Whether the file exists."""
-        return self._fd is not None
+        return self._fd is not None or self.settled
 
     def write(self, data: bytes | memoryview, at: int) -> None:
         """Put bytes at a place; in memory only in order. Raises OSError, DownloadError."""
@@ -140,18 +146,23 @@ class Part:
             self._has_record = False
 
     def settle(self, mtime: float | None) -> None:
-        """All bytes are here and verified: to the disk with them, stamped; raises OSError."""
+        """All bytes are here and verified: to the disk with them, stamped and closed; raises OSError.
+
+        Closed, because Windows renames no open file.
+        """
         if self._fd is None:
             self.create()
         assert self._fd is not None
         if mtime is not None:
             os.utime(self._fd if os.utime in os.supports_fd else self.path, (mtime, mtime))
         _sync(self._fd)
+        os.close(self._fd)
+        self._fd, self.settled = None, True
         failpoint("part-settled")
 
     def move(self, final: Path) -> None:
         """Belong to another final name; raises FileExistsError, OSError."""
-        if self._fd is not None:
+        if self.on_disk:
             self.forget()
             move_new(self.path, part_of(final))
         self.final, self.path = final, part_of(final)
@@ -160,7 +171,7 @@ class Part:
         """Up to `count` bytes from a place."""
         if self._fd is None:
             return bytes(self._waiting[at : at + count])
-        if not hasattr(os, "pread"):
+        if sys.platform == "win32":
             os.lseek(self._fd, at, os.SEEK_SET)
             return os.read(self._fd, count)
         return os.pread(self._fd, count, at)
@@ -178,7 +189,7 @@ class Part:
 
     def discard(self) -> None:
         """Remove both files, if they were ours to make."""
-        ours = self._fd is not None
+        ours = self.on_disk
         self.close()
         if ours:
             remove(self.final)
@@ -194,16 +205,19 @@ def remove(final: Path) -> None:
 
 
 def _sync(fd: int) -> None:
-    getattr(os, "fdatasync", os.fsync)(fd)
+    if sys.platform == "darwin":
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync there leaves the bytes in the drive's cache
+    else:
+        getattr(os, "fdatasync", os.fsync)(fd)
 
 
 def _write_all(fd: int, data: bytes | bytearray | memoryview, at: int) -> None:
     view = memoryview(data)
     while view:
-        if hasattr(os, "pwrite"):
-            written = os.pwrite(fd, view, at)
-        else:
+        if sys.platform == "win32":
             os.lseek(fd, at, os.SEEK_SET)
             written = os.write(fd, view)
+        else:
+            written = os.pwrite(fd, view, at)
         at += written
         view = view[written:]

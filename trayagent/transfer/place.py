@@ -172,26 +172,31 @@ class Place:
         alone for the next one. Raises DownloadError.
         """
 
-        def act() -> str | None:
-            assert self.part is not None
+        verified: list[str | None] = []
+
+        def act() -> None:
+            part = self.part
+            assert part is not None
             with explained():
-                if not self.part.on_disk:
-                    self.part.create()
-                verified = verify(self.part)
-                mark(self.part.path, url)
-                self.part.settle(mtime)
-                publish(self.part.path, self.part.final)
-                self.part.forget()
-            return verified
+                if not part.settled:
+                    if not part.on_disk:
+                        part.create()
+                    verified.append(verify(part))
+                    mark(part.path, url)
+                    part.settle(mtime)
+                publish(part.path, part.final)
+                part.forget()
 
         while True:
             assert self._final is not None
             try:
-                return self._final, await self._folders.do(self._target.folder, act, small=small)
+                await self._folders.do(self._target.folder, act, small=small)
             except FileExistsError:
                 if self._final == self._target.path and await in_executor(self._published_before):
-                    return self._final, None
+                    return self._final, verified[-1] if verified else None
                 await self._move_on()
+            else:
+                return self._final, verified[-1]
 
     def _published_before(self) -> bool:
         """Whether the reserved name holds these very bytes: our own work, cut off before it was noted."""
