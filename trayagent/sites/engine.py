@@ -42,6 +42,8 @@ _TICK: Final = 2.0
 """Seconds between two looks at a worker that says nothing."""
 _FEW: Final = 3
 """Pages of a host that nobody knew by name, after which the host is not asked about again."""
+_HOSTS: Final = 1000
+"""Hosts that are remembered."""
 _REFUSED: Final = frozenset({"forbidden", "network", "no_media_found", "timeout"})
 """Codes that may be the gateway's refusal as the worker saw it."""
 
@@ -143,6 +145,8 @@ class Engine:
                 await asyncio.to_thread(scratch.tidy)
                 raise
         if isinstance(said, Unknown):
+            if len(self._strangers) >= _HOSTS:
+                self._strangers.clear()
             self._strangers[host] = self._strangers.get(host, 0) + 1
             await asyncio.to_thread(scratch.remove)
             return None
