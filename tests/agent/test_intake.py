@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from trayagent.agent.bus import Bus
-from trayagent.agent.intake import Intake, shown
+from trayagent.agent.intake import Intake, check, shown
 from trayagent.model.download import Cookie, Item
+from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import Event
+from trayagent.model.order import New
+from trayagent.store.admission import Admission, admit
 from trayagent.store.database import Database
 from trayagent.store.downloads import counts
 from trayagent.store.idempotency import IdempotencyKey, KeyReusedError
@@ -67,6 +71,25 @@ async def test_nothing_accepted_leaves_nothing_behind(door: Door) -> None:
     assert await door.db.read(counts) == {}
     assert not door.heard
     assert not door.rung
+
+
+async def test_secrets_never_reach_another_download(door: Door) -> None:
+    """A commit that failed gives its number to the next one, and its cookies to nobody."""
+    given = Item("http://bank/x", cookies=(Cookie("sid", "secret", "bank"),))
+    new = check(0, given)
+    assert isinstance(new, New)
+    with pytest.raises(StoreUnavailableError):
+        await door.db.run(_failing, new, door.intake.admission("cli"))
+
+    (download,) = (await door.intake.add([Item("http://other/x")], via="cli")).receipt.downloads
+
+    assert download.id == "d1"
+    assert not door.secrets.load("d1")
+
+
+def _failing(conn: sqlite3.Connection, new: New, admission: Admission) -> None:
+    admit(conn, new, admission, None)
+    raise sqlite3.OperationalError("disk full")
 
 
 async def test_secrets_lie_in_a_file_of_their_own(door: Door, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -12,8 +14,10 @@ from tests.agent.syncing import BOB, Rig, flow, rig
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
 from trayagent.model.download import Item
+from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import Event, VerifyEvent
 from trayagent.model.library import VerifyReport
+from trayagent.store import asking, saved
 
 
 @pytest.fixture
@@ -108,3 +112,32 @@ async def test_it_can_be_cancelled_and_a_second_wish_shows_the_running_one(agent
         await agent.heard(lambda event: isinstance(event, VerifyEvent) and event.what == "finished")
     assert agent.library.verify_report.state == "cancelled"
     assert agent.library.verify_report.checked < 6
+
+
+async def test_a_row_that_was_removed_meanwhile_is_left_out(agent: Rig, tmp_path: Path) -> None:
+    """Repairing what a person has just forgotten harms nobody."""
+    await verified(agent)
+    next((tmp_path / "downloads").iterdir()).unlink()
+    read = agent.db.read
+
+    async def late(fn: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = await read(fn, *args, **kwargs)
+        if fn is saved.page and answer and answer[0].kind == "download":
+            await agent.db.run(asking.clear)
+        return answer
+
+    with patch.object(agent.db, "read", late):
+        report = await verified(agent, repair=True)
+
+    assert (report.state, report.missing) == ("finished", 1)
+
+
+async def test_a_store_that_is_away_ends_the_check_only(agent: Rig) -> None:
+    """The check is given up, and another one can follow."""
+
+    async def away(*_: Any) -> Any:
+        raise StoreUnavailableError("away")
+
+    with patch.object(agent.db, "run", away):
+        assert (await verified(agent)).state == "cancelled"
+    assert (await verified(agent)).state == "finished"

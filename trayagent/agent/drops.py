@@ -156,6 +156,8 @@ class Drops:
         except (OSError, StoreUnavailableError) as error:
             self._warn(name, f"The list {name} waits ({error}).")
             self._known.discard(name)  # the next look tries again
+        except Exception:  # one list's trouble is its own; it stays in working/ for the next start
+            log.exception("The list %s could not be read", name)
         finally:
             self._busy.discard(name)
             if name in self._again:

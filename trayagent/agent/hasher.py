@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from pathlib import Path
 
 from trayagent.agent.bus import Bus
 from trayagent.model.download import State
+from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import DownloadEvent, Event
 from trayagent.store import downloads
 from trayagent.store.database import Database
+
+log = logging.getLogger(__name__)
 
 
 class Hasher:
@@ -28,7 +32,10 @@ class Hasher:
             while True:
                 await self._bell.wait()
                 self._bell.clear()
-                await self._hash_all()
+                try:
+                    await self._hash_all()
+                except StoreUnavailableError as error:
+                    log.warning("Checksums wait for the next download: %s", error.message)
 
     def _hear(self, event: Event) -> None:
         if (

@@ -186,10 +186,17 @@ class Library:
 
     async def _sync_what_is_due(self) -> None:
         for name, seconds in self._every.items():
-            ended = await self._db.read(runs.ended, name)
-            due = ended is None or self._now() - ended >= seconds
-            if due and await self._sources[name].has_secrets():
-                await self.sync(name, by_itself=True)
+            try:
+                await self._sync_if_due(name, seconds)
+            except Exception:  # a keyring may fail in any way; the other sources go on
+                log.exception("The sync of %s could not be started", name)
+
+    async def _sync_if_due(self, name: str, seconds: float) -> None:
+        ended = await self._db.read(runs.ended, name)
+        due = ended is None or self._now() - ended >= seconds
+        source = self._sources.get(name)  # it may have left the settings meanwhile
+        if due and source is not None and await source.has_secrets():
+            await self.sync(name, by_itself=True)
 
     # --- signing in ---
 

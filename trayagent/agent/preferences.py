@@ -16,6 +16,7 @@ class Preferences:
         self._config = config
         self._write = write
         self._followers: list[Callable[[Config], None]] = []
+        self._turn = asyncio.Lock()
 
     @property
     def config(self) -> Config:
@@ -28,7 +29,8 @@ class Preferences:
 
     async def change(self, changes: Mapping[str, Any]) -> Config:
         """Write nested changes (`{"downloads": {"workers": 2}}`); raises ConfigError and changes nothing then."""
-        self._config = await asyncio.to_thread(self._write, changes)
-        for apply in self._followers:
-            apply(self._config)
-        return self._config
+        async with self._turn:  # two writers of one file would each undo the other's change
+            self._config = await asyncio.to_thread(self._write, changes)
+            for apply in self._followers:
+                apply(self._config)
+            return self._config

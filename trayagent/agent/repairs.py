@@ -42,15 +42,20 @@ class Repairs:
 
     async def _downloads(self, files: Sequence[Saved]) -> int:
         ours = [file for file in files if file.kind == "download"]
-        if ours:
-            items = [await self._db.read(_again, file.n) for file in ours]
+        items = await self._db.read(_again, [file.n for file in ours])
+        if items:
             await self._intake.add(items, via="cli", title="Repair")
             await self._db.run(saved.replaced, ours)
-        return len(ours)
+        return len(items)
 
 
-def _again(conn: sqlite3.Connection, n: int) -> Item:
-    row = downloads.row_of(conn, n)
+def _again(conn: sqlite3.Connection, numbers: Sequence[int]) -> list[Item]:
+    """What to ask for; a row that was removed since the check saw it is left out."""
+    rows = (downloads.find(conn, n) for n in numbers)
+    return [_item(row) for row in rows if row is not None]
+
+
+def _item(row: sqlite3.Row) -> Item:
     order = downloads.order_of(row)
     folder = os.path.relpath(Path(row["path"]).parent, order.root) if order.root else order.folder
     return Item(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -13,7 +14,7 @@ from trayagent.agent.bus import Bus
 from trayagent.agent.fetching import Fetching
 from trayagent.agent.listing import Listing
 from trayagent.model.download import ErrorInfo
-from trayagent.model.errors import DownloadError, TrayagentError
+from trayagent.model.errors import DownloadError, StoreUnavailableError, TrayagentError
 from trayagent.model.events import BatchEvent, DownloadEvent, Event, SyncEvent
 from trayagent.model.library import LastRun, RunState, SyncRun
 from trayagent.sources.source import Source, SourceError
@@ -96,18 +97,25 @@ class Sync:
         """List, queue, and wait for the files. Never raises but when cancelled; then it can be resumed."""
         with self._bus.subscribe(self._hear):
             try:
-                await self._list()
-            except (SourceError, DownloadError) as error:
-                await self._stopped(error)
+                await self._list_and_fetch()
             except TrayagentError as error:
-                log.warning("The sync of %s stopped: %s", self._source.name, error.message)
-                self._publish("finished", self._told("failed", error))
-                return
+                await self._give_up(error)
             except Exception:
                 log.exception("The sync of %s died", self._source.name)
-                await self._stopped(DownloadError("internal"))
-            await self._fetch()
-            self._publish("finished", self._told(self.run.shown.state))
+                await self._give_up(DownloadError("internal"))
+
+    async def _give_up(self, error: TrayagentError) -> None:
+        with contextlib.suppress(StoreUnavailableError):
+            await self._stopped(error)
+        self._publish("finished", self._told("failed", error))
+
+    async def _list_and_fetch(self) -> None:
+        try:
+            await self._list()
+        except (SourceError, DownloadError) as error:
+            await self._stopped(error)
+        await self._fetch()
+        self._publish("finished", self._told(self.run.shown.state))
 
     async def _list(self) -> None:
         account = await self._source.account()
@@ -128,7 +136,7 @@ class Sync:
             await self._fetching.more(run.n)
         self._publish("progress", self.shown)
 
-    async def _stopped(self, error: SourceError | DownloadError) -> None:
+    async def _stopped(self, error: TrayagentError) -> None:
         log.warning("The sync of %s stopped: %s", self._source.name, error.code)
         info = ErrorInfo(error.code, error.message, error.action)
         self._run = await self._db.run(runs.finish, self.run, "failed", self._now(), error=info)

@@ -52,7 +52,6 @@ class Undo:
 
 
 def _ignore(conn: sqlite3.Connection, id: str) -> None:
-    if downloads.exists(conn, id):
-        row = downloads.row_of(conn, downloads.number(id))
-        if row["source"]:
-            library.ignored(conn, row["key"])
+    row = downloads.find(conn, downloads.number(id))
+    if row is not None and row["source"]:
+        library.ignored(conn, row["key"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import os
 import threading
 import time
@@ -21,6 +22,8 @@ from trayagent.model.times import stamp
 from trayagent.store import saved
 from trayagent.store.database import Database
 from trayagent.store.saved import Saved
+
+log = logging.getLogger(__name__)
 
 CHUNK: Final = 200
 BLOCK: Final = 1 << 20
@@ -77,10 +80,11 @@ class Verifier:
                 after = files[-1].place
                 await self._check(files, missing, repair=repair)
             await self._search(missing, repair=repair)
-        except asyncio.CancelledError:
+        except Exception:  # a store that is away, a row removed meanwhile: this check only
+            log.exception("The check stopped")
+            self._stop.set()
+        finally:
             self._end()
-            raise
-        self._end()
 
     def _end(self) -> None:
         whole = self.report.checked == self.report.total and not self._stop.is_set()

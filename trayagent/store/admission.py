@@ -51,8 +51,7 @@ def admit(conn: sqlite3.Connection, new: New, admission: Admission, batch: int |
             return Admitted(row["n"], "duplicate", row["path"])
     urgent = admission.urgent if new.urgent else 0
     n = downloads.insert(conn, new, admission.via, batch, urgent, admission.now)
-    if new.secrets:
-        admission.secrets.keep(downloads.public_id(n), new.secrets)
+    admission.secrets.keep(downloads.public_id(n), new.secrets)
     return Admitted(n, "new")
 
 

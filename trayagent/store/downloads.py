@@ -124,9 +124,15 @@ def get(conn: sqlite3.Connection, id: str) -> Download:
 
 def row_of(conn: sqlite3.Connection, n: int, id: str = "") -> sqlite3.Row:
     """The row `n`; raises NotFoundError."""
-    row: sqlite3.Row | None = conn.execute("SELECT * FROM downloads WHERE n = ?", (n,)).fetchone()
+    row = find(conn, n)
     if row is None:
         raise missing(id or public_id(n))
+    return row
+
+
+def find(conn: sqlite3.Connection, n: int) -> sqlite3.Row | None:
+    """The row `n`, or None."""
+    row: sqlite3.Row | None = conn.execute("SELECT * FROM downloads WHERE n = ?", (n,)).fetchone()
     return row
 
 
@@ -163,11 +169,6 @@ def listing(
 def counts(conn: sqlite3.Connection) -> dict[str, int]:
     """How many downloads are in each state."""
     return dict(conn.execute("SELECT state, count(*) FROM downloads GROUP BY state").fetchall())
-
-
-def exists(conn: sqlite3.Connection, id: str) -> bool:
-    """Whether there is such a row."""
-    return conn.execute("SELECT 1 FROM downloads WHERE n = ?", (number(id),)).fetchone() is not None
 
 
 def in_flight(conn: sqlite3.Connection, id: str) -> bool:

@@ -17,9 +17,15 @@ class SecretFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._kept: set[str] = set()
 
     def keep(self, id: str, secrets: Secrets) -> None:
         """Write and fsync; the caller commits the row afterwards."""
+        if id in self._kept:  # that commit failed, and the number is somebody else's now
+            self.erase(id)
+        if not secrets:
+            return
+        self._kept.add(id)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._path(id)
         fd = os.open(
@@ -38,8 +44,9 @@ class SecretFiles:
             return Secrets()
 
     def erase(self, id: str) -> None:
-        """Forget; nothing happens when there is nothing."""
-        with contextlib.suppress(FileNotFoundError):
+        """Forget; nothing happens when there is nothing. What cannot be erased now is swept at the next start."""
+        self._kept.discard(id)
+        with contextlib.suppress(OSError):
             self._path(id).unlink()
 
     def sweep(self, wanted: Callable[[str], bool]) -> None:
@@ -47,7 +54,8 @@ class SecretFiles:
         with contextlib.suppress(FileNotFoundError):
             for path in self._folder.iterdir():
                 if not wanted(path.stem):
-                    path.unlink()
+                    with contextlib.suppress(OSError):
+                        path.unlink()
 
     def _path(self, id: str) -> Path:
         return self._folder / f"{id}.json"

@@ -1,0 +1,40 @@
+"""Checksums are filled in behind a download, whatever the store does meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from tests.agent.house import house
+from trayagent.agent.hasher import Hasher
+from trayagent.model.errors import StoreUnavailableError
+from trayagent.store import downloads
+
+
+async def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
+    """A checksum that cannot be saved is computed again behind the next download."""
+    async with house(tmp_path) as h, asyncio.TaskGroup() as group:
+        run, refused, hashed = h.db.run, asyncio.Event(), asyncio.Event()
+
+        async def once(fn: Any, *args: Any, **kwargs: Any) -> Any:
+            if fn is downloads.hashed and not refused.is_set():
+                refused.set()
+                raise StoreUnavailableError("disk full")
+            result = await run(fn, *args, **kwargs)
+            if fn is downloads.hashed:
+                hashed.set()
+            return result
+
+        with patch.object(h.db, "run", once):
+            task = group.create_task(Hasher(h.db, h.bus).run(), name="hasher")
+            (first,) = await h.settled(*await h.add("http://h/1"))
+            await refused.wait()
+            await h.settled(*await h.add("http://h/2"))
+            await hashed.wait()
+            task.cancel()
+        found = await h.queries.download(first.id)
+
+    assert found.sha256 == hashlib.sha256(b"abc").hexdigest()
