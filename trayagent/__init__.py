@@ -10,17 +10,24 @@ lives on one event loop in one thread.
     model/      pure values and decisions: no I/O, no clock, no threads
     lists/      pure: read and write lists of URLs, one dialect a file
     settings/   config.toml and the environment in, one frozen Config out
-    net/        our HTTP client, the only one: redirect hops, address checks, cool-downs
+    net/        our HTTP client, the only one: redirect hops, address checks, cool-downs; and a
+                checking proxy, the gateway, for the page engine
     store/      what we remember: one SQLite connection on one thread; secrets in their own files
     transfer/   one URL to one verified file
-    sites/      video pages, through yt-dlp in a process of its own
+    sites/      video pages, through yt-dlp in a process of its own: the page engine
     sources/    remote libraries, page by page
-    agent/      the work that never stops: bus, intake, pool, drops, sync, announcer
+    agent/      the work that never stops: bus, intake, pool, drops, library, announcer
     hook/       the local HTTP door
     desktop/    what a person sees outside the browser: tray, notifications, autostart
-    app.py      the only place that builds things; wiring.py is its list of parts
     demo/       the offline demonstration
     cli/        commands; a client of the running agent
+
+    app.py         the life of the agent, top to bottom; with or without a tray
+    wiring.py      its list of parts: the only place that builds them
+    oneshot.py     transfer and page engine without an agent, for `trayagent get`
+    instance.py    one agent per home, and the file that says where it is
+    loopthread.py  the event loop in a thread of its own, beside the tray
+    logs.py        logs that rotate and hold no secret
 
 Imports point downwards only:
 

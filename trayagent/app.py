@@ -1,4 +1,4 @@
-"""The only place that builds things; `serve` is the life of the agent, read from top to bottom."""
+"""The life of the agent, read from top to bottom in `serve`, and the ways to run it; `wiring` builds its parts."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ from trayagent.hook.server import Hook
 from trayagent.instance import AlreadyRunningError, announced, only_one
 from trayagent.loopthread import LoopThread
 from trayagent.model.config import Config
-from trayagent.net.client import Client
-from trayagent.net.client import Limits as Patience
+from trayagent.net.client import Client, Limits
 from trayagent.net.gateway import Gateway
 from trayagent.settings import Home, change, load
 from trayagent.store import facts
@@ -75,7 +74,7 @@ async def serve(
         stack.callback(db.close)
         door = bind(preferences.config.hook.port, await _last_port(db))
         stack.callback(door.close)
-        await db.run(facts.set_fact, "port", str(door.port))
+        await db.run(facts.set_fact, facts.PORT, str(door.port))
         network = preferences.config.network
         wires = Wires(
             await stack.enter_async_context(_client(preferences.config, door)),
@@ -101,13 +100,13 @@ async def _named(run: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _last_port(db: Database) -> int | None:
-    value = await db.read(facts.fact, "port")
+    value = await db.read(facts.fact, facts.PORT)
     return int(value) if value else None
 
 
-def _client(config: Config, door: Door | None) -> Client:
-    patience = Patience(connections_per_host=config.downloads.connections_per_host)
-    return Client(config.network, patience, own_ports=lambda: (door.port,) if door else ())
+def _client(config: Config, door: Door) -> Client:
+    limits = Limits(connections_per_host=config.downloads.connections_per_host)
+    return Client(config.network, limits, own_ports=lambda: (door.port,))
 
 
 # -- ways to run it

@@ -78,3 +78,17 @@ async def test_a_slot_given_to_somebody_just_cancelled_goes_on_to_the_next() -> 
 def test_giving_back_what_was_not_taken_is_a_fault() -> None:
     with pytest.raises(KeyError):
         Slots(1).give("h")
+
+
+async def test_who_gives_up_while_a_slot_is_given_back_just_leaves() -> None:
+    """All connections of a file end in one moment: the cancelled wait is a cancellation, no error."""
+    slots = Slots(1)
+    await slots.take("h")
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(slots.take("h"), name="waiting")
+        await asyncio.sleep(0)
+        waiting.cancel()
+        slots.give("h")
+
+    assert waiting.cancelled()
+    assert slots.spare("h") == 1

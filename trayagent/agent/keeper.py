@@ -13,17 +13,14 @@ from trayagent.model.status import Board, Status, fold
 from trayagent.model.times import stamp
 from trayagent.store import downloads, facts
 
-PAUSED = "paused"
-"""The fact that the queue is paused: `forever`, or until when in Unix seconds."""
-
 
 def counted(conn: sqlite3.Connection, workers: int, version: str) -> Status:
     """The status at the start, as the store has it; a pause that ran out meanwhile is over."""
     counts = downloads.counts(conn)
-    paused = facts.fact(conn, PAUSED)
+    paused = facts.fact(conn, facts.PAUSED)
     until = None if paused in (None, "forever") else float(paused)
     if until is not None and until <= time.time():
-        facts.set_fact(conn, PAUSED, None)
+        facts.set_fact(conn, facts.PAUSED, None)
         paused = until = None
     return Status(
         queued=counts.get("queued", 0),

@@ -129,7 +129,7 @@ class Pool:
     # -- dispatching
 
     async def _remember_pause(self) -> None:
-        value = await self._db.read(facts.fact, "paused")
+        value = await self._db.read(facts.fact, facts.PAUSED)
         if value is not None:
             self._held = True
             self._held_until = None if value == "forever" else float(value)
@@ -168,7 +168,7 @@ class Pool:
 
     async def _end_pause_when_due(self) -> None:
         if self._held and self._held_until is not None and self._held_until <= time.time():
-            await self._db.run(facts.set_fact, "paused", None)
+            await self._db.run(facts.set_fact, facts.PAUSED, None)
             self._held, self._held_until = False, None
             self._bus.publish(QueueEvent("resumed"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,12 +14,15 @@ from trayagent.agent.bus import Bus
 from trayagent.agent.trash import Trash
 from trayagent.model import admit
 from trayagent.model.download import SETTLED, Download, Item, State
+from trayagent.model.errors import DownloadError
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
 from trayagent.model.times import stamp
 from trayagent.store import asking, downloads, facts
 from trayagent.store.database import Database
 from trayagent.store.downloads import Change
 from trayagent.store.secrets import SecretFiles
+
+log = logging.getLogger(__name__)
 
 DONE_BY = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "retry": "queued"}
 
@@ -115,14 +119,16 @@ class Queue:
     async def pause_all(self, minutes: float | None = None) -> str | None:
         """Pause the whole queue, for so many minutes or until resumed. Returns until when (RFC 3339)."""
         until = self._now() + minutes * 60 if minutes is not None else None
-        await self._db.run(facts.set_fact, "paused", "forever" if until is None else repr(until))
+        await self._db.run(
+            facts.set_fact, facts.PAUSED, "forever" if until is None else repr(until)
+        )
         self._bus.publish(QueueEvent("paused", stamp(until)))
         await self._workers.hold(until)
         return stamp(until)
 
     async def resume_all(self) -> None:
         """Let the queue go on."""
-        await self._db.run(facts.set_fact, "paused", None)
+        await self._db.run(facts.set_fact, facts.PAUSED, None)
         self._bus.publish(QueueEvent("resumed"))
         self._workers.release()
 
@@ -161,6 +167,9 @@ class Queue:
     async def _tidy(self, download: Download) -> None:
         self._secrets.erase(download.id)
         if download.path and download.state != State.COMPLETED:
-            await self._discard(Path(download.path))
+            try:
+                await self._discard(Path(download.path))
+            except DownloadError as error:  # the wish itself is done, and the others have theirs
+                log.warning("What %s left behind stays: %s", download.id, error.message)
         if self._forget is not None:
             await self._forget(download.id)

@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 import sys
 from collections.abc import Callable
 from typing import Final
 
 from trayagent.hook.connections import GRACE, Connection
+
+log = logging.getLogger(__name__)
 
 PLACES: Final = 64
 """So many connections may wait for longer than a moment."""
@@ -71,11 +74,17 @@ class Room:
     ) -> socket.socket | None:
         try:
             sock, _ = await loop.sock_accept(listening)
-        except ConnectionAbortedError:
+        except ConnectionError:
             return None
         except OSError as error:
-            if error.errno not in _FULL:
+            if listening.fileno() < 0:
                 raise
+            if (
+                error.errno not in _FULL
+            ):  # the client's trouble (accept(2) lists some); ours is to go on
+                log.warning("A client could not be let in: %s", error)
+                await asyncio.sleep(GRACE)
+                return None
             await asyncio.sleep(0 if self._make_room(loop.time()) else GRACE / 20)
             return None
         return sock

@@ -32,7 +32,7 @@ class Slots:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.give(host)
-            else:
+            elif turn in queue:  # else `give` has passed over it already
                 queue.remove(turn)
             raise
 

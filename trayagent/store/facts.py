@@ -9,6 +9,11 @@ SCHEMA: Final = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
+PAUSED: Final = "paused"
+"""The queue is paused: `forever`, or until when in Unix seconds."""
+PORT: Final = "port"
+"""Where the hook listened last."""
+
 
 def fact(conn: sqlite3.Connection, name: str) -> str | None:
     """The value of that name, or None."""
