@@ -69,7 +69,9 @@ def identity(checked: str) -> tuple[str, str]:
     """`normalise` and `authority` of a URL that `check` returned and that holds no user, without a second check."""
     parts = urlsplit(checked)
     default = "" if _PORT.search(parts.netloc) else f":{DEFAULT_PORTS[parts.scheme]}"
-    return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", parts.query, "")), parts.netloc + default
+    return urlunsplit(
+        (parts.scheme, parts.netloc, parts.path or "/", parts.query, "")
+    ), parts.netloc + default
 
 
 _PORT: Final = re.compile(r":\d+$")
