@@ -15,12 +15,13 @@ from trayagent.model.errors import DownloadError
 class Request:
     """Where the bytes are and what to say to get them."""
 
-    url: str
-    mirrors: tuple[str, ...] = ()
+    url: str = field(repr=False)
+    """Like the mirrors and the referer, it may hold a secret in its query: no repr shows them."""
+    mirrors: tuple[str, ...] = field(default=(), repr=False)
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     """Custom headers: secret, sent to the first origin only."""
     cookies: tuple[Cookie, ...] = field(default=(), repr=False)
-    referer: str | None = None
+    referer: str | None = field(default=None, repr=False)
     user_agent: str | None = None
     named: frozenset[str] = frozenset()
     """`host:port` pairs that the user named himself: they may be private (the `named` rule)."""

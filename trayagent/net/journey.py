@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
@@ -32,7 +32,7 @@ _OURS: Final = frozenset(
 class Hop:
     """One address on the way, taken apart once."""
 
-    url: str
+    url: str = field(repr=False)
     scheme: str
     host: str
     port: int
@@ -110,6 +110,9 @@ class Journey:
         if response.status not in (307, 308) or not self._at_first:
             self.method, self.body = ("HEAD" if self.method == "HEAD" else "GET"), None
         self.hop = following
+
+    def __repr__(self) -> str:
+        return f"<Journey at {self.hop.host}>"
 
     def _next(self, response: Response) -> Hop:
         location = response.headers.get("Location")

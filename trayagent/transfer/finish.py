@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Fetched, Target
+from trayagent.model.urls import redact
 from trayagent.transfer import content, digests
 from trayagent.transfer.dates import seconds_of
 from trayagent.transfer.part import Part
@@ -26,6 +27,9 @@ class Came(Struct, frozen=True):
     seen: content.Seen | None = None
     framed: bool = True
     """Whether the end was told; else a cut could pass for it."""
+
+    def __repr__(self) -> str:
+        return f"<Came from {redact(self.url)}: {self.seen}>"
 
 
 async def finish(place: Place, target: Target, came: Came) -> Fetched:
