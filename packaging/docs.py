@@ -66,10 +66,9 @@ def errors() -> str:
 
 def architecture() -> str:
     """docs/architecture.md: what the package says of itself."""
-    title, _, rest = (package.__doc__ or "").partition("\n\n")
-    paragraph, map, rule, rules = rest.rstrip().split("\n\n")
-    fenced = (paragraph, f"```\n{dedent(map)}\n```", rule, f"```\n{dedent(rules)}\n```")
-    return "\n".join(["# The house", NOTE, "", title, "", "\n\n".join(fenced), HOUSE])
+    blocks = (package.__doc__ or "").rstrip().split("\n\n")
+    shown = [f"```\n{dedent(one)}\n```" if one.startswith("    ") else one for one in blocks]
+    return "\n\n".join(["# The house", NOTE, *shown, HOUSE.lstrip("\n")])
 
 
 def commands() -> str:

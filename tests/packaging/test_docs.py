@@ -73,6 +73,13 @@ def test_no_page_names_the_place_it_was_written_at(page: Path) -> None:
     assert re.findall(r"/work/|/root/|/tmp/(?!trayagent)|localhost:\d", text) == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    named = re.findall(r"`([\w./-]+/[\w-]+\.(?:py|md|lock|nsi))`", page.read_text("utf-8"))
+    places = (ROOT, ROOT / "trayagent", page.parent)
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []
+
+
 def blocks(page: Path) -> str:
     """All commands of a page, one block after the other."""
     return "\n".join(
