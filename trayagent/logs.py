@@ -48,7 +48,8 @@ def start(folder: Path) -> logging.Handler:
     handler.setFormatter(_Redacting("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
-    root.setLevel(os.environ.get("TRAYAGENT_LOG", "INFO").upper())
+    wanted = os.environ.get("TRAYAGENT_LOG", "").upper()
+    root.setLevel(wanted if wanted in logging.getLevelNamesMapping() else logging.INFO)
     return handler
 
 

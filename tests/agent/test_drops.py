@@ -18,6 +18,7 @@ from tests.agent.house import House, house, until
 from trayagent.agent import arrival, drops
 from trayagent.agent.drops import Drops
 from trayagent.agent.undo import Undo
+from trayagent.lists import dialect_for
 from trayagent.model.errors import DownloadError
 from trayagent.model.events import Event, Notice
 
@@ -169,6 +170,25 @@ async def test_binary_junk_is_filed_as_failed(tmp_path: Path) -> None:
         report = await f.filed("failed/junk.txt")
 
     assert [line["outcome"] for line in report["lines"]] == ["rejected"]
+
+
+async def test_a_list_that_breaks_its_reader_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a list does to us, the agent goes on, and the list stays where it was taken."""
+
+    def sometimes(name: str) -> Any:
+        if name == "bad.txt":
+            raise ZeroDivisionError
+        return dialect_for(name)
+
+    monkeypatch.setattr(drops, "dialect_for", sometimes)
+    async with folder(tmp_path) as f:
+        f.drop("bad.txt", "http://h/1.mp4\n")
+        await until((f.root / "working" / "bad.txt").exists)
+        f.drop("good.txt", "http://h/2.mp4\n")
+        await f.filed("done/good.txt")
+        assert (f.root / "working" / "bad.txt").exists()
 
 
 async def test_other_files_are_left_alone(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ import pytest
 from tests.agent.syncing import ALICE, BOB, digest_of, flow, rig
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
+from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import DownloadEvent, Event, SyncEvent
+from trayagent.store.vault import Vault
 
 NAMES = "f8c2d751a5d745e1535691a94743575cac431c9e3661d561e95981dc1f7b89ca"
 BODIES = "106c0ec4d4023dc321a89f60b59859b882f7e7ab57f775adf5fe286ce1cf6318"
@@ -547,6 +549,42 @@ async def test_scheduled_syncs_run_by_themselves(tmp_path: Path, fake: FakeFlow)
         await agent.library.sign_in("flow", BOB)
     async with rig(tmp_path, flow(fake, every="6h")) as agent:
         assert (await agent.finished()).fetched == 5
+
+
+async def test_a_keyring_in_trouble_keeps_no_other_source_from_syncing(
+    tmp_path: Path, fake: FakeFlow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes wrong with one source on its schedule is its own."""
+    async with rig(tmp_path, flow(fake)) as agent:
+        await agent.library.sign_in("flow", BOB)
+    get = Vault.get
+
+    async def broken(self: Vault, name: str) -> str | None:
+        if name.startswith("bad/"):
+            raise ConnectionResetError("the session bus has ended")
+        return await get(self, name)
+
+    monkeypatch.setattr(Vault, "get", broken)
+    bad, good = flow(fake, name="bad", every="6h"), flow(fake, every="6h")
+    async with rig(tmp_path, bad, good) as agent:
+        assert (await agent.finished()).fetched == 5
+
+
+async def test_a_store_that_is_away_ends_one_sync_and_nothing_else(
+    tmp_path: Path, fake: FakeFlow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full while files are queued: the sync says so, and the next one fetches them."""
+    async with rig(tmp_path, flow(fake)) as agent:
+        await agent.library.sign_in("flow", BOB)
+        with monkeypatch.context() as away:
+            away.setattr(agent.intake, "enter", _full)
+            run = await agent.sync()
+        assert (run.state, run.error and run.error.code) == ("failed", "store_unavailable")
+        assert (await agent.sync()).fetched == 5
+
+
+async def _full(*_: Any, **__: Any) -> Any:
+    raise StoreUnavailableError("disk full")
 
 
 async def test_an_interrupted_run_is_taken_up_at_start(tmp_path: Path, fake: FakeFlow) -> None:

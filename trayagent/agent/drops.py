@@ -158,6 +158,10 @@ class Drops:
             self._known.discard(name)  # the next look tries again
         except Exception:  # one list's trouble is its own; it stays in working/ for the next start
             log.exception("The list %s could not be read", name)
+            sentence = (
+                f"{name} could not be read; it stays in the folder working. See: trayagent logs"
+            )
+            self._bus.publish(Notice("List not read", sentence, level="error"))
         finally:
             self._busy.discard(name)
             if name in self._again:
