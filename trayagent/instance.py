@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from trayagent import __version__
 from trayagent.model.errors import TrayagentError
 from trayagent.settings import Home
+from trayagent.store.private import write_private
 
 
 class AlreadyRunningError(TrayagentError):
@@ -45,12 +46,7 @@ def announced(home: Home, port: int) -> Iterator[None]:
         "version": __version__,
         "started_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
-    fresh = home.runtime.with_name(f"{home.runtime.name}.new")
-    fresh.unlink(missing_ok=True)
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "w") as file:
-        json.dump(facts, file)
-    os.replace(fresh, home.runtime)
+    write_private(home.runtime, json.dumps(facts).encode())
     try:
         yield
     finally:

@@ -19,7 +19,7 @@ from typing import Final
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.codes import Clock, Codes, Guesses, digest
-from trayagent.agent.owntoken import OwnToken, write_private
+from trayagent.agent.owntoken import OwnToken
 from trayagent.model.client import Caller, Client, Paired
 from trayagent.model.errors import NotFoundError, TrayagentError
 from trayagent.model.events import Notice
@@ -27,6 +27,7 @@ from trayagent.model.times import stamp
 from trayagent.store import clients as store
 from trayagent.store.clients import ClientRow
 from trayagent.store.database import Database
+from trayagent.store.private import write_private
 
 EXTENSION: Final = re.compile(r"(?:chrome|moz)-extension://[A-Za-z0-9-]{1,64}")
 """The origins that can be paired."""

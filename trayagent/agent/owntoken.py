@@ -8,6 +8,8 @@ import secrets
 from pathlib import Path
 from typing import Self
 
+from trayagent.store.private import write_private
+
 
 class OwnToken:
     """Read or made by `OwnToken.load`; the command line reads the same file."""
@@ -37,15 +39,3 @@ class OwnToken:
 
     def __repr__(self) -> str:
         return f"<OwnToken in {self.path}>"
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Replace a file in one step by one that only the user can read."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 import msgspec
+
+from trayagent.store.private import write_private
 
 SERVICE: Final = "trayagent"
 REST: Final = 30.0
@@ -106,17 +107,7 @@ class SecretFile:
             return {}
 
     def _save(self, secrets: dict[str, str]) -> None:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = self._path.with_suffix(".new")
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
-        # O_EXCL: a file or link that somebody put there is never written through.
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(msgspec.json.encode(secrets))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._path)
+        write_private(self._path, msgspec.json.encode(secrets))
 
 
 class Keyring:
