@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,11 @@ Maintainer: nobody
 Description: stands for what was copied here, or is not needed
 
 """
+
+
+def is_root() -> bool:
+    """Whether we may make devices and enter another root."""
+    return sys.platform != "win32" and os.geteuid() == 0
 
 
 def root_made(folder: Path) -> Path:
@@ -52,6 +58,7 @@ def with_libraries(root: Path) -> Path:
             deb.put(root / str(path).lstrip("/"), path.read_bytes())
             (root / str(path).lstrip("/")).chmod(0o755)
     (root / "dev").mkdir()
+    assert sys.platform != "win32"
     os.mknod(root / "dev/null", 0o020666, os.makedev(1, 3))
     return root
 
@@ -97,7 +104,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.needs("dpkg-deb")
 @pytest.mark.skipif(
-    os.name == "nt" or os.geteuid() != 0,
+    not is_root(),
     reason="a root of its own needs root: sudo python3 dev.py test tests/packaging",
 )
 def test_it_installs_runs_and_goes(package: Path, tmp_path: Path) -> None:

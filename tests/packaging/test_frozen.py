@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.packaging.scripts import PACKAGING, ROOT, script
+from tests.packaging.test_deb import is_root
 
 PYTHON = getattr(sys, "_base_executable", sys.executable)
 MEGABYTES = 80
@@ -136,7 +137,7 @@ def test_the_unpacked_package_passes_the_tests_of_the_source_tree(
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 @pytest.mark.needs("dpkg-deb", "git", "pip3")
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="a root of its own needs root")
+@pytest.mark.skipif(not is_root(), reason="a root of its own needs root")
 def test_a_root_with_nothing_but_what_it_depends_on(packages: Path, tmp_path: Path) -> None:
     from tests.packaging import test_deb
 
