@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.agent.house import house
+from tests.agent.house import house, until
 from trayagent.agent import pool
 from trayagent.model.download import Item, State
 from trayagent.model.errors import DownloadError, StoreUnavailableError, WrongStateError
@@ -214,6 +214,26 @@ async def test_resuming_while_it_stops_starts_it_once_it_has_stopped(tmp_path: P
 
     assert done.state == State.COMPLETED
     assert (h.keeper.status.active, h.keeper.status.queued) == (0, 0)
+
+
+async def test_a_fresh_link_wins_over_the_old_one_failing(tmp_path: Path) -> None:
+    """A link that fails just while it is replaced does not end the download."""
+
+    async def expires() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise DownloadError("not_found") from None
+
+    async with house(tmp_path) as h:
+        h.server.scripts = {"http://h/old": expires}
+        (id,) = await h.add("http://h/old")
+        await h.server.busy_with(1)
+        await h.queue.relink(id, "http://h/fresh")
+        await until(lambda: not h.keeper.status.active and not h.keeper.status.queued)
+        done = await h.queries.download(id)
+
+    assert (done.state, done.url) == (State.COMPLETED, "http://h/fresh")
 
 
 async def test_an_outcome_is_saved_as_soon_as_the_store_can(

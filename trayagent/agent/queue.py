@@ -90,6 +90,8 @@ class Queue:
             change = await self._db.run(asking.relink, id, admit.admit(Item(url)))
             if change.previous == State.ACTIVE:
                 await self._workers.stop(id)
+                if (await self._db.read(downloads.get, id)).state == State.FAILED:
+                    await self._asked(id, "retry")  # the old link failed in that very moment
         self._workers.wake()
         return await self._db.read(downloads.get, id)
 
