@@ -499,7 +499,8 @@ async def test_a_session_that_ends_mid_batch_is_not_hammered(
 
         with agent.bus.subscribe(sign_out):
             run = await agent.sync()
-        assert run.fetched + run.failed == 42
+        assert run.fetched + run.failed == run.wanted  # the listing may be cut short as well
+        assert run.failed
         (item, *_) = await agent.items(state="failed")
         assert item.error
         assert item.error.code == "needs_login"
