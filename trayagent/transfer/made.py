@@ -49,7 +49,9 @@ async def _take_bytes(place: Place, data: bytes, target: Target, equipment: Equi
     seen = content.sniff(head)
     if content.promised(target.kind, "", target.filename):
         content.check_promise(head, seen, "", "")
-    part = await place.reserve(name_for(target, seen, None, "", ""), len(data), None)
+    name = name_for(target, seen, None, "", "")
+    await _recall(place, target, name)
+    part = await place.reserve(name, len(data), None)
     place.lane(Lane(part, 0, len(data), equipment.terms.max_size, ())).write(data)
     return Came(seen=seen)
 
@@ -68,5 +70,15 @@ async def _take_file(place: Place, made: Made, target: Target) -> Came:
                 raise
             copy_new(made.path, part)
 
-    await place.adopt(filenames.safe(target.filename or made.filename), take)
+    name = filenames.safe(target.filename or made.filename)
+    await _recall(place, target, name)
+    await place.adopt(name, take)
     return Came()
+
+
+async def _recall(place: Place, target: Target, name: str) -> None:
+    """Take up the name of an earlier attempt, if what came this time is of the same type."""
+    size = place.size
+    if target.path is not None and target.path.suffix == Path(name).suffix:
+        await place.recall()
+        place.size = size

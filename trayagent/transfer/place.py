@@ -235,7 +235,13 @@ class Place:
 
     async def adopt(self, name: str, take: Callable[[Path], None]) -> None:
         """Make a finished file ours: `take(path)` moves it to the `.part`, in the executor."""
-        final = await self._reserve_new(name)
+        if self._final is None:
+            final = await self._reserve_new(name)
+        else:
+            final = self._final
+            if self.part is not None:
+                self.part.discard()
+            await self._progress.reserved(final, self.size)
 
         def act() -> Part | None:
             with explained():
