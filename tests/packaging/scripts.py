@@ -5,8 +5,11 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
+checkout = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a checkout, not an sdist")
 
 
 def script(name: str) -> ModuleType:

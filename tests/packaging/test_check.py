@@ -1,7 +1,5 @@
 """What we ship passes every validator, and builds to the same bytes."""
 
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from tests import programs
-from tests.packaging.scripts import ROOT, script
+from tests.packaging.scripts import script
 
 check: ModuleType = script("check")
 
@@ -32,16 +30,3 @@ def test_missing_validators_are_named(
     assert capsys.readouterr().out == "ok      desk\nmissed  moon: this machine has no moonlint\n"
     monkeypatch.setattr(sys, "argv", ["check.py", "--strict"])
     assert check.main() == 1
-
-
-def test_the_installer_runs_on_no_commit_of_its_own() -> None:
-    assert (
-        shutil.which("git") is None
-        or subprocess.run(
-            ["git", "-C", ROOT, "ls-files", "trayagent/commit.txt"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        == ""
-    ), "the commit is written by the build, never kept in the tree"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.scripts import ROOT
+from tests.packaging.scripts import ROOT, checkout
 
 PYTHON = getattr(sys, "_base_executable", sys.executable)
 
-pytestmark = pytest.mark.needs("git")
+pytestmark = [pytest.mark.needs("git"), checkout]
 
 
 @pytest.fixture

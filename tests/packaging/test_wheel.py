@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.scripts import ROOT
+from tests.packaging.scripts import ROOT, checkout
 from trayagent import __version__
 
 PYTHON = getattr(sys, "_base_executable", sys.executable)
@@ -68,7 +68,7 @@ def packages(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     return sdist, wheel
 
 
-pytestmark = pytest.mark.needs("git")
+pytestmark = [pytest.mark.needs("git"), checkout]
 
 
 def test_two_builds_are_the_same(tree: Path, packages: tuple[Path, Path], tmp_path: Path) -> None:
