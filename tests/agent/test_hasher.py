@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import pytest
+
 from tests.agent.house import house
+from trayagent.agent.bus import Bus
 from trayagent.agent.hasher import Hasher
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.store import downloads
+from trayagent.store.database import Database
 
 
 async def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
@@ -38,3 +43,23 @@ async def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
         found = await h.queries.download(first.id)
 
     assert found.sha256 == hashlib.sha256(b"abc").hexdigest()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="/dev/zero is the file without an end")
+async def test_a_large_file_does_not_keep_the_program_from_ending(tmp_path: Path) -> None:
+    """Cancelled in the middle of a file, the hasher lets go of it at once."""
+    db, asked = Database.open(tmp_path / "db"), asyncio.Event()
+
+    async def endless(*_: Any) -> list[tuple[int, str]]:
+        asked.set()
+        return [(1, "/dev/zero")]
+
+    with patch.object(db, "read", endless):
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(Hasher(db, Bus()).run(), name="hasher")
+            await asked.wait()
+            await asyncio.sleep(0)
+            task.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.get_running_loop().shutdown_default_executor()
+    db.close()

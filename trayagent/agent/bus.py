@@ -44,7 +44,11 @@ class Bus:
         """Call `listener` with every event from now on."""
         place = object()
         self._listeners[place] = listener
-        return Subscription(lambda: self._listeners.pop(place, None) and None)
+
+        def leave() -> None:
+            self._listeners.pop(place, None)
+
+        return Subscription(leave)
 
     def publish(self, event: Event) -> None:
         """Tell everyone. A listener that fails is logged and does not reach the publisher."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import threading
 from pathlib import Path
+from typing import Final
 
 from trayagent.agent.bus import Bus
 from trayagent.model.download import State
@@ -16,26 +18,30 @@ from trayagent.store.database import Database
 
 log = logging.getLogger(__name__)
 
+BLOCK: Final = 1 << 20
+"""Bytes read at a time."""
+
 
 class Hasher:
     """So that `verify` can tell later whether a file is still what arrived."""
 
     def __init__(self, db: Database, bus: Bus) -> None:
         self._db = db
+        self._stop = threading.Event()
         self._bell = asyncio.Event()
         self._bell.set()
         self._place = bus.subscribe(self._hear)
 
     async def run(self) -> None:
         """Hash until cancelled."""
-        with self._place:
-            while True:
-                await self._bell.wait()
-                self._bell.clear()
-                try:
+        try:
+            with self._place:
+                while True:
+                    await self._bell.wait()
+                    self._bell.clear()
                     await self._hash_all()
-                except StoreUnavailableError as error:
-                    log.warning("Checksums wait for the next download: %s", error.message)
+        finally:
+            self._stop.set()  # the thread that reads a large file must not outlive us
 
     def _hear(self, event: Event) -> None:
         if (
@@ -46,18 +52,32 @@ class Hasher:
             self._bell.set()
 
     async def _hash_all(self) -> None:
+        try:
+            await self._hash_each()
+        except StoreUnavailableError as error:
+            log.warning("Checksums wait for the next download: %s", error.message)
+
+    async def _hash_each(self) -> None:
         after = 0
         while page := await self._db.read(downloads.unhashed, after):
             for after, path in page:
-                digest = await asyncio.to_thread(digest_of, Path(path))
+                digest = await asyncio.to_thread(digest_of, Path(path), self._stop)
                 if digest is not None:
-                    await self._db.run(downloads.hashed, after, digest)
+                    await self._db.run(downloads.hashed, after, digest[0])
 
 
-def digest_of(path: Path) -> str | None:
-    """The SHA-256 of a file in hex, or None when it cannot be read. Blocks."""
+def digest_of(path: Path, stop: threading.Event) -> tuple[str, int] | None:
+    """SHA-256 in hex and size of a file as far as it was read before `stop`; None when it cannot be read.
+
+    Blocks; gives way to everything else.
+    """
+    digest, size = hashlib.sha256(), 0
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            while not stop.is_set() and (block := file.read(BLOCK)):
+                digest.update(block)
+                size += len(block)
+                stop.wait(0.001)
     except OSError:
         return None
+    return digest.hexdigest(), size

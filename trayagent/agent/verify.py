@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import os
 import threading
@@ -16,6 +15,7 @@ from typing import Final, Literal, Protocol
 from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
+from trayagent.agent.hasher import digest_of
 from trayagent.model.events import VerifyEvent
 from trayagent.model.library import Finding, VerifyReport
 from trayagent.model.times import stamp
@@ -26,7 +26,6 @@ from trayagent.store.saved import Saved
 log = logging.getLogger(__name__)
 
 CHUNK: Final = 200
-BLOCK: Final = 1 << 20
 CALM: Final = 0.25
 """Seconds between two progress events."""
 
@@ -80,6 +79,9 @@ class Verifier:
                 after = files[-1].place
                 await self._check(files, missing, repair=repair)
             await self._search(missing, repair=repair)
+        except asyncio.CancelledError:
+            self._stop.set()  # the thread that reads a large file must not outlive us
+            raise
         except Exception:  # a store that is away, a row removed meanwhile: this check only
             log.exception("The check stopped")
             self._stop.set()
@@ -97,7 +99,7 @@ class Verifier:
         for file in files:
             if self._stop.is_set():
                 return
-            digest = await asyncio.to_thread(_digest, file.path, self._stop)
+            digest = await asyncio.to_thread(digest_of, Path(file.path), self._stop)
             if self._stop.is_set():
                 return
             if digest is None:
@@ -148,20 +150,6 @@ class Verifier:
             self._bus.publish(VerifyEvent("progress", replace(self.report, findings=())))
 
 
-def _digest(path: str, stop: threading.Event) -> tuple[str, int] | None:
-    """SHA-256 in hex and size, None without a file. Blocking; gives way to everything else."""
-    digest, size = hashlib.sha256(), 0
-    try:
-        with Path(path).open("rb") as file:
-            while not stop.is_set() and (block := file.read(BLOCK)):
-                digest.update(block)
-                size += len(block)
-                stop.wait(0.001)
-    except OSError:
-        return None
-    return digest.hexdigest(), size
-
-
 def _search(
     root: Path, sizes: set[int | None], wanted: set[str], stop: threading.Event
 ) -> dict[str | None, str]:
@@ -175,7 +163,7 @@ def _search(
             with contextlib.suppress(OSError):
                 if path.is_symlink() or path.stat().st_size not in sizes or name.endswith(".part"):
                     continue
-                digest = _digest(str(path), stop)
+                digest = digest_of(path, stop)
                 if digest is not None and digest[0] in wanted:
                     found.setdefault(digest[0], str(path))
     return found

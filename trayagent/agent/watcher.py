@@ -24,10 +24,6 @@ class _Hints(FileSystemEventHandler):
         if event.event_type in ("created", "modified", "moved", "deleted", "closed"):
             self._ring()
 
-    def on_queue_overflow(self, *_: object) -> None:
-        """Events were lost: look."""
-        self._ring()
-
 
 class Watcher:
     """Watches one folder, not its sub-folders; call from one thread at a time, it blocks a little."""
@@ -72,9 +68,8 @@ class Watcher:
         try:
             observer.schedule(self._hints, str(self._folder))
             observer.start()
-        except (
-            OSError
-        ) as error:  # no watches left, or no such service: the scan still finds everything
+        except OSError as error:
+            # No watches are left, or there is no such service: the scan still finds everything.
             log.warning("Changes of the drop folder are found by looking only (%s)", error)
             return
         self._observer = observer
