@@ -260,6 +260,7 @@ CHECKS = (
 
 def main() -> int:
     """Run them all."""
+    os.environ["SOURCE_DATE_EPOCH"] = str(epoch())
     missed: dict[str, str] = {}
     failed = 0
     for check in CHECKS:

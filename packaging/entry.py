@@ -20,6 +20,9 @@ def settle(environ: MutableMapping[str, str]) -> None:
     environ.pop("LD_LIBRARY_PATH", None)
     if before is not None:
         environ["LD_LIBRARY_PATH"] = before
+    # And when we start ourselves, that shall be a start like the first.
+    for name in [name for name in environ if name.startswith("_PYI_")]:
+        del environ[name]
     # OpenSSL looks where the build machine had its certificates.
     bundle = next((path for path in CERTIFICATES if Path(path).exists()), None)
     if bundle and "SSL_CERT_FILE" not in environ and "SSL_CERT_DIR" not in environ:

@@ -12,6 +12,12 @@ from tests.packaging.scripts import script
 check: ModuleType = script("check")
 
 
+@pytest.fixture(autouse=True)
+def one_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The date of a build, whatever is committed meanwhile."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("one", check.CHECKS, ids=lambda one: one.name.replace(" ", "-"))
 def test_it_passes(one: "check.Check", tmp_path: Path) -> None:  # type: ignore[name-defined]

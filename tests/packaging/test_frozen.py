@@ -37,7 +37,7 @@ def test_it_understands_how_its_parts_start_each_other() -> None:
 def test_programs_that_it_starts_get_the_systems_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     frozen = script("entry")
     monkeypatch.setattr(frozen, "CERTIFICATES", ("/nowhere", __file__, "/"))
-    environ = {"LD_LIBRARY_PATH": "/ours", "LD_LIBRARY_PATH_ORIG": "/theirs"}
+    environ = {"LD_LIBRARY_PATH": "/ours", "LD_LIBRARY_PATH_ORIG": "/theirs", "_PYI_X": "1"}
     frozen.settle(environ)
     assert environ == {"LD_LIBRARY_PATH": "/theirs", "SSL_CERT_FILE": __file__}
     environ = {"LD_LIBRARY_PATH": "/ours", "SSL_CERT_FILE": "/chosen"}
