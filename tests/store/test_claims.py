@@ -150,3 +150,17 @@ def test_claiming_does_not_get_slower_with_history(conn: sqlite3.Connection) -> 
     for statement in [s for s in statements if "downloads" in s]:
         for row in conn.execute("EXPLAIN QUERY PLAN " + statement):
             assert "SCAN downloads" not in row["detail"] or "INDEX" in row["detail"], statement
+
+
+def test_an_entry_follows_a_file_that_arrived_after_all(conn: sqlite3.Connection) -> None:
+    """What was cancelled in its last moment is told as what it is: complete."""
+    (n,) = queue(conn, "a")
+    batch = batches.create(conn, "one", "hook", 0.0)
+    batches.enter(conn, batch, 1, "u", n)
+    take(conn, 1)
+    asking.ask(conn, f"d{n}", "cancel", 1.0)
+
+    claims.complete(conn, n, Fetched(Path("/x/y"), 1), 2.0)
+
+    (entry,) = batches.entries(conn, "b1")
+    assert (entry.outcome, entry.path) == ("completed", "/x/y")

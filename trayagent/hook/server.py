@@ -26,6 +26,7 @@ from trayagent.hook.pages import PAGES
 from trayagent.hook.room import Room
 from trayagent.hook.routes import Route, Table
 from trayagent.model.client import Caller
+from trayagent.model.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
     from trayagent.agent.agent import Agent
@@ -112,7 +113,10 @@ class Hook:
         )
         try:
             if knock.caller is not None:
-                await self._agent.clients.seen(knock.caller)
+                with suppress(
+                    StoreUnavailableError
+                ):  # when it was seen last is no reason to refuse it
+                    await self._agent.clients.seen(knock.caller)
             reply = await knock.route.handler(call)
         except ConnectionError:
             raise

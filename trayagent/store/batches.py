@@ -144,6 +144,16 @@ def settled(conn: sqlite3.Connection, download: int, now: float) -> tuple[Batch,
     return tuple(finished)
 
 
+def arrived_after_all(conn: sqlite3.Connection, download: int) -> None:
+    """A download that was cancelled in its last moment is complete: so are its entries."""
+    conn.execute(
+        "UPDATE entries SET outcome = 'completed', code = NULL, message = NULL,"
+        " path = (SELECT path FROM downloads WHERE n = entries.download)"
+        " WHERE download = ? AND outcome = 'cancelled'",
+        (download,),
+    )
+
+
 def finish(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, ...]:
     """Mark the batch finished if nothing of it is pending and no line is still to come."""
     done = conn.execute(

@@ -159,6 +159,8 @@ def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> 
     )
     if row["source"]:
         library.arrived(conn, row["key"], str(fetched.path), fetched.size, fetched.sha256, now)
+    if row["state"] == State.CANCELLED:
+        batches.arrived_after_all(conn, n)
     finished = batches.settled(conn, n, now)
     return Change(download(row_of(conn, n)), row["state"], finished)
 
