@@ -132,6 +132,22 @@ async def test_an_empty_list_is_done_at_once(tmp_path: Path) -> None:
     assert report["lines"] == []
 
 
+@pytest.mark.parametrize("text", ["# nothing\n", "file:///x\n", "http://h/1\n"])
+async def test_a_list_is_filed_once_and_then_there_is_rest(tmp_path: Path, text: str) -> None:
+    """A list that is finished the moment it is read is one list, with one report."""
+    async with folder(tmp_path) as f:
+        f.drop("x.txt", text)
+        await until(lambda: any(f.root.glob("*/x.txt.report.json")))
+        await until(lambda: not any((f.root / "working").iterdir()))
+        f.drop("later.txt", "http://h/later\n")
+        await f.filed("done/later.txt")
+        finished = [e for e in f.heard if e.name == "batch.finished"]
+        filed = sorted(path.name for path in f.root.glob("*/*.report.json"))
+
+    assert filed == ["later.txt.report.json", "x.txt.report.json"]
+    assert len(finished) == 2
+
+
 async def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
     """What was filed before stays as it is."""
     async with folder(tmp_path) as f:

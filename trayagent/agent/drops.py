@@ -169,12 +169,18 @@ class Drops:
                 self._due.put_nowait(name)
 
     async def _one_step_or_two(self, name: str) -> None:
-        list_ = await self._db.run(lists.open_or_begin, name, lists.encode(START), time.time())
+        list_ = await self._db.read(lists.find, name)
+        if list_ is None:
+            if not await asyncio.to_thread(self._folder.holds, name):
+                self._known.discard(name)
+                return  # filed meanwhile, or taken away by hand
+            start = lists.encode(START)
+            list_ = await self._db.run(lists.open_or_begin, name, start, time.time())
         failpoint("list-begun")
         if list_.position is not None:
             await self._read(list_)
-            list_ = await self._db.run(lists.open_or_begin, name, lists.encode(START), time.time())
-        if list_.finished:
+            list_ = await self._db.read(lists.find, name)
+        if list_ is not None and list_.finished:
             await self._filing.file(list_)
             self._known.discard(name)
             self._told.discard(name)

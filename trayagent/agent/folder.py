@@ -68,6 +68,10 @@ class DropFolder:
         fd = os.open(self.working / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         return os.fdopen(fd, "rb")
 
+    def holds(self, name: str) -> bool:
+        """Whether a list of that name is in working/."""
+        return os.path.lexists(self.working / name)
+
     def free_place(self, name: str, outcome: str) -> str:
         """Where a list of that name can be filed, relative to the root: nothing of that name is there."""
         for n in range(10_000):
