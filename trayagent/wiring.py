@@ -108,7 +108,7 @@ async def build(
         bus=bus,
         intake=intake,
         queue=queue,
-        queries=Queries(db, keeper),
+        queries=Queries(db, keeper, pool.cooling),
         keeper=keeper,
         announcer=announcer,
         clients=await Clients.open(db, bus, own, home.secrets_dir / "clients.key"),

@@ -123,7 +123,9 @@ async def house(tmp_path: Path, **limits: int) -> AsyncIterator[House]:
     intake = Intake(db, bus, secrets, pool.wake)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(pool.run(), name="pool")
-        yield House(server, pool, intake, queue, Queries(db, keeper), keeper, bus, db, trash)
+        yield House(
+            server, pool, intake, queue, Queries(db, keeper, pool.cooling), keeper, bus, db, trash
+        )
         running.cancel()
     db.close()
 

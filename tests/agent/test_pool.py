@@ -129,7 +129,9 @@ async def test_a_busy_server_is_left_alone_as_long_as_it_asks(tmp_path: Path) ->
             "server_busy",
         )
         assert waiting.not_before is not None
-        assert (await h.queries.download(second)).state == State.QUEUED
+        kept_back = await h.queries.download(second)
+        assert (kept_back.state, kept_back.not_before) == (State.QUEUED, waiting.not_before)
+        assert kept_back.error is not None
         assert len(h.server.asked) == 2
 
 

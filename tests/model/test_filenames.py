@@ -463,3 +463,8 @@ def test_a_folder_is_inside_or_refused(relative: str) -> None:
 )
 def test_media_are_known_by_their_ending(name: str, kind: Kind | None) -> None:
     assert filenames.media_kind(name) == kind
+
+
+def test_a_dot_at_the_end_does_not_hide_the_extension() -> None:
+    """`t.mp4.` is a film already."""
+    assert filenames.choose(None, None, "http://h/t.mp4.", "auto", "mp4", NOW) == "t.mp4"

@@ -164,3 +164,16 @@ def test_an_entry_follows_a_file_that_arrived_after_all(conn: sqlite3.Connection
 
     (entry,) = batches.entries(conn, "b1")
     assert (entry.outcome, entry.path) == ("completed", "/x/y")
+
+
+def test_a_host_that_asked_us_to_slow_down_is_remembered(conn: sqlite3.Connection) -> None:
+    """Also after a restart nobody asks it before its time."""
+    (n,) = queue(conn, "a")
+    (other,) = queue(conn, "b")
+    take(conn, 2)
+    busy, lost = DownloadError("server_busy"), DownloadError("network")
+    claims.requeue(conn, n, received=0, not_before=100.0, error=busy, tried=1)
+    claims.requeue(conn, other, received=0, not_before=100.0, error=lost, tried=1)
+
+    assert claims.cooling(conn, 50.0) == {"a": 100.0}
+    assert claims.cooling(conn, 200.0) == {}

@@ -39,7 +39,7 @@ class DropFolder:
     def scan(self) -> Scan:
         """Look; makes what is missing. Raises OSError when the folder cannot be had."""
         for folder in (self.root, self.working, self.root / DONE, self.root / FAILED):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         lists: dict[str, Look] = {}
         odd: list[str] = []
         with os.scandir(self.root) as entries:

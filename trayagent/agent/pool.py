@@ -92,9 +92,14 @@ class Pool:
         self._limits, self._folder = limits, folder
         self._bell.set()
 
+    def cooling(self, host: str) -> float | None:
+        """Until when (Unix seconds) a host that asked for it is left alone; None: it is not."""
+        until = self._cooling.get(host)
+        return until if until is not None and until > time.time() else None
+
     async def run(self) -> None:
         """Dispatch until cancelled; then active downloads are back in the queue, their bytes kept."""
-        await self._remember_pause()
+        await self._remember()
         async with asyncio.TaskGroup() as slots:
             self._bell.set()
             while True:
@@ -128,7 +133,8 @@ class Pool:
 
     # -- dispatching
 
-    async def _remember_pause(self) -> None:
+    async def _remember(self) -> None:
+        self._cooling = await self._db.read(claims.cooling, time.time())
         value = await self._db.read(facts.fact, facts.PAUSED)
         if value is not None:
             self._held = True

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
 from trayagent.agent.keeper import Keeper
+from trayagent.model import urls
 from trayagent.model.batch import Batch, Entry
-from trayagent.model.download import Download
+from trayagent.model.download import Download, ErrorInfo, State
+from trayagent.model.errors import DownloadError
 from trayagent.model.status import Status
+from trayagent.model.times import stamp
 from trayagent.store import batches, downloads
 from trayagent.store.database import Database
+
+
+def _nobody(host: str) -> None:
+    """No host is left alone."""
 
 
 class Queries:
     """Rows come from the store; what moves right now (bytes, speed) comes from the board."""
 
-    def __init__(self, db: Database, keeper: Keeper) -> None:
+    def __init__(
+        self, db: Database, keeper: Keeper, cooling: Callable[[str], float | None] = _nobody
+    ) -> None:
         self._db = db
         self._keeper = keeper
+        self._cooling = cooling
 
     def status(self) -> Status:
         """The status now."""
@@ -59,8 +69,10 @@ class Queries:
         return await self._db.read(batches.entries, id, limit=limit, after=after)
 
     def _live(self, download: Download) -> Download:
+        if download.state == State.QUEUED and download.not_before is None:
+            return self._cooled(download)
         now = self._keeper.board.current.get(download.id)
-        if now is None or download.state != "active":
+        if now is None or download.state != State.ACTIVE:
             return download
         return replace(
             download,
@@ -68,3 +80,12 @@ class Queries:
             size=now.size or download.size,
             speed=now.speed,
         )
+
+    def _cooled(self, download: Download) -> Download:
+        """A download that waits because its host asked us to slow down says so."""
+        until = self._cooling(urls.authority(download.url)) if "://" in download.url else None
+        if until is None:
+            return download
+        busy = DownloadError("server_busy")
+        reason = ErrorInfo(busy.code, busy.message, busy.action)
+        return replace(download, not_before=stamp(until), error=reason)

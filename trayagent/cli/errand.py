@@ -125,7 +125,8 @@ class Errand:
         return None
 
     async def _fetch(self, job: Job, fetcher: Fetcher) -> None:
-        began = Download(id=job.id, url=job.url, state=State.ACTIVE, via="cli")
+        now = stamp(time.time()) or ""
+        began = Download(id=job.id, url=job.url, state=State.ACTIVE, via="cli", created_at=now)
         note = _Note(began, job.path, self._watcher)
         self._watcher.show(began)
         while True:

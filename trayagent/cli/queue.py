@@ -31,10 +31,11 @@ def pause(screen: Screen, ids: tuple[str, ...], everything: bool, duration: str 
     """Pause downloads, or the whole queue; bytes are kept."""
     if ids and (everything or duration):
         raise MisuseError("--all and --for are for the whole queue, without an ID.")
+    asked = {"minutes": _minutes(duration)} if duration else {}
     with agent() as running:
         if ids:
             return each(screen, ids, lambda id: running.post(f"downloads/{segment(id)}/pause"))
-        running.post("pause", {"minutes": _minutes(duration)} if duration else {})
+        running.post("pause", asked)
         return _queue_state(screen, running)
 
 

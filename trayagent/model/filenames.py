@@ -202,6 +202,7 @@ def _percent_decoded(text: str) -> str:
 
 
 def _with_extension(name: str, kind: Kind, content: str) -> str:
+    name = name.rstrip(" .") or name
     ending = extension(name)
     if ending in _SAYS_NOTHING and (
         content in VIDEO | AUDIO | IMAGE or kind in ("video", "image", "audio")

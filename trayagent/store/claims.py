@@ -135,6 +135,16 @@ def next_due(conn: sqlite3.Connection) -> float | None:
     return due
 
 
+def cooling(conn: sqlite3.Connection, now: float) -> dict[str, float]:
+    """The hosts that asked us to slow down, and until when (Unix seconds)."""
+    rows = conn.execute(
+        "SELECT host, max(not_before) FROM downloads WHERE state = 'queued' AND not_before > ?"
+        " AND error ->> 'code' = 'server_busy' GROUP BY host",
+        (now,),
+    )
+    return dict(rows.fetchall())
+
+
 def wake(conn: sqlite3.Connection, now: float, horizon: float) -> int:
     """Make claimable what is due, or waits beyond `horizon` seconds because a clock jumped."""
     return conn.execute(

@@ -63,7 +63,7 @@ class Folders:
         if needed < 2**20 and now - self._looked.get(folder, -FRESH) < FRESH:
             return
         with explained():
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             device = folder.stat().st_dev
         check_room(folder, needed, keep_free)
         if len(self._looked) > MOST:

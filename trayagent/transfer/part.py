@@ -69,7 +69,7 @@ class Part:
 
     def create(self) -> None:
         """Make the file, which must not exist yet; raises FileExistsError, OSError."""
-        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o644)
         failpoint("part-open")
         if self._waiting:
             _write_all(self._fd, self._waiting, 0)

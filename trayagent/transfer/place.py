@@ -245,7 +245,7 @@ class Place:
 
         def act() -> Part | None:
             with explained():
-                final.parent.mkdir(parents=True, exist_ok=True)
+                final.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
                 take(Part(final).path)
                 return Part.reopen(final)
 
