@@ -35,6 +35,8 @@ class Repairs:
         for name, rows in (await self._db.read(library.numbered, numbers)).items():
             fetching = self._fetching(name)
             if fetching is not None:
+                # What is present is not fetched, so first they are not.
+                await self._db.run(library.lost, [row["n"] for row in rows])
                 await fetching.queue(rows)
                 await fetching.close()
                 queued += len(rows)

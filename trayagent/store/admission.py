@@ -9,7 +9,7 @@ from typing import Literal
 
 from trayagent.model.download import Via
 from trayagent.model.order import New
-from trayagent.store import batches, downloads
+from trayagent.store import batches, downloads, library
 from trayagent.store.secrets import SecretFiles
 
 Outcome = Literal["new", "shared", "duplicate"]
@@ -45,7 +45,7 @@ def admit(conn: sqlite3.Connection, new: New, admission: Admission, batch: int |
     row = downloads.current(conn, new.key)
     if row is not None:
         return Admitted(row["n"], "shared")
-    if not new.again:
+    if not new.again or _came_meanwhile(conn, new):
         row = downloads.owned(conn, new.key, admission.exists)
         if row is not None:
             return Admitted(row["n"], "duplicate", row["path"])
@@ -53,6 +53,11 @@ def admit(conn: sqlite3.Connection, new: New, admission: Admission, batch: int |
     n = downloads.insert(conn, new, admission.via, batch, urgent, admission.now)
     admission.secrets.keep(downloads.public_id(n), new.secrets)
     return Admitted(n, "new")
+
+
+def _came_meanwhile(conn: sqlite3.Connection, new: New) -> bool:
+    """Whether a synced item that was missing when it was listed has arrived since."""
+    return new.source is not None and library.is_present(conn, new.key)
 
 
 def admit_line(

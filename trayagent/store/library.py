@@ -174,6 +174,15 @@ def failed(conn: sqlite3.Connection, key: str, error: str) -> None:
     )
 
 
+def is_present(conn: sqlite3.Connection, key: str) -> bool:
+    """Whether the item is here, as far as we know."""
+    row = conn.execute(
+        "SELECT 1 FROM library WHERE source = ? AND account = ? AND ident = ? AND state = 'present'",
+        split(key),
+    ).fetchone()
+    return row is not None
+
+
 def ignored(conn: sqlite3.Connection, key: str) -> None:
     """The person does not want it: no sync fetches it again by itself."""
     conn.execute(
