@@ -36,8 +36,11 @@ def patience(seconds: float) -> float:
     return seconds * max(1.0, load / (os.cpu_count() or 1))
 
 
-def until(fact: Callable[[], T | None], what: str, within: float = 5.0) -> T:
-    """The fact's first true value; fails with `what` after that many seconds, see `patience`."""
+def until(fact: Callable[[], T | None], what: str, within: float = 20.0) -> T:
+    """The fact's first true value; fails with `what` after that many seconds, see `patience`.
+
+    The default only ends a test that hangs; where time is the promise, the bound is given.
+    """
     end = time.monotonic() + patience(within)
     while True:
         value = fact()
