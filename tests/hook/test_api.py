@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import hmac
 import json
+import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,12 @@ import pytest
 
 from tests.hook.library import FakeLibrary
 from tests.hook.rig import EXTENSION, Rig, read_answer, running
+from trayagent.agent.preferences import Preferences
 from trayagent.model.download import Download, Receipt
-from trayagent.model.errors import StoreUnavailableError
+from trayagent.model.errors import DownloadError, StoreUnavailableError
 from trayagent.model.events import QueueEvent
+from trayagent.model.library import Account, SourceInfo
+from trayagent.settings import Home, change, load
 
 ITEM = {"url": "http://example.com/a.mp4"}
 STATUS = {
@@ -523,6 +528,34 @@ async def test_a_source_is_tried_before_it_is_saved(tmp_path: Path) -> None:
     assert (locked.status, locked.json()["error"]["code"]) == (200, "needs_login")
     assert (fine.json()["account"], len(fine.json()["items"])) == ("me", 1)
     assert b"CANARY" not in fine.body
+
+
+async def test_sources_added_at_once_are_all_kept_and_one_that_failed_takes_none_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Library(FakeLibrary):
+        async def source(self, name: str) -> SourceInfo:
+            return SourceInfo(name, "flow", None, signed_in=False)
+
+        async def sign_in(self, name: str, text: str) -> Account:
+            raise DownloadError("needs_login")
+
+    home, names = Home.under(tmp_path), [f"s{n}" for n in range(4)]
+    async with running(tmp_path, Library()) as rig:
+        preferences = Preferences(load(home, {}), partial(change, home, {}))
+        monkeypatch.setattr(rig.agent, "preferences", preferences)
+        bodies: list[Any] = [{"source": {"name": name}, "save": True} for name in names]
+        bodies.append({"source": {"name": "bad"}, "save": True, "secret": "CANARY"})
+        async with asyncio.TaskGroup() as group:
+            asked = [
+                group.create_task(rig.ask("POST", "sources", body), name="add") for body in bodies
+            ]
+        *added, failed = [task.result() for task in asked]
+
+    assert [answer.status for answer in added] == [201] * 4
+    assert failed.code == "needs_login"
+    written = tomllib.loads((tmp_path / "config.toml").read_text())["sources"]
+    assert sorted(source["name"] for source in written) == names
 
 
 async def test_a_source_is_signed_in_and_out(tmp_path: Path) -> None:

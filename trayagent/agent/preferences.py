@@ -29,8 +29,13 @@ class Preferences:
 
     async def change(self, changes: Mapping[str, Any]) -> Config:
         """Write nested changes (`{"downloads": {"workers": 2}}`); raises ConfigError and changes nothing then."""
+        return await self.revise(lambda _config: changes)
+
+    async def revise(self, changes: Callable[[Config], Mapping[str, Any]]) -> Config:
+        """Write what `changes` makes of the settings as they are when its turn comes; raises as `change` does."""
         async with self._turn:  # two writers of one file would each undo the other's change
-            self._config = await asyncio.to_thread(self._write, changes)
+            wanted = changes(self._config)
+            self._config = await asyncio.to_thread(self._write, wanted)
             for apply in self._followers:
                 apply(self._config)
             return self._config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -64,13 +65,12 @@ async def add(call: Call) -> Reply:
     source = _source(asked.source, call.agent.preferences.config)
     if not asked.save:
         return Reply(200, await _trial(call, source, asked.secret))
-    kept = [_written(known) for known in call.agent.preferences.config.sources]
-    await call.agent.preferences.change({"sources": [*kept, asked.source]})
+    await call.agent.preferences.revise(partial(_with, asked.source))
     try:
         if asked.secret:
             await call.agent.library.sign_in(source.name, asked.secret)
     except TrayagentError:
-        await call.agent.preferences.change({"sources": kept})
+        await call.agent.preferences.revise(partial(_without, source.name))
         raise
     return Reply(201, await call.agent.library.source(source.name))
 
@@ -117,6 +117,14 @@ def _source(given: dict[str, Any], settings: config.Config) -> config.Source:
     if problems:
         raise ConfigError(problems)
     return found[0]
+
+
+def _with(given: dict[str, Any], settings: config.Config) -> dict[str, Any]:
+    return {"sources": [*map(_written, settings.sources), given]}
+
+
+def _without(name: str, settings: config.Config) -> dict[str, Any]:
+    return {"sources": [_written(source) for source in settings.sources if source.name != name]}
 
 
 def _written(source: config.Source) -> dict[str, Any]:
