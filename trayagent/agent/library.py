@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,25 +14,21 @@ from trayagent.agent.bus import Bus
 from trayagent.agent.fetching import Fetching
 from trayagent.agent.intake import Intake
 from trayagent.agent.repairs import Repairs
-from trayagent.agent.resolvers import Recalling, Resolvers
+from trayagent.agent.roster import Build, Roster
+from trayagent.agent.schedule import Schedule
 from trayagent.agent.syncs import Syncs
 from trayagent.agent.thumbnails import Thumbnails
 from trayagent.agent.verify import Verifier
 from trayagent.agent.wanted import Place, is_here
-from trayagent.model import config, filenames, sizes
+from trayagent.model import config, filenames
 from trayagent.model.errors import NotFoundError, StoreUnavailableError
 from trayagent.model.library import Account, LibraryItem, Listed, SourceInfo, VerifyReport
 from trayagent.model.times import stamp
 from trayagent.model.transfer import Resolver
-from trayagent.sources.handed import Handed
 from trayagent.sources.source import Secrets, Source
 from trayagent.store import items, library, runs
 from trayagent.store.database import Database
 
-log = logging.getLogger(__name__)
-
-LOOK: Final = 60.0
-"""Seconds between two looks whether a scheduled sync is due."""
 PROBED: Final = 3
 """Items that a trial shows."""
 
@@ -47,57 +42,42 @@ class Library:
         bus: Bus,
         intake: Intake,
         *,
-        build: Callable[[config.Source, Secrets], Source],
+        build: Build,
         vault: Secrets,
         thumbnails: Path,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.resolvers: dict[str, Resolver] = Resolvers()
+        self._roster = Roster(db, build, vault)
         self._db = db
         self._bus = bus
         self._intake = intake
-        self._build = build
-        self._vault = vault
         self._now = now
         self._syncs = Syncs(db, bus, now=now, sleep=sleep)
+        self._schedule = Schedule(db, self._roster, partial(self.sync, by_itself=True), now)
         self._thumbnails = Thumbnails(thumbnails)
         repairs = Repairs(db, intake, self._fetching_of)
         self._verifier = Verifier(db, bus, self._roots, repairs.again, now)
-        self._sources: dict[str, Source] = {}
-        self._accounts: dict[str, str] = {}
-        self._every: dict[str, float] = {}
-        self._settings: tuple[config.Source, ...] = ()
         self._folder = Path()
         self._downloads = Path()
         self._by_download = False
         self._tasks: asyncio.TaskGroup | None = None
-        self._bell = asyncio.Event()
 
     def __repr__(self) -> str:
-        return f"<Library of {len(self._sources)} sources, {len(self._syncs)} syncing>"
+        return f"<Library of {self._roster}, {len(self._syncs)} syncing>"
+
+    @property
+    def resolvers(self) -> dict[str, Resolver]:
+        """What turns a synced download into a link, by source; follows the settings."""
+        return self._roster.resolvers
 
     def configure(self, settings: config.Config) -> None:
-        """Take over settings, at start and after every change; unchanged sources keep their sessions."""
-        known = {one.name: one for one in self._settings}
-        self._sources = {
-            one.name: self._sources[one.name]
-            if known.get(one.name) == one
-            else self._build(one, self._vault)
-            for one in settings.sources
-        }
-        self._settings = settings.sources
-        self.resolvers.clear()
-        self.resolvers.update(
-            {name: Recalling(source, self._db) for name, source in self._sources.items()}
-        )
-        self._every = {
-            one.name: sizes.parse_duration(one.every) for one in settings.sources if one.every
-        }
+        """Take over settings, at start and after every change."""
+        self._roster.configure(settings.sources)
+        self._schedule.configure(settings.sources)
         self._folder = Path(settings.library.folder)
         self._downloads = Path(settings.downloads.folder)
         self._by_download = settings.library.date == "downloaded"
-        self._bell.set()
 
     async def run(self) -> None:
         """Take up what was interrupted, then sync on schedule, until cancelled."""
@@ -105,31 +85,26 @@ class Library:
             for batch in await self._db.read(runs.open_batches):
                 await self._intake.close(batch)
             for name in await self._db.read(runs.interrupted):
-                if name in self._sources:
+                if self._roster.find(name):
                     await self.sync(name)
-            while True:
-                await self._sync_what_is_due()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK):
-                        await self._bell.wait()
-                self._bell.clear()
+            await self._schedule.run()
 
     # --- looking ---
 
     async def sources(self) -> list[SourceInfo]:
         """All sources, in the order of the settings."""
-        return [await self.source(name) for name in self._sources]
+        return [await self.source(name) for name in self._roster]
 
     async def source(self, name: str) -> SourceInfo:
         """One source; raises NotFoundError."""
-        source = self._source(name)
+        source = self._roster.get(name)
         counts = await self._db.read(items.counts, name)
         last = await self._db.read(runs.last, name)
         running = self._syncs.shown(name)
         return SourceInfo(
             name=name,
             type=source.type,
-            account=self._accounts.get(name) or await self._db.read(runs.account, name),
+            account=await self._roster.account(name),
             signed_in=await source.has_secrets()
             and not (last and last.error and last.error.code == "signed_out"),
             items=sum(counts.values()),
@@ -143,12 +118,12 @@ class Library:
         self, name: str, *, state: str | None = None, limit: int = 100, after: str | None = None
     ) -> tuple[list[LibraryItem], str | None]:
         """A page of items, newest first, and what to continue `after`; raises NotFoundError."""
-        self._source(name)
+        self._roster.get(name)
         return await self._db.read(items.page, name, state=state, limit=limit, after=after)
 
     async def thumbnail(self, name: str, item: str) -> bytes:
         """A small JPEG of the item with this media key or name; raises NotFoundError."""
-        self._source(name)
+        self._roster.get(name)
         row = await self._db.read(items.by_id, name, item)
         if row is None or row["path"] is None:
             raise NotFoundError(
@@ -162,7 +137,7 @@ class Library:
         self, name: str, *, list_only: bool = False, by_itself: bool = False
     ) -> tuple[str, bool]:
         """Start a sync; returns its run, and whether it was running already. Raises NotFoundError."""
-        source = self._source(name)
+        source = self._roster.get(name)
         if self._tasks is None:
             raise StoreUnavailableError("The agent is not ready yet.")
         return await self._syncs.start(
@@ -173,7 +148,7 @@ class Library:
         self, name: str, names: Sequence[str], folder: str | None = None
     ) -> tuple[str | None, list[str]]:
         """Fetch chosen items; returns the batch (None: no name is known) and the unknown names."""
-        source = self._source(name)
+        source = self._roster.get(name)
         rows, unknown = await self._db.read(library.find, name, names)
         if not rows:
             return None, unknown
@@ -184,27 +159,15 @@ class Library:
         await fetching.close()
         return fetching.batch, unknown
 
-    async def _sync_what_is_due(self) -> None:
-        for name, seconds in self._every.items():
-            try:
-                await self._sync_if_due(name, seconds)
-            except Exception:  # a keyring may fail in any way; the other sources go on
-                log.exception("The sync of %s could not be started", name)
-
-    async def _sync_if_due(self, name: str, seconds: float) -> None:
-        ended = await self._db.read(runs.ended, name)
-        due = ended is None or self._now() - ended >= seconds
-        source = self._sources.get(name)  # it may have left the settings meanwhile
-        if due and source is not None and await source.has_secrets():
-            await self.sync(name, by_itself=True)
-
     # --- signing in ---
 
     async def sign_in(self, name: str, text: str) -> Account:
         """Keep the secrets in `text`, if they work. Raises NotFoundError, SourceError, DownloadError."""
-        account = await self._source(name).sign_in(text)
-        self._accounts[name] = account.account
-        return account
+        return await self._roster.sign_in(name, text)
+
+    async def sign_out(self, name: str) -> None:
+        """Forget a source's secrets; raises NotFoundError."""
+        await self._roster.sign_out(name)
 
     async def probe(
         self, settings: config.Source, secret: str | None = None
@@ -213,15 +176,8 @@ class Library:
 
         Raises SourceError or DownloadError.
         """
-        source = self._build(settings, Handed() if secret else self._vault)
-        account = await source.sign_in(secret) if secret else await source.account()
-        page = await source.page(None)
-        return account, [_shown(item) for item in page.items[:PROBED]]
-
-    async def sign_out(self, name: str) -> None:
-        """Forget a source's secrets; raises NotFoundError."""
-        await self._source(name).sign_out()
-        self._accounts.pop(name, None)
+        account, first = await self._roster.probe(settings, secret)
+        return account, [_shown(item) for item in first[:PROBED]]
 
     # --- verifying ---
 
@@ -246,16 +202,9 @@ class Library:
 
     # --- parts ---
 
-    def _source(self, name: str) -> Source:
-        source = self._sources.get(name)
-        if source is None:
-            raise NotFoundError(
-                "not_found", f"There is no source {name[:40]}.", "See: trayagent source list"
-            )
-        return source
-
     def _fetching_of(self, name: str) -> Fetching | None:
-        return self._fetching(self._sources[name]) if name in self._sources else None
+        source = self._roster.find(name)
+        return self._fetching(source) if source else None
 
     def _fetching(self, source: Source) -> Fetching:
         place = Place(self._folder / source.name, self._by_download)

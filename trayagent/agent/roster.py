@@ -1,0 +1,90 @@
+"""The sources in the settings, ready to be asked, and the accounts they are signed in to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from trayagent.agent.resolvers import Recalling, Resolvers
+from trayagent.model import config
+from trayagent.model.errors import NotFoundError
+from trayagent.model.library import Account, Listed
+from trayagent.model.transfer import Resolver
+from trayagent.sources.handed import Handed
+from trayagent.sources.source import Secrets, Source
+from trayagent.store import runs
+from trayagent.store.database import Database
+
+Build = Callable[[config.Source, Secrets], Source]
+
+
+class Roster:
+    """Iterates over the names, in the order of the settings. `resolvers` follows the settings, too."""
+
+    def __init__(self, db: Database, build: Build, vault: Secrets) -> None:
+        self.resolvers: dict[str, Resolver] = Resolvers()
+        self._db = db
+        self._build = build
+        self._vault = vault
+        self._sources: dict[str, Source] = {}
+        self._accounts: dict[str, str] = {}
+        self._settings: Sequence[config.Source] = ()
+
+    def __repr__(self) -> str:
+        return f"<Roster of {len(self._sources)} sources>"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._sources))  # they may change while somebody waits
+
+    def configure(self, settings: Sequence[config.Source]) -> None:
+        """Take over settings; unchanged sources keep their sessions."""
+        known = {one.name: one for one in self._settings}
+        self._sources = {
+            one.name: self._sources[one.name]
+            if known.get(one.name) == one
+            else self._build(one, self._vault)
+            for one in settings
+        }
+        self._settings = settings
+        self.resolvers.clear()
+        self.resolvers.update(
+            {name: Recalling(source, self._db) for name, source in self._sources.items()}
+        )
+
+    def find(self, name: str) -> Source | None:
+        """The source, if it is in the settings now."""
+        return self._sources.get(name)
+
+    def get(self, name: str) -> Source:
+        """The source; raises NotFoundError."""
+        source = self._sources.get(name)
+        if source is None:
+            raise NotFoundError(
+                "not_found", f"There is no source {name[:40]}.", "See: trayagent source list"
+            )
+        return source
+
+    async def account(self, name: str) -> str | None:
+        """Whose source it is, as far as it was ever asked."""
+        return self._accounts.get(name) or await self._db.read(runs.account, name)
+
+    async def sign_in(self, name: str, text: str) -> Account:
+        """Keep the secrets in `text`, if they work. Raises NotFoundError, SourceError, DownloadError."""
+        account = await self.get(name).sign_in(text)
+        self._accounts[name] = account.account
+        return account
+
+    async def sign_out(self, name: str) -> None:
+        """Forget a source's secrets; raises NotFoundError."""
+        await self.get(name).sign_out()
+        self._accounts.pop(name, None)
+
+    async def probe(
+        self, settings: config.Source, secret: str | None = None
+    ) -> tuple[Account, Sequence[Listed]]:
+        """Try a source that may not be in the settings: its account and first page. Keeps nothing.
+
+        Raises SourceError or DownloadError.
+        """
+        source = self._build(settings, Handed() if secret else self._vault)
+        account = await source.sign_in(secret) if secret else await source.account()
+        return account, (await source.page(None)).items
