@@ -95,6 +95,21 @@ async def test_repair_fetches_again_and_notes_new_places(agent: Rig, tmp_path: P
     assert (again.ok, again.changed, again.moved, again.missing) == (6, 0, 0, 0)
 
 
+async def test_only_what_was_queued_again_counts_as_repaired(agent: Rig, tmp_path: Path) -> None:
+    """The source has left the settings: its pictures cannot be fetched, the download can."""
+    await verified(agent)
+    files = await paths(agent)
+    files[1].unlink()
+    clip = next((tmp_path / "downloads").iterdir())
+    clip.unlink()
+    agent.library.configure(agent.changed(sources=()))
+    report = await verified(agent, repair=True)
+    assert (report.missing, report.repaired) == (2, 1)
+    told = {finding.path: finding.repaired for finding in report.findings}
+    assert told == {str(files[1]): False, str(clip): True}
+    assert clip.exists()
+
+
 async def test_it_can_be_cancelled_and_a_second_wish_shows_the_running_one(agent: Rig) -> None:
     cancelled = asyncio.Event()
 

@@ -25,36 +25,39 @@ class Repairs:
         self._intake = intake
         self._fetching = fetching
 
-    async def again(self, files: Sequence[Saved]) -> int:
-        """Queue the files; returns how many could be."""
-        return await self._pictures(files) + await self._downloads(files)
+    async def again(self, files: Sequence[Saved]) -> set[Saved]:
+        """Queue the files; returns those that could be."""
+        return await self._pictures(files) | await self._downloads(files)
 
-    async def _pictures(self, files: Sequence[Saved]) -> int:
-        numbers = [file.n for file in files if file.kind == "library"]
-        queued = 0
-        for name, rows in (await self._db.read(library.numbered, numbers)).items():
+    async def _pictures(self, files: Sequence[Saved]) -> set[Saved]:
+        ours = {file.n: file for file in files if file.kind == "library"}
+        queued = set[Saved]()
+        for name, rows in (await self._db.read(library.numbered, list(ours))).items():
             fetching = self._fetching(name)
             if fetching is not None:
                 # What is present is not fetched, so first they are not.
                 await self._db.run(library.lost, [row["n"] for row in rows])
                 await fetching.queue(rows)
                 await fetching.close()
-                queued += len(rows)
+                queued |= {ours[row["n"]] for row in rows}
         return queued
 
-    async def _downloads(self, files: Sequence[Saved]) -> int:
+    async def _downloads(self, files: Sequence[Saved]) -> set[Saved]:
         ours = [file for file in files if file.kind == "download"]
-        items = await self._db.read(_again, [file.n for file in ours])
-        if items:
-            await self._intake.add(items, via="cli", title="Repair")
-            await self._db.run(saved.replaced, ours)
-        return len(items)
+        items = await self._db.read(_again, ours)
+        if not items:
+            return set()
+        entered = await self._intake.add(list(items.values()), via="cli", title="Repair")
+        refused = {rejected.index for rejected in entered.receipt.rejected}
+        queued = {file for index, file in enumerate(items) if index not in refused}
+        await self._db.run(saved.replaced, queued)
+        return queued
 
 
-def _again(conn: sqlite3.Connection, numbers: Sequence[int]) -> list[Item]:
+def _again(conn: sqlite3.Connection, files: Sequence[Saved]) -> dict[Saved, Item]:
     """What to ask for; a row that was removed since the check saw it is left out."""
-    rows = (downloads.find(conn, n) for n in numbers)
-    return [_item(row) for row in rows if row is not None]
+    rows = ((file, downloads.find(conn, file.n)) for file in files)
+    return {file: _item(row) for file, row in rows if row is not None}
 
 
 def _item(row: sqlite3.Row) -> Item:

@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -33,8 +33,8 @@ CALM: Final = 0.25
 class Repairs(Protocol):
     """Who fetches again what is damaged or missing."""
 
-    async def __call__(self, files: Sequence[Saved]) -> int:
-        """Queue the files; returns how many could be."""
+    async def __call__(self, files: Sequence[Saved]) -> Collection[Saved]:
+        """Queue the files; returns those that could be."""
 
 
 class Verifier:
@@ -97,11 +97,9 @@ class Verifier:
     async def _check(self, files: Sequence[Saved], missing: list[Saved], *, repair: bool) -> None:
         changed: list[Saved] = []
         for file in files:
-            if self._stop.is_set():
-                return
             digest = await asyncio.to_thread(digest_of, Path(file.path), self._stop)
             if self._stop.is_set():
-                return
+                break
             if digest is None:
                 missing.append(file)
             elif file.sha256 is None and digest[1] == file.size:
@@ -126,12 +124,13 @@ class Verifier:
         lost = [file for file in missing if file.sha256 not in places]
         await self._found("missing", lost, repair=repair)
 
-    async def _found(self, what: str, files: Sequence[Saved], *, repair: bool) -> None:
-        repaired = bool(files) and repair and await self._repairs(files) > 0
+    async def _found(
+        self, what: Literal["changed", "missing"], files: Sequence[Saved], *, repair: bool
+    ) -> None:
+        wanted = repair and bool(files) and not self._stop.is_set()
+        queued = await self._repairs(files) if wanted else ()
         for file in files:
-            finding = Finding(
-                "changed" if what == "changed" else "missing", file.path, None, repaired
-            )
+            finding = Finding(what, file.path, None, file in queued)
             self.report = self.report.with_finding(finding)
 
     async def _elsewhere(self, missing: Sequence[Saved]) -> dict[str | None, str]:
