@@ -1,5 +1,6 @@
 """The dashboard shows what goes on as it happens, everything on it works, and it is usable by everyone."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -102,6 +103,19 @@ async def test_saved_files_are_checked(page: Page, agent: Running, site: PublicS
     await see(page, "history")
     await page.get_by_role("button", name="Check files").click()
     await expect(page.locator("#view")).to_contain_text(f": {saved}")
+
+
+async def test_a_long_check_can_be_stopped(page: Page, agent: Running, site: PublicSite) -> None:
+    agent.call("POST", "downloads", {"url": site.url("/plain/endless.mp4")})
+    saved = await agent.arrival(site.url("/plain/endless.mp4"))
+    os.truncate(saved, 1 << 40)  # a hole, no bytes on the disk
+    await see(page, "history")
+    await page.get_by_role("button", name="Check files").click()
+    await page.get_by_role("button", name="Stop", exact=True).click()
+    await expect(page.locator("#view")).to_contain_text("stopped early")
+    await expect(page.get_by_role("button", name="Stop", exact=True)).to_be_hidden()
+    assert agent.call("GET", "verify")["state"] == "cancelled"
+    saved.unlink()
 
 
 async def test_dropped_list_becomes_downloads(page: Page, agent: Running, site: PublicSite) -> None:

@@ -53,6 +53,9 @@ class FakeLibrary:
         self.calls.append(repair)
         return self.verify_report
 
+    def cancel_verify(self) -> None:
+        self.calls.append("cancelled")
+
     async def sign_in(self, name: str, text: str) -> Account:
         await self.source(name)
         return Account("me")

@@ -583,8 +583,10 @@ async def test_what_was_saved_is_verified(tmp_path: Path) -> None:
     async with running(tmp_path, library) as rig:
         started = await rig.ask("POST", "verify", {"repair": True})
         report = await rig.ask("GET", "verify")
+        stopped = await rig.ask("DELETE", "verify")
 
-    assert (started.status, report.json()["ok"], library.calls) == (202, 2, [True])
+    assert (started.status, report.json()["ok"], stopped.status) == (202, 2, 200)
+    assert library.calls == [True, "cancelled"]
 
 
 async def test_an_answer_is_what_its_type_says(rig: Rig) -> None:

@@ -99,6 +99,12 @@ async def report(call: Call) -> Reply:
     return Reply(200, call.agent.library.verify_report)
 
 
+async def stop(call: Call) -> Reply:
+    """Stop the check; asking when none runs changes nothing."""
+    call.agent.library.cancel_verify()
+    return Reply(200, call.agent.library.verify_report)
+
+
 async def _trial(call: Call, source: config.Source, secret: str) -> words.Trial:
     try:
         account, first = await call.agent.library.probe(source, secret or None)
@@ -220,6 +226,14 @@ ROUTES: Final = (
         report,
         "caller",
         "What the last check found.",
+        gives={200: VerifyReport},
+    ),
+    Route(
+        "DELETE",
+        "/api/v1/verify",
+        stop,
+        "caller",
+        "Stop the check that runs.",
         gives={200: VerifyReport},
     ),
 )

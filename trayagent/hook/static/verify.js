@@ -8,8 +8,10 @@ export class Verify {
     this.start = button("Check files", () => this.#start(), { glyph: "check" });
     this.bar = h("progress", { max: 1, "aria-label": "Progress of the check" });
     this.words = h("p", { class: "numbers", role: "status" });
+    const stop = button("Stop", () => this.#stop(), { glyph: "cross" });
+    this.stop = h("div", { class: "buttons" }, stop);
     this.findings = h("ul", { class: "small" });
-    this.element = h("div", { class: "card pad stack", hidden: true }, this.words, this.bar, this.findings);
+    this.element = h("div", { class: "card pad stack", hidden: true }, this.words, this.bar, this.stop, this.findings);
     board.addEventListener("event", ({ detail }) => {
       if (detail.name.startsWith("verify.")) this.#paint(detail.data);
     });
@@ -25,10 +27,14 @@ export class Verify {
     await this.messages.trying(() => this.api.post("verify"));
   }
 
+  async #stop() {
+    await this.messages.trying(() => this.api.delete("verify"));
+  }
+
   #paint({ state, total, checked, ok, changed, moved, missing, findings }) {
     this.element.hidden = state === "none";
     this.start.disabled = state === "running";
-    this.bar.hidden = state !== "running";
+    this.bar.hidden = this.stop.hidden = state !== "running";
     this.bar.value = total ? checked / total : 0;
     const odd = [
       [changed, "changed"],
@@ -37,6 +43,7 @@ export class Verify {
     ].flatMap(([number, word]) => (number ? [`${number.toLocaleString()} ${word}`] : []));
     const done =
       state === "running" ? `Checking ${checked} of ${count(total, "file")}…` : `${count(ok, "file")} as saved`;
+    if (state === "cancelled") odd.unshift("stopped early");
     setText(this.words, [done, ...odd].join(" · "));
     this.findings.replaceChildren(...findings.slice(0, 50).map(finding));
   }
