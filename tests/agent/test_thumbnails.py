@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
 from trayagent.agent.thumbnails import EDGE, Thumbnails
 from trayagent.model.errors import NotFoundError
+from trayagent.store import items
 
 
 def picture(folder: Path, size: tuple[int, int], kind: str, mode: str = "RGB") -> Path:
@@ -36,7 +39,9 @@ def picture(folder: Path, size: tuple[int, int], kind: str, mode: str = "RGB") -
     ],
 )
 async def test_a_small_jpeg(tmp_path: Path, kind: str, mode: str) -> None:
-    made = await Thumbnails(tmp_path / "small").of(str(picture(tmp_path, (900, 300), kind, mode)))
+    made = await Thumbnails(tmp_path / "small").of(
+        1, str(picture(tmp_path, (900, 300), kind, mode))
+    )
     with Image.open(io.BytesIO(made)) as image:
         assert (image.format, image.size, image.mode) == ("JPEG", (EDGE, 85), "RGB")
 
@@ -44,12 +49,12 @@ async def test_a_small_jpeg(tmp_path: Path, kind: str, mode: str) -> None:
 async def test_it_is_made_once_and_again_when_the_picture_changes(tmp_path: Path) -> None:
     thumbnails = Thumbnails(tmp_path / "small")
     path = picture(tmp_path, (300, 300), "png")
-    first = await thumbnails.of(str(path))
+    first = await thumbnails.of(1, str(path))
     (kept,) = (tmp_path / "small").iterdir()
     kept.write_bytes(b"kept")
-    assert await thumbnails.of(str(path)) == b"kept"
+    assert await thumbnails.of(1, str(path)) == b"kept"
     picture(tmp_path, (300, 299), "png")
-    assert await thumbnails.of(str(path)) not in {first, b"kept"}
+    assert await thumbnails.of(1, str(path)) not in {first, b"kept"}
 
 
 def huge_png() -> bytes:
@@ -80,12 +85,36 @@ async def test_what_could_hurt_is_refused(tmp_path: Path, content: bytes) -> Non
     path = tmp_path / "picture.png"
     path.write_bytes(content)
     with pytest.raises(NotFoundError):
-        await Thumbnails(tmp_path / "small").of(str(path))
+        await Thumbnails(tmp_path / "small").of(1, str(path))
 
 
 async def test_a_missing_picture_has_none(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
-        await Thumbnails(tmp_path / "small").of(str(tmp_path / "gone.png"))
+        await Thumbnails(tmp_path / "small").of(1, str(tmp_path / "gone.png"))
+
+
+async def test_only_those_of_pictures_that_are_still_the_same_are_kept(tmp_path: Path) -> None:
+    thumbnails, small = Thumbnails(tmp_path / "small"), tmp_path / "small"
+    paths: dict[int, str] = {}
+    for item, kept in enumerate(("same", "changed", "deleted", "forgotten"), start=1):
+        (tmp_path / kept).mkdir()
+        paths[item] = str(picture(tmp_path / kept, (300, 300), "png"))
+        await thumbnails.of(item, paths[item])
+    (first,) = small.glob("1-*.jpg")
+    picture(tmp_path / "changed", (300, 299), "png")
+    Path(paths[3]).unlink()
+    left, making = small / "left.new", small / "making.new"
+    for unfinished in (left, making):
+        unfinished.touch()
+    os.utime(left, (0, 0))
+
+    async def known(items: Sequence[int]) -> dict[int, str]:
+        return {item: paths[item] for item in items if item in {1, 2, 3}}
+
+    await thumbnails.prune(known)
+
+    assert set(small.iterdir()) == {first, making}
+    await Thumbnails(tmp_path / "none yet").prune(known)
 
 
 async def test_a_library_shows_its_pictures(tmp_path: Path) -> None:
@@ -99,3 +128,10 @@ async def test_a_library_shows_its_pictures(tmp_path: Path) -> None:
                         assert image.size == (8, 8)
             with pytest.raises(NotFoundError):
                 await agent.library.thumbnail("flow", "nobody")
+            kept = len(list((tmp_path / "thumbnails").iterdir()))
+            for path in (tmp_path / "library").rglob("*.png"):
+                path.unlink()
+                break
+            thumbnails = Thumbnails(tmp_path / "thumbnails")
+            await thumbnails.prune(lambda numbers: agent.db.read(items.paths, numbers))
+            assert len(list((tmp_path / "thumbnails").iterdir())) == kept - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -82,6 +82,7 @@ class Library:
     async def run(self) -> None:
         """Take up what was interrupted, then sync on schedule, until cancelled."""
         async with asyncio.TaskGroup() as self._tasks:
+            self._tasks.create_task(self._thumbnails.run(self._paths), name="thumbnails")
             for batch in await self._db.read(runs.open_batches):
                 await self._intake.close(batch)
             for name in await self._db.read(runs.interrupted):
@@ -129,7 +130,7 @@ class Library:
             raise NotFoundError(
                 "not_found", "There is no such picture here.", f"See: trayagent source items {name}"
             )
-        return await self._thumbnails.of(row["path"])
+        return await self._thumbnails.of(row["n"], row["path"])
 
     # --- syncing ---
 
@@ -201,6 +202,9 @@ class Library:
         return (self._folder, self._downloads)
 
     # --- parts ---
+
+    async def _paths(self, numbers: Sequence[int]) -> Mapping[int, str]:
+        return await self._db.read(items.paths, numbers)
 
     def _fetching_of(self, name: str) -> Fetching | None:
         source = self._roster.find(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -91,3 +92,12 @@ def by_id(conn: sqlite3.Connection, source: str, id: str) -> sqlite3.Row | None:
         if row is not None:
             return row
     return None
+
+
+def paths(conn: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, str]:
+    """Where the files of these rows are, as far as they are here."""
+    marks = ", ".join("?" * len(numbers))
+    rows = conn.execute(
+        f"SELECT n, path FROM library WHERE n IN ({marks}) AND path IS NOT NULL", tuple(numbers)
+    )
+    return dict(rows.fetchall())
