@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from types import TracebackType
-from typing import Self
+
+from tests.servers.listening import Listening
 
 Behaviour = Callable[["Exchange"], Awaitable[None]]
 
@@ -64,41 +63,13 @@ class Exchange:
         self.writer.transport.abort()
 
 
-class Lying:
+class Lying(Listening):
     """An async context manager; `at` gives a path its behaviour, `requests` remembers every one."""
 
     def __init__(self, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
-        self._tls = tls
-        self._host = host
+        super().__init__(tls=tls, host=host)
         self._behaviours: dict[str, Behaviour] = {}
-        self._writers: set[asyncio.StreamWriter] = set()
         self.requests: list[Exchange] = []
-        self.connections = 0
-        self.open = 0
-        self.most_open = 0
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, self._host, 0, ssl=self._tls)
-        self.port: int = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.close()
-        for writer in list(self._writers):
-            writer.transport.abort()
-        await self._server.wait_closed()
-        while self.open:  # noqa: ASYNC110  handlers end by themselves now
-            await asyncio.sleep(0)
-
-    @property
-    def authority(self) -> str:
-        """host:port, for the `named` rule."""
-        return f"{self._host}:{self.port}"
 
     def at(self, path: str, behaviour: Behaviour) -> str:
         """Give a path its behaviour; returns its URL."""
@@ -113,23 +84,10 @@ class Lying:
         """The requests for a path, without its query."""
         return [request for request in self.requests if request.path.partition("?")[0] == path]
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self.open += 1
-        self.most_open = max(self.most_open, self.open)
-        self._writers.add(writer)
-        try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
-                while await self._answer(reader, writer):
-                    pass
-        except asyncio.CancelledError:
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request after the other."""
+        while await self._answer(reader, writer):
             pass
-        finally:
-            self.open -= 1
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-            self._writers.discard(writer)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")

@@ -1,0 +1,69 @@
+"""A server on a free port of loopback, in the test's own loop, that leaves nothing open behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+
+class Listening:
+    """An async context manager; a subclass says in `talk` what becomes of a connection."""
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self._tls = tls
+        self._host = host
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.connections = 0
+        self.open = 0
+        self.most_open = 0
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection; it is closed afterwards."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, self._host, 0, ssl=self._tls)
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.die()
+        await self._server.wait_closed()
+        while self.open:  # noqa: ASYNC110  handlers end by themselves now
+            await asyncio.sleep(0)
+
+    @property
+    def authority(self) -> str:
+        """host:port, for the `named` rule."""
+        return f"{self._host}:{self.port}"
+
+    def die(self) -> None:
+        """Take no more connections and drop those that are open."""
+        self._server.close()
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        self._writers.add(writer)
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                await self.talk(reader, writer)
+        except asyncio.CancelledError:
+            pass
+        finally:
+            self.open -= 1
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            self._writers.discard(writer)
