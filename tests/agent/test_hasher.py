@@ -15,8 +15,9 @@ from tests.agent.house import house
 from trayagent.agent.bus import Bus
 from trayagent.agent.hasher import Hasher
 from trayagent.model.errors import StoreUnavailableError
-from trayagent.store import downloads
+from trayagent.store import downloads, saved
 from trayagent.store.database import Database
+from trayagent.store.saved import Saved
 
 
 async def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
@@ -43,6 +44,31 @@ async def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
         found = await h.queries.download(first.id)
 
     assert found.sha256 == hashlib.sha256(b"abc").hexdigest()
+
+
+async def test_a_file_that_is_gone_is_looked_for_once(tmp_path: Path) -> None:
+    """Neither a moved file nor a row that lost its file is asked for again behind every download."""
+    async with house(tmp_path) as h:
+        first, second = await h.settled(*await h.add("http://h/1", "http://h/2"))
+        Path(first.path or "").unlink()
+        lost = Saved("download", downloads.number(second.id), second.path or "", 3, None)
+        await h.db.run(saved.replaced, [lost])
+        run, noted = h.db.run, asyncio.Event()
+
+        async def watched(fn: Any, *args: Any, **kwargs: Any) -> Any:
+            result = await run(fn, *args, **kwargs)
+            if fn is downloads.unreadable:
+                noted.set()
+            return result
+
+        async with asyncio.TaskGroup() as group:
+            with patch.object(h.db, "run", watched):
+                task = group.create_task(Hasher(h.db, h.bus).run(), name="hasher")
+                await noted.wait()
+                task.cancel()
+
+        assert await h.db.read(downloads.unhashed, 0) == []
+        assert (await h.queries.download(first.id)).sha256 is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="/dev/zero is the file without an end")

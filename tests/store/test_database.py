@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from trayagent.model.errors import StoreUnavailableError
+from trayagent.store import downloads
 from trayagent.store.database import Database, DatabaseError
 from trayagent.store.facts import fact, set_fact
+from trayagent.store.schema import MIGRATIONS
 
 
 @pytest.fixture
@@ -87,6 +89,26 @@ def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
         Database.open(path)
 
     assert path.read_bytes() == before
+
+
+def test_an_older_database_is_brought_up_to_date_with_all_that_is_in_it(tmp_path: Path) -> None:
+    """Each version's script runs once, on what the version before left."""
+    path = tmp_path / "trayagent.db"
+    with sqlite3.connect(path) as conn:
+        conn.executescript(MIGRATIONS[0] + "PRAGMA user_version = 1;")
+        conn.execute(
+            "INSERT INTO downloads(key, url, host, state, path, via, created_at)"
+            " VALUES ('k', 'http://h/1', 'h', 'completed', '/tmp/1', 'cli', 1.0)"
+        )
+    conn.close()
+
+    for _ in range(2):
+        Database.open(path).close()
+
+    with sqlite3.connect(path) as conn:
+        assert conn.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+        assert downloads.unhashed(conn, 0) == [(1, "/tmp/1")]
+    conn.close()
 
 
 def test_the_database_is_private(tmp_path: Path) -> None:

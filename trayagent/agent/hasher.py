@@ -62,7 +62,9 @@ class Hasher:
         while page := await self._db.read(downloads.unhashed, after):
             for after, path in page:
                 digest = await asyncio.to_thread(digest_of, Path(path), self._stop)
-                if digest is not None:
+                if digest is None:
+                    await self._db.run(downloads.unreadable, after)
+                else:
                     await self._db.run(downloads.hashed, after, digest[0])
 
 

@@ -56,6 +56,13 @@ CREATE INDEX unhashed ON downloads(n) WHERE state = 'completed' AND sha256 IS NU
 CREATE INDEX by_batch ON downloads(batch, n) WHERE batch IS NOT NULL;
 """
 
+UNREADABLE = """
+ALTER TABLE downloads ADD COLUMN unreadable INTEGER NOT NULL DEFAULT 0;
+DROP INDEX unhashed;
+CREATE INDEX unhashed ON downloads(n) WHERE state = 'completed' AND sha256 IS NULL AND unreadable = 0;
+"""
+"""Version 2: files that were gone before their checksum was computed are not looked for again."""
+
 IN_FLIGHT = (State.QUEUED, State.ACTIVE, State.PAUSED)
 
 _order = msgspec.json.Decoder(Order)
@@ -253,10 +260,16 @@ def hashed(conn: sqlite3.Connection, n: int, sha256: str) -> None:
         library.hashed(conn, row["key"], row["path"], sha256)
 
 
+def unreadable(conn: sqlite3.Connection, n: int) -> None:
+    """The file was gone before its checksum was computed: it is no longer `unhashed`."""
+    conn.execute("UPDATE downloads SET unreadable = 1 WHERE n = ?", (n,))
+
+
 def unhashed(conn: sqlite3.Connection, after: int, limit: int = 100) -> list[tuple[int, str]]:
     """Completed downloads without a checksum, as (n, path), oldest first."""
     rows = conn.execute(
-        "SELECT n, path FROM downloads WHERE state = 'completed' AND sha256 IS NULL AND n > ? ORDER BY n LIMIT ?",
+        "SELECT n, path FROM downloads WHERE state = 'completed' AND sha256 IS NULL AND unreadable = 0"
+        " AND path IS NOT NULL AND n > ? ORDER BY n LIMIT ?",
         (after, limit),
     )
     return [(n, path) for n, path in rows]

@@ -13,5 +13,6 @@ MIGRATIONS = (
     + clients.SCHEMA
     + library.SCHEMA
     + runs.SCHEMA,
+    downloads.UNREADABLE,
 )
 """Script i brings version i to version i+1."""
