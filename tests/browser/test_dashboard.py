@@ -96,6 +96,36 @@ async def test_history_is_searched_and_filtered(
     await expect(page.get_by_text("Nothing found.")).to_be_visible()
 
 
+async def test_a_link_to_one_download_opens_it_however_old(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    site.server.missing.add("/plain/long-ago.mp4")
+    asked = agent.call("POST", "downloads", {"url": site.url("/plain/long-ago.mp4")})
+    old = asked["downloads"][0]["id"]
+    later = [{"url": site.url(f"/plain/later-{n}.mp4")} for n in range(45)]
+    newest = agent.call("POST", "downloads", {"items": later})["downloads"][-1]["id"]
+    await agent.arrival(later[-1]["url"])
+
+    await page.goto("about:blank")
+    await page.goto(f"{agent.dashboard()}&view={old}")
+    line = page.locator("#view li.asked")
+    await expect(line).to_be_in_viewport()
+    await expect(line.get_by_role("heading")).to_have_text("long-ago.mp4")
+    await expect(line.locator("dl")).to_contain_text("not_found: The server has no such file")
+    await expect(line.get_by_role("button", name="Details: long-ago.mp4")).to_be_focused()
+    assert page.url == f"{agent.base}/#{old}"
+    assert await violations(page) == []
+
+    await page.get_by_role("button", name="Show more").click()
+    await expect(page.locator("#view li.download").nth(45)).to_be_visible()
+    await expect(row(page, "long-ago.mp4")).to_have_count(1)
+
+    await page.evaluate("id => { location.hash = id; }", newest)
+    await expect(line.get_by_role("heading")).to_have_text("later-44.mp4")
+    await expect(line).to_be_in_viewport()
+    site.server.missing.clear()
+
+
 async def test_saved_files_are_checked(page: Page, agent: Running, site: PublicSite) -> None:
     agent.call("POST", "downloads", {"url": site.url("/plain/checked.mp4")})
     saved = await agent.arrival(site.url("/plain/checked.mp4"))

@@ -92,13 +92,14 @@ class Clicks:
     def set_up_images(self) -> None:
         self._ask(partial(self._page, "images"))
 
-    def why(self, id: str) -> None:  # noqa: ARG002 – the history shows every reason
-        self._ask(partial(self._page, "history"))
+    def why(self, id: str) -> None:
+        self._ask(partial(self._page, id))
 
     def pair_browser(self) -> None:
         self._ask(self._pairing)
 
     async def _page(self, view: str) -> None:
+        """Open the dashboard at a view, or at a download by its id."""
         code = self._agent.clients.session_code()
         await asyncio.to_thread(opener.open_url, f"{self._url}/#code={code}&view={view}")
 
@@ -201,7 +202,7 @@ class Clicks:
             case "retry":
                 await self._agent.queue.retry(id)
             case "why":
-                await self._page("history")
+                await self._page(id)
             case "open" | "folder":
                 download = await self._agent.queries.download(id)
                 show = opener.open_file if do == "open" else opener.open_folder

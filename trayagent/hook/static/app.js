@@ -24,12 +24,18 @@ const VIEWS = {
 };
 const at = (id) => document.getElementById(id);
 
+/** What a fragment names: a view, or with `d42` that download in the history. Null: nothing we have. */
+function place(fragment) {
+  if (/^d\d+$/.test(fragment)) return { name: "history", id: fragment };
+  return Object.hasOwn(VIEWS, fragment) ? { name: fragment, id: null } : null;
+}
+
 /** The one-time code of `/#code=…&view=…`, taken out of the address at once; the view stays. */
 function takeCode() {
   const asked = new URLSearchParams(location.hash.slice(1));
   const code = asked.get("code"),
-    view = asked.get("view");
-  if (code) history.replaceState(null, "", VIEWS[view] ? `/#${view}` : "/");
+    view = asked.get("view") ?? "";
+  if (code) history.replaceState(null, "", place(view) ? `/#${view}` : "/");
   return code;
 }
 
@@ -101,7 +107,7 @@ class Router {
   }
 
   #go(byHand) {
-    const name = VIEWS[location.hash.slice(1)] ? location.hash.slice(1) : "queue";
+    const { name, id } = place(location.hash.slice(1)) ?? { name: "queue", id: null };
     this.#current?.hide?.();
     this.#current = this.#views[name] ??= new VIEWS[name](this.parts);
     document.title = `${this.#current.title} · trayagent`;
@@ -114,13 +120,13 @@ class Router {
       scrollTo(0, 0);
       at("main").focus({ preventScroll: true });
     }
-    this.#show(this.#current);
+    this.#show(this.#current, id);
   }
 
   /** Fills a view; until it is full, it counts as busy. */
-  async #show(view) {
+  async #show(view, id) {
     at("view").setAttribute("aria-busy", "true");
-    await view.show();
+    await view.show(id);
     if (view === this.#current) at("view").setAttribute("aria-busy", "false");
   }
 }

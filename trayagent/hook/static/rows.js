@@ -36,7 +36,7 @@ export class Row {
     this.trouble = h("p", { class: "trouble small" });
     this.actions = h("div", { class: "actions" });
     this.details = h("dl", { class: "small", hidden: true });
-    this.opener = iconButton("more", "Details", () => this.#openDetails());
+    this.opener = iconButton("more", "Details", () => this.#toggleDetails());
     this.opener.setAttribute("aria-expanded", "false");
     const body = h("div", { class: "body" }, this.name, this.bar, this.facts, this.trouble, this.details);
     this.element = h("li", { class: "download" }, this.glyph, body, this.actions);
@@ -85,7 +85,14 @@ export class Row {
     this.actions.replaceChildren(...made, this.opener);
   }
 
-  #openDetails() {
+  /** Brings it into sight, with all that is known of it. */
+  open() {
+    if (this.details.hidden) this.#toggleDetails();
+    this.element.scrollIntoView({ block: "center" });
+    this.opener.focus({ preventScroll: true });
+  }
+
+  #toggleDetails() {
     const lines = details(this.download).filter(([, value]) => value);
     this.details.replaceChildren(
       ...lines.flatMap(([term, value]) => [h("dt", {}, term), h("dd", { class: "mono" }, value)]),
@@ -195,5 +202,11 @@ export class Rows {
         this.element.insertBefore(row.element, this.element.children[place] ?? null);
     });
     this.element.hidden = !downloads.length;
+  }
+
+  /** Marks one row, opens it and brings it into sight. */
+  open(wanted) {
+    for (const [id, row] of this.#rows) row.element.classList.toggle("asked", id === wanted);
+    this.#rows.get(wanted)?.open();
   }
 }

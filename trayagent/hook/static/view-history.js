@@ -65,8 +65,22 @@ export class HistoryView {
     });
   }
 
-  async show() {
+  /** Fills the view; with an id, that download is brought into sight. */
+  async show(id = null) {
+    if (id) this.search.value = this.state.value = "";
     await Promise.all([this.#page(null), this.verify.show()]);
+    if (id) await this.#open(id);
+  }
+
+  /** One that is not on the page, since it is from long ago, comes first. */
+  async #open(id) {
+    if (!this.#found.some((download) => download.id === id)) {
+      const download = await this.messages.trying(() => this.api.get(`downloads/${id}`));
+      if (!download) return;
+      this.#found = [download, ...this.#found];
+      this.#paint();
+    }
+    this.rows.open(id);
   }
 
   async #page(after) {
@@ -75,7 +89,9 @@ export class HistoryView {
       this.api.get(`downloads${query({ q: this.search.value.trim(), state: this.state.value, limit: PAGE, after })}`),
     );
     if (!page || turn !== this.#asked) return;
-    this.#found = after ? [...this.#found, ...page.downloads] : page.downloads;
+    const known = new Set(after ? this.#found.map(({ id }) => id) : []);
+    const fresh = page.downloads.filter(({ id }) => !known.has(id));
+    this.#found = after ? [...this.#found, ...fresh] : fresh;
     this.#next = page.next ?? null;
     this.#paint();
   }
