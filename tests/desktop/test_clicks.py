@@ -15,7 +15,7 @@ from tests.servers.media import Media
 from trayagent.agent.agent import Agent
 from trayagent.agent.preferences import Preferences
 from trayagent.app import Running, serve
-from trayagent.desktop import opener, session
+from trayagent.desktop import feed, opener, session
 from trayagent.desktop.autostart import Command, XdgAutostart
 from trayagent.desktop.clicks import Clicks
 from trayagent.desktop.tray import backend
@@ -296,6 +296,27 @@ async def test_a_restart_shows_what_was_there(
         assert [d.filename for d in first.recent] == ["a.mp4"]
         assert len(first.failed) == 1
         assert first.downloads_folder == desk.agent.preferences.config.downloads.folder
+
+
+async def test_the_last_batch_can_be_undone_after_a_restart_unless_it_was_or_is_old(
+    tmp_path: Path,
+    media: Media,
+    opened: list[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with desk_at(tmp_path, opened) as desk:
+        await desk.add(media.url("a.mp4"), media.url("b.mp4"))
+        before = (await desk.until(lambda s: s.undo)).undo
+    with monkeypatch.context() as later:
+        later.setattr(feed, "UNDOABLE", 0.0)
+        async with desk_at(tmp_path, opened) as desk:
+            assert desk.seen.snapshots[0].undo is None
+    async with desk_at(tmp_path, opened) as desk:
+        assert desk.seen.snapshots[0].undo == before
+        assert before is not None
+        await desk.agent.undo.batch(before.batch)
+    async with desk_at(tmp_path, opened) as desk:
+        assert desk.seen.snapshots[0].undo is None
 
 
 async def test_a_newcomer_is_told_where_the_icon_hides_and_others_are_not(

@@ -64,6 +64,10 @@ class Queries:
         """A page, newest first, and the id to continue `after`, or None."""
         return await self._db.read(batches.listing, limit=limit, after=after)
 
+    async def last_saved(self, since: float) -> Batch | None:
+        """The batch that finished last, not before `since` (Unix seconds), of those that saved a file."""
+        return await self._db.read(batches.last_saved, since)
+
     async def entries(self, id: str, *, limit: int = 1000, after: int = 0) -> list[Entry]:
         """What was asked in a batch and what became of it, by line."""
         return await self._db.read(batches.entries, id, limit=limit, after=after)

@@ -6,15 +6,19 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import Final
 
 from msgspec.structs import replace
 
 from trayagent.agent.agent import Agent
-from trayagent.desktop.tray.snapshot import KEPT, Snapshot, SourceView, after
+from trayagent.desktop.tray.snapshot import KEPT, Snapshot, SourceView, after, undo_of
 from trayagent.model.config import Config
 from trayagent.model.events import Event, Notice, SyncEvent
 from trayagent.model.library import SourceInfo
 from trayagent.model.times import stamp
+
+UNDOABLE: Final = 24 * 3600.0
+"""Seconds after its end in which the last batch is still offered for undoing at a start."""
 
 Show = Callable[[Snapshot], None]
 
@@ -81,8 +85,12 @@ class Feed:
         queries = self._agent.queries
         recent, _ = await queries.downloads(states=("completed",), limit=KEPT)
         failed, _ = await queries.downloads(states=("failed",), limit=KEPT)
+        last = await queries.last_saved(time.time() - UNDOABLE)
         snapshot = Snapshot(
-            recent=tuple(recent), failed=tuple(failed), sources=await self._sources()
+            recent=tuple(recent),
+            failed=tuple(failed),
+            sources=await self._sources(),
+            undo=undo_of(last) if last else None,
         )
         return _configured(snapshot, self._agent.preferences.config)
 

@@ -229,6 +229,15 @@ def listing(
     return page, page[-1].id if len(rows) > limit else None
 
 
+def last_saved(conn: sqlite3.Connection, since: float) -> Batch | None:
+    """The batch that finished last, but not before `since`, of those that saved a file."""
+    rows = conn.execute(
+        "SELECT * FROM batches WHERE finished_at >= ? ORDER BY finished_at DESC", (since,)
+    )
+    found = (batch_of(conn, row) for row in rows)
+    return next((batch for batch in found if batch.counts.get("completed")), None)
+
+
 def entries(conn: sqlite3.Connection, id: str, *, limit: int = 1000, after: int = 0) -> list[Entry]:
     """What was asked in the batch and what became of it, by line."""
     rows = conn.execute(

@@ -77,7 +77,7 @@ def after(snapshot: Snapshot, event: Event) -> Snapshot:
         case SyncEvent():
             return replace(seen, sources=tuple(_synced(source, event) for source in seen.sources))
         case BatchEvent(what="finished"):
-            return replace(seen, undo=_undo(event.batch) or seen.undo)
+            return replace(seen, undo=undo_of(event.batch) or seen.undo)
         case Notice():
             return replace(seen, notices=(event, *seen.notices)[:KEPT])
         case _:
@@ -116,7 +116,7 @@ def _synced(source: SourceView, event: SyncEvent) -> SourceView:
     return replace(source, syncing=syncing, seen=run.seen, missing=missing, error=error)
 
 
-def _undo(batch: Batch) -> Undo | None:
-    """What can be taken back of a finished batch: its completed downloads."""
-    count = batch.counts.get("completed", 0)
+def undo_of(batch: Batch) -> Undo | None:
+    """What can be taken back of a finished batch: its completed downloads, once."""
+    count = 0 if batch.undone_at else batch.counts.get("completed", 0)
     return Undo(batch.id, batch.title or "the last batch", count) if count else None
