@@ -7,12 +7,13 @@ import base64
 import http.client
 import socket
 from contextlib import closing
-from typing import Self
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from tests.servers.http_proxy import HttpProxy
 from tests.servers.site import Site
+from tests.servers.socks_proxy import SocksProxy
 from trayagent.model.config import Network
 from trayagent.net.gateway import Gateway, Pass
 
@@ -179,48 +180,56 @@ async def test_speed_is_what_the_agent_allows() -> None:
         assert sum(spent) == leave.received >= 300_000
 
 
-class Upstream:
-    """A proxy of the user's, which resolves for us; it leads everything to one server."""
-
-    def __init__(self, to: str) -> None:
-        self.heads: list[bytes] = []
-        self._to = to.rpartition(":")
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://me:pass@127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.heads.append(head)
-        far, away = await asyncio.open_connection(self._to[0], int(self._to[2]))
-        if head.startswith(b"CONNECT"):
-            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-            away.write(await reader.read(4096))
-        else:
-            away.write(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        writer.write(await far.read(-1))
-        writer.close()
-        away.close()
+PLACE = "example.com:80", "example.com:443"
+TALK = b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 async def test_a_configured_proxy_is_gone_through() -> None:
     with Site({"/a": b"body"}) as site:
-        async with Upstream(site.authority) as proxy, Gateway(Network(proxy=proxy.url)) as gateway:
-            with gateway.admit() as leave:
-                assert await ask(leave, "http://example.com/a?q") == (200, b"body")
-                talk = b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-                assert (await tunnel(leave, "example.com:443", talk)).endswith(b"body")
-                assert (await ask(leave, "http://192.168.0.1/a"))[0] == 403, "by name and literal"
-        own = base64.b64encode(b"me:pass")
-        assert proxy.heads[0].startswith(b"GET http://example.com/a?q HTTP/1.1\r\n")
-        assert proxy.heads[1].startswith(b"CONNECT example.com:443 HTTP/1.1\r\n")
-        assert all(b"Proxy-Authorization: Basic " + own in head for head in proxy.heads)
-        assert len(proxy.heads) == 2
+        async with HttpProxy(user="me", password="pass") as proxy:
+            proxy.leads = dict.fromkeys(PLACE, site.authority)
+            async with Gateway(Network(proxy=proxy.url)) as gateway:
+                with gateway.admit() as leave:
+                    assert await ask(leave, "http://example.com/a?q") == (200, b"body")
+                    assert (await tunnel(leave, "example.com:443", TALK)).endswith(b"body")
+                    assert (await ask(leave, "http://192.168.0.1/a"))[0] == 403, "by literal"
+        own = base64.b64encode(b"me:pass").decode()
+        assert [(asked.method, asked.target) for asked in proxy.asked] == [
+            ("GET", "http://example.com/a?q"),
+            ("CONNECT", "example.com:443"),
+        ]
+        assert all(a.headers["proxy-authorization"] == f"Basic {own}" for a in proxy.asked)
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h", "socks4"])
+async def test_a_socks_proxy_is_gone_through_and_resolves(scheme: str) -> None:
+    with Site({"/a": b"body"}) as site:
+        async with SocksProxy() as proxy:
+            proxy.leads = dict.fromkeys(PLACE, site.authority)
+            async with Gateway(Network(proxy=proxy.url.replace("socks5", scheme))) as gateway:
+                with gateway.admit() as leave:
+                    assert await ask(leave, "http://example.com/a?q") == (200, b"body")
+                    assert (await tunnel(leave, "example.com:443", TALK)).endswith(b"body")
+                    assert (await ask(leave, "http://192.168.0.1/a"))[0] == 403, "by literal"
+        assert proxy.asked == [("name", "example.com", 80), ("name", "example.com", 443)]
+
+
+@pytest.mark.parametrize("kind", [HttpProxy, SocksProxy])
+async def test_a_proxy_that_refuses_or_is_gone_is_a_bad_gateway(
+    kind: type[HttpProxy | SocksProxy],
+) -> None:
+    async with kind() as proxy, Gateway(Network(proxy=proxy.url)) as gateway:
+        with gateway.admit() as leave:
+            if isinstance(proxy, HttpProxy):
+                proxy.refusal = "403 No"
+            else:
+                proxy.refusal = 5
+            assert b" 502 " in await tunnel(leave, "example.com:443")
+            proxy.mute = True
+            assert b" 502 " in await tunnel(leave, "example.com:443")
+            proxy.die()
+            assert b" 502 " in await tunnel(leave, "example.com:443")
+            assert (await ask(leave, "http://example.com/a"))[0] == 502
 
 
 async def test_it_introduces_itself_without_secrets() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.certificates import Authority, self_signed
-from tests.servers.listening import Listening
+from tests.servers.listening import Answering
 from tests.servers.lying import Exchange, Lying, Served, redirecting, replying
 from tests.transfer.rig import noise, transferring
 from trayagent.model.errors import DownloadError
@@ -76,17 +75,6 @@ async def test_a_bad_certificate_is_refused_and_the_reason_given(
         assert rig.files() == {}
 
 
-class Answering(Listening):
-    """Says the same to everybody."""
-
-    answer = b""
-
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hear the first words of TLS, and answer."""
-        await reader.read(1000)
-        writer.write(self.answer)
-
-
 @pytest.mark.parametrize(
     "answer",
     [
@@ -97,8 +85,7 @@ class Answering(Listening):
 )
 async def test_what_is_not_safe_enough_is_refused(tmp_path: Path, answer: bytes) -> None:
     """Alerts as RFC 8446 §6.2 has them: protocol_version and handshake_failure."""
-    async with Answering() as server, transferring(tmp_path, server.authority) as rig:
-        server.answer = answer
+    async with Answering(answer) as server, transferring(tmp_path, server.authority) as rig:
         with pytest.raises(DownloadError) as failed:
             await rig.get(f"https://{server.authority}/f.bin")
         assert failed.value.code == "tls"

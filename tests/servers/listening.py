@@ -67,3 +67,18 @@ class Listening:
             with suppress(ConnectionError):
                 await writer.wait_closed()
             self._writers.discard(writer)
+
+
+class Answering(Listening):
+    """Says the same to everybody who says anything; nothing: is silent until they go."""
+
+    def __init__(self, answer: bytes = b"") -> None:
+        super().__init__()
+        self._answer = answer
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hear the first words, and answer."""
+        await reader.read(1000)
+        writer.write(self._answer)
+        if not self._answer:
+            await reader.read()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import importlib
 import ssl
 from collections.abc import Collection
 from urllib.parse import unquote, urlsplit
 
 from aiohttp.abc import AbstractResolver
 
-from trayagent.model.errors import DownloadError
+from trayagent.net import socks
 from trayagent.net.connect import Policy
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -46,7 +45,8 @@ class Dialer:
         self._policy.check(host, port, named)
         async with asyncio.timeout(self._patience):
             if self._proxy.startswith("socks"):
-                return await self._through_socks(host, port)
+                made = await socks.connect(self._proxy, host, port)
+                return await asyncio.open_connection(sock=made, limit=LIMIT)
             if self._proxy:
                 return await self._through_http(host, port, tunnel=tunnel)
             return await self._directly(host, port)
@@ -83,14 +83,6 @@ class Dialer:
             writer.close()
             raise ConnectionRefusedError("the proxy refused") from error
         return reader, writer
-
-    async def _through_socks(self, host: str, port: int) -> Streams:
-        try:
-            socks = importlib.import_module("python_socks.async_.asyncio")
-        except ImportError as error:
-            raise DownloadError("network", "the proxy could not be used") from error
-        socket = await socks.Proxy.from_url(self._proxy).connect(dest_host=host, dest_port=port)
-        return await asyncio.open_connection(sock=socket, limit=LIMIT)
 
 
 def _credentials(proxy: str) -> str:

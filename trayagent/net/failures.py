@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from types import TracebackType
 from typing import Final
@@ -21,11 +22,17 @@ class translated:  # noqa: N801  reads as a sentence: with translated()
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        if isinstance(error, _FOREIGN):
+        if isinstance(error, _FOREIGN) or (error is not None and _is_of_socks(error)):
             raise translate(error) from error
 
 
-_FOREIGN: Final = (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, ValueError)
+_FOREIGN: Final = (
+    aiohttp.ClientError,
+    aiohttp.http.HttpProcessingError,
+    asyncio.IncompleteReadError,
+    OSError,
+    ValueError,
+)
 
 
 def translate(error: BaseException) -> DownloadError:
@@ -34,8 +41,13 @@ def translate(error: BaseException) -> DownloadError:
         return error
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return DownloadError("tls", _certificate_reason(error.certificate_error))
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return DownloadError("tls", _certificate_reason(error))
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return DownloadError("network", f"no address was found for {error.host}")
+    if _is_of_socks(error):
+        late = isinstance(error.__cause__, TimeoutError)
+        return DownloadError("timeout") if late else DownloadError("network", _PROXY)
     for kinds, code, detail in _WORDS:
         if isinstance(error, kinds):
             return DownloadError(code, detail)
@@ -44,12 +56,17 @@ def translate(error: BaseException) -> DownloadError:
     return DownloadError("network")
 
 
+_PROXY: Final = "the proxy could not be used"
 _WORDS: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] = (
     ((aiohttp.ClientSSLError, ssl.SSLError), "tls", "the secure connection could not be set up"),
     (
-        (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError),
+        (
+            aiohttp.ClientProxyConnectionError,
+            aiohttp.ClientHttpProxyError,
+            asyncio.IncompleteReadError,  # a SOCKS proxy hung up
+        ),
         "network",
-        "the proxy could not be used",
+        _PROXY,
     ),
     ((TimeoutError,), "timeout", ""),
     ((aiohttp.InvalidURL,), "bad_url", ""),
@@ -62,6 +79,11 @@ _WORDS: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] = (
     ),
 )
 """Exceptions and what they mean; the first that fits counts."""
+
+
+def _is_of_socks(error: BaseException) -> bool:
+    """Whether the SOCKS extra raised it: its errors share no root, and it may not be installed."""
+    return type(error).__module__.partition(".")[0] in ("aiohttp_socks", "python_socks")
 
 
 def _certificate_reason(error: BaseException) -> str:
