@@ -11,7 +11,7 @@ import click
 from trayagent.cli.client import Agent, segment
 from trayagent.cli.exits import Exit, MisuseError, NotRunningError, exit_of_several
 from trayagent.cli.options import agent, json_option, pass_screen
-from trayagent.cli.reading import downloads
+from trayagent.cli.paging import rows
 from trayagent.cli.screen import Screen
 from trayagent.cli.words import clock, counted, name_of
 from trayagent.model.errors import TrayagentError
@@ -75,7 +75,9 @@ def retry(screen: Screen, ids: tuple[str, ...], failed: bool) -> int:
     if bool(ids) == failed:
         raise MisuseError("Say which: trayagent retry ID…, or trayagent retry --failed")
     with agent() as running:
-        wanted = [d["id"] for d in downloads(running, state="failed")] if failed else list(ids)
+        wanted = (
+            [d["id"] for d in rows(running, "downloads", state="failed")] if failed else list(ids)
+        )
         if not wanted and not screen.json:
             screen.say("Nothing has failed.")
             return Exit.OK

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from trayagent.cli.client import Agent, segment
+from trayagent.cli.client import segment
 from trayagent.cli.options import agent, json_option, pass_screen
+from trayagent.cli.paging import first, limit_option, rows
 from trayagent.cli.screen import Screen
 from trayagent.cli.words import (
     amount,
@@ -23,7 +24,6 @@ from trayagent.cli.words import (
 )
 
 STATES = ("queued", "active", "paused", "completed", "failed", "cancelled")
-PAGE = 500
 
 
 @click.command("list")
@@ -32,14 +32,7 @@ PAGE = 500
 @click.option(
     "--search", "q", metavar="TEXT", help="Only downloads whose name or address has this in it."
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(min=0),
-    metavar="N",
-    default=50,
-    show_default=True,
-    help="How many; 0 for all.",
-)
+@limit_option
 @json_option
 @pass_screen
 def listing(
@@ -47,13 +40,7 @@ def listing(
 ) -> None:
     """List downloads, newest first."""
     with agent() as running:
-        found: list[dict[str, Any]] = []
-        more = False
-        for download in downloads(running, state=state, batch=batch, q=q):
-            if limit and len(found) == limit:
-                more = True
-                break
-            found.append(download)
+        found, more = first(rows(running, "downloads", state=state, batch=batch, q=q), limit)
     if screen.json:
         screen.data({"downloads": found, "more": more})
         return
@@ -64,8 +51,8 @@ def listing(
             else "None."
         )
         return
-    rows = [[d["id"], d["state"], amount(d), speed_of(d["speed"]), _what(d)] for d in found]
-    screen.table(rows, head=["ID", "STATE", "SIZE", "SPEED", "NAME"], state=1)
+    lines = [[d["id"], d["state"], amount(d), speed_of(d["speed"]), _what(d)] for d in found]
+    screen.table(lines, head=["ID", "STATE", "SIZE", "SPEED", "NAME"], state=1)
     if more:
         screen.say(f"There are more: trayagent list --limit {limit * 10}")
 
@@ -127,17 +114,6 @@ def why(screen: Screen, id: str) -> None:
     screen.say(message, download["state"])
     if action:
         screen.say(action)
-
-
-def downloads(running: Agent, **query: str | None) -> Iterator[dict[str, Any]]:
-    """All downloads that fit, page by page, newest first."""
-    after: str | None = None
-    while True:
-        page = running.get("downloads", limit=PAGE, after=after, **query)
-        yield from page["downloads"]
-        after = page["next"]
-        if after is None:
-            return
 
 
 def _what(download: dict[str, Any]) -> str:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from trayagent.cli.client import Agent, segment
+from trayagent.cli.client import segment
 from trayagent.cli.config import change
 from trayagent.cli.exits import Exit, MisuseError
 from trayagent.cli.options import agent, home, json_option, pass_screen
+from trayagent.cli.paging import first, limit_option, rows
 from trayagent.cli.screen import Screen
 from trayagent.cli.words import local_time
 from trayagent.model.sizes import show_size
 
 ITEM_STATES = ("missing", "present", "gone", "failed", "ignored")
-PAGE = 500
 
 
 @click.group()
@@ -118,49 +117,21 @@ def logout(screen: Screen, name: str) -> None:
 @source.command()
 @click.argument("name")
 @click.option("--state", type=click.Choice(ITEM_STATES), help="Only items in this state.")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=0),
-    metavar="N",
-    default=50,
-    show_default=True,
-    help="How many; 0 for all.",
-)
+@limit_option
 @json_option
 @pass_screen
 def items(screen: Screen, name: str, state: str | None, limit: int) -> None:
     """List a source's items, newest first."""
     with agent() as running:
-        found: list[dict[str, Any]] = []
-        for item in _items(running, name, state):
-            if limit and len(found) == limit:
-                break
-            found.append(item)
+        found, more = first(rows(running, f"sources/{segment(name)}/items", state=state), limit)
     if screen.json:
-        screen.data({"items": found})
+        screen.data({"items": found, "more": more})
         return
-    rows = [
-        [
-            i["state"],
-            local_time(i["created_at"]),
-            show_size(i["size"]) if i["size"] else "",
-            i["name"],
-        ]
-        for i in found
-    ]
-    screen.table(rows, head=["STATE", "CREATED", "SIZE", "NAME"], state=0)
+    screen.table(map(_line, found), head=["STATE", "CREATED", "SIZE", "NAME"], state=0)
+    if more:
+        screen.say(f"There are more: trayagent source items {name} --limit {limit * 10}")
     if not found:
         screen.say("None. To read the list: trayagent sync --list-only")
-
-
-def _items(running: Agent, name: str, state: str | None) -> Iterator[dict[str, Any]]:
-    after: str | None = None
-    while True:
-        page = running.get(f"sources/{segment(name)}/items", state=state, limit=PAGE, after=after)
-        yield from page["items"]
-        after = page["next"]
-        if after is None:
-            return
 
 
 def _line(item: dict[str, Any]) -> list[str]:
