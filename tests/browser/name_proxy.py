@@ -3,8 +3,8 @@
 import socket
 import socketserver
 import threading
-from types import TracebackType
-from typing import Self
+
+from tests.servers.threaded import Quiet, Threaded
 
 
 class Tunnel(socketserver.StreamRequestHandler):
@@ -36,34 +36,9 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
         source.close()
 
 
-class Server(socketserver.ThreadingTCPServer):
-    """One thread for each tunnel."""
-
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A tunnel that breaks is no error of ours."""
-
-
-class NameProxy:
+class NameProxy(Threaded):
     """The proxy as a context manager."""
 
     def __init__(self) -> None:
-        self._server = Server(("127.0.0.1", 0), Tunnel)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, name="name proxy")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Quiet(Tunnel))
+        self.url = self.base

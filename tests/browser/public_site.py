@@ -2,14 +2,14 @@
 
 import http.server
 import ssl
-import threading
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from urllib.parse import urlsplit
 
 import trustme
+
+from tests.servers.threaded import Quiet, Threaded
 
 VIDEO: Final = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + b"moving pictures " * 4096
 HOSTS: Final = ("videos.example", "evil.example")
@@ -111,25 +111,22 @@ class Answers(http.server.BaseHTTPRequestHandler):
         """Stay quiet."""
 
 
-class PublicServer(http.server.ThreadingHTTPServer):
+class PublicServer(Quiet):
     """What the site holds, and who asked for it."""
 
-    daemon_threads = True
-
-    def __init__(self, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
-        super().__init__(address, Answers)
+    def __init__(self) -> None:
+        super().__init__(Answers)
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.files: dict[str, tuple[str, bytes]] = {}
         """Path -> type and content of what a test adds."""
         self.missing: set[str] = set()
         self.pause = 0.15
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A visitor who leaves early is no error."""
 
-
-class PublicSite:
+class PublicSite(Threaded):
     """The server with its certificate; use as a context manager."""
+
+    scheme = "https"
 
     def __init__(self, folder: Path) -> None:
         authority = trustme.CA()
@@ -137,27 +134,12 @@ class PublicSite:
         authority.cert_pem.write_to_path(str(self.authority))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(*HOSTS, "127.0.0.1").configure_cert(context)
-        self.server = PublicServer()
+        self.server: PublicServer = PublicServer()
         self.server.socket = context.wrap_socket(
             self.server.socket, server_side=True, do_handshake_on_connect=False
         )
-        self.port = int(self.server.server_address[1])
-        self._thread = threading.Thread(target=self.server.serve_forever, name="public site")
+        super().__init__(self.server)
 
     def url(self, path: str, host: str = "videos.example") -> str:
         """Return the address of a page under one of the site's names."""
         return f"https://{host}:{self.port}{path}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self._thread.join()

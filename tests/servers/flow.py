@@ -13,59 +13,33 @@ import re
 import sys
 import threading
 import time
-from http.server import ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from tests.servers import flow_data as data
 from tests.servers.flow_replies import Replies
 from tests.servers.flow_state import State
 from tests.servers.plain_files import serve_plain
+from tests.servers.threaded import Quiet, Threaded
 
 LIST = "/fx/api/trpc/media.fetchUserHistoryDirectly"
 SCRIPT = "/_next/static/chunks/pages/_app-0123456789abcdef.js"
 
 
-class FakeFlow:
+class FakeFlow(Threaded):
     """The server on a free port of 127.0.0.1; a context manager."""
 
     def __init__(self, port: int = 0) -> None:
         self.state = State()
         handler: type[_Handler] = type("Handler", (_Handler,), {"state": self.state})
-        self._server = _Server(("127.0.0.1", port), handler)
-        self.base = handler.home = f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(Quiet(handler, port))
+        handler.home = self.base
         self.labs_base, self.media_base = f"{self.base}/fx", f"{self.base}/v1"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), name="fake flow", daemon=True
-        )
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def scenario(self, **changes: Any) -> None:
         """Merge into the scenario, as POST /__fake__/scenario does."""
         with self.state.lock:
             self.state.scenario.update(changes)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no news."""
 
 
 class _Handler(Replies):

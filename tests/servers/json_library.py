@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from tests.servers import flow_data as data
+from tests.servers.threaded import Quiet, Threaded
 
 TOKEN = "t0ken-of-the-fake"
 
@@ -60,32 +59,14 @@ def body(n: int) -> bytes:
     return data.png(n, f"shot {n}".encode())
 
 
-class JsonLibrary:
+class JsonLibrary(Threaded):
     """The server on a free port of 127.0.0.1; a context manager."""
 
     def __init__(self) -> None:
         self.shots = Shots()
         handler: type[_Handler] = type("Handler", (_Handler,), {"shots": self.shots})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self.base = handler.home = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), daemon=True
-        )
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Quiet(handler))
+        handler.home = self.base
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -12,10 +12,10 @@ import re
 import threading
 import time
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.servers.threaded import Quiet, Threaded
 
 STEP = 16384
 
@@ -25,7 +25,7 @@ def content(name: str, size: int) -> bytes:
     return hashlib.shake_128(name.encode()).digest(size)
 
 
-class Media:
+class Media(Threaded):
     """The server on a free port of 127.0.0.1; a context manager."""
 
     def __init__(self) -> None:
@@ -37,14 +37,7 @@ class Media:
         self.active = 0
         self.most = 0
         """The largest number of answers under way at once."""
-        handler: type[_Handler] = type("Handler", (_Handler,), {"media": self})
-        self._server = _Server(("127.0.0.1", 0), handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    @property
-    def base(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(Quiet(type("Handler", (_Handler,), {"media": self})))
 
     def url(self, name: str, size: int = 10_000, **more: object) -> str:
         """The address of a file."""
@@ -61,28 +54,6 @@ class Media:
         finally:
             with self._lock:
                 self.active -= 1
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that are killed leave without a word."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -8,10 +8,11 @@ import subprocess
 import threading
 from collections.abc import Callable
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+
+from tests.servers.threaded import Quiet, Threaded
 
 TYPES = {
     "html": "text/html",
@@ -24,7 +25,7 @@ TYPES = {
 }
 
 
-class Site:
+class Site(Threaded):
     """`with Site(files) as site:`; paths without a query -> bytes, from a page to a segment."""
 
     def __init__(self, files: dict[str, bytes] | None = None) -> None:
@@ -36,8 +37,10 @@ class Site:
         self.held: dict[str, threading.Event] = {}
         """Paths that are not answered before their event is set."""
         self.closing = threading.Event()
+        super().__init__(Quiet(self._handler()))
+        self.authority = f"127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Self:
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
         site = self
 
         class Handler(_Handler):
@@ -47,13 +50,7 @@ class Site:
             def do_HEAD(self) -> None:
                 _answer(site, self, body=False)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.authority = f"127.0.0.1:{self._server.server_port}"
-        self.base = f"http://{self.authority}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
+        return Handler
 
     def __exit__(
         self,
@@ -64,9 +61,7 @@ class Site:
         self.closing.set()
         for event in self.held.values():
             event.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(kind, error, trace)
 
     def page(self, path: str, body: str, *, title: str = "A Film", head: str = "") -> str:
         """Put an HTML page there; returns its address."""

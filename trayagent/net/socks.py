@@ -19,7 +19,9 @@ def connector(proxy: str) -> aiohttp.BaseConnector:
         package = importlib.import_module("aiohttp_socks")
     except ImportError as error:
         raise ConfigError([f"network.proxy: {ADVICE}"]) from error
-    made: aiohttp.BaseConnector = _told(package.ProxyConnector, proxy, limit=0)
+    made: aiohttp.BaseConnector = _told(
+        package.ProxyConnector, proxy, limit=0, keepalive_timeout=30
+    )
     return made
 
 
