@@ -1,7 +1,7 @@
 // The part without a face: menus, the shortcut, pairing, and the one place that talks to trayagent.
 import { cookiesFor, granted, wanted } from "./cookies.js";
 import { Door, isUsual } from "./door.js";
-import { clicked, item, pageItem } from "./items.js";
+import { clicked, item, pageItem, wishes } from "./items.js";
 import { badge, notify, summary } from "./outcome.js";
 import { watchTraffic } from "./traffic.js";
 
@@ -46,7 +46,7 @@ async function onMenu(info, tab) {
   const allowed = info.menuItemId === "cookies" && found && granted(wanted([found.url]));
   if (!found) return notify({ title: "Nothing to download", message: "This has no web address. Try the page itself." });
   const extras = { kind: found.kind };
-  if (found.kind === "page") extras.quality = (await options()).quality;
+  if (found.kind === "page") Object.assign(extras, wishes(await options()));
   if (await allowed) extras.cookies = await cookiesFor(found.url);
   await deliverOrOffer([item(found.url, page, extras)]);
 }
@@ -54,7 +54,7 @@ async function onMenu(info, tab) {
 async function onCommand(command, tab) {
   const target = tab ?? (await chrome.tabs.query({ active: true, currentWindow: true }))[0];
   if (command === "send-page" && target?.url)
-    await deliverOrOffer([pageItem(target, { quality: (await options()).quality })]);
+    await deliverOrOffer([pageItem(target, wishes(await options()))]);
 }
 
 async function options() {

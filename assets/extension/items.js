@@ -17,7 +17,7 @@ export function referer(url) {
   return page.href;
 }
 
-/** The item for an address found on a page; `extras` are quality, kind and cookies. */
+/** The item for an address found on a page; `extras` are kind, cookies and what is wished. */
 export function item(url, page, extras = {}) {
   const filled = {
     url,
@@ -28,8 +28,13 @@ export function item(url, page, extras = {}) {
     ...extras,
   };
   return Object.fromEntries(
-    Object.entries(filled).filter(([, value]) => value !== undefined && value !== "" && value !== null),
+    Object.entries(filled).filter(([, value]) => value !== undefined && value !== null && value.length !== 0),
   );
+}
+
+/** What is wished of a page's video: `{quality: "720", subtitles: "en, de"}` as fields and options have it. */
+export function wishes({ quality = "", subtitles = "" }) {
+  return { quality, subtitles: subtitles.split(/[,\s]+/).filter(Boolean) };
 }
 
 /** The item for a page itself: its video is found by trayagent. */

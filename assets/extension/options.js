@@ -1,4 +1,4 @@
-// The options page: connection, quality, access; and the question before pairing with an unusual port.
+// The options page: connection, video pages, access; and the question before pairing with an unusual port.
 import { TRAFFIC } from "./traffic.js";
 
 const at = (id) => document.getElementById(id);
@@ -27,10 +27,13 @@ async function answer(yes) {
 
 async function start() {
   const { options = {} } = await chrome.storage.local.get("options");
-  at("quality").value = options.quality ?? "";
-  at("quality").addEventListener("change", () =>
-    chrome.storage.local.set({ options: { ...options, quality: at("quality").value } }),
-  );
+  for (const name of ["quality", "subtitles"]) {
+    at(name).value = options[name] ?? "";
+    at(name).addEventListener("change", () => {
+      options[name] = at(name).value.trim();
+      chrome.storage.local.set({ options });
+    });
+  }
   at("traffic").checked = await chrome.permissions.contains(TRAFFIC);
   at("traffic").addEventListener("change", async () => {
     const change = at("traffic").checked ? "request" : "remove";

@@ -1,7 +1,7 @@
 // The toolbar popup: this page, the media found on it, and what became of sending them.
 import { cookiesFor, granted, wanted } from "./cookies.js";
 import { byBrowser } from "./fallback.js";
-import { isWeb, item, pageItem } from "./items.js";
+import { isWeb, item, pageItem, wishes } from "./items.js";
 import { askSizes, mediaOf } from "./media.js";
 
 const WORDS = { video: "Video", audio: "Sound", stream: "Stream", page: "Player" };
@@ -108,11 +108,13 @@ async function send(items) {
   at("browser").onclick = async () => tell(await byBrowser(items.map(({ url }) => url)), "good");
 }
 
+const wished = () => wishes({ quality: at("quality").value, subtitles: at("subtitles").value });
+
 function sendChosen() {
   const kinds = new Map(media.map(({ url, kind }) => [url, KINDS[kind]]));
   return send(
     chosen().map((url) =>
-      item(url, tab, { kind: kinds.get(url), quality: kinds.get(url) === "page" ? at("quality").value : "" }),
+      item(url, tab, { kind: kinds.get(url), ...(kinds.get(url) === "page" ? wished() : {}) }),
     ),
   );
 }
@@ -121,10 +123,11 @@ async function start() {
   [tab] = await chrome.tabs.query({ active: true, currentWindow: true });
   const { options = {} } = await chrome.storage.local.get("options");
   at("quality").value = options.quality ?? "";
+  at("subtitles").value = options.subtitles ?? "";
   at("title").textContent = tab?.title ?? "";
   at("send-page").disabled = !isWeb(tab?.url);
   at("host").textContent = isWeb(tab?.url) ? new URL(tab.url).host : "This page cannot be sent.";
-  at("send-page").addEventListener("click", () => send([pageItem(tab, { quality: at("quality").value })]));
+  at("send-page").addEventListener("click", () => send([pageItem(tab, wished())]));
   at("send").addEventListener("click", sendChosen);
   at("all").addEventListener("change", () => {
     boxes().forEach((box) => {

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -115,6 +116,18 @@ class Running:
             "clients": [each["id"] for each in self.call("GET", "clients")["clients"]],
             "config": self.call("GET", "config"),
         }
+
+    def wished(self, url: str) -> dict[str, Any]:
+        """Return what was asked for beside an address, once it was; the API does not repeat it."""
+
+        def look() -> dict[str, Any] | None:
+            with contextlib.closing(sqlite3.connect(self.home / "trayagent.db")) as conn:
+                row = conn.execute("SELECT orders FROM downloads WHERE url = ?", (url,)).fetchone()
+            return json.loads(row[0] or "{}") if row else None
+
+        found = until(look)
+        assert found is not None
+        return found
 
     def refusals(self) -> list[str]:
         """Return what its door has refused so far, as the log tells it."""

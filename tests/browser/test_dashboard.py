@@ -57,6 +57,17 @@ async def test_live_progress_to_saved(page: Page, agent: Running, site: PublicSi
     assert (await agent.arrival(site.url("/slow/live.mp4"))).name == "live.mp4"
 
 
+async def test_wishes_go_along_with_the_links(page: Page, agent: Running, site: PublicSite) -> None:
+    await page.get_by_text("Options", exact=True).click()
+    await page.get_by_label("Folder").fill("lectures")
+    await page.get_by_label("Video quality").select_option("720")
+    await page.get_by_label("Subtitles").fill("en, pt-BR")
+    await add(page, site.url("/plain/lecture.mp4"))
+    assert (await agent.arrival(site.url("/plain/lecture.mp4"))).parent.name == "lectures"
+    wished = agent.wished(site.url("/plain/lecture.mp4"))
+    assert (wished["quality"], wished["subtitles"]) == ("720", ["en", "pt-BR"])
+
+
 async def test_failed_says_why_and_retries(page: Page, agent: Running, site: PublicSite) -> None:
     site.server.missing.add("/plain/gone.mp4")
     await add(page, site.url("/plain/gone.mp4"))

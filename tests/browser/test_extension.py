@@ -163,6 +163,26 @@ async def test_popup_lists_media_with_sizes_and_sends_the_chosen(
     await page.close()
 
 
+async def test_popup_sends_a_page_with_its_wishes_and_the_options_fill_them_in(
+    extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    options = await extended.open(f"{extended.base}/options.html")
+    await options.get_by_label("Quality").select_option("720")
+    await options.get_by_label("Subtitles").fill("en, de")
+    await options.get_by_label("Subtitles").blur()
+    assert await violations(options) == []
+    await options.close()
+    page = await extended.open(site.url("/plain/wished.mp4"))
+    async with extended.popup(page) as popup:
+        await popup.until("document.getElementById('subtitles').value === 'en, de'")
+        await popup.ask("document.getElementById('subtitles').value = 'fr'")
+        await popup.ask("document.getElementById('send-page').click()")
+        wished = await asyncio.to_thread(agent.wished, site.url("/plain/wished.mp4"))
+    await extended.ask("chrome.storage.local.remove('options')")
+    assert (wished["quality"], wished["subtitles"]) == ("720", ["fr"])
+    await page.close()
+
+
 async def test_agent_away_nothing_is_lost(
     extended: Extended, agent: Running, site: PublicSite
 ) -> None:

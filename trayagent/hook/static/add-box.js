@@ -25,6 +25,7 @@ export class AddBox {
     this.name = h("input", { type: "text", placeholder: "from the link" });
     this.folder = h("input", { type: "text", placeholder: "the downloads folder" });
     this.quality = select(QUALITIES, "");
+    this.subtitles = h("input", { type: "text", spellcheck: "false", placeholder: "none; or: en, de" });
     this.first = h("input", { type: "checkbox" });
     this.links.addEventListener("input", () => this.#grow());
     this.links.addEventListener("keydown", (event) => {
@@ -47,6 +48,7 @@ export class AddBox {
       field("File name", this.name, "for a single link"),
       field("Folder", this.folder, "inside the downloads folder"),
       field("Video quality", this.quality, "for video pages"),
+      field("Subtitles", this.subtitles, "for video pages; languages"),
       h("label", { class: "check" }, this.first, "Start before the others"),
     ];
     return h("details", { class: "options small" }, h("summary", {}, "Options"), h("div", { class: "fields" }, fields));
@@ -58,7 +60,12 @@ export class AddBox {
 
   async #submit(event) {
     event.preventDefault();
-    const wishes = { folder: this.folder.value.trim(), quality: this.quality.value, next: this.first.checked };
+    const wishes = {
+      folder: this.folder.value.trim(),
+      quality: this.quality.value,
+      subtitles: this.subtitles.value.split(/[,\s]+/).filter(Boolean),
+      next: this.first.checked,
+    };
     const items = readText(this.links.value).map((item) => ({ ...set(wishes), ...item }));
     if (items.length === 1 && this.name.value.trim()) items[0].filename = this.name.value.trim();
     if (!(await this.adder.send(items))) return;
@@ -68,7 +75,7 @@ export class AddBox {
   }
 }
 
-const set = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value));
+const set = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value && value.length !== 0));
 
 /** A button that opens the file chooser for lists, for those who do not drag. */
 export function listButton(adder) {
