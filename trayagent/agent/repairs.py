@@ -55,9 +55,9 @@ class Repairs:
 
 
 def _again(conn: sqlite3.Connection, files: Sequence[Saved]) -> dict[Saved, Item]:
-    """What to ask for; a row that was removed since the check saw it is left out."""
+    """What to ask for; a row that was removed or replaced since the check saw it is left out."""
     rows = ((file, downloads.find(conn, file.n)) for file in files)
-    return {file: _item(row) for file, row in rows if row is not None}
+    return {file: _item(row) for file, row in rows if row is not None and row["path"]}
 
 
 def _item(row: sqlite3.Row) -> Item:
