@@ -56,7 +56,7 @@ async def test_https_goes_through_a_tunnel(
         assert {(a.method, a.target) for a in proxy.asked} == {("CONNECT", f"{NAME}:{server.port}")}
         assert "CANARY" not in str(proxy.asked)
         assert server.requests[0].path == "/f.bin?sig=CANARY_SIG"
-        assert server.connections == proxy.connections
+        assert server.connections <= proxy.connections
         assert (proxy.connections > 1) == (segments > 1)
 
 

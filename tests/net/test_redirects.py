@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-import trustme
 
+from tests.servers.certificates import Authority
 from tests.servers.lying import Lying, redirecting, replying
 from trayagent.model.download import Cookie
 from trayagent.model.errors import DownloadError
@@ -21,16 +21,6 @@ SECRETS = {
     "Cookie": "sid=CANARY_RAW",
     "Origin": "http://CANARY_ORIGIN",
 }
-
-
-def authority() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Contexts of a server called 127.0.0.1 and localhost, and of a client that trusts it."""
-    ca = trustme.CA()
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert("127.0.0.1", "localhost").configure_cert(server)
-    client = ssl.create_default_context()
-    ca.configure_trust(client)
-    return server, client
 
 
 @asynccontextmanager
@@ -90,11 +80,11 @@ async def test_credentials_invented_by_a_redirect_are_not_used() -> None:
     "secrets", [{"headers": SECRETS}, {"cookies": (Cookie("s", "v", "127.0.0.1"),)}]
 )
 async def test_secrets_are_not_taken_from_https_to_http(secrets: dict[str, object]) -> None:
-    server_tls, client_tls = authority()
+    authority = Authority()
     async with (
-        Lying(tls=server_tls) as safe,
+        Lying(tls=authority.serving("127.0.0.1")) as safe,
         Lying() as plain,
-        asking(safe, plain, tls=client_tls) as client,
+        asking(safe, plain, tls=authority.trusting()) as client,
     ):
         url = safe.at("/a", redirecting(plain.at("/b", replying("200 OK", b"here"))))
         with pytest.raises(DownloadError) as failed:
@@ -149,27 +139,6 @@ async def test_no_header_can_be_smuggled_in(value: str) -> None:
         with pytest.raises(DownloadError):
             await get(client, url, referer=value)
         assert all("x-evil" not in request.names() for request in one.requests)
-
-
-async def test_an_untrusted_certificate_is_refused() -> None:
-    server_tls, _ = authority()
-    async with Lying(tls=server_tls) as server, asking(server) as client:
-        with pytest.raises(DownloadError) as failed:
-            await get(client, server.at("/a", replying("200 OK", b"here")))
-        assert failed.value.code == "tls"
-        assert server.requests == []
-
-
-async def test_a_certificate_for_another_name_is_refused() -> None:
-    ca = trustme.CA()
-    server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert("other.example").configure_cert(server_tls)
-    client_tls = ssl.create_default_context()
-    ca.configure_trust(client_tls)
-    async with Lying(tls=server_tls) as server, asking(server, tls=client_tls) as client:
-        with pytest.raises(DownloadError) as failed:
-            await get(client, server.at("/a", replying("200 OK", b"here")))
-        assert failed.value.code == "tls"
 
 
 async def test_a_url_is_sent_as_it_is() -> None:
