@@ -12,7 +12,7 @@ import pytest
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.streams import StreamReader
 
-from tests.net.test_redirects import authority
+from tests.servers.certificates import Authority
 from tests.servers.lying import Lying, Served, saying
 from tests.transfer.rig import noise, transferring
 from trayagent.model.errors import DownloadError
@@ -61,11 +61,12 @@ class Counting:
 async def test_long_bodies_take_it_and_the_connection_lives_on(
     tmp_path: Path, secure: bool
 ) -> None:
-    server_tls, client_tls = authority()
+    authority = Authority()
+    tls = authority.serving("127.0.0.1") if secure else None
     body = noise(SIZE)
-    async with Lying(tls=server_tls if secure else None) as server:
+    async with Lying(tls=tls) as server:
         url = server.at("/f", Served(body))
-        async with transferring(tmp_path, server.authority, tls=client_tls) as rig:
+        async with transferring(tmp_path, server.authority, tls=authority.trusting()) as rig:
             for _ in range(3):
                 request = Request(url, named=rig.named)
                 with await rig.client.open(request) as came:
