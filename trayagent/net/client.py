@@ -108,7 +108,7 @@ class Client:
             with translated():
                 async with asyncio.timeout(self.limits.headers):
                     answer = await self._wire.ask(
-                        journey.method, hop.url, journey.headers(), journey.body
+                        journey.method, hop, journey.headers(), journey.body
                     )
             response = Response(
                 answer, hop.url, hop.host, self._buffer, self.limits, self.slots.give

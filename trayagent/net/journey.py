@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
-from urllib.parse import urlsplit
 
 import aiohttp
 from multidict import CIMultiDict
@@ -16,6 +13,7 @@ from trayagent.model import urls
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net.cookies import Jar
+from trayagent.net.hop import Hop
 from trayagent.net.response import Response
 
 USER_AGENT: Final = f"Mozilla/5.0 (compatible; trayagent/{__version__})"
@@ -26,27 +24,6 @@ _OURS: Final = frozenset(
     "content-length accept-encoding range if-range expect".split()
 )
 """Request headers that only we may set; custom ones of these names are left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """One address on the way, taken apart once."""
-
-    url: str = field(repr=False)
-    scheme: str
-    host: str
-    port: int
-
-    @classmethod
-    def to(cls, url: str) -> Hop:
-        """Raises DownloadError `bad_url`."""
-        url = urls.check(url.partition("#")[0])
-        scheme, netloc, *_ = urlsplit(url)
-        return cls(url, *_origin(scheme, netloc))
-
-    def same_origin(self, other: Hop) -> bool:
-        """Whether secrets may go from one to the other (RFC 6454 §4)."""
-        return (self.scheme, self.host, self.port) == (other.scheme, other.host, other.port)
 
 
 class Journey:
@@ -123,8 +100,3 @@ class Journey:
 
     def _is_secret(self) -> bool:
         return bool(self._secret or self._request.cookies)
-
-
-@lru_cache(maxsize=1024)
-def _origin(scheme: str, netloc: str) -> tuple[str, str, int]:
-    return urls.origin(f"{scheme}://{netloc}")

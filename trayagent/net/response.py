@@ -7,7 +7,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-import aiohttp
 from multidict import CIMultiDictProxy
 
 from trayagent.model.errors import DownloadError
@@ -15,6 +14,7 @@ from trayagent.net.failures import translated
 from trayagent.net.limits import Limits
 from trayagent.net.takeover import Sink, possible, take_over
 from trayagent.net.watch import Watch
+from trayagent.net.wire import Answer
 
 FAST_FROM: Final = 64 * 1024
 """Bytes; shorter bodies gain nothing from the fast path."""
@@ -25,7 +25,7 @@ class Response:
 
     def __init__(
         self,
-        answer: aiohttp.ClientResponse,
+        answer: Answer,
         url: str,
         host: str,
         buffer: memoryview,
@@ -122,10 +122,7 @@ class Response:
     def close(self) -> None:
         """Give the connection back: for reuse when the body was read to its end, else closed."""
         if self._give_back is not None:
-            if self._answer.content.is_eof():
-                self._answer.release()
-            else:
-                self._answer.close()
+            self._answer.close()
             self._give_back(self.host)
             self._give_back = None
 

@@ -14,10 +14,9 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-import aiohttp
-
 from trayagent.model.errors import DownloadError
 from trayagent.net.watch import Watch
+from trayagent.net.wire import Answer
 
 
 class Sink(Protocol):
@@ -33,11 +32,9 @@ class Sink(Protocol):
         """
 
 
-def possible(answer: aiohttp.ClientResponse) -> bool:
+def possible(answer: Answer) -> bool:
     """Whether this response's connection can be taken over."""
-    connection = answer.connection
-    protocol = connection.protocol if connection is not None else None
-    transport = connection.transport if connection is not None else None
+    protocol, transport = answer.connection.protocol, answer.connection.transport
     return (
         isinstance(protocol, asyncio.Protocol)
         and isinstance(transport, asyncio.Transport)
@@ -49,12 +46,10 @@ def possible(answer: aiohttp.ClientResponse) -> bool:
 
 
 async def take_over(
-    answer: aiohttp.ClientResponse, left: int, sink: Sink, buffer: memoryview, watch: Watch
+    answer: Answer, left: int, sink: Sink, buffer: memoryview, watch: Watch
 ) -> None:
     """Receive the `left` bytes of the body that aiohttp has not yet seen, or as many as the sink has room for."""
-    connection = answer.connection
-    assert connection is not None
-    protocol, transport = connection.protocol, connection.transport
+    protocol, transport = answer.connection.protocol, answer.connection.transport
     assert protocol is not None
     assert transport is not None
     receiver = _Receiver(protocol, transport, left, sink, buffer, watch)

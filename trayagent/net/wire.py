@@ -3,24 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
+import re
 import ssl
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import aiohttp
+from aiohttp import StreamReader
 from aiohttp.abc import AbstractResolver
-from multidict import CIMultiDict
+from aiohttp.connector import Connection
+from msgspec import Struct
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from trayagent.model import urls
-from trayagent.model.errors import ConfigError
+from trayagent.net import socks
 from trayagent.net.connect import CheckedResolver, Policy
+from trayagent.net.hop import Hop
+
+MOST_ORIGINS: Final = 1000
+"""Remembered; beyond that all are forgotten, which costs a little time and no connection."""
+
+_BREAKS: Final = re.compile(r"[\r\n\0]")
+
+
+class Answer(Struct):
+    """What came back, its body still to come."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    content: StreamReader
+    connection: Connection
+
+    def close(self) -> None:
+        """Give the connection back: for reuse when the body was read to its end, else closed."""
+        if self.content.is_eof():
+            self.connection.release()
+        else:
+            self.connection.close()
 
 
 class Wire:
     """Keeps connections open for the next request; an async context manager.
+
+    Of aiohttp it uses connections, their pool and the parser. Requests are written and answers taken
+    here, because the session, request and response objects around them are half of the time that a
+    small file takes, and we use nothing of what they add.
 
     `tls` replaces the system's trust, `resolver` its name service. `connect` is in seconds.
     """
@@ -40,13 +69,12 @@ class Wire:
         self._resolver = resolver
         self._patience = aiohttp.ClientTimeout(total=None, sock_connect=connect)
         self._open = AsyncExitStack()
+        self._origins: dict[tuple[str, str], aiohttp.ClientRequest] = {}
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._connector = self._new_connector()
-        self._session = await self._open.enter_async_context(
-            aiohttp.ClientSession(connector=self._connector, cookie_jar=aiohttp.DummyCookieJar())
-        )
+        self._open.push_async_callback(self._connector.close)
         return self
 
     async def __aexit__(
@@ -58,51 +86,81 @@ class Wire:
         await self._open.aclose()
 
     async def ask(
-        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | None
-    ) -> aiohttp.ClientResponse:
-        """The answer with its headers read. Raises what aiohttp raises, and DownloadError.
-
-        This is `ClientSession.request` less its redirects, cookies, timers and tracing, which are a
-        third of its time for a small file, and of which we use none.
-        """
-        secure = url.startswith("https") or self._proxy.startswith("https")
-        request = aiohttp.ClientRequest(
-            method,
-            URL(url, encoded=True),
-            headers=headers,
-            data=body,
-            loop=self._loop,
-            session=self._session,
-            ssl=await self._trust() if secure else True,
-            proxy=self._http_proxy,
-        )
+        self, method: str, hop: Hop, headers: CIMultiDict[str], body: bytes | None
+    ) -> Answer:
+        """The answer with its headers read. Raises what aiohttp raises, and DownloadError."""
+        origin = self._origins.get((hop.scheme, hop.netloc)) or await self._origin(hop)
         try:
-            return await self._exchange(request)
+            return await self._exchange(origin, method, hop, headers, body)
         except aiohttp.ClientConnectorError:
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             # An idle connection may have been closed while we were about to use it (RFC 9112 §9.3.1).
             if method not in ("GET", "HEAD"):
                 raise
-            return await self._exchange(request)
+            return await self._exchange(origin, method, hop, headers, body)
 
-    async def _exchange(self, request: aiohttp.ClientRequest) -> aiohttp.ClientResponse:
-        connection = await self._connector.connect(request, [], self._patience)
+    async def _origin(self, hop: Hop) -> aiohttp.ClientRequest:
+        """What the connector is asked with for any address there: it looks at no more than the origin."""
+        secure = "https" in (hop.scheme, self._proxy[:5])
+        request = aiohttp.ClientRequest(
+            "GET",
+            URL(f"{hop.scheme}://{hop.netloc}/", encoded=True),
+            loop=self._loop,
+            ssl=await self._trust() if secure else True,
+            proxy=self._http_proxy,
+        )
+        if len(self._origins) >= MOST_ORIGINS:
+            self._origins.clear()
+        self._origins[hop.scheme, hop.netloc] = request
+        return request
+
+    async def _exchange(
+        self,
+        origin: aiohttp.ClientRequest,
+        method: str,
+        hop: Hop,
+        headers: CIMultiDict[str],
+        body: bytes | None,
+    ) -> Answer:
+        connection = await self._connector.connect(origin, [], self._patience)
         try:
-            protocol = connection.protocol
-            assert protocol is not None
+            protocol, transport = connection.protocol, connection.transport
+            if protocol is None or transport is None or transport.is_closing():
+                raise aiohttp.ServerDisconnectedError
             protocol.set_response_params(
-                skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False
+                skip_payload=method == "HEAD", read_until_eof=True, auto_decompress=False
             )
-            answer = await request.send(connection)
-            try:
-                return await answer.start(connection)
-            except BaseException:
-                answer.close()
-                raise
+            transport.write(self._words(origin, method, hop, headers, body))
+            message, content = await protocol.read()
+            while 100 <= message.code < 200 and message.code != 101:  # interim (RFC 9110 §15.2)
+                message, content = await protocol.read()
         except BaseException:
             connection.close()
             raise
+        return Answer(message.code, message.headers, content, connection)
+
+    def _words(
+        self,
+        origin: aiohttp.ClientRequest,
+        method: str,
+        hop: Hop,
+        headers: CIMultiDict[str],
+        body: bytes | None,
+    ) -> bytes:
+        """The request as it goes over the wire; raises ValueError for what would break its lines."""
+        target = hop.target
+        lines = [f"Host: {hop.netloc}", *(f"{name}: {value}" for name, value in headers.items())]
+        if self._http_proxy is not None and hop.scheme == "http":  # RFC 9112 §3.2.2
+            target = hop.url
+            if (word := origin.headers.get("Proxy-Authorization")) is not None:
+                lines.append(f"Proxy-Authorization: {word}")
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        if _BREAKS.search("".join(lines)):
+            raise ValueError("a header holds a control character")
+        head = "\r\n".join([f"{method} {target} HTTP/1.1", *lines, "", ""])
+        return head.encode() + (body or b"")
 
     async def _trust(self) -> ssl.SSLContext:
         """The system's certificates, loaded when they are first needed: that takes a while."""
@@ -112,7 +170,7 @@ class Wire:
 
     def _new_connector(self) -> aiohttp.BaseConnector:
         if self._proxy.startswith("socks"):
-            return _socks_connector(self._proxy)
+            return socks.connector(self._proxy)
         proxy = urls.origin(self._proxy)[1:] if self._proxy else None
         inner = self._resolver or aiohttp.DefaultResolver()
         self._open.push_async_callback(inner.close)
@@ -124,13 +182,3 @@ def _system_trust() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.set_alpn_protocols(("http/1.1",))
     return context
-
-
-def _socks_connector(proxy: str) -> aiohttp.BaseConnector:
-    try:
-        socks = importlib.import_module("aiohttp_socks")
-    except ImportError as error:
-        advice = "install what a SOCKS proxy needs with: pip install 'trayagent[socks]'"
-        raise ConfigError([f"network.proxy: {advice}"]) from error
-    connector: aiohttp.BaseConnector = socks.ProxyConnector.from_url(proxy, limit=0)
-    return connector
