@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from trayagent.model.errors import ConfigError
 from trayagent.settings import Home, change, load, shown
-from trayagent.settings.edit import apply, replace
+from trayagent.settings.document import apply
+from trayagent.settings.edit import replace
 from trayagent.settings.load import parse
 
 MINE = """# my settings

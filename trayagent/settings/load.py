@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
 
 from trayagent.model.config import Config
 from trayagent.model.errors import ConfigError
@@ -70,8 +69,8 @@ def read(path: Path) -> dict[str, Any]:
 def parse(data: bytes) -> dict[str, Any]:
     """The plain values of TOML; raises ConfigError."""
     try:
-        return tomlkit.parse(data.decode("utf-8-sig")).unwrap()
-    except (TOMLKitError, UnicodeDecodeError) as error:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([f"{_FILE} is not valid TOML: {error}."]) from error
 
 
