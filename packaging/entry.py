@@ -40,7 +40,7 @@ def main() -> int:
         return work()
     if sys.argv[1:3] == ["-m", "trayagent"]:  # as our own parts say it to a real Python
         del sys.argv[1:3]
-    from trayagent.cli.main import main as run
+    from trayagent.__main__ import run
 
     return run()
 

@@ -6,14 +6,16 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from trayagent.cli.client import Agent
 from trayagent.cli.exits import MisuseError
 from trayagent.cli.screen import Screen
 from trayagent.settings.home import Home
+
+if TYPE_CHECKING:
+    from trayagent.cli.client import Agent
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -87,6 +89,8 @@ def home() -> Home:
 @contextlib.contextmanager
 def agent() -> Iterator[Agent]:
     """The running agent. Raises NotRunningError."""
+    from trayagent.cli.client import Agent
+
     found = Agent.of(home())
     try:
         yield found

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from html import escape
 from typing import Final
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
-from xml.sax.saxutils import escape, quoteattr
 
 from trayagent.lists import aria2
 from trayagent.lists.line import ListError
@@ -107,10 +107,10 @@ def _checksums(element: ET.Element) -> list[str]:
 
 def _file(item: Item) -> str:
     name = "/".join(part for part in (item.folder, item.filename) if part)
-    rows = [f"  <file name={quoteattr(name)}>\n"]
+    rows = [f'  <file name="{escape(name)}">\n']
     if item.checksum:
         kind, _, digest = item.checksum.partition("=")
-        rows.append(f"    <hash type={quoteattr(kind)}>{escape(digest)}</hash>\n")
+        rows.append(f'    <hash type="{escape(kind)}">{escape(digest)}</hash>\n')
     for priority, url in enumerate((item.url, *item.mirrors), 1):
         rows.append(f'    <url priority="{priority}">{escape(url)}</url>\n')
     return "".join([*rows, "  </file>\n"])
