@@ -186,6 +186,16 @@ async def test_a_proxy_that_refuses_or_hangs_up_is_trouble_of_the_network(
         assert rig.files() == {}
 
 
+async def test_a_proxy_that_wants_a_name_is_not_taken_for_the_server(tmp_path: Path) -> None:
+    async with HttpProxy() as proxy:
+        proxy.refusal = "407 Who are you"
+        async with through(proxy.url, tmp_path) as rig:
+            with pytest.raises(DownloadError) as failed:
+                await rig.get(f"http://{NAME}/f.bin")
+    assert failed.value.code == "network"
+    assert failed.value.message == "The connection failed (the proxy could not be used)."
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_proxy_that_is_silent_does_not_hold_us(tmp_path: Path, scheme: str) -> None:
     limits = replace(QUICK, headers=0.1)

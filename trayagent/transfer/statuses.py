@@ -16,6 +16,10 @@ _SIGNED: Final = frozenset(
 def refusal(status: int, url: str) -> DownloadError:
     """Why an answer with this status is no file; 429 and 503 are the client's to judge (`Client.busy`)."""
     said = f"HTTP {status}"
+    if status < 400:  # RFC 9110 §15.3.5 and its neighbours: an answer, but not with a file
+        return DownloadError("not_media", f"{said}, without a file")
+    if status == 407:
+        return DownloadError("network", "the proxy could not be used")
     if status == 401:
         return DownloadError("needs_login", said)
     if status in (403, 410) and is_signed(url):
