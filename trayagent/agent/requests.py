@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from trayagent.model import addresses, filenames, sizes, urls
@@ -29,7 +30,8 @@ def named_hosts(job: Job) -> frozenset[str]:
     From the extension a private address counts only if the page itself is on that host; what a
     sync fetches is never the user's own word (its source names its hosts).
     """
-    given = [urls.authority(url) for url in (job.url, *job.order.mirrors) if "://" in url]
+    own = (job.host,) if "://" in job.url else ()
+    given = (*own, *(urls.authority(url) for url in job.order.mirrors if "://" in url))
     private = frozenset(pair for pair in given if addresses.names_private(pair.rpartition(":")[0]))
     if job.via == "sync":
         return frozenset()
@@ -43,9 +45,8 @@ def named_hosts(job: Job) -> frozenset[str]:
 def target_of(job: Job, downloads: Path) -> Target:
     """Where the file goes and what it must be; `downloads` is the default root."""
     order = job.order
-    root = Path(order.root) if order.root else downloads
     return Target(
-        folder=root / filenames.safe_folder(order.folder),
+        folder=_folder(downloads, order.root, order.folder),
         filename=order.filename,
         path=Path(job.path) if job.path else None,
         kind=order.kind,
@@ -55,3 +56,10 @@ def target_of(job: Job, downloads: Path) -> Target:
         mtime=order.mtime,
         stem=order.stem,
     )
+
+
+@lru_cache(
+    maxsize=256
+)  # one folder object for all of its files: it knows its text and hash already
+def _folder(downloads: Path, root: str | None, folder: str | None) -> Path:
+    return (Path(root) if root else downloads) / filenames.safe_folder(folder)

@@ -131,13 +131,13 @@ class Errand:
         self._watcher.show(began)
         while True:
             try:
-                target = target_of(replace(job, path=note.path), self._terms.folder)
+                target = target_of(job, self._terms.folder)
                 fetched = await fetcher.fetch(job, request_of(job), target, note)
             except DownloadError as error:
                 again = decide(error, job.attempts, self._terms.retries, random.random())
                 if again is None or error.code == "disk_full":
                     return self._end(_failed(note.download, error, job.attempts + 1))
-                job = replace(job, attempts=job.attempts + again.counts)
+                job = replace(job, path=note.path, attempts=job.attempts + again.counts)
                 self._watcher.show(_waiting(note.download, error, again.seconds))
                 await asyncio.sleep(again.seconds)
             else:

@@ -125,6 +125,8 @@ class Screen:
 
 def clean(text: str) -> str:
     """The text without characters that could move a terminal's cursor or hide what is written."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else " " if c in "\t\n" else "�" for c in text)
 
 

@@ -66,7 +66,9 @@ def admit(item: Item) -> New:
 
 
 def _climbs(name: str | None) -> bool:
-    parts = re.split(r"[/\\]", name or "")
+    if not name:
+        return False
+    parts = re.split(r"[/\\]", name)
     return ".." in parts or (len(parts) > 1 and (parts[0] == "" or parts[0].endswith(":")))
 
 

@@ -6,9 +6,10 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from trayagent.model.download import Kind
 from trayagent.model.errors import DownloadError
@@ -67,6 +68,9 @@ _DRIVE: Final = re.compile(r"[A-Za-z]:(?=\S)")
 _DOUBLE: Final = re.compile(
     r"\.(?:tar\.[A-Za-z0-9]{1,4}|[A-Za-z0-9_-]{1,24}\.download)$", re.IGNORECASE
 )
+_LETTER: Final = re.compile(r"[a-z]")
+_PATH: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)")
+"""The path of a URL (RFC 3986, appendix B)."""
 _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9_-]{1,24})$")
 
 
@@ -84,23 +88,25 @@ def choose(
     url: str,
     kind: Kind,
     content_ext: str | None,
-    now: datetime,
+    now: Callable[[], datetime],
 ) -> str:
     """The name of a download: given > Content-Disposition header > last URL segment > `video-<timestamp>`.
 
     `content_ext` is the extension of the bytes seen (`mp4`), None while unknown. A video without an
     extension gets that, else `.mp4`; an image with the extension of another image type is corrected.
     """
-    ways: tuple[Callable[[], str | None], ...] = (
-        lambda: given,
-        lambda: from_disposition(disposition or ""),
-        lambda: from_url(url),
-    )
     # Cleaned once for the choice and once with the extension, so that a cut never costs the extension.
-    chosen = next((raw for way in ways if (raw := way()) and _clean(raw, LIMIT)), None)
-    plain = chosen is not None and _PLAIN.fullmatch(chosen) is not None
-    name = (chosen if plain else _basename(chosen)) if chosen else f"video-{now:%Y%m%d-%H%M%S}"
+    chosen = (
+        _usable(given) or _usable(from_disposition(disposition or "")) or _usable(from_url(url))
+    )
+    plain = _PLAIN.fullmatch(chosen) is not None
+    name = (chosen if plain else _basename(chosen)) if chosen else f"video-{now():%Y%m%d-%H%M%S}"
     return safe(_with_extension(name, kind, (content_ext or "").lstrip(".").lower()))
+
+
+def _usable(raw: str | None) -> str:
+    """The raw name, empty when cleaning leaves nothing of it."""
+    return raw if raw and _clean(raw, LIMIT) else ""
 
 
 def from_disposition(header: str) -> str | None:
@@ -117,13 +123,12 @@ def from_disposition(header: str) -> str | None:
     return plain or None
 
 
+@lru_cache(maxsize=256)  # asked again at every station of the same download
 def from_url(url: str) -> str | None:
     """The last segment of a URL's path, percent-decoded once, or None; not yet safe."""
-    try:
-        segments = [segment for segment in urlsplit(url).path.split("/") if segment]
-    except ValueError:
-        return None
-    return _percent_decoded(segments[-1]) if segments else None
+    match = _PATH.match(url)
+    last = match[1].rstrip("/").rpartition("/")[2] if match else ""
+    return (_percent_decoded(last) if "%" in last else last) or None
 
 
 def extension(name: str) -> str:
@@ -148,6 +153,7 @@ def numbered(name: str, n: int) -> str:
     return f"{stem} ({n}){ending}"
 
 
+@lru_cache(maxsize=256)
 def safe_folder(relative: str | None) -> PurePosixPath:
     """A folder inside the downloads folder, every part of it safe; `.` for None and empty.
 
@@ -208,7 +214,7 @@ def _with_extension(name: str, kind: Kind, content: str) -> str:
         content in VIDEO | AUDIO | IMAGE or kind in ("video", "image", "audio")
     ):
         name, ending = name[: -len(ending) - 1], ""
-    if not ending or not re.search(r"[a-z]", ending):
+    if not ending or not _LETTER.search(ending):
         if content:
             return f"{name}.{content}"
         return f"{name}.mp4" if kind == "video" else name

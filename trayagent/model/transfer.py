@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
+
 from trayagent.model.download import Cookie, Kind
 from trayagent.model.errors import DownloadError
+from trayagent.model.urls import redact
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """Where the bytes are and what to say to get them."""
 
-    url: str = field(repr=False)
-    """Like the mirrors and the referer, it may hold a secret in its query: no repr shows them."""
-    mirrors: tuple[str, ...] = field(default=(), repr=False)
-    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    url: str
+    """Like the mirrors and the referer, it may hold a secret in its query: the repr leaves that out."""
+    mirrors: tuple[str, ...] = ()
+    headers: dict[str, str] = {}
     """Custom headers: secret, sent to the first origin only."""
-    cookies: tuple[Cookie, ...] = field(default=(), repr=False)
-    referer: str | None = field(default=None, repr=False)
+    cookies: tuple[Cookie, ...] = ()
+    referer: str | None = None
     user_agent: str | None = None
     named: frozenset[str] = frozenset()
     """`host:port` pairs that the user named himself: they may be private (the `named` rule)."""
 
+    def __repr__(self) -> str:
+        return f"<Request to {redact(self.url)}>"
 
-@dataclass(frozen=True, slots=True)
-class Target:
+
+class Target(Struct, frozen=True):
     """Where the file goes and what it must be."""
 
     folder: Path
@@ -50,8 +53,7 @@ class Target:
     """A page or a manifest is not saved but told of, as an error that says what was `found`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """A verified, published file."""
 
     path: Path
@@ -61,15 +63,16 @@ class Fetched:
     warning: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """Bytes that a resolver already holds (inline base64): to be checked and published as they are."""
 
-    data: bytes = field(repr=False)
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"<Content of {len(self.data)} bytes>"
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """A finished file that a resolver made in a scratch folder: to be moved into place."""
 
     path: Path

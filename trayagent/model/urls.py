@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
 
@@ -14,18 +15,29 @@ MAX_LENGTH: Final = 32_768
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
+_USUAL: Final = re.compile(
+    r"(https?)://([a-z0-9.-]+(?::\d+)?)/[!-\"$->@-~]*(?:\?[!-\"$-~]+)?", re.ASCII
+)
+"""Most URLs: path and perhaps query in ASCII, no user, no fragment; good as they are if the host is."""
+_CHECKED: Final = re.compile(r"(https?)://([^/?#]*)(.*)", re.DOTALL)
 _ABSOLUTE: Final = re.compile(r"https?://[^/\\?#]", re.IGNORECASE)
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]|[^\S ]")
 _INVISIBLE_EDGE: Final = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+_SECRET: Final = re.compile(r"[?#\s]")
+"""What begins the part of a URL that is never shown."""
 _HAS_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
+@lru_cache(maxsize=256)  # asked again at every station of the same download
 def check(url: str) -> str:
     """The URL as we use it: trimmed, with scheme and host as they would be connected to.
 
     User and password stay in it (`split_userinfo` takes them off), and so does the fragment.
     Raises DownloadError `bad_url` for anything but an http(s) URL with a usable host and port.
     """
+    usual = _USUAL.fullmatch(url)
+    if usual and len(url) <= MAX_LENGTH and _canonical(usual[1], usual[2]) == usual[2]:
+        return url
     url = trimmed(url)
     if len(url) > MAX_LENGTH:
         raise DownloadError("bad_url", "it is too long")
@@ -34,10 +46,7 @@ def check(url: str) -> str:
     if not looks_absolute(url):
         raise DownloadError("bad_url", "it must start with http:// or https://")
     parts = _split(url)
-    host, port = _host_port(parts)
-    userinfo, at, _ = parts.netloc.rpartition("@")
-    netloc = userinfo + at + _netloc(parts.scheme, host, port)
-    return urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
+    return urlunsplit(parts._replace(netloc=_canonical(parts.scheme, parts.netloc)))
 
 
 def trimmed(text: str) -> str:
@@ -67,21 +76,26 @@ def normalise(url: str) -> str:
 
 def identity(checked: str) -> tuple[str, str]:
     """`normalise` and `authority` of a URL that `check` returned and that holds no user, without a second check."""
-    parts = urlsplit(checked)
-    default = "" if _PORT.search(parts.netloc) else f":{DEFAULT_PORTS[parts.scheme]}"
-    return urlunsplit(
-        (parts.scheme, parts.netloc, parts.path or "/", parts.query, "")
-    ), parts.netloc + default
+    scheme, netloc, rest = parts_of(checked)
+    default = "" if _PORT.search(netloc) else f":{DEFAULT_PORTS[scheme]}"
+    rest = rest.partition("#")[0]
+    return f"{scheme}://{netloc}{rest if rest[:1] == '/' else '/' + rest}", netloc + default
 
 
 _PORT: Final = re.compile(r":\d+$")
 
 
+def parts_of(checked: str) -> tuple[str, str, str]:
+    """Scheme, user with host and port, and all the rest of a URL that `check` returned."""
+    match = _CHECKED.fullmatch(checked)
+    assert match is not None
+    return match[1], match[2], match[3]
+
+
 def origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port (RFC 6454 §4); raises DownloadError `bad_url`."""
     parts = urlsplit(check(url))
-    host, port = _host_port(parts)
-    return parts.scheme, host, port
+    return parts.scheme, *_host_port(parts.scheme, parts.netloc)
 
 
 def authority(url: str) -> str:
@@ -92,6 +106,8 @@ def authority(url: str) -> str:
 
 def split_userinfo(url: str) -> tuple[str, str | None, str | None]:
     """The URL without user and password, and those two, percent-decoded, or None."""
+    if "@" not in url:
+        return url, None, None
     parts = urlsplit(url)
     userinfo, at, netloc = parts.netloc.rpartition("@")
     if not at:
@@ -106,7 +122,7 @@ def split_userinfo(url: str) -> tuple[str, str | None, str | None]:
 
 def redact(url: str) -> str:
     """The part that may be shown and logged: no user, password, query or fragment. Never raises."""
-    bare = re.split(r"[?#\s]", url, maxsplit=1)[0]
+    bare = _SECRET.split(url, maxsplit=1)[0]
     scheme, slashes, rest = bare.partition("://")
     if not slashes:
         return bare.rpartition("@")[2]
@@ -149,19 +165,25 @@ def _split(url: str) -> SplitResult:
         raise DownloadError("bad_url", "the host is malformed") from error
 
 
-def _host_port(parts: SplitResult) -> tuple[str, int]:
-    netloc = parts.netloc.rpartition("@")[2]
-    if "\\" in parts.netloc:
+@lru_cache(maxsize=1024)  # lists name the same few servers again and again
+def _canonical(scheme: str, netloc: str) -> str:
+    userinfo, at, _ = netloc.rpartition("@")
+    return userinfo + at + _netloc(scheme, *_host_port(scheme, netloc))
+
+
+def _host_port(scheme: str, netloc: str) -> tuple[str, int]:
+    if "\\" in netloc:
         raise DownloadError("bad_url", "the host is malformed")
+    netloc = netloc.rpartition("@")[2]
     try:
-        port = parts.port
+        port = SplitResult(scheme, netloc, "", "", "").port
     except ValueError as error:
         raise DownloadError("bad_url", "the port is not a port") from error
     if port == 0:
         raise DownloadError("bad_url", "the port is not a port")
     host = netloc[: netloc.index("]") + 1] if netloc.startswith("[") else netloc.partition(":")[0]
     try:
-        return canonical_host(host), port or DEFAULT_PORTS[parts.scheme]
+        return canonical_host(host), port or DEFAULT_PORTS[scheme]
     except ValueError as error:
         raise DownloadError("bad_url", str(error)) from error
 

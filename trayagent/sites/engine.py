@@ -7,11 +7,12 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from msgspec import structs
+from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from trayagent.model import filenames, sizes
 from trayagent.model.config import Config
@@ -75,8 +76,7 @@ class Page:
     """Answer None unless the site is known by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """The medium is one plain file, to be fetched as any other."""
 
     request: Request

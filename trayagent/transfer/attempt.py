@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Final, Literal
+
+from msgspec.structs import replace
 
 from trayagent.model import urls
 from trayagent.model.errors import DownloadError
@@ -20,6 +21,7 @@ from trayagent.transfer.pulse import Pulse
 from trayagent.transfer.segments import SMALLEST, Segments
 from trayagent.transfer.statuses import refusal
 from trayagent.transfer.terms import Equipment
+from trayagent.transfer.throttle import buckets_of
 
 MOST_RECOVERIES: Final = 3
 """How often one attempt goes on by itself after a cut or a lie; then the pool waits before the next."""
@@ -41,7 +43,7 @@ class Attempt:
         self._client = equipment.client
         self._terms = equipment.terms
         self._folders = equipment.folders
-        self._buckets = equipment.buckets
+        self._buckets = buckets_of(equipment.everything, target.speed_limit)
         self._requests = _with_mirrors(request)
         self._jar = Jar(request.cookies)
         self._target = target
@@ -150,12 +152,12 @@ class Attempt:
             self._place.size = lane.end = lane.at
 
     def _check_promise(self, request: Request, response: Response, head: bytes) -> None:
-        seen, shown = self._came.seen, urls.redact(response.url)
+        seen = self._came.seen
         if content.promised(self._target.kind, request.url, self._target.filename):
             encoding = response.headers.get("Content-Encoding", "")
-            content.check_promise(head, seen, encoding, shown)
+            content.check_promise(head, seen, encoding, urls.redact(response.url))
         if self._target.pages and content.page(head, seen):
-            raise content.refusal(head, seen, shown)
+            raise content.refusal(head, seen, urls.redact(response.url))
 
     async def _receive(self, response: Response, lane: Lane, *, ranged: bool) -> None:
         """The bytes of a response into its lane, and those of more connections if that is worth it."""

@@ -108,10 +108,11 @@ def promised(kind: Kind, url: str, filename: str | None) -> bool:
     """Whether a medium was promised: by the kind asked for, the URL's ending or the name's."""
     if kind in ("video", "image", "audio"):
         return True
-    names = (from_url(url) or "", filename or "")
-    return kind != "file" and any(
-        media_kind(name) and extension(name) not in _AMBIGUOUS for name in names
-    )
+    return kind != "file" and (_names_medium(from_url(url)) or _names_medium(filename))
+
+
+def _names_medium(name: str | None) -> bool:
+    return bool(name and media_kind(name) and extension(name) not in _AMBIGUOUS)
 
 
 def page(head: bytes, seen: Seen | None) -> Literal["html", "hls", "dash"] | None:

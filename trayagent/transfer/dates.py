@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from calendar import timegm
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 
 _USUAL: Final = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
@@ -14,6 +15,7 @@ _MONTHS: Final = {
 }
 
 
+@lru_cache(maxsize=64)  # the files of one folder are often of one moment
 def seconds_of(text: str | None) -> float | None:
     """Unix seconds of an HTTP date in any of its forms; None for what is none."""
     match = _USUAL.fullmatch(text or "")

@@ -44,13 +44,13 @@ def expected(checksum: str | None, headers: Mapping[str, str]) -> dict[str, byte
     return wanted
 
 
-def verify(path: Path, wanted: Mapping[str, bytes]) -> str | None:
+def verify(path: str, wanted: Mapping[str, bytes]) -> str | None:
     """Hash a file and compare; returns its sha256 in hex if that was among them. Blocking.
 
     Raises DownloadError `checksum_mismatch`, OSError.
     """
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in wanted}
-    with path.open("rb") as file:
+    with Path(path).open("rb") as file:
         while piece := file.read(_PIECE):
             for running in hashes.values():
                 running.update(piece)

@@ -17,6 +17,8 @@ FRESH: Final = 1.0
 MOST: Final = 256
 QUICK: Final = 0.0006
 """Seconds; a disk that needs no longer for a small file is not worth a change of threads."""
+HANGS: Final = 0.05
+"""Seconds; once is enough."""
 AGAIN: Final = 60.0
 """Seconds after which a disk that was slow may prove itself once more."""
 
@@ -25,7 +27,8 @@ class Disk:
     """How quick one disk is with small files, from experience on the loop itself.
 
     In the executor it cannot be measured: there the wait for the interpreter is most of the time.
-    Two slow files, and the next ones are the executor's for a minute.
+    When half of the last files were slow, the next ones are the executor's for a minute; a few are
+    slow on any busy machine.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -40,8 +43,8 @@ class Disk:
 
     def note(self, seconds: float) -> None:
         """So long it took this time."""
-        self._usual += (min(seconds, 10 * QUICK) - self._usual) / 16
-        if self._usual > QUICK:
+        self._usual += (min(seconds, 2 * QUICK) - self._usual) / 8
+        if self._usual > QUICK or seconds > HANGS:
             self._usual, self._slow_until = QUICK / 2, self._clock() + AGAIN
 
     def __repr__(self) -> str:

@@ -51,7 +51,10 @@ class Lane:
         self.last = time.monotonic()
         if self.at > self._limit:
             raise DownloadError("too_large")
-        return max((bucket.spend(len(data)) for bucket in self._buckets), default=0.0)
+        wait = 0.0
+        for bucket in self._buckets:
+            wait = max(wait, bucket.spend(len(data)))
+        return wait
 
     def quiet(self, now: float) -> bool:
         """Whether it has waited for bytes longer than its patience."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from trayagent.model.urls import redact
 
 
-def mark(path: Path, url: str) -> None:
+def mark(path: str | Path, url: str) -> None:
     """Mark a downloaded file where the file system can keep it; failing is no harm. Blocking."""
     with suppress(OSError, ValueError, AttributeError):
         if sys.platform == "win32":
@@ -33,6 +33,6 @@ def quarantine(now: float) -> bytes:
     return f"0081;{int(now):08x};trayagent;".encode()
 
 
-def _set_macos(path: Path, value: bytes) -> None:
+def _set_macos(path: str | Path, value: bytes) -> None:
     library = ctypes.CDLL(None, use_errno=True)
     library.setxattr(os.fsencode(path), b"com.apple.quarantine", value, len(value), 0, 0)

@@ -38,8 +38,7 @@ class Names:
         """
         for number in range(after + 1, _MOST + 1):
             path = folder / (filenames.numbered(name, number) if number else name)
-            taken = os.path.lexists(path) or os.path.lexists(part_of(path))
-            if not taken and self.hold(path):
+            if not os.path.lexists(path) and not os.path.lexists(part_of(path)) and self.hold(path):
                 return path, number
         raise DownloadError("permission_denied", "too many files have this name")
 
@@ -52,7 +51,8 @@ class Names:
 
 
 def _key(path: Path) -> str:
-    return unicodedata.normalize("NFC", str(path)).casefold()
+    text = str(path)
+    return (text if text.isascii() else unicodedata.normalize("NFC", text)).casefold()
 
 
 def name_for(
@@ -65,7 +65,13 @@ def name_for(
     ext = seen.ext if seen else None
     if target.stem is not None:
         return filenames.safe(f"{target.stem}.{ext or 'bin'}")
-    endings = [filenames.extension(filenames.from_url(url) or "") for url in (asked, came)]
-    url = came if endings[1] and not endings[0] else asked
-    now = datetime.now(UTC).astimezone()
-    return filenames.choose(target.filename, disposition, url, target.kind, ext, now)
+    url = asked if came == asked or _ending(asked) or not _ending(came) else came
+    return filenames.choose(target.filename, disposition, url, target.kind, ext, _now)
+
+
+def _ending(url: str) -> str:
+    return filenames.extension(filenames.from_url(url) or "")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).astimezone()

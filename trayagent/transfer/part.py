@@ -24,9 +24,9 @@ _FLAGS: Final = (
 )
 
 
-def part_of(final: Path) -> Path:
+def part_of(final: Path) -> str:
     """Where the bytes of `final` gather."""
-    return final.with_name(final.name + ".part")
+    return f"{final}.part"
 
 
 def sidecar_of(final: Path) -> Path:
@@ -195,12 +195,12 @@ class Part:
             remove(self.final)
 
     def __repr__(self) -> str:
-        return f"<Part {self.path.name}>"
+        return f"<Part {self.final.name}.part>"
 
 
 def remove(final: Path) -> None:
     """Remove what a given-up download left beside its final name."""
-    part_of(final).unlink(missing_ok=True)
+    Path(part_of(final)).unlink(missing_ok=True)
     sidecar_of(final).unlink(missing_ok=True)
 
 

@@ -14,7 +14,7 @@ from trayagent.transfer.disk import check_room, explained
 from trayagent.transfer.executor import in_executor
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.marks import mark
-from trayagent.transfer.part import Part
+from trayagent.transfer.part import Part, part_of
 from trayagent.transfer.publish import publish, same_bytes
 from trayagent.transfer.terms import Equipment
 
@@ -121,6 +121,8 @@ class Place:
 
     def settle_lanes(self) -> None:
         """The lanes are over: what they brought is done."""
+        if not self._lanes:
+            return
         done = (*self._done, *((lane.start, lane.at) for lane in self._lanes))
         self._done, self._lanes = ranges.merged(done), []
 
@@ -246,7 +248,7 @@ class Place:
         def act() -> Part | None:
             with explained():
                 final.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-                take(Part(final).path)
+                take(Path(part_of(final)))
                 return Part.reopen(final)
 
         self.part = await in_executor(act)

@@ -35,7 +35,7 @@ _WINDOWS_WAITS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.5)
 """Seconds between tries while a virus scanner holds the file open."""
 
 
-def publish(part: Path, final: Path) -> None:
+def publish(part: str, final: Path) -> None:
     """Move `part` to `final` and make that durable. Blocking.
 
     Raises FileExistsError when something has the final name, OSError for the rest.
@@ -61,7 +61,7 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def move_new(part: Path, final: Path) -> None:
+def move_new(part: str | Path, final: str | Path) -> None:
     """Rename without replacing; raises FileExistsError, OSError."""
     if sys.platform == "win32":
         _patiently(lambda: os.rename(part, final))  # noqa: PTH104  refuses an existing target there
@@ -79,7 +79,7 @@ def move_new(part: Path, final: Path) -> None:
     # A file system without either way (old FUSE, some SMB): the check leaves a gap of microseconds.
     if os.path.lexists(final):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final))
-    part.rename(final)
+    Path(part).rename(final)
 
 
 def copy_new(source: Path, final: Path) -> None:
@@ -89,7 +89,7 @@ def copy_new(source: Path, final: Path) -> None:
     source.unlink()
 
 
-def same_bytes(one: Path, other: Path) -> bool:
+def same_bytes(one: str | Path, other: Path) -> bool:
     """Whether two files hold the same bytes; neither may be a link. Blocking."""
     with os.fdopen(os.open(one, _READ), "rb") as a, os.fdopen(os.open(other, _READ), "rb") as b:
         if os.fstat(a.fileno()).st_size != os.fstat(b.fileno()).st_size:
@@ -113,12 +113,12 @@ def _patiently(act: Callable[[], None]) -> None:
     act()
 
 
-def _link_then_unlink(part: Path, final: Path) -> None:
+def _link_then_unlink(part: str | Path, final: str | Path) -> None:
     os.link(part, final, follow_symlinks=False)
-    part.unlink()
+    Path(part).unlink()
 
 
-def _rename_exclusively(part: Path, final: Path) -> None:
+def _rename_exclusively(part: str | Path, final: str | Path) -> None:
     rename = _system_rename()
     if rename is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))

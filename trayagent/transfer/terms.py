@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from trayagent.model.errors import DownloadError
 from trayagent.model.sizes import show_size
@@ -14,8 +14,7 @@ from trayagent.transfer.names import Names
 from trayagent.transfer.throttle import Bucket
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """Sizes in bytes."""
 
     segments: int | Literal["auto"] = "auto"
@@ -30,12 +29,12 @@ class Terms:
             raise DownloadError("too_large", show_size(length))
 
 
-@dataclass(frozen=True, slots=True)
-class Equipment:
+class Equipment(Struct, frozen=True):
     """What one attempt works with."""
 
     client: Client
     names: Names
     folders: Folders
     terms: Terms
-    buckets: Sequence[Bucket]
+    everything: Bucket
+    """The speed limit of all files together."""

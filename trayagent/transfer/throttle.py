@@ -12,6 +12,11 @@ _PIECES: Final = 8
 """Reads a second, at least, so that a slow limit still flows evenly."""
 
 
+def buckets_of(everything: Bucket, speed_limit: int) -> list[Bucket]:
+    """What the bytes of one file are paid from: the limit they share and, if there is one, its own."""
+    return [everything, *([Bucket(speed_limit)] if speed_limit else [])]
+
+
 class Bucket:
     """A limit in bytes a second, exact over time for one byte as for gigabytes; 0 is no limit.
 
