@@ -196,6 +196,15 @@ def test_width_stays_one_while_bytes_flow() -> None:
         assert width.look(seen(now, int(now * rate), last=now, newest=1, left=rate), 16) == 1
 
 
+def test_width_leaves_a_gigabit_alone_however_much_is_left() -> None:
+    width = Width(0.0, 0.001, received=10**9)
+    for step in range(1, 200):
+        now = step * 0.05
+        # Ten milliseconds of bytes, then silence, again and again: a busy machine.
+        here = 10**9 + int(now * 130_000_000)
+        assert width.look(seen(now, here, last=now - 0.04, newest=1, left=10**12), 16) == 1
+
+
 def test_width_grows_while_doubling_brings_something_and_takes_the_last_step_back() -> None:
     width, received, now, history = Width(0.0, 0.001), 0.0, 0.0, []
     for _ in range(200):

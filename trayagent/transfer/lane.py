@@ -38,7 +38,8 @@ class Lane:
         """How many bytes it takes next."""
         most = self.end - self.at
         for bucket in self._buckets:
-            most = bucket.piece(most)
+            if bucket.rate:
+                most = bucket.piece(most)
         return most
 
     def write(self, data: bytes | memoryview) -> float:
@@ -53,7 +54,8 @@ class Lane:
             raise DownloadError("too_large")
         wait = 0.0
         for bucket in self._buckets:
-            wait = max(wait, bucket.spend(len(data)))
+            if bucket.rate:
+                wait = max(wait, bucket.spend(len(data)))
         return wait
 
     def quiet(self, now: float) -> bool:

@@ -212,12 +212,12 @@ def _sync(fd: int) -> None:
 
 
 def _write_all(fd: int, data: bytes | bytearray | memoryview, at: int) -> None:
-    view = memoryview(data)
-    while view:
-        if sys.platform == "win32":
-            os.lseek(fd, at, os.SEEK_SET)
-            written = os.write(fd, view)
-        else:
-            written = os.pwrite(fd, view, at)
-        at += written
-        view = view[written:]
+    while (written := _write(fd, data, at)) < len(data):
+        data, at = memoryview(data)[written:], at + written
+
+
+def _write(fd: int, data: bytes | bytearray | memoryview, at: int) -> int:
+    if sys.platform == "win32":
+        os.lseek(fd, at, os.SEEK_SET)
+        return os.write(fd, data)
+    return os.pwrite(fd, data, at)

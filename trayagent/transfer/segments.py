@@ -65,7 +65,8 @@ class Segments:
         assert record is not None
         self._todo = [gap for gap in ranges.gaps(record) if gap[0] >= first.end]
         self._patience = first.patience = max(PATIENCE, 4 * response.waited)
-        width = Width(time.monotonic(), response.waited) if wanted == "auto" else None
+        began, here = time.monotonic(), self._place.received
+        width = Width(began, response.waited, here) if wanted == "auto" else None
         self._allowed = 1 if width else int(wanted)
         try:
             async with asyncio.TaskGroup() as group:

@@ -15,7 +15,8 @@ WINDOW: Final = 0.5
 GAIN: Final = 1.3
 """What doubling the connections must bring at least; half of it would be nothing."""
 SHORTEST_HUSH: Final = 0.015
-
+FLOWING: Final = 125_000_000
+"""Bytes a second, a gigabit: a connection that brings so much is left alone, silences included."""
 
 PROVEN: Final = 128 * 1024
 """Bytes that a new connection must get while the old ones get none."""
@@ -44,11 +45,11 @@ class Width:
     step is taken back and that is the end of it.
     """
 
-    def __init__(self, began: float, waited: float) -> None:
+    def __init__(self, began: float, waited: float, received: int = 0) -> None:
         self.lanes = 1
         self.hushed = False
         self._hush = max(SHORTEST_HUSH, 2 * waited)
-        self._mark = (began, 0)
+        self._mark = (began, received)
         self._rate = 0.0
         self._warm = False
         self._settled = False
@@ -67,7 +68,10 @@ class Width:
 
     def _is_hush(self, seen: Seen) -> bool:
         """Nothing arrives for much longer than something did: no jitter looks like that."""
-        return seen.now - seen.last > max(self._hush, 4 * (seen.last - self._mark[0]))
+        since, received = self._mark
+        if seen.received - received > FLOWING * (seen.now - since):
+            return False
+        return seen.now - seen.last > max(self._hush, 4 * (seen.last - since))
 
     def _judge_probe(self, seen: Seen, most: int) -> None:
         if seen.newest >= PROVEN and seen.last < self._mark[0]:
@@ -82,7 +86,7 @@ class Width:
             self._warm, self._mark = True, (seen.now, seen.received)
         elif self.lanes > 1 and rate < self._rate * GAIN:
             self.lanes, self._settled = self.lanes // 2, True
-        elif seen.left > rate * WORTH:
+        elif rate < FLOWING and seen.left > rate * WORTH:
             self._rate = rate
             self._grow(seen, self.lanes * 2, most)
         else:
