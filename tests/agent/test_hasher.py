@@ -57,7 +57,7 @@ async def test_a_file_that_is_gone_is_looked_for_once(tmp_path: Path) -> None:
 
         async def watched(fn: Any, *args: Any, **kwargs: Any) -> Any:
             result = await run(fn, *args, **kwargs)
-            if fn is downloads.unreadable:
+            if fn is downloads.hashed:
                 noted.set()
             return result
 

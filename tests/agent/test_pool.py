@@ -244,15 +244,15 @@ async def test_an_outcome_is_saved_as_soon_as_the_store_can(
     """A full disk delays the end of a download, and nothing of it is lost."""
     monkeypatch.setattr(pool, "STORE_PAUSE", 0.01)
     async with house(tmp_path) as h:
-        run, full = h.db.run, [3]
+        step, full = h.db.step, [3]
 
         async def sometimes(fn: Any, *args: Any, **kwargs: Any) -> Any:
             if fn is claims.complete and full[0]:
                 full[0] -= 1
                 raise StoreUnavailableError("disk full")
-            return await run(fn, *args, **kwargs)
+            return await step(fn, *args, **kwargs)
 
-        with patch.object(h.db, "run", sometimes):
+        with patch.object(h.db, "step", sometimes):
             (done,) = await h.settled(*await h.add("http://h/1"))
 
     assert (done.state, full) == (State.COMPLETED, [0])

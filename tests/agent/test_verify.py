@@ -153,6 +153,8 @@ async def test_a_store_that_is_away_ends_the_check_only(agent: Rig) -> None:
     async def away(*_: Any) -> Any:
         raise StoreUnavailableError("away")
 
+    # A checksum that is not known yet is what a check has to save.
+    await agent.db.run(lambda conn: conn.execute("UPDATE downloads SET sha256 = NULL"))
     with patch.object(agent.db, "run", away):
         assert (await verified(agent)).state == "cancelled"
     assert (await verified(agent)).state == "finished"

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from trayagent.model.disk import Disk
 from trayagent.model.errors import DownloadError
 from trayagent.transfer import publish as publishing
 from trayagent.transfer.disk import check_room, explain, room_for
-from trayagent.transfer.folders import Disk, Folders
+from trayagent.transfer.folders import Folders
 from trayagent.transfer.marks import mark, quarantine, zone_identifier
 from trayagent.transfer.names import Names
 from trayagent.transfer.part import Part, part_of, sidecar_of
@@ -182,7 +183,7 @@ def test_a_disk_is_judged_by_what_is_usual_and_may_try_again() -> None:
     assert not disk.quick
     now += 61
     assert disk.quick
-    disk.note(0.1)
+    disk.note(0.3)
     assert not disk.quick
 
 

@@ -1,4 +1,4 @@
-"""Fills in the checksum of completed files in the background, one file at a time."""
+"""Fills in the checksum of completed files in the background, one file after the other."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import logging
 import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,12 @@ log = logging.getLogger(__name__)
 
 BLOCK: Final = 1 << 20
 """Bytes read at a time."""
+CALM: Final = 0.5
+"""Seconds without a new file that are waited for."""
+PATIENCE: Final = 30.0
+"""Seconds after which it starts, calm or not."""
+SPAN: Final = 1.0
+"""Seconds after which what was found is kept."""
 
 
 class Hasher:
@@ -38,7 +46,7 @@ class Hasher:
             with self._place:
                 while True:
                     await self._bell.wait()
-                    self._bell.clear()
+                    await self._wait_for_calm()
                     await self._hash_all()
         finally:
             self._stop.set()  # the thread that reads a large file must not outlive us
@@ -51,6 +59,14 @@ class Hasher:
         ):
             self._bell.set()
 
+    async def _wait_for_calm(self) -> None:
+        """Until nothing has come for a moment: reading files again slows down what still comes."""
+        patience = time.monotonic() + PATIENCE
+        while self._bell.is_set() and time.monotonic() < patience:
+            self._bell.clear()
+            await asyncio.sleep(CALM)
+        self._bell.clear()
+
     async def _hash_all(self) -> None:
         try:
             await self._hash_each()
@@ -60,12 +76,20 @@ class Hasher:
     async def _hash_each(self) -> None:
         after = 0
         while page := await self._db.read(downloads.unhashed, after):
-            for after, path in page:
-                digest = await asyncio.to_thread(digest_of, Path(path), self._stop)
-                if digest is None:
-                    await self._db.run(downloads.unreadable, after)
-                else:
-                    await self._db.run(downloads.hashed, after, digest[0])
+            # Several at a time: changing threads takes longer than a small file.
+            digests = await asyncio.to_thread(self._digests, page)
+            await self._db.run(downloads.hashed, digests)
+            after = digests[-1][0]
+
+    def _digests(self, page: Sequence[tuple[int, str]]) -> list[tuple[int, str | None]]:
+        """The first rows of a page, about a second's worth, with their checksums. Blocks."""
+        began, digests = time.monotonic(), list[tuple[int, str | None]]()
+        for n, path in page:
+            digest = digest_of(Path(path), self._stop)
+            digests.append((n, digest[0] if digest else None))
+            if self._stop.is_set() or time.monotonic() - began > SPAN:
+                break
+        return digests
 
 
 def digest_of(path: Path, stop: threading.Event) -> tuple[str, int] | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from trayagent.model import addresses, filenames, routing, urls
@@ -35,8 +35,7 @@ class Door(Protocol):
         """Queue items as one batch."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
+class _Task(Struct, frozen=True):
     """One download on its way through here."""
 
     job: Job
@@ -57,7 +56,9 @@ class Pages:
         self, job: Job, request: Request, target: Target, reporter: Progress
     ) -> Fetched:
         """The job's file, verified and published. Raises DownloadError."""
-        target = replace(target, kind=routing.meant(target.kind, job.order.quality))
+        kind = routing.meant(target.kind, job.order.quality)
+        if kind != target.kind:
+            target = replace(target, kind=kind)
         task = _Task(job, request, target, reporter)
         if routing.begins_with_engine(target.kind, request.url):
             return await self._through_engine(task)

@@ -167,7 +167,7 @@ class Pool:
         if self._held or self._free <= 0:
             return
         turn = Turn(self._room(), self._limits.per_host, self._last_host, frozenset(self._running))
-        for job, download in await self._db.run(_claim, time.time(), self._free, turn):
+        for job, download in await self._db.step(_claim, time.time(), self._free, turn):
             self._start(slots, job, download)
         if self._held:  # asked for while the claim was on its way
             await self.stop(*self._running)
@@ -199,7 +199,7 @@ class Pool:
         reporter = Reporter(
             job.id,
             self._bus,
-            lambda path, size: self._db.run(claims.reserve, job.n, str(path), size),
+            lambda path, size: self._db.step(claims.reserve, job.n, str(path), size),
         )
         try:
             outcome = await self._outcome(job, reporter)
@@ -240,7 +240,7 @@ class Pool:
         self, job: Job, outcome: Fetched | DownloadError | None, received: int
     ) -> None:
         if isinstance(outcome, Fetched):
-            change = await self._db.run(claims.complete, job.n, outcome, time.time())
+            change = await self._db.step(claims.complete, job.n, outcome, time.time())
             self._told("completed", change)
         elif outcome is None:
             self._requeued(await self._requeue(job, received))
@@ -253,7 +253,7 @@ class Pool:
         if again is None:
             log.info("%s failed: %s", job.id, error.code)
             self._told(
-                "failed", await self._db.run(claims.fail, job.n, error, received, time.time())
+                "failed", await self._db.step(claims.fail, job.n, error, received, time.time())
             )
             return
         not_before = time.time() + again.seconds
@@ -271,7 +271,7 @@ class Pool:
         error: DownloadError | None = None,
         tried: int = 0,
     ) -> Change:
-        return await self._db.run(
+        return await self._db.step(
             claims.requeue,
             job.n,
             received=received,

@@ -37,8 +37,10 @@ class Worker:
         target = target_of(job, folder)
         if job.source is not None:
             return await self._resolved(self._resolvers[job.source], job, target, reporter)
-        secrets = await asyncio.to_thread(self._secrets.load, job.id)
-        request = request_of(replace(job, secrets=secrets))
+        if self._secrets.keeps(job.id):
+            secrets = await asyncio.to_thread(self._secrets.load, job.id)
+            job = replace(job, secrets=secrets)
+        request = request_of(job)
         if self._pages is None:
             return await self._transfer.fetch(request, target, reporter)
         return await self._pages.fetch(job, request, target, reporter)

@@ -83,6 +83,7 @@ class _Stage:
     def say(self, text: str) -> None:
         if not self._screen.json:
             self._bars.print(text)
+            self._bars.flush()
 
     def command(self, text: str) -> None:
         self.say(f"   {text}")

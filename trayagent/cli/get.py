@@ -125,6 +125,7 @@ class _Report:
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
+        self._flushing: asyncio.TimerHandle | None = None
         self.refusals: list[dict[str, str]] = []
 
     def show(self, download: Download) -> None:
@@ -135,11 +136,21 @@ class _Report:
             return
         if download.state == "completed":
             doubt = f"  ({download.warning})" if download.warning else ""
-            self.bars.print(f"{download.path}{doubt}")
+            self._print(f"{download.path}{doubt}")
         else:
             action = download.error.action if download.error and download.state == "failed" else ""
             message = f"{note_of(_plain(download))} {action}".rstrip()
             self._screen.warn(f"{_shown(download.url)}: {message}")
+
+    def _print(self, line: str) -> None:
+        """The line, at most a tenth of a second later: each write costs as much as a small file."""
+        self.bars.print(line)
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().call_later(0.1, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        self.bars.flush()
 
     def moved(self, id: str, received: int, size: int | None) -> None:
         """So many bytes of it are here."""

@@ -31,7 +31,10 @@ class Bars(Protocol):
         """So many bytes of it are here."""
 
     def print(self, text: str) -> None:
-        """A line of text above the bars."""
+        """A line of text above the bars; on a pipe it waits for `flush` or the end."""
+
+    def flush(self) -> None:
+        """Hand over the lines on a pipe."""
 
 
 class NoBars:
@@ -44,7 +47,7 @@ class NoBars:
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self.flush()
 
     def show(self, download: Mapping[str, Any]) -> None:
         pass
@@ -53,7 +56,10 @@ class NoBars:
         pass
 
     def print(self, text: str) -> None:
-        self._screen.say(text)
+        self._screen.say(text, flush=False)
+
+    def flush(self) -> None:
+        self._screen.flush()
 
 
 class LiveBars:
@@ -105,6 +111,9 @@ class LiveBars:
 
     def print(self, text: str) -> None:
         self._progress.console.print(plain(text), markup=False, highlight=False)
+
+    def flush(self) -> None:
+        pass
 
 
 def bars(screen: Screen) -> Bars:

@@ -48,10 +48,14 @@ class Screen:
         """Columns of the terminal; a pipe has no end."""
         return shutil.get_terminal_size().columns if self.live else 1 << 16
 
-    def say(self, text: str = "", word: str | None = None) -> None:
+    def say(self, text: str = "", word: str | None = None, *, flush: bool = True) -> None:
         """Text for a person; `word` (a state or verdict) gives it its colour."""
         self._end_line()
-        print(self._coloured(plain(text), word, self.live), file=self._out, flush=True)
+        print(self._coloured(plain(text), word, self.live), file=self._out, flush=flush)
+
+    def flush(self) -> None:
+        """Hand over what was said."""
+        self._out.flush()
 
     def warn(self, text: str) -> None:
         """A line on stderr."""

@@ -139,8 +139,11 @@ def settled(conn: sqlite3.Connection, download: int, now: float) -> tuple[Batch,
     )
     finished: list[Batch] = []
     for batch, count in batches:
-        conn.execute("UPDATE batches SET pending = pending - ? WHERE n = ?", (count, batch))
-        finished += finish(conn, batch, now)
+        (pending,) = conn.execute(
+            "UPDATE batches SET pending = pending - ? WHERE n = ? RETURNING pending", (count, batch)
+        ).fetchone()
+        if not pending:
+            finished += finish(conn, batch, now)
     return tuple(finished)
 
 

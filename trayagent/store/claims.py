@@ -47,7 +47,7 @@ def claim(
             break
         _take(conn, following, rows, left, turn.default, now)
         after = following["host"]
-    return [_claimed(conn, row) for row in rows]
+    return [_claimed(row) for row in rows]
 
 
 def _take(
@@ -58,12 +58,12 @@ def _take(
     default: int,
     now: float,
 ) -> None:
-    conn.execute(
-        "UPDATE downloads SET state = 'active', started_at = ?, error = NULL WHERE n = ?",
+    taken = conn.execute(
+        "UPDATE downloads SET state = 'active', started_at = ?, error = NULL WHERE n = ? RETURNING *",
         (now, row["n"]),
     )
+    rows += taken.fetchall()
     left[row["host"]] = left.get(row["host"], default) - 1
-    rows.append(row)
 
 
 def _urgent(conn: sqlite3.Connection, turn: Turn) -> list[sqlite3.Row]:
@@ -111,7 +111,7 @@ def _host_after(conn: sqlite3.Connection, host: str) -> str:
     return row[0] if row else ""
 
 
-def _claimed(conn: sqlite3.Connection, row: sqlite3.Row) -> tuple[Job, Download]:
+def _claimed(row: sqlite3.Row) -> tuple[Job, Download]:
     job = Job(
         n=row["n"],
         id=public_id(row["n"]),
@@ -124,7 +124,7 @@ def _claimed(conn: sqlite3.Connection, row: sqlite3.Row) -> tuple[Job, Download]
         via=row["via"],
         source=row["source"],
     )
-    return job, download(row_of(conn, row["n"]))
+    return job, download(row)
 
 
 def next_due(conn: sqlite3.Connection) -> float | None:
@@ -162,17 +162,17 @@ def reserve(conn: sqlite3.Connection, n: int, path: str, size: int | None) -> No
 def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> Change:
     """The file is published: that is so, whatever the row said meanwhile."""
     row = row_of(conn, n)
-    conn.execute(
+    updated: sqlite3.Row = conn.execute(
         "UPDATE downloads SET state = 'completed', path = ?, size = ?, received = ?, sha256 = ?, warning = ?,"
-        " error = NULL, not_before = NULL, attempts = attempts + 1, finished_at = ? WHERE n = ?",
+        " error = NULL, not_before = NULL, attempts = attempts + 1, finished_at = ? WHERE n = ? RETURNING *",
         (str(fetched.path), fetched.size, fetched.size, fetched.sha256, fetched.warning, now, n),
-    )
+    ).fetchone()
     if row["source"]:
         library.arrived(conn, row["key"], str(fetched.path), fetched.size, fetched.sha256, now)
     if row["state"] == State.CANCELLED:
         batches.arrived_after_all(conn, n)
     finished = batches.settled(conn, n, now)
-    return Change(download(row_of(conn, n)), row["state"], finished)
+    return Change(download(updated), row["state"], finished)
 
 
 def fail(

@@ -250,19 +250,19 @@ class Change(msgspec.Struct, frozen=True):
         return self.previous != self.download.state
 
 
-def hashed(conn: sqlite3.Connection, n: int, sha256: str) -> None:
-    """Note the checksum computed after completion."""
-    conn.execute("UPDATE downloads SET sha256 = ? WHERE n = ? AND state = 'completed'", (sha256, n))
-    row = conn.execute(
-        "SELECT key, path FROM downloads WHERE n = ? AND source IS NOT NULL", (n,)
-    ).fetchone()
-    if row is not None:
-        library.hashed(conn, row["key"], row["path"], sha256)
-
-
-def unreadable(conn: sqlite3.Connection, n: int) -> None:
-    """The file was gone before its checksum was computed: it is no longer `unhashed`."""
-    conn.execute("UPDATE downloads SET unreadable = 1 WHERE n = ?", (n,))
+def hashed(conn: sqlite3.Connection, digests: Sequence[tuple[int, str | None]]) -> None:
+    """Note checksums computed after completion; None: the file was gone, and is not looked at again."""
+    for n, sha256 in digests:
+        if sha256 is None:
+            conn.execute("UPDATE downloads SET unreadable = 1 WHERE n = ?", (n,))
+            continue
+        row = conn.execute(
+            "UPDATE downloads SET sha256 = ? WHERE n = ? AND state = 'completed'"
+            " RETURNING key, path, source",
+            (sha256, n),
+        ).fetchone()
+        if row is not None and row["source"] is not None:
+            library.hashed(conn, row["key"], row["path"], sha256)
 
 
 def unhashed(conn: sqlite3.Connection, after: int, limit: int = 100) -> list[tuple[int, str]]:

@@ -13,7 +13,10 @@ from trayagent.model.order import Secrets
 
 
 class SecretFiles:
-    """`<folder>/<id>.json`; never in the database, never in a log."""
+    """`<folder>/<id>.json`; never in the database, never in a log.
+
+    Which downloads have one is known without asking the disk: `sweep` looks once, at the start.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -36,6 +39,10 @@ class SecretFiles:
             file.flush()
             os.fsync(file.fileno())
 
+    def keeps(self, id: str) -> bool:
+        """Whether there is anything to load."""
+        return id in self._kept
+
     def load(self, id: str) -> Secrets:
         """What was kept, or nothing."""
         try:
@@ -45,17 +52,20 @@ class SecretFiles:
 
     def erase(self, id: str) -> None:
         """Forget; nothing happens when there is nothing. What cannot be erased now is swept at the next start."""
-        self._kept.discard(id)
-        with contextlib.suppress(OSError):
-            self._path(id).unlink()
+        if id in self._kept:
+            self._kept.discard(id)
+            with contextlib.suppress(OSError):
+                self._path(id).unlink()
 
     def sweep(self, wanted: Callable[[str], bool]) -> None:
-        """Erase the files of downloads that no longer need theirs."""
+        """Find what an earlier run kept; erase the files of downloads that no longer need theirs."""
         with contextlib.suppress(FileNotFoundError):
             for path in self._folder.iterdir():
-                if not wanted(path.stem):
-                    with contextlib.suppress(OSError):
-                        path.unlink()
+                if wanted(path.stem):
+                    self._kept.add(path.stem)
+                    continue
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     def _path(self, id: str) -> Path:
         return self._folder / f"{id}.json"

@@ -32,7 +32,9 @@ def expected(checksum: str | None, headers: Mapping[str, str]) -> dict[str, byte
     """
     wanted: dict[str, bytes] = {}
     for header in ("Repr-Digest", "Digest"):
-        for name, text in _SAID.findall(headers.get(header, "")):
+        if header not in headers:
+            continue
+        for name, text in _SAID.findall(headers[header]):
             if (known := _KNOWN.get(name.lower())) and (value := _decoded(text)):
                 wanted.setdefault(known, value)
     if checksum:

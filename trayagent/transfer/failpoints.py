@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from typing import Final
+
+_CHOSEN: Final = os.environ.get("TRAYAGENT_FAILPOINT")
 
 
 def failpoint(name: str) -> None:
     """Die here, without any clean-up, if the environment says so."""
-    if _chosen() == name:
+    if name == _CHOSEN:
         os._exit(137)
-
-
-@cache
-def _chosen() -> str | None:
-    return os.environ.get("TRAYAGENT_FAILPOINT")

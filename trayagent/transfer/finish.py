@@ -13,7 +13,7 @@ from trayagent.model.urls import redact
 from trayagent.transfer import content, digests
 from trayagent.transfer.dates import seconds_of
 from trayagent.transfer.part import Part
-from trayagent.transfer.place import IN_MEMORY, Place
+from trayagent.transfer.place import SMALL, Place
 
 LENGTH_UNKNOWN: Final = "The server did not say how long the file is, so it may be incomplete."
 
@@ -44,7 +44,7 @@ async def finish(place: Place, target: Target, came: Came) -> Fetched:
         return digests.verify(part.path, wanted) if wanted else None
 
     mtime = target.mtime if target.mtime is not None else _modified(came.headers)
-    small = place.size < IN_MEMORY and not wanted
+    small = place.size < SMALL and not wanted
     path, sha256 = await place.publish(verify, came.url, mtime, small=small)
     return Fetched(path, place.size, sha256, warnings[0] if warnings else None)
 

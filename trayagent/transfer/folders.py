@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
+from trayagent.model.disk import Disk
 from trayagent.transfer.disk import check_room, explained
 from trayagent.transfer.executor import in_executor
 
@@ -15,40 +16,6 @@ T = TypeVar("T")
 FRESH: Final = 1.0
 """Seconds for which a look at a folder holds."""
 MOST: Final = 256
-QUICK: Final = 0.0006
-"""Seconds; a disk that needs no longer for a small file is not worth a change of threads."""
-HANGS: Final = 0.05
-"""Seconds; once is enough."""
-AGAIN: Final = 60.0
-"""Seconds after which a disk that was slow may prove itself once more."""
-
-
-class Disk:
-    """How quick one disk is with small files, from experience on the loop itself.
-
-    In the executor it cannot be measured: there the wait for the interpreter is most of the time.
-    When half of the last files were slow, the next ones are the executor's for a minute; a few are
-    slow on any busy machine.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._usual = 0.0
-        self._slow_until = 0.0
-
-    @property
-    def quick(self) -> bool:
-        """Whether small work may be done at once: a memory disk, or one with a fast cache."""
-        return self._clock() >= self._slow_until
-
-    def note(self, seconds: float) -> None:
-        """So long it took this time."""
-        self._usual += (min(seconds, 2 * QUICK) - self._usual) / 8
-        if self._usual > QUICK or seconds > HANGS:
-            self._usual, self._slow_until = QUICK / 2, self._clock() + AGAIN
-
-    def __repr__(self) -> str:
-        return f"<Disk {'quick' if self.quick else 'slow'}>"
 
 
 class Folders:
@@ -80,12 +47,8 @@ class Folders:
         disk = self._disks.get(self._devices.get(folder, -1))
         if disk is None or not small or not disk.quick:
             return await in_executor(act)
-
-        began = time.perf_counter()
-        try:
+        with disk.watched():
             return act()
-        finally:
-            disk.note(time.perf_counter() - began)
 
     def __repr__(self) -> str:
         return f"<Folders {len(self._looked)} looked at, {list(self._disks.values())}>"

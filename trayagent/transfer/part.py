@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import sys
@@ -115,6 +116,12 @@ class Part:
         covered = record.done[-1][1] if record.done else 0
         assert self._fd is not None
         return record if sane(record) and os.fstat(self._fd).st_size >= covered else None
+
+    def digest(self) -> str | None:
+        """SHA-256 in hex of what is in memory; None when the file is on the disk already."""
+        if self.on_disk:
+            return None
+        return hashlib.sha256(self._waiting, usedforsecurity=False).hexdigest()
 
     def vouch(self, record: Record | None) -> None:
         """Bring all bytes to the disk, then write the record, if there is any; raises OSError."""
