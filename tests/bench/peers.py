@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from tests.bench.measure import Case, trayagent
@@ -28,6 +29,13 @@ def aria2(*arguments: str, name: str, ca: Path | None = None) -> Case:
 def wget2(*arguments: str, name: str = "wget2") -> Case:
     """wget2 with these arguments."""
     return Case(name, ["wget2", "--no-config", "-q", "-P", "{out}", *arguments])
+
+
+def queued(urls: Path, ca: Path | None = None) -> Case:
+    """An agent's whole life: it starts, gets the list into its queue, fetches it and ends."""
+    environ = {"SSL_CERT_FILE": str(ca)} if ca else {}
+    command = (sys.executable, "-m", "tests.bench.queue_program", str(urls), "{out}")
+    return Case("trayagent's queue", command, environ, ours=True)
 
 
 def ours(*arguments: str, name: str = "trayagent", ca: Path | None = None) -> Case:

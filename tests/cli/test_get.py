@@ -59,6 +59,18 @@ def test_all_failed_is_1_and_says_why(run: Run, media: Media, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_pipe_hears_of_a_file_while_the_next_one_comes(media: Media, tmp_path: Path) -> None:
+    """Lines are gathered for a moment, and never until the end."""
+    urls = [media.url("quick.bin"), media.url("endless.bin", size=10_000_000, rate=20_000)]
+    command = [sys.executable, "-m", "trayagent", "get", "-o", str(tmp_path), *urls]
+    with subprocess.Popen(command, env=environ(tmp_path), stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        assert process.poll() is None
+        process.kill()
+    assert first.decode().strip() == str(tmp_path / "quick.bin")
+
+
 def test_json_has_every_download_and_every_refusal(run: Run, media: Media, tmp_path: Path) -> None:
     said = run(
         "get",

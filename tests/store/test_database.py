@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
+import time
 from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
@@ -54,6 +56,45 @@ async def test_one_failing_transaction_takes_nothing_else_with_it(db: Database) 
 
     assert isinstance(failing.result(), LookupError)
     assert [await db.read(fact, name) for name in ("a", "bad", "b")] == ["1", None, "2"]
+
+
+async def test_a_step_is_as_durable_as_a_run_and_keeps_its_turn(db: Database) -> None:
+    """What `step` returned is in the file; what was asked before it was done before it."""
+    await db.step(set_fact, "colour", "green")
+    with sqlite3.connect(db.path) as other:
+        assert other.execute("SELECT value FROM facts").fetchall() == [("green",)]
+    other.close()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(db.run(set_fact, "colour", "red"))
+        group.create_task(db.step(set_fact, "colour", "blue"))
+    assert await db.read(fact, "colour") == "blue"
+
+
+async def test_a_step_that_fails_leaves_nothing_behind(db: Database) -> None:
+    """Neither its rows nor an open transaction: the next one works."""
+
+    def bad(conn: sqlite3.Connection) -> None:
+        set_fact(conn, "bad", "1")
+        raise LookupError("no")
+
+    assert isinstance(await outcome(db.step(bad)), LookupError)
+    await db.step(set_fact, "good", "1")
+    assert [await db.read(fact, name) for name in ("bad", "good")] == [None, "1"]
+
+
+async def test_steps_leave_the_loop_alone_where_the_disk_is_slow(db: Database) -> None:
+    """A disk that is slow has its transactions done on the database's own thread."""
+    on_loop: list[bool] = []
+
+    def slow(conn: sqlite3.Connection) -> None:
+        on_loop.append(threading.current_thread() is threading.main_thread())
+        time.sleep(0.01)
+
+    for _ in range(12):
+        await db.step(slow)
+    assert on_loop == sorted(on_loop, reverse=True)
+    assert 1 < sum(on_loop) < 10
 
 
 async def test_a_database_that_was_replaced_is_never_written_again(

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from trayagent.model.disk import Disk
 from trayagent.model.errors import DownloadError
 from trayagent.transfer import publish as publishing
 from trayagent.transfer.disk import check_room, explain, room_for
@@ -167,24 +166,6 @@ async def test_a_slow_disk_leaves_the_loop_alone(tmp_path: Path) -> None:
     assert 1 < sum(on_loop) < 10
     await folders.do(tmp_path, act, small=False)
     assert not on_loop[-1]
-
-
-def test_a_disk_is_judged_by_what_is_usual_and_may_try_again() -> None:
-    now = 1000.0
-    disk = Disk(lambda: now)
-    for _ in range(100):
-        disk.note(0.0002)
-    assert disk.quick
-    for _ in range(3):
-        disk.note(0.02)
-    assert disk.quick  # as on any busy machine
-    for _ in range(20):
-        disk.note(0.001)
-    assert not disk.quick
-    now += 61
-    assert disk.quick
-    disk.note(0.3)
-    assert not disk.quick
 
 
 def test_marks_hold_no_query(tmp_path: Path) -> None:

@@ -265,6 +265,13 @@ async def test_checksums_are_verified(tmp_path: Path) -> None:
         assert rig.files() == {"f.bin": body}
 
 
+async def test_the_checksum_of_a_short_file_is_known_at_once(tmp_path: Path) -> None:
+    body = noise(5000)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        fetched = await rig.get(server.at("/f.bin", Served(body)))
+    assert fetched.sha256 == hashlib.sha256(body).hexdigest()
+
+
 async def test_a_mirror_serves_when_the_first_does_not(tmp_path: Path) -> None:
     body = noise(5000)
     async with (

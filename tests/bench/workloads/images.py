@@ -18,7 +18,13 @@ WORKLOAD = Workload(
             f"{server.root}/images-tls.txt",
         ),
         peers.ours("-i", f"{server.root}/images-tls.txt", "--workers", "4", ca=server.ca),
+        peers.queued(server.root / "images-tls.txt", ca=server.ca),
     ],
-    goals=(Goal("trayagent", "aria2c -j4", "wall", 1.10), Goal("trayagent", "", "rss", 64)),
+    goals=(
+        Goal("trayagent", "aria2c -j4", "wall", 1.10),
+        Goal("trayagent's queue", "aria2c -j4", "wall", 1.10),
+        Goal("trayagent", "", "rss", 64),
+        Goal("trayagent's queue", "", "rss", 64),
+    ),
     rounds=4,
 )
