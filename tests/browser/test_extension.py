@@ -174,7 +174,7 @@ async def test_popup_sends_a_page_with_its_wishes_and_the_options_fill_them_in(
     await options.close()
     page = await extended.open(site.url("/plain/wished.mp4"))
     async with extended.popup(page) as popup:
-        await popup.until("document.getElementById('subtitles').value === 'en, de'")
+        await popup.until("document.getElementById('subtitles')?.value === 'en, de'")
         await popup.ask("document.getElementById('subtitles').value = 'fr'")
         await popup.ask("document.getElementById('send-page').click()")
         wished = await asyncio.to_thread(agent.wished, site.url("/plain/wished.mp4"))

@@ -83,6 +83,19 @@ async def test_a_step_that_fails_leaves_nothing_behind(db: Database) -> None:
     assert [await db.read(fact, name) for name in ("bad", "good")] == [None, "1"]
 
 
+async def test_a_lock_of_another_program_is_waited_for_beside_the_loop(db: Database) -> None:
+    """Somebody who looks into the file with a tool of his own delays us, and nothing is lost."""
+    other = sqlite3.connect(db.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for name in ("a", "b"):
+            group.create_task(db.step(set_fact, name, "1"))
+        assert await db.read(fact, "a") is None  # the loop goes on meanwhile
+        other.execute("COMMIT")
+    other.close()
+    assert [await db.read(fact, name) for name in ("a", "b")] == ["1", "1"]
+
+
 async def test_steps_leave_the_loop_alone_where_the_disk_is_slow(db: Database) -> None:
     """A disk that is slow has its transactions done on the database's own thread."""
     on_loop: list[bool] = []

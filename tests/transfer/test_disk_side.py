@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import sys
@@ -13,7 +14,9 @@ import pytest
 
 from trayagent.model.errors import DownloadError
 from trayagent.transfer import publish as publishing
+from trayagent.transfer.digests import verify
 from trayagent.transfer.disk import check_room, explain, room_for
+from trayagent.transfer.executor import in_executor
 from trayagent.transfer.folders import Folders
 from trayagent.transfer.marks import mark, quarantine, zone_identifier
 from trayagent.transfer.names import Names
@@ -161,11 +164,27 @@ async def test_a_slow_disk_leaves_the_loop_alone(tmp_path: Path) -> None:
         time.sleep(0.01)
 
     for _ in range(12):
-        await folders.do(tmp_path, act, small=True)
+        await folders.do(tmp_path, act, small=True, stop=threading.Event())
     assert on_loop == sorted(on_loop, reverse=True)
     assert 1 < sum(on_loop) < 10
-    await folders.do(tmp_path, act, small=False)
+    await folders.do(tmp_path, act, small=False, stop=threading.Event())
     assert not on_loop[-1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="/dev/zero is the file without an end")
+async def test_a_cancellation_does_not_wait_for_the_checksum_of_a_long_file() -> None:
+    """What is read in the executor is told to stop, and the cancellation comes right after."""
+    stop, begun = threading.Event(), threading.Event()
+
+    def act() -> None:
+        begun.set()
+        verify("/dev/zero", {"sha256": b""}, stop)
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        task = group.create_task(in_executor(act, stop), name="verifying")
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+    assert task.cancelled()
 
 
 def test_marks_hold_no_query(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import hmac
 import re
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -46,14 +47,16 @@ def expected(checksum: str | None, headers: Mapping[str, str]) -> dict[str, byte
     return wanted
 
 
-def verify(path: str, wanted: Mapping[str, bytes]) -> str | None:
+def verify(path: str, wanted: Mapping[str, bytes], stop: threading.Event) -> str | None:
     """Hash a file and compare; returns its sha256 in hex if that was among them. Blocking.
 
-    Raises DownloadError `checksum_mismatch`, OSError.
+    Raises DownloadError `checksum_mismatch`, OSError; InterruptedError soon after `stop` is set.
     """
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in wanted}
     with Path(path).open("rb") as file:
         while piece := file.read(_PIECE):
+            if stop.is_set():
+                raise InterruptedError
             for running in hashes.values():
                 running.update(piece)
     for name, running in hashes.items():

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-async def in_executor(act: Callable[[], T]) -> T:
-    """Run `act` in the loop's executor; a cancellation takes effect once it is over."""
-    return await undisturbed(asyncio.get_running_loop().run_in_executor(None, act))
+async def in_executor(act: Callable[[], T], stop: threading.Event | None = None) -> T:
+    """Run `act` in the loop's executor; a cancellation sets `stop` and takes effect once it is over."""
+    return await undisturbed(asyncio.get_running_loop().run_in_executor(None, act), stop)
 
 
-async def undisturbed(future: asyncio.Future[T]) -> T:
-    """Wait for a future to its end, then let a cancellation that came meanwhile take effect."""
+async def undisturbed(future: asyncio.Future[T], stop: threading.Event | None = None) -> T:
+    """Wait for a future to its end, then let a cancellation that came meanwhile take effect.
+
+    It sets `stop` at once, for work that looks at it.
+    """
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
         try:
             await asyncio.wait((future,))
         except asyncio.CancelledError as error:
             cancelled = error
+            if stop is not None:
+                stop.set()
     if cancelled is not None:
         if not future.cancelled():
             future.exception()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Final
 
@@ -38,10 +39,10 @@ async def finish(place: Place, target: Target, came: Came) -> Fetched:
     wanted = digests.expected(target.checksum, came.headers)
     warnings: list[str] = []
 
-    def verify(part: Part) -> str | None:
+    def verify(part: Part, stop: threading.Event) -> str | None:
         if not came.framed and not _certainly_whole(part, came.seen):
             warnings.append(LENGTH_UNKNOWN)
-        return digests.verify(part.path, wanted) if wanted else None
+        return digests.verify(part.path, wanted, stop) if wanted else None
 
     mtime = target.mtime if target.mtime is not None else _modified(came.headers)
     small = place.size < SMALL and not wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,13 +41,18 @@ class Folders:
             self._looked.clear()
             self._devices.clear()
         self._looked[folder], self._devices[folder] = now, device
-        self._disks.setdefault(device, Disk())
+        self._disks.setdefault(device, Disk(time.perf_counter))
 
-    async def do(self, folder: Path, act: Callable[[], T], *, small: bool) -> T:
-        """Do blocking work in this folder: at once if it is small and the disk quick, else in the executor."""
+    async def do(
+        self, folder: Path, act: Callable[[], T], *, small: bool, stop: threading.Event
+    ) -> T:
+        """Do blocking work in this folder: at once if it is small and the disk quick, else in the executor.
+
+        A cancellation sets `stop`, and takes effect once the work is over.
+        """
         disk = self._disks.get(self._devices.get(folder, -1))
         if disk is None or not small or not disk.quick:
-            return await in_executor(act)
+            return await in_executor(act, stop)
         with disk.watched():
             return act()
 

@@ -51,6 +51,8 @@ class Part:
         self._has_record = False
         self.settled = False
         """Whether all bytes are on the disk, stamped, and the file is closed."""
+        self.sha256: str | None = None
+        """Hex, once it is settled, where it was computed on the way."""
         self.trouble: DownloadError | None = None
         """What a save in the background ran into; the next write raises it."""
 

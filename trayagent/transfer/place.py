@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -82,18 +84,14 @@ class Place:
 
     async def _reserve_new(self, name: str) -> Path:
         self._base = name
-        while True:
-            if self._final is not None:
-                self._names.release(self._final)
-            with explained():
-                found = self._names.hold_free(self._target.folder, name, self._number)
-            self._final, self._number = found
-            try:
-                await self._progress.reserved(self._final, self.size)
-            except FileExistsError:
-                continue  # another unfinished download was promised this name
-            self.part = Part(self._final)
-            return self._final
+        if self._final is not None:
+            self._names.release(self._final)
+        with explained():
+            found = self._names.hold_free(self._target.folder, name, self._number)
+        self._final, self._number = found
+        await self._progress.reserved(self._final, self.size)
+        self.part = Part(self._final)
+        return self._final
 
     def lane(self, lane: Lane) -> Lane:
         """Count what this lane receives."""
@@ -164,44 +162,52 @@ class Place:
 
     async def publish(
         self,
-        verify: Callable[[Part], str | None],
+        verify: Callable[[Part, threading.Event], str | None],
         url: str,
         mtime: float | None,
         *,
         small: bool = False,
     ) -> tuple[Path, str | None]:
-        """Verify, make durable, give the name; returns it with what `verify` returned.
+        """Verify, make durable, give the name; returns it with its SHA-256, where that is known.
 
+        A cancellation sets the event that `verify` has: a long file is read for long.
         `small` work may be done on the loop where the disk is quick. A name taken meanwhile is left
         alone for the next one. Raises DownloadError.
         """
-
-        verified: list[str | None] = []
-
-        def act() -> None:
-            part = self.part
-            assert part is not None
-            with explained():
-                if not part.settled:
-                    digest = part.digest()
-                    if not part.on_disk:
-                        part.create()
-                    verified.append(verify(part) or digest)
-                    mark(part.path, url)
-                    part.settle(mtime)
-                publish(part.path, part.final)
-                part.forget()
-
+        stop = threading.Event()
+        act = partial(self._finish, verify, stop, url, mtime)
         while True:
             assert self._final is not None
+            assert self.part is not None
             try:
-                await self._folders.do(self._target.folder, act, small=small)
+                await self._folders.do(self._target.folder, act, small=small, stop=stop)
             except FileExistsError:
                 if self._final == self._target.path and await in_executor(self._published_before):
-                    return self._final, verified[-1] if verified else None
+                    return self._final, self.part.sha256
                 await self._move_on()
             else:
-                return self._final, verified[-1]
+                return self._final, self.part.sha256
+
+    def _finish(
+        self,
+        verify: Callable[[Part, threading.Event], str | None],
+        stop: threading.Event,
+        url: str,
+        mtime: float | None,
+    ) -> None:
+        """What of publishing blocks. Raises FileExistsError for a name that is taken, DownloadError."""
+        part = self.part
+        assert part is not None
+        with explained():
+            if not part.settled:
+                digest = part.digest()
+                if not part.on_disk:
+                    part.create()
+                part.sha256 = verify(part, stop) or digest
+                mark(part.path, url)
+                part.settle(mtime)
+            publish(part.path, part.final)
+            part.forget()
 
     def _published_before(self) -> bool:
         """Whether the reserved name holds these very bytes: our own work, cut off before it was noted."""
