@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import cached_property
 from types import TracebackType
 from typing import Final, Self
 
@@ -44,7 +45,7 @@ class Response:
         self._limits = limits
         self._give_back: Callable[[str], None] | None = give_back
 
-    @property
+    @cached_property
     def length(self) -> int | None:
         """Content-Length; None when the end is told by chunks or by closing.
 
