@@ -71,6 +71,15 @@ async def test_a_file_that_is_gone_is_looked_for_once(tmp_path: Path) -> None:
         assert (await h.queries.download(first.id)).sha256 is None
 
 
+async def test_a_file_that_was_changed_gets_no_checksum(tmp_path: Path) -> None:
+    """What was written over a file later is never taken for what arrived."""
+    async with house(tmp_path) as h:
+        (done,) = await h.settled(*await h.add("http://h/1"))
+        await h.db.run(downloads.hashed, [(downloads.number(done.id), ("f" * 64, 7))])
+        assert (await h.queries.download(done.id)).sha256 is None
+        assert await h.db.read(downloads.unhashed, 0) == []
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="/dev/zero is the file without an end")
 async def test_a_large_file_does_not_keep_the_program_from_ending(tmp_path: Path) -> None:
     """Cancelled in the middle of a file, the hasher lets go of it at once."""

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from trayagent.model.download import State
+from trayagent.model.admit import admit
+from trayagent.model.download import Cookie, Item, State
 from trayagent.model.errors import DownloadError, WrongStateError
-from trayagent.model.order import New, Order
+from trayagent.model.order import New, Order, Secrets
 from trayagent.model.transfer import Fetched
 from trayagent.store import asking, batches, claims, downloads, schema
+from trayagent.store.secrets import SecretFiles
 
 
 @pytest.fixture
@@ -177,3 +179,25 @@ def test_a_host_that_asked_us_to_slow_down_is_remembered(conn: sqlite3.Connectio
 
     assert claims.cooling(conn, 50.0) == {"a": 100.0}
     assert claims.cooling(conn, 200.0) == {}
+
+
+def test_a_fresh_link_brings_its_password_and_leaves_the_cookies(
+    conn: sqlite3.Connection, tmp_path: Path
+) -> None:
+    """What was sent along before is kept, but for the login that the new address names."""
+    (n,) = queue(conn, "h")
+    secrets, id = SecretFiles(tmp_path), downloads.public_id(n)
+    secrets.keep(id, Secrets({"X-Mine": "1", "Authorization": "old"}, (Cookie("a", "b", "h"),)))
+    asking.relink(conn, id, admit(Item("http://me:pw@h/fresh")), secrets)
+    kept = secrets.load(id)
+    assert kept.headers == {"X-Mine": "1", "Authorization": "Basic bWU6cHc="}
+    assert [cookie.name for cookie in kept.cookies] == ["a"]
+
+
+def test_what_is_due_wakes_some_at_a_time(conn: sqlite3.Connection) -> None:
+    """A hundred thousand that became due together do not hold up one transaction."""
+    for n in queue(conn, "h", claims.AT_ONCE + 1):
+        conn.execute("UPDATE downloads SET not_before = 5 WHERE n = ?", (n,))
+    assert claims.wake(conn, 10.0, 100.0) == claims.AT_ONCE
+    assert claims.next_due(conn) == 5
+    assert claims.wake(conn, 10.0, 100.0) == 1

@@ -81,12 +81,11 @@ class Hasher:
             await self._db.run(downloads.hashed, digests)
             after = digests[-1][0]
 
-    def _digests(self, page: Sequence[tuple[int, str]]) -> list[tuple[int, str | None]]:
-        """The first rows of a page, about a second's worth, with their checksums. Blocks."""
-        began, digests = time.monotonic(), list[tuple[int, str | None]]()
+    def _digests(self, page: Sequence[tuple[int, str]]) -> list[tuple[int, tuple[str, int] | None]]:
+        """The first rows of a page, about a second's worth, with checksum and size. Blocks."""
+        began, digests = time.monotonic(), list[tuple[int, tuple[str, int] | None]]()
         for n, path in page:
-            digest = digest_of(Path(path), self._stop)
-            digests.append((n, digest[0] if digest else None))
+            digests.append((n, digest_of(Path(path), self._stop)))
             if self._stop.is_set() or time.monotonic() - began > SPAN:
                 break
         return digests

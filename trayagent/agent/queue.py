@@ -87,7 +87,7 @@ class Queue:
     async def relink(self, id: str, url: str) -> Download:
         """Go on with a fresh link for the same file. Raises what `admit` raises for a bad URL."""
         async with self._turn(id):
-            change = await self._db.run(asking.relink, id, admit.admit(Item(url)))
+            change = await self._db.run(asking.relink, id, admit.admit(Item(url)), self._secrets)
             if change.previous == State.ACTIVE:
                 await self._workers.stop(id)
                 if (await self._db.read(downloads.get, id)).state == State.FAILED:

@@ -44,6 +44,8 @@ class Roster:
             else self._build(one, self._vault)
             for one in settings
         }
+        changed = {name for name, one in known.items() if one not in settings}
+        self._accounts = {name: who for name, who in self._accounts.items() if name not in changed}
         self._settings = settings
         self.resolvers.clear()
         self.resolvers.update(

@@ -8,7 +8,7 @@ from typing import Final
 
 QUICK: Final = 0.0006
 """Seconds; a disk that needs no longer for small work is not worth a change of threads."""
-HANGS: Final = 0.25
+HANGS: Final = 0.1
 """Seconds; once is enough."""
 AGAIN: Final = 60.0
 """Seconds after which a disk that was slow may prove itself once more."""

@@ -7,7 +7,7 @@ import sqlite3
 from trayagent.model.batch import Batch
 from trayagent.model.download import Download, State
 from trayagent.model.errors import WrongStateError
-from trayagent.model.order import New
+from trayagent.model.order import New, Secrets
 from trayagent.store import batches
 from trayagent.store.downloads import (
     IN_FLIGHT,
@@ -19,6 +19,7 @@ from trayagent.store.downloads import (
     public_id,
     row_of,
 )
+from trayagent.store.secrets import SecretFiles
 
 ASKED: dict[str, tuple[frozenset[State], State]] = {
     "pause": (frozenset({State.QUEUED, State.ACTIVE}), State.PAUSED),
@@ -64,8 +65,11 @@ def _retry(conn: sqlite3.Connection, row: sqlite3.Row) -> None:
     batches.reopened(conn, row["n"])
 
 
-def relink(conn: sqlite3.Connection, id: str, new: New) -> Change:
-    """Another URL for the same file; kept bytes stay. Raises NotFoundError or WrongStateError."""
+def relink(conn: sqlite3.Connection, id: str, new: New, secrets: SecretFiles) -> Change:
+    """Another URL for the same file; kept bytes stay. Raises NotFoundError or WrongStateError.
+
+    A user and password in the URL take the place of those from before.
+    """
     n = number(id)
     row = row_of(conn, n, id)
     if row["state"] == State.COMPLETED or row["source"]:
@@ -77,6 +81,9 @@ def relink(conn: sqlite3.Connection, id: str, new: New) -> Change:
         "UPDATE downloads SET key = ?, url = ?, host = ?, not_before = NULL, attempts = 0 WHERE n = ?",
         (new.key, new.url, new.host, n),
     )
+    if new.secrets:
+        old = secrets.load(id)
+        secrets.keep(id, Secrets({**old.headers, **new.secrets.headers}, old.cookies))
     return Change(get(conn, id), row["state"])
 
 

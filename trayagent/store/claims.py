@@ -14,6 +14,8 @@ from trayagent.model.transfer import Fetched
 from trayagent.store import batches, library
 from trayagent.store.downloads import Change, download, error_json, order_of, public_id, row_of
 
+AT_ONCE = 500
+"""Rows that one transaction wakes."""
 READY = "state = 'queued' AND not_before IS NULL"
 
 
@@ -146,11 +148,15 @@ def cooling(conn: sqlite3.Connection, now: float) -> dict[str, float]:
 
 
 def wake(conn: sqlite3.Connection, now: float, horizon: float) -> int:
-    """Make claimable what is due, or waits beyond `horizon` seconds because a clock jumped."""
+    """Make claimable what is due, or waits beyond `horizon` seconds because a clock jumped.
+
+    Some at a time: the rest stays due, and comes with the next claim.
+    """
     return conn.execute(
-        "UPDATE downloads SET not_before = NULL WHERE state = 'queued' AND not_before IS NOT NULL"
-        " AND (not_before <= ? OR not_before > ?)",
-        (now, now + horizon),
+        "UPDATE downloads SET not_before = NULL WHERE n IN (SELECT n FROM downloads"
+        " WHERE state = 'queued' AND not_before IS NOT NULL AND (not_before <= ? OR not_before > ?)"
+        " LIMIT ?)",
+        (now, now + horizon, AT_ONCE),
     ).rowcount
 
 

@@ -43,6 +43,8 @@ class _Call:
         error = self.error or failure
         if self.future is None or self.future.done():
             return  # whoever asked was cancelled
+        if isinstance(error, StopIteration):  # which no future takes
+            error = RuntimeError("a transaction ended with StopIteration")
         if error is not None:
             self.future.set_exception(error)
         else:
@@ -78,6 +80,10 @@ class Writing:
             with contextlib.suppress(sqlite3.Error):
                 self._conn.execute("ROLLBACK")
             return StoreUnavailableError(f"The database cannot save now ({error}).")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._conn.execute("ROLLBACK")
+            raise
         return None
 
     def _begin(self, patience: float) -> None:
@@ -86,7 +92,7 @@ class Writing:
             try:
                 self._conn.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # whatever extends it
                     raise
                 if not patience:
                     raise LockedError from error
@@ -208,9 +214,14 @@ class Connection:
             self._loop.call_soon_threadsafe(self._settle, group, failure)
 
     def _settle(self, group: list[_Call], failure: BaseException | None) -> None:
-        self._pending -= len(group)
         for call in group:
             call.settle(failure)
+        # Whoever waited goes on before the connection counts as idle: else a `do` could overtake what
+        # they tell of their transactions.
+        self._loop.call_soon(self._settled, len(group))
+
+    def _settled(self, count: int) -> None:
+        self._pending -= count
 
     def _drain(self, first: _Call) -> tuple[list[_Call], bool]:
         group = [first]

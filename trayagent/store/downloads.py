@@ -250,18 +250,21 @@ class Change(msgspec.Struct, frozen=True):
         return self.previous != self.download.state
 
 
-def hashed(conn: sqlite3.Connection, digests: Sequence[tuple[int, str | None]]) -> None:
-    """Note checksums computed after completion; None: the file was gone, and is not looked at again."""
-    for n, sha256 in digests:
-        if sha256 is None:
-            conn.execute("UPDATE downloads SET unreadable = 1 WHERE n = ?", (n,))
-            continue
+def hashed(conn: sqlite3.Connection, digests: Sequence[tuple[int, tuple[str, int] | None]]) -> None:
+    """Note checksums computed after completion, each with the size of what was read.
+
+    None, or another size than what arrived: the file was moved or changed, and is not looked at again.
+    """
+    for n, found in digests:
+        sha256, size = found or (None, None)
         row = conn.execute(
-            "UPDATE downloads SET sha256 = ? WHERE n = ? AND state = 'completed'"
+            "UPDATE downloads SET sha256 = ? WHERE n = ? AND state = 'completed' AND size = ?"
             " RETURNING key, path, source",
-            (sha256, n),
+            (sha256, n, size),
         ).fetchone()
-        if row is not None and row["source"] is not None:
+        if row is None:
+            conn.execute("UPDATE downloads SET unreadable = 1 WHERE n = ?", (n,))
+        elif row["source"] is not None and sha256 is not None:
             library.hashed(conn, row["key"], row["path"], sha256)
 
 

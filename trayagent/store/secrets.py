@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.order import Secrets
 
 
@@ -23,19 +24,24 @@ class SecretFiles:
         self._kept: set[str] = set()
 
     def keep(self, id: str, secrets: Secrets) -> None:
-        """Write and fsync; the caller commits the row afterwards."""
+        """Write and fsync; the caller commits the row afterwards. Raises StoreUnavailableError."""
         if id in self._kept:  # that commit failed, and the number is somebody else's now
             self.erase(id)
         if not secrets:
             return
         self._kept.add(id)
+        try:
+            self._write(id, msgspec.json.encode(secrets))
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"Cookies and headers cannot be saved now ({error.strerror})."
+            ) from error
+
+    def _write(self, id: str, data: bytes) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._path(id)
-        fd = os.open(
-            path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600
-        )
-        with os.fdopen(fd, "wb") as file:
-            file.write(msgspec.json.encode(secrets))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+        with os.fdopen(os.open(self._path(id), flags, 0o600), "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
 
