@@ -71,6 +71,22 @@ def test_a_pipe_hears_of_a_file_while_the_next_one_comes(media: Media, tmp_path:
     assert first.decode().strip() == str(tmp_path / "quick.bin")
 
 
+def test_a_reader_that_goes_away_ends_it_quietly(media: Media, tmp_path: Path) -> None:
+    """`trayagent get … | head -1`: no traceback, and nothing more is fetched than was on its way."""
+    urls = [media.url(f"{number}.bin", wait=0.05) for number in range(60)]
+    command = [sys.executable, "-m", "trayagent", "get", "-o", str(tmp_path), *urls]
+    with subprocess.Popen(
+        command, env=environ(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (0, b"")
+    assert len(media.requests) < 60
+
+
 def test_json_has_every_download_and_every_refusal(run: Run, media: Media, tmp_path: Path) -> None:
     said = run(
         "get",

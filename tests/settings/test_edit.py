@@ -61,6 +61,20 @@ def test_a_change_keeps_every_comment(place: Home) -> None:
     assert "workers = 2   # plenty" in text
 
 
+def test_a_secret_in_a_list_on_one_line_survives_a_change(place: Home) -> None:
+    """What is shown as hidden stays what it was, however the table is written."""
+    text = 'sources = [{name = "mine", type = "flow", api_key = "SECRET"}]\n'
+    after = parse(apply(text, {"sources": [{"name": "mine", "api_key": "(hidden)"}]}).encode())
+    assert after["sources"] == [{"name": "mine", "api_key": "SECRET"}]
+
+
+def test_a_file_that_is_no_text_is_never_rewritten(place: Home) -> None:
+    place.config.write_bytes(b'[downloads]\nfolder = "/caf\xe9"\n')
+    with pytest.raises(ConfigError):
+        change(place, {}, {"downloads": {"workers": 2}})
+    assert place.config.read_bytes() == b'[downloads]\nfolder = "/caf\xe9"\n'
+
+
 def test_nothing_to_change_changes_nothing(place: Home) -> None:
     before = place.config.stat()
     change(place, {}, {"downloads": {"workers": 8}})

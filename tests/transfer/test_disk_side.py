@@ -154,6 +154,29 @@ def test_room_is_kept(tmp_path: Path) -> None:
         check_room(tmp_path / "gone", 1, 0)
 
 
+def test_a_part_that_could_not_be_written_leaves_nothing_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits in memory is written whole at the next try, after a disk that was full."""
+    part, write = Part(tmp_path / "f"), os.pwrite
+    part.write(b"0123456789", 0)
+
+    def full(fd: int, data: bytes, at: int) -> int:
+        if at:
+            raise OSError(errno.ENOSPC, "full")
+        return write(fd, data[:4], at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(OSError, match="full"):
+            part.create()
+    assert list(tmp_path.iterdir()) == []
+    part.write(b"abc", 10)
+    part.create()
+    assert Path(part.path).read_bytes() == b"0123456789abc"
+    part.close()
+
+
 async def test_a_slow_disk_leaves_the_loop_alone(tmp_path: Path) -> None:
     folders = Folders()
     folders.check(tmp_path, 1, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.servers.lying import Lying, Served, replying
 from tests.transfer.rig import mp4, noise, transferring, until
 from trayagent.model.config import Downloads
 from trayagent.model.errors import DownloadError
+from trayagent.transfer import publish
 
 
 async def test_a_correct_answer_becomes_a_file(tmp_path: Path) -> None:
@@ -251,6 +253,28 @@ async def test_a_published_file_that_was_never_noted_is_recognised(tmp_path: Pat
         fetched = await rig.get(url, path=tmp_path / "f.bin")
         assert fetched.path == tmp_path / "f (1).bin"
         assert rig.files()["f.bin"] == b"the user's own"
+
+
+async def test_a_cancellation_in_the_last_step_leaves_a_whole_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, here, go = noise(3_000_000), asyncio.Event(), threading.Event()
+    loop, sync = asyncio.get_running_loop(), publish.sync_folder
+
+    def slow(folder: Path) -> None:
+        loop.call_soon_threadsafe(here.set)
+        go.wait(5)
+        sync(folder)
+
+    monkeypatch.setattr(publish, "sync_folder", slow)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(rig.get(server.at("/f.bin", Served(body))), name="fetching")
+            await here.wait()
+            task.cancel()
+            go.set()
+        assert task.cancelled()
+        assert rig.files() == {"f.bin": body}
 
 
 async def test_checksums_are_verified(tmp_path: Path) -> None:

@@ -68,6 +68,10 @@ def get(
             ended = _run(config, items, workers, report)
     except KeyboardInterrupt:
         raise InterruptedByUserError(GO_ON) from None
+    except BaseExceptionGroup as errors:
+        if errors.subgroup(BrokenPipeError):
+            raise BrokenPipeError from errors  # who read our output has gone: no more is wanted
+        raise
     return _conclude(screen, ended, report.refusals, time.monotonic() - began)
 
 
@@ -126,6 +130,7 @@ class _Report:
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._flushing: asyncio.TimerHandle | None = None
+        self._unread: OSError | None = None
         self.refusals: list[dict[str, str]] = []
 
     def show(self, download: Download) -> None:
@@ -144,13 +149,18 @@ class _Report:
 
     def _print(self, line: str) -> None:
         """The line, at most a tenth of a second later: each write costs as much as a small file."""
+        if self._unread is not None:
+            raise self._unread
         self.bars.print(line)
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().call_later(0.1, self._flush)
 
     def _flush(self) -> None:
         self._flushing = None
-        self.bars.flush()
+        try:
+            self.bars.flush()
+        except OSError as error:  # for the next line to raise, in the task that says it
+            self._unread = error
 
     def moved(self, id: str, received: int, size: int | None) -> None:
         """So many bytes of it are here."""

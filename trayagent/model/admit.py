@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from typing import Final
 
@@ -50,8 +49,7 @@ def admit(item: Item) -> New:
         raise refuse("Folder and file name must stay inside the downloads folder.")
     headers = dict(item.headers)
     if user is not None and not any(name.lower() == "authorization" for name in headers):
-        pair = f"{user}:{password or ''}".encode()
-        headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        headers["Authorization"] = urls.basic_auth(user, password or "")
     key, host = urls.identity(url)
     return New(
         key=key,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
@@ -141,12 +142,21 @@ def resolve(base: str, location: str) -> str:
         raise DownloadError("bad_url", "the redirect leads nowhere")
     if _HAS_SCHEME.match(location) and not _ABSOLUTE.match(location):
         raise DownloadError("bad_url", "the redirect does not lead to a web address")
-    ascii_only = quote(location.encode("utf-8", "surrogateescape"), safe=_URL_PUNCTUATION)
     try:
-        joined = urljoin(base, ascii_only if not _names_foreign_host(location) else location)
+        joined = urljoin(base, location if _names_foreign_host(location) else ascii_only(location))
     except ValueError as error:
         raise DownloadError("bad_url", "the redirect is malformed") from error
     return check(joined.partition("#")[0])
+
+
+def ascii_only(text: str) -> str:
+    """Part of a URL with its non-ASCII characters percent-encoded, and spaces, as browsers do."""
+    return quote(text.encode("utf-8", "surrogateescape"), safe=_URL_PUNCTUATION)
+
+
+def basic_auth(user: str, password: str) -> str:
+    """The value of an Authorization header (RFC 7617, in UTF-8)."""
+    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 _URL_PUNCTUATION: Final = "%:/?#[]@!$&'()*+,;=-._~|^`{}\"<>\\"

@@ -27,7 +27,10 @@ class Hop(Struct, frozen=True):
         url = urls.check(url.partition("#")[0])
         scheme, netloc, rest = urls.parts_of(url)
         _, host, port = _origin(scheme, netloc)
-        return cls(url, scheme, host, port, netloc, rest if rest[:1] == "/" else f"/{rest}")
+        target = rest if rest[:1] == "/" else f"/{rest}"
+        if not target.isascii():
+            target = urls.ascii_only(target)
+        return cls(url, scheme, host, port, netloc, target)
 
     def same_origin(self, other: Hop) -> bool:
         """Whether secrets may go from one to the other (RFC 6454 §4)."""

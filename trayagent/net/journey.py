@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
-import aiohttp
 from multidict import CIMultiDict
 
 from trayagent import __version__
@@ -19,6 +19,8 @@ from trayagent.net.response import Response
 USER_AGENT: Final = f"Mozilla/5.0 (compatible; trayagent/{__version__})"
 REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
 
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""What a header's name may be (RFC 9110 §5.6.2)."""
 _OURS: Final = frozenset(
     "host connection keep-alive proxy-connection proxy-authorization te trailer transfer-encoding upgrade "
     "content-length accept-encoding range if-range expect".split()
@@ -51,7 +53,7 @@ class Journey:
         self._at_first = True
         self._secret = dict(request.headers)
         if user is not None:
-            self._secret["Authorization"] = aiohttp.encode_basic_auth(user, password or "")
+            self._secret["Authorization"] = urls.basic_auth(user, password or "")
 
     def headers(self) -> CIMultiDict[str]:
         """What to say at the present hop."""
@@ -67,7 +69,7 @@ class Journey:
             if request.referer:
                 headers["Referer"] = request.referer
             for name, value in self._secret.items():
-                if name.lower() not in _OURS:
+                if name.lower() not in _OURS and _TOKEN.fullmatch(name):
                     headers[name] = value
         if cookies := self._jar.header(self.hop.url):
             raw = headers.get("Cookie")

@@ -38,7 +38,7 @@ class Answer(Struct):
 
     def close(self) -> None:
         """Give the connection back: for reuse when the body was read to its end, else closed."""
-        if self.content.is_eof():
+        if self.content.is_eof() and self.status != 101:  # after that, it is no longer HTTP
             self.connection.release()
         else:
             self.connection.close()
@@ -123,11 +123,11 @@ class Wire:
         headers: CIMultiDict[str],
         body: bytes | None,
     ) -> Answer:
-        connection = await self._connector.connect(origin, [], self._patience)
+        connection = await self._connect(origin)
         try:
             protocol, transport = connection.protocol, connection.transport
-            if protocol is None or transport is None or transport.is_closing():
-                raise aiohttp.ServerDisconnectedError
+            assert protocol is not None
+            assert transport is not None
             protocol.set_response_params(
                 skip_payload=method == "HEAD", read_until_eof=True, auto_decompress=False
             )
@@ -139,6 +139,19 @@ class Wire:
             connection.close()
             raise
         return Answer(message.code, message.headers, content, connection)
+
+    async def _connect(self, origin: aiohttp.ClientRequest) -> Connection:
+        """A connection on which nothing was said that nobody asked for: it would pass for our answer."""
+        while True:
+            connection = await self._connector.connect(origin, [], self._patience)
+            protocol, transport = connection.protocol, connection.transport
+            if (
+                protocol is not None
+                and transport is not None
+                and not (transport.is_closing() or protocol.should_close)
+            ):
+                return connection
+            connection.close()
 
     def _words(
         self,
@@ -152,7 +165,7 @@ class Wire:
         target = hop.target
         lines = [f"Host: {hop.netloc}", *(f"{name}: {value}" for name, value in headers.items())]
         if self._http_proxy is not None and hop.scheme == "http":  # RFC 9112 §3.2.2
-            target = hop.url
+            target = f"http://{hop.netloc}{hop.target}"
             if (word := origin.headers.get("Proxy-Authorization")) is not None:
                 lines.append(f"Proxy-Authorization: {word}")
         if body is not None:
@@ -160,7 +173,7 @@ class Wire:
         if _BREAKS.search("".join(lines)):
             raise ValueError("a header holds a control character")
         head = "\r\n".join([f"{method} {target} HTTP/1.1", *lines, "", ""])
-        return head.encode() + (body or b"")
+        return head.encode("utf-8", "surrogateescape") + (body or b"")
 
     async def _trust(self) -> ssl.SSLContext:
         """The system's certificates, loaded when they are first needed: that takes a while."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import AbstractTable, AoT
+from tomlkit.items import AbstractTable, Table
 
 from trayagent.model.errors import ConfigError
 from trayagent.settings.load import HIDDEN
@@ -49,15 +49,13 @@ def _set_sources(document: tomlkit.TOMLDocument, sources: Any) -> None:
         isinstance(source, Mapping) for source in sources
     ):
         raise ConfigError(["sources must be a list of tables."])
-    previous = document.get("sources")
-    kept = (
-        {str(table.get("name")): table for table in previous} if isinstance(previous, AoT) else {}
-    )
+    previous = document.get("sources") or ()
+    kept = {str(table.get("name")): table for table in previous if isinstance(table, Mapping)}
     tables = tomlkit.aot()
     for source in sources:
         table = kept.get(str(source.get("name")))
-        if table is None:
-            table = tomlkit.table()
+        if not isinstance(table, Table):  # new, or one of a list on one line
+            table = tomlkit.item(dict(table or {}))
         gone = {key: None for key in table if key not in source}
         _merge(table, {**gone, **source})
         tables.append(table)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trayagent.model.config import Config
+from trayagent.model.errors import ConfigError
 from trayagent.settings.home import Home
 from trayagent.settings.load import build, parse
 
@@ -31,7 +32,11 @@ def change(
         before = home.config.read_bytes()
     except FileNotFoundError:
         before = b""
-    after = apply(before.decode("utf-8-sig", "replace"), changes).encode()
+    try:
+        text = before.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(["config.toml is not text in UTF-8."]) from error
+    after = apply(text, changes).encode()
     config = build(home, parse(after), environ, flags or {})
     if after != before:
         replace(home.config, after)

@@ -72,11 +72,16 @@ class Part:
 
     def create(self) -> None:
         """Make the file, which must not exist yet; raises FileExistsError, OSError."""
-        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o644)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o644)
         failpoint("part-open")
-        if self._waiting:
-            _write_all(self._fd, self._waiting, 0)
-            self._waiting = bytearray()
+        try:
+            if self._waiting:
+                _write_all(fd, self._waiting, 0)
+        except OSError:  # a full disk: what waits still waits, and nothing half is left behind
+            os.close(fd)
+            Path(self.path).unlink()
+            raise
+        self._fd, self._waiting = fd, bytearray()
 
     @property
     def on_disk(self) -> bool:

@@ -239,7 +239,7 @@ class Place:
             with suppress(OSError):
                 if spoilt or (failed and record is None):
                     part.discard()
-                elif record is not None and record.received:
+                elif record is not None and record.received and not part.settled:
                     part.vouch(record)
 
         await in_executor(act)
