@@ -83,7 +83,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(media: Media, tmp_path: Path) -
         process.stdout.readline()
         process.stdout.close()
         said = process.stderr.read()
-    assert (process.returncode, said) == (0, b"")
+    assert (process.returncode, said) == (1, b"")
     assert len(media.requests) < 60
 
 

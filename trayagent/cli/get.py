@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -70,7 +71,8 @@ def get(
         raise InterruptedByUserError(GO_ON) from None
     except BaseExceptionGroup as errors:
         if errors.subgroup(BrokenPipeError):
-            raise BrokenPipeError from errors  # who read our output has gone: no more is wanted
+            # Who read our output has gone: no more of it is wanted.
+            raise BrokenPipeError(errno.EPIPE, "nobody reads") from errors
         raise
     return _conclude(screen, ended, report.refusals, time.monotonic() - began)
 

@@ -146,10 +146,6 @@ def main(args: Sequence[str] | None = None) -> int:
         return exit_of(error)
     except BrokenPipeError:
         return _unread()
-    except SystemExit as end:
-        if isinstance(end.__context__, BrokenPipeError):  # which click makes of it
-            return _unread()
-        raise
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         mend = "Check the path and its permissions." if error.filename else ""
