@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
-from trayagent.agent.pages import Door, Pages
+from trayagent.agent.pages import Door, Engine, Pages
 from trayagent.model.config import Config
 from trayagent.net.client import Client, Limits
-from trayagent.net.gateway import Gateway
 from trayagent.settings import Home
-from trayagent.sites.engine import Engine
-from trayagent.sites.releases import Releases
+from trayagent.sites.page import Answer, Choice, Note, Page
 from trayagent.transfer.fetch import Transfer
 
 _MALLOPT: Final = ((-1, 32 << 20), (-2, 4 << 20), (-3, 8 << 20))
@@ -30,11 +29,44 @@ async def fetching(
     # Nobody shares this loop, so it may read more at a time than the agent does.
     per_host = config.downloads.connections_per_host
     limits = Limits(connections_per_host=per_host, buffer=2 * 1024 * 1024)
-    async with Client(config.network, limits) as client, Gateway(config.network) as gateway:
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(Client(config.network, limits))
         transfer = Transfer(client, config.downloads)
-        releases = Releases(home.data / "sites")
-        engine = Engine(gateway, releases, config, environ=environ, throttle=transfer.throttle)
-        yield Pages(transfer, engine, door)
+
+        async def engine() -> Engine:
+            from trayagent.net.gateway import Gateway
+            from trayagent.sites.engine import Engine
+            from trayagent.sites.releases import Releases
+
+            gateway = await stack.enter_async_context(Gateway(config.network))
+            releases = Releases(home.data / "sites")
+            return Engine(gateway, releases, config, environ=environ, throttle=transfer.throttle)
+
+        yield Pages(transfer, _LateEngine(engine), door)
+
+
+class _LateEngine:
+    """The page engine, loaded when the first page comes: most lists have none."""
+
+    def __init__(self, make: Callable[[], Awaitable[Engine]]) -> None:
+        self._make = make
+        self._made: Engine | None = None
+        self._one = asyncio.Lock()
+
+    async def _engine(self) -> Engine:
+        async with self._one:
+            if self._made is None:
+                self._made = await self._make()
+            return self._made
+
+    async def resolve(self, page: Page, note: Note) -> Answer:
+        return await (await self._engine()).resolve(page, note)
+
+    async def chosen(self, page: Page, choice: Choice) -> None:
+        await (await self._engine()).chosen(page, choice)
+
+    async def discard(self, id: str) -> None:
+        await (await self._engine()).discard(id)
 
 
 def _hold_memory() -> None:

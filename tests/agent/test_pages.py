@@ -13,7 +13,7 @@ from trayagent.model.download import Cookie, Item, Via
 from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job, Order
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
-from trayagent.sites.engine import Address, Answer, Choice, Page
+from trayagent.sites.page import Address, Answer, Choice, Page
 from trayagent.sites.wire import Entry
 
 URL = "https://example.com/watch"
@@ -86,7 +86,7 @@ class Rig:
     ) -> Fetched:
         job = Job(1, "d1", url, url, "example.com:443", Order(**order), None, 0, via, None)  # type: ignore[arg-type]
         target = Target(Path("/d"), filename=job.order.filename, kind=job.order.kind)
-        pages = Pages(self.transfer, self.engine, self.door)  # type: ignore[arg-type]
+        pages = Pages(self.transfer, self.engine, self.door)
         return await pages.fetch(job, request or Request(url), target, Quiet())
 
 

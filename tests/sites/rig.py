@@ -11,7 +11,8 @@ from pathlib import Path
 from trayagent.model.config import Config, Downloads, Network, Sites
 from trayagent.model.transfer import Request
 from trayagent.net.gateway import Gateway
-from trayagent.sites.engine import Answer, Bounds, Engine, Page
+from trayagent.sites.engine import Bounds, Engine
+from trayagent.sites.page import Answer, Page
 from trayagent.sites.releases import Releases
 
 

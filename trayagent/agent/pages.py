@@ -13,7 +13,7 @@ from trayagent.model.download import Cookie, Item, Via
 from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
-from trayagent.sites.engine import Address, Choice, Engine, Page
+from trayagent.sites.page import Address, Answer, Choice, Note, Page
 from trayagent.sites.wire import Entry
 from trayagent.transfer import content
 
@@ -26,6 +26,19 @@ class Fetcher(Protocol):
 
     async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
         """Bytes that are here already, to one verified file."""
+
+
+class Engine(Protocol):
+    """What is asked of the page engine."""
+
+    async def resolve(self, page: Page, note: Note) -> Answer:
+        """What becomes of a page; None: nobody knows it by name. Raises DownloadError."""
+
+    async def chosen(self, page: Page, choice: Choice) -> None:
+        """The others are taken care of: from now on the page stands for its first entry."""
+
+    async def discard(self, id: str) -> None:
+        """Nothing of this download is needed any more."""
 
 
 class Door(Protocol):

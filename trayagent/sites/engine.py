@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import structs
 from msgspec.structs import replace
 
 from trayagent.model import filenames, sizes
@@ -20,13 +20,13 @@ from trayagent.model.errors import SENTENCES, DownloadError
 from trayagent.model.transfer import Made, Request
 from trayagent.net.gateway import Gateway, Pass
 from trayagent.sites.child import Child
+from trayagent.sites.page import Address, Answer, Choice, Note, Page
 from trayagent.sites.releases import Releases
 from trayagent.sites.scratch import Scratch
 from trayagent.sites.wire import (
     Ask,
     Direct,
     Done,
-    Entry,
     Failed,
     Phase,
     Received,
@@ -48,8 +48,6 @@ _HOSTS: Final = 1000
 _REFUSED: Final = frozenset({"forbidden", "network", "no_media_found", "timeout"})
 """Codes that may be the gateway's refusal as the worker saw it."""
 
-Note = Callable[[int, int | None], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -59,42 +57,6 @@ class Bounds:
     fetching: float = 90.0
     merging: float = 1800.0
     memory: int = 3 * 2**30
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of which to make a file."""
-
-    id: str
-    """Of the download."""
-    request: Request
-    title: str | None = None
-    quality: str | None = None
-    subtitles: tuple[str, ...] = ()
-    speed_limit: int = 0
-    known_only: bool = False
-    """Answer None unless the site is known by name."""
-
-
-class Address(Struct, frozen=True):
-    """The medium is one plain file, to be fetched as any other."""
-
-    request: Request
-    filename: str
-    warning: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The page holds several; `resolve` goes on with the first once `chosen` was told."""
-
-    title: str
-    first: Entry
-    others: tuple[Entry, ...]
-    left_out: int
-
-
-Answer = Made | Address | Choice | None
 
 
 class Engine:
