@@ -28,6 +28,11 @@ def test_who_names_a_quality_wants_a_medium(kind: Kind, quality: str | None, mea
     assert routing.meant(kind, quality) == meant
 
 
+def test_who_wants_subtitles_wants_a_video() -> None:
+    assert routing.meant("auto", None, ("en",)) == "video"
+    assert routing.meant("file", None, ("en",)) == "file"
+
+
 @pytest.mark.parametrize(
     ("kind", "url", "engine"),
     [

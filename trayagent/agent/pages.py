@@ -69,7 +69,7 @@ class Pages:
         self, job: Job, request: Request, target: Target, reporter: Progress
     ) -> Fetched:
         """The job's file, verified and published. Raises DownloadError."""
-        kind = routing.meant(target.kind, job.order.quality)
+        kind = routing.meant(target.kind, job.order.quality, job.order.subtitles)
         if kind != target.kind:
             target = replace(target, kind=kind)
         task = _Task(job, request, target, reporter)

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from trayagent.model.download import Kind, Via
@@ -26,9 +27,9 @@ _BROWSER: Final[frozenset[Via]] = frozenset({"extension", "page"})
 _SHUT: Final = frozenset({"forbidden", "needs_login"})
 
 
-def meant(kind: Kind, quality: str | None) -> Kind:
-    """What is meant: who names a quality wants a medium, not the page about it."""
-    if kind != "auto" or quality is None:
+def meant(kind: Kind, quality: str | None, subtitles: Sequence[str] = ()) -> Kind:
+    """What is meant: who names a quality or subtitles wants a medium, not the page about it."""
+    if kind != "auto" or not (quality or subtitles):
         return kind
     return "audio" if quality == "audio" else "video"
 
