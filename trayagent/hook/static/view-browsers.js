@@ -6,8 +6,9 @@ import { section } from "./view-queue.js";
 
 export class BrowsersView {
   title = "Browsers";
+  #visible = false;
 
-  constructor({ api, messages, config }) {
+  constructor({ api, board, messages, config }) {
     Object.assign(this, { api, messages, config });
     this.clients = h("ul", { class: "plain-list card" });
     this.bookmark = h("div", { class: "card pad stack" });
@@ -21,10 +22,19 @@ export class BrowsersView {
       ),
       section("Bookmark", this.bookmark),
     );
+    // A pairing ends in another tab, and a notice tells of it.
+    board.addEventListener("event", ({ detail }) => {
+      if (this.#visible && detail.name === "notice") this.#listClients();
+    });
   }
 
   async show() {
+    this.#visible = true;
     await Promise.all([this.#listClients(), this.#showBookmark()]);
+  }
+
+  hide() {
+    this.#visible = false;
   }
 
   #extension() {
