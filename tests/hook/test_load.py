@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.hook.rig import Rig, read_answer, running
+from trayagent.hook import connections, room
 
 
 def open_files() -> int:
@@ -56,6 +59,27 @@ async def check(rig: Rig, clients: int, posts: int) -> list[float]:
 
 async def test_two_hundred_clients_lose_nothing(rig: Rig) -> None:
     await check(rig, clients=200, posts=3)
+
+
+async def test_whole_requests_wait_for_their_turn_however_long_it_takes(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine a crowd's turn comes after more than the grace: here there is none at all."""
+    monkeypatch.setattr(connections, "GRACE", 0.0)
+    monkeypatch.setattr(room, "GRACE", 0.0)
+    socks = [socket.create_connection(("127.0.0.1", rig.port)) for _ in range(2 * room.PLACES)]
+    request = rig.request("POST", "downloads", {"url": "http://example.com/a.mp4"})
+    for sock in socks:
+        sock.sendall(request)
+
+    statuses = set()
+    for sock in socks:
+        reader, writer = await asyncio.open_connection(sock=sock)
+        with closing(writer):
+            async with asyncio.timeout(20):
+                statuses.add((await read_answer(reader)).status)
+
+    assert statuses == {202}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts open files in /proc (Linux only)")

@@ -105,13 +105,14 @@ class Connection(web.RequestHandler):
         """Bytes of a head, or of a body."""
         if self.phase is Phase.IDLE:
             self.enter(Phase.HEAD)
+            self._body = None
             self._long_line = b"\n" not in data[: self.max_line_size]
             self.odd_host = _ODD_HOST.search(data, 0, data.find(b"\r\n\r\n") + 2) is not None
         super().data_received(data)
         if self._messages:
             self._body = self._messages[-1][1]
-            if self.phase is Phase.HEAD:
-                self.enter(Phase.BODY)
+        if self._body is not None and self.phase in (Phase.HEAD, Phase.BODY):
+            self.enter_with(self._body)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client will say no more: a request that is complete still gets its answer."""
@@ -120,6 +121,8 @@ class Connection(web.RequestHandler):
 
     def enter(self, phase: Phase) -> None:
         """Go on to the next phase; its clock starts."""
+        if phase is Phase.IDLE and self._messages:
+            phase = Phase.BUSY  # the next request came meanwhile
         self._stop_timer()
         self.phase = phase
         self.since = self._loop.time()
@@ -129,10 +132,17 @@ class Connection(web.RequestHandler):
             self._room.waits(self)
         else:
             self._room.left(self)
-        if phase is Phase.IDLE and self._ended.is_set() and not self._messages:
+        if phase is Phase.IDLE and self._ended.is_set():
             self.close()
         elif phase in _DEADLINES:
             self._timer = self._loop.call_later(_DEADLINES[phase], self._late)
+
+    def enter_with(self, body: Any) -> None:
+        """Go on with a request: a whole one waits no longer, though its turn may come much later."""
+        if body.is_eof():
+            self.enter(Phase.BUSY)
+        elif self.phase is not Phase.BODY:
+            self.enter(Phase.BODY)
 
     def leave_unread(self) -> None:
         """The answer to come is the last one; the client may still be sending."""
@@ -140,7 +150,7 @@ class Connection(web.RequestHandler):
 
     def may_leave(self, now: float) -> bool:
         """Whether it waits in silence for longer than the grace, with nothing unread on its socket."""
-        return now - self.since >= GRACE and not self._messages and not self._speaks()
+        return now - self.since >= GRACE and not self._speaks()
 
     def leave(self) -> None:
         """Close at once, without an answer."""

@@ -82,7 +82,7 @@ class Hook:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = connection_of(request)
-        connection.enter(Phase.BODY)
+        connection.enter_with(request.content)
         knock, params = self._knock(request)
         refusal = judge(knock)
         if refusal is None:
