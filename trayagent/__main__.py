@@ -4,8 +4,8 @@ import gc
 import sys
 from typing import Final, NoReturn
 
-OBJECTS: Final = 50_000
-"""New objects between two looks for cycles; Python's usual 700 costs a tenth of a short run."""
+OBJECTS: Final = 100_000
+"""New objects between two looks for cycles, more than a start makes; Python's 700 costs a tenth of a short run."""
 
 
 def run() -> NoReturn:

@@ -16,7 +16,7 @@ from trayagent.model.errors import DownloadError
 from trayagent.transfer import publish as publishing
 from trayagent.transfer.digests import verify
 from trayagent.transfer.disk import check_room, explain, room_for
-from trayagent.transfer.executor import in_executor
+from trayagent.transfer.executor import Stop, in_executor
 from trayagent.transfer.folders import Folders
 from trayagent.transfer.marks import mark, quarantine, zone_identifier
 from trayagent.transfer.names import Names
@@ -187,17 +187,17 @@ async def test_a_slow_disk_leaves_the_loop_alone(tmp_path: Path) -> None:
         time.sleep(0.01)
 
     for _ in range(12):
-        await folders.do(tmp_path, act, small=True, stop=threading.Event())
+        await folders.do(tmp_path, act, small=True, stop=Stop())
     assert on_loop == sorted(on_loop, reverse=True)
     assert 1 < sum(on_loop) < 10
-    await folders.do(tmp_path, act, small=False, stop=threading.Event())
+    await folders.do(tmp_path, act, small=False, stop=Stop())
     assert not on_loop[-1]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="/dev/zero is the file without an end")
 async def test_a_cancellation_does_not_wait_for_the_checksum_of_a_long_file() -> None:
     """What is read in the executor is told to stop, and the cancellation comes right after."""
-    stop, begun = threading.Event(), threading.Event()
+    stop, begun = Stop(), threading.Event()
 
     def act() -> None:
         begun.set()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 QUICK: Final = 0.0006
 """Seconds; a disk that needs no longer for small work is not worth a change of threads."""
@@ -32,12 +33,11 @@ class Disk:
         """Whether small work may be done at once: a memory disk, or one with a fast cache."""
         return self._clock() >= self._slow_until
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Do small work inside, and its time is noted."""
+    def timed(self, act: Callable[[], T]) -> T:
+        """Do small work, and note how long it took."""
         began = self._clock()
         try:
-            yield
+            return act()
         finally:
             self.note(self._clock() - began)
 

@@ -86,8 +86,8 @@ class Database:
         every download has three.
         """
         if self._writer.idle and self._disk.quick:
-            with contextlib.suppress(LockedError), self._disk.watched():
-                result: T = self._writer.do(fn, args, kwargs)
+            with contextlib.suppress(LockedError):
+                result: T = self._disk.timed(lambda: self._writer.do(fn, args, kwargs))
                 return result
         return await self.run(fn, *args, **kwargs)
 

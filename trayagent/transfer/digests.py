@@ -7,12 +7,12 @@ import binascii
 import hashlib
 import hmac
 import re
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from trayagent.model.errors import DownloadError
+from trayagent.transfer.executor import Stop
 
 _PIECE: Final = 1024 * 1024
 _SAID: Final = re.compile(r"([A-Za-z0-9-]+)\s*=\s*:?([A-Za-z0-9+/=_-]+?):?\s*(?:,|;|$)")
@@ -47,15 +47,15 @@ def expected(checksum: str | None, headers: Mapping[str, str]) -> dict[str, byte
     return wanted
 
 
-def verify(path: str, wanted: Mapping[str, bytes], stop: threading.Event) -> str | None:
+def verify(path: str, wanted: Mapping[str, bytes], stop: Stop) -> str | None:
     """Hash a file and compare; returns its sha256 in hex if that was among them. Blocking.
 
-    Raises DownloadError `checksum_mismatch`, OSError; InterruptedError soon after `stop` is set.
+    Raises DownloadError `checksum_mismatch`, OSError; InterruptedError soon after it is told to stop.
     """
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in wanted}
     with Path(path).open("rb") as file:
         while piece := file.read(_PIECE):
-            if stop.is_set():
+            if stop.asked:
                 raise InterruptedError
             for running in hashes.values():
                 running.update(piece)

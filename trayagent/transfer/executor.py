@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-async def in_executor(act: Callable[[], T], stop: threading.Event | None = None) -> T:
+class Stop:
+    """Tells work in another thread, which looks at it now and then, that nobody wants it any more."""
+
+    __slots__ = ("asked",)
+
+    def __init__(self) -> None:
+        self.asked = False
+
+
+async def in_executor(act: Callable[[], T], stop: Stop | None = None) -> T:
     """Run `act` in the loop's executor; a cancellation sets `stop` and takes effect once it is over."""
     return await undisturbed(asyncio.get_running_loop().run_in_executor(None, act), stop)
 
 
-async def undisturbed(future: asyncio.Future[T], stop: threading.Event | None = None) -> T:
+async def undisturbed(future: asyncio.Future[T], stop: Stop | None = None) -> T:
     """Wait for a future to its end, then let a cancellation that came meanwhile take effect.
 
     It sets `stop` at once, for work that looks at it.
@@ -27,7 +35,7 @@ async def undisturbed(future: asyncio.Future[T], stop: threading.Event | None = 
         except asyncio.CancelledError as error:
             cancelled = error
             if stop is not None:
-                stop.set()
+                stop.asked = True
     if cancelled is not None:
         if not future.cancelled():
             future.exception()

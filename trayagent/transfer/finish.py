@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Final
 
@@ -13,6 +12,7 @@ from trayagent.model.transfer import Fetched, Target
 from trayagent.model.urls import redact
 from trayagent.transfer import content, digests
 from trayagent.transfer.dates import seconds_of
+from trayagent.transfer.executor import Stop
 from trayagent.transfer.part import Part
 from trayagent.transfer.place import SMALL, Place
 
@@ -39,7 +39,7 @@ async def finish(place: Place, target: Target, came: Came) -> Fetched:
     wanted = digests.expected(target.checksum, came.headers)
     warnings: list[str] = []
 
-    def verify(part: Part, stop: threading.Event) -> str | None:
+    def verify(part: Part, stop: Stop) -> str | None:
         if not came.framed and not _certainly_whole(part, came.seen):
             warnings.append(LENGTH_UNKNOWN)
         return digests.verify(part.path, wanted, stop) if wanted else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Final, TypeVar
 
 from trayagent.model.disk import Disk
 from trayagent.transfer.disk import check_room, explained
-from trayagent.transfer.executor import in_executor
+from trayagent.transfer.executor import Stop, in_executor
 
 T = TypeVar("T")
 
@@ -43,9 +42,7 @@ class Folders:
         self._looked[folder], self._devices[folder] = now, device
         self._disks.setdefault(device, Disk(time.perf_counter))
 
-    async def do(
-        self, folder: Path, act: Callable[[], T], *, small: bool, stop: threading.Event
-    ) -> T:
+    async def do(self, folder: Path, act: Callable[[], T], *, small: bool, stop: Stop) -> T:
         """Do blocking work in this folder: at once if it is small and the disk quick, else in the executor.
 
         A cancellation sets `stop`, and takes effect once the work is over.
@@ -53,8 +50,7 @@ class Folders:
         disk = self._disks.get(self._devices.get(folder, -1))
         if disk is None or not small or not disk.quick:
             return await in_executor(act, stop)
-        with disk.watched():
-            return act()
+        return disk.timed(act)
 
     def __repr__(self) -> str:
         return f"<Folders {len(self._looked)} looked at, {list(self._disks.values())}>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -13,7 +12,7 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Progress, Target
 from trayagent.transfer import ranges
 from trayagent.transfer.disk import check_room, explained
-from trayagent.transfer.executor import in_executor
+from trayagent.transfer.executor import Stop, in_executor
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.marks import mark
 from trayagent.transfer.part import Part, part_of
@@ -162,7 +161,7 @@ class Place:
 
     async def publish(
         self,
-        verify: Callable[[Part, threading.Event], str | None],
+        verify: Callable[[Part, Stop], str | None],
         url: str,
         mtime: float | None,
         *,
@@ -170,11 +169,11 @@ class Place:
     ) -> tuple[Path, str | None]:
         """Verify, make durable, give the name; returns it with its SHA-256, where that is known.
 
-        A cancellation sets the event that `verify` has: a long file is read for long.
+        A cancellation tells `verify` to stop: a long file is read for long.
         `small` work may be done on the loop where the disk is quick. A name taken meanwhile is left
         alone for the next one. Raises DownloadError.
         """
-        stop = threading.Event()
+        stop = Stop()
         act = partial(self._finish, verify, stop, url, mtime)
         while True:
             assert self._final is not None
@@ -190,8 +189,8 @@ class Place:
 
     def _finish(
         self,
-        verify: Callable[[Part, threading.Event], str | None],
-        stop: threading.Event,
+        verify: Callable[[Part, Stop], str | None],
+        stop: Stop,
         url: str,
         mtime: float | None,
     ) -> None:
