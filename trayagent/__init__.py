@@ -5,14 +5,15 @@ through one door, the *intake*, which writes *downloads* to the *store*. One *po
 four at a time, and hands each to *transfer*, which turns one URL into one verified file. What
 happens is announced as *events*; tray, notifications, dashboard and event stream only ever read
 events, or the *status* folded from them. The main thread belongs to the tray; everything else
-lives on one event loop in one thread.
+lives on one event loop in one thread. What blocks is done in others, but for small work on a disk
+that has proven quick (`model/disk.py`).
 
     model/      pure values and decisions: no I/O, no clock, no threads
     lists/      pure: read and write lists of URLs, one dialect a file
     settings/   config.toml and the environment in, one frozen Config out
     net/        our HTTP client, the only one: redirect hops, address checks, cool-downs; and a
                 checking proxy, the gateway, for the page engine
-    store/      what we remember: one SQLite connection on one thread; secrets in their own files
+    store/      what we remember: one SQLite connection that writes; secrets in their own files
     transfer/   one URL to one verified file
     sites/      video pages, through yt-dlp in a process of its own: the page engine
     sources/    remote libraries, page by page

@@ -10,8 +10,8 @@ from trayagent.model.download import Cookie, Item
 from trayagent.model.errors import TrayagentError
 from trayagent.model.order import New, Order, Secrets
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""RFC 9110 §5.6.2."""
+TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""What a header's name may be (RFC 9110 §5.6.2)."""
 _OURS: Final = frozenset(
     "accept-encoding connection content-encoding content-length content-type expect host if-match if-none-match"
     " if-modified-since if-range if-unmodified-since keep-alive proxy-authorization proxy-connection range te"
@@ -72,7 +72,7 @@ def _climbs(name: str | None) -> bool:
 
 def _check_words(item: Item) -> None:
     for name, value in item.headers.items():
-        if not _TOKEN.fullmatch(name) or name.lower() in _OURS:
+        if not TOKEN.fullmatch(name) or name.lower() in _OURS:
             raise refuse(f"The header {name[:40]!r} may not be set.")
         _check_value(f"The header {name[:40]}", value)
     if item.user_agent is not None:
@@ -106,7 +106,7 @@ def _check_value(what: str, value: str) -> None:
 
 
 def _check_cookie(cookie: Cookie) -> None:
-    if not _TOKEN.fullmatch(cookie.name):
+    if not TOKEN.fullmatch(cookie.name):
         raise refuse("A cookie's name holds characters that may not be sent.")
     if any(c in ";\r\n\0" or c < " " or c > "~" for c in cookie.value):
         raise refuse(f"The cookie {cookie.name[:40]} holds characters that may not be sent.")

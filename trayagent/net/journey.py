@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,6 +9,7 @@ from multidict import CIMultiDict
 
 from trayagent import __version__
 from trayagent.model import urls
+from trayagent.model.admit import TOKEN
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net.cookies import Jar
@@ -19,8 +19,6 @@ from trayagent.net.response import Response
 USER_AGENT: Final = f"Mozilla/5.0 (compatible; trayagent/{__version__})"
 REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""What a header's name may be (RFC 9110 §5.6.2)."""
 _OURS: Final = frozenset(
     "host connection keep-alive proxy-connection proxy-authorization te trailer transfer-encoding upgrade "
     "content-length accept-encoding range if-range expect".split()
@@ -69,7 +67,7 @@ class Journey:
             if request.referer:
                 headers["Referer"] = request.referer
             for name, value in self._secret.items():
-                if name.lower() not in _OURS and _TOKEN.fullmatch(name):
+                if name.lower() not in _OURS and TOKEN.fullmatch(name):
                     headers[name] = value
         if cookies := self._jar.header(self.hop.url):
             raw = headers.get("Cookie")

@@ -1,4 +1,4 @@
-"""One SQLite connection on one thread; whole transactions as functions.
+"""One SQLite connection that writes; whole transactions as functions.
 
 `await db.run(fn, *args)` runs `fn(conn, *args)` as one transaction. Functions that wait at the
 same time share one commit (group commit): each has its own savepoint, so one that raises takes
