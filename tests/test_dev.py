@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,17 +95,17 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(root, home, environment)
 
 
-def test_the_first_run_sets_up_and_the_second_is_instant(checkout: Checkout) -> None:
+def test_the_first_run_sets_up_and_the_second_finds_it_done(checkout: Checkout) -> None:
     first = checkout.dev("run", "add", "a b", python=(PYTHON,))
     assert (first.returncode, first.stdout) == (0, "from the locked list ['add', 'a b']\n"), (
         first.stderr
     )
     assert "Setting up .venv" in first.stderr
     (checkout.home / "locked.py").write_text("WORD = 'not what lies where the user stands'\n")
-    started = time.monotonic()
+    installed = (checkout.root / ".venv").stat().st_mtime_ns
     second = checkout.dev("run", python=(PYTHON,))
     assert (second.stdout, second.stderr) == ("from the locked list []\n", "")
-    assert time.monotonic() - started < 0.5
+    assert (checkout.root / ".venv").stat().st_mtime_ns == installed
     assert [path.name for path in checkout.home.iterdir()] == ["locked.py"], (
         "nothing is installed outside the checkout"
     )
@@ -231,7 +230,6 @@ def test_a_fresh_clone_runs_with_an_empty_home(tmp_path: Path) -> None:
         pytest.skip("needs the package index, as every first set-up does")
     assert first.returncode == 0, first.stderr
     assert __version__ in first.stdout
-    started = time.monotonic()
-    assert version().stdout == first.stdout
-    assert time.monotonic() - started < 1
+    second = version()
+    assert (second.stdout, second.stderr) == (first.stdout, "")
     assert [path.name for path in home.iterdir()] == [".gitconfig"]

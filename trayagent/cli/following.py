@@ -12,6 +12,8 @@ from trayagent.cli.progress import Bars
 from trayagent.model.errors import NotFoundError
 
 SETTLED: Final = frozenset({"completed", "failed", "cancelled", "removed"})
+PAUSE: Final = 0.2
+"""Seconds between the end of one stream of events and the next."""
 
 
 def follow(agent: Agent, ids: Iterable[str], bars: Bars) -> dict[str, dict[str, Any]]:
@@ -20,13 +22,18 @@ def follow(agent: Agent, ids: Iterable[str], bars: Bars) -> dict[str, dict[str, 
     Raises NotRunningError when the agent goes away; it keeps the downloads.
     """
     watch = _Watch(agent, list(ids), bars)
-    while watch.pending:
-        with agent.events() as events:
-            # Read the states after the stream is open: what changes from here on is an event.
-            watch.look()
-            watch.listen(events)
-        if watch.pending:
-            _still_there(agent)
+    try:
+        while watch.pending:
+            with agent.events() as events:
+                # Read the states after the stream is open: what changes from here on is an event.
+                watch.look()
+                watch.listen(events)
+            if watch.pending:
+                time.sleep(PAUSE)
+    except NotRunningError as error:
+        raise NotRunningError(
+            "The agent went away; it keeps the downloads and goes on when it runs again."
+        ) from error
     return watch.ended
 
 
@@ -69,13 +76,3 @@ class _Watch:
     def _settle(self, download: dict[str, Any]) -> None:
         self.pending.pop(download["id"], None)
         self.ended[download["id"]] = download
-
-
-def _still_there(agent: Agent) -> None:
-    time.sleep(0.2)
-    try:
-        agent.get("status")
-    except NotRunningError as error:
-        raise NotRunningError(
-            "The agent went away; it keeps the downloads and goes on when it runs again."
-        ) from error

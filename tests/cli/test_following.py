@@ -1,0 +1,23 @@
+"""Whoever waits for downloads is told what becomes of them when the agent ends."""
+
+from __future__ import annotations
+
+import io
+import socket
+
+import pytest
+
+from trayagent.cli.client import Agent
+from trayagent.cli.exits import NotRunningError
+from trayagent.cli.following import follow
+from trayagent.cli.progress import NoBars
+from trayagent.cli.screen import Screen
+
+
+def test_an_agent_that_ends_before_the_wait_begins_keeps_the_downloads_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    agent = Agent(f"http://127.0.0.1:{port}", "t" * 43)
+
+    with pytest.raises(NotRunningError, match="keeps the downloads"):
+        follow(agent, ["d1"], NoBars(Screen(io.StringIO(), io.StringIO(), {})))
