@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -70,8 +71,21 @@ def test_ctrl_c_is_130_and_the_download_goes_on(agent: Agent, media: Media) -> N
         command.send_signal(signal.SIGINT)
         _, err = command.communicate(timeout=20)
         assert command.returncode == 130
-        assert "go on" in err
+        assert "goes on" in err
         until(lambda: agent.get(f"downloads/{id}")["state"] == "completed", "it")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_stops_a_check_of_the_files(agent: Agent, media: Media) -> None:
+    saved = json.loads(agent.run("add", "--wait", "--json", media.url("long.bin")).stdout)
+    os.truncate(saved["downloads"][0]["path"], 1 << 40)  # a hole, no bytes on the disk
+    with beside(agent, "verify") as command:
+        until(lambda: agent.get("verify")["state"] == "running", "the check")
+        command.send_signal(signal.SIGINT)
+        _, err = command.communicate(timeout=20)
+        assert command.returncode == 130
+        assert "has stopped" in err
+        until(lambda: agent.get("verify")["state"] == "cancelled", "its end")
 
 
 def test_cancelling_or_removing_ends_the_wait(agent: Agent, media: Media) -> None:

@@ -20,6 +20,7 @@ ROOM: Final = 200_000
 """Bytes of items in one request; the agent takes 256 KiB."""
 SHOWN: Final = 20
 """Longer answers are told as a count."""
+GO_ON: Final = "What was added goes on; to see it: trayagent list"
 
 
 @click.command()
@@ -40,9 +41,12 @@ def add(screen: Screen, /, urls: tuple[str, ...], first: bool, wait: bool, **wor
     common |= {"next": True} if first else {}
     items = [{**item, **common} for item in given]
     with agent() as running:
-        receipt = _send(running, items)
-        if wait:
-            return _wait(screen, running, receipt)
+        try:
+            receipt = _send(running, items)
+            if wait:
+                return _wait(screen, running, receipt)
+        except KeyboardInterrupt:
+            raise InterruptedByUserError(GO_ON) from None
     return _tell(screen, receipt)
 
 
@@ -127,11 +131,8 @@ def _wait(screen: Screen, running: Agent, receipt: dict[str, Any]) -> int:
     from trayagent.cli.progress import bars
 
     ids = [d["id"] for d in receipt["downloads"]]
-    try:
-        with bars(screen) as shown:
-            ended = follow(running, ids, shown)
-    except KeyboardInterrupt:
-        raise InterruptedByUserError("The downloads go on; to see them: trayagent list") from None
+    with bars(screen) as shown:
+        ended = follow(running, ids, shown)
     results = [{**ended[d["id"]], "duplicate_of": d["duplicate_of"]} for d in receipt["downloads"]]
     if screen.json:
         screen.data({**receipt, "downloads": results})

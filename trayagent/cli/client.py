@@ -149,10 +149,13 @@ class Agent:
         if body is not None:
             payload = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
+        whole = False
         try:
             self._connection.request(method, f"/api/v1/{path}", payload, headers)
             response = self._connection.getresponse()
-            return response.status, _decoded(response.read())
+            answer = response.status, _decoded(response.read())
+            whole = True
+            return answer
         except TimeoutError as error:
             raise TrayagentError(
                 "no_answer", "The agent does not answer.", "Restart it: trayagent quit"
@@ -160,8 +163,8 @@ class Agent:
         except (OSError, http.client.HTTPException) as error:
             raise NotRunningError from error
         finally:
-            if self._connection.sock is None:
-                self._connection.close()
+            if not whole or self._connection.sock is None:
+                self._connection.close()  # the next request, after a Ctrl-C for one, begins anew
 
 
 def read_runtime(home: Places) -> dict[str, Any] | None:
