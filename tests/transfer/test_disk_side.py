@@ -17,7 +17,7 @@ from trayagent.transfer import publish as publishing
 from trayagent.transfer.digests import verify
 from trayagent.transfer.disk import check_room, explain, room_for
 from trayagent.transfer.executor import Stop, in_executor
-from trayagent.transfer.folders import Folders
+from trayagent.transfer.folders import AWAKE, Folders
 from trayagent.transfer.marks import mark, quarantine, zone_identifier
 from trayagent.transfer.names import Names
 from trayagent.transfer.part import Part, part_of, sidecar_of
@@ -120,11 +120,10 @@ def test_names_are_held_without_regard_to_case_or_composition(tmp_path: Path) ->
     names = Names()
     assert names.hold(tmp_path / "A.mp4")
     assert not names.hold(tmp_path / "a.MP4")
-    assert names.hold_free(tmp_path, "a.mp4")[0].name == "a (1).mp4"
     assert names.hold(tmp_path / "é")
     assert not names.hold(tmp_path / "e\u0301")
     names.release(tmp_path / "A.mp4")
-    assert names.hold_free(tmp_path, "a.mp4") == (tmp_path / "a.mp4", 0)
+    assert names.hold(tmp_path / "a.mp4")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +178,7 @@ def test_a_part_that_could_not_be_written_leaves_nothing_half(
 
 async def test_a_slow_disk_leaves_the_loop_alone(tmp_path: Path) -> None:
     folders = Folders()
-    folders.check(tmp_path, 1, 0)
+    await folders.check(tmp_path, 1, 0)
     on_loop: list[bool] = []
 
     def act() -> None:
@@ -192,6 +191,18 @@ async def test_a_slow_disk_leaves_the_loop_alone(tmp_path: Path) -> None:
     assert 1 < sum(on_loop) < 10
     await folders.do(tmp_path, act, small=False, stop=Stop())
     assert not on_loop[-1]
+
+
+async def test_a_folder_not_looked_at_lately_may_hang_without_harm(tmp_path: Path) -> None:
+    """A disk that fell asleep, or a share that is gone, keeps its own download waiting and nobody else."""
+    now = 0.0
+    folders = Folders(lambda: now)
+    here = threading.get_ident
+    assert await folders.do(tmp_path, here) != here()
+    await folders.check(tmp_path, 1, 0)
+    assert await folders.do(tmp_path, here) == here()
+    now += AWAKE
+    assert await folders.do(tmp_path, here) != here()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="/dev/zero is the file without an end")

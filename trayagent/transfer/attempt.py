@@ -58,6 +58,7 @@ class Attempt:
         """Fetch and publish. Raises DownloadError; keeps what can be resumed."""
         place = self._place
         try:
+            await self._check_room(0)
             await place.recall()
             while True:
                 before = place.received
@@ -131,7 +132,7 @@ class Attempt:
         """A whole file is coming: look at it, name it, receive it."""
         length = response.length
         self._terms.check(length)
-        self._folders.check(self._target.folder, length or 0, self._terms.keep_free)
+        await self._check_room(length or 0)
         head, failure = await response.head(_LOOKED_AT)
         if not head:
             raise DownloadError("truncated", "the answer was empty")
@@ -179,6 +180,9 @@ class Attempt:
                     raise DownloadError("truncated", "the connection was closed early")
         finally:
             await pulse.stop()
+
+    async def _check_room(self, needed: int) -> None:
+        await self._folders.check(self._target.folder, needed, self._terms.keep_free)
 
     def _wanted(self) -> int | Literal["auto"]:
         return 1 if self._one_stream else self._target.segments or self._terms.segments

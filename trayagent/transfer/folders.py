@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -15,7 +17,15 @@ T = TypeVar("T")
 
 FRESH: Final = 1.0
 """Seconds for which a look at a folder holds."""
+AWAKE: Final = 10.0
+"""Seconds without a look after which a disk may have fallen asleep, or a network be gone."""
 MOST: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    at: float
+    device: int
 
 
 class Folders:
@@ -23,34 +33,44 @@ class Folders:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._looked: dict[Path, float] = {}
-        self._devices: dict[Path, int] = {}
+        self._looks: dict[Path, _Look] = {}
         self._disks: dict[int, Disk] = {}
 
-    def check(self, folder: Path, needed: int, keep_free: int) -> None:
+    async def check(self, folder: Path, needed: int, keep_free: int) -> None:
         """Make the folder; raise DownloadError unless `needed` more bytes fit into it."""
-        now = self._clock()
-        if needed < 2**20 and now - self._looked.get(folder, -FRESH) < FRESH:
+        if needed < 2**20 and self._age(folder) < FRESH:
             return
-        with explained():
-            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            device = folder.stat().st_dev
-        check_room(folder, needed, keep_free)
-        if len(self._looked) > MOST:
-            self._looked.clear()
-            self._devices.clear()
-        self._looked[folder], self._devices[folder] = now, device
+
+        def look() -> int:
+            with explained():
+                folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+                device = folder.stat().st_dev
+            check_room(folder, needed, keep_free)
+            return device
+
+        device = await self.do(folder, look)
+        if len(self._looks) > MOST:
+            self._looks.clear()
+        self._looks[folder] = _Look(self._clock(), device)
         self._disks.setdefault(device, Disk(time.perf_counter))
 
-    async def do(self, folder: Path, act: Callable[[], T], *, small: bool, stop: Stop) -> T:
+    async def do(
+        self, folder: Path, act: Callable[[], T], *, small: bool = True, stop: Stop | None = None
+    ) -> T:
         """Do blocking work in this folder: at once if it is small and the disk quick, else in the executor.
 
         A cancellation sets `stop`, and takes effect once the work is over.
         """
-        disk = self._disks.get(self._devices.get(folder, -1))
-        if disk is None or not small or not disk.quick:
-            return await in_executor(act, stop)
-        return disk.timed(act)
+        if small and self._age(folder) < AWAKE:
+            disk = self._disks[self._looks[folder].device]
+            if disk.quick:
+                return disk.timed(act)
+        return await in_executor(act, stop)
+
+    def _age(self, folder: Path) -> float:
+        """Seconds since the last look."""
+        look = self._looks.get(folder)
+        return math.inf if look is None else self._clock() - look.at
 
     def __repr__(self) -> str:
-        return f"<Folders {len(self._looked)} looked at, {list(self._disks.values())}>"
+        return f"<Folders {len(self._looks)} looked at, {list(self._disks.values())}>"

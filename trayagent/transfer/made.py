@@ -45,7 +45,7 @@ async def publish_made(
 
 async def _take_bytes(place: Place, data: bytes, target: Target, equipment: Equipment) -> Came:
     equipment.terms.check(len(data))
-    equipment.folders.check(target.folder, len(data), equipment.terms.keep_free)
+    await equipment.folders.check(target.folder, len(data), equipment.terms.keep_free)
     head = data[: content.HEAD]
     seen = content.sniff(head)
     if content.promised(target.kind, "", target.filename):

@@ -31,23 +31,24 @@ class Names:
         self._held.add(key)
         return True
 
-    def hold_free(self, folder: Path, name: str, after: int = -1) -> tuple[Path, int]:
-        """Hold the first of NAME, NAME (1), … with a number above `after` that nobody has.
-
-        Raises DownloadError `permission_denied` when thousands are taken.
-        """
-        for number in range(after + 1, _MOST + 1):
-            path = folder / (filenames.numbered(name, number) if number else name)
-            if not os.path.lexists(path) and not os.path.lexists(part_of(path)) and self.hold(path):
-                return path, number
-        raise DownloadError("permission_denied", "too many files have this name")
-
     def release(self, path: Path) -> None:
         """Give a name back; the file system guards it from here on."""
         self._held.discard(_key(path))
 
     def __repr__(self) -> str:
         return f"<Names {len(self._held)} held>"
+
+
+def first_free(folder: Path, name: str, after: int) -> tuple[Path, int]:
+    """The first of NAME, NAME (1), … with a number above `after` that no file has. Blocking.
+
+    Raises DownloadError `permission_denied` when thousands are taken.
+    """
+    for number in range(after + 1, _MOST + 1):
+        path = folder / (filenames.numbered(name, number) if number else name)
+        if not os.path.lexists(path) and not os.path.lexists(part_of(path)):
+            return path, number
+    raise DownloadError("permission_denied", "too many files have this name")
 
 
 def _key(path: Path) -> str:

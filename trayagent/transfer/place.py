@@ -15,6 +15,7 @@ from trayagent.transfer.disk import check_room, explained
 from trayagent.transfer.executor import Stop, in_executor
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.marks import mark
+from trayagent.transfer.names import first_free
 from trayagent.transfer.part import Part, part_of
 from trayagent.transfer.publish import publish, same_bytes
 from trayagent.transfer.terms import Equipment
@@ -49,9 +50,13 @@ class Place:
         if final is None or not self._names.hold(final):
             return
         self._final, self._base = final, final.name
-        with explained():
-            self.part = Part.reopen(final)
-        record = self.part.record() if self.part else None
+
+        def reopen() -> ranges.Record | None:
+            with explained():
+                self.part = Part.reopen(final)
+            return self.part.record() if self.part else None
+
+        record = await self._folders.do(final.parent, reopen)
         if record is not None:
             record = ranges.to_confirm(record)
             self.size, self.validator, self._done = record.size, record.validator, record.done
@@ -68,7 +73,7 @@ class Place:
             try:
                 with explained():
                     if not self.part.on_disk:
-                        self.part.create()
+                        await self._folders.do(self._target.folder, self.part.create)
                 break
             except FileExistsError:
                 await self._reserve_new(self._base)
@@ -85,12 +90,19 @@ class Place:
         self._base = name
         if self._final is not None:
             self._names.release(self._final)
-        with explained():
-            found = self._names.hold_free(self._target.folder, name, self._number)
-        self._final, self._number = found
+        self._final = await self._hold_free(name)
         await self._progress.reserved(self._final, self.size)
         self.part = Part(self._final)
         return self._final
+
+    async def _hold_free(self, name: str) -> Path:
+        """Hold the next name that neither a file nor another transfer has."""
+        folder = self._target.folder
+        while True:
+            find = partial(first_free, folder, name, self._number)
+            path, self._number = await self._folders.do(folder, find)
+            if self._names.hold(path):
+                return path
 
     def lane(self, lane: Lane) -> Lane:
         """Count what this lane receives."""
