@@ -70,7 +70,7 @@ def _take(
 
 def _urgent(conn: sqlite3.Connection, turn: Turn) -> list[sqlite3.Row]:
     rows = conn.execute(
-        f"SELECT * FROM downloads WHERE {READY} AND urgent > 0 ORDER BY urgent DESC, n LIMIT 256"
+        f"SELECT n, host FROM downloads WHERE {READY} AND urgent > 0 ORDER BY urgent DESC, n LIMIT 256"
     )
     given: dict[str, int] = {}
     chosen = []
@@ -99,7 +99,7 @@ def _next_in_turn(
 
 def _oldest(conn: sqlite3.Connection, host: str, busy: frozenset[str]) -> sqlite3.Row | None:
     rows: list[sqlite3.Row] = conn.execute(
-        f"SELECT * FROM downloads WHERE {READY} AND host = ? ORDER BY n LIMIT ?",
+        f"SELECT n, host FROM downloads WHERE {READY} AND host = ? ORDER BY n LIMIT ?",
         (host, len(busy) + 1),
     ).fetchall()
     return next((row for row in rows if public_id(row["n"]) not in busy), None)
