@@ -167,6 +167,9 @@ async def test_failures_are_listed_retried_and_explained(desk: Desk, media: Medi
     await desk.until(lambda s: len(media.requests) == asked + 3 and len(s.failed) == 3)
     desk.clicks.retry((await desk.until(lambda s: s.failed)).failed[0].id)
     await desk.until(lambda _: len(media.requests) == asked + 4)
+    await desk.until(lambda s: len(s.failed) == 3 and s.board.status.active == 0)
+    desk.clicks.follow("retry", "d1 d999 d2 d3")  # one button for all; one of them was removed
+    await desk.until(lambda _: len(media.requests) == asked + 7)
     desk.clicks.why("d1")
     desk.clicks.follow("why", "d2")  # the button of a popup, and a click on the popup itself
     assert {url.rpartition("view=")[2] for _, url in await desk.opens(2)} == {"d1", "d2"}

@@ -42,6 +42,10 @@ def test_what_comes_together_is_said_in_one_breath() -> None:
     said = notices([done(f"{n}.mp4") for n in range(5)] + [failed(), failed()])
     assert [notice.title for notice in said] == ["5 downloads finished", "2 downloads failed"]
     assert "and 2 more" in said[0].body
+    assert [(action.do, action.id) for action in said[1].actions] == [
+        ("why", "queue"),
+        ("retry", "d2 d2"),
+    ]
 
 
 @pytest.mark.parametrize("bad", [0, 2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from trayagent.desktop.tray import backend
 from trayagent.desktop.tray.actions import Level
 from trayagent.desktop.tray.none import Tray
 from trayagent.model.download import Item
-from trayagent.model.errors import TrayagentError
+from trayagent.model.errors import NotFoundError, TrayagentError, WrongStateError
 from trayagent.model.events import Notice
 
 ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`]+", re.IGNORECASE)
@@ -200,7 +200,7 @@ class Clicks:
     async def _followed(self, do: str, id: str) -> None:
         match do:
             case "retry":
-                await self._agent.queue.retry(id)
+                await self._retry(id.split())
             case "why":
                 await self._page(id)
             case "open" | "folder":
@@ -215,6 +215,15 @@ class Clicks:
                 await asyncio.to_thread(opener.open_folder, Path(folder) / id)
             case _:
                 await self._page("queue")
+
+    async def _retry(self, ids: Sequence[str]) -> None:
+        """Try again what still can be; of one alone it is said why it cannot."""
+        for id in ids:
+            try:
+                await self._agent.queue.retry(id)
+            except (NotFoundError, WrongStateError):
+                if len(ids) == 1:
+                    raise
 
     async def _batch(self, id: str) -> None:
         batch = await self._agent.queries.batch(id)

@@ -121,7 +121,10 @@ class QueueEvent(Event, frozen=True):
 
 
 class Action(Struct, frozen=True):
-    """A button: what it says, what it does (`open`, `folder`, `retry`, `why`), and to which id."""
+    """A button: what it says, what it does (`open`, `folder`, `retry`, `why`), and to which id.
+
+    `retry` may have several, with spaces between them.
+    """
 
     label: str
     do: str

@@ -13,6 +13,8 @@ from trayagent.model.library import SyncRun
 
 LISTED: Final = 3
 """Names in a summary, before "and 4 more"."""
+QUEUE: Final = "queue"
+"""The page that lists all failures with their reasons, in the place of one download's id."""
 
 
 def concerns(event: Event) -> bool:
@@ -73,7 +75,8 @@ def _failed(downloads: Sequence[Download]) -> list[Notice]:
     if len(downloads) > 1:
         first = downloads[0].error
         body = f"{_names(downloads)}\n{first.message if first else ''}".strip()
-        actions = (Action("Why", "why", downloads[0].id), Action("Retry", "retry", downloads[0].id))
+        ids = " ".join(download.id for download in downloads)
+        actions = (Action("Why", "why", QUEUE), Action("Retry", "retry", ids))
         return [Notice(f"{len(downloads)} downloads failed", body, actions, "error")]
     download = downloads[0]
     reason = f"{download.error.message} {download.error.action}" if download.error else ""
