@@ -6,6 +6,14 @@ work.
 
 from __future__ import annotations
 
+import contextlib
+import select
+import socket
+from collections.abc import Callable, Iterator
+from functools import partial
+from queue import SimpleQueue
+from typing import Any
+
 from PIL import Image
 
 from trayagent.desktop.tray import icons
@@ -40,16 +48,65 @@ def gtk_icon(name: str) -> Icon:
     return GtkIcon(name)
 
 
+class Errands:
+    """Work for a thread that waits for a connection: any thread may leave it, a signal handler too."""
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._heard, self._bell = socket.socketpair()
+        self._bell.setblocking(False)
+
+    def leave(self, work: Callable[[], None]) -> None:
+        """Have it done, in turn, and go on at once."""
+        self._work.put(work)
+        with contextlib.suppress(BlockingIOError):  # full of rings that are still to be heard
+            self._bell.send(b"\0")
+
+    def wait(self, connection: int) -> None:
+        """Do what was left; return when something was, or when the connection has something to read."""
+        ready, _, _ = select.select([connection, self._heard.fileno()], [], [])
+        if self._heard.fileno() in ready:
+            self._heard.recv(4096)
+            while not self._work.empty():
+                self._work.get()()
+
+
 def xorg_icon(name: str) -> Icon:
-    """A bare X window that hears clicks: pystray 0.19 forgets to ask for them."""
+    """A bare X window that docks once and hears clicks; only the thread of its loop talks to X.
+
+    python-xlib 0.33 loses requests when two threads share a connection: the one that only sends
+    may leave without waking the other, which then waits for an answer to what was never sent.
+    """
     from pystray import _xorg
     from Xlib import X
 
-    icon = _xorg.Icon(name)
-    icon._window.change_attributes(  # noqa: SLF001 – there is no other door
-        event_mask=X.ExposureMask | X.StructureNotifyMask | X.ButtonPressMask
-    )
-    icon._display.flush()  # noqa: SLF001
+    errands = Errands()
+
+    class XorgIcon(_xorg.Icon):
+        def _rewrite_implementation(self, *methods: Callable[[], None]) -> None:
+            for method in methods:
+                setattr(self, method.__name__, partial(errands.leave, method))
+
+        def _events(self) -> Iterator[Any]:
+            while True:
+                self._display.sync()  # a flush may leave a part of a large picture unsent
+                if self._display.pending_events():
+                    yield self._display.next_event()
+                else:
+                    errands.wait(self._display.fileno())
+
+        def _dock_window(self) -> None:
+            # pystray asks at every change. Asked again while it still embeds the window, trayer
+            # embeds it twice and then lets go of it: nothing is left to draw on.
+            if self._get_systray_manager() != self._systray_manager:
+                super()._dock_window()
+
+        def _update_title(self) -> None:
+            """Nothing: an X11 tray shows no text, and pystray fails at a dash: it tries Latin-1."""
+
+    icon = XorgIcon(name, title=name)
+    mask = X.ExposureMask | X.StructureNotifyMask | X.ButtonPressMask  # pystray forgets the last
+    icon._window.change_attributes(event_mask=mask)  # noqa: SLF001 – there is no other door
     return icon
 
 
