@@ -194,6 +194,22 @@ def test_a_fresh_link_brings_its_password_and_leaves_the_cookies(
     assert [cookie.name for cookie in kept.cookies] == ["a"]
 
 
+@pytest.mark.parametrize("fresh", ["http://other/x", "http://h:81/x", "https://h/x"])
+def test_a_fresh_link_at_another_origin_gets_no_secret_of_the_first(
+    conn: sqlite3.Connection, tmp_path: Path, fresh: str
+) -> None:
+    """Neither headers nor referer; cookies go where their domain allows."""
+    item = Item("http://me:pw@h/f", referer="http://h/?t=CANARY", filename="f.mp4", user_agent="UA")
+    new = admit(item)
+    n = downloads.insert(conn, new, "hook", None, 0, 0.0)
+    secrets, id = SecretFiles(tmp_path), downloads.public_id(n)
+    secrets.keep(id, Secrets({**new.secrets.headers, "Cookie": "c"}, (Cookie("a", "b", "h"),)))
+    asking.relink(conn, id, admit(Item(fresh)), secrets)
+    assert secrets.load(id) == Secrets({}, (Cookie("a", "b", "h"),))
+    order = downloads.order_of(downloads.row_of(conn, n))
+    assert (order.referer, order.filename, order.user_agent) == (None, "f.mp4", "UA")
+
+
 def test_what_is_due_wakes_some_at_a_time(conn: sqlite3.Connection) -> None:
     """A hundred thousand that became due together do not hold up one transaction."""
     for n in queue(conn, "h", claims.AT_ONCE + 1):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
+import msgspec
+
+from trayagent.model import urls
 from trayagent.model.batch import Batch
 from trayagent.model.download import Download, State
 from trayagent.model.errors import WrongStateError
@@ -16,6 +19,8 @@ from trayagent.store.downloads import (
     download,
     get,
     number,
+    order_of,
+    orders_json,
     public_id,
     row_of,
 )
@@ -68,7 +73,8 @@ def _retry(conn: sqlite3.Connection, row: sqlite3.Row) -> None:
 def relink(conn: sqlite3.Connection, id: str, new: New, secrets: SecretFiles) -> Change:
     """Another URL for the same file; kept bytes stay. Raises NotFoundError or WrongStateError.
 
-    A user and password in the URL take the place of those from before.
+    A user and password in the URL take the place of those from before. Headers and referer were for
+    the first origin: at another one they are forgotten. Cookies have a domain of their own.
     """
     n = number(id)
     row = row_of(conn, n, id)
@@ -81,9 +87,14 @@ def relink(conn: sqlite3.Connection, id: str, new: New, secrets: SecretFiles) ->
         "UPDATE downloads SET key = ?, url = ?, host = ?, not_before = NULL, attempts = 0 WHERE n = ?",
         (new.key, new.url, new.host, n),
     )
-    if new.secrets:
-        old = secrets.load(id)
-        secrets.keep(id, Secrets({**old.headers, **new.secrets.headers}, old.cookies))
+    old = secrets.load(id) if secrets.keeps(id) else Secrets()
+    headers = old.headers
+    if urls.origin(new.url) != urls.origin(row["url"]):
+        headers = {}
+        order = msgspec.structs.replace(order_of(row), referer=None)
+        conn.execute("UPDATE downloads SET orders = ? WHERE n = ?", (orders_json(order), n))
+    if old or new.secrets:
+        secrets.keep(id, Secrets({**headers, **new.secrets.headers}, old.cookies))
     return Change(get(conn, id), row["state"])
 
 

@@ -119,6 +119,12 @@ def order_of(row: sqlite3.Row) -> Order:
     return _order.decode(row["orders"]) if row["orders"] else Order()
 
 
+def orders_json(order: Order) -> str | None:
+    """An order as the row keeps it; None for one that asks for nothing."""
+    orders = msgspec.json.encode(order)
+    return None if orders == b"{}" else orders.decode()
+
+
 def error_json(error: DownloadError) -> str:
     """An error as the row keeps it."""
     return msgspec.json.encode(ErrorInfo(error.code, error.message, error.action)).decode()
@@ -207,7 +213,6 @@ def insert(
     conn: sqlite3.Connection, new: New, via: Via, batch: int | None, urgent: int, now: float
 ) -> int:
     """A new row; the caller has made sure that nothing is in flight for its key."""
-    orders = msgspec.json.encode(new.order)
     cursor = conn.execute(
         "INSERT INTO downloads(key, url, host, state, urgent, orders, via, source, batch, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -217,7 +222,7 @@ def insert(
             new.host,
             State.PAUSED if new.paused else State.QUEUED,
             urgent,
-            None if orders == b"{}" else orders.decode(),
+            orders_json(new.order),
             via,
             new.source,
             batch,
