@@ -19,7 +19,7 @@ from docs_settings import settings  # noqa: E402
 import trayagent as package  # noqa: E402
 from trayagent.cli.exits import MEANING  # noqa: E402
 from trayagent.cli.main import SECTIONS, trayagent  # noqa: E402
-from trayagent.model.errors import SENTENCES, WAITS  # noqa: E402
+from trayagent.model.errors import BLOCKED, SENTENCES, WAITS  # noqa: E402
 
 HOUSE = """
 `tests/test_house.py` holds this, and more: each foreign package has one home, files stay under 300 lines and
@@ -45,7 +45,7 @@ NOTE = "<!-- Made by packaging/docs.py from the code: change it there. -->"
 def errors() -> str:
     """docs/errors.md."""
     rows = [
-        f"| `{code}` | {sentence} | {action} | {'by itself' if code in WAITS else ''} |"
+        f"| `{code}` | {sentence} | {action} | {'by itself' if code in WAITS | BLOCKED else ''} |"
         for code, (sentence, action) in SENTENCES.items()
     ]
     return "\n".join(

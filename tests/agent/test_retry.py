@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trayagent.agent.retry import Again, decide
-from trayagent.model.errors import SENTENCES, WAITS, DownloadError
-
-MENDED_BY_TIME = {*WAITS, "permission_denied"}
+from trayagent.model.errors import BLOCKED, SENTENCES, WAITS, DownloadError
 
 
 @pytest.mark.parametrize("code", SENTENCES)
@@ -15,7 +13,7 @@ def test_only_what_time_may_mend_is_tried_again(code: str) -> None:
     """Everything else would only be asked for in vain."""
     again = decide(DownloadError(code), attempts=1, retries=5, rand=0.5)
 
-    assert (again is not None) == (code in MENDED_BY_TIME or code == "disk_full")
+    assert (again is not None) == (code in WAITS | BLOCKED)
 
 
 def test_tries_run_out() -> None:
@@ -23,9 +21,10 @@ def test_tries_run_out() -> None:
     assert decide(DownloadError("network"), attempts=5, retries=5, rand=0) is None
 
 
-def test_waiting_for_space_or_a_network_uses_no_try_up() -> None:
+def test_waiting_for_a_folder_or_a_network_uses_no_try_up() -> None:
     """However long it lasts, the download goes on by itself."""
-    for error, offline in ((DownloadError("disk_full"), False), (DownloadError("network"), True)):
+    for code, offline in (*((code, False) for code in BLOCKED), ("network", True)):
+        error = DownloadError(code)
         again = decide(error, attempts=99, retries=5, rand=0, offline=offline)
         assert again is not None
         assert not again.counts

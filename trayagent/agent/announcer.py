@@ -7,8 +7,8 @@ import time
 from typing import Final, Protocol
 
 from trayagent.agent.bus import Bus
-from trayagent.model.events import Event, Notice
-from trayagent.model.notices import concerns, notices
+from trayagent.model.events import DownloadEvent, Event, Notice
+from trayagent.model.notices import blocked_by, concerns, notices
 
 BREATH: Final = 2.0
 """Seconds in which events are gathered into one notice."""
@@ -35,6 +35,7 @@ class Announcer:
         self._own: Notice | None = None
         self._bell = asyncio.Event()
         self._quiet_until = 0.0
+        self._blocked = ""
         self._place = bus.subscribe(self._hear)
 
     def snooze(self, minutes: float) -> None:
@@ -75,6 +76,15 @@ class Announcer:
                 return
             self._said.append(event)
             self._bell.set()
-        elif concerns(event):
+        elif self._is_news(event):
             self._gathered.append(event)
             self._bell.set()
+
+    def _is_news(self, event: Event) -> bool:
+        """Whether it is worth telling; that a folder takes no files is told once, until one arrives."""
+        if code := blocked_by(event):
+            known, self._blocked = self._blocked, code
+            return code != known
+        if isinstance(event, DownloadEvent) and event.what == "completed":
+            self._blocked = ""
+        return concerns(event)

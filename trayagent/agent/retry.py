@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from trayagent.model import backoff
-from trayagent.model.errors import WAITS, DownloadError
+from trayagent.model.errors import BLOCKED, WAITS, DownloadError
 
-SPACE_CHECK: Final = 30.0
-"""Seconds between two looks whether there is room on the disk again."""
+FOLDER_CHECK: Final = 30.0
+"""Seconds between two looks whether the folder takes files again."""
 
 NETWORK_CHECK: Final = 20.0
 """Seconds between two tries while this machine has no network."""
@@ -30,15 +30,16 @@ def decide(
 ) -> Again | None:
     """What follows try number `attempts + 1`: another one, or None, the end.
 
-    A full disk, or no network at all, is no fault of the download: it waits until that is over.
+    A full disk, a folder that is gone or read-only, or no network at all, is no fault of the download:
+    it waits until that is over.
     """
-    if error.code == "disk_full":
-        return Again(SPACE_CHECK, counts=False)
+    if error.code in BLOCKED:
+        return Again(FOLDER_CHECK, counts=False)
     if offline:
         return Again(NETWORK_CHECK, counts=False)
     if error.code == "internal" and attempts == 0:
         return Again(ONCE_MORE)  # whatever it was may not happen twice
-    if error.code not in WAITS and error.code != "permission_denied":
+    if error.code not in WAITS:
         return None
     if attempts >= retries:
         return None

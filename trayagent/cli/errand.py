@@ -20,7 +20,7 @@ from trayagent.agent.retry import decide
 from trayagent.model import filenames
 from trayagent.model.admit import admit
 from trayagent.model.download import Download, ErrorInfo, Item, State, Via
-from trayagent.model.errors import DownloadError, TrayagentError
+from trayagent.model.errors import BLOCKED, DownloadError, TrayagentError
 from trayagent.model.order import Job, New
 from trayagent.model.times import stamp
 from trayagent.model.transfer import Fetched, Progress, Request, Target
@@ -135,7 +135,7 @@ class Errand:
                 fetched = await fetcher.fetch(job, request_of(job), target, note)
             except DownloadError as error:
                 again = decide(error, job.attempts, self._terms.retries, random.random())
-                if again is None or error.code == "disk_full":
+                if again is None or error.code in BLOCKED:
                     return self._end(_failed(note.download, error, job.attempts + 1))
                 job = replace(job, path=note.path, attempts=job.attempts + again.counts)
                 self._watcher.show(_waiting(note.download, error, again.seconds))

@@ -99,6 +99,9 @@ WAITS: Final = frozenset(
 )
 """Codes worth another try by ourselves, with back-off."""
 
+BLOCKED: Final = frozenset({"disk_full", "permission_denied"})
+"""Codes of a folder that takes no files now: downloads wait until a person has mended it."""
+
 
 class TrayagentError(Exception):
     """The root of our errors.

@@ -7,7 +7,8 @@ from typing import Final
 
 from trayagent.model import sizes, urls
 from trayagent.model.batch import Batch
-from trayagent.model.download import Download, State
+from trayagent.model.download import Download, ErrorInfo, State
+from trayagent.model.errors import BLOCKED
 from trayagent.model.events import Action, BatchEvent, DownloadEvent, Event, Notice, SyncEvent
 from trayagent.model.library import SyncRun
 
@@ -30,12 +31,22 @@ def concerns(event: Event) -> bool:
             return False
 
 
+def blocked_by(event: Event) -> str:
+    """The code for which a download waits until a person mends its folder; else nothing."""
+    match event:
+        case DownloadEvent(what="requeued", download=Download(error=ErrorInfo(code=code))):
+            return code if code in BLOCKED else ""
+        case _:
+            return ""
+
+
 def notices(events: Sequence[Event]) -> list[Notice]:
     """What to say of events that came close together: single downloads are said in one breath."""
     singles = [event.download for event in events if isinstance(event, DownloadEvent)]
     done = [download for download in singles if download.state == State.COMPLETED]
     failed = [download for download in singles if download.state == State.FAILED]
-    said = [*_completed(done), *_failed(failed)]
+    blocked = [each for each in singles if each.state == State.QUEUED]
+    said = [*_completed(done), *_failed(failed), *_waiting(blocked[:1])]
     for event in events:
         if isinstance(event, BatchEvent):
             said.append(_batch(event.batch))
@@ -82,6 +93,11 @@ def _failed(downloads: Sequence[Download]) -> list[Notice]:
     reason = f"{download.error.message} {download.error.action}" if download.error else ""
     actions = (Action("Why", "why", download.id), Action("Retry", "retry", download.id))
     return [Notice("Download failed", f"{name(download)}\n{reason}".strip(), actions, "error")]
+
+
+def _waiting(downloads: Sequence[Download]) -> list[Notice]:
+    reasons = [f"{each.error.message} {each.error.action}" for each in downloads if each.error]
+    return [Notice("Downloads wait", reason, (), "error") for reason in reasons]
 
 
 def _names(downloads: Sequence[Download]) -> str:
