@@ -96,6 +96,17 @@ def test_a_lie_is_not(lie: dict[str, str]) -> None:
     assert judge(ASK, 206, {**HONEST, **lie}) == "unproven"
 
 
+@pytest.mark.parametrize(
+    ("validator", "named"), [('"v1"', "ETag"), (formatdate(1), "Last-Modified")]
+)
+def test_a_part_that_does_not_say_of_which_file_is_not_believed(validator: str, named: str) -> None:
+    ask = Ask(400, SIZE, Record(SIZE, validator, ((0, 400),)))
+    whole = {**HONEST, named: validator}
+    assert judge(ask, 206, whole) == "continue"
+    del whole[named]
+    assert judge(ask, 206, whole) == "unproven"
+
+
 @given(st.integers(100, 599), st.booleans())
 def test_every_status_has_a_meaning(status: int, asked: bool) -> None:
     verdict = judge(ASK if asked else None, status, HONEST)

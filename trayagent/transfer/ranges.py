@@ -118,7 +118,7 @@ def _fits(ask: Ask, headers: Mapping[str, str]) -> bool:
     if headers.get("Content-Length", str(ask.end - ask.start)) != str(ask.end - ask.start):
         return False
     named = "ETag" if ask.record.validator.startswith('"') else "Last-Modified"
-    return headers.get(named, ask.record.validator) == ask.record.validator
+    return headers.get(named) == ask.record.validator
 
 
 def merged(done: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
