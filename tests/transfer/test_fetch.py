@@ -122,6 +122,7 @@ async def changed_between(
         {"body": noise(80_000, 2), "etag": '"v2"'},
         {"body": noise(120_000, 2), "etag": '"v2"', "if_range": False},
         {"body": noise(100_000, 2), "etag": '"v2"', "if_range": False},
+        {"body": noise(100_000, 2), "etag": None, "if_range": False},
         {"body": noise(40_000, 2), "etag": '"v1"', "if_range": False},
         {"body": noise(100_000, 2), "ranges": False},
         {"body": noise(120_000, 2), "if_range": False},
@@ -223,6 +224,24 @@ async def test_two_at_once_never_share_a_name(tmp_path: Path) -> None:
                 group.create_task(rig.get(url if n % 2 else other), name=f"{n}")
         assert len(rig.files()) == 20
         assert set(rig.files().values()) == {body}
+
+
+@pytest.mark.parametrize("way", ["file", "broken link", "file above"])
+async def test_what_is_in_the_folders_place_is_said(tmp_path: Path, way: str) -> None:
+    folder = tmp_path / "in"
+    if way == "file above":
+        folder.write_bytes(b"mine")
+        folder /= "deeper"
+    elif way == "file":
+        folder.write_bytes(b"mine")
+    else:
+        folder.symlink_to(tmp_path / "nowhere" / "at all")
+    async with Lying() as server, transferring(tmp_path / "other", server.authority) as rig:
+        rig.folder = folder
+        with pytest.raises(DownloadError, match="is where the folder should be") as failed:
+            await rig.get(server.at("/f.bin", Served(b"x")))
+    assert failed.value.code == "permission_denied"
+    assert server.requests == []
 
 
 async def test_planted_links_are_not_followed(tmp_path: Path) -> None:

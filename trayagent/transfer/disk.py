@@ -13,9 +13,8 @@ from trayagent.model.sizes import show_size
 
 _FULL: Final = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP})
-_GONE: Final = frozenset(
-    {errno.ENOENT, errno.ENOTDIR, errno.ESTALE} if hasattr(errno, "ESTALE") else {errno.ENOENT}
-)
+_GONE: Final = frozenset({errno.ENOENT, getattr(errno, "ESTALE", errno.ENOENT)})
+IN_THE_WAY: Final = "a file or a broken link is where the folder should be"
 
 
 class explained:  # noqa: N801  reads as a sentence: with explained()
@@ -40,6 +39,8 @@ def explain(error: OSError) -> DownloadError:
         return DownloadError("too_large", "for this disk's file system")
     if error.errno in _REFUSED:
         return DownloadError("permission_denied")
+    if error.errno == errno.ENOTDIR:
+        return DownloadError("permission_denied", IN_THE_WAY)
     if error.errno in _GONE:
         return DownloadError("permission_denied", "the folder is gone")
     return DownloadError("internal", f"the disk said: {(error.strerror or 'error').lower()}")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from trayagent.model.disk import Disk
-from trayagent.transfer.disk import check_room, explained
+from trayagent.model.errors import DownloadError
+from trayagent.transfer.disk import IN_THE_WAY, check_room, explained
 from trayagent.transfer.executor import Stop, in_executor
 
 T = TypeVar("T")
@@ -43,7 +44,10 @@ class Folders:
 
         def look() -> int:
             with explained():
-                folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+                try:
+                    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+                except FileExistsError:
+                    raise DownloadError("permission_denied", IN_THE_WAY) from None
                 device = folder.stat().st_dev
             check_room(folder, needed, keep_free)
             return device
