@@ -51,6 +51,9 @@ class Response:
 
         Raises DownloadError `server_error` when the framing contradicts itself (RFC 9112 §6.3).
         """
+        coding = self.headers.get("Transfer-Encoding", "chunked").strip().lower()
+        if coding != "chunked":
+            raise DownloadError("server_error", "it sends in a coding that nobody asked for")
         said = self.headers.getall("Content-Length", ())
         if not said:
             return None

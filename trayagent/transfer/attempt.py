@@ -86,6 +86,8 @@ class Attempt:
             return
         if error.code in _OURS or len(self._requests) == 1:
             raise error
+        if error.code in _SPOILT:
+            await self._place.forget()
         del self._requests[0]
         self._recoveries = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -158,6 +159,13 @@ class Part:
         if self._has_record:
             sidecar_of(self.final).unlink(missing_ok=True)
             self._has_record = False
+
+    def confirm(self, size: int | None) -> None:
+        """Make sure that its name still leads to what we wrote, all of it; raises OSError."""
+        assert self._fd is not None
+        ours, named = os.fstat(self._fd), os.lstat(self.path)
+        if (ours.st_dev, ours.st_ino, ours.st_size) != (named.st_dev, named.st_ino, size):
+            raise OSError(errno.EIO, "another program has changed the file while it came")
 
     def settle(self, mtime: float | None) -> None:
         """All bytes are here and verified: to the disk with them, stamped and closed; raises OSError.

@@ -212,7 +212,9 @@ class Place:
         with explained():
             if not part.settled:
                 digest = part.digest()
-                if not part.on_disk:
+                if part.on_disk:
+                    part.confirm(self.size)
+                else:
                     part.create()
                 part.sha256 = verify(part, stop) or digest
                 mark(part.path, url)

@@ -1,0 +1,72 @@
+"""What came is not what it seems: it is refused, fetched elsewhere, or said."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.servers.lying import Lying, Served, saying
+from tests.transfer.rig import noise, transferring, until
+from trayagent.model.errors import DownloadError
+
+
+async def test_a_mirror_serves_when_the_checksum_of_the_first_is_wrong(tmp_path: Path) -> None:
+    for size in (5000, 3_000_000):
+        body = noise(size)
+        async with (
+            Lying() as one,
+            Lying() as two,
+            transferring(tmp_path / str(size), one.authority, two.authority) as rig,
+        ):
+            await rig.get(
+                one.at("/f.bin", Served(noise(size, 2))),
+                mirrors=(two.at("/f.bin", Served(body)),),
+                checksum=f"sha-256={hashlib.sha256(body).hexdigest()}",
+            )
+            assert rig.files() == {"f.bin": body}
+
+
+async def test_a_part_that_another_program_swapped_gets_no_name(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    folder, victim = tmp_path / "in", tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    async with Lying() as server, transferring(folder, server.authority) as rig:
+        url = server.at("/f.bin", Served(noise(3_000_000), gate=gate, gate_at=2_000_000))
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            task = group.create_task(_error_of(rig.get(url)), name="fetch")
+            await until(lambda: rig.told.last[0] >= 1_900_000)
+            part = folder / "f.bin.part"
+            part.unlink()
+            part.symlink_to(victim)
+            gate.set()
+        assert "another program" in task.result().message
+        assert not (folder / "f.bin").exists()
+        assert victim.read_bytes() == b"precious"
+
+
+async def _error_of(fetch: object) -> DownloadError:
+    with pytest.raises(DownloadError) as failed:
+        await fetch  # type: ignore[misc]
+    return failed.value
+
+
+async def test_a_body_in_a_coding_nobody_asked_for_is_refused(tmp_path: Path) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+        url = server.at("/a.bin", saying(head + b"1\r\nx\r\n0\r\n\r\n"))
+        assert (await _error_of(rig.get(url))).code == "server_error"
+        assert rig.files() == {}
+
+
+@pytest.mark.parametrize(("name", "warned"), [("a.csv", True), ("a.tar.gz", False)])
+async def test_a_compressed_file_is_kept_as_it_came_and_that_is_said(
+    tmp_path: Path, name: str, warned: bool
+) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        served = Served(noise(100), extra={"Content_Encoding": "gzip"})
+        fetched = await rig.get(server.at(f"/{name}", served))
+        assert rig.files() == {name: noise(100)}
+        assert ("compressed (gzip)" in (fetched.warning or "")) == warned
