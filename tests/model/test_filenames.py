@@ -102,7 +102,7 @@ def test_the_table_of_bad_names(raw: str, name: str) -> None:
 @pytest.mark.parametrize(
     "ending",
     "exe scr com bat cmd ps1 vbs js jar msi lnk url webloc desktop scf library-ms hta dll app pkg sh py html"
-    " htm svg svgz xml deb rpm appimage command reg chm apk mht".split(),
+    " htm svg svgz xml deb rpm appimage command reg chm apk mht xll ahk osascript accde".split(),
 )
 def test_what_a_double_click_could_run_is_made_inert(ending: str) -> None:
     assert filenames.safe(f"name.{ending}") == f"name.{ending}.download"

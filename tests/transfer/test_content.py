@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.transfer.rig import mp4, noise
+from trayagent.model.download import Kind
 from trayagent.model.errors import DownloadError
 from trayagent.transfer import content
 from trayagent.transfer.content import Seen, page, promised, sniff, whole
@@ -94,7 +95,7 @@ def test_any_bytes_are_something_or_nothing(data: bytes) -> None:
     ],
 )
 def test_what_counts_as_a_promise(kind: Any, url: str, name: str | None, expected: bool) -> None:
-    assert promised(kind, url, name) is expected
+    assert (promised(kind, url, name) is not None) is expected
 
 
 WHOLE = {
@@ -156,3 +157,12 @@ def test_a_compressed_medium_is_refused() -> None:
     with pytest.raises(DownloadError):
         content.check_promise(mp4(600), sniff(mp4(600)), "gzip", "http://h/a.mp4")
     content.check_promise(mp4(600), sniff(mp4(600)), "identity", "http://h/a.mp4")
+
+
+@pytest.mark.parametrize("medium", ["video", "audio"])
+def test_a_picture_is_no_film(medium: Kind) -> None:
+    head = b"\x89PNG\r\n\x1a\n" + bytes(100)
+    with pytest.raises(DownloadError, match="a picture") as refused:
+        content.check_promise(head, sniff(head), "", "http://h/a.mp4", medium)
+    assert refused.value.code == "not_media"
+    content.check_promise(head, sniff(head), "", "http://h/a.jpg", "image")

@@ -23,10 +23,11 @@ INERT: Final = ".download"
 RUNNABLE: Final = frozenset(
     # programs and their parts
     "exe com scr pif app dll ocx cpl sys drv jar jnlp class pyz pyzw gadget appimage run elf xbe hlp chm "
+    "xll air ade adp mde accde accdr "
     # scripts
     "bat cmd ps1 ps1xml ps2 ps2xml psc1 psc2 psm1 psd1 vb vbe vbs js jse mjs cjs ws wsc wsf wsh sct msh msh1 msh2 "
     "mshxml hta sh bash csh ksh zsh fish command tool py pyw pyc pyo rb pl pm tcl lua phar awk applescript "
-    "scpt scptd workflow osx terminal reg inf ins isp "
+    "scpt scptd osascript ahk au3 workflow osx terminal reg inf ins isp "
     # installers
     "msi msp mst msu msix msixbundle appx appxbundle appinstaller application pkg mpkg deb rpm snap flatpak "
     "flatpakref flatpakrepo apk xapk aab crx xpi vsix "

@@ -156,9 +156,10 @@ class Attempt:
 
     def _check_promise(self, request: Request, response: Response, head: bytes) -> None:
         seen = self._came.seen
-        if content.promised(self._target.kind, request.url, self._target.filename):
+        medium = content.promised(self._target.kind, request.url, self._target.filename)
+        if medium is not None:
             encoding = response.headers.get("Content-Encoding", "")
-            content.check_promise(head, seen, encoding, urls.redact(response.url))
+            content.check_promise(head, seen, encoding, urls.redact(response.url), medium)
         if self._target.pages and content.page(head, seen):
             raise content.refusal(head, seen, urls.redact(response.url))
 

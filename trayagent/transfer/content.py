@@ -104,15 +104,15 @@ def sniff(head: bytes) -> Seen | None:
     return _text(head) or _mpeg_audio(head)
 
 
-def promised(kind: Kind, url: str, filename: str | None) -> bool:
-    """Whether a medium was promised: by the kind asked for, the URL's ending or the name's."""
+def promised(kind: Kind, url: str, filename: str | None) -> Kind | None:
+    """The medium that was promised: by the kind asked for, the URL's ending or the name's."""
     if kind in ("video", "image", "audio"):
-        return True
-    return kind != "file" and (_names_medium(from_url(url)) or _names_medium(filename))
+        return kind
+    return None if kind == "file" else _named_medium(from_url(url)) or _named_medium(filename)
 
 
-def _names_medium(name: str | None) -> bool:
-    return bool(name and media_kind(name) and extension(name) not in _AMBIGUOUS)
+def _named_medium(name: str | None) -> Kind | None:
+    return media_kind(name) if name and extension(name) not in _AMBIGUOUS else None
 
 
 def page(head: bytes, seen: Seen | None) -> Literal["html", "hls", "dash"] | None:
@@ -135,12 +135,16 @@ def refusal(head: bytes, seen: Seen | None, url: str) -> DownloadError:
     return DownloadError("not_media", _NAMES.get(kind, "another kind of file"), found=found)
 
 
-def check_promise(head: bytes, seen: Seen | None, encoding: str, url: str) -> None:
+def check_promise(
+    head: bytes, seen: Seen | None, encoding: str, url: str, medium: Kind | None = None
+) -> None:
     """Raise DownloadError `needs_login` or `not_media` when these bytes cannot be the promised medium."""
     if encoding.lower() not in ("", "identity"):
         raise DownloadError("not_media", "it came compressed")
     if seen is not None and seen.kind not in ("video", "audio", "image"):
         raise refusal(head, seen, url)
+    if seen is not None and seen.kind == "image" and medium in ("video", "audio"):
+        raise DownloadError("not_media", "a picture")
 
 
 _NAMES: Final = {

@@ -48,8 +48,9 @@ async def _take_bytes(place: Place, data: bytes, target: Target, equipment: Equi
     await equipment.folders.check(target.folder, len(data), equipment.terms.keep_free)
     head = data[: content.HEAD]
     seen = content.sniff(head)
-    if content.promised(target.kind, "", target.filename):
-        content.check_promise(head, seen, "", "")
+    medium = content.promised(target.kind, "", target.filename)
+    if medium is not None:
+        content.check_promise(head, seen, "", "", medium)
     name = name_for(target, seen, None, "", "")
     await _recall(place, target, name)
     part = await place.reserve(name, len(data), None)
