@@ -159,23 +159,15 @@ def test_a_page_becomes_its_video(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_an_interruption_is_130_and_the_same_command_goes_on(media: Media, tmp_path: Path) -> None:
-    url = media.url("long.bin", 4_000_000, rate=2_000_000)
-    command = [
-        sys.executable,
-        "-m",
-        "trayagent",
-        "get",
-        "-o",
-        str(tmp_path),
-        "--segments",
-        "1",
-        url,
-    ]
+    urls = (media.url("short.bin", 1000), media.url("long.bin", 4_000_000, rate=2_000_000))
+    to = ("-o", str(tmp_path), "--segments", "1", *urls)
+    command = [sys.executable, "-m", "trayagent", "get", *to]
     process = subprocess.Popen(
         command, env=environ(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     part = tmp_path / "long.bin.part"
     until(lambda: part.exists() and part.stat().st_size > 1_500_000, "a part of it")
+    until((tmp_path / "short.bin").exists, "the short one")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=10)
     assert process.returncode == 130
@@ -186,8 +178,10 @@ def test_an_interruption_is_130_and_the_same_command_goes_on(media: Media, tmp_p
         command, env=environ(tmp_path), capture_output=True, text=True, check=False
     )
     assert again.returncode == 0, again.stderr
+    assert "short.bin  (It is here from an earlier run.)" in again.stdout
+    assert media.requests.count("/short.bin") == 1
     assert (tmp_path / "long.bin").read_bytes() == content("long.bin", 4_000_000)
-    assert not part.exists()
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"short.bin", "long.bin"}
 
 
 def test_bars_are_for_terminals(media: Media, tmp_path: Path) -> None:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from trayagent.agent.requests import request_of, target_of
 from trayagent.agent.retry import decide
-from trayagent.model import filenames
+from trayagent.cli.leftovers import Leftovers
 from trayagent.model.admit import admit
 from trayagent.model.download import Download, ErrorInfo, Item, State, Via
 from trayagent.model.errors import BLOCKED, DownloadError, TrayagentError
@@ -83,17 +82,29 @@ class Errand:
 
     def enter(self, new: New) -> None:
         """Fetch what was checked already."""
-        if new.key not in self._known:
-            self._known.add(new.key)
-            job = job_of(len(self._known), new, self._leftovers.path_for(new))
-            self._waiting.setdefault(job.host, deque()).append(job)
-            self._news.set()
+        if new.key in self._known:
+            return
+        self._known.add(new.key)
+        job = job_of(len(self._known), new, self._leftovers.path_for(new))
+        finished = self._leftovers.finished(job.id)
+        if finished is not None:
+            self._end(_completed(_begun(job), finished, 0))
+            return
+        self._waiting.setdefault(job.host, deque()).append(job)
+        self._news.set()
 
     async def run(self, fetcher: Fetcher) -> None:
-        """Return when all have ended; a cancellation keeps every `.part`."""
-        async with asyncio.TaskGroup() as group:
-            for number in range(self._terms.workers):
-                group.create_task(self._work(fetcher), name=f"worker {number + 1}")
+        """Return when all have ended; a cancellation keeps every `.part`, and tells the next run what is here."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(self._terms.workers):
+                    group.create_task(self._work(fetcher), name=f"worker {number + 1}")
+        except asyncio.CancelledError:
+            self._leftovers.leave(
+                each for each in self.ended.values() if each.state == State.COMPLETED
+            )
+            raise
+        self._leftovers.leave(())
 
     def __repr__(self) -> str:
         waiting = sum(map(len, self._waiting.values()))
@@ -125,8 +136,7 @@ class Errand:
         return None
 
     async def _fetch(self, job: Job, fetcher: Fetcher) -> None:
-        now = stamp(time.time()) or ""
-        began = Download(id=job.id, url=job.url, state=State.ACTIVE, via="cli", created_at=now)
+        began = _begun(job)
         note = _Note(began, job.path, self._watcher)
         self._watcher.show(began)
         while True:
@@ -189,35 +199,9 @@ def job_of(number: int, new: New, path: str | None) -> Job:
     )
 
 
-class Leftovers:
-    """The `.part` files that earlier runs left; every folder is looked at once."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._names: dict[PurePosixPath, frozenset[str]] = {}
-
-    def path_for(self, new: New) -> str | None:
-        """The final path of the `.part` to go on with; None: there is none."""
-        place = filenames.safe_folder(new.order.folder)
-        if place not in self._names:
-            self._names[place] = frozenset(_kept_in(self._root / place))
-        kept = self._names[place]
-        name = (new.order.filename or filenames.from_url(new.url)) if kept else None
-        if name is None or f"{filenames.safe(name)}.part.json" not in kept:
-            return None
-        path = self._root / place / filenames.safe(name)
-        return None if os.path.lexists(path) else str(path)
-
-    def __repr__(self) -> str:
-        return f"<Leftovers in {self._root}>"
-
-
-def _kept_in(folder: Path) -> Iterator[str]:
-    try:
-        with os.scandir(folder) as entries:
-            yield from (entry.name for entry in entries if entry.name.endswith(".part.json"))
-    except OSError:
-        return
+def _begun(job: Job) -> Download:
+    now = stamp(time.time()) or ""
+    return Download(id=job.id, url=job.url, state=State.ACTIVE, via="cli", created_at=now)
 
 
 def _waiting(download: Download, error: DownloadError, seconds: float) -> Download:
