@@ -61,6 +61,14 @@ async def test_a_body_in_a_coding_nobody_asked_for_is_refused(tmp_path: Path) ->
         assert rig.files() == {}
 
 
+async def test_an_answer_with_two_ranges_is_refused(tmp_path: Path) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        true = {"content-range": "bytes 50000-99999/100000"}
+        served = Served(noise(100_000), cut=[50_000], content_range="bytes 0-4/5", extra=true)
+        assert (await _error_of(rig.get(server.at("/a.bin", served)))).code == "server_error"
+        assert "a.bin" not in rig.files()
+
+
 @pytest.mark.parametrize(("name", "warned"), [("a.csv", True), ("a.tar.gz", False)])
 async def test_a_compressed_file_is_kept_as_it_came_and_that_is_said(
     tmp_path: Path, name: str, warned: bool

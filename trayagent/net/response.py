@@ -54,6 +54,8 @@ class Response:
         coding = self.headers.get("Transfer-Encoding", "chunked").strip().lower()
         if coding != "chunked":
             raise DownloadError("server_error", "it sends in a coding that nobody asked for")
+        if len(set(self.headers.getall("Content-Range", ()))) > 1:
+            raise DownloadError("server_error", "it contradicts itself about the range")
         said = self.headers.getall("Content-Length", ())
         if not said:
             return None
