@@ -31,8 +31,9 @@ def settle(environ: MutableMapping[str, str]) -> None:
 
 def main() -> int:
     """Run what the words ask for."""
-    if sys.stdout is None:  # Windows, without a console: what we say goes nowhere
-        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    from trayagent.cli.streams import complete
+
+    complete()
     settle(os.environ)
     if sys.argv[1:3] == ["sites", "worker"]:
         from trayagent.sites.worker import main as work

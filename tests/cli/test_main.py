@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.cli.conftest import Run
-from trayagent.cli.main import HOMES, trayagent
+from trayagent.cli.main import HOMES, main, trayagent
 from trayagent.cli.run import commit_of
 
 CONTRACT = (
@@ -85,6 +85,25 @@ def test_ctrl_c_is_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("trayagent.cli.run.commit_of", interrupted)
     assert run("version").code == 130
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only a shell can close a stream for another")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("words", "code"), [("list", 3), ("get", 2), ("version", 0), ("-h", 0)])
+def test_closed_streams_change_nothing_but_what_is_said(closed: str, words: str, code: int) -> None:
+    script = f'exec "$0" -m trayagent {words} {closed}'
+    done = subprocess.run(["sh", "-c", script, sys.executable], capture_output=True, check=False)
+    assert done.returncode == code
+    assert b"Traceback" not in done.stdout + done.stderr
+
+
+def test_a_program_without_streams_runs_silently(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    assert main(["version"]) == 0
+    assert main(["list"]) == 3
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        stream.close()
 
 
 def test_the_version_names_the_commit(tmp_path: object) -> None:

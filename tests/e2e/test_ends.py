@@ -28,6 +28,16 @@ def test_trayagent_alone_runs_also_without_a_desktop(tmp_path: Path) -> None:
 
 
 @POSIX
+def test_it_runs_where_nobody_gave_it_streams(tmp_path: Path) -> None:
+    script = 'exec "$0" -m trayagent run --headless <&- >&- 2>&-'
+    process = subprocess.Popen(["sh", "-c", script, sys.executable], env=environ(tmp_path))
+    until((tmp_path / "runtime.json").exists, "the agent")
+    assert command(tmp_path, "status").returncode == 0
+    assert command(tmp_path, "quit").returncode == 0
+    assert process.wait(10) == 0
+
+
+@POSIX
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT", "SIGHUP"])
 def test_a_signal_ends_it_cleanly(tmp_path: Path, number: str) -> None:
     agent = Agent(tmp_path)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from trayagent.cli import streams
 from trayagent.cli.exits import Exit, exit_of
 from trayagent.cli.screen import Screen
 from trayagent.model.errors import SENTENCES, TrayagentError
@@ -124,6 +125,7 @@ def trayagent(ctx: click.Context) -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; the exit code of contract and documentation."""
+    streams.complete()
     screen = Screen(sys.stdout, sys.stderr, os.environ)
     screen.json = "--json" in (sys.argv[1:] if args is None else args)
     try:
