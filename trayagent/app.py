@@ -145,7 +145,7 @@ def _set_bounds() -> None:
 
 
 def run_headless(home: Home, environ: Mapping[str, str], preferences: Preferences, say: Say) -> int:
-    """Everything but a tray; notices go to the log and the event stream."""
+    """Everything but a tray; notices go to the event stream alone."""
 
     def ready(running: Running) -> None:
         _on_signals(running.quit)

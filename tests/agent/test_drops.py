@@ -179,6 +179,29 @@ async def test_what_is_no_ordinary_file_is_told_once_and_left_alone(tmp_path: Pa
     assert {"link.txt", "pipe.txt", "folder.txt"} <= {path.name for path in root.iterdir()}
 
 
+async def test_what_is_left_alone_is_in_the_log_once_each_time_it_comes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a desktop the log is where a person looks; no look repeats it, a new one of the name is news."""
+
+    def told() -> list[str]:
+        return [r.message.split()[0] for r in caplog.records if "no ordinary file" in r.message]
+
+    link = tmp_path / "drop" / "link.txt"
+    async with folder(tmp_path) as f:
+        link.symlink_to("link.txt")
+        await until(lambda: told() == ["link.txt"])
+        for number in range(2):  # each list takes more than one look
+            f.drop(f"{number}.txt", "# nothing\n")
+            await f.filed(f"done/{number}.txt")
+        assert told() == ["link.txt"]
+        link.unlink()
+        f.drop("gone.txt", "# nothing\n")
+        await f.filed("done/gone.txt")
+        link.symlink_to("/etc/passwd")
+        await until(lambda: told() == ["link.txt", "link.txt"])
+
+
 async def test_binary_junk_is_filed_as_failed(tmp_path: Path) -> None:
     """A list that cannot be read says so in its report."""
     async with folder(tmp_path) as f:

@@ -66,6 +66,8 @@ class Drops:
         self._busy: set[str] = set()
         self._again: set[str] = set()
         self._told: set[str] = set()
+        self._odd: frozenset[str] = frozenset()
+        """What the last look found that is no ordinary file: told already."""
         self._places = asyncio.Semaphore(AT_ONCE)
 
     def __repr__(self) -> str:
@@ -129,10 +131,13 @@ class Drops:
             self._warn(name, f"The list {name} cannot be taken now ({error.strerror}).")
 
     def _mention(self, scan: Scan) -> None:
-        for name in set(scan.odd) - self._told:
-            self._told.add(name)
+        seen = frozenset(scan.odd)
+        for name in sorted(seen - self._odd):
             sentence = f"{name} in the drop folder is no ordinary file; it was left alone."
+            # Without a desktop nobody sees a notice: the log has it in any case.
+            log.warning("%s", sentence)
             self._bus.publish(Notice("Not a list", sentence, level="error"))
+        self._odd = seen
 
     def _warn(self, what: str, sentence: str) -> None:
         if what not in self._told:
