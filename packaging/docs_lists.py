@@ -57,7 +57,8 @@ drop/x.txt  →  drop/working/x.txt  →  drop/done/x.txt    + x.txt.report.json
 - Every line has exactly one outcome, and no line is fetched twice, also when the agent is killed at any
   moment. A bad line never blocks a good one.
 - A list with a failed or rejected line goes to `failed/`; `x.txt.retry.txt` beside it holds just those lines
-  and can be dropped again. A name that is taken there becomes `x (1).txt`.
+  and can be dropped again (a list that cannot be read at all has none). A name that is taken there becomes
+  `x (1).txt`.
 - There is one notification for a list, not one for every file. `trayagent undo` takes the last list back.
 - UTF-8, UTF-16 with its mark, and Latin-1; all line ends; a million lines in little memory. Formats that are
   not read line by line may have 32 MiB.

@@ -202,13 +202,17 @@ async def test_what_is_left_alone_is_in_the_log_once_each_time_it_comes(
         await until(lambda: told() == ["link.txt", "link.txt"])
 
 
-async def test_binary_junk_is_filed_as_failed(tmp_path: Path) -> None:
-    """A list that cannot be read says so in its report."""
+@pytest.mark.parametrize("junk", [("junk.txt", bytes(range(256)) * 20), ("junk.json", b"{")])
+async def test_binary_junk_is_filed_as_failed(tmp_path: Path, junk: tuple[str, bytes]) -> None:
+    """A list that cannot be read says so in its report, and leaves no list of lines to drop again."""
+    name, data = junk
     async with folder(tmp_path) as f:
-        f.drop("junk.txt", bytes(range(256)) * 20)
-        report = await f.filed("failed/junk.txt")
+        f.drop(name, data)
+        report = await f.filed(f"failed/{name}")
+        left = {path.name for path in (f.root / "failed").iterdir()}
 
     assert [line["outcome"] for line in report["lines"]] == ["rejected"]
+    assert left == {name, f"{name}.report.json"}
 
 
 async def test_a_list_that_breaks_its_reader_stops_no_other(

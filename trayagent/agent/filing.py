@@ -101,7 +101,11 @@ class Filing:
             for line in dialect.read(source, START):
                 if line.number in wanted:
                     file.write(_again(line).encode("utf-8", "replace"))
-            _finish(file, b"", path)
+            some = bool(file.tell())
+            if some:
+                _finish(file, b"", path)
+        if not some:  # Refused as a whole, it has no line that could be dropped again.
+            _fresh(path).unlink()
 
 
 def _reported(entry: Entry) -> bytes:
