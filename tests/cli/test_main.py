@@ -79,6 +79,14 @@ def test_an_unexpected_error_is_one_sentence(run: Run, monkeypatch: pytest.Monke
     assert "ZeroDivisionError: by night" in said.err
 
 
+@pytest.mark.parametrize("time", ["0s", "1s", "59.9s", "8761h"])
+def test_a_pause_is_as_long_as_it_was_asked_for_or_refused(run: Run, time: str) -> None:
+    said = run("pause", "--for", time)
+    assert said.code == 2
+    assert "between a minute and a year" in said.err
+    assert run("pause", "--for", "1m").code == run("pause", "--for", "8760h").code == 3
+
+
 def test_ctrl_c_is_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt

@@ -252,6 +252,7 @@ async def test_the_whole_queue_is_paused_and_resumed(rig: Rig) -> None:
     for body in (
         {"minutes": 0},
         {"minutes": -1},
+        {"minutes": 0.5},
         {"minutes": "30"},
         {"minutes": 1e400},
         {"hours": 1},

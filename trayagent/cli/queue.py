@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -138,14 +137,14 @@ def each(screen: Screen, ids: Iterable[str], ask: Callable[[str], Any]) -> int:
     return exit_of_several(len(done) + len(errors), [problem for _, problem in errors])
 
 
-def _minutes(duration: str) -> int:
+def _minutes(duration: str) -> float:
     try:
         seconds = parse_duration(duration)
     except ValueError as error:
         raise MisuseError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
-    if not 0 < seconds <= 366 * 86400:
+    if not 60 <= seconds <= 365 * 86400:
         raise MisuseError("--for wants a time between a minute and a year.")
-    return max(1, math.ceil(seconds / 60))
+    return seconds / 60
 
 
 def _queue_state(screen: Screen, running: Agent) -> int:

@@ -50,8 +50,8 @@ class RemoveQuery(Body, frozen=True):
 
 
 class Pause(Body, frozen=True):
-    minutes: Annotated[float, Meta(gt=0, le=525600)] | None = None
-    """None: until resumed."""
+    minutes: Annotated[float, Meta(ge=1, le=525600)] | None = None
+    """At most a year; None: until resumed."""
 
 
 class Removed(Struct, frozen=True):
