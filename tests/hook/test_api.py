@@ -239,6 +239,19 @@ async def test_a_query_that_means_nothing_is_refused(rig: Rig, query: str) -> No
     assert (answer.status, answer.code) == (422, "bad_query")
 
 
+async def test_a_title_that_was_cut_inside_an_emoji_costs_half_a_character(rig: Rig) -> None:
+    """JSON.stringify writes half a surrogate pair as an escape, which is no reason to refuse the rest."""
+    item = rb'{"url":"http://example.com/a.mp4","filename":"\ud83c\udf27 \\ud83c \ud83c.mp4"}'
+    wrong = rb'{"url":"http://example.com/a.mp4","filname":"\ud83c"}'
+
+    first = await rig.ask("POST", "downloads", raw=item)
+    several = await rig.ask("POST", "downloads", raw=b'{"items":[' + item + b"]}")
+    refused = await rig.ask("POST", "downloads", raw=wrong)
+
+    assert (first.status, several.status) == (202, 202)
+    assert (refused.status, refused.code) == (422, "bad_request")
+
+
 async def test_the_whole_queue_is_paused_and_resumed(rig: Rig) -> None:
     for_a_while = (await rig.ask("POST", "pause", {"minutes": 30})).json()
     resumed = (await rig.ask("POST", "resume", {})).json()

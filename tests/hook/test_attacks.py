@@ -594,6 +594,7 @@ async def test_secrets_of_an_item_are_never_answered(
     [
         ("downloads", b"{"), ("downloads", b""), ("downloads", b"\xff\xfe{}"), ("downloads", b'{"url":"\xff"}'),
         ("downloads", b"[" * 100_000), ("downloads", b'{"a":' * 50_000), ("pause", b"nonsense"),
+        ("downloads", rb'{"url":"\ud83c'), ("downloads", rb'{"url":"\ud8"}'),
     ],
 )  # fmt: skip
 async def test_what_is_not_json_is_400(rig: Rig, path: str, body: bytes) -> None:

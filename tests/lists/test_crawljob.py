@@ -91,6 +91,11 @@ def test_a_place_outside_is_refused(folder: str) -> None:
     assert good.item == Item("http://h/b")
 
 
+def test_half_a_character_in_json_is_no_reason_to_refuse_it() -> None:
+    (line,) = parse(r'[{"text": "http://h/a", "comment": "Rain \ud83c"}]')
+    assert line.item == Item("http://h/a", title="Rain \ufffd")
+
+
 def test_a_job_without_a_link_is_told() -> None:
     (line,) = parse("filename=x\n")
     assert line.error == ("bad_url", "The job has no link.")

@@ -52,6 +52,12 @@ def test_a_bad_element_never_blocks_a_good_one() -> None:
     assert lines[0].error == ("bad_item", "Object contains unknown field `exec`.")
 
 
+@pytest.mark.parametrize("form", ["%s", "[%s]", '{"items": [%s]}'])
+def test_a_title_that_was_cut_inside_an_emoji_costs_half_a_character(form: str) -> None:
+    (line,) = parse(form % r'{"url": "http://h/a", "title": "Rain \ud83c"}')
+    assert line.item == Item("http://h/a", title="Rain \ufffd")
+
+
 @pytest.mark.parametrize("text", ["{", "[1,", "[1] x", b"\x00", '{"items": 3}', "nonsense"])
 def test_broken_json_is_one_refusal(text: str | bytes) -> None:
     (line,) = parse(text)

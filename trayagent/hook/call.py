@@ -14,6 +14,7 @@ from aiohttp import web
 from trayagent.hook.events import Ring
 from trayagent.hook.nonce import Nonces
 from trayagent.hook.routes import Route
+from trayagent.model import foreign_json
 from trayagent.model.client import Caller
 from trayagent.model.download import Via
 from trayagent.model.errors import TrayagentError
@@ -128,11 +129,10 @@ def decode(body: bytes, type: type[T]) -> T:
     """JSON as a value. Raises MalformedError or SchemaError."""
     try:
         try:
-            return msgspec.json.decode(body, type=type)
+            value: T = foreign_json.read(body, type)
+            return value
         except msgspec.ValidationError as error:
-            msgspec.json.decode(
-                body
-            )  # the decoder stops at the first misfit: is the rest JSON at all?
+            foreign_json.read(body)  # it stopped at the first misfit: is the rest JSON at all?
             raise SchemaError("bad_request", _sentence(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError("bad_json", "The body is not valid JSON.") from error

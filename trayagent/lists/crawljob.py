@@ -16,7 +16,7 @@ from trayagent.lists import aria2
 from trayagent.lists.line import ListError
 from trayagent.lists.text import decode
 from trayagent.lists.whole import Entry, reader
-from trayagent.model import urls
+from trayagent.model import foreign_json, urls
 from trayagent.model.download import Item
 from trayagent.model.errors import DownloadError
 
@@ -77,7 +77,7 @@ def _unescaped(value: str) -> str:
 
 def _json_jobs(text: str) -> Iterator[dict[str, Any]]:
     try:
-        yield from msgspec.json.decode(text, type=list[dict[str, Any]])
+        yield from foreign_json.read(text.encode(), list[dict[str, Any]])
     except (msgspec.DecodeError, RecursionError) as error:
         raise ListError("This is not a JSON array of jobs.") from error
 

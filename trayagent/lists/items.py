@@ -9,6 +9,7 @@ import msgspec
 from trayagent.lists.line import ListError
 from trayagent.lists.text import decode
 from trayagent.lists.whole import Entry, reader
+from trayagent.model import foreign_json
 from trayagent.model.download import Item
 
 
@@ -32,8 +33,9 @@ def _elements(data: bytes) -> list[msgspec.Raw]:
         return []
     try:
         if data.startswith(b"["):
-            return msgspec.json.decode(data, type=list[msgspec.Raw])
-        fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+            elements: list[msgspec.Raw] = foreign_json.read(data, list[msgspec.Raw])
+            return elements
+        fields: dict[str, msgspec.Raw] = foreign_json.read(data, dict[str, msgspec.Raw])
         if set(fields) == {"items"}:
             return msgspec.json.decode(fields["items"], type=list[msgspec.Raw])
     except (msgspec.DecodeError, RecursionError) as error:
@@ -43,7 +45,7 @@ def _elements(data: bytes) -> list[msgspec.Raw]:
 
 def _entry(element: msgspec.Raw) -> Entry:
     try:
-        value = msgspec.json.decode(element)
+        value = foreign_json.read(element)
         item = Item(value) if isinstance(value, str) else msgspec.convert(value, Item)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         return Entry(_url_of(element), problem=f"{error}.")
@@ -52,7 +54,7 @@ def _entry(element: msgspec.Raw) -> Entry:
 
 def _url_of(element: msgspec.Raw) -> str:
     try:
-        value = msgspec.json.decode(element, type=dict[str, object])
+        value: dict[str, object] = foreign_json.read(element, dict[str, object])
     except msgspec.DecodeError:
         return ""
     return str(value.get("url", ""))
