@@ -59,6 +59,17 @@ def test_all_failed_is_1_and_says_why(run: Run, media: Media, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_full_disk_is_told_with_the_setting_and_no_promise_to_go_on(
+    run: Run, media: Media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAYAGENT_DOWNLOADS__KEEP_FREE", "900000TB")
+    said = run("get", "-o", str(tmp_path), media.url("a.bin"))
+    assert said.code == 1
+    assert "downloads.keep_free" in said.err
+    assert "try again" in said.err
+    assert "by itself" not in said.err
+
+
 def test_a_pipe_hears_of_a_file_while_the_next_one_comes(media: Media, tmp_path: Path) -> None:
     """Lines are gathered for a moment, and never until the end."""
     urls = [media.url("quick.bin"), media.url("endless.bin", size=10_000_000, rate=20_000)]

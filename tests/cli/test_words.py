@@ -71,6 +71,14 @@ def test_every_state_has_a_sentence_and_a_next_step(
     assert bool(action) == bool(step)
 
 
+@pytest.mark.parametrize("state", ["queued", "failed", "cancelled", "paused", "active"])
+def test_an_error_says_what_to_do_while_that_helps(state: str) -> None:
+    told = words.error_of(download(state=state, error=WAITING))
+    assert told.startswith("The server asked us to slow down. ")
+    assert told.endswith("(server_busy)")
+    assert ("Nothing to do." in told) == (state in ("queued", "failed"))
+
+
 def test_a_wait_names_the_hour_and_another_day_its_date() -> None:
     today = datetime.now(UTC).astimezone().replace(hour=12, minute=34)
     soon = words.note_of(download(not_before=today.isoformat(), error=WAITING))

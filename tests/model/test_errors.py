@@ -24,6 +24,17 @@ def test_each_has_a_sentence_and_an_action(code: str) -> None:
     assert "\n" not in error.message + error.action
 
 
+def test_what_to_do_is_right_with_and_without_an_agent_and_whatever_has_arrived() -> None:
+    for _, action in SENTENCES.values():
+        assert "is kept" not in action, "not every server lets us go on"
+        assert "by ourselves" not in action, "it is said of what has failed for good, too"
+        assert "trayagent add --" not in action, "get has no agent to add to"
+
+
+def test_a_status_401_is_no_page() -> None:
+    assert "page" not in DownloadError("needs_login", "HTTP 401").message
+
+
 def test_a_detail_makes_the_sentence_more_precise() -> None:
     error = DownloadError("forbidden", "HTTP 403", retry_after=3)
     assert error.message == "The server refused access to the file (HTTP 403)."

@@ -68,6 +68,7 @@ def test_private_hosts_need_to_be_named(host: str) -> None:
     with pytest.raises(DownloadError) as failed:
         named.check(host, 80, NOBODY)
     assert failed.value.code == "blocked_address"
+    assert pair in failed.value.message, "what to write into network.allow"
     with pytest.raises(DownloadError):
         named.check(host, 80, {pair.replace(":80", ":81")})
     named.check(host, 80, {pair})
@@ -108,7 +109,7 @@ def test_a_public_name_leads_to_public_addresses_only(addresses: list[str], fine
     if fine:
         policy.admit("example.com", 80, addresses)
     else:
-        with pytest.raises(DownloadError):
+        with pytest.raises(DownloadError, match=r"example\.com:80"):
             policy.admit("example.com", 80, addresses)
     policy.admit("nas.local", 80, ["192.168.0.7"])
 

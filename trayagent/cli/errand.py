@@ -211,7 +211,9 @@ def _waiting(download: Download, error: DownloadError, seconds: float) -> Downlo
 
 
 def _failed(download: Download, error: DownloadError, attempts: int) -> Download:
-    info = ErrorInfo(error.code, error.message, error.action)
+    # Nobody waits here until there is room again, as the agent does.
+    action = "Free some space and try again." if error.code == "disk_full" else error.action
+    info = ErrorInfo(error.code, error.message, action)
     return replace(download, state=State.FAILED, error=info, attempts=attempts)
 
 

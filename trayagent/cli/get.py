@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trayagent.model.download import Download, Item
 
 
-GO_ON: Final = "What has arrived is kept; the same command goes on."
+GO_ON: Final = "The same command goes on from what has arrived, where the server allows it."
 
 
 class _Segments(click.ParamType[str]):

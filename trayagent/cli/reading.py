@@ -16,6 +16,7 @@ from trayagent.cli.words import (
     amount,
     clock,
     counted,
+    error_of,
     local_time,
     name_of,
     note_of,
@@ -164,7 +165,7 @@ def _facts(found: dict[str, Any]) -> Iterator[list[str]]:
         if value is None or value in ("", [], {}):
             continue
         if key == "error":
-            yield ["error", f"{value['message']} {value['action']} ({value['code']})"]
+            yield ["error", error_of(found)]
         elif key.endswith("_at") or key == "not_before":
             yield [key.replace("_", " "), local_time(value)]
         elif key == "counts":

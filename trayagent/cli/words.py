@@ -55,6 +55,15 @@ def note_of(download: Mapping[str, Any]) -> str:
     return reason or str(download.get("warning") or "")
 
 
+def error_of(download: Mapping[str, Any]) -> str:
+    """Its last error, and what to do about it while it fails or waits because of that."""
+    error = download["error"]
+    words = [error["message"], f"({error['code']})"]
+    if download["state"] in ("failed", "queued"):
+        words.insert(1, error["action"])
+    return " ".join(words)
+
+
 def reason_of(download: Mapping[str, Any]) -> tuple[str, str]:
     """One plain sentence on how it stands, and the next action (may be empty)."""
     error, id = download.get("error"), download["id"]

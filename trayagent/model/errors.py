@@ -10,7 +10,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "Check the address and add it again.",
     ),
     "blocked_address": (
-        "The address leads into a private network.",
+        "The address, or a redirect of it, leads into a private network.",
         "If you trust it, add its host:port to network.allow in the settings and retry.",
     ),
     "not_found": ("The server has no such file.", "Check the link on its page; it may have moved."),
@@ -19,16 +19,16 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "Open its page in the browser and send it again.",
     ),
     "needs_login": (
-        "The server sent a login page instead of the file.",
+        "The server asks for a login instead of sending the file.",
         "Sign in in the browser and send it again with cookies.",
     ),
     "link_expired": (
         "The link has expired.",
-        "Open its page and send it again; what has arrived is kept.",
+        "Open its page and send it again; it goes on from what has arrived, where the server allows it.",
     ),
     "server_busy": (
         "The server asked us to slow down.",
-        "Nothing to do: we try again by ourselves, or retry later.",
+        "Give it time; if it has failed in the end, retry later.",
     ),
     "server_error": (
         "The server failed while answering.",
@@ -36,7 +36,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "network": ("The connection failed.", "Check the network connection, then retry."),
     "timeout": ("The server did not answer in time.", "Retry later."),
-    "stalled": ("The data stopped flowing.", "Retry; what has arrived is kept."),
+    "stalled": (
+        "The data stopped flowing.",
+        "Retry; it goes on from what has arrived, where the server allows it.",
+    ),
     "tls": (
         "The server's certificate could not be trusted.",
         "Check this machine's clock and the address.",
@@ -47,7 +50,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "not_media": (
         "The server sent something other than the media promised.",
-        "Open the link in the browser to see what it is; to keep it anyway: trayagent add --kind file URL",
+        "Open the link in the browser to see what it is; to keep it anyway: trayagent add (or get) --kind file URL",
     ),
     "truncated": ("The file arrived incomplete.", "Retry."),
     "changed_on_server": (
@@ -64,7 +67,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "disk_full": (
         "There is not enough free space on the disk.",
-        "Free some space; the download then goes on by itself.",
+        "Free some space; the agent then goes on by itself.",
     ),
     "permission_denied": (
         "We may not write to the folder.",

@@ -44,7 +44,7 @@ class Policy:
         if private and not (
             self.network.private_addresses == "named" and _pair(host, port) in named
         ):
-            raise DownloadError("blocked_address", host)
+            raise DownloadError("blocked_address", _pair(host, port))
 
     def admit(self, host: str, port: int, addresses: Collection[str]) -> None:
         """Raise DownloadError `blocked_address` if one address of `host` may not be connected to."""
@@ -53,7 +53,7 @@ class Policy:
         if self._trusts(host, port) or names_private(host):
             return
         if not all(is_public(address) for address in addresses):
-            raise DownloadError("blocked_address", f"{host} is inside a private network")
+            raise DownloadError("blocked_address", _pair(host, port))
 
     def _trusts(self, host: str, port: int) -> bool:
         return self.network.private_addresses == "allow" or _pair(host, port) in self.network.allow

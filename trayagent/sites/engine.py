@@ -192,7 +192,7 @@ class Engine:
 
     def _check_room(self, folder: Path) -> None:
         if shutil.disk_usage(folder).free < sizes.parse_size(self._config.downloads.keep_free):
-            raise DownloadError("disk_full")
+            raise DownloadError("disk_full", "downloads.keep_free is to be kept")
 
     async def _answer(self, said: Said, page: Page, scratch: Scratch) -> Answer:
         if isinstance(said, Several):

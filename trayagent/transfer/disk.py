@@ -57,5 +57,6 @@ def check_room(folder: Path, needed: int, keep_free: int) -> None:
         free = shutil.disk_usage(folder).free
     if not room_for(free, needed, keep_free):
         raise DownloadError(
-            "disk_full", f"{show_size(free)} free, {show_size(keep_free)} to be kept"
+            "disk_full",
+            f"{show_size(free)} free, {show_size(keep_free)} to be kept by downloads.keep_free",
         )
