@@ -19,7 +19,7 @@ from docs_settings import settings  # noqa: E402
 import trayagent as package  # noqa: E402
 from trayagent.cli.exits import MEANING  # noqa: E402
 from trayagent.cli.main import SECTIONS, trayagent  # noqa: E402
-from trayagent.model.errors import BLOCKED, SENTENCES, WAITS  # noqa: E402
+from trayagent.model.errors import BLOCKED, LOGIN_IS_GONE, SENTENCES, WAITS  # noqa: E402
 
 HOUSE = """
 `tests/test_house.py` holds this, and more: each foreign package has one home, files stay under 300 lines and
@@ -59,6 +59,9 @@ def errors() -> str:
             "| code | what happened | what to do | again |",
             "|---|---|---|---|",
             *rows,
+            "",
+            "A download that came with cookies or headers of its own says one thing more when it has failed:",
+            f"*{LOGIN_IS_GONE}*",
             "",
         ]
     )

@@ -13,7 +13,13 @@ import pytest
 from tests.agent.house import house, until
 from trayagent.agent import pool
 from trayagent.model.download import Item, State
-from trayagent.model.errors import DownloadError, StoreUnavailableError, WrongStateError
+from trayagent.model.errors import (
+    LOGIN_IS_GONE,
+    SENTENCES,
+    DownloadError,
+    StoreUnavailableError,
+    WrongStateError,
+)
 from trayagent.store import claims
 
 
@@ -65,6 +71,24 @@ async def test_a_worker_that_dies_fails_one_download_only(tmp_path: Path) -> Non
 
     assert (bad.state, bad.error and bad.error.code) == (State.FAILED, "internal")
     assert good.state == State.COMPLETED
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}])
+async def test_a_failure_says_that_a_retry_has_no_login_any_more(
+    tmp_path: Path, headers: dict[str, str]
+) -> None:
+    """Whoever had to sign in learns it from the failure, not from the refusal of a retry; nobody else does."""
+
+    async def gone() -> None:
+        raise DownloadError("not_found")
+
+    async with house(tmp_path) as h:
+        h.server.scripts = {"http://h/1": gone}
+        (failed,) = await h.settled(*await h.add("http://h/1", headers=headers))
+
+    assert failed.error
+    assert (LOGIN_IS_GONE in failed.error.action) == bool(headers)
+    assert failed.error.action.startswith(SENTENCES["not_found"][1])
 
 
 async def test_pause_keeps_and_cancel_gives_up(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trayagent.model.errors import SENTENCES, WAITS, ConfigError, DownloadError
+from trayagent.model.errors import LOGIN_IS_GONE, SENTENCES, WAITS, ConfigError, DownloadError
 
 CODES = """bad_url blocked_address not_found forbidden needs_login link_expired server_busy server_error
 network timeout stalled tls too_many_redirects not_media truncated changed_on_server checksum_mismatch
@@ -33,6 +33,13 @@ def test_what_to_do_is_right_with_and_without_an_agent_and_whatever_has_arrived(
 
 def test_a_status_401_is_no_page() -> None:
     assert "page" not in DownloadError("needs_login", "HTTP 401").message
+
+
+def test_a_lost_login_is_told_once_however_often_the_outcome_is_saved() -> None:
+    error = DownloadError("network")
+    error.tell_login_is_gone()
+    error.tell_login_is_gone()
+    assert error.action == f"{SENTENCES['network'][1]} {LOGIN_IS_GONE}"
 
 
 def test_a_detail_makes_the_sentence_more_precise() -> None:

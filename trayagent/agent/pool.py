@@ -252,16 +252,16 @@ class Pool:
         again = decide(error, job.attempts, self._limits.retries, random.random(), offline=offline)
         if again is None:
             log.info("%s failed: %s", job.id, error.code)
-            self._told(
-                "failed", await self._db.step(claims.fail, job.n, error, received, time.time())
-            )
+            if self._secrets.keeps(job.id):
+                error.tell_login_is_gone()
+            change = await self._db.step(claims.fail, job.n, error, received, time.time())
+            self._told("failed", change)
             return
         not_before = time.time() + again.seconds
         if error.code == "server_busy":
             self._cooling[job.host] = not_before
-        self._requeued(
-            await self._requeue(job, received, not_before, error, tried=int(again.counts))
-        )
+        change = await self._requeue(job, received, not_before, error, tried=int(again.counts))
+        self._requeued(change)
 
     async def _requeue(
         self,

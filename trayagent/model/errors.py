@@ -106,6 +106,13 @@ BLOCKED: Final = frozenset({"disk_full", "permission_denied"})
 """Codes of a folder that takes no files now: downloads wait until a person has mended it."""
 
 
+LOGIN_IS_GONE: Final = (
+    "The cookies and headers that came with it are deleted now, and a retry goes without them:"
+    " add it again, or send it again from the browser."
+)
+"""What to do about any failure of a download that was given secrets, beside what its code says."""
+
+
 class TrayagentError(Exception):
     """The root of our errors.
 
@@ -140,6 +147,11 @@ class DownloadError(TrayagentError):
         self.detail = detail
         self.retry_after = retry_after
         self.found = found
+
+    def tell_login_is_gone(self) -> None:
+        """Say in the action, once, that a retry has no secrets any more."""
+        if not self.action.endswith(LOGIN_IS_GONE):
+            self.action = f"{self.action} {LOGIN_IS_GONE}"
 
 
 class NotFoundError(TrayagentError):
