@@ -39,7 +39,7 @@ class Answer:
             if len(self.body) > _LARGE:
                 return await asyncio.to_thread(foreign_json.read, self.body)
             return foreign_json.read(self.body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if self.body.lstrip()[:1] == b"<":
                 raise DownloadError("needs_login", "a page came instead of data") from None
             raise DownloadError("truncated", "the answer is not proper JSON") from None

@@ -1,0 +1,28 @@
+"""What an API answers is JSON, or a failure in our words."""
+
+import pytest
+
+from trayagent.model.errors import DownloadError
+from trayagent.sources.web import Answer
+
+
+def answer(body: bytes) -> Answer:
+    """An answer of 200 with this body."""
+    return Answer(200, "h:443", {}, body)
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b'{"a": "\xff"}', b"[" * 100_000, b"[" * 300_000])
+async def test_an_answer_that_is_no_json_is_a_failure_of_the_download(body: bytes) -> None:
+    with pytest.raises(DownloadError) as failed:
+        await answer(body).json()
+    assert failed.value.code == "truncated"
+
+
+async def test_a_page_instead_of_data_means_a_login() -> None:
+    with pytest.raises(DownloadError) as failed:
+        await answer(b"<html>").json()
+    assert failed.value.code == "needs_login"
+
+
+async def test_a_name_that_was_cut_inside_an_emoji_costs_half_a_character() -> None:
+    assert await answer(rb'{"name": "Rain \ud83c"}').json() == {"name": "Rain �"}
