@@ -39,6 +39,11 @@ def test_a_cookie_goes_where_it_may(cookie: Cookie, url: str, sent: bool) -> Non
         ("a=1; Domain=other.example", False),
         ("a=1; Domain=s.h.example", False),
         ("a=1; Max-Age=0", False),
+        ("a=1; Max-Age=00", False),
+        ("a=1; Max-Age=60", True),
+        ("a=1; Max-Age=--1", True),
+        ("a=1; Max-Age=²", True),
+        pytest.param("a=1; Max-Age=" + "9" * 5000, True, id="an age without end"),
         ("a", False),
         ("=1", False),
         ("a=1; Path=/other", False),
@@ -56,6 +61,27 @@ def test_what_came_over_tls_never_leaves_without_it() -> None:
     jar.take("https://h.example/", ["a=1; Path=/"])
     assert jar.header("https://h.example/") == "a=1"
     assert jar.header("http://h.example/") == ""
+
+
+@pytest.mark.parametrize(
+    ("header", "url", "sent"),
+    [
+        ("a=1", "http://h.example/x/z", True),
+        ("a=1", "http://h.example/", False),
+        ("a=1", "http://sub.h.example/x/z", False),
+        ("a=1; Domain=h.example", "http://sub.h.example/x/z", True),
+        ("a=1; Path=/", "http://h.example/", True),
+        ("a=1; Secure", "http://h.example/x/z", False),
+        ("a=1; Secure", "https://h.example/x/z", True),
+    ],
+)
+def test_a_cookie_that_a_server_set_goes_no_further_than_it_said(
+    header: str, url: str, sent: bool
+) -> None:
+    """Without a domain to its host alone, without a path to the folder it came from (RFC 6265 §5.3)."""
+    jar = Jar()
+    jar.take("http://h.example/x/y", [header])
+    assert jar.header(url) == ("a=1" if sent else "")
 
 
 def test_a_later_cookie_replaces_and_removes() -> None:

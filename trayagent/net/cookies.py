@@ -13,6 +13,8 @@ from trayagent.model.download import Cookie
 
 MOST = 200
 """Cookies; a server cannot make one jar grow without end."""
+_OVER = re.compile(r"-[0-9]+|0+")
+"""A Max-Age that ends a cookie; other nonsense there is passed over (RFC 6265 §5.2.2)."""
 
 
 class _Kept(Struct, frozen=True):
@@ -77,7 +79,7 @@ class Jar:
             # What came over TLS never leaves without it: stricter than the RFC, and never in a user's way.
             secure="secure" in said or parts.scheme == "https",
         )
-        if said.get("max-age", "1").lstrip("-").isdigit() and int(said.get("max-age", "1")) <= 0:
+        if _OVER.fullmatch(said.get("max-age", "")):
             self._kept.pop(_key(cookie), None)
         else:
             self._keep(cookie, host_only=not domain)
