@@ -83,7 +83,9 @@ def test_public_hosts_need_nothing(host: str) -> None:
     Policy(Network(private_addresses="refuse")).check(host, 443, NOBODY)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "0.0.0.0", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "a.localhost", "::1", "0.0.0.0", "::ffff:127.0.0.1"]
+)
 def test_we_never_talk_to_ourselves(host: str) -> None:
     policy = Policy(Network(private_addresses="allow"), own_ports=lambda: {17830})
     with pytest.raises(DownloadError):

@@ -6,6 +6,12 @@ import asyncio
 
 import pytest
 
+from tests.servers.lying import Exchange, Lying, redirecting, replying, saying
+from tests.transfer.rig import until
+from trayagent.model.config import Network
+from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Request
+from trayagent.net.client import Client, Limits
 from trayagent.net.cooldown import MOST as MOST_HOSTS
 from trayagent.net.cooldown import Cooldown
 from trayagent.net.slots import Slots
@@ -31,6 +37,16 @@ def test_a_cool_down_grows_with_every_strike_and_ends() -> None:
     assert 30 <= cooldown.remaining("h") <= 35
     cooldown.clear("h")
     assert cooldown.remaining("h") == 0
+
+
+def test_a_later_and_shorter_wish_does_not_shorten_a_cool_down() -> None:
+    """Answers overtake each other: who asked for an hour gets it, whatever another answer says."""
+    clock = Clock()
+    cooldown = Cooldown(clock, lambda: 0.0)
+    cooldown.note("h", 1000)
+    assert cooldown.note("h", 5) == 1000
+    clock.now += 999
+    assert cooldown.remaining("h") == 1
 
 
 def test_only_so_many_hosts_are_remembered() -> None:
@@ -92,3 +108,30 @@ async def test_who_gives_up_while_a_slot_is_given_back_just_leaves() -> None:
 
     assert waiting.cancelled()
     assert slots.spare("h") == 1
+
+
+async def silent(exchange: Exchange) -> None:
+    await exchange.reader.read()
+
+
+async def test_every_way_out_of_a_request_gives_its_slot_back() -> None:
+    """A failure, a cancellation, a redirect, a body half read, a second close: the host may be asked again."""
+    limits = Limits(connections_per_host=1)
+    async with asyncio.timeout(10), Lying() as server, Client(Network(), limits) as client:
+        good = server.at("/good", replying("200 OK", b"x" * 1000))
+        named = frozenset({server.authority})
+
+        async def ask(url: str) -> bytes:
+            with await client.open(Request(url, named=named)) as response:
+                head, _ = await response.head(1)
+                response.close()
+                return head
+
+        with pytest.raises(DownloadError):
+            await ask(server.at("/nonsense", saying(b"nonsense\r\n\r\n")))
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(ask(server.at("/silent", silent)), name="asking")
+            await until(lambda: bool(server.asked("/silent")))
+            task.cancel()
+        assert await ask(server.at("/moved", redirecting(good))) == b"x" * 1000
+        assert client.slots.spare("127.0.0.1") == 1

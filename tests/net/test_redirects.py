@@ -14,6 +14,7 @@ from trayagent.model.download import Cookie
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net.client import Client
+from trayagent.net.hop import Hop
 
 SECRETS = {
     "Authorization": "Bearer CANARY_BEARER",
@@ -74,6 +75,7 @@ async def test_credentials_invented_by_a_redirect_are_not_used() -> None:
         one.at("/b", replying("200 OK", b"here"))
         assert await get(client, url) == b"here"
         assert one.asked("/b")[0].header("Authorization") is None
+        assert one.asked("/b")[0].header("Host") == one.authority
 
 
 @pytest.mark.parametrize(
@@ -103,6 +105,32 @@ async def test_a_body_does_not_follow_to_another_origin() -> None:
             pass
         assert one.requests[0].body == b"CANARY_BODY"
         assert two.requests[0].body == b""
+
+
+@pytest.mark.parametrize(
+    ("status", "method"),
+    [("301", "GET"), ("302", "GET"), ("303", "GET"), ("307", "POST"), ("308", "POST")],
+)
+async def test_a_body_is_said_again_only_where_the_redirect_asks_for_it(
+    status: str, method: str
+) -> None:
+    """RFC 9110 §15.4: "see other" is no second order."""
+    async with Lying() as one, asking(one) as client:
+        url = one.at("/a", redirecting("/b", f"{status} Go"))
+        one.at("/b", replying("200 OK", b"here"))
+        request = Request(url, named=frozenset({one.authority}))
+        with await client.open(request, method="POST", body=b"order"):
+            pass
+        (second,) = one.asked("/b")
+        assert (second.method, second.body) == (method, b"order" if method == "POST" else b"")
+
+
+def test_an_origin_is_scheme_host_and_port() -> None:
+    """RFC 6454 §4: what shares two of them is another one."""
+    here = Hop.to("https://h.example:8443/a")
+    assert here.same_origin(Hop.to("https://H.example:8443/b?c"))
+    for other in ("http://h.example:8443/", "https://h.example/", "https://x.h.example:8443/"):
+        assert not here.same_origin(Hop.to(other))
 
 
 async def test_cookies_set_on_the_way_are_sent_back_and_stay_with_their_download() -> None:

@@ -14,7 +14,7 @@ from aiohttp.streams import StreamReader
 
 from tests.servers.certificates import Authority
 from tests.servers.lying import Lying, Served, saying
-from tests.transfer.rig import noise, transferring
+from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net import response
@@ -93,6 +93,51 @@ async def test_too_much_is_not_taken(tmp_path: Path) -> None:
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         await rig.get(server.at("/f", saying(head + body + b"HTTP/1.1 200 OK\r\n\r\nextra")))
         assert rig.files() == {"f": body}
+
+
+async def test_who_has_all_it_wants_gets_no_byte_more_and_the_rest_reaches_nobody(
+    tmp_path: Path,
+) -> None:
+    """A lane whose end moved closer meanwhile: what still comes is neither written nor taken for another answer."""
+    body, gate, here = noise(SIZE), asyncio.Event(), SIZE // 2
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/f", Served(body, gate=gate, gate_at=here))
+        with await rig.client.open(Request(url, named=rig.named)) as came:
+            sink = Counting(SIZE)
+            async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+                group.create_task(came.receive(sink), name="receiving")
+                await until(lambda: len(sink.data) == here)
+                sink.size = here
+                gate.set()
+        assert sink.buffered > 3
+        assert sink.data == body[:here]
+        with await rig.client.open(Request(url, named=rig.named)) as again:
+            whole = Counting(SIZE)
+            await again.receive(whole)
+        assert whole.data == body
+        assert server.connections == 2
+
+
+async def test_what_a_server_says_behind_a_body_is_not_part_of_it(tmp_path: Path) -> None:
+    """The length that was said is the end, however much the sink would take."""
+    body = noise(SIZE)
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SIZE
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/f", saying(head + body + b"EVIL" * 100_000))
+        with await rig.client.open(Request(url, named=rig.named)) as came:
+            sink = Counting(2 * SIZE)
+            await came.receive(sink)
+        assert sink.data == body
+
+
+async def test_a_body_that_ends_early_is_truncated(tmp_path: Path) -> None:
+    """Whoever receives need not count for himself."""
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/f", Served(noise(SIZE), cut=[SIZE // 2]))
+        came = await rig.client.open(Request(url, named=rig.named))
+        with came, pytest.raises(DownloadError) as failed:
+            await came.receive(Counting(SIZE))
+        assert failed.value.code == "truncated"
 
 
 async def test_a_reset_in_the_middle_is_a_network_failure(tmp_path: Path) -> None:

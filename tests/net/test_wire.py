@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.lying import Exchange, Lying, replying
-from tests.transfer.rig import transferring
+from tests.servers.lying import Exchange, Lying, in_turn, replying
+from tests.transfer.rig import transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 
@@ -45,6 +45,68 @@ async def test_a_connection_that_changed_its_protocol_is_not_used_again(tmp_path
             await rig.get(server.at("/a.bin", switching))
         await rig.get(server.at("/b.bin", replying("200 OK", b"good")))
         assert rig.files() == {"b.bin": b"good"}
+
+
+async def hanging_up(exchange: Exchange) -> None:
+    exchange.close = True
+
+
+async def test_an_idle_connection_that_dies_as_it_is_used_costs_nothing(tmp_path: Path) -> None:
+    """The request is made once more on a connection of its own (RFC 9112 §9.3.1), and not again."""
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        good = replying("200 OK", b"good")
+        await rig.get(server.at("/a.bin", good))
+        await rig.get(server.at("/b.bin", in_turn(hanging_up, good)))
+        assert rig.files() == {"a.bin": b"good", "b.bin": b"good"}
+        assert server.connections == 2
+        with pytest.raises(DownloadError) as failed:
+            await rig.client.open(Request(server.at("/c", hanging_up), named=rig.named))
+        assert failed.value.code == "network"
+        assert len(server.asked("/c")) == 2
+
+
+async def test_what_may_have_an_effect_is_never_said_twice(tmp_path: Path) -> None:
+    """A POST whose answer was lost may have been done."""
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        await rig.get(server.at("/a.bin", replying("200 OK", b"good")))
+        request = Request(server.at("/b", hanging_up), named=rig.named)
+        with pytest.raises(DownloadError) as failed:
+            await rig.client.open(request, method="POST", body=b"buy")
+        assert failed.value.code == "network"
+        assert len(server.asked("/b")) == 1
+
+
+async def test_an_answer_that_was_not_waited_for_is_never_taken_for_the_next(
+    tmp_path: Path,
+) -> None:
+    """A connection on which an answer is still to come is no idle one."""
+    gate = asyncio.Event()
+
+    async def late(exchange: Exchange) -> None:
+        await gate.wait()
+        await exchange.reply("200 OK", b"EVIL")
+
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(rig.get(server.at("/a.bin", late)), name="asking")
+            await until(lambda: bool(server.asked("/a.bin")))
+            task.cancel()
+        gate.set()
+        await rig.get(server.at("/b.bin", replying("200 OK", b"good")))
+        assert rig.files() == {"b.bin": b"good"}
+
+
+async def test_any_number_of_interim_answers_comes_before_the_answer(tmp_path: Path) -> None:
+    """RFC 9110 §15.2: none of them is the file."""
+
+    async def patient(exchange: Exchange) -> None:
+        await exchange.raw(b"HTTP/1.1 100 Go on\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n")
+        await exchange.raw(b"HTTP/1.1 102 Busy\r\n\r\n")
+        await exchange.reply("200 OK", b"good")
+
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        await rig.get(server.at("/a.bin", patient))
+        assert rig.files() == {"a.bin": b"good"}
 
 
 @pytest.mark.parametrize(
