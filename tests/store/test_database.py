@@ -71,6 +71,24 @@ async def test_a_step_is_as_durable_as_a_run_and_keeps_its_turn(db: Database) ->
     assert await db.read(fact, "colour") == "blue"
 
 
+async def test_a_step_never_cuts_into_a_transaction_of_the_thread(db: Database) -> None:
+    """While the thread is in the middle of one, the connection is not free for the loop."""
+    begun, go = threading.Event(), threading.Event()
+
+    def long(conn: sqlite3.Connection) -> None:
+        set_fact(conn, "a", "1")
+        begun.set()
+        go.wait(5)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(db.run(long))
+        await asyncio.to_thread(begun.wait, 5)
+        group.create_task(db.step(set_fact, "b", "2"))
+        await asyncio.sleep(0)
+        go.set()
+    assert [await db.read(fact, name) for name in ("a", "b")] == ["1", "2"]
+
+
 async def test_a_step_that_fails_leaves_nothing_behind(db: Database) -> None:
     """Neither its rows nor an open transaction: the next one works."""
 
