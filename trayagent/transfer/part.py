@@ -22,7 +22,12 @@ if sys.platform == "darwin":
     import fcntl
 
 _FLAGS: Final = (
-    getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+    | getattr(
+        os, "O_NONBLOCK", 0
+    )  # a pipe in the place of a file is an error, and no wait for ever
 )
 
 
