@@ -121,6 +121,18 @@ def test_a_cut_container_is_not(ext: str, share: float) -> None:
     assert whole(ext, len(data), reader(data)) is False
 
 
+@pytest.mark.parametrize("ext", WHOLE)
+def test_a_container_that_lacks_its_last_byte_is_not_whole(ext: str) -> None:
+    data = WHOLE[ext][:-1]
+    assert whole(ext, len(data), reader(data)) is False
+
+
+@pytest.mark.timeout(5)
+def test_a_box_that_says_it_has_no_length_does_not_keep_us_for_ever() -> None:
+    data = mp4(100)[:24] + b"\x00\x00\x00\x01free" + bytes(8) + mp4(5000)[24:]
+    assert whole("mp4", len(data), reader(data)) is False
+
+
 def test_the_end_of_a_thumbnail_is_not_the_end_of_a_jpeg() -> None:
     thumbnail = image("JPEG")
     app1 = b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail

@@ -21,7 +21,7 @@ from trayagent.transfer.folders import AWAKE, Folders
 from trayagent.transfer.marks import mark, quarantine, zone_identifier
 from trayagent.transfer.names import Names
 from trayagent.transfer.part import Part, part_of, sidecar_of
-from trayagent.transfer.publish import publish, same_bytes
+from trayagent.transfer.publish import copy_new, publish, same_bytes
 from trayagent.transfer.ranges import Record
 
 WAYS = ["_rename_exclusively", "_link_then_unlink", "neither"]
@@ -143,6 +143,29 @@ def test_a_disk_says_why(number: int, code: str) -> None:
     assert "secret" not in explain(OSError(number, os.strerror(number), "/a/secret/path")).message
 
 
+def test_a_large_file_is_never_let_in_by_a_look_that_a_small_one_had(tmp_path: Path) -> None:
+    """A folder is looked at once a second for small files, and for each large one."""
+    folders = Folders(lambda: 1000.0)
+    folders.check(tmp_path, 1, 0)
+    with pytest.raises(DownloadError) as failed:
+        folders.check(tmp_path, 2**62, 0)
+    assert failed.value.code == "disk_full"
+
+
+def test_a_copy_replaces_nothing_and_takes_its_source_away(tmp_path: Path) -> None:
+    """Between two disks a file is moved by copying it."""
+    source, final = tmp_path / "source", tmp_path / "final"
+    source.write_bytes(b"new")
+    final.write_bytes(b"mine")
+    with pytest.raises(FileExistsError):
+        copy_new(source, final)
+    assert (source.read_bytes(), final.read_bytes()) == (b"new", b"mine")
+    final.unlink()
+    copy_new(source, final)
+    assert final.read_bytes() == b"new"
+    assert not source.exists()
+
+
 def test_room_is_kept(tmp_path: Path) -> None:
     assert room_for(100, 60, 40)
     assert not room_for(100, 61, 40)
@@ -245,3 +268,12 @@ def test_same_bytes_means_every_byte(tmp_path: Path) -> None:
     assert not same_bytes(a, b)
     b.write_bytes(b"x")
     assert not same_bytes(a, b)
+    a.write_bytes(b"x" * 2**20)
+    b.write_bytes(b"x" * 2**21)
+    assert not same_bytes(a, b)
+    assert not same_bytes(b, a)
+    if sys.platform != "win32":
+        b.unlink()
+        b.symlink_to(a)
+        with pytest.raises(OSError, match=r".*"):
+            same_bytes(a, b)

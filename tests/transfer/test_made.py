@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from tests.transfer.rig import mp4, transferring
+from trayagent.model.config import Downloads
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Content, Made, Target
 
@@ -57,3 +59,46 @@ async def test_what_was_published_but_never_noted_is_recognised(
         fetched = await rig.transfer.publish(answer, target, rig.told)
         assert fetched.path.name == "A Film (1).mp4"
         assert final.read_bytes() == b"the user's own"
+
+
+async def test_a_made_file_on_another_disk_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scratch folder need not be where the downloads are."""
+
+    def elsewhere(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    monkeypatch.setattr("trayagent.transfer.made.move_new", elsewhere)
+    scratch = tmp_path / "scratch.mp4"
+    scratch.write_bytes(mp4(50_000))
+    async with transferring(tmp_path / "to") as rig:
+        await rig.transfer.publish(Made(scratch, "A Film.mp4"), Target(rig.folder), rig.told)
+        assert rig.files() == {"A Film.mp4": mp4(50_000)}
+    assert not scratch.exists()
+
+
+async def test_a_made_file_of_another_type_does_not_get_the_name_of_the_last_attempt(
+    tmp_path: Path,
+) -> None:
+    """A film that comes as something else this time is not named for what it was going to be."""
+    scratch, before = tmp_path / "scratch", tmp_path / "to" / "A Film.mp4"
+    scratch.write_bytes(mp4(50_000))
+    async with transferring(tmp_path / "to") as rig:
+        target = Target(rig.folder, path=before)
+        await rig.transfer.publish(Made(scratch, "A Film.mov"), target, rig.told)
+        assert rig.files().keys() == {"A Film.mov"}
+
+
+@pytest.mark.parametrize(("size", "code"), [(0, "truncated"), (3001, "too_large")])
+async def test_bytes_that_a_source_sent_keep_to_the_same_terms(
+    tmp_path: Path, size: int, code: str
+) -> None:
+    """Neither an empty file nor one that is larger than allowed."""
+    settings = Downloads(keep_free="0", max_size="3000B")
+    async with transferring(tmp_path / "to", downloads=settings) as rig:
+        target = Target(rig.folder, filename="a.bin", kind="file")
+        with pytest.raises(DownloadError) as failed:
+            await rig.transfer.publish(Content(b"x" * size), target, rig.told)
+        assert failed.value.code == code
+        assert rig.files() == {}

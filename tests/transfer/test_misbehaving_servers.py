@@ -260,9 +260,10 @@ async def test_a_busy_server_cools_down_for_every_download_from_it(
         assert len(server.requests) == 1
 
 
-async def test_a_signed_link_that_is_refused_has_expired(tmp_path: Path) -> None:
+@pytest.mark.parametrize("status", ["403 Forbidden", "410 Gone"])
+async def test_a_signed_link_that_is_refused_has_expired(tmp_path: Path, status: str) -> None:
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
-        url = server.at("/a.bin", replying("403 Forbidden"))
+        url = server.at("/a.bin", replying(status))
         with pytest.raises(DownloadError) as failed:
             await rig.get(url + "?X-Amz-Signature=CANARY&X-Amz-Expires=60")
         assert failed.value.code == "link_expired"

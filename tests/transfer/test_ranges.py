@@ -27,6 +27,8 @@ RECORD = Record(SIZE, '"v1"', ((0, 400),))
 ASK = Ask(400, SIZE, RECORD)
 HONEST = {"Content-Range": "bytes 400-999/1000", "ETag": '"v1"', "Content-Length": "600"}
 
+OLD, NOW = formatdate(1_700_000_000, usegmt=True), formatdate(1_700_009_000, usegmt=True)
+
 spans = st.lists(
     st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)).map(lambda pair: (min(pair), max(pair)))
 )
@@ -107,6 +109,42 @@ def test_a_part_that_does_not_say_of_which_file_is_not_believed(validator: str, 
     assert judge(ask, 206, whole) == "unproven"
 
 
+def test_a_date_that_proved_the_file_has_to_be_the_same() -> None:
+    """A server without ETags that says another date serves another file."""
+    dated = Ask(400, SIZE, Record(SIZE, OLD, ((0, 400),)))
+    answer = {"Content-Range": "bytes 400-999/1000", "Last-Modified": OLD}
+    assert judge(dated, 206, answer) == "continue"
+    answer["Last-Modified"] = "Thu, 16 Nov 2023 22:13:20 GMT"
+    assert judge(dated, 206, answer) == "unproven"
+
+
+def test_a_range_that_cannot_be_served_proves_that_the_file_is_another() -> None:
+    """It became shorter than what is here."""
+    assert judge(ASK, 416, {"Content-Range": "bytes */100"}) == "unproven"
+
+
+@pytest.mark.parametrize(
+    ("size", "done"),
+    [
+        (0, ()),
+        (-1, ()),
+        (2**62, ()),
+        (SIZE, ((0, SIZE + 1),)),
+        (SIZE, ((-1, 10),)),
+        (SIZE, ((10, 10),)),
+        (SIZE, ((10, 5),)),
+        (SIZE, ((0, 10), (10, 20))),
+        (SIZE, ((0, 10), (5, 20))),
+        (SIZE, ((30, 40), (10, 20))),
+    ],
+)
+def test_a_record_that_cannot_be_true_is_not_believed(
+    size: int, done: tuple[tuple[int, int], ...]
+) -> None:
+    """Whoever wrote it: the bytes it speaks of would end up in the file."""
+    assert not sane(Record(size, '"v"', done))
+
+
 @given(st.integers(100, 599), st.booleans())
 def test_every_status_has_a_meaning(status: int, asked: bool) -> None:
     verdict = judge(ASK if asked else None, status, HONEST)
@@ -114,9 +152,6 @@ def test_every_status_has_a_meaning(status: int, asked: bool) -> None:
         assert verdict == "whole"
     elif not asked or status not in (206, 416):
         assert verdict == "refused"
-
-
-OLD, NOW = formatdate(1_700_000_000, usegmt=True), formatdate(1_700_009_000, usegmt=True)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +164,8 @@ OLD, NOW = formatdate(1_700_000_000, usegmt=True), formatdate(1_700_009_000, use
         ({"ETag": "a"}, None),
         ({"ETag": '"a" "b"'}, None),
         ({"Last-Modified": OLD, "Date": NOW}, OLD),
+        ({"Last-Modified": OLD, "Date": formatdate(1_700_000_060, usegmt=True)}, OLD),
+        ({"Last-Modified": OLD, "Date": formatdate(1_700_000_059, usegmt=True)}, None),
         ({"Last-Modified": OLD}, None),
         ({"Last-Modified": NOW, "Date": NOW}, None),
         ({"Last-Modified": NOW, "Date": OLD}, None),
