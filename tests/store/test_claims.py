@@ -108,6 +108,63 @@ def test_completion_wins_over_what_was_asked_meanwhile(conn: sqlite3.Connection)
     assert change.download.path == "/x/y.bin"
 
 
+def test_a_failure_does_not_undo_what_was_asked_meanwhile(conn: sqlite3.Connection) -> None:
+    """A download that was cancelled while it failed stays cancelled."""
+    (n,) = queue(conn, "a")
+    take(conn, 1)
+    asking.ask(conn, f"d{n}", "cancel", 2.0)
+
+    change = claims.fail(conn, n, DownloadError("not_found"), 0, 3.0)
+
+    assert (change.previous, change.download.state) == (State.CANCELLED, State.CANCELLED)
+    assert change.download.error is None
+
+
+def test_giving_back_what_is_completed_changes_nothing(conn: sqlite3.Connection) -> None:
+    """The count of a worker that ends late does not make a whole file look like half of one."""
+    (n,) = queue(conn, "a")
+    take(conn, 1)
+    claims.complete(conn, n, Fetched(Path("/x/y.bin"), 7), 3.0)
+
+    change = claims.requeue(conn, n, received=3, not_before=None, error=None, tried=1)
+
+    assert (change.download.state, change.download.received) == (State.COMPLETED, 7)
+
+
+def test_what_was_active_when_the_program_died_is_claimed_again_at_once(
+    conn: sqlite3.Connection,
+) -> None:
+    """It waits for nothing but a slot."""
+    (n,) = queue(conn, "a")
+    take(conn, 1)
+
+    assert claims.requeue_active(conn) == 1
+    assert claims.next_due(conn) is None
+    assert [job.n for job, _ in claims.claim(conn, claims.Turn({}, 4), limit=1, now=2.0)] == [n]
+
+
+def test_what_is_not_settled_is_in_flight(conn: sqlite3.Connection) -> None:
+    """At a start the cookies of everything else are erased: those of a paused download are not."""
+    settled, active, paused, _ = queue(conn, "a", 4)
+    take(conn, 2)
+    claims.complete(conn, settled, Fetched(Path("/x/y.bin"), 7), 3.0)
+    asking.ask(conn, f"d{paused}", "pause", 4.0)
+
+    assert downloads.get(conn, f"d{active}").state == State.ACTIVE
+    ids = ("d1", "d2", "d3", "d4", "d5", "d²", "d", "x1", "d1 ", "d-1", "")
+    assert [id for id in ids if downloads.in_flight(conn, id)] == ["d2", "d3", "d4"]
+
+
+def test_only_a_completed_download_gets_a_checksum(conn: sqlite3.Connection) -> None:
+    """One that was taken up anew meanwhile will be another file."""
+    (n,) = queue(conn, "a")
+    claims.reserve(conn, n, "/x/y.bin", 7)
+
+    downloads.hashed(conn, [(n, ("f" * 64, 7))])
+
+    assert downloads.get(conn, f"d{n}").sha256 is None
+
+
 def test_a_batch_finishes_with_its_last_entry_and_not_before(conn: sqlite3.Connection) -> None:
     """Shared and own downloads count alike; the outcome of each entry is kept."""
     first, second = queue(conn, "a", 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from trayagent.model.errors import StoreUnavailableError
-from trayagent.store import downloads
+from trayagent.store import connection, downloads
 from trayagent.store.database import Database, DatabaseError
 from trayagent.store.facts import fact, set_fact
 from trayagent.store.schema import MIGRATIONS
@@ -114,6 +115,30 @@ async def test_a_lock_of_another_program_is_waited_for_beside_the_loop(db: Datab
     assert [await db.read(fact, name) for name in ("a", "b")] == ["1", "1"]
 
 
+async def test_a_lock_that_stays_is_an_error_in_the_end(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asked hears of it, and the next one is served once the lock is gone."""
+    monkeypatch.setattr(connection, "PATIENCE", 0.01)
+    other = sqlite3.connect(db.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with contextlib.closing(other), pytest.raises(StoreUnavailableError, match="locked"):
+        async with asyncio.timeout(5):
+            await db.run(set_fact, "a", "1")
+    await db.run(set_fact, "b", "1")
+    assert [await db.read(fact, name) for name in ("a", "b")] == [None, "1"]
+
+
+async def test_every_commit_reaches_the_disk(db: Database) -> None:
+    """A power cut takes nothing that was acknowledged: SQLite syncs its log with each transaction."""
+
+    def settings(conn: sqlite3.Connection) -> list[object]:
+        names = ("synchronous", "journal_mode")
+        return [conn.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+
+    assert await db.run(settings) == [2, "wal"]
+
+
 async def test_steps_leave_the_loop_alone_where_the_disk_is_slow(db: Database) -> None:
     """A disk that is slow has its transactions done on the database's own thread."""
     on_loop: list[bool] = []
@@ -147,6 +172,26 @@ def test_a_damaged_database_is_kept_aside(tmp_path: Path) -> None:
 
     (kept,) = tmp_path.glob("trayagent.db.damaged-*")
     assert kept.read_bytes().startswith(b"this is not a database")
+
+
+def test_a_database_that_is_damaged_inside_is_kept_aside_too(tmp_path: Path) -> None:
+    """Its first page is whole, so it opens; what it would answer is anybody's guess."""
+    path = tmp_path / "trayagent.db"
+    Database.open(path).close()
+    with sqlite3.connect(path) as conn:
+        conn.executemany(
+            "INSERT INTO facts(name, value) VALUES (?, ?)",
+            ((f"{n}", "x" * 500) for n in range(500)),
+        )
+        conn.execute("PRAGMA journal_mode=DELETE")
+    conn.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40_000] + b"\xaa" * 40_000 + whole[80_000:])
+
+    Database.open(path).close()
+
+    (kept,) = tmp_path.glob("trayagent.db.damaged-*")
+    assert kept.read_bytes()[40_000:80_000] == b"\xaa" * 40_000
 
 
 def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:

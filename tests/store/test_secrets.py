@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,28 @@ def test_a_number_given_anew_does_not_inherit_secrets(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.skipif(os.name != "posix", reason="file modes are a thing of POSIX")
 def test_secrets_are_for_their_owners_eyes_only(folder: Path) -> None:
     """Neither the folder nor a file in it can be read by anybody else."""
     SecretFiles(folder).keep("d1", SECRETS)
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "d1.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_secrets_are_on_the_disk_before_their_download_is_accepted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut behind the row leaves no download that lacks its cookies."""
+    synced, sync = list[int](), os.fsync
+
+    def syncing(fd: int) -> None:
+        assert os.fstat(fd).st_size > 0
+        synced.append(os.fstat(fd).st_ino)
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    SecretFiles(folder).keep("d1", SECRETS)
+    assert synced == [(folder / "d1.json").stat().st_ino]
 
 
 def test_secrets_that_cannot_be_written_are_an_error_of_the_store(folder: Path) -> None:
