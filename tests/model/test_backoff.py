@@ -32,6 +32,7 @@ def test_the_servers_wish_is_a_minimum_up_to_an_hour(
 def test_the_first_waits_in_figures() -> None:
     assert [backoff.delay(n, rand=0.0) for n in (1, 2, 3)] == [1, 2, 4]
     assert backoff.delay(1, retry_after=5, rand=0.0) == 5
+    assert backoff.delay(1, retry_after=60, rand=0.9) == 64.5
 
 
 @pytest.mark.parametrize(

@@ -19,3 +19,17 @@ def test_a_disk_is_judged_by_what_is_usual_and_may_try_again() -> None:
     assert disk.quick
     disk.note(0.3)
     assert not disk.quick
+
+
+def test_a_disk_that_hangs_once_is_slow_and_starts_with_a_clean_sheet() -> None:
+    now = 1000.0
+    disk = Disk(lambda: now)
+    disk.note(0.3)
+    assert not disk.quick
+    now += 61
+    while disk.quick:
+        disk.note(0.001)
+    now += 61
+    for _ in range(2):
+        disk.note(0.001)
+    assert disk.quick

@@ -470,3 +470,12 @@ def test_media_are_known_by_their_ending(name: str, kind: Kind | None) -> None:
 def test_a_dot_at_the_end_does_not_hide_the_extension() -> None:
     """`t.mp4.` is a film already."""
     assert filenames.choose(None, None, "http://h/t.mp4.", "auto", "mp4", lambda: NOW) == "t.mp4"
+
+
+@pytest.mark.parametrize("limit", [128, filenames.LIMIT])
+@pytest.mark.parametrize("behind", ["y" * 60, " y." + "z" * 60, "." * 60])
+def test_a_cut_brings_no_ending_to_light_that_could_run(limit: int, behind: str) -> None:
+    """What was the middle of a name is its end after the cut, and is looked at again."""
+    name = filenames.safe("x" * (limit - 4) + ".exe" + behind, limit)
+    assert filenames.extension(name) not in filenames.RUNNABLE
+    assert len(name.encode()) <= limit

@@ -27,6 +27,8 @@ REFUSED = [
     "http://h/a\tb",
     "http://h/\r\nX: y",
     "http://h/\x00",
+    "http://h/a\x7fb",
+    "http://h/a\x9bb",
     "http://h/a\u2028b",
     "http://h/a\u00a0b",
     "http://h\\@evil/",
@@ -129,6 +131,7 @@ def test_what_is_shown_never_fails_and_holds_no_query(text: str) -> None:
 def test_what_is_shown_of_a_synced_item_is_its_name() -> None:
     assert urls.redact("flow:some/name") == "flow:some/name"
     assert urls.redact("https://u:p@h:8080/a/b.mp4?sig=x") == "https://h:8080/a/b.mp4"
+    assert urls.redact("https://h/a#token=x") == "https://h/a"
 
 
 @pytest.mark.parametrize(

@@ -186,14 +186,14 @@ TALK = b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 async def test_a_configured_proxy_is_gone_through() -> None:
     with Site({"/a": b"body"}) as site:
-        async with HttpProxy(user="me", password="pass") as proxy:
+        async with HttpProxy(user="m@x", password="p:%") as proxy:
             proxy.leads = dict.fromkeys(PLACE, site.authority)
             async with Gateway(Network(proxy=proxy.url)) as gateway:
                 with gateway.admit() as leave:
                     assert await ask(leave, "http://example.com/a?q") == (200, b"body")
                     assert (await tunnel(leave, "example.com:443", TALK)).endswith(b"body")
                     assert (await ask(leave, "http://192.168.0.1/a"))[0] == 403, "by literal"
-        own = base64.b64encode(b"me:pass").decode()
+        own = base64.b64encode(b"m@x:p:%").decode()
         assert [(asked.method, asked.target) for asked in proxy.asked] == [
             ("GET", "http://example.com/a?q"),
             ("CONNECT", "example.com:443"),
