@@ -143,12 +143,12 @@ def test_a_disk_says_why(number: int, code: str) -> None:
     assert "secret" not in explain(OSError(number, os.strerror(number), "/a/secret/path")).message
 
 
-def test_a_large_file_is_never_let_in_by_a_look_that_a_small_one_had(tmp_path: Path) -> None:
+async def test_a_large_file_is_never_let_in_by_a_look_that_a_small_one_had(tmp_path: Path) -> None:
     """A folder is looked at once a second for small files, and for each large one."""
     folders = Folders(lambda: 1000.0)
-    folders.check(tmp_path, 1, 0)
+    await folders.check(tmp_path, 1, 0)
     with pytest.raises(DownloadError) as failed:
-        folders.check(tmp_path, 2**62, 0)
+        await folders.check(tmp_path, 2**62, 0)
     assert failed.value.code == "disk_full"
 
 

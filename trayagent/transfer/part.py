@@ -25,10 +25,9 @@ _FLAGS: Final = (
     getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
-    | getattr(
-        os, "O_NONBLOCK", 0
-    )  # a pipe in the place of a file is an error, and no wait for ever
+    | getattr(os, "O_NONBLOCK", 0)
 )
+"""The last one is for a pipe in the place of a file: an error, and no wait for ever."""
 
 
 def part_of(final: Path) -> str:
