@@ -193,7 +193,7 @@ async def test_a_proxy_that_wants_a_name_is_not_taken_for_the_server(tmp_path: P
             with pytest.raises(DownloadError) as failed:
                 await rig.get(f"http://{NAME}/f.bin")
     assert failed.value.code == "network"
-    assert failed.value.message == "The connection failed (the proxy could not be used)."
+    assert failed.value.message == "The connection failed (HTTP 407: a proxy asks for a login)."
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

@@ -67,7 +67,7 @@ async def test_a_bad_certificate_is_refused_and_the_reason_given(
         with pytest.raises(DownloadError) as failed:
             await rig.get(server.at("/f.bin", Served(BODY)) + "?sig=CANARY")
         assert failed.value.code == "tls"
-        assert failed.value.message.startswith("The server's certificate could not be trusted (")
+        assert failed.value.message.startswith("The secure connection could not be trusted (")
         assert said in failed.value.message
         assert failed.value.action == "Check this machine's clock and the address."
         assert "CANARY" not in str(failed.value)

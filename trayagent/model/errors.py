@@ -41,7 +41,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "Retry; it goes on from what has arrived, where the server allows it.",
     ),
     "tls": (
-        "The server's certificate could not be trusted.",
+        "The secure connection could not be trusted.",
         "Check this machine's clock and the address.",
     ),
     "too_many_redirects": (

@@ -19,7 +19,7 @@ def refusal(status: int, url: str) -> DownloadError:
     if status < 400:  # RFC 9110 §15.3.5 and its neighbours: an answer, but not with a file
         return DownloadError("not_media", f"{said}, without a file")
     if status == 407:
-        return DownloadError("network", "the proxy could not be used")
+        return DownloadError("network", "HTTP 407: a proxy asks for a login")
     if status == 401:
         return DownloadError("needs_login", said)
     if status in (403, 410) and is_signed(url):
