@@ -11,10 +11,14 @@ import pytest
 
 from tests.sites.rig import release, resolving
 from tests.transfer.rig import until
+from trayagent.model import filenames
 from trayagent.model.config import Downloads
+from trayagent.model.download import Cookie
 from trayagent.model.errors import DownloadError
+from trayagent.sites import engine
 from trayagent.sites.child import environment
 from trayagent.sites.engine import Bounds
+from trayagent.sites.page import Address
 
 URL = "https://example.com/watch"
 SKELETON = """
@@ -58,6 +62,44 @@ async def reason(
         with pytest.raises(DownloadError) as caught:
             await rig.resolve(URL)
     return caught.value
+
+
+JAR = "types.SimpleNamespace(set_cookie=lambda one: None, get_cookies_for_url=lambda url: ())"
+ELSEWHERE = "https://cdn.example.net/v"
+
+
+async def test_what_the_engine_found_elsewhere_gets_nothing_of_the_users_and_names_no_path(
+    tmp_path: Path,
+) -> None:
+    """The headers, cookies, referer and mirrors were for the page, and a title is only a title."""
+    title = "..\\\\..\\\\.profile\u202e"
+    look = f"return {{'id': '1', 'title': '{title}', 'ext': 'sh', 'protocol': 'https', 'url': '{ELSEWHERE}'}}"
+    code = SKELETON.format(look=look, fetch="pass").replace("jar = None", f"jar = {JAR}")
+    async with resolving(tmp_path / "to", releases=release(tmp_path / "releases", code)) as rig:
+        answer = await rig.resolve(
+            URL,
+            headers={"Authorization": "CANARY"},
+            cookies=(Cookie("sid", "CANARY", "example.com"),),
+            referer="https://example.com/?CANARY",
+            mirrors=("https://mirror.example.com/CANARY",),
+        )
+    assert isinstance(answer, Address)
+    asked = answer.request
+    assert (asked.url, asked.headers, asked.cookies) == (ELSEWHERE, {}, ())
+    assert (asked.referer, asked.mirrors) == (None, ())
+    assert answer.filename == filenames.safe(answer.filename)
+    assert filenames.extension(answer.filename) not in filenames.RUNNABLE
+
+
+@pytest.mark.timeout(20)
+async def test_a_worker_that_never_ends_talking_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every word is a sign of life; so many are a sign of something else."""
+    monkeypatch.setattr(engine, "MOST_WORDS", 2)
+    words = "while True: self.hook({'status': 'downloading', 'downloaded_bytes': time.time()})"
+    error = await reason(tmp_path, fetch=words)
+    assert (error.code, error.detail) == ("internal", "the page engine said too much")
 
 
 @pytest.mark.parametrize(

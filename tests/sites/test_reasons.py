@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import errno
+import re
 
 import pytest
 
+from trayagent.model import errors
 from trayagent.model.errors import SENTENCES
+from trayagent.net.gateway import Pass
+from trayagent.sites import engine
 from trayagent.sites.reasons import StopError, explain
 from trayagent.sites.wire import Failed
 
@@ -136,3 +140,16 @@ def test_errors_that_cause_each_other_end() -> None:
     one, other = ExtractorError("a", expected=False), ExtractorError("b", expected=False)
     one.cause, other.cause = other, one
     assert explain(one).code == "no_media_found"
+
+
+def test_a_worker_is_not_taken_at_its_word() -> None:
+    """Its reason is one of ours, without an address and short; what the gateway refused counts for more."""
+    leave = Pass("", b"", (), lambda _: 0.0)
+    said = engine._failure(
+        Failed("made_up", "see https://u:pw@h/?CANARY\x1b[2J " + "x" * 500), leave
+    )
+    assert (said.code, len(said.detail)) == ("internal", 200)
+    assert re.search(r"CANARY|\x1b", said.detail) is None
+    leave.refused = errors.DownloadError("blocked_address", "10.0.0.1")
+    assert engine._failure(Failed("network", ""), leave) is leave.refused
+    assert engine._failure(Failed("needs_login", ""), leave).code == "needs_login"
