@@ -18,8 +18,8 @@ from trayagent.net.watch import Watch
 
 
 @asynccontextmanager
-async def answered(behaviour: Behaviour) -> AsyncIterator[Response]:
-    async with Lying() as server, Client(Network(), Limits()) as client:
+async def answered(behaviour: Behaviour, limits: Limits | None = None) -> AsyncIterator[Response]:
+    async with Lying() as server, Client(Network(), limits or Limits()) as client:
         request = Request(server.at("/", behaviour), named=frozenset({server.authority}))
         with await client.open(request) as response:
             yield response
@@ -84,3 +84,28 @@ async def test_a_server_has_a_whole_window_for_its_bytes(
 ) -> None:
     """Neither a slow start nor a pause inside it is a stall; a byte too few over all of it is."""
     assert await is_given_up(*quarters) is given_up
+
+
+class Slow:
+    """A sink that takes a twentieth at a time, and then needs a rest."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+        self.piece = size // 20
+
+    def room(self) -> int:
+        return min(self.piece, self.left)
+
+    def write(self, data: bytes | memoryview) -> float:
+        self.left -= len(data)
+        return 0.06
+
+
+@pytest.mark.parametrize("size", [1000, 400_000])
+async def test_while_we_do_not_read_ourselves_no_server_is_too_slow(size: int) -> None:
+    """A speed limit of ours is not held against it, on the plain path and on the fast one."""
+    limits = Limits(stall=0.4, slowest=10**8)
+    async with answered(replying("200 OK", b"x" * size), limits) as response:
+        sink = Slow(size)
+        await response.receive(sink)
+    assert sink.left == 0
