@@ -7,6 +7,7 @@ import base64
 import http.client
 import socket
 from contextlib import closing
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -15,6 +16,7 @@ from tests.servers.http_proxy import HttpProxy
 from tests.servers.site import Site
 from tests.servers.socks_proxy import SocksProxy
 from trayagent.model.config import Network
+from trayagent.net import gateway as gateways
 from trayagent.net.gateway import Gateway, Pass
 
 
@@ -237,3 +239,18 @@ async def test_it_introduces_itself_without_secrets() -> None:
         with gateway.admit() as leave:
             assert repr(gateway) == "<Gateway for 1 programs>"
             assert leave.url.partition(":")[2].partition("@")[0] not in repr(leave)
+
+
+async def test_who_says_nothing_is_not_listened_to_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Anybody on this machine can connect; without a request he is hung up on."""
+    monkeypatch.setattr(gateways, "HEAD_PATIENCE", 0.01)
+    async with asyncio.timeout(5), Gateway() as gateway:
+        with gateway.admit() as leave:
+            port = urlsplit(leave.url).port
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET http://example.com/ HTTP/1.1\r\n")
+            assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,23 @@ async def reason(
 
 JAR = "types.SimpleNamespace(set_cookie=lambda one: None, get_cookies_for_url=lambda url: ())"
 ELSEWHERE = "https://cdn.example.net/v"
+
+
+async def test_a_page_keeps_to_the_speed_limit_of_its_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its worker receives is paid for from the same buckets as any file."""
+    limits: list[int] = []
+
+    def throttle(limit: int) -> Callable[[int], float]:
+        limits.append(limit)
+        return lambda count: 0.0
+
+    async with resolving(tmp_path / "to", releases=broken(tmp_path, "return None")) as rig:
+        monkeypatch.setattr(rig.engine, "_throttle", throttle)
+        with pytest.raises(DownloadError):
+            await rig.resolve(URL, speed_limit=700)
+    assert limits == [700]
 
 
 async def test_what_the_engine_found_elsewhere_gets_nothing_of_the_users_and_names_no_path(

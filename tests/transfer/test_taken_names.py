@@ -98,6 +98,15 @@ def test_a_pipe_in_the_place_of_a_record_is_no_record_and_keeps_nobody_waiting(
     part.close()
 
 
+def test_a_part_that_moves_on_leaves_no_record_beside_somebody_elses_file(tmp_path: Path) -> None:
+    part = Part(tmp_path / "f.bin")
+    part.write(BODY, 0)
+    part.vouch(Record(9000, '"v"', ((0, 3000),)))
+    part.move(tmp_path / "f (1).bin")
+    assert [path.name for path in tmp_path.iterdir()] == ["f (1).bin.part"]
+    part.close()
+
+
 def test_a_record_that_cannot_be_true_is_not_read(tmp_path: Path) -> None:
     """Also if its check fits: a program of an older version, or another one, may have written it."""
     final = tmp_path / "f.bin"
