@@ -153,10 +153,10 @@ async def test_a_man_in_the_middle_of_a_resume_gets_and_gives_nothing(
 async def test_a_man_in_the_middle_of_the_segments_gets_and_gives_nothing(
     tmp_path: Path, trusted: Authority, stranger: Authority
 ) -> None:
-    """The first connection is honest, and those that are to help it lead elsewhere."""
+    """The first connection is honest but cut, and those that are to help it lead elsewhere."""
     body = noise(3_000_000)
     certificate = trusted.serving(HERE)
-    honest = Served(body, rate=6_000_000)
+    honest = Served(body, rate=6_000_000, cut=[1_500_000])
 
     async def then_intercepted(exchange: Exchange) -> None:
         stranger.show(certificate, HERE)
@@ -192,3 +192,22 @@ async def test_a_mirror_with_a_good_certificate_serves(tmp_path: Path, trusted: 
         mirror = good.at("/f.bin", replying("200 OK", BODY))
         await rig.get(bad.at("/f.bin", Served(EVIL)), mirrors=(mirror,))
         assert rig.files() == {"f.bin": BODY}
+
+
+async def test_a_man_in_the_middle_of_the_helpers_cannot_stop_the_first_connection(
+    tmp_path: Path, trusted: Authority, stranger: Authority
+) -> None:
+    body = noise(3_000_000)
+    certificate = trusted.serving(HERE)
+
+    async def then_intercepted(exchange: Exchange) -> None:
+        stranger.show(certificate, HERE)
+        await Served(body, rate=6_000_000)(exchange)
+
+    async with (
+        Lying(tls=certificate) as server,
+        transferring(tmp_path, server.authority, tls=trusted.trusting()) as rig,
+    ):
+        await rig.get(server.at("/f.bin", then_intercepted), segments=3)
+        assert rig.files() == {"f.bin": body}
+        assert len(server.requests) == 1

@@ -45,9 +45,13 @@ class Listening:
         """host:port, for the `named` rule."""
         return f"{self._host}:{self.port}"
 
+    def shut(self) -> None:
+        """Take no more connections; those that are open go on."""
+        self._server.close()
+
     def die(self) -> None:
         """Take no more connections and drop those that are open."""
-        self._server.close()
+        self.shut()
         for writer in list(self._writers):
             writer.transport.abort()
 

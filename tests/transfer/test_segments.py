@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,34 +75,6 @@ async def test_a_file_that_changes_between_segments_comes_as_one_stream(tmp_path
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         await rig.get(server.at("/f.bin", changing), segments=4)
         assert rig.files() == {"f.bin": new.body}
-
-
-async def test_a_server_that_wants_one_at_a_time_gets_that(tmp_path: Path) -> None:
-    body = noise(SIZE)
-    file = Served(body, rate=12_000_000)
-    active = 0
-
-    async def one_at_a_time(exchange: Exchange) -> None:
-        nonlocal active
-        if active:
-            await exchange.reply("503 One at a time")
-            return
-        active += 1
-        try:
-            await file(exchange)
-        finally:
-            active -= 1
-
-    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
-        url = server.at("/f.bin", one_at_a_time)
-        with suppress(DownloadError):
-            await rig.get(url, segments=4)
-        active = 0
-        rig.client.cooldown.clear("127.0.0.1")
-        if "f.bin" not in rig.files():
-            await rig.get(url, segments=1, path=tmp_path / "f.bin")
-        assert rig.files() == {"f.bin": body}
-        assert len(server.requests) < 20
 
 
 @pytest.mark.parametrize("status", ["400 No parts", "405 No", "501 No"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from trayagent.model.errors import DownloadError
@@ -19,7 +19,7 @@ ENDLESS: Final = 2**62
 
 
 class Lane:
-    """A stretch of the file that one connection fills, from `start` on; `end` may move closer meanwhile."""
+    """A stretch of the file that one connection fills, from `start` on; `end` may move meanwhile."""
 
     def __init__(
         self, part: Part, start: int, end: int, limit: int, buckets: Sequence[Bucket]
@@ -30,12 +30,20 @@ class Lane:
         self.began = self.last = time.monotonic()
         """Seconds on the monotonic clock: when it was made, when it last got bytes."""
         self.patience = PATIENCE
+        self.reach = 0
+        """Where the answer ends that fills it; 0: there is none yet."""
+        self.further: Callable[[Lane], int] | None = None
+        """Says once it is full where it ends now: its own end, or one closer to its `reach`."""
         self._part = part
         self._limit = limit
         self._buckets = buckets
 
     def room(self) -> int:
         """How many bytes it takes next."""
+        if self.at == self.end and self.further is not None:
+            self.end = self.further(self)
+            if self.at == self.end:
+                self.further = None  # whoever was told that there is no room does not come back
         most = self.end - self.at
         for bucket in self._buckets:
             if bucket.rate:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from trayagent.model.errors import DownloadError
 from trayagent.net.response import Response
 from trayagent.transfer import ranges
+from trayagent.transfer.answers import NoPartsError, check, last_word
 from trayagent.transfer.lane import PATIENCE, Lane
 from trayagent.transfer.place import Place
 from trayagent.transfer.width import MOST, Seen, Width
@@ -28,19 +29,23 @@ _FATAL: Final = frozenset(
     {"disk_full", "permission_denied", "too_large", "internal", "changed_on_server"}
 )
 """Codes that end the file; after any other the rest of the lanes goes on."""
+BREATHER: Final = 0.25
+"""Seconds between two connections where one was refused: the server first has to see that the old one is over."""
+ALONE_AFTER: Final = (0.5, 1.0, 2.0)
+"""Seconds to wait before a refusal is tried again alone, once no connection is left."""
 
 
 class Segments:
     """Runs the lanes of one file until nothing is missing; used once.
 
-    `ask` opens a response for a range, `lane` makes the lane for a stretch, `spare` says how many
+    `ask` opens a response for a range or all, `lane` makes the lane for a stretch, `spare` says how many
     more connections the host may get now.
     """
 
     def __init__(
         self,
         place: Place,
-        ask: Callable[[ranges.Ask], Awaitable[Response]],
+        ask: Callable[[ranges.Ask | None], Awaitable[Response]],
         lane: Callable[[int, int], Lane],
         spare: Callable[[], int],
     ) -> None:
@@ -55,6 +60,7 @@ class Segments:
         self._patience = PATIENCE
         self._over = asyncio.Event()
         self._failure: DownloadError | None = None
+        self._refusal: DownloadError | None = None
 
     async def run(self, response: Response, first: Lane, wanted: int | Literal["auto"]) -> None:
         """Receive `response` into its lane and everything else that is missing.
@@ -63,6 +69,7 @@ class Segments:
         """
         record = self._place.record
         assert record is not None
+        first.reach, first.further = first.end, self._further
         self._todo = [gap for gap in ranges.gaps(record) if gap[0] >= first.end]
         self._patience = first.patience = max(PATIENCE, 4 * response.waited)
         began, here = time.monotonic(), self._place.received
@@ -74,12 +81,12 @@ class Segments:
                 if not width:
                     self._share_out(first, int(wanted))
                 await self._tend(group, width)
+                await self._insist(group)
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
-        if self._failure is not None and self._missing():
-            if self._failure.code == "server_error":
-                raise DownloadError("changed_on_server", "it served no parts") from self._failure
-            raise self._failure
+        if (failure := self._failure) is not None and self._missing():
+            turned_away = self._turned_away()
+            raise await last_word(failure, record, self._ask) if turned_away else failure
 
     # -- lanes
 
@@ -91,7 +98,9 @@ class Segments:
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        lane = self._active.pop(task)
+        lane = self._active.pop(task, None)
+        if lane is None:
+            return
         if lane.left:
             self._todo.append((lane.at, lane.end))
             lane.end = lane.at
@@ -104,17 +113,29 @@ class Segments:
         try:
             while lane is not None:
                 self._active[task] = lane
-                with came or await self._open(lane) as response:
-                    await response.receive(lane)
+                if came is None and self._refusal is not None:
+                    await asyncio.sleep(BREATHER)
+                if lane.left:
+                    with came or await self._admitted(lane) as response:
+                        await response.receive(lane)
                 if lane.left:
                     raise DownloadError("truncated", "the connection was closed early")
                 came, lane = None, self._next()
         except DownloadError as error:
-            if error.code in _FATAL:
+            if error.code in _FATAL and not isinstance(error, NoPartsError):
                 raise
             self._failure = error
-            # One connection less, and no more new ones: whoever refuses is not asked again and again.
-            self._most = self._allowed = max(1, len(self._active) - 1)
+            self._ended(task)
+            # Those that are left go on, and no more are added: whoever refuses is not asked again and again.
+            self._most = self._allowed = max(1, len(self._active))
+
+    async def _admitted(self, lane: Lane) -> Response:
+        """As `_open`; a refusal is remembered: a host may allow fewer connections than we wanted."""
+        try:
+            return await self._open(lane)
+        except DownloadError as error:
+            self._refusal = error
+            raise
 
     async def _open(self, lane: Lane) -> Response:
         record = self._place.record
@@ -122,20 +143,12 @@ class Segments:
         ask = ranges.Ask(lane.start, lane.end, record)
         response = await self._ask(ask)
         try:
-            match ranges.judge(ask, response.status, response.headers):
-                case "continue":
-                    return response
-                case "whole" if ranges.validator(response.headers) == record.validator:
-                    raise DownloadError("server_error", "it does not serve parts after all")
-                case "refused":
-                    busy = response.status in (429, 503)
-                    said = f"HTTP {response.status}"
-                    raise DownloadError("server_busy" if busy else "server_error", said)
-                case _:
-                    raise DownloadError("changed_on_server")
+            check(ask, response)
         except DownloadError:
             response.close()
             raise
+        lane.reach, lane.further = ask.end, self._further
+        return response
 
     def _next(self) -> Lane | None:
         """A lane for what nobody works on, else a share of what somebody does; None: nothing is worth it."""
@@ -155,8 +168,28 @@ class Segments:
                 return heir
         return None
 
+    def _further(self, lane: Lane) -> int:
+        """Where a lane may end that has its share, from the answer it has: over what nobody else gets yet.
+
+        So what another connection should have brought, but was refused or waits for its answer, costs
+        no new connection, and one that works is not given up for one that may not.
+        """
+        end = lane.end
+        for other in self._active.values():
+            if other.start == end < lane.reach and other.left and not other.reach:
+                self._todo.append((other.start, other.end))
+                other.end = other.start
+        for start, stop in sorted(self._todo):
+            if start == end < lane.reach:
+                self._todo.remove((start, stop))
+                end = min(stop, lane.reach)
+                if end < stop:
+                    self._todo.append((end, stop))
+        return end
+
     def _share(self) -> tuple[int, int]:
         """The first of what is to do, with what follows it where there are more shares than lanes."""
+        self._todo.sort()
         start, end = self._todo.pop(0)
         for _ in range(len(self._todo) // self._allowed):
             if self._todo and self._todo[0][0] == end:
@@ -204,6 +237,22 @@ class Segments:
             except TimeoutError:
                 continue
 
+    async def _insist(self, group: asyncio.TaskGroup) -> None:
+        """The last connection was refused while its forerunner may not be over for the server: ask again alone."""
+        tries = 0
+        while tries < len(ALONE_AFTER) and self._turned_away():
+            here, self._allowed = self._place.received, 1
+            await asyncio.sleep(ALONE_AFTER[tries])
+            self._over.clear()
+            self._start(group, self._new(*self._share()))
+            await self._over.wait()
+            tries = 0 if self._place.received > here else tries + 1
+
+    def _turned_away(self) -> bool:
+        failure = self._failure
+        lasting = failure is None or isinstance(failure, NoPartsError)
+        return not lasting and failure is self._refusal and self._missing()
+
     def _follow(self, width: Width) -> None:
         most = min(self._most, len(self._active) + self._spare())
         hushed = width.hushed
@@ -220,9 +269,10 @@ class Segments:
 
     def _renew(self) -> None:
         """Every connection is silent: make one anew. If it gets bytes, idle ones take over the others'."""
-        now = time.monotonic()
-        full = 1 < self._allowed <= len(self._active)
-        if full and all(lane.left and lane.quiet(now) for lane in self._active.values()):
+        now, lanes = time.monotonic(), self._active.values()
+        full = 1 < self._allowed <= len(lanes) and self._refusal is None
+        # One that still waits for its answer is new enough, and may yet be refused.
+        if full and all(lane.reach and lane.left and lane.quiet(now) for lane in lanes):
             self._patience *= 2
             next(iter(self._active)).cancel()
 
