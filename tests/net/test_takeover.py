@@ -15,17 +15,23 @@ from aiohttp.streams import StreamReader
 from tests.servers.certificates import Authority
 from tests.servers.lying import Lying, Served, saying
 from tests.transfer.rig import noise, transferring, until
+from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net import response
+from trayagent.net.connect import Policy
+from trayagent.net.handler import Handler
+from trayagent.net.wire import Wire
 
 SIZE = 5_000_000
 
 
 def test_aiohttp_is_what_we_rely_on() -> None:
-    """The canary: when this fails, read takeover.py and Wire.ask against the new aiohttp."""
+    """The canary: when this fails, read takeover.py, handler.py and Wire.ask against the new aiohttp."""
     assert issubclass(ResponseHandler, asyncio.Protocol)
     assert callable(ResponseHandler._drop_timeout)
+    assert callable(ResponseHandler.set_exception)
+    assert callable(StreamReader.set_exception)
     assert callable(StreamReader.feed_eof)
     assert callable(StreamReader.read_nowait)
     assert "total_bytes" in StreamReader.__slots__
@@ -85,6 +91,14 @@ async def test_the_plain_path_serves_when_it_is_not_possible(
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         await rig.get(server.at("/f", Served(body)))
         assert rig.files() == {"f": body}
+
+
+@pytest.mark.parametrize("proxy", ["", "socks5://127.0.0.1:9"])
+async def test_every_connection_gets_our_handler(proxy: str) -> None:
+    async with Wire(Policy(Network(proxy=proxy)), connect=1, tls=None, resolver=None) as wire:
+        made = wire._connector._factory()
+        assert isinstance(made, Handler)
+        assert made._payload is None
 
 
 async def test_too_much_is_not_taken(tmp_path: Path) -> None:

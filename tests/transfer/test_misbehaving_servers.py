@@ -21,7 +21,7 @@ from tests.servers.lying import (
     replying,
     saying,
 )
-from tests.transfer.rig import QUICK, mp4, noise, transferring
+from tests.transfer.rig import QUICK, mp4, noise, transferring, until
 from trayagent.model.errors import WAITS, DownloadError
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -294,4 +294,39 @@ async def test_a_page_is_told_of_when_somebody_can_make_use_of_it(tmp_path: Path
         with pytest.raises(DownloadError) as failed:
             await rig.get(url, pages=True)
         assert failed.value.found == "html"
+        assert rig.files() == {}
+
+
+LATE_LIES: dict[str, bytes] = {
+    "no size": b"zz\r\nhello\r\n",
+    "a size without end": b"f" * 40 + b"\r\n",
+    "no line in the trailer": b"0\r\nbad trailer line\r\n\r\n",
+    "a length in the trailer": b"0\r\nContent-Length: 5\r\n\r\n",
+    "a huge trailer": b"0\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("closes", [True, False])
+@pytest.mark.parametrize("lie", LATE_LIES)
+async def test_a_lie_late_in_the_chunks_ends_the_download_at_once(
+    tmp_path: Path, lie: str, closes: bool
+) -> None:
+    """Nobody waits out the patience for silence: nothing can come any more."""
+    patient = replace(QUICK, stall=3600)
+    async with (
+        Lying() as server,
+        transferring(tmp_path, server.authority, limits=patient) as rig,
+        asyncio.timeout(10),
+    ):
+
+        async def lying(exchange: Exchange) -> None:
+            await exchange.head("200 OK", Transfer_Encoding="chunked")
+            await exchange.raw(b"%x\r\n%b\r\n" % (5000, noise(5000)))
+            await until(lambda: bool(rig.told.names))  # it is being received
+            await exchange.raw(LATE_LIES[lie])
+            exchange.close = closes
+
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(server.at("/f.bin", lying))
+        assert failed.value.code == "server_error"
         assert rig.files() == {}

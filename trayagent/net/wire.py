@@ -20,6 +20,7 @@ from yarl import URL
 from trayagent.model import urls
 from trayagent.net import socks
 from trayagent.net.connect import CheckedResolver, Policy
+from trayagent.net.handler import handled
 from trayagent.net.hop import Hop
 
 MOST_ORIGINS: Final = 1000
@@ -73,7 +74,7 @@ class Wire:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._connector = self._new_connector()
+        self._connector = handled(self._new_connector())
         self._open.push_async_callback(self._connector.close)
         return self
 
