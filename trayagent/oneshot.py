@@ -11,6 +11,7 @@ from typing import Final
 
 from trayagent.agent.pages import Door, Engine, Pages
 from trayagent.model.config import Config
+from trayagent.model.errors import DownloadError
 from trayagent.net.client import Client, Limits
 from trayagent.settings import Home
 from trayagent.sites.page import Answer, Choice, Note, Page
@@ -67,6 +68,9 @@ class _LateEngine:
 
     async def discard(self, id: str) -> None:
         await (await self._engine()).discard(id)
+
+    async def failed(self, id: str, error: DownloadError) -> None:
+        await (await self._engine()).failed(id, error)
 
 
 def _hold_memory() -> None:

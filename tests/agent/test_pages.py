@@ -62,6 +62,9 @@ class Engine:
     async def discard(self, id: str) -> None:
         self.told.append(f"discard {id}")
 
+    async def failed(self, id: str, error: DownloadError) -> None:
+        self.told.append(f"failed {id}: {error.code}")
+
 
 @dataclass
 class Door:
@@ -115,6 +118,13 @@ async def test_a_direct_file_never_meets_the_engine() -> None:
     assert await one.fetch() == DONE
     assert one.engine.pages == []
     assert one.transfer.fetched[0][1].pages
+
+
+async def test_what_an_answer_left_is_looked_after_when_it_came_to_nothing() -> None:
+    one = rig(ADDRESS, transfer=[DownloadError("not_found")])
+    with pytest.raises(DownloadError):
+        await one.fetch(kind="page")
+    assert one.engine.told == ["failed d1: not_found"]
 
 
 async def test_a_page_is_asked_for_its_file() -> None:

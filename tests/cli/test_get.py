@@ -168,6 +168,18 @@ def test_a_page_becomes_its_video(run: Run, tmp_path: Path) -> None:
     assert saved[0].suffix == ".mp4"
 
 
+@pytest.mark.skipif(find_spec("yt_dlp") is None, reason="pip install 'trayagent[sites]'")
+def test_a_page_that_fails_for_good_leaves_nothing(run: Run, tmp_path: Path) -> None:
+    piece = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/hosts\n#EXT-X-ENDLIST\n"
+    with Site({"/list.m3u8": piece.encode()}) as site:
+        gone = site.page("/watch", '<video src="/film.mp4"></video>')
+        listed = f"{site.base}/list.m3u8"
+        said = run("get", gone, listed, "--kind", "page", "-o", str(tmp_path / "out"))
+    assert said.code == 1
+    assert "inside trayagent" not in said.err
+    assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_an_interruption_is_130_and_the_same_command_goes_on(media: Media, tmp_path: Path) -> None:
     urls = (media.url("short.bin", 1000), media.url("long.bin", 4_000_000, rate=2_000_000))

@@ -184,7 +184,11 @@ async def test_a_missing_segment_is_no_film(site: Site, forms: Path, tmp_path: P
     async with resolving(tmp_path / "to", site.authority) as rig:
         with pytest.raises(DownloadError) as caught:
             await rig.resolve(f"{site.base}/ts/index.m3u8")
-    assert caught.value.code in ("not_found", "network")
+        assert caught.value.code in ("not_found", "network")
+        assert len(rig.scratches()) == 1, "what came is kept"
+        del site.statuses["/ts/index2.ts"]
+        assert isinstance(await rig.resolve(f"{site.base}/ts/index.m3u8"), Made)
+        assert site.times("/ts/index0.ts") == 1, "and gone on from"
 
 
 async def test_several_on_a_page_are_a_choice(site: Site, tmp_path: Path) -> None:
@@ -260,20 +264,59 @@ async def test_a_page_cannot_lead_into_a_private_network(site: Site, tmp_path: P
         assert inside.asked == []
 
 
-async def test_a_page_may_not_read_this_machines_files(site: Site, tmp_path: Path) -> None:
+MASTER = """#EXTM3U
+#EXT-X-STREAM-INF:BANDWIDTH=900000
+INSIDE/v.m3u8
+"""
+PRIVATE = {
+    "a form": MASTER,
+    "a form, where pieces are expected": f"{MASTER}#EXT-X-TARGETDURATION:10\n#EXT-X-ENDLIST\n",
+    "a key": """#EXTM3U
+#EXT-X-TARGETDURATION:9
+#EXT-X-KEY:METHOD=AES-128,URI="INSIDE/key"
+#EXTINF:9,
+/film.mp4
+#EXT-X-ENDLIST
+""",
+}
+
+
+@pytest.mark.parametrize("what", PRIVATE)
+async def test_a_manifest_that_leads_into_a_private_network_is_called_that(
+    site: Site, tmp_path: Path, what: str
+) -> None:
+    with Site(FILM) as inside:
+        site.files["/list.m3u8"] = PRIVATE[what].replace("INSIDE", inside.base).encode()
+        async with resolving(tmp_path / "to", site.authority) as rig:
+            with pytest.raises(DownloadError) as caught:
+                await rig.resolve(f"{site.base}/list.m3u8")
+            assert caught.value.code == "blocked_address", caught.value
+            assert rig.scratches() == [], "nothing is here to go on from"
+        assert inside.asked == []
+
+
+HERE = {
+    "a piece": "#EXTINF:9,\nfile://SECRET\n",
+    "pieces in a row": "#EXTINF:9,\nconcat:SECRET|SECRET\n",
+    "a key": '#EXT-X-KEY:METHOD=AES-128,URI="file://SECRET"\n#EXTINF:9,\n/film.mp4\n',
+    "a beginning": '#EXT-X-MAP:URI="file://SECRET"\n#EXTINF:9,\n/film.mp4\n',
+}
+
+
+@pytest.mark.parametrize("what", HERE)
+async def test_a_page_may_not_read_this_machines_files(
+    site: Site, tmp_path: Path, what: str
+) -> None:
     secret = tmp_path / "secret.mp4"
     secret.write_text("CANARY")
-    manifest = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{secret}\n#EXT-X-ENDLIST\n"
+    entries = HERE[what].replace("SECRET", str(secret))
+    manifest = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n{entries}#EXT-X-ENDLIST\n"
     site.files["/list.m3u8"] = manifest.encode()
     async with resolving(tmp_path / "to", site.authority) as rig:
-        with pytest.raises(DownloadError):
+        with pytest.raises(DownloadError, match="not on the web") as caught:
             await rig.resolve(f"{site.base}/list.m3u8")
-        assert not [
-            path
-            for folder in rig.scratches()
-            for path in folder.iterdir()
-            if b"CANARY" in path.read_bytes()
-        ]
+        assert caught.value.code == "no_media_found"
+        assert rig.scratches() == []
 
 
 @pytest.mark.needs("ffmpeg")

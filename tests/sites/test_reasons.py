@@ -51,6 +51,14 @@ class TransportError(RequestError):
     pass
 
 
+class UnsupportedRequest(RequestError):  # noqa: N818  their names
+    pass
+
+
+class NoSupportingHandlers(RequestError):  # noqa: N818
+    pass
+
+
 class CertificateVerifyError(TransportError):
     pass
 
@@ -110,6 +118,8 @@ OTHERS: list[tuple[BaseException, str]] = [
     (ExtractorError("x", cause=CertificateVerifyError("self-signed")), "tls"),
     (ExtractorError("x", cause=TransportError("timed out")), "timeout"),
     (ExtractorError("x", cause=TransportError("reset")), "network"),
+    (UnsupportedRequest('Unsupported url scheme: "file"'), "no_media_found"),
+    (NoSupportingHandlers("concat:/etc/passwd"), "no_media_found"),
     (DownloadError("fragment 1 not found, unable to continue"), "network"),
     (PostProcessingError("Conversion failed!"), "internal"),
     (OSError(errno.ENOSPC, "full"), "disk_full"),

@@ -40,6 +40,9 @@ class Engine(Protocol):
     async def discard(self, id: str) -> None:
         """Nothing of this download is needed any more."""
 
+    async def failed(self, id: str, error: DownloadError) -> None:
+        """It came to nothing: only what another try can go on from is kept."""
+
 
 class Door(Protocol):
     """Where what else a page holds goes in."""
@@ -117,7 +120,11 @@ class Pages:
             raise _UnknownError
         if isinstance(answer, Choice):
             raise DownloadError("no_media_found", "it holds only further lists")
-        fetched = await self._finished(task, answer)
+        try:
+            fetched = await self._finished(task, answer)
+        except DownloadError as error:
+            await self._engine.failed(task.job.id, error)
+            raise
         await self._engine.discard(task.job.id)
         return fetched
 

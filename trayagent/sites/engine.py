@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from trayagent.model import filenames, sizes
 from trayagent.model.config import Config
-from trayagent.model.errors import SENTENCES, DownloadError
+from trayagent.model.errors import SENTENCES, WAITS, DownloadError
 from trayagent.model.transfer import Made, Request
 from trayagent.net.gateway import Gateway, Pass
 from trayagent.sites.child import Child
@@ -47,6 +47,8 @@ _HOSTS: Final = 1000
 """Hosts that are remembered."""
 _REFUSED: Final = frozenset({"forbidden", "network", "no_media_found", "timeout"})
 """Codes that may be the gateway's refusal as the worker saw it."""
+_FOR_GOOD: Final = frozenset({"no_media_found", "not_media", "checksum_mismatch", "too_large"})
+"""Codes after which nothing that is here becomes the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +98,19 @@ class Engine:
             return None
         if not self.installed:
             raise DownloadError("needs_sites_extra")
+        try:
+            return await self._resolve(page, host, note)
+        except DownloadError as error:
+            await self.failed(page.id, error)
+            raise
+
+    async def _resolve(self, page: Page, host: str, note: Note) -> Answer:
         scratch = self._scratch(page.id)
         await asyncio.to_thread(scratch.open)
         first = await asyncio.to_thread(scratch.first, page.request.url)
         ask = self._ask(page, scratch, first)
         with self._gateway.admit(page.request.named, self._throttle(page.speed_limit)) as leave:
-            try:
-                said = await self._run(structs.replace(ask, proxy=leave.url), leave, note)
-            except DownloadError:
-                await asyncio.to_thread(scratch.tidy)
-                raise
+            said = await self._run(structs.replace(ask, proxy=leave.url), leave, note)
         if isinstance(said, Unknown):
             if len(self._strangers) >= _HOSTS:
                 self._strangers.clear()
@@ -124,6 +129,14 @@ class Engine:
     async def discard(self, id: str) -> None:
         """Nothing of this download is needed any more."""
         await asyncio.to_thread(self._scratch(id).remove)
+
+    async def failed(self, id: str, error: DownloadError) -> None:
+        """It came to nothing: only what another try can go on from is kept."""
+        scratch = self._scratch(id)
+        if error.code in _FOR_GOOD:
+            await asyncio.to_thread(scratch.remove)
+        else:
+            await asyncio.to_thread(scratch.tidy, choice=error.code in WAITS)
 
     def __repr__(self) -> str:
         return f"<Engine {'ready' if self.installed else 'without yt-dlp'}>"
@@ -203,6 +216,7 @@ class Engine:
             return Choice(said.title, first, tuple(others), left)
         name = filenames.safe(_text(getattr(said, "name", "")))
         if isinstance(said, Direct):
+            await asyncio.to_thread(scratch.tidy, choice=True)  # its bytes gather elsewhere
             return Address(_request(said, page.request), name, said.warning)
         assert isinstance(said, Done)
         return Made(await asyncio.to_thread(scratch.made, said.path), name, said.warning)

@@ -70,6 +70,9 @@ def _answer(site: Any, ask: Ask, say: Say) -> Said:
         info = site.process_ie_result(entries[0], download=False) if entries else None
     if not info:
         raise StopError(Failed("no_media_found"))
+    if info.get("extractor") == "generic" and str(info.get("protocol")).startswith("m3u8"):
+        # That it is live is a guess, from what could not be read; the manifest itself will tell.
+        info |= {"is_live": None, "live_status": None}
     if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
         raise StopError(Failed("no_media_found", LIVE))
     if ask.quality != "audio" and _only_sound(info):

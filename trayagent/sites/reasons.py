@@ -12,6 +12,7 @@ from trayagent.sites.wire import Failed
 LIVE: Final = "it is a live broadcast; send it again when it has ended"
 PROTECTED: Final = "it is protected against copying"
 NO_MERGE: Final = "picture and sound come apart here; install ffmpeg to put them together"
+ELSEWHERE: Final = "it points to something that is not on the web"
 OUTDATED: Final = "the page engine could not read it; try: trayagent sites update"
 _LONGEST: Final = 160
 
@@ -99,6 +100,8 @@ def _own(error: BaseException) -> Failed | None:
         return error.failed
     if isinstance(error, MemoryError):
         return Failed("internal", "the page needs more memory than it may have")
+    if _names(error) & {"UnsupportedRequest", "NoSupportingHandlers"}:
+        return Failed("no_media_found", ELSEWHERE)  # file:, concat: and the like
     return None
 
 

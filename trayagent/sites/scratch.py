@@ -9,7 +9,10 @@ import os
 import shutil
 from pathlib import Path
 
+from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
+
+_CHOICE = "first.json"
 
 
 class Scratch:
@@ -30,22 +33,24 @@ class Scratch:
         """All of it, if it is there; links in it are not followed."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def tidy(self) -> None:
-        """Remove it if there is nothing in it to go on from."""
+    def tidy(self, *, choice: bool = False) -> None:
+        """Remove it unless there are bytes in it to go on from, or the choice, if that is still of use."""
         with contextlib.suppress(OSError):
-            self.path.rmdir()
+            kept = [path for path in self.path.iterdir() if path.is_file() and _is_of_use(path)]
+            if not kept and not (choice and (self.path / _CHOICE).exists()):
+                self.remove()
 
     def first(self, page: str) -> tuple[str, str] | None:
         """Address and title of the entry chosen when the page turned out to hold several; None: not known yet."""
         try:
-            noted = json.loads((self.path / "first.json").read_text("utf-8"))
+            noted = json.loads((self.path / _CHOICE).read_text("utf-8"))
         except (OSError, ValueError):
             return None
         return (noted["url"], noted["title"]) if noted.get("page") == _digest(page) else None
 
     def note_first(self, page: str, url: str, title: str) -> None:
         """Remember the choice."""
-        note = self.path / "first.json"
+        note = self.path / _CHOICE
         text = json.dumps({"page": _digest(page), "url": url, "title": title})
         with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text)
@@ -62,6 +67,12 @@ class Scratch:
 
     def __repr__(self) -> str:
         return f"<Scratch {self.path.name}>"
+
+
+def _is_of_use(path: Path) -> bool:
+    """Whether it holds bytes of the medium in order; a single piece that did not get there yet is fetched anew."""
+    gathers = path.suffix == ".part" or filenames.media_kind(path.name) is not None
+    return gathers and path.stat().st_size > 0
 
 
 def _digest(text: str) -> str:
