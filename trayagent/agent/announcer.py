@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Final, Protocol
 
 from trayagent.agent.bus import Bus
 from trayagent.model.events import DownloadEvent, Event, Notice
 from trayagent.model.notices import blocked_by, concerns, notices
+
+log = logging.getLogger(__name__)
 
 BREATH: Final = 2.0
 """Seconds in which events are gathered into one notice."""
@@ -84,6 +87,8 @@ class Announcer:
         """Whether it is worth telling; that a folder takes no files is told once, until one arrives."""
         if code := blocked_by(event):
             known, self._blocked = self._blocked, code
+            if code != known:
+                log.warning("Downloads wait until their folder takes files again: %s", code)
             return code != known
         if isinstance(event, DownloadEvent) and event.what == "completed":
             self._blocked = ""
