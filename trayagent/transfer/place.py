@@ -88,9 +88,9 @@ class Place:
 
     async def _reserve_new(self, name: str) -> Path:
         self._base = name
-        if self._final is not None:
-            self._names.release(self._final)
-        self._final = await self._hold_free(name)
+        before, self._final = self._final, await self._hold_free(name)
+        if before is not None:
+            self._names.release(before)
         await self._progress.reserved(self._final, self.size)
         self.part = Part(self._final)
         return self._final
