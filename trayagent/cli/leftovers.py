@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -13,6 +14,7 @@ from trayagent.model import filenames
 from trayagent.model.download import Download
 from trayagent.model.order import New
 from trayagent.model.transfer import Fetched
+from trayagent.store.private import write_private
 
 NOTE: Final = ".trayagent-get.json"
 """There only after a run that was interrupted: id -> (path, bytes)."""
@@ -61,7 +63,7 @@ class Leftovers:
         note = self._root / NOTE
         try:
             if finished:
-                note.write_bytes(msgspec.json.encode(finished))
+                write_private(note, msgspec.json.encode(finished))
             else:
                 note.unlink(missing_ok=True)
         except OSError:
@@ -73,9 +75,11 @@ class Leftovers:
 
 def _read(note: Path) -> Finished:
     try:
-        return msgspec.json.decode(note.read_bytes(), type=Finished)
+        if stat.S_ISREG(note.lstat().st_mode):  # no link, and no pipe, which would hold us for ever
+            return msgspec.json.decode(note.read_bytes(), type=Finished)
     except (OSError, msgspec.MsgspecError):
-        return {}
+        pass
+    return {}
 
 
 def _kept_in(folder: Path) -> Iterator[str]:
