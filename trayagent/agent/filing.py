@@ -70,14 +70,15 @@ class Filing:
             "finished_at": batch.finished_at,
             "counts": batch.counts,
         }
-        file = await asyncio.to_thread(_begin, path)
-        with file:
-            file.write(msgspec.json.encode(head)[:-1] + b',"lines":[')
-            comma = b"\n"
-            async for page in self._pages(batch):
-                await asyncio.to_thread(file.write, comma + b",\n".join(map(_reported, page)))
-                comma = b",\n"
-            await asyncio.to_thread(_finish, file, b"\n]}\n", path)
+        # Every piece opens the file anew: one held open here would be lost by a cancellation.
+        await asyncio.to_thread(
+            _add, path, msgspec.json.encode(head)[:-1] + b',"lines":[', os.O_TRUNC
+        )
+        comma = b"\n"
+        async for page in self._pages(batch):
+            await asyncio.to_thread(_add, path, comma + b",\n".join(map(_reported, page)))
+            comma = b",\n"
+        await asyncio.to_thread(_end, path, b"\n]}\n")
 
     async def _write_retry(self, batch: Batch, list_: OpenList, path: Path) -> None:
         bad = [
@@ -97,14 +98,15 @@ class Filing:
     def _copy_lines(self, name: str, wanted: frozenset[int], path: Path) -> None:
         dialect = dialect_for(name)
         assert dialect is not None
-        with self._folder.open(name) as source, _begin(path) as file:
+        with self._folder.open(name) as source, _open(path, os.O_TRUNC) as file:
             for line in dialect.read(source, START):
                 if line.number in wanted:
                     file.write(_again(line).encode("utf-8", "replace"))
             some = bool(file.tell())
-            if some:
-                _finish(file, b"", path)
-        if not some:  # Refused as a whole, it has no line that could be dropped again.
+            _sync(file)
+        if some:
+            os.replace(_fresh(path), path)
+        else:  # Refused as a whole, it has no line that could be dropped again.
             _fresh(path).unlink()
 
 
@@ -131,15 +133,24 @@ def _fresh(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def _begin(path: Path) -> BinaryIO:
-    fd = os.open(
-        _fresh(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o644
-    )
-    return os.fdopen(fd, "wb")
+def _open(path: Path, how: int) -> BinaryIO:
+    flags = os.O_WRONLY | os.O_CREAT | how
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(_fresh(path), flags, 0o644), "wb")
 
 
-def _finish(file: BinaryIO, tail: bytes, path: Path) -> None:
-    file.write(tail)
+def _add(path: Path, data: bytes, how: int = os.O_APPEND) -> None:
+    with _open(path, how) as file:
+        file.write(data)
+
+
+def _end(path: Path, tail: bytes) -> None:
+    with _open(path, os.O_APPEND) as file:
+        file.write(tail)
+        _sync(file)
+    os.replace(_fresh(path), path)
+
+
+def _sync(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-    os.replace(_fresh(path), path)
