@@ -35,8 +35,9 @@ def feed(tray: Tray) -> None:
 def main() -> None:
     logging.basicConfig(level=logging.INFO)
     tray = choose_tray(sys.argv[1], cast("Actions", Echo()))
-    print(json.dumps(["tray", repr(tray)]), flush=True)
     signal.signal(signal.SIGTERM, lambda *_: tray.stop())
+    # Said once signals are heard: who reads this line may end us at once.
+    print(json.dumps(["tray", repr(tray)]), flush=True)
     threading.Thread(target=feed, args=(tray,), daemon=True).start()
     tray.run()
     print(json.dumps(["end"]), flush=True)
