@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
 from typing import Final
+
+from trayagent.model.dates import seconds_of
 
 FIRST: Final = 2.0
 """Seconds before the second try, before jitter."""
@@ -30,8 +31,5 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     value = (value or "").strip()
     if value.isascii() and value.isdigit():
         return min(LONGEST, float(value[:12]))
-    try:
-        seconds = parsedate_to_datetime(value).timestamp() - now
-    except (ValueError, TypeError, IndexError, OverflowError, OSError):
-        return None
-    return min(LONGEST, max(0.0, seconds))
+    until = seconds_of(value)
+    return None if until is None else min(LONGEST, max(0.0, until - now))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from trayagent.model.addresses import is_literal
+from trayagent.model.dates import seconds_of
 from trayagent.model.download import Cookie
 
 MOST = 200
 """Cookies; a server cannot make one jar grow without end."""
-_OVER = re.compile(r"-[0-9]+|0+")
-"""A Max-Age that ends a cookie; other nonsense there is passed over (RFC 6265 §5.2.2)."""
+_AGE = re.compile(r"-?[0-9]+")
+"""A Max-Age; other nonsense there is passed over (RFC 6265 §5.2.2)."""
 
 
 class _Kept(Struct, frozen=True):
@@ -79,7 +81,7 @@ class Jar:
             # What came over TLS never leaves without it: stricter than the RFC, and never in a user's way.
             secure="secure" in said or parts.scheme == "https",
         )
-        if _OVER.fullmatch(said.get("max-age", "")):
+        if _over(said):
             self._kept.pop(_key(cookie), None)
         else:
             self._keep(cookie, host_only=not domain)
@@ -109,6 +111,15 @@ def _path_fits(cookie_path: str, path: str) -> bool:
     return (
         cookie_path.endswith("/") or len(path) == len(cookie_path) or path[len(cookie_path)] == "/"
     )
+
+
+def _over(said: Mapping[str, str]) -> bool:
+    """Whether the server takes the cookie back; Max-Age counts before Expires (RFC 6265 §5.3)."""
+    age = said.get("max-age", "")
+    if _AGE.fullmatch(age):
+        return age.startswith("-") or not age.strip("0")
+    expires = seconds_of(said.get("expires"))
+    return expires is not None and expires <= time.time()
 
 
 def _default_path(path: str) -> str:

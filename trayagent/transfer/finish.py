@@ -7,12 +7,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from trayagent.model.dates import seconds_of
 from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import extension
 from trayagent.model.transfer import Fetched, Target
 from trayagent.model.urls import redact
 from trayagent.transfer import content, digests
-from trayagent.transfer.dates import seconds_of
 from trayagent.transfer.executor import Stop
 from trayagent.transfer.part import Part
 from trayagent.transfer.place import SMALL, Place

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from trayagent.transfer.dates import seconds_of
+from trayagent.model.dates import seconds_of
 
 _CONTENT_RANGE: Final = re.compile(
     r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.ASCII | re.IGNORECASE

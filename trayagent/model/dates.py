@@ -25,5 +25,5 @@ def seconds_of(text: str | None) -> float | None:
             year, hour, minute, second = map(int, rest)
             return float(timegm((year, _MONTHS[match[2]], int(day), hour, minute, second)))
         return parsedate_to_datetime(text or "").timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
+    except (ValueError, TypeError, IndexError, OverflowError, OSError):
         return None
