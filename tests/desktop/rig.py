@@ -22,18 +22,14 @@ from PIL import Image, ImageChops
 from Xlib import X
 from Xlib.display import Display
 
+from tests.patience import patience
+
 Panel = Literal["xfce", "lxqt", "trayer", "none"]
 
 SIZE: Final = (1024, 720)
 BACKGROUND: Final = (58, 66, 86)
 
 T = TypeVar("T")
-
-
-def patience(seconds: float) -> float:
-    """So long on a machine of our own; where others compete for its processors, our share of it."""
-    load: float = getattr(os, "getloadavg", lambda: (0.0,))()[0]
-    return seconds * max(1.0, load / (os.cpu_count() or 1))
 
 
 def until(fact: Callable[[], T | None], what: str, within: float = 20.0) -> T:

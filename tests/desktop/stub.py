@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from tests.desktop.onbus import OnBus
-from tests.desktop.rig import Desktop, patience, until
+from tests.desktop.rig import Desktop, until
+from tests.patience import patience
 from trayagent.desktop.tray.snapshot import Snapshot
 
 ROOT = Path(__file__).parents[2]

@@ -17,9 +17,10 @@ import pytest
 from tests.desktop.conftest import Boot
 from tests.desktop.hand import click_row, colour, icon, open_menu
 from tests.desktop.onbus import OnBus
-from tests.desktop.rig import Desktop, Window, patience, until
+from tests.desktop.rig import Desktop, Window, until
 from tests.desktop.stub import Program
 from tests.e2e.agent import Agent
+from tests.patience import patience
 from tests.servers.json_library import TOKEN, JsonLibrary
 from tests.servers.media import Media
 

@@ -12,6 +12,7 @@ import pytest
 from tests.desktop.conftest import Boot
 from tests.desktop.rig import Desktop, until
 from tests.desktop.stub import stub
+from tests.patience import patience
 from trayagent.desktop import doctor
 from trayagent.desktop.tray import linux
 from trayagent.desktop.tray.linux import Facts, candidates, options
@@ -147,4 +148,4 @@ def test_an_x11_tray_gets_a_menu_through_gtk_where_it_is_installed(boot: Boot) -
         desktop.click(place)
         assert tray.next() == ["open_dashboard"]
         tray.process.terminate()
-        assert tray.process.wait(5) == 0
+        assert tray.process.wait(patience(5)) == 0

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.desktop.conftest import Boot
-from tests.desktop.rig import Desktop, patience
+from tests.desktop.rig import Desktop
 from tests.desktop.stub import Program
+from tests.patience import patience
 from trayagent.desktop import clipboard
 
 pytestmark = pytest.mark.skipif("sys.platform != 'linux'")

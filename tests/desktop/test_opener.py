@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.desktop.rig import Desktop, patience, until
+from tests.desktop.rig import Desktop, until
+from tests.patience import patience
 from trayagent.desktop import opener
 from trayagent.model.errors import TrayagentError
 

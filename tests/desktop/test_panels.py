@@ -16,6 +16,7 @@ from tests.desktop.conftest import Boot
 from tests.desktop.hand import changed, click_row, colour, icon, open_menu, still
 from tests.desktop.rig import Desktop, Panel, Window, until
 from tests.desktop.stub import Stub, ready, stub
+from tests.patience import patience
 from trayagent.desktop.tray.face import Shape
 from trayagent.desktop.tray.snapshot import Snapshot
 
@@ -143,7 +144,7 @@ def test_an_x11_tray_gets_a_plain_icon_whose_click_works(boot: Boot) -> None:
         tray.show(samples.FAILED)
         until(lambda: desktop.find(colour("error", "dark"), 20), "the error shape")
         tray.process.terminate()
-        assert tray.process.wait(5) == 0
+        assert tray.process.wait(patience(5)) == 0
         assert "Traceback" not in tray.log()
 
 

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from tests.desktop import samples
 from tests.desktop.onbus import ITEM
-from tests.desktop.rig import Desktop, patience, plain, until
+from tests.desktop.rig import Desktop, plain, until
 from tests.desktop.stub import Stub, ready, stub
+from tests.patience import patience
 from trayagent.desktop.tray.snapshot import Snapshot
 from trayagent.model.status import Board
 
