@@ -181,7 +181,10 @@ def test_a_page_that_fails_for_good_leaves_nothing(run: Run, tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-def test_an_interruption_is_130_and_the_same_command_goes_on(media: Media, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_interruption_is_130_and_the_same_command_goes_on(
+    media: Media, tmp_path: Path, by: str
+) -> None:
     urls = (media.url("short.bin", 1000), media.url("long.bin", 4_000_000, rate=2_000_000))
     to = ("-o", str(tmp_path), "--segments", "1", *urls)
     command = [sys.executable, "-m", "trayagent", "get", *to]
@@ -191,7 +194,7 @@ def test_an_interruption_is_130_and_the_same_command_goes_on(media: Media, tmp_p
     part = tmp_path / "long.bin.part"
     until(lambda: part.exists() and part.stat().st_size > 1_500_000, "a part of it")
     until((tmp_path / "short.bin").exists, "the short one")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, by))
     out, err = process.communicate(timeout=10)
     assert process.returncode == 130
     assert "Traceback" not in out + err
@@ -205,6 +208,23 @@ def test_an_interruption_is_130_and_the_same_command_goes_on(media: Media, tmp_p
     assert media.requests.count("/short.bin") == 1
     assert (tmp_path / "long.bin").read_bytes() == content("long.bin", 4_000_000)
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"short.bin", "long.bin"}
+
+
+def test_after_a_kill_in_the_first_moment_the_same_command_leaves_one_file(
+    media: Media, tmp_path: Path
+) -> None:
+    """Before anything was certain: what is there tells at least whose it is."""
+    url = media.url("long.bin", 4_000_000, rate=2_000_000)
+    command = [sys.executable, "-m", "trayagent", "get", "-o", str(tmp_path), url]
+    with subprocess.Popen(command, env=environ(tmp_path), stdout=subprocess.DEVNULL) as process:
+        until((tmp_path / "long.bin.part.json").exists, "the part")
+        process.kill()
+    again = subprocess.run(
+        command, env=environ(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stderr
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"long.bin"}
+    assert (tmp_path / "long.bin").read_bytes() == content("long.bin", 4_000_000)
 
 
 def test_bars_are_for_terminals(media: Media, tmp_path: Path) -> None:

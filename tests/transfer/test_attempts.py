@@ -15,7 +15,8 @@ from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.net.cooldown import Cooldown
 from trayagent.transfer.lane import Lane
-from trayagent.transfer.part import Part, sidecar_of
+from trayagent.transfer.part import Part
+from trayagent.transfer.sidecar import Sidecar, sidecar_of
 
 BODY = noise(100_000)
 
@@ -87,7 +88,9 @@ async def test_when_a_file_starts_over_its_old_record_is_gone_before_new_bytes_c
         async with asyncio.TaskGroup() as group:
             task = group.create_task(rig.get(url, path=final), name="fetching")
             await until(lambda: rig.told.last[0] == 200_000 or task.done())
-            assert not sidecar_of(final).exists()
+            mark = Sidecar(final).read()
+            assert mark is not None
+            assert mark.record is None
             gate.set()
         assert rig.files() == {"f.bin": new}
 

@@ -20,9 +20,10 @@ from trayagent.transfer.executor import Stop, in_executor
 from trayagent.transfer.folders import AWAKE, Folders
 from trayagent.transfer.marks import mark, quarantine, zone_identifier
 from trayagent.transfer.names import Names
-from trayagent.transfer.part import Part, part_of, sidecar_of
+from trayagent.transfer.part import Part, part_of
 from trayagent.transfer.publish import copy_new, publish, same_bytes
 from trayagent.transfer.ranges import Record
+from trayagent.transfer.sidecar import sidecar_of
 
 WAYS = ["_rename_exclusively", "_link_then_unlink", "neither"]
 

@@ -49,6 +49,7 @@ def target_of(job: Job, downloads: Path) -> Target:
         folder=_folder(downloads, order.root, order.folder),
         filename=order.filename,
         path=Path(job.path) if job.path else None,
+        owner=job.owner,
         kind=order.kind,
         checksum=order.checksum,
         segments=order.segments,

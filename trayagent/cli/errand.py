@@ -85,7 +85,7 @@ class Errand:
         if new.key in self._known:
             return
         self._known.add(new.key)
-        job = job_of(len(self._known), new, self._leftovers.path_for(new))
+        job = job_of(len(self._known), new)
         finished = self._leftovers.finished(job.id)
         if finished is not None:
             self._end(_completed(_begun(job), finished, 0))
@@ -179,23 +179,25 @@ class _Note:
             self._watcher.moved(self.download.id, total, size)
 
 
-def job_of(number: int, new: New, path: str | None) -> Job:
-    """The item as workers take it; `path` is where an earlier run began it.
+def job_of(number: int, new: New) -> Job:
+    """The item as workers take it.
 
-    Its id follows from its address, so that a page goes on where an earlier run stopped, too.
+    Its id follows from its address, so that the same command goes on where an earlier run stopped.
     """
+    id = f"g{sha256(new.key.encode()).hexdigest()[:12]}"
     return Job(
         n=number,
-        id=f"g{sha256(new.key.encode()).hexdigest()[:12]}",
+        id=id,
         key=new.key,
         url=new.url,
         host=new.host,
         order=new.order,
-        path=path,
+        path=None,
         attempts=0,
         via="cli",
         source=None,
         secrets=new.secrets,
+        owner=id,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -121,7 +122,16 @@ def _run(config: Config, items: list[Item], workers: int | None, report: _Report
             await errand.run(fetcher)
         return list(errand.ended.values())
 
+    _end_as_by_ctrl_c()
     return asyncio.run(run())
+
+
+def _end_as_by_ctrl_c() -> None:
+    """Keep what is here also when the session, or whoever closed the terminal, ends us."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores it
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 class _Report:

@@ -97,6 +97,8 @@ class Job(Struct, frozen=True):
     via: Via
     source: str | None
     secrets: Secrets = Secrets()
+    owner: str = ""
+    """Which download this is, also beside those of another agent: see `Target.owner`."""
 
     def __repr__(self) -> str:
         return f"<Job {self.id} {self.host}, try {self.attempts + 1}>"

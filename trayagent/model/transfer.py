@@ -40,6 +40,8 @@ class Target(Struct, frozen=True):
     """The name wanted; None: from Content-Disposition, then the URL."""
     path: Path | None = None
     """The final path reserved by an earlier attempt; its `.part` is resumed with proof."""
+    owner: str = ""
+    """Which download this is, for good: written beside the `.part`, which no other takes up."""
     kind: Kind = "auto"
     checksum: str | None = None
     segments: int | None = None

@@ -125,6 +125,7 @@ def _claimed(row: sqlite3.Row) -> tuple[Job, Download]:
         attempts=row["attempts"],
         via=row["via"],
         source=row["source"],
+        owner=f"{public_id(row['n'])} {row['created_at']}",
     )
     return job, download(row)
 

@@ -45,6 +45,7 @@ class Attempt:
         self._folders = equipment.folders
         self._buckets = buckets_of(equipment.everything, target.speed_limit)
         self._requests = _with_mirrors(request)
+        self._first = self._requests[0]
         self._jar = Jar(request.cookies)
         self._target = target
         self._progress = progress
@@ -106,7 +107,7 @@ class Attempt:
     async def _ask(self) -> None:
         """Ask once, and receive as far as it goes."""
         request, record = self._requests[0], self._place.record
-        ask = ranges.first_ask(record) if record else None
+        ask = ranges.first_ask(record) if record and self._tells(request) else None
         with await self._open(ask) as response:
             verdict = ranges.judge(ask, response.status, response.headers)
             if verdict == "refused":
@@ -120,6 +121,10 @@ class Attempt:
                 await self._receive(response, self._lane(ask.start, ask.end), ranged=True)
             else:
                 await self._begin(request, response)
+
+    def _tells(self, request: Request) -> bool:
+        """Whether this address's validators tell what file it is: a mirror's are its own, so a checksum must."""
+        return request is self._first or self._target.checksum is not None
 
     async def _open(self, ask: ranges.Ask | None) -> Response:
         headers = ask.headers if ask else None
@@ -140,9 +145,12 @@ class Attempt:
             raise DownloadError("truncated", "the answer was empty")
         self._came = Came(request.url, response.headers, content.sniff(head), response.framed)
         self._check_promise(request, response, head)
-        proof = None if length is None else ranges.validator(response.headers)
+        known = length is not None and self._tells(request)
+        proof = ranges.validator(response.headers) if known else None
         disposition = response.headers.get("Content-Disposition")
         name = name_for(self._target, self._came.seen, disposition, request.url, response.url)
+        if await self._place.find(name):
+            return  # to be asked again, for the rest only
         await self._place.reserve(name, length, proof)
         lane = self._lane(0, ENDLESS if length is None else length)
         wait = lane.write(head)

@@ -53,8 +53,9 @@ async def _take_bytes(place: Place, data: bytes, target: Target, equipment: Equi
         content.check_promise(head, seen, "", "", medium)
     name = name_for(target, seen, None, "", "")
     await _recall(place, target, name)
-    part = await place.reserve(name, len(data), None)
-    place.lane(Lane(part, 0, len(data), equipment.terms.max_size, ())).write(data)
+    await place.reserve(name, len(data), None)
+    assert place.part is not None
+    place.lane(Lane(place.part, 0, len(data), equipment.terms.max_size, ())).write(data)
     return Came(seen=seen)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Target
 from trayagent.transfer.content import Seen
-from trayagent.transfer.part import part_of
+from trayagent.transfer.part import Part, part_of
 
 _MOST: Final = 9999
 
@@ -39,15 +40,22 @@ class Names:
         return f"<Names {len(self._held)} held>"
 
 
-def first_free(folder: Path, name: str, after: int) -> tuple[Path, int]:
-    """The first of NAME, NAME (1), … with a number above `after` that no file has. Blocking.
+def next_part(folder: Path, name: str, after: int, owner: str, *, fresh: bool) -> tuple[Part, int]:
+    """The part of the first of NAME, NAME (1), … with a number above `after` that is free, and its number.
 
-    Raises DownloadError `permission_denied` when thousands are taken.
+    Unless it must be `fresh`, it may be there already: this owner's, from a run that was interrupted.
+    Blocking. Raises DownloadError `permission_denied` when thousands are taken.
     """
     for number in range(after + 1, _MOST + 1):
-        path = folder / (filenames.numbered(name, number) if number else name)
-        if not os.path.lexists(path) and not os.path.lexists(part_of(path)):
-            return path, number
+        final = folder / (filenames.numbered(name, number) if number else name)
+        if os.path.lexists(final):
+            continue
+        if not os.path.lexists(part_of(final)):
+            return Part(final, owner), number
+        with suppress(OSError):  # another's, or no file at all
+            part = None if fresh else Part.reopen(final, owner, signed=True)
+            if part is not None:
+                return part, number
     raise DownloadError("permission_denied", "too many files have this name")
 
 

@@ -1,4 +1,4 @@
-"""`NAME.part`, the bytes so far, and `NAME.part.json`, what of them is certain."""
+"""`NAME.part`: the bytes so far."""
 
 from __future__ import annotations
 
@@ -7,27 +7,15 @@ import hashlib
 import os
 import stat
 import sys
-import zlib
 from pathlib import Path
-from typing import Final
-
-import msgspec
 
 from trayagent.model.errors import DownloadError
+from trayagent.transfer.disk import explained
 from trayagent.transfer.failpoints import failpoint
-from trayagent.transfer.publish import move_new
-from trayagent.transfer.ranges import Record, sane
-
-if sys.platform == "darwin":
-    import fcntl
-
-_FLAGS: Final = (
-    getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-)
-"""The last one is for a pipe in the place of a file: an error, and no wait for ever."""
+from trayagent.transfer.locks import lock
+from trayagent.transfer.publish import move_new, same_bytes
+from trayagent.transfer.ranges import Record
+from trayagent.transfer.sidecar import FLAGS, Mark, Sidecar, sidecar_of, sync, write_all
 
 
 def part_of(final: Path) -> str:
@@ -35,56 +23,76 @@ def part_of(final: Path) -> str:
     return f"{final}.part"
 
 
-def sidecar_of(final: Path) -> Path:
-    """Where the record about them is."""
-    return final.with_name(final.name + ".part.json")
-
-
 class Part:
     """The growing file of one download. Its methods block: big work belongs in an executor.
 
-    Bytes stay in memory until `create`, so that a short file needs one visit to the disk. The record is
-    written only after the bytes it vouches for have reached the disk: after a crash it is never wrong.
+    Bytes stay in memory until `create`, so that a short file needs one visit to the disk. The file is
+    locked while it is open, and belongs to its owner from one attempt to the next. A record is written
+    only after the bytes it vouches for have reached the disk: after a crash it is never wrong.
     """
 
-    def __init__(self, final: Path) -> None:
+    def __init__(self, final: Path, owner: str = "") -> None:
         self.final = final
         self.path = part_of(final)
+        self._owner = owner
         self._fd: int | None = None
-        self._record_fd: int | None = None
+        self._sidecar = Sidecar(final)
         self._waiting = bytearray()
-        self._has_record = False
         self.settled = False
-        """Whether all bytes are on the disk, stamped, and the file is closed."""
+        """Whether all bytes are on the disk, stamped."""
         self.sha256: str | None = None
         """Hex, once it is settled, where it was computed on the way."""
         self.trouble: DownloadError | None = None
         """What a save in the background ran into; the next write raises it."""
 
     @classmethod
-    def reopen(cls, final: Path) -> Part | None:
-        """The part an earlier attempt left, or None; raises OSError for a symlink or a foreign file."""
-        part = cls(final)
-        part._has_record = True
+    def reopen(cls, final: Path, owner: str = "", *, signed: bool = False) -> Part | None:
+        """The part that an earlier attempt of this owner left, or None.
+
+        One without a sidecar counts as its owner's unless it must be `signed`. Raises FileExistsError
+        for another's or one that is being written, OSError for a link and for what is no file.
+        """
+        part = cls(final, owner)
         try:
-            part._fd = os.open(part.path, os.O_RDWR | _FLAGS)
+            part._fd = os.open(part.path, os.O_RDWR | FLAGS)
         except FileNotFoundError:
             return None
-        if not stat.S_ISREG(os.fstat(part._fd).st_mode):
+        try:
+            part._claim(signed=signed)
+        except BaseException:
             part.close()
-            raise PermissionError(1, "not a regular file")
+            raise
         return part
 
-    def create(self) -> None:
-        """Make the file, which must not exist yet; raises FileExistsError, OSError."""
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o644)
+    def _claim(self, *, signed: bool) -> None:
+        assert self._fd is not None
+        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+            raise PermissionError(errno.EPERM, "not a regular file")
+        lock(self._fd)
+        mark = self._sidecar.read()
+        ours = not signed if mark is None else mark.owner == self._owner
+        if (
+            not ours or not self._has_name()
+        ):  # whoever had it locked may have given it its final name
+            raise FileExistsError(errno.EEXIST, "it belongs to another download")
+
+    def create(self, *, signed: bool = False) -> None:
+        """Make the file, which must not exist yet; raises FileExistsError, OSError.
+
+        `signed`: with a sidecar at once, so that a kill leaves nothing whose owner nobody knows.
+        """
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | FLAGS, 0o644)
         failpoint("part-open")
         try:
+            lock(fd)
+            if signed:
+                self._sidecar.write(Mark(self._owner))
             if self._waiting:
-                _write_all(fd, self._waiting, 0)
+                write_all(fd, self._waiting, 0)
         except OSError:  # a full disk: what waits still waits, and nothing half is left behind
             os.close(fd)
-            Path(self.path).unlink()
+            Path(self.path).unlink(missing_ok=True)
+            self._sidecar.drop()
             raise
         self._fd, self._waiting = fd, bytearray()
 
@@ -101,7 +109,7 @@ class Part:
             assert at == len(self._waiting)
             self._waiting += data
             return
-        _write_all(self._fd, data, at)
+        write_all(self._fd, data, at)
         failpoint("part-write")
 
     def resize(self, size: int) -> None:
@@ -113,21 +121,12 @@ class Part:
 
     def record(self) -> Record | None:
         """What an earlier attempt vouched for; None when there is nothing to trust."""
-        try:
-            fd = os.open(sidecar_of(self.final), os.O_RDONLY | _FLAGS)
-        except OSError:
+        mark = self._sidecar.read()
+        if mark is None or mark.record is None:
             return None
-        with os.fdopen(fd, "rb") as file:
-            text, _, check = file.read(1 << 20).rstrip().rpartition(b" ")
-        try:
-            if int(check) != zlib.crc32(text):
-                return None
-            record = msgspec.json.decode(text, type=Record)
-        except (ValueError, msgspec.MsgspecError):
-            return None
-        covered = record.done[-1][1] if record.done else 0
+        covered = mark.record.done[-1][1] if mark.record.done else 0
         assert self._fd is not None
-        return record if sane(record) and os.fstat(self._fd).st_size >= covered else None
+        return mark.record if os.fstat(self._fd).st_size >= covered else None
 
     def digest(self) -> str | None:
         """SHA-256 in hex of what is in memory; None when the file is on the disk already."""
@@ -135,55 +134,61 @@ class Part:
             return None
         return hashlib.sha256(self._waiting, usedforsecurity=False).hexdigest()
 
+    @property
+    def signed(self) -> bool:
+        """Whether a sidecar says whose it is."""
+        return self._sidecar.there
+
     def vouch(self, record: Record | None) -> None:
-        """Bring all bytes to the disk, then write the record, if there is any; raises OSError."""
+        """Bring all bytes to the disk, then write the record; None: only whose they are. Raises OSError."""
         if self._fd is None:
             self.create()
         assert self._fd is not None
-        _sync(self._fd)
-        failpoint("part-synced")
-        if record is None:
-            return
-        if self._record_fd is None:
-            self._has_record = True
-            flags = os.O_RDWR | os.O_CREAT | _FLAGS
-            self._record_fd = os.open(sidecar_of(self.final), flags, 0o600)
-        text = msgspec.json.encode(record)
-        text += b" %d" % zlib.crc32(text)
-        # One short write at the start: a kill cannot tear it, and after a power cut the check tells.
-        old = os.fstat(self._record_fd).st_size
-        _write_all(self._record_fd, text.ljust(old), 0)
+        if record is not None:
+            sync(self._fd)
+            failpoint("part-synced")
+        self._sidecar.write(Mark(self._owner, record))
         failpoint("part-vouched")
 
+    def doubt(self) -> None:
+        """From here on nothing of the file is certain, after a power cut neither; raises OSError."""
+        if self._sidecar.there:
+            self._sidecar.write(Mark(self._owner))
+            self._sidecar.sync()
+
     def forget(self) -> None:
-        """Drop the record: from here on nothing of the file is certain."""
-        if self._record_fd is not None:
-            os.close(self._record_fd)
-            self._record_fd = None
-        if self._has_record:
-            sidecar_of(self.final).unlink(missing_ok=True)
-            self._has_record = False
+        """Drop the sidecar: the bytes are nobody's any more; raises OSError."""
+        self._sidecar.drop()
 
     def confirm(self, size: int | None) -> None:
         """Make sure that its name still leads to what we wrote, all of it; raises OSError."""
-        assert self._fd is not None
-        ours, named = os.fstat(self._fd), os.lstat(self.path)
-        if (ours.st_dev, ours.st_ino, ours.st_size) != (named.st_dev, named.st_ino, size):
+        if not self._has_name() or self.size() != size:
             raise OSError(errno.EIO, "another program has changed the file while it came")
 
-    def settle(self, mtime: float | None) -> None:
-        """All bytes are here and verified: to the disk with them, stamped and closed; raises OSError.
+    def _has_name(self) -> bool:
+        """Whether the name still leads to the file that is open."""
+        assert self._fd is not None
+        try:
+            ours, named = os.fstat(self._fd), os.lstat(self.path)
+        except FileNotFoundError:
+            return False
+        return (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino)
 
-        Closed, because Windows renames no open file.
+    def settle(self, mtime: float | None) -> None:
+        """All bytes are here and verified: to the disk with them, stamped; raises OSError.
+
+        The file stays open, and so locked, until it has its final name; but Windows renames no open file.
         """
         if self._fd is None:
             self.create()
         assert self._fd is not None
         if mtime is not None:
             os.utime(self._fd if os.utime in os.supports_fd else self.path, (mtime, mtime))
-        _sync(self._fd)
-        os.close(self._fd)
-        self._fd, self.settled = None, True
+        sync(self._fd)
+        if sys.platform == "win32":
+            os.close(self._fd)
+            self._fd = None
+        self.settled = True
         failpoint("part-settled")
 
     def move(self, final: Path) -> None:
@@ -191,7 +196,7 @@ class Part:
         if self.on_disk:
             self.forget()
             move_new(self.path, part_of(final))
-        self.final, self.path = final, part_of(final)
+        self.final, self.path, self._sidecar = final, part_of(final), Sidecar(final)
 
     def read(self, count: int, at: int) -> bytes:
         """Up to `count` bytes from a place."""
@@ -208,42 +213,46 @@ class Part:
 
     def close(self) -> None:
         """Close the files; they stay."""
-        for fd in (self._fd, self._record_fd):
-            if fd is not None:
-                os.close(fd)
-        self._fd = self._record_fd = None
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+        self._sidecar.close()
 
     def discard(self) -> None:
         """Remove both files, if they were ours to make."""
-        ours = self.on_disk
+        ours = self.on_disk and (self._fd is None or self._has_name())
         self.close()
         if ours:
-            remove(self.final)
+            Path(self.path).unlink(missing_ok=True)
+        self._sidecar.drop()
+
+    def discard_published(self) -> bool:
+        """Discard it if the final name holds its very bytes: our own work, cut off before it was noted."""
+        if (
+            self.final.is_symlink() or not self.final.is_file()
+        ):  # opening a pipe would wait for ever
+            return False
+        with explained():
+            if same := same_bytes(self.path, self.final):
+                self.discard()
+        return same
 
     def __repr__(self) -> str:
         return f"<Part {self.final.name}.part>"
 
 
 def remove(final: Path) -> None:
-    """Remove what a given-up download left beside its final name."""
+    """Remove what a given-up download left beside its final name, unless another is at work there."""
+    try:
+        fd = os.open(part_of(final), os.O_RDWR | FLAGS)
+    except OSError:
+        pass  # nothing, or a link, which goes without what it leads to
+    else:
+        try:
+            lock(fd)
+        except FileExistsError:
+            return
+        finally:
+            os.close(fd)
     Path(part_of(final)).unlink(missing_ok=True)
     sidecar_of(final).unlink(missing_ok=True)
-
-
-def _sync(fd: int) -> None:
-    if sys.platform == "darwin":
-        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync there leaves the bytes in the drive's cache
-    else:
-        getattr(os, "fdatasync", os.fsync)(fd)
-
-
-def _write_all(fd: int, data: bytes | bytearray | memoryview, at: int) -> None:
-    while (written := _write(fd, data, at)) < len(data):
-        data, at = memoryview(data)[written:], at + written
-
-
-def _write(fd: int, data: bytes | bytearray | memoryview, at: int) -> int:
-    if sys.platform == "win32":
-        os.lseek(fd, at, os.SEEK_SET)
-        return os.write(fd, data)
-    return os.pwrite(fd, data, at)

@@ -15,9 +15,9 @@ from trayagent.transfer.disk import check_room, explained
 from trayagent.transfer.executor import Stop, in_executor
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.marks import mark
-from trayagent.transfer.names import first_free
+from trayagent.transfer.names import next_part
 from trayagent.transfer.part import Part, part_of
-from trayagent.transfer.publish import publish, same_bytes
+from trayagent.transfer.publish import publish
 from trayagent.transfer.terms import Equipment
 
 SMALL: Final = 1024 * 1024
@@ -45,64 +45,89 @@ class Place:
         self.validator: str | None = None
 
     async def recall(self) -> None:
-        """Take up the name, the bytes and the record of an earlier attempt."""
+        """Take up the name, the bytes and the record of an earlier attempt, unless they are another's now."""
         final = self._target.path
         if final is None or not self._names.hold(final):
             return
         self._final, self._base = final, final.name
 
-        def reopen() -> ranges.Record | None:
+        def reopen() -> Part | None:
             with explained():
-                self.part = Part.reopen(final)
-            return self.part.record() if self.part else None
+                return Part.reopen(final, self._target.owner)
 
-        record = await self._folders.do(final.parent, reopen)
-        if record is not None:
-            record = ranges.to_confirm(record)
-            self.size, self.validator, self._done = record.size, record.validator, record.done
-
-    async def reserve(self, name: str, size: int | None, validator: str | None) -> Part:
-        """Make a final name and its `.part` ours and start from zero, for a file of this size."""
-        self.size, self.validator = size, validator
-        if self._final is None:
-            await self._reserve_new(name)
+        try:
+            self.part = await self._folders.do(final.parent, reopen)
+        except FileExistsError:
+            self._names.release(final)
+            self._final = None
         else:
-            await self._start_over(self._final)
-        while size is None or size >= IN_MEMORY:
+            await self._take_up()
+
+    async def find(self, name: str) -> bool:
+        """Hold a name, unless there is one. True: with bytes of an interrupted run, to go on from."""
+        if self._final is not None:
+            return False
+        final = await self._hold(name)
+        found = await self._take_up()
+        if found:
+            await self._progress.reserved(final, self.size)
+        return found
+
+    async def _take_up(self) -> bool:
+        """Go on from what the part's record vouches for; whether that is anything."""
+        if self.part is None or not self.part.on_disk:
+            return False
+        record = await self._folders.do(self.part.final.parent, self.part.record)
+        if record is None:
+            return False
+        record = ranges.to_confirm(record)
+        self.size, self.validator, self._done = record.size, record.validator, record.done
+        return record.received > 0
+
+    async def reserve(self, name: str, size: int | None, validator: str | None) -> None:
+        """Make a final name and its `.part` ours and start from zero, for a file of this size."""
+        final = self._final or await self._hold(name)
+        await self.forget()
+        self.size, self.validator = size, validator
+        await self._progress.reserved(final, size)
+        if size is None or size >= IN_MEMORY:
+            await self._create(signed=size is None or size >= SMALL)
+
+    async def _create(self, *, signed: bool) -> None:
+        """Make the part, under the next name if somebody was quicker."""
+        while True:
             assert self.part is not None
             try:
                 with explained():
                     if not self.part.on_disk:
-                        await self._folders.do(self._target.folder, self.part.create)
-                break
+                        create = partial(self.part.create, signed=signed)
+                        await self._folders.do(self._target.folder, create)
             except FileExistsError:
-                await self._reserve_new(self._base)
-        assert self.part is not None
-        return self.part
+                await self._next_name()
+            else:
+                return
 
-    async def _start_over(self, final: Path) -> None:
-        await self.forget()
+    async def _next_name(self) -> Path:
+        final = await self._hold(self._base, fresh=True)
         await self._progress.reserved(final, self.size)
-        if self.part is None:
-            self.part = Part(final)
+        return final
 
-    async def _reserve_new(self, name: str) -> Path:
-        self._base = name
-        before, self._final = self._final, await self._hold_free(name)
+    async def _hold(self, name: str, *, fresh: bool = False) -> Path:
+        """Hold the next name that neither a file nor another download has.
+
+        Unless it must be `fresh`, its part may be ours already, from a run that was interrupted.
+        """
+        before, folder = self._final, self._target.folder
+        while True:
+            find = partial(next_part, folder, name, self._number, self._target.owner, fresh=fresh)
+            part, self._number = await self._folders.do(folder, find)
+            if self._names.hold(part.final):
+                break
+            part.close()
+        self._final, self._base, self.part = part.final, name, part
         if before is not None:
             self._names.release(before)
-        await self._progress.reserved(self._final, self.size)
-        self.part = Part(self._final)
-        return self._final
-
-    async def _hold_free(self, name: str) -> Path:
-        """Hold the next name that neither a file nor another transfer has."""
-        folder = self._target.folder
-        while True:
-            find = partial(first_free, folder, name, self._number)
-            path, self._number = await self._folders.do(folder, find)
-            if self._names.hold(path):
-                return path
+        return part.final
 
     def lane(self, lane: Lane) -> Lane:
         """Count what this lane receives."""
@@ -139,14 +164,13 @@ class Place:
 
     async def forget(self) -> None:
         """Nothing of the bytes proves anything now."""
-        part = self.part
         self._done, self._lanes = (), []
-        if part is not None and part.on_disk:
+        if self.part is not None and self.part.on_disk:
             with explained():
-                part.forget()
-                part.resize(0)
-        elif part is not None:
-            self.part = Part(part.final)
+                self.part.doubt()
+                self.part.resize(0)
+        elif self._final is not None:
+            self.part = Part(self._final, self._target.owner)
 
     def save(self) -> Callable[[], None] | None:
         """What the executor does once a second: bytes to the disk, then the record; is there room?"""
@@ -163,7 +187,7 @@ class Place:
         def act() -> None:
             try:
                 with explained():
-                    if record is not None:
+                    if record is not None or not part.signed:
                         part.vouch(record)
                 check_room(folder, 0, keep_free)
             except DownloadError as error:
@@ -193,7 +217,8 @@ class Place:
             try:
                 await self._folders.do(self._target.folder, act, small=small, stop=stop)
             except FileExistsError:
-                if self._final == self._target.path and await in_executor(self._published_before):
+                again = self._final == self._target.path
+                if again and await in_executor(self.part.discard_published):
                     return self._final, self.part.sha256
                 await self._move_on()
             else:
@@ -222,23 +247,11 @@ class Place:
             publish(part.path, part.final)
             part.forget()
 
-    def _published_before(self) -> bool:
-        """Whether the reserved name holds these very bytes: our own work, cut off before it was noted."""
-        assert self.part is not None
-        final = self.part.final
-        if final.is_symlink() or not final.is_file():  # opening a pipe would wait for ever
-            return False
-        with explained():
-            if not same_bytes(self.part.path, final):
-                return False
-            self.part.discard()
-        return True
-
     async def _move_on(self) -> None:
         """Somebody took the name: take the next, with the bytes."""
         part = self.part
         assert part is not None
-        final = await self._reserve_new(self._base)
+        final = await self._next_name()
         with explained():
             part.move(final)
         self.part = part
@@ -249,13 +262,13 @@ class Place:
         if part is None:
             return
         self.settle_lanes()
-        record = self.record
+        record = self.record if self.received else None
 
         def act() -> None:
             with suppress(OSError):
                 if spoilt or (failed and record is None):
                     part.discard()
-                elif record is not None and record.received and not part.settled:
+                elif not part.settled and (record is not None or part.on_disk):
                     part.vouch(record)
 
         await in_executor(act)
@@ -263,18 +276,18 @@ class Place:
     async def adopt(self, name: str, take: Callable[[Path], None]) -> None:
         """Make a finished file ours: `take(path)` moves it to the `.part`, in the executor."""
         if self._final is None:
-            final = await self._reserve_new(name)
+            final = await self._hold(name, fresh=True)
         else:
             final = self._final
             if self.part is not None:
                 self.part.discard()
-            await self._progress.reserved(final, self.size)
+        await self._progress.reserved(final, self.size)
 
         def act() -> Part | None:
             with explained():
                 final.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
                 take(Path(part_of(final)))
-                return Part.reopen(final)
+                return Part.reopen(final, self._target.owner)
 
         self.part = await in_executor(act)
 
