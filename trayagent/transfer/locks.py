@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 
-if sys.platform == "win32":
-    import msvcrt
-
-    _FAR = 1 << 62
-    """Far behind the end: Windows keeps everybody from the bytes that are locked."""
-else:
+if sys.platform != "win32":
     import fcntl
 
 
 def lock(fd: int) -> None:
-    """Lock a file that is open for writing until it is closed; the same process counts as another, too.
+    """Lock a file until it is closed, against everybody who asks, this process included.
 
-    Raises FileExistsError while another has it. A file system without locks has none for us either.
+    Raises FileExistsError while another has it. There is no lock where the file system has none, nor on
+    Windows, whose locks keep readers away, too: there only the sidecar says whose the bytes are.
     """
-    try:
-        _lock(fd)
-    except (BlockingIOError, PermissionError):
-        raise FileExistsError(errno.EEXIST, "another download is writing it") from None
-    except OSError:
-        return
-
-
-def _lock(fd: int) -> None:
-    if sys.platform == "win32":
-        os.lseek(fd, _FAR, os.SEEK_SET)
-        msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileExistsError(errno.EEXIST, "another download is writing it") from None
+        except OSError:
+            return
