@@ -33,6 +33,26 @@ def test_what_is_no_size(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("0", 0),
+        ("0005", 5),
+        ("9" * 19, 10**19 - 1),
+        ("9" * 20, None),
+        pytest.param("0" * 5000 + "5", None, id="zeros without end"),
+        ("-1", None),
+        ("1_0", None),
+        ("²", None),
+        ("٣", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_counts_in_headers(text: str | None, count: int | None) -> None:
+    assert sizes.parse_count(text) == count
+
+
+@pytest.mark.parametrize(
     ("text", "seconds"),
     [("6h", 21600), ("30m", 1800), ("1.5s", 1.5), ("250ms", 0.25), ("0", 0), ("2d", 172800)],
 )

@@ -45,6 +45,7 @@ async def test_an_answer_longer_than_was_allowed_is_refused(size: int) -> None:
         b"Content-Length: -4",
         b"Content-Length: +4",
         b"Content-Length: 4_0",
+        pytest.param(b"Content-Length: " + b"0" * 5000 + b"5", id="zeros without end"),
     ],
 )
 async def test_a_body_of_two_lengths_is_none(framing: bytes) -> None:

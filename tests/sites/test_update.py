@@ -165,3 +165,4 @@ def test_versions_are_compared_by_number() -> None:
     assert newer("2026.10.26", "2026.9.30")
     assert newer("2026.10.26.232323", "2026.10.26")
     assert not newer("2026.10.26", "2026.10.26")
+    assert newer("9" * 5000, "2026.10.26")

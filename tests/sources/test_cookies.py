@@ -46,6 +46,7 @@ def test_the_session_is_found(text: str) -> None:
         f"{NAME}=",
         "two words here; no",
         "a\x00bcdefgh",
+        pytest.param(f"{NAME}.{'9' * 5000}={VALUE}", id="a number without end"),
     ],
 )
 def test_nothing_else_is_taken(text: str) -> None:

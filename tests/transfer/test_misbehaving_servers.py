@@ -40,6 +40,10 @@ FAILURES: dict[str, tuple[Behaviour, set[str]]] = {
     ),
     "negative length": (saying(OK + b"Content-Length: -5\r\n\r\nhello"), {"server_error"}),
     "length in words": (saying(OK + b"Content-Length: abc\r\n\r\nhello"), {"server_error"}),
+    "a length of 5001 digits": (
+        saying(OK + b"Content-Length: " + b"0" * 5000 + b"5\r\n\r\nhello"),
+        {"server_error"},
+    ),
     "cut in the headers": (saying(OK + b"Content-Le"), {"network"}),
     "nothing at all": (saying(b""), {"network"}),
     "another protocol": (saying(b"SSH-2.0-OpenSSH_9.2\r\n"), {"server_error"}),

@@ -35,6 +35,16 @@ def parse_size(text: str) -> int:
     return round(float(match[1]) * _UNITS[match[2].lower()])
 
 
+def parse_count(text: str | None) -> int | None:
+    """Bytes as a header counts them, digits alone; None for anything else, and for more than any file has.
+
+    Python refuses to read thousands of digits, and leading zeros are digits, too.
+    """
+    if text is None or len(text) > 19 or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text)
+
+
 def parse_duration(text: str) -> float:
     """Seconds of `30m`, `6h`, `1.5s`, `250ms`, `0`; raises ValueError with a plain reason."""
     match = _DURATION.fullmatch(text.strip())

@@ -10,6 +10,7 @@ from typing import Final, Self
 
 from multidict import CIMultiDictProxy
 
+from trayagent.model import sizes
 from trayagent.model.errors import DownloadError
 from trayagent.net.failures import translated
 from trayagent.net.limits import Limits
@@ -61,9 +62,10 @@ class Response:
             return None
         if "Transfer-Encoding" in self.headers or len(set(said)) > 1:
             raise DownloadError("server_error", "it contradicts itself about the length")
-        if not (said[0].isascii() and said[0].isdigit()):
+        length = sizes.parse_count(said[0])
+        if length is None:
             raise DownloadError("server_error", "it gives no proper length")
-        return int(said[0])
+        return length
 
     @property
     def framed(self) -> bool:

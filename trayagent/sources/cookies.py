@@ -38,7 +38,8 @@ def _chosen(cookies: dict[str, str]) -> str | None:
 
 
 def _is_chunk(key: str, name: str) -> bool:
-    return key.startswith(f"{name}.") and key[len(name) + 1 :].isdecimal()
+    number = key[len(name) + 1 :]
+    return key.startswith(f"{name}.") and number.isdecimal() and len(number) < 4
 
 
 def _pairs(text: str) -> Iterable[tuple[str, str]]:
