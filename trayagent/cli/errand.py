@@ -141,8 +141,7 @@ class Errand:
         self._watcher.show(began)
         while True:
             try:
-                target = target_of(job, self._terms.folder)
-                fetched = await fetcher.fetch(job, request_of(job), target, note)
+                fetched = await self._fetched(job, fetcher, note)
             except DownloadError as error:
                 again = decide(error, job.attempts, self._terms.retries, random.random())
                 if again is None or error.code in BLOCKED:
@@ -152,6 +151,17 @@ class Errand:
                 await asyncio.sleep(again.seconds)
             else:
                 return self._end(_completed(note.download, fetched, job.attempts + 1))
+
+    async def _fetched(self, job: Job, fetcher: Fetcher, note: _Note) -> Fetched:
+        """The file. Raises DownloadError, for faults of ours, too: those are of this download alone."""
+        try:
+            target = target_of(job, self._terms.folder)
+            return await fetcher.fetch(job, request_of(job), target, note)
+        except DownloadError:
+            raise
+        except Exception as error:
+            # Its words may hold an address with a secret in it; its kind does not.
+            raise DownloadError("internal", type(error).__name__) from error
 
     def _end(self, download: Download) -> None:
         self.ended[download.id] = download
