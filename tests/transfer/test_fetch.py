@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.lying import Lying, Served, replying
+from tests.servers.lying import Exchange, Lying, Served, in_turn, replying
 from tests.transfer.rig import mp4, noise, transferring, until
 from trayagent.model.config import Downloads
 from trayagent.model.errors import DownloadError
@@ -54,6 +54,31 @@ async def test_a_cut_is_continued_at_once_with_proof(
         assert second.header("If-Range") == '"v1"'
         if not reset:
             assert second.header("Range") == f"bytes={cut}-"
+
+
+@pytest.mark.parametrize("size", [300, 100_000])
+async def test_a_reset_is_not_the_end_that_only_a_close_tells(tmp_path: Path, size: int) -> None:
+    body = noise(size)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+
+        async def breaking(exchange: Exchange) -> None:
+            await exchange.head("200 OK", Connection="close")
+            await exchange.raw(body[:-1])
+            if size > 512:
+                await until(lambda: bool(rig.told.names))  # it is being received
+            else:
+                await asyncio.sleep(0.1)
+            exchange.close = True
+            exchange.reset()
+
+        whole = Served(body, framing="close")
+        url = server.at("/f.bin", in_turn(breaking, whole))
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(url)
+        assert failed.value.code == "network"
+        assert rig.files() == {}
+        assert (await rig.get(url)).warning
+        assert rig.files() == {"f.bin": body}
 
 
 async def test_cuts_again_and_again_keep_the_bytes_for_the_next_attempt(tmp_path: Path) -> None:

@@ -27,6 +27,17 @@ class Handler(ResponseHandler):
         if body is not None and not body.is_eof() and body.exception() is None:
             body.set_exception(exc)
 
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """A connection that broke ends no body, not even one that only its close could end.
+
+        aiohttp asks its parser alone whether such a body is over, and that does not know of the break.
+        """
+        body = self._payload
+        if exc is not None and body is not None and not body.is_eof() and body.exception() is None:
+            args = exc.args if isinstance(exc, OSError) else ()
+            body.set_exception(aiohttp.ClientOSError(*args))
+        super().connection_lost(exc)
+
 
 def handled(connector: aiohttp.BaseConnector) -> aiohttp.BaseConnector:
     """The connector, whose connections get this handler; to be called on the loop."""
