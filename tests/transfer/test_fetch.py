@@ -170,6 +170,28 @@ async def test_whatever_the_server_became_the_file_is_its_file(
     assert files == {"f.bin": served.body}
 
 
+@pytest.mark.parametrize("named", [True, False])
+async def test_the_rest_of_a_file_under_the_status_of_a_whole_one_is_not_taken_for_it(
+    tmp_path: Path, named: bool
+) -> None:
+    body = noise(100_000)
+
+    async def rest(exchange: Exchange) -> None:
+        start = int((exchange.header("Range") or "bytes=0-")[6:-1])
+        said = f"bytes {start}-99999/100000" if named and start else None
+        await exchange.reply("200 OK", body[start:], ETag='"v1"', Content_Range=said)
+
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        cutting = Served(body, cut=[50_000, 0])
+        url = server.at("/f.bin", in_turn(cutting, cutting, rest))
+        with pytest.raises(DownloadError):
+            await rig.get(url)
+        await rig.get(url, path=tmp_path / "f.bin")
+        assert rig.files() == {"f.bin": body}
+        asked = [request.header("Range") for request in server.requests]
+        assert asked == [None, "bytes=50000-", "bytes=50000-", None]
+
+
 async def test_a_server_that_always_lies_about_ranges_gets_one_restart(tmp_path: Path) -> None:
     body = noise(100_000)
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:

@@ -98,6 +98,50 @@ def test_a_lie_is_not(lie: dict[str, str]) -> None:
     assert judge(ASK, 206, {**HONEST, **lie}) == "unproven"
 
 
+@pytest.mark.parametrize("ask", [ASK, None])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"Content-Range": "bytes 400-999/1000", "Content-Length": "600"},
+        {"Content-Range": "bytes 400-999/1000"},
+        {"Content-Range": "bytes=0-499/1000", "Content-Length": "500"},
+        {"Content-Range": "Bytes 0-499/1000"},
+        {"Content-Range": "bytes 1-999/*"},
+        {"Content-Range": "bytes 0-999/1000", "Content-Length": "500"},
+    ],
+)
+def test_a_part_that_calls_itself_the_whole_is_not_believed(
+    ask: Ask | None, said: dict[str, str]
+) -> None:
+    assert judge(ask, 200, {**said, "ETag": '"v2"'}) == "unproven"
+
+
+@pytest.mark.parametrize("ask", [ASK, None])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"Content-Range": "bytes 0-999/1000", "Content-Length": "1000"},
+        {"Content-Range": "bytes 0-999/*", "Content-Length": "1000"},
+        {"Content-Range": "bytes 0-999/1000"},
+        {"Content-Range": "nonsense", "Content-Length": "1000"},
+        {"Content-Length": "2000"},
+        {"Content-Length": "1000", "ETag": '"v1"'},
+        {"ETag": '"v1"'},
+    ],
+)
+def test_a_whole_file_may_say_so(ask: Ask | None, said: dict[str, str]) -> None:
+    """A range that a 200 has no business to name is harmless while it names all of it."""
+    assert judge(ask, 200, {"ETag": '"v2"', **said}) == "whole"
+
+
+def test_the_same_file_has_the_same_length() -> None:
+    said = {"Content-Length": "600", "ETag": '"v1"', "Last-Modified": OLD}
+    assert judge(ASK, 200, said) == "unproven"
+    assert judge(Ask(400, SIZE, Record(SIZE, OLD, ((0, 400),))), 200, said) == "unproven"
+    assert judge(Ask(400, SIZE, Record(SIZE, '"v0"', ((0, 400),))), 200, said) == "whole"
+
+
 @pytest.mark.parametrize(
     ("validator", "named"), [('"v1"', "ETag"), (formatdate(1), "Last-Modified")]
 )
@@ -149,7 +193,7 @@ def test_a_record_that_cannot_be_true_is_not_believed(
 def test_every_status_has_a_meaning(status: int, asked: bool) -> None:
     verdict = judge(ASK if asked else None, status, HONEST)
     if status == 200:
-        assert verdict == "whole"
+        assert verdict == "unproven"
     elif not asked or status not in (206, 416):
         assert verdict == "refused"
 

@@ -32,6 +32,13 @@ def check(ask: ranges.Ask, response: Response) -> None:
             raise DownloadError("changed_on_server")
 
 
+def doubt(ask: ranges.Ask | None) -> DownloadError:
+    """What an unproven answer means: another file than the one begun, or, if none was, half a file."""
+    if ask is None:
+        return DownloadError("truncated", "the server sent only a part")
+    return DownloadError("changed_on_server")
+
+
 async def last_word(
     failure: DownloadError,
     record: ranges.Record,

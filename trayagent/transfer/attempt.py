@@ -13,6 +13,7 @@ from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.cookies import Jar
 from trayagent.net.response import Response
 from trayagent.transfer import content, ranges
+from trayagent.transfer.answers import doubt
 from trayagent.transfer.finish import Came, finish
 from trayagent.transfer.lane import ENDLESS, Lane
 from trayagent.transfer.names import name_for
@@ -114,7 +115,7 @@ class Attempt:
                 raise self._refused(response)
             self._client.cooldown.clear(response.host)
             if verdict == "unproven":
-                raise DownloadError("changed_on_server")
+                raise doubt(ask)
             if ask is not None and verdict == "continue":
                 self._came = Came(request.url, response.headers)
                 self._spliced = True

@@ -8,10 +8,14 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from trayagent.model import sizes
 from trayagent.model.dates import seconds_of
 
 _CONTENT_RANGE: Final = re.compile(
     r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.ASCII | re.IGNORECASE
+)
+_ANY_RANGE: Final = re.compile(
+    r"bytes[ =](\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII | re.IGNORECASE
 )
 _STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 
@@ -50,7 +54,7 @@ class Ask(Struct, frozen=True):
 
 Verdict = Literal["whole", "continue", "unproven", "refused"]
 """`whole` the file from its start; `continue` the range asked for; `unproven` neither for certain, so the
-file starts over; `refused` no file at all."""
+file starts over, if a range was asked for; `refused` no file at all."""
 
 
 def validator(headers: Mapping[str, str]) -> str | None:
@@ -100,7 +104,7 @@ def to_confirm(record: Record) -> Record:
 def judge(ask: Ask | None, status: int, headers: Mapping[str, str]) -> Verdict:
     """What an answer means (RFC 9110 §14.4, §15.3.7); a range is believed only if all of it fits."""
     if status == 200:
-        return "whole"
+        return "unproven" if _is_part(headers) or _contradicts(ask, headers) else "whole"
     if ask is None:
         return "refused"
     if status == 416:
@@ -110,6 +114,28 @@ def judge(ask: Ask | None, status: int, headers: Mapping[str, str]) -> Verdict:
     return "continue" if _fits(ask, headers) else "unproven"
 
 
+def _is_part(headers: Mapping[str, str]) -> bool:
+    """Whether what calls itself the whole file says at the same time which part of it it is."""
+    match = _ANY_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    if match is None:
+        return False
+    length = int(match[2]) + 1
+    size = length if match[3] == "*" else int(match[3])
+    said = sizes.parse_count(headers.get("Content-Length"))
+    return int(match[1]) > 0 or length != size or said not in (None, size)
+
+
+def _contradicts(ask: Ask | None, headers: Mapping[str, str]) -> bool:
+    """Whether it calls itself the file asked for, and is not as long as that."""
+    said = sizes.parse_count(headers.get("Content-Length"))
+    return ask is not None and said not in (None, ask.record.size) and _is_same(ask, headers)
+
+
+def _is_same(ask: Ask, headers: Mapping[str, str]) -> bool:
+    named = "ETag" if ask.record.validator.startswith('"') else "Last-Modified"
+    return headers.get(named) == ask.record.validator
+
+
 def _fits(ask: Ask, headers: Mapping[str, str]) -> bool:
     match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
     expected = (ask.start, ask.end - 1, ask.record.size)
@@ -117,8 +143,7 @@ def _fits(ask: Ask, headers: Mapping[str, str]) -> bool:
         return False
     if headers.get("Content-Length", str(ask.end - ask.start)) != str(ask.end - ask.start):
         return False
-    named = "ETag" if ask.record.validator.startswith('"') else "Last-Modified"
-    return headers.get(named) == ask.record.validator
+    return _is_same(ask, headers)
 
 
 def merged(done: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
