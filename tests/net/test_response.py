@@ -56,6 +56,15 @@ async def test_a_body_of_two_lengths_is_none(framing: bytes) -> None:
     assert failed.value.code == "server_error"
 
 
+async def test_no_second_line_of_a_header_goes_unseen() -> None:
+    """RFC 9110 §5.3: several lines of one header are one, so two validators are none that anybody knows."""
+    head = b'HTTP/1.1 200 OK\r\nETag: "a"\r\nX: 1\r\netag: "b"\r\nETag: "a"\r\nSet-Cookie: a=1\r\n'
+    async with answered(saying(head + b"Set-Cookie: b=2\r\nContent-Length: 0\r\n\r\n")) as came:
+        assert came.headers.getall("ETag") == ['"a", "b"']
+        assert came.headers.getall("Set-Cookie") == ["a=1", "b=2"]
+        assert (came.headers["X"], came.length) == ("1", 0)
+
+
 async def is_given_up(*quarters: int) -> bool:
     """Whether a server that brings so many bytes in each quarter of a window is too slow."""
     try:

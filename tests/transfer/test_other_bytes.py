@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.lying import Lying, Served, saying
+from tests.servers.lying import Exchange, Lying, Served, in_turn, saying
 from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
 
@@ -64,9 +64,41 @@ async def test_a_body_in_a_coding_nobody_asked_for_is_refused(tmp_path: Path) ->
 async def test_an_answer_with_two_ranges_is_refused(tmp_path: Path) -> None:
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         true = {"content-range": "bytes 50000-99999/100000"}
-        served = Served(noise(100_000), cut=[50_000], content_range="bytes 0-4/5", extra=true)
-        assert (await _error_of(rig.get(server.at("/a.bin", served)))).code == "server_error"
+        first = Served(noise(100_000), cut=[50_000])
+        second = Served(noise(100_000), content_range="bytes 0-4/5", extra=true)
+        url = server.at("/a.bin", in_turn(first, second))
+        assert (await _error_of(rig.get(url))).code == "server_error"
         assert "a.bin" not in rig.files()
+
+
+PART_LIES: dict[str, dict[str, str]] = {
+    "parts in one body": {"content-type": "multipart/byteranges; boundary=x"},
+    "a coding": {"content-encoding": "gzip"},
+    "two files at once": {"etag": '"v2"'},
+}
+
+
+@pytest.mark.parametrize("size", [100_000, 3_000_000])
+@pytest.mark.parametrize("lie", PART_LIES)
+async def test_a_part_that_is_not_what_it_seems_gets_no_place_in_the_file(
+    tmp_path: Path, lie: str, size: int
+) -> None:
+    """Neither after a cut nor on one more connection; all in one stream it still comes."""
+    body = noise(size)
+    honest, lying = Served(body, cut=[50_000]), Served(body, extra=PART_LIES[lie])
+
+    async def answer(exchange: Exchange) -> None:
+        await (lying if exchange.header("Range") else honest)(exchange)
+
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/f.bin", answer)
+        assert (await _error_of(rig.get(url))).code == "changed_on_server"
+        assert "f.bin" not in rig.files()
+        await rig.get(url, path=tmp_path / "f.bin")
+        assert rig.files() == {"f.bin": body}
+        await rig.get(url, segments=4, filename="g.bin")
+        assert rig.files() == {"f.bin": body, "g.bin": body}
+        assert server.requests[-1].header("Range") is None
 
 
 @pytest.mark.parametrize(("name", "warned"), [("a.csv", True), ("a.tar.gz", False)])

@@ -13,6 +13,7 @@ from trayagent.model.dates import seconds_of
 from trayagent.transfer.ranges import (
     Ask,
     Record,
+    coding,
     first_ask,
     gaps,
     judge,
@@ -24,7 +25,7 @@ from trayagent.transfer.ranges import (
 
 SIZE = 1000
 RECORD = Record(SIZE, '"v1"', ((0, 400),))
-ASK = Ask(400, SIZE, RECORD)
+ASK = Ask(400, SIZE, RECORD, "")
 HONEST = {"Content-Range": "bytes 400-999/1000", "ETag": '"v1"', "Content-Length": "600"}
 
 OLD, NOW = formatdate(1_700_000_000, usegmt=True), formatdate(1_700_009_000, usegmt=True)
@@ -92,10 +93,28 @@ def test_an_honest_part_is_believed() -> None:
         {"ETag": 'W/"v1"'},
         {"Content-Length": "599"},
         {"Content-Type": "multipart/byteranges", "Content-Range": ""},
+        {"Content-Type": "Multipart/ByteRanges; boundary=x"},
+        {"Content-Encoding": "gzip"},
+        {"ETag": '"v1", "v2"'},
     ],
 )
 def test_a_lie_is_not(lie: dict[str, str]) -> None:
     assert judge(ASK, 206, {**HONEST, **lie}) == "unproven"
+
+
+@pytest.mark.parametrize("first", [{"ETag": '"v1"'}, {"Content-Encoding": "Identity"}])
+def test_a_part_is_coded_as_the_beginning_was(first: dict[str, str]) -> None:
+    plain, packed = Ask(400, SIZE, RECORD, coding(first)), Ask(400, SIZE, RECORD, "gzip")
+    assert judge(plain, 206, {**HONEST, "Content-Encoding": "identity"}) == "continue"
+    assert judge(plain, 206, {**HONEST, "Content-Encoding": "gzip"}) == "unproven"
+    assert judge(packed, 206, {**HONEST, "Content-Encoding": "GZIP"}) == "continue"
+    assert judge(packed, 206, HONEST) == "unproven"
+
+
+def test_the_coding_of_a_part_from_an_earlier_attempt_is_not_known() -> None:
+    """A `.tar.gz` that its server calls coded can be resumed all the same."""
+    ask = Ask(400, SIZE, RECORD, coding({}))
+    assert judge(ask, 206, {**HONEST, "Content-Encoding": "gzip"}) == "continue"
 
 
 @pytest.mark.parametrize("ask", [ASK, None])

@@ -8,7 +8,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Final, Self
 
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from trayagent.model import sizes
 from trayagent.model.errors import DownloadError
@@ -20,6 +20,16 @@ from trayagent.net.wire import Answer
 
 FAST_FROM: Final = 64 * 1024
 """Bytes; shorter bodies gain nothing from the fast path."""
+
+_READ_WHOLE: Final = (
+    "ETag",
+    "Last-Modified",
+    "Content-Type",
+    "Content-Encoding",
+    "Repr-Digest",
+    "Content-Digest",
+    "Digest",
+)
 
 
 class Response:
@@ -35,7 +45,7 @@ class Response:
         give_back: Callable[[str], None],
     ) -> None:
         self.status = answer.status
-        self.headers: CIMultiDictProxy[str] = answer.headers
+        self.headers = _combined(answer.headers)
         self.url = url
         """The address that answered, after redirects; may hold a query: never to be shown."""
         self.host = host
@@ -147,6 +157,20 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status} from {self.host}>"
+
+
+def _combined(headers: CIMultiDictProxy[str]) -> CIMultiDictProxy[str]:
+    """The headers, where several lines of one that is read whole are one line (RFC 9110 §5.3).
+
+    So no second line goes unseen: of two ETags neither proves anything, and every digest counts.
+    """
+    repeated = [name for name in _READ_WHOLE if len(headers.getall(name, ())) > 1]
+    if not repeated:
+        return headers
+    combined = CIMultiDict(headers)
+    for name in repeated:
+        combined[name] = ", ".join(dict.fromkeys(headers.getall(name)))
+    return CIMultiDictProxy(combined)
 
 
 async def _put(piece: bytes, sink: Sink, watch: Watch) -> None:

@@ -108,7 +108,7 @@ class Attempt:
     async def _ask(self) -> None:
         """Ask once, and receive as far as it goes."""
         request, record = self._requests[0], self._place.record
-        ask = ranges.first_ask(record) if record and self._tells(request) else None
+        ask = self._rest(request, record)
         with await self._open(ask) as response:
             verdict = ranges.judge(ask, response.status, response.headers)
             if verdict == "refused":
@@ -122,6 +122,11 @@ class Attempt:
                 await self._receive(response, self._lane(ask.start, ask.end), ranged=True)
             else:
                 await self._begin(request, response)
+
+    def _rest(self, request: Request, record: ranges.Record | None) -> ranges.Ask | None:
+        if record is None or not self._tells(request):
+            return None
+        return ranges.first_ask(record, ranges.coding(self._came.headers))
 
     def _tells(self, request: Request) -> bool:
         """Whether this address's validators tell what file it is: a mirror's are its own, so a checksum must."""

@@ -12,7 +12,7 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import extension
 from trayagent.model.transfer import Fetched, Target
 from trayagent.model.urls import redact
-from trayagent.transfer import content, digests
+from trayagent.transfer import content, digests, ranges
 from trayagent.transfer.executor import Stop
 from trayagent.transfer.part import Part
 from trayagent.transfer.place import SMALL, Place
@@ -50,8 +50,8 @@ async def finish(place: Place, target: Target, came: Came) -> Fetched:
     mtime = target.mtime if target.mtime is not None else _modified(came.headers)
     small = place.size < SMALL and not wanted
     path, sha256 = await place.publish(verify, came.url, mtime, small=small)
-    if (coding := _coding(came.headers)) and extension(path.name) not in COMPRESSED:
-        warnings.append(f"The server sent it compressed ({coding}); it is kept as it came.")
+    if (coding := ranges.coding(came.headers)) and extension(path.name) not in COMPRESSED:
+        warnings.append(f"The server sent it compressed ({coding[:40]}); it is kept as it came.")
     return Fetched(path, place.size, sha256, warnings[0] if warnings else None)
 
 
@@ -61,12 +61,6 @@ def _certainly_whole(part: Part, seen: content.Seen | None) -> bool:
     if whole is False:
         raise DownloadError("truncated", "the connection was closed early")
     return whole is True
-
-
-def _coding(headers: Mapping[str, str]) -> str:
-    """The Content-Encoding, which we ask not to be used (RFC 9110 §8.4); empty for none."""
-    said = headers.get("Content-Encoding", "").strip().lower()
-    return "" if said == "identity" else said[:40]
 
 
 def _modified(headers: Mapping[str, str]) -> float | None:

@@ -44,6 +44,8 @@ class Ask(Struct, frozen=True):
     start: int
     end: int
     record: Record
+    coding: str | None = None
+    """The Content-Encoding of what is here; None: nobody remembers."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -76,6 +78,12 @@ def accepts_ranges(headers: Mapping[str, str]) -> bool:
     return "bytes" in headers.get("Accept-Ranges", "").lower()
 
 
+def coding(headers: Mapping[str, str]) -> str | None:
+    """The Content-Encoding, which we ask not to be used (RFC 9110 §8.4); empty for none, None without headers."""
+    said = headers.get("Content-Encoding", "").strip().lower()
+    return None if not headers else "" if said == "identity" else said
+
+
 def gaps(record: Record) -> list[tuple[int, int]]:
     """What is missing, in order."""
     missing, at = [], 0
@@ -88,10 +96,10 @@ def gaps(record: Record) -> list[tuple[int, int]]:
     return missing
 
 
-def first_ask(record: Record) -> Ask | None:
+def first_ask(record: Record, coding: str | None = None) -> Ask | None:
     """What to ask for to go on with a `.part`; None when nothing of it can be used."""
     missing = gaps(record)
-    return Ask(*missing[0], record) if record.received and missing else None
+    return Ask(*missing[0], record, coding) if record.received and missing else None
 
 
 def to_confirm(record: Record) -> Record:
@@ -143,7 +151,10 @@ def _fits(ask: Ask, headers: Mapping[str, str]) -> bool:
         return False
     if headers.get("Content-Length", str(ask.end - ask.start)) != str(ask.end - ask.start):
         return False
-    return _is_same(ask, headers)
+    # Several parts in one body come with lines of their own between them (RFC 9110 §14.6).
+    if "multipart/byteranges" in headers.get("Content-Type", "").lower():
+        return False
+    return ask.coding in (None, coding(headers)) and _is_same(ask, headers)
 
 
 def merged(done: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:

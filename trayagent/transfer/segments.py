@@ -55,6 +55,7 @@ class Segments:
         self._spare = spare
         self._active: dict[asyncio.Task[None], Lane] = {}
         self._todo: list[tuple[int, int]] = []
+        self._coding: str | None = None
         self._allowed = 1
         self._most = MOST
         self._patience = PATIENCE
@@ -69,6 +70,7 @@ class Segments:
         """
         record = self._place.record
         assert record is not None
+        self._coding = ranges.coding(response.headers)
         first.reach, first.further = first.end, self._further
         self._todo = [gap for gap in ranges.gaps(record) if gap[0] >= first.end]
         self._patience = first.patience = max(PATIENCE, 4 * response.waited)
@@ -140,7 +142,7 @@ class Segments:
     async def _open(self, lane: Lane) -> Response:
         record = self._place.record
         assert record is not None
-        ask = ranges.Ask(lane.start, lane.end, record)
+        ask = ranges.Ask(lane.start, lane.end, record, self._coding)
         response = await self._ask(ask)
         try:
             check(ask, response)
