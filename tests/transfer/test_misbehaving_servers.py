@@ -269,6 +269,21 @@ async def test_a_busy_server_cools_down_for_every_download_from_it(
         assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("status", [408, 425, 500, 502, 504, 507])
+async def test_a_server_that_says_when_to_come_again_is_heard_and_only_for_that_file(
+    tmp_path: Path, status: int
+) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(server.at("/a.bin", replying(f"{status} No", Retry_After="70")))
+        assert failed.value.code in WAITS
+        assert failed.value.retry_after == 70
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(server.at("/b.bin", replying(f"{status} No")))
+        assert failed.value.retry_after is None
+        await rig.get(server.at("/c.bin", Served(b"x" * 9)))
+
+
 @pytest.mark.parametrize("status", ["403 Forbidden", "410 Gone"])
 async def test_a_signed_link_that_is_refused_has_expired(tmp_path: Path, status: str) -> None:
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:

@@ -27,7 +27,7 @@ def check(ask: ranges.Ask, response: Response) -> None:
         case "whole" if ranges.validator(response.headers) == ask.record.validator:
             raise NoPartsError
         case "refused":
-            raise _refused(response)
+            raise refused(response)
         case _:
             raise DownloadError("changed_on_server")
 
@@ -55,9 +55,9 @@ async def last_word(
         return failure
 
 
-def _refused(response: Response) -> DownloadError:
-    """Why a part was refused; a busy host's wish counts for this file alone, whose connections go on."""
-    if response.status not in (429, 503):
-        return refusal(response.status, response.url)
+def refused(response: Response) -> DownloadError:
+    """Why no file, or no part of it, came; a busy host's wish counts for this file alone here."""
     wish = backoff.parse_retry_after(response.headers.get("Retry-After"), time.time())
-    return DownloadError("server_busy", f"HTTP {response.status}", retry_after=wish)
+    if response.status in (429, 503):
+        return DownloadError("server_busy", f"HTTP {response.status}", retry_after=wish)
+    return refusal(response.status, response.url, wish)

@@ -13,14 +13,13 @@ from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.cookies import Jar
 from trayagent.net.response import Response
 from trayagent.transfer import content, ranges
-from trayagent.transfer.answers import doubt
+from trayagent.transfer.answers import doubt, refused
 from trayagent.transfer.finish import Came, finish
 from trayagent.transfer.lane import ENDLESS, Lane
 from trayagent.transfer.names import name_for
 from trayagent.transfer.place import Place
 from trayagent.transfer.pulse import Pulse
 from trayagent.transfer.segments import SMALLEST, Segments
-from trayagent.transfer.statuses import refusal
 from trayagent.transfer.terms import Equipment
 from trayagent.transfer.throttle import buckets_of
 
@@ -139,7 +138,7 @@ class Attempt:
     def _refused(self, response: Response) -> DownloadError:
         if response.status in (429, 503):
             return self._client.busy(response)
-        return refusal(response.status, response.url)
+        return refused(response)
 
     async def _begin(self, request: Request, response: Response) -> None:
         """A whole file is coming: look at it, name it, receive it."""

@@ -13,8 +13,11 @@ _SIGNED: Final = frozenset(
 )
 
 
-def refusal(status: int, url: str) -> DownloadError:
-    """Why an answer with this status is no file; 429 and 503 are the client's to judge (`Client.busy`)."""
+def refusal(status: int, url: str, wish: float | None = None) -> DownloadError:
+    """Why an answer with this status is no file; 429 and 503 are the client's to judge (`Client.busy`).
+
+    `wish` is the server's Retry-After in seconds: it is about this file, and goes to where time may help.
+    """
     said = f"HTTP {status}"
     if status < 400:  # RFC 9110 §15.3.5 and its neighbours: an answer, but not with a file
         return DownloadError("not_media", f"{said}, without a file")
@@ -27,10 +30,10 @@ def refusal(status: int, url: str) -> DownloadError:
     if status in (404, 410):
         return DownloadError("not_found", said)
     if status in (408, 425):
-        return DownloadError("timeout", said)
+        return DownloadError("timeout", said, retry_after=wish)
     if 400 <= status < 500:
         return DownloadError("forbidden", said)
-    return DownloadError("server_error", said)
+    return DownloadError("server_error", said, retry_after=wish)
 
 
 def is_signed(url: str) -> bool:
