@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.lying import Lying, Served
+from tests.servers.lying import Lying, Served, in_turn
 from tests.transfer.rig import noise, transferring
 from trayagent.model.errors import DownloadError
 
@@ -32,6 +32,7 @@ def said(name: str, data: bytes) -> str:
         ("crc=00", {}),
         (None, {"Repr-Digest": said("sha-256", b"other")}),
         (None, {"Digest": "SHA-256=" + said("sha-256", b"other")[9:-1]}),
+        (None, {"Content-Digest": said("sha-256", b"other")}),
         (None, {"Repr-Digest": f"{said('sha-256', BODY)}, {said('sha-512', b'other')}"}),
     ],
 )
@@ -45,6 +46,43 @@ async def test_a_file_that_fails_one_checksum_is_no_file(
         assert failed.value.code == "checksum_mismatch"
         assert rig.files() == {}
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("size", [100_000, 3_000_000])
+async def test_what_the_first_answer_promised_holds_after_a_cut(tmp_path: Path, size: int) -> None:
+    """The rest comes without a word about it, and the bytes are not those that were promised."""
+    body = noise(size)
+    first = Served(body, cut=[50_000], extra={"Repr-Digest": said("sha-256", b"other")})
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/f.bin", in_turn(first, Served(body)))
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(url, segments=1)
+        assert failed.value.code == "checksum_mismatch"
+        assert rig.files() == {}
+
+
+async def test_the_second_line_of_a_header_counts(tmp_path: Path) -> None:
+    lines = {"Repr-Digest": said("sha-256", BODY), "repr-digest": said("sha-512", b"other")}
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(server.at("/f.bin", Served(BODY, extra=lines)))
+        assert failed.value.code == "checksum_mismatch"
+
+
+async def test_the_digest_of_one_answer_is_that_of_the_file_if_it_is_all_of_it(
+    tmp_path: Path,
+) -> None:
+    """A part has a digest of its own, which says nothing of the file (RFC 9530 §2)."""
+    whole = Served(BODY, cut=[50_000], extra={"Content-Digest": said("sha-256", BODY)})
+    rest = Served(BODY, extra={"Content-Digest": said("sha-256", BODY[50_000:])})
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        await rig.get(server.at("/f.bin", in_turn(whole, rest)))
+        assert rig.files() == {"f.bin": BODY}
+        coded = Served(BODY, extra={**rest.extra, "Content-Encoding": "gzip"})
+        await rig.get(server.at("/g.tgz", coded))
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(server.at("/h.bin", rest))
+        assert failed.value.code == "checksum_mismatch"
 
 
 async def test_a_file_that_passes_them_all_is_one(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ class Attempt:
             if verdict == "unproven":
                 raise doubt(ask)
             if ask is not None and verdict == "continue":
-                self._came = Came(request.url, response.headers)
+                self._came = self._came.continued(request.url, response.headers)
                 self._spliced = True
                 await self._receive(response, self._lane(ask.start, ask.end), ranged=True)
             else:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from trayagent.model.errors import DownloadError
+from trayagent.transfer import ranges
 from trayagent.transfer.executor import Stop
 
 _PIECE: Final = 1024 * 1024
@@ -26,18 +27,27 @@ _KNOWN: Final = {
 }
 
 
-def expected(checksum: str | None, headers: Mapping[str, str]) -> dict[str, bytes]:
-    """hashlib name -> digest: the user's, and Repr-Digest (RFC 9530) or Digest (RFC 3230) of a whole file.
+def promised(headers: Mapping[str, str], *, whole: bool) -> dict[str, bytes]:
+    """hashlib name -> digest of the whole file, as an answer says it: Repr-Digest (RFC 9530), Digest (RFC 3230).
+
+    Content-Digest is about what came in this one answer, which is the file if the answer is `whole`.
+    """
+    said: dict[str, bytes] = {}
+    for header in ("Repr-Digest", "Digest", "Content-Digest"):
+        if header == "Content-Digest" and not (whole and not ranges.coding(headers)):
+            continue
+        for name, text in _SAID.findall(headers.get(header, "")):
+            if (known := _KNOWN.get(name.lower())) and (value := _decoded(text)):
+                said.setdefault(known, value)
+    return said
+
+
+def expected(checksum: str | None, said: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What the file must have: the digests that were said, and before those the user's.
 
     Raises DownloadError `checksum_mismatch` when the user's names an algorithm we lack.
     """
-    wanted: dict[str, bytes] = {}
-    for header in ("Repr-Digest", "Digest"):
-        if header not in headers:
-            continue
-        for name, text in _SAID.findall(headers[header]):
-            if (known := _KNOWN.get(name.lower())) and (value := _decoded(text)):
-                wanted.setdefault(known, value)
+    wanted = dict(said)
     if checksum:
         name, _, text = checksum.partition("=")
         known = _KNOWN.get(name.lower()) or name.lower().replace("-", "")

@@ -31,6 +31,18 @@ class Came(Struct, frozen=True):
     seen: content.Seen | None = None
     framed: bool = True
     """Whether the end was told; else a cut could pass for it."""
+    earlier: Mapping[str, bytes] | None = None
+    """The digests promised by the answers before, of which this one brought the rest; None: it was all."""
+
+    @property
+    def said(self) -> dict[str, bytes]:
+        """hashlib name -> digest of the file, as the server says it; what was promised once holds."""
+        now = digests.promised(self.headers, whole=self.earlier is None)
+        return {**now, **(self.earlier or {})}
+
+    def continued(self, url: str, headers: Mapping[str, str]) -> Came:
+        """What is known once another answer brings more of the same file."""
+        return Came(url, headers, earlier=self.said)
 
     def __repr__(self) -> str:
         return f"<Came from {redact(self.url)}: {self.seen}>"
@@ -39,7 +51,7 @@ class Came(Struct, frozen=True):
 async def finish(place: Place, target: Target, came: Came) -> Fetched:
     """Verify and publish a complete place. Raises DownloadError."""
     assert place.size is not None
-    wanted = digests.expected(target.checksum, came.headers)
+    wanted = digests.expected(target.checksum, came.said)
     warnings: list[str] = []
 
     def verify(part: Part, stop: Stop) -> str | None:
