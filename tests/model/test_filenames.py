@@ -305,6 +305,14 @@ def test_the_second_of_a_name(name: str, second: str) -> None:
         ("attachment", None),
         ("", None),
         ("attachment; xfilename=x.mp4", None),
+        ('attachment; foo="; filename=trick.bin"; filename=real.bin', "real.bin"),
+        ('foo="; filename=trick.bin"; filename=real.bin', "real.bin"),
+        ('attachment; foo="\\"; filename=trick.bin"; filename=real.bin', "real.bin"),
+        ("attachment; foo=\"; filename*=UTF-8''trick.bin\"; filename=real.bin", "real.bin"),
+        ('attachment; foo="; filename=trick.bin', None),
+        ("attachment; foo; filename=real.bin", "real.bin"),
+        ("attachment; foo=a b; filename=real.bin", "real.bin"),
+        ("filename=real.bin", "real.bin"),
     ],
 )
 def test_names_in_content_disposition(header: str, name: str | None) -> None:

@@ -119,7 +119,7 @@ def from_disposition(header: str) -> str | None:
             extended = _extended(token if token is not None else quoted)
             if extended:
                 return extended
-        elif plain is None:
+        elif name == "filename" and plain is None:
             plain = _plain(re.sub(r'\\(["\\])', r"\1", quoted) if quoted is not None else token)
     return plain or None
 
@@ -170,9 +170,8 @@ def safe_folder(relative: str | None) -> PurePosixPath:
     return PurePosixPath(*(safe(part, 128) for part in parts if part.strip(" .")))
 
 
-_PARAMETER: Final = re.compile(
-    r';\s*(filename\*?)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))', re.IGNORECASE
-)
+_PARAMETER: Final = re.compile(r'(?:^|;)\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))')
+"""Any parameter: what stands between the quotes of one is no other."""
 
 
 def _extended(value: str) -> str | None:
