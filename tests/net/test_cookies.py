@@ -63,6 +63,29 @@ def test_a_server_sets_only_its_own(header: str, kept: bool) -> None:
     assert bool(jar.header("http://h.example/")) is kept
 
 
+@pytest.mark.parametrize(
+    ("header", "scheme", "kept"),
+    [
+        ("__Secure-a=1; Secure; Path=/", "https", True),
+        ("__Secure-a=1; Secure; Path=/x; Domain=h.example", "https", True),
+        ("__secure-a=1; Path=/", "https", False),
+        ("__Secure-a=1; Secure", "http", False),
+        ("__Host-a=1; Secure; Path=/", "https", True),
+        ("__HOST-a=1; Path=/", "https", False),
+        ("__Host-a=1; Secure; Path=/", "http", False),
+        ("__Host-a=1; Secure", "https", False),
+        ("__Host-a=1; Secure; Path=/x", "https", False),
+        ("__Host-a=1; Secure; Path=/; Domain=h.example", "https", False),
+    ],
+)
+def test_a_cookie_whose_name_says_how_it_was_set_was_set_so(
+    header: str, scheme: str, kept: bool
+) -> None:
+    jar = Jar()
+    jar.take(f"{scheme}://h.example/x", [header])
+    assert repr(jar) == f"<Jar of {int(kept)} cookies>"
+
+
 def test_what_came_over_tls_never_leaves_without_it() -> None:
     jar = Jar()
     jar.take("https://h.example/", ["a=1; Path=/"])

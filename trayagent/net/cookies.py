@@ -72,6 +72,8 @@ class Jar:
             and not (host.endswith("." + domain) and "." in domain and not is_literal(host))
         ):
             return
+        if not _keeps_its_name(name, said, parts.scheme):
+            return
         path = said.get("path", "")
         cookie = Cookie(
             name=name,
@@ -111,6 +113,16 @@ def _path_fits(cookie_path: str, path: str) -> bool:
     return (
         cookie_path.endswith("/") or len(path) == len(cookie_path) or path[len(cookie_path)] == "/"
     )
+
+
+def _keeps_its_name(name: str, said: Mapping[str, str], scheme: str) -> bool:
+    """Whether a cookie is as its name says: a server reads from it who can have set it (RFC 6265bis §4.1.3)."""
+    name = name.lower()
+    if not name.startswith(("__secure-", "__host-")):
+        return True
+    if "secure" not in said or scheme != "https":
+        return False
+    return name.startswith("__secure-") or (said.get("path") == "/" and not said.get("domain"))
 
 
 def _over(said: Mapping[str, str]) -> bool:
