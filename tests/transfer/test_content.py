@@ -16,7 +16,8 @@ from tests.transfer.rig import mp4, noise
 from trayagent.model.download import Kind
 from trayagent.model.errors import DownloadError
 from trayagent.transfer import content
-from trayagent.transfer.content import Seen, page, promised, sniff, whole
+from trayagent.transfer.containers import whole
+from trayagent.transfer.content import Seen, page, promised, sniff
 
 
 def image(kind: str) -> bytes:

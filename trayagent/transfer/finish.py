@@ -12,7 +12,7 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import extension
 from trayagent.model.transfer import Fetched, Target
 from trayagent.model.urls import redact
-from trayagent.transfer import content, digests, ranges
+from trayagent.transfer import containers, content, digests, ranges
 from trayagent.transfer.executor import Stop
 from trayagent.transfer.part import Part
 from trayagent.transfer.place import SMALL, Place
@@ -69,7 +69,7 @@ async def finish(place: Place, target: Target, came: Came) -> Fetched:
 
 def _certainly_whole(part: Part, seen: content.Seen | None) -> bool:
     """Whether the container says it is whole; raises DownloadError `truncated` if it says it is not."""
-    whole = content.whole(seen.ext if seen else "", part.size(), part.read)
+    whole = containers.whole(seen.ext if seen else "", part.size(), part.read)
     if whole is False:
         raise DownloadError("truncated", "the connection was closed early")
     return whole is True
