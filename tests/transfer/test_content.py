@@ -99,6 +99,13 @@ def test_what_counts_as_a_promise(kind: Any, url: str, name: str | None, expecte
     assert (promised(kind, url, name) is not None) is expected
 
 
+def test_every_name_promises_and_the_first_that_tells_says_what() -> None:
+    assert promised("auto", "http://h/get", None, "film.mp4") == "video"
+    assert promised("auto", "http://h/get", "song.mp3", "film.mp4") == "audio"
+    assert promised("auto", "http://h/get", "notes.txt", "page") is None
+    assert promised("file", "http://h/get", "film.mp4") is None
+
+
 WHOLE = {
     "jpg": image("JPEG"),
     "png": image("PNG"),

@@ -245,6 +245,37 @@ async def test_an_error_page_is_no_film(tmp_path: Path, body: bytes, kind: str, 
         assert list(rig.files().values()) == [body]
 
 
+def attached(body: bytes, name: str) -> Served:
+    return Served(body, extra={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@pytest.mark.parametrize("body", [HTML, b'{"error": "unauthorized"}'])
+async def test_a_name_that_the_server_gives_promises_a_film_too(
+    tmp_path: Path, body: bytes
+) -> None:
+    """Content-Disposition, or where a redirect leads: neither saves a login page as a film."""
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        named = attached(body, "film.mp4")
+        server.at("/real.mp4", Served(body))
+        for url in (server.at("/get", named), server.at("/go.php", redirecting("/real.mp4"))):
+            with pytest.raises(DownloadError) as failed:
+                await rig.get(url)
+            assert failed.value.code == "needs_login"
+        assert rig.files() == {}
+        await rig.get(server.url("/get"), kind="file")
+        assert rig.files() == {"film.mp4": body}
+
+
+async def test_a_name_of_no_medium_promises_none(tmp_path: Path) -> None:
+    """A plain file is a plain file, as is one that the user gives such a name."""
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        server.at("/real", Served(HTML))
+        await rig.get(server.at("/get", attached(HTML, "notes.txt")))
+        await rig.get(server.at("/go", redirecting("/real")))
+        await rig.get(server.at("/saved", attached(HTML, "film.mp4")), filename="saved.txt")
+        assert rig.files().keys() == {"notes.txt", "go.html.download", "saved.txt"}
+
+
 async def test_the_extension_of_an_image_is_the_one_of_its_bytes(tmp_path: Path) -> None:
     png = b"\x89PNG\r\n\x1a\n" + noise(600)
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:

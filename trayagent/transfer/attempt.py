@@ -8,7 +8,9 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from trayagent.model import urls
+from trayagent.model.download import Kind
 from trayagent.model.errors import DownloadError
+from trayagent.model.filenames import from_url
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.cookies import Jar
 from trayagent.net.response import Response
@@ -167,9 +169,15 @@ class Attempt:
         if length is None:
             self._place.size = lane.end = lane.at
 
+    def _promised(self, request: Request, response: Response) -> Kind | None:
+        """What was promised, also by the name the file would get and by the URL that answered."""
+        disposition = response.headers.get("Content-Disposition")
+        name = name_for(self._target, None, disposition, request.url, response.url)
+        return content.promised(self._target.kind, request.url, name, from_url(response.url))
+
     def _check_promise(self, request: Request, response: Response, head: bytes) -> None:
         seen = self._came.seen
-        medium = content.promised(self._target.kind, request.url, self._target.filename)
+        medium = self._promised(request, response)
         if medium is not None:
             encoding = response.headers.get("Content-Encoding", "")
             content.check_promise(head, seen, encoding, urls.redact(response.url), medium)

@@ -103,11 +103,12 @@ def sniff(head: bytes) -> Seen | None:
     return _text(head) or _mpeg_audio(head)
 
 
-def promised(kind: Kind, url: str, filename: str | None) -> Kind | None:
-    """The medium that was promised: by the kind asked for, the URL's ending or the name's."""
+def promised(kind: Kind, url: str, *names: str | None) -> Kind | None:
+    """The medium that was promised: by the kind asked for, the URL's ending or the first name's that tells."""
     if kind in ("video", "image", "audio"):
         return kind
-    return None if kind == "file" else _named_medium(from_url(url)) or _named_medium(filename)
+    told = () if kind == "file" else (from_url(url), *names)
+    return next(filter(None, map(_named_medium, told)), None)
 
 
 def _named_medium(name: str | None) -> Kind | None:
