@@ -56,6 +56,10 @@ def reader(data: bytes) -> Callable[[int, int], bytes]:
         (b"OggS" + bytes(24) + b"OpusHead", "audio", "opus"),
         (b"RIFF\x24\x00\x00\x00WAVEfmt ", "audio", "wav"),
         ((b"\x47" + bytes(187)) * 4, "video", "ts"),
+        ((b"\0\0\0\1\x47" + bytes(187)) * 4, "video", "m2ts"),
+        (b"\0\0\0\x08wide\0\1\0\0mdat", "video", "mov"),
+        (b"FORM\0\0\1\0AIFF", "audio", "aif"),
+        (b"\x0b\x77" + bytes(30), "audio", "ac3"),
         (b"%PDF-1.7", "file", "pdf"),
         (b"PK\x03\x04" + bytes(20), "file", "zip"),
         (b"<!DOCTYPE html><html>", "html", "html"),
@@ -175,14 +179,117 @@ def test_pages_and_manifests_are_told_apart(head: bytes, found: str | None) -> N
 
 def test_a_compressed_medium_is_refused() -> None:
     with pytest.raises(DownloadError):
-        content.check_promise(mp4(600), sniff(mp4(600)), "gzip", "http://h/a.mp4")
-    content.check_promise(mp4(600), sniff(mp4(600)), "identity", "http://h/a.mp4")
+        content.check_promise(
+            mp4(600), sniff(mp4(600)), {"Content-Encoding": "gzip"}, "http://h/a.mp4"
+        )
+    content.check_promise(
+        mp4(600), sniff(mp4(600)), {"Content-Encoding": "identity"}, "http://h/a.mp4"
+    )
 
 
 @pytest.mark.parametrize("medium", ["video", "audio"])
 def test_a_picture_is_no_film(medium: Kind) -> None:
     head = b"\x89PNG\r\n\x1a\n" + bytes(100)
     with pytest.raises(DownloadError, match="a picture") as refused:
-        content.check_promise(head, sniff(head), "", "http://h/a.mp4", medium)
+        content.check_promise(head, sniff(head), {}, "http://h/a.mp4", medium)
     assert refused.value.code == "not_media"
-    content.check_promise(head, sniff(head), "", "http://h/a.jpg", "image")
+    content.check_promise(head, sniff(head), {}, "http://h/a.jpg", "image")
+
+
+LOGIN = b"<!DOCTYPE html><html><title>Sign in</title><input type=password>"
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        LOGIN[:30] + b"\0" + LOGIN[30:],
+        b"\x01" + LOGIN,
+        b"\0" * 600 + b" \r\n" + LOGIN,
+        *(LOGIN.decode().encode(f"utf-{coding}") for coding in ("16", "16-le", "16-be")),
+        *(LOGIN.decode().encode(f"utf-{coding}") for coding in ("32", "32-le", "32-be")),
+        b"\xef\xbb\xbf\0" + b" " * 700 + LOGIN,
+        b'\0{"error": "unauthorized"}',
+        '{"error": "unauthorized", "f\xfcr": "\xf6"}'.encode("utf-16-le"),
+        b'\x01<?xml version="1.0"?><Error>Unauthorized</Error>',
+    ],
+)
+def test_a_page_that_hides_is_found_where_a_film_was_promised(hidden: bytes) -> None:
+    with pytest.raises(DownloadError) as refused:
+        content.check_promise(hidden, sniff(hidden), {"Content-Type": "video/mp4"}, "http://h/a")
+    assert refused.value.code == "needs_login"
+
+
+@pytest.mark.parametrize(
+    "alien",
+    [
+        b"MZ" + b"\x90\0" * 300,
+        b"\x7fELF\x02\x01\x01" + bytes(500),
+        b"\xcf\xfa\xed\xfe" + bytes(500),
+        b"\xfd7zXZ\0" + noise(500),
+        b"\r\n" * 300,
+    ],
+)
+def test_what_is_plainly_something_else_is_no_film(alien: bytes) -> None:
+    with pytest.raises(DownloadError) as refused:
+        content.check_promise(alien, sniff(alien), {}, "http://h/a.mp4")
+    assert refused.value.code == "not_media"
+
+
+WORDS = {
+    "latin-1": "Zugriff verweigert: nicht f\xfcr Sie verf\xfcgbar.".encode("latin-1"),
+    "shift-jis": "エラー：ファイルが見つかりません。".encode("shift-jis"),
+    "nothing": noise(600),
+}
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "text/plain; charset=x",
+        "TEXT/CSS",
+        "text/html",
+        "application/xhtml+xml",
+        "application/json",
+        "application/problem+json",
+        "application/xml",
+        "application/atom+xml",
+        "application/javascript",
+    ],
+)
+@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+def test_bytes_that_tell_nothing_are_the_words_they_are_declared_to_be(
+    declared: str, words: bytes
+) -> None:
+    headers = {"Content-Type": declared}
+    with pytest.raises(DownloadError) as refused:
+        content.check_promise(words, sniff(words), headers, "http://h/a.mp4")
+    assert refused.value.code == "not_media"
+    for known in (mp4(600), webm(), image("JPEG")):
+        content.check_promise(known, sniff(known), headers, "http://h/a.mp4")
+
+
+def test_a_page_in_another_encoding_asks_for_a_login_as_any() -> None:
+    words = "ログイン".encode("shift-jis")
+    with pytest.raises(DownloadError) as refused:
+        content.check_promise(words, None, {"Content-Type": "text/html"}, "http://h/login/a.mp4")
+    assert refused.value.code == "needs_login"
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "video/x-rare",
+        "audio/x-rare",
+        "image/svg+xml",
+        "application/octet-stream",
+        "binary/octet-stream",
+        "",
+        "odd",
+        "application/vnd.rn-realmedia",
+    ],
+)
+def test_a_rare_medium_is_none_the_worse_for_it(declared: str) -> None:
+    for seed in range(200):
+        rare = noise(600, seed)
+        content.check_promise(rare, None, {"Content-Type": declared}, "http://h/a.mp4")
+    content.check_promise(bytes(70_000), None, {"Content-Type": declared}, "http://h/a.mp4")

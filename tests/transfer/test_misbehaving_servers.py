@@ -229,6 +229,11 @@ ERROR_PAGE = b"<html><body><h1>Oops</h1></body></html>"
             "not_media",
         ),
         (b"Access denied", "text/plain", "not_media"),
+        (HTML.decode().encode("utf-16-le"), "text/html; charset=utf-16le", "needs_login"),
+        (HTML.decode().encode("utf-32"), "text/html", "needs_login"),
+        (HTML[:60] + b"\0" + HTML[60:], "text/html", "needs_login"),
+        ("Datei gel\xf6scht.".encode("latin-1"), "text/plain; charset=iso-8859-1", "not_media"),
+        (b"\x7fELF" + bytes(500), "video/mp4", "not_media"),
     ],
 )
 async def test_an_error_page_is_no_film(tmp_path: Path, body: bytes, kind: str, code: str) -> None:
@@ -243,6 +248,32 @@ async def test_an_error_page_is_no_film(tmp_path: Path, body: bytes, kind: str, 
         assert rig.told.names == []
         await rig.get(server.at("/page", served))
         assert list(rig.files().values()) == [body]
+
+
+@pytest.mark.parametrize("before", [b"\n" * 600, b"\xef\xbb\xbf" + b" " * 700, b"\0" * 60_000])
+async def test_a_page_behind_white_space_is_waited_for(tmp_path: Path, before: bytes) -> None:
+    """Row S29: white space tells nothing, so the look goes on until something comes."""
+
+    async def late(exchange: Exchange) -> None:
+        await exchange.head("200 OK", Content_Length=len(before) + len(HTML))
+        await exchange.raw(before)
+        await asyncio.sleep(0.1)
+        await exchange.raw(HTML)
+
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(server.at("/film.mp4", late))
+        assert failed.value.code == "needs_login"
+        assert rig.files() == {}
+
+
+async def test_a_film_that_begins_with_zeros_comes_whole(tmp_path: Path) -> None:
+    """What was looked through is part of it; also where it breaks off within that."""
+    body = bytes(100_000) + noise(1000)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        await rig.get(server.at("/film.mp4", Served(body)))
+        await rig.get(server.at("/cut.mp4", Served(body, cut=[5000])))
+        assert rig.files() == {"film.mp4": body, "cut.mp4": body}
 
 
 def attached(body: bytes, name: str) -> Served:

@@ -30,6 +30,8 @@ MOST_RECOVERIES: Final = 3
 
 _LOOKED_AT: Final = 512
 """Bytes that are waited for before a file gets its name."""
+_LOOKED_THROUGH: Final = 64 * 1024
+"""Bytes that are waited for where nothing but white space comes before what was promised."""
 _OURS: Final = frozenset({"disk_full", "permission_denied", "too_large", "internal"})
 """Codes about this machine: no other server changes them."""
 _SPOILT: Final = frozenset({"checksum_mismatch", "internal"})
@@ -147,11 +149,12 @@ class Attempt:
         length = response.length
         self._terms.check(length)
         await self._check_room(length or 0)
-        head, failure = await response.head(_LOOKED_AT)
+        medium = self._promised(request, response)
+        head, failure = await _look(response, further=medium is not None)
         if not head:
             raise DownloadError("truncated", "the answer was empty")
         self._came = Came(request.url, response.headers, content.sniff(head), response.framed)
-        self._check_promise(request, response, head)
+        self._check_promise(response, head, medium)
         known = length is not None and self._tells(request)
         proof = ranges.validator(response.headers) if known else None
         disposition = response.headers.get("Content-Disposition")
@@ -175,12 +178,11 @@ class Attempt:
         name = name_for(self._target, None, disposition, request.url, response.url)
         return content.promised(self._target.kind, request.url, name, from_url(response.url))
 
-    def _check_promise(self, request: Request, response: Response, head: bytes) -> None:
+    def _check_promise(self, response: Response, head: bytes, medium: Kind | None) -> None:
         seen = self._came.seen
-        medium = self._promised(request, response)
         if medium is not None:
-            encoding = response.headers.get("Content-Encoding", "")
-            content.check_promise(head, seen, encoding, urls.redact(response.url), medium)
+            url = urls.redact(response.url)
+            content.check_promise(head, seen, response.headers, url, medium)
         if self._target.pages and content.page(head, seen):
             raise content.refusal(head, seen, urls.redact(response.url))
 
@@ -218,6 +220,20 @@ class Attempt:
 
     def _tell(self) -> None:
         self._progress.received(self._place.received, self._place.size)
+
+
+async def _look(response: Response, *, further: bool) -> tuple[bytes, DownloadError | None]:
+    """As `Response.head`, also beyond white space where `further` is asked for."""
+    head, failure = await response.head(_LOOKED_AT)
+    while further and not failure and len(head) < _LOOKED_THROUGH and content.is_blank(head):
+        try:
+            more, failure = await response.head(_LOOKED_AT)
+        except DownloadError as error:
+            return head, error
+        if not more:
+            break
+        head += more
+    return head, failure
 
 
 def _with_mirrors(request: Request) -> list[Request]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -39,12 +40,27 @@ _MAGIC: Final[tuple[tuple[bytes, Seen], ...]] = (
     (b"ID3", Seen("audio", "mp3")),
     (b"fLaC", Seen("audio", "flac")),
     (b"#!AMR", Seen("audio", "amr")),
+    (b"\x0b\x77", Seen("audio", "ac3")),
     (b"%PDF-", Seen("file", "pdf")),
     (b"PK\x03\x04", Seen("file", "zip")),
     (b"\x1f\x8b\x08", Seen("file", "gz")),
     (b"7z\xbc\xaf\x27\x1c", Seen("file", "7z")),
     (b"Rar!\x1a\x07", Seen("file", "rar")),
 )
+_ALIEN: Final = (
+    *(b"MZ", b"\x7fELF", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe"),
+    *(
+        b"\xcf\xfa\xed\xfe",
+        b"\xca\xfe\xba\xbe",
+        b"\x00asm",
+        b"dex\n",
+        b"Cr24",
+        b"MSCF",
+        b"PK\x05\x06",
+    ),
+    *(b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"\xd0\xcf\x11\xe0", b"SQLite format 3\x00"),
+)
+"""Programs, archives, databases: not worth an extension, but plainly no media."""
 _BY_FIRST_BYTE: Final = {
     magic[:1]: tuple(pair for pair in _MAGIC if pair[0][:1] == magic[:1]) for magic, _ in _MAGIC
 }
@@ -71,6 +87,17 @@ _HTML: Final = re.compile(
     re.IGNORECASE,
 )
 _JSON: Final = re.compile(rb'\{\s*(?:"|\})|\[\s*(?:[\[{"\]]|-?\d|true|false|null)')
+_CONTROL: Final = bytes(byte for byte in range(32) if byte not in b"\t\n\v\f\r")
+_BLANK: Final = _CONTROL + b"\t\n\v\f\r \xef\xbb\xbf\xff\xfe"
+"""White space, and what hides like it: control bytes and the marks of UTF-8, UTF-16 and UTF-32."""
+_PRINTABLE: Final = bytes(range(32, 127)) + b"\t\n\r"
+_DECLARED: Final = (
+    (re.compile(r"text/html|application/xhtml\+xml"), Seen("html", "html")),
+    (re.compile(r"(?:text|application)/(?:.+\+)?json"), Seen("json", "json")),
+    (re.compile(r"(?:text|application)/(?:.+\+)?xml"), Seen("xml", "xml")),
+    (re.compile(r"text/.+|application/(?:x-)?(?:java|ecma)script"), Seen("text", "txt")),
+)
+"""Types that servers declare for words."""
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _COMMENT: Final = re.compile(rb"\s*<!--.*?(?:-->|$)", re.DOTALL)
 _LOGIN: Final = re.compile(
@@ -88,19 +115,33 @@ def sniff(head: bytes) -> Seen | None:
     for magic, seen in _BY_FIRST_BYTE.get(head[:1], ()):
         if head.startswith(magic):
             return seen
-    if head[:2] == b"BM" and head[6:10] == bytes(4):
-        return Seen("image", "bmp")
-    if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12], Seen("video", "mp4"))
-    if head[:4] == b"RIFF":
-        return _RIFF.get(head[8:12])
     if head[:4] == b"\x1aE\xdf\xa3":
         return Seen("video", "webm" if b"webm" in head[:64] else "mkv")
     if head[:4] == b"OggS":
         return _ogg(head)
+    return _boxed(head) or _packets(head) or _text(head) or _mpeg_audio(head)
+
+
+def _boxed(head: bytes) -> Seen | None:
+    """Formats that say a length before they say what they are."""
+    if head[:2] == b"BM" and head[6:10] == bytes(4):
+        return Seen("image", "bmp")
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], Seen("video", "mp4"))
+    if head[4:8] in (b"moov", b"mdat", b"wide") and head[:1] == b"\x00":
+        return Seen("video", "mov")  # QuickTime from before there were brands
+    if head[:4] == b"FORM":
+        return Seen("audio", "aif") if head[8:12] in (b"AIFF", b"AIFC") else None
+    return _RIFF.get(head[8:12]) if head[:4] == b"RIFF" else None
+
+
+def _packets(head: bytes) -> Seen | None:
+    """The transport streams of broadcasts and, with a time before each packet, of cameras."""
     if len(head) > 376 and head[0] == head[188] == head[376] == 0x47:
         return Seen("video", "ts")
-    return _text(head) or _mpeg_audio(head)
+    if len(head) > 388 and head[4] == head[196] == head[388] == 0x47:
+        return Seen("video", "m2ts")
+    return None
 
 
 def promised(kind: Kind, url: str, *names: str | None) -> Kind | None:
@@ -130,21 +171,55 @@ def refusal(head: bytes, seen: Seen | None, url: str) -> DownloadError:
     """Why these bytes, which are no medium, are refused: `needs_login` or `not_media`."""
     found = page(head, seen)
     kind = seen.kind if seen else "file"
-    if kind in ("html", "json", "xml") and (_LOGIN.search(head) or _LOGIN_PLACE.search(url)):
+    if kind in ("html", "json", "xml") and (_LOGIN.search(_bare(head)) or _LOGIN_PLACE.search(url)):
         return DownloadError("needs_login", found=found)
     return DownloadError("not_media", _NAMES.get(kind, "another kind of file"), found=found)
 
 
 def check_promise(
-    head: bytes, seen: Seen | None, encoding: str, url: str, medium: Kind | None = None
+    head: bytes,
+    seen: Seen | None,
+    headers: Mapping[str, str],
+    url: str,
+    medium: Kind | None = None,
 ) -> None:
     """Raise DownloadError `needs_login` or `not_media` when these bytes cannot be the promised medium."""
-    if encoding.lower() not in ("", "identity"):
+    if headers.get("Content-Encoding", "").lower() not in ("", "identity"):
         raise DownloadError("not_media", "it came compressed")
+    if seen is None:
+        seen = _closer(head, headers.get("Content-Type", ""))
     if seen is not None and seen.kind not in ("video", "audio", "image"):
         raise refusal(head, seen, url)
     if seen is not None and seen.kind == "image" and medium in ("video", "audio"):
         raise DownloadError("not_media", "a picture")
+
+
+def is_blank(head: bytes) -> bool:
+    """Whether next to nothing has come but what may stand before a page, so that more has to be seen."""
+    return len(head.lstrip(_BLANK)) < 64
+
+
+def _closer(head: bytes, declared: str) -> Seen | None:
+    """What bytes that tell nothing by themselves are all the same; None: maybe a rare medium."""
+    if head.startswith(_ALIEN):
+        return Seen("file")
+    bare = _bare(head).lstrip(_BLANK)
+    seen = _markup(bare)
+    if seen is not None and (seen.kind != "json" or _is_mostly_ascii(bare)):
+        return seen
+    if not head.strip():
+        return Seen("text", "txt")
+    said = declared.partition(";")[0].strip().lower()
+    return next((seen for words, seen in _DECLARED if words.fullmatch(said)), None)
+
+
+def _bare(head: bytes) -> bytes:
+    """Without control bytes: UTF-16 and UTF-32 less their zeros are ASCII where it matters."""
+    return head.translate(None, _CONTROL)
+
+
+def _is_mostly_ascii(body: bytes) -> bool:
+    return len(body.translate(None, _PRINTABLE)) * 4 <= len(body)
 
 
 _NAMES: Final = {
@@ -161,6 +236,11 @@ def _text(head: bytes) -> Seen | None:
     body = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if _BINARY.search(body):
         return None
+    return _markup(body) or (Seen("text", "txt") if body and _is_utf8(body) else None)
+
+
+def _markup(body: bytes) -> Seen | None:
+    """HTML, XML or JSON that begins with the first byte, or after comments."""
     while (comment := _COMMENT.match(body)) is not None:
         body = body[comment.end() :].lstrip()
         if not body:
@@ -173,9 +253,7 @@ def _text(head: bytes) -> Seen | None:
         )
     if _HTML.match(body):
         return Seen("html", "html")
-    if _JSON.match(body):
-        return Seen("json", "json")
-    return Seen("text", "txt") if body and _is_utf8(body) else None
+    return Seen("json", "json") if _JSON.match(body) else None
 
 
 def _is_utf8(body: bytes) -> bool:
@@ -196,5 +274,9 @@ def _ogg(head: bytes) -> Seen:
 
 def _mpeg_audio(head: bytes) -> Seen | None:
     if len(head) < 2 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    if (
+        head[1] == 0xFE
+    ):  # the mark of UTF-16 and UTF-32; as audio it would be Layer I, which nobody has
         return None
     return Seen("audio", "aac") if head[1] & 0xF6 == 0xF0 else Seen("audio", "mp3")

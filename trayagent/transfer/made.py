@@ -50,7 +50,7 @@ async def _take_bytes(place: Place, data: bytes, target: Target, equipment: Equi
     seen = content.sniff(head)
     medium = content.promised(target.kind, "", target.filename)
     if medium is not None:
-        content.check_promise(head, seen, "", "", medium)
+        content.check_promise(head, seen, {}, "", medium)
     name = name_for(target, seen, None, "", "")
     await _recall(place, target, name)
     await place.reserve(name, len(data), None)
@@ -63,7 +63,7 @@ async def _take_file(place: Place, made: Made, target: Target) -> Came:
     with explained(), made.path.open("rb") as file:
         head = file.read(content.HEAD)
         place.size = made.path.stat().st_size
-    content.check_promise(head, content.sniff(head), "", "")  # a page is never saved as a medium
+    content.check_promise(head, content.sniff(head), {}, "")  # a page is never saved as a medium
 
     def take(part: Path) -> None:
         try:
