@@ -196,6 +196,16 @@ def test_a_picture_is_no_film(medium: Kind) -> None:
     content.check_promise(head, sniff(head), {}, "http://h/a.jpg", "image")
 
 
+@pytest.mark.parametrize("film", [mp4(600), webm(), b"fLaC" + bytes(30)])
+def test_a_film_is_no_picture_where_just_that_was_asked_for(film: bytes) -> None:
+    with pytest.raises(DownloadError, match=r"a video|a sound") as refused:
+        content.check_picture("image", sniff(film))
+    assert refused.value.code == "not_media"
+    content.check_picture("auto", sniff(film))
+    content.check_picture("image", sniff(image("PNG")))
+    content.check_picture("image", sniff(b"\0\0\0\x18ftyphevc" + bytes(16)))
+
+
 LOGIN = b"<!DOCTYPE html><html><title>Sign in</title><input type=password>"
 
 

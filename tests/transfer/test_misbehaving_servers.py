@@ -314,6 +314,18 @@ async def test_the_extension_of_an_image_is_the_one_of_its_bytes(tmp_path: Path)
         assert (await rig.get(server.at("/b", Served(mp4(900))), kind="video")).path.name == "b.mp4"
 
 
+async def test_a_film_under_the_name_of_a_picture_gets_its_own_ending(tmp_path: Path) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/a.gif", Served(mp4(900), kind="video/mp4"))
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(url, kind="image")
+        assert failed.value.code == "not_media"
+        assert rig.files() == {}
+        assert (await rig.get(url)).path.name == "a.mp4"
+        # A library may not know what it has, and names by content.
+        assert (await rig.get(url, kind="image", stem="b")).path.name == "b.mp4"
+
+
 @pytest.mark.parametrize("said", ["5", "-1", "1e9", "garbage", "Wed, 21 Oct 2015 07:28:00 GMT"])
 async def test_a_busy_server_cools_down_for_every_download_from_it(
     tmp_path: Path, said: str

@@ -94,7 +94,7 @@ def choose(
     """The name of a download: given > Content-Disposition header > last URL segment > `video-<timestamp>`.
 
     `content_ext` is the extension of the bytes seen (`mp4`), None while unknown. A video without an
-    extension gets that, else `.mp4`; an image with the extension of another image type is corrected.
+    extension gets that, else `.mp4`; the extension of an image is corrected when another medium came.
     """
     # Cleaned once for the choice and once with the extension, so that a cut never costs the extension.
     chosen = (
@@ -218,7 +218,8 @@ def _with_extension(name: str, kind: Kind, content: str) -> str:
         if content:
             return f"{name}.{content}"
         return f"{name}.mp4" if kind == "video" else name
-    wrong_image = ending in IMAGE and content in IMAGE and ending != content
+    # Image servers send what they think best under any name: a newer format, or a film for a GIF.
+    wrong_image = ending in IMAGE and content in IMAGE | VIDEO | AUDIO and ending != content
     if wrong_image and not any({ending, content} <= same for same in _SAME_IMAGE):
         return f"{name[: -len(ending) - 1]}.{content}"
     return name

@@ -183,6 +183,8 @@ class Attempt:
         if medium is not None:
             url = urls.redact(response.url)
             content.check_promise(head, seen, response.headers, url, medium)
+        if self._target.stem is None:  # a library names by content, and may not know what it has
+            content.check_picture(self._target.kind, seen)
         if self._target.pages and content.page(head, seen):
             raise content.refusal(head, seen, urls.redact(response.url))
 

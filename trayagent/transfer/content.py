@@ -73,8 +73,10 @@ _BRANDS: Final = {
     b"avif": Seen("image", "avif"),
     b"avis": Seen("image", "avif"),
     b"heic": Seen("image", "heic"),
-    b"heix": Seen("image", "heic"),
-    b"mif1": Seen("image", "heic"),
+    **dict.fromkeys(
+        (b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), Seen("image", "heic")
+    ),
+    b"crx ": Seen("image", "cr3"),
     b"M4A ": Seen("audio", "m4a"),
     b"M4B ": Seen("audio", "m4b"),
     b"qt  ": Seen("video", "mov"),
@@ -191,7 +193,16 @@ def check_promise(
     if seen is not None and seen.kind not in ("video", "audio", "image"):
         raise refusal(head, seen, url)
     if seen is not None and seen.kind == "image" and medium in ("video", "audio"):
-        raise DownloadError("not_media", "a picture")
+        raise DownloadError("not_media", _NAMES["image"])
+
+
+def check_picture(kind: Kind, seen: Seen | None) -> None:
+    """Raise DownloadError `not_media` when a picture was asked for and a film or sound came.
+
+    What only ends like a picture may be one: it gets the ending of what it is (`filenames.choose`).
+    """
+    if kind == "image" and seen is not None and seen.kind in ("video", "audio"):
+        raise DownloadError("not_media", _NAMES[seen.kind])
 
 
 def is_blank(head: bytes) -> bool:
@@ -227,6 +238,9 @@ _NAMES: Final = {
     "json": "a JSON answer",
     "xml": "an XML answer",
     "text": "plain text",
+    "image": "a picture",
+    "video": "a video",
+    "audio": "a sound",
 }
 
 
