@@ -93,16 +93,18 @@ def choose(
 ) -> str:
     """The name of a download: given > Content-Disposition header > last URL segment > `video-<timestamp>`.
 
-    `content_ext` is the extension of the bytes seen (`mp4`), None while unknown. A video without an
-    extension gets that, else `.mp4`; the extension of an image is corrected when another medium came.
+    `content_ext` is the extension of the bytes seen (`mp4`), None while unknown. A name without an
+    extension gets that, a given one only for a video, which else gets `.mp4`; that of an image is corrected.
     """
     # Cleaned once for the choice and once with the extension, so that a cut never costs the extension.
-    chosen = (
-        _usable(given) or _usable(from_disposition(disposition or "")) or _usable(from_url(url))
-    )
+    own = _usable(given)
+    chosen = own or _usable(from_disposition(disposition or "")) or _usable(from_url(url))
     plain = _PLAIN.fullmatch(chosen) is not None
     name = (chosen if plain else _basename(chosen)) if chosen else f"video-{now():%Y%m%d-%H%M%S}"
-    return safe(_with_extension(name, kind, (content_ext or "").lstrip(".").lower()))
+    content = (content_ext or "").lstrip(".").lower()
+    if own and not _LETTER.search(extension(name)) and kind != "video" and content not in VIDEO:
+        return safe(name)
+    return safe(_with_extension(name, kind, content))
 
 
 def _usable(raw: str | None) -> str:
@@ -214,10 +216,9 @@ def _with_extension(name: str, kind: Kind, content: str) -> str:
         content in VIDEO | AUDIO | IMAGE or kind in ("video", "image", "audio")
     ):
         name, ending = name[: -len(ending) - 1], ""
-    if not ending or not _LETTER.search(ending):
-        if content:
-            return f"{name}.{content}"
-        return f"{name}.mp4" if kind == "video" else name
+    if not _LETTER.search(ending):
+        content = content or ("mp4" if kind == "video" else "")
+        return f"{name}.{content}" if content else name
     # Image servers send what they think best under any name: a newer format, or a film for a GIF.
     wrong_image = ending in IMAGE and content in IMAGE | VIDEO | AUDIO and ending != content
     if wrong_image and not any({ending, content} <= same for same in _SAME_IMAGE):
