@@ -387,6 +387,7 @@ async def test_size_and_space_are_looked_at_before_the_first_byte(tmp_path: Path
             with pytest.raises(DownloadError) as failed:
                 await rig.get(huge)
             assert failed.value.code == "too_large"
+            assert failed.value.detail == "it has 1.0 PB, the limit is 50.0 GB"
         settings = Downloads(keep_free="0", max_size="10000TB")
         async with transferring(tmp_path, server.authority, downloads=settings) as rig:
             with pytest.raises(DownloadError) as failed:
@@ -398,6 +399,7 @@ async def test_size_and_space_are_looked_at_before_the_first_byte(tmp_path: Path
             with pytest.raises(DownloadError) as failed:
                 await rig.get(endless)
             assert failed.value.code == "too_large"
+            assert failed.value.detail == "the limit is 100 KB"
             assert rig.files() == {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from tests.servers.lying import (
 )
 from tests.transfer.rig import QUICK, mp4, noise, transferring, until
 from trayagent.model.errors import WAITS, DownloadError
+from trayagent.transfer.statuses import refusal
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -56,23 +58,25 @@ FAILURES: dict[str, tuple[Behaviour, set[str]]] = {
         {"truncated"},
     ),
     "empty": (replying("200 OK"), {"truncated"}),
-    "no content": (saying(b"HTTP/1.1 204 No Content\r\n\r\n"), {"not_media"}),
-    "reset content": (replying("205 Reset Content"), {"not_media"}),
-    "not modified": (saying(b"HTTP/1.1 304 Not Modified\r\n\r\n"), {"not_media"}),
+    "no content": (saying(b"HTTP/1.1 204 No Content\r\n\r\n"), {"not_found"}),
+    "reset content": (replying("205 Reset Content"), {"not_found"}),
+    "not modified": (saying(b"HTTP/1.1 304 Not Modified\r\n\r\n"), {"server_error"}),
     "another protocol offered": (
         saying(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nbody"
         ),
-        {"not_media", "network"},
+        {"server_error", "network"},
     ),
     "a part nobody asked for": (
         replying("206 Partial Content", b"hello", Content_Range="bytes 0-4/5"),
-        {"not_media"},
+        {"server_error"},
     ),
     "a part that calls itself the whole": (
         replying("200 OK", b"hello", Content_Range="bytes 0-4/5000"),
         {"truncated"},
     ),
+    "not yet": (replying("202 Accepted", b"soon"), {"server_error"}),
+    "a difference nobody asked for": (replying("226 IM Used", b"hello"), {"server_error"}),
     "100 KB of one header": (saying(OK + b"X: " + b"x" * 100_000 + b"\r\n\r\n"), {"server_error"}),
     "a thousand headers": (
         saying(OK + b"".join(b"X-%d: x\r\n" % n for n in range(1000)) + b"\r\n"),
@@ -117,6 +121,23 @@ async def test_a_misbehaving_server_leaves_no_file(tmp_path: Path, what: str) ->
         assert len(server.requests) <= 11
         if failed.value.code not in WAITS:
             assert len(server.asked("/x.bin")) <= 11
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (204, r"\(HTTP 204: an answer without content\)\.$"),
+        (206, r"\(HTTP 206: a part of the file instead of all of it\)\.$"),
+        (226, r"\(HTTP 226: a changed form"),
+        (299, r"\(HTTP 299: no file\)\.$"),
+        (304, r"\(HTTP 304: not modified, though"),
+    ],
+)
+def test_an_answer_without_the_file_is_told_in_words(status: int, words: str) -> None:
+    """And nobody is advised to keep it as a plain file: there is none."""
+    failure = refusal(status, "http://h/a.mp4")
+    assert re.search(words, failure.message)
+    assert "--kind" not in failure.action
 
 
 async def test_the_neighbours_of_a_failing_download_go_on(tmp_path: Path) -> None:

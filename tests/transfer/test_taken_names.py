@@ -133,4 +133,6 @@ async def test_the_largest_size_is_meant_to_the_byte(tmp_path: Path, framing: st
         with pytest.raises(DownloadError) as failed:
             await rig.get(server.at("/g.bin", Served(BODY + b"x", framing=framing)))
     assert failed.value.code == "too_large"
+    said = "it has 3001 bytes, the limit is 3000 bytes"
+    assert failed.value.detail == (said if framing == "length" else "the limit is 3.0 KB")
     assert rig.files() == {"f.bin": BODY}

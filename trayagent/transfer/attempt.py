@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from trayagent.model import urls
 from trayagent.model.download import Kind
 from trayagent.model.errors import DownloadError
-from trayagent.model.filenames import from_url
+from trayagent.model.filenames import from_disposition, from_url
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.cookies import Jar
 from trayagent.net.response import Response
@@ -174,9 +174,11 @@ class Attempt:
 
     def _promised(self, request: Request, response: Response) -> Kind | None:
         """What was promised, also by the name the file would get and by the URL that answered."""
-        disposition = response.headers.get("Content-Disposition")
-        name = name_for(self._target, None, disposition, request.url, response.url)
-        return content.promised(self._target.kind, request.url, name, from_url(response.url))
+        given = self._target.filename
+        if given is None and (disposition := response.headers.get("Content-Disposition")):
+            given = from_disposition(disposition)
+        came = None if response.url == request.url else from_url(response.url)
+        return content.promised(self._target.kind, request.url, given, came)
 
     def _check_promise(self, response: Response, head: bytes, medium: Kind | None) -> None:
         seen = self._came.seen

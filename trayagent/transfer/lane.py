@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from trayagent.model.errors import DownloadError
+from trayagent.model.sizes import show_size
 from trayagent.transfer.disk import explain
 from trayagent.transfer.part import Part
 from trayagent.transfer.throttle import Bucket
@@ -59,7 +60,7 @@ class Lane:
         self.at += len(data)
         self.last = time.monotonic()
         if self.at > self._limit:
-            raise DownloadError("too_large")
+            raise DownloadError("too_large", f"the limit is {show_size(self._limit)}")
         wait = 0.0
         for bucket in self._buckets:
             if bucket.rate:

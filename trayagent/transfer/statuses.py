@@ -13,14 +13,28 @@ _SIGNED: Final = frozenset(
 )
 
 
+_NO_FILE: Final = {
+    203: "a version that a proxy has changed",
+    204: "an answer without content",
+    205: "an answer without content",
+    206: "a part of the file instead of all of it",
+    226: "a changed form of the file, which nobody asked for",
+    304: "not modified, though nothing was asked to compare",
+}
+"""What answers below 400 bring instead of the file (RFC 9110 §15.2 to §15.4, RFC 3229)."""
+
+
 def refusal(status: int, url: str, wish: float | None = None) -> DownloadError:
     """Why an answer with this status is no file; 429 and 503 are the client's to judge (`Client.busy`).
 
     `wish` is the server's Retry-After in seconds: it is about this file, and goes to where time may help.
     """
     said = f"HTTP {status}"
-    if status < 400:  # RFC 9110 §15.3.5 and its neighbours: an answer, but not with a file
-        return DownloadError("not_media", f"{said}, without a file")
+    if status < 400:
+        empty = status in (204, 205)
+        return DownloadError(
+            "not_found" if empty else "server_error", f"{said}: {_NO_FILE.get(status, 'no file')}"
+        )
     if status == 407:
         return DownloadError("network", "HTTP 407: a proxy asks for a login")
     if status == 401:

@@ -26,7 +26,10 @@ class Terms(Struct, frozen=True):
         if length == 0:
             raise DownloadError("truncated", "the answer was empty")
         if length is not None and length > self.max_size:
-            raise DownloadError("too_large", show_size(length))
+            has, limit = show_size(length), show_size(self.max_size)
+            if has == limit:
+                has, limit = f"{length} bytes", f"{self.max_size} bytes"
+            raise DownloadError("too_large", f"it has {has}, the limit is {limit}")
 
 
 class Equipment(Struct, frozen=True):
