@@ -202,6 +202,23 @@ async def test_what_is_left_alone_is_in_the_log_once_each_time_it_comes(
         await until(lambda: told() == ["link.txt", "link.txt"])
 
 
+@pytest.mark.parametrize("bad", ["~", "~root", "C:x", "C:", ".."])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", "http://h/ok\nhttp://h/no\n  dir={}\n"),
+        ("a.json", '[{{"url": "http://h/ok"}}, {{"url": "http://h/no", "folder": "{}"}}]'),
+    ],
+)
+async def test_a_folder_that_is_none_of_ours_rejects_its_line_alone(
+    tmp_path: Path, name: str, text: str, bad: str
+) -> None:
+    async with folder(tmp_path) as f:
+        f.drop(name, text.format(bad))
+        report = await f.filed(f"failed/{name}")
+    assert [line["outcome"] for line in report["lines"]] == ["completed", "rejected"]
+
+
 @pytest.mark.parametrize("junk", [("junk.txt", bytes(range(256)) * 20), ("junk.json", b"{")])
 async def test_binary_junk_is_filed_as_failed(tmp_path: Path, junk: tuple[str, bytes]) -> None:
     """A list that cannot be read says so in its report, and leaves no list of lines to drop again."""

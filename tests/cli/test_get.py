@@ -59,6 +59,18 @@ def test_all_failed_is_1_and_says_why(run: Run, media: Media, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("folder", ["~", "C:x"])
+def test_a_folder_that_is_none_of_ours_is_refused(
+    run: Run, media: Media, tmp_path: Path, folder: str
+) -> None:
+    listed = tmp_path / "some.json"
+    listed.write_text(json.dumps([{"url": media.url("a.bin"), "folder": folder}]))
+    said = run("get", "-i", str(listed), "-o", str(tmp_path / "out"))
+    assert said.code == 1
+    assert "must stay inside the downloads folder" in said.err
+    assert media.requests == []
+
+
 def test_a_full_disk_is_told_with_the_setting_and_no_promise_to_go_on(
     run: Run, media: Media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

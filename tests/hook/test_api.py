@@ -82,6 +82,14 @@ async def test_nothing_accepted_is_422_with_the_reasons(rig: Rig) -> None:
         assert [r["code"] for r in answer.json()["rejected"]] == ["bad_url"]
 
 
+@pytest.mark.parametrize("folder", ["~", "~root/x", "C:x", "C:", "..", "/etc", " /etc"])
+async def test_a_folder_that_is_none_of_ours_is_refused_at_once(rig: Rig, folder: str) -> None:
+    """Accepted, the download would wait for a person who cannot mend it."""
+    answer = await rig.ask("POST", "downloads", {**ITEM, "folder": folder})
+    assert (answer.status, answer.json()["downloads"]) == (422, [])
+    assert [r["code"] for r in answer.json()["rejected"]] == ["bad_item"]
+
+
 async def test_the_same_url_is_never_in_flight_twice(rig: Rig) -> None:
     first = await add(rig, "http://EXAMPLE.com:80/a.mp4#x")
 

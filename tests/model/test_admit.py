@@ -94,6 +94,19 @@ def test_places_outside_are_refused(place: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "folder",
+    ["~", "~/x", "~root", "C:", "C:x", "c: x", " /etc", "\t..", "a/.. ", "a\0b", "//srv/x"],
+)
+def test_a_folder_that_no_file_could_go_to_is_refused_before_it_waits(folder: str) -> None:
+    assert refusal(folder=folder) == "bad_item"
+
+
+@pytest.mark.parametrize("folder", ["", ".", "a/~", "Show: one", "a~b", "con", "..."])
+def test_a_folder_whose_name_can_be_made_safe_enters(folder: str) -> None:
+    assert admit(Item(URL, folder=folder)).order.folder == folder
+
+
+@pytest.mark.parametrize(
     "checksum", ["sha-256=ab", "sha-256=" + "a" * 63, "crc=aa", "=", "md5=" + "a" * 64]
 )
 def test_a_checksum_that_can_never_match_is_refused(checksum: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from trayagent.model import sizes, urls
+from trayagent.model import filenames, sizes, urls
 from trayagent.model.download import Cookie, Item
-from trayagent.model.errors import TrayagentError
+from trayagent.model.errors import DownloadError, TrayagentError
 from trayagent.model.order import New, Order, Secrets
 
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -45,7 +45,7 @@ def admit(item: Item) -> New:
     others = (*item.mirrors, item.referer, item.page_url)
     if any(other and urls.split_userinfo(other)[1] is not None for other in others):
         raise refuse("Only the address itself may hold a user name and a password.")
-    if _climbs(item.folder) or _climbs(item.filename):
+    if _climbs(item.folder) or _climbs(item.filename) or not _is_inside(item.folder):
         raise refuse("Folder and file name must stay inside the downloads folder.")
     headers = dict(item.headers)
     if user is not None and not any(name.lower() == "authorization" for name in headers):
@@ -68,6 +68,15 @@ def _climbs(name: str | None) -> bool:
         return False
     parts = re.split(r"[/\\]", name)
     return ".." in parts or (len(parts) > 1 and (parts[0] == "" or parts[0].endswith(":")))
+
+
+def _is_inside(folder: str | None) -> bool:
+    """Whether a file can go there: what is found out only then would make it wait for ever."""
+    try:
+        filenames.safe_folder(folder)
+    except DownloadError:
+        return False
+    return True
 
 
 def _check_words(item: Item) -> None:

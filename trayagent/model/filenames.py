@@ -165,7 +165,8 @@ def safe_folder(relative: str | None) -> PurePosixPath:
     text = (relative or "").strip()
     parts = re.split(r"[/\\]", text)
     climbs = ".." in (part.strip() for part in parts)
-    if climbs or text.startswith(("/", "\\", "~")) or _DRIVE.match(text) or "\0" in text:
+    drive = re.match(r"[A-Za-z]:", text)  # `C:` alone is one, too: where Windows stands on it
+    if climbs or drive or text.startswith(("/", "\\", "~")) or "\0" in text:
         raise DownloadError(
             "permission_denied", "a folder is relative to the downloads folder, and inside it"
         )
