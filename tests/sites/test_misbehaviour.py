@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -234,6 +236,31 @@ async def test_a_download_that_is_stopped_ends_worker_and_children(tmp_path: Pat
         assert len(rig.scratches()) == 1, "kept for resuming"
         await rig.engine.discard("d1")
         assert rig.scratches() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sees that a process has ended, and leaves it")
+async def test_a_worker_is_reaped_by_asyncio_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who asks a dead process anything through `subprocess` takes its status away from asyncio."""
+    killpg, waitpid = os.killpg, os.waitpid
+
+    def ended(pid: int) -> None:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    def kill(pid: int, number: int) -> None:
+        killpg(pid, number)
+        ended(pid)
+
+    def wait(pid: int, options: int) -> tuple[int, int]:
+        ended(pid)
+        time.sleep(0.3)  # as on a busy machine, where asyncio comes second
+        return waitpid(pid, options)
+
+    monkeypatch.setattr(os, "killpg", kill)
+    monkeypatch.setattr(os, "waitpid", wait)
+    assert (await reason(tmp_path, "return None")).code == "no_media_found"
+    assert "Unknown child process" not in caplog.text
 
 
 def pids(folder: Path) -> list[int]:

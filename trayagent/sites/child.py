@@ -100,9 +100,7 @@ class Child:
     async def end(self) -> None:
         """Kill it and its children; what it wrote is resumable at any point."""
         if self._process.returncode is None or sys.platform != "win32":
-            await _kill(self._process.pid)
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+            await _kill(self._process)
         assert self._process.stdin is not None
         self._process.stdin.close()
         await self._process.wait()
@@ -118,14 +116,17 @@ def _apart() -> dict[str, Any]:
     return {"start_new_session": True}
 
 
-async def _kill(pid: int) -> None:
+async def _kill(process: asyncio.subprocess.Process) -> None:
     if sys.platform != "win32":
+        # Never process.kill(): it reaps a process that has just ended, and asyncio then finds none.
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)
         return
     killer = await asyncio.create_subprocess_exec(
-        "taskkill", "/T", "/F", "/PID", str(pid),
+        "taskkill", "/T", "/F", "/PID", str(process.pid),
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         creationflags=subprocess.CREATE_NO_WINDOW,
     )  # fmt: skip
     await killer.wait()
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
