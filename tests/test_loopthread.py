@@ -76,3 +76,34 @@ def test_what_it_dies_of_is_handed_to_whoever_joins() -> None:
     go.set()
 
     assert isinstance(thread.join(), ZeroDivisionError)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_start_that_is_interrupted_leaves_no_thread(
+    begun: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends the process, also when it comes before the coroutine's first step."""
+    here = threading.Event()
+    ended: list[str] = []
+
+    async def slow(ready: Callable[[], None]) -> None:
+        here.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("cancelled")
+
+    thread = LoopThread(slow)
+
+    def interrupted() -> None:
+        assert here.wait(5)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(thread._ready, "result", interrupted)
+    if not begun:
+        thread.stop()
+        here.set()
+    with pytest.raises(KeyboardInterrupt):
+        thread.start()
+    assert not thread._thread.is_alive()
+    assert ended == (["cancelled"] if begun else [])

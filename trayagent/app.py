@@ -202,12 +202,18 @@ def run_desktop(
 
     thread = LoopThread(main)
     thread.start()
-    running = started[0]
-    icon = choose_tray(tray, clicks)
-    clicks.attach(running.agent, running.port, thread.post, running.quit, icon)
+    try:
+        running = started[0]
+        icon = choose_tray(tray, clicks)
+        clicks.attach(running.agent, running.port, thread.post, running.quit, icon)
 
-    say(_greeting(running))
-    _until_the_end(thread, running.quit, icon)
+        say(_greeting(running))
+        _until_the_end(thread, running.quit, icon)
+    except BaseException:
+        # No tray, or Ctrl-C: without a main thread the agent would run on, and nobody could end it.
+        thread.stop()
+        thread.join()
+        raise
     return 0
 
 

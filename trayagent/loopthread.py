@@ -21,6 +21,7 @@ class LoopThread:
         self._main = main
         self._loop = asyncio.new_event_loop()
         self._task: asyncio.Task[None] | None = None
+        self._stopped = False
         self._ready: Future[None] = Future()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="loop")
@@ -28,7 +29,13 @@ class LoopThread:
     def start(self) -> None:
         """Start the thread; start failures are raised here."""
         self._thread.start()
-        self._ready.result()
+        try:
+            self._ready.result()
+        except BaseException:
+            # Ctrl-C, too: a thread that nobody knows of would keep the process for ever.
+            self.stop()
+            self.join()
+            raise
 
     def post(self, fn: Callable[..., object], *args: object) -> None:
         """Call `fn(*args)` on the loop, soon. Once the loop has ended nothing happens."""
@@ -47,6 +54,7 @@ class LoopThread:
         return self._error
 
     def _cancel(self) -> None:
+        self._stopped = True  # for a coroutine that has not begun yet
         if self._task is not None:
             self._task.cancel()
 
@@ -56,6 +64,8 @@ class LoopThread:
 
     async def _owned(self) -> None:
         self._task = asyncio.current_task()
+        if self._stopped:
+            return
         await self._main(self._announce)
 
     def _run(self) -> None:
