@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
+from tests.e2e.agent import environ
+from tests.patience import patience
 from trayagent.cli.main import HOMES, main, trayagent
 from trayagent.cli.run import commit_of
 
@@ -93,6 +96,84 @@ def test_ctrl_c_is_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("trayagent.cli.run.commit_of", interrupted)
     assert run("version").code == 130
+
+
+INTERRUPTED = """
+import runpy, sys
+class Interrupts:
+    def find_spec(name, path, target):
+        if name == "trayagent.{module}":
+            {how}
+sys.meta_path.insert(0, Interrupts)
+runpy.run_module("trayagent", run_name="__main__")
+"""
+STARTS = [
+    (command, module)
+    for command, modules in {
+        "version": "cli cli.main cli.exits cli.run model.errors",
+        "get http://127.0.0.1:9/x": "cli.get oneshot net.client transfer.fetch",
+        "run --headless --port 0": "cli.run app wiring hook.server",
+        "run --tray none --port 0": "app",
+    }.items()
+    for module in modules.split()
+]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "raise KeyboardInterrupt",
+        "raise RuntimeError('Error calling __set_name__') from KeyboardInterrupt()",
+    ],
+)
+@pytest.mark.parametrize(("command", "module"), STARTS)
+def test_ctrl_c_is_as_quiet_while_a_command_is_loaded(
+    command: str, module: str, how: str, tmp_path: Path
+) -> None:
+    program = INTERRUPTED.format(how=how, module=module)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command.split()],
+        env=environ(tmp_path),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.lstrip().startswith("Interrupted.\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_before_the_tray_is_there_ends_the_agent_too(tmp_path: Path) -> None:
+    program = """
+import sys
+from trayagent.cli.main import main
+from trayagent.desktop.tray import backend
+def interrupted(*_):
+    raise KeyboardInterrupt
+backend.choose_tray = interrupted
+sys.exit(main(["run", "--port", "0"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environ(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=patience(20),
+    )
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", "Interrupted.")
+    assert not (tmp_path / "runtime.json").exists()
+
+
+def test_nothing_is_loaded_before_ctrl_c_is_heard() -> None:
+    """What `__main__` itself imports is built into Python: it takes no time to load."""
+    program = "import sys; before = set(sys.modules); import trayagent.__main__; "
+    show = "print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run(
+        [sys.executable, "-c", program + show], capture_output=True, text=True, check=True
+    )
+    assert set(done.stdout.split()) <= {"gc", "trayagent", "trayagent.__main__"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="only a shell can close a stream for another")

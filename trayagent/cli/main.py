@@ -156,13 +156,18 @@ def main(args: Sequence[str] | None = None) -> int:
     except Exception as error:  # the boundary: a person never sees a traceback
         if os.environ.get("TRAYAGENT_TRACEBACK"):
             raise
-        kind = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        screen.error(
-            TrayagentError(
-                "internal", f"{SENTENCES['internal'][0][:-1]} ({kind}).", SENTENCES["internal"][1]
-            )
-        )
-        return Exit.ERROR
+        return _unexpected(screen, error)
+
+
+def _unexpected(screen: Screen, error: Exception) -> int:
+    if isinstance(error.__cause__, KeyboardInterrupt):
+        # Python 3.11 wraps one that comes while it makes a class, as it does in many an import.
+        screen.warn("Interrupted.")
+        return Exit.INTERRUPTED
+    kind = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    sentence, action = SENTENCES["internal"]
+    screen.error(TrayagentError("internal", f"{sentence[:-1]} ({kind}).", action))
+    return Exit.ERROR
 
 
 def _misused(screen: Screen, error: click.ClickException) -> int:
