@@ -184,11 +184,40 @@ async def test_a_missing_segment_is_no_film(site: Site, forms: Path, tmp_path: P
     async with resolving(tmp_path / "to", site.authority) as rig:
         with pytest.raises(DownloadError) as caught:
             await rig.resolve(f"{site.base}/ts/index.m3u8")
-        assert caught.value.code in ("not_found", "network")
+        assert (caught.value.code, caught.value.detail) == ("not_found", "HTTP 404")
         assert len(rig.scratches()) == 1, "what came is kept"
         del site.statuses["/ts/index2.ts"]
         assert isinstance(await rig.resolve(f"{site.base}/ts/index.m3u8"), Made)
         assert site.times("/ts/index0.ts") == 1, "and gone on from"
+
+
+PIECE = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/seg.ts\n#EXT-X-ENDLIST\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(404, "not_found"), (403, "forbidden"), (503, "server_error")]
+)
+async def test_a_piece_that_is_refused_has_the_servers_reason(
+    site: Site, tmp_path: Path, status: int, code: str
+) -> None:
+    site.files["/list.m3u8"] = PIECE
+    site.statuses["/seg.ts"] = status
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        with pytest.raises(DownloadError) as caught:
+            await rig.resolve(f"{site.base}/list.m3u8")
+    assert (caught.value.code, caught.value.detail) == (code, f"HTTP {status}")
+
+
+@pytest.mark.parametrize("path", ["/list.m3u8", "/seg.ts"])
+async def test_a_server_that_speaks_nonsense_is_at_fault_itself(
+    site: Site, tmp_path: Path, path: str
+) -> None:
+    site.files["/list.m3u8"] = PIECE
+    site.redirects[path] = "http://[::1"
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        with pytest.raises(DownloadError) as caught:
+            await rig.resolve(f"{site.base}/list.m3u8")
+    assert caught.value.code == "server_error"
 
 
 async def test_several_on_a_page_are_a_choice(site: Site, tmp_path: Path) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import re
+import socket
+from contextlib import closing
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -11,7 +15,7 @@ from trayagent.model import errors
 from trayagent.model.errors import SENTENCES
 from trayagent.net.gateway import Pass
 from trayagent.sites import engine
-from trayagent.sites.reasons import StopError, explain
+from trayagent.sites.reasons import NONSENSE, StopError, explain
 from trayagent.sites.wire import Failed
 
 
@@ -109,6 +113,38 @@ STATUSES = {
 def test_a_status_behind_it_all_decides(status: int) -> None:
     inner = ExtractorError("Unable to download webpage", cause=HTTPError(status))
     assert explain(DownloadError("ERROR", inner)) == Failed(STATUSES[status], f"HTTP {status}")
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("words", ["Not Found", "sign in", "N"])
+def test_a_status_decides_where_only_words_tell_of_it(status: int, words: str) -> None:
+    """So ends a piece of a stream; the words behind the number are whatever the server says."""
+    text = f"ERROR: \r[download] Got error: HTTP Error {status}: {words}. Giving up after 5 retries"
+    assert explain(DownloadError(text)) == Failed(STATUSES[status], f"HTTP {status}")
+
+
+def stumbled(answer: bytes) -> Exception:
+    """What Python's own HTTP client raises for an answer."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(answer)
+        theirs.shutdown(socket.SHUT_WR)
+        with closing(http.client.HTTPResponse(ours)) as response:
+            response.begin()
+            with pytest.raises((ValueError, OverflowError, MemoryError)) as caught:
+                response.read()
+    return caught.value
+
+
+def test_an_answer_that_is_no_http_is_the_servers_fault() -> None:
+    with pytest.raises(ValueError, match="IPv6") as location:
+        urlsplit("http://[::1")
+    chunk = stumbled(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc")
+    for error in (chunk, location.value):
+        assert explain(
+            DownloadError("ERROR", ExtractorError("x", expected=False, cause=error))
+        ) == Failed("server_error", NONSENSE)
+        assert explain(error) == Failed("server_error", NONSENSE)
 
 
 OTHERS: list[tuple[BaseException, str]] = [

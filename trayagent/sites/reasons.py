@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterator
+from types import TracebackType
 from typing import Final
 
 from trayagent.sites.wire import Failed
@@ -14,7 +15,10 @@ PROTECTED: Final = "it is protected against copying"
 NO_MERGE: Final = "picture and sound come apart here; install ffmpeg to put them together"
 ELSEWHERE: Final = "it points to something that is not on the web"
 OUTDATED: Final = "the page engine could not read it; try: trayagent sites update"
+NONSENSE: Final = "its answer is not proper HTTP"
 _LONGEST: Final = 160
+_GAVE_UP: Final = re.compile(r"Got error: HTTP Error (\d{3})\b")
+"""All that is told of a piece of a medium that was asked for in vain; the reason's words are the server's."""
 
 _WORDS: Final[tuple[tuple[str, str, str], ...]] = (
     (r"\bdrm\b|known to use drm", "no_media_found", PROTECTED),
@@ -64,7 +68,7 @@ class StopError(Exception):
 def explain(error: BaseException) -> Failed:
     """The reason for a person; holds no address and no secret."""
     chain = list(_chain(error))
-    for step in (_own, _status, _system, _worded, _network):
+    for step in (_nonsense, _own, _status, _system, _worded, _network):
         for one in chain:
             if (found := step(one)) is not None:
                 return found
@@ -95,6 +99,14 @@ def _names(error: BaseException) -> set[str]:
     return {kind.__name__ for kind in type(error).__mro__}
 
 
+def _nonsense(error: BaseException) -> Failed | None:
+    """What Python's own HTTP stumbles over: lengths that are no size, redirects to no address."""
+    if not isinstance(error, ValueError | OverflowError | MemoryError):
+        return None
+    package = _module(error).partition(".")[0]
+    return Failed("server_error", NONSENSE) if package in ("http", "urllib") else None
+
+
 def _own(error: BaseException) -> Failed | None:
     if isinstance(error, StopError):
         return error.failed
@@ -106,8 +118,11 @@ def _own(error: BaseException) -> Failed | None:
 
 
 def _status(error: BaseException) -> Failed | None:
-    status = getattr(error, "status", None)
-    if "HTTPError" not in _names(error) or not isinstance(status, int):
+    names = _names(error)
+    status = getattr(error, "status", None) if "HTTPError" in names else None
+    if "DownloadError" in names and (told := _GAVE_UP.search(str(error))):
+        status = int(told[1])
+    if not isinstance(status, int):
         return None
     codes = {401: "needs_login", 404: "not_found", 410: "not_found", 429: "server_busy"}
     code = codes.get(status) or ("server_error" if status >= 500 else "forbidden")
@@ -169,10 +184,20 @@ def _said(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
+    trace = _innermost(error)
     if trace is None:
         return ""
     name = trace.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
     return f" in {name}, line {trace.tb_lineno}"
+
+
+def _module(error: BaseException) -> str:
+    trace = _innermost(error)
+    return str(trace.tb_frame.f_globals.get("__name__")) if trace else ""
+
+
+def _innermost(error: BaseException) -> TracebackType | None:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace
