@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import ssl
 from types import TracebackType
 from typing import Final
@@ -51,9 +53,34 @@ def translate(error: BaseException) -> DownloadError:
     for kinds, code, detail in _WORDS:
         if isinstance(error, kinds):
             return DownloadError(code, detail)
-    if isinstance(error, OSError) and error.errno:
-        return DownloadError("network", (error.strerror or "").lower())
-    return DownloadError("network")
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.ETIMEDOUT:
+        return DownloadError("timeout")
+    return DownloadError("network", _said_of(number) if number else "")
+
+
+def _said_of(number: int) -> str:
+    """Plain words; never the exception's own, which are Python's and name addresses."""
+    return next((words for numbers, words in _ERRNOS if number in numbers), "") or (
+        os.strerror(number).lower()
+    )
+
+
+_ERRNOS: Final = (
+    ({errno.ECONNREFUSED}, "the server refused the connection"),
+    (
+        {errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN, errno.ESHUTDOWN},
+        "the server closed the connection",
+    ),
+    (
+        {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN},
+        "no way leads to the server from here",
+    ),
+    ({errno.ENETDOWN}, "the network is down"),
+    ({errno.EADDRNOTAVAIL}, "this machine has no address to connect from"),
+    ({errno.EACCES, errno.EPERM}, "this machine does not allow the connection"),
+    ({errno.EMFILE, errno.ENFILE, errno.ENOBUFS}, "too many connections are open here"),
+)
 
 
 _PROXY: Final = "the proxy could not be used"
