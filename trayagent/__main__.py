@@ -1,9 +1,10 @@
 """`python -m trayagent` is the command `trayagent`: one process from its start to its end."""
 
+import _thread
 import gc
 import sys
 
-# Nothing else is imported here, not even typing: who presses Ctrl-C meanwhile would see a traceback.
+# What takes time to load is not imported here, not even typing: Ctrl-C meanwhile would be a traceback.
 OBJECTS = 100_000
 """New objects between two looks for cycles, more than a start makes; Python's 700 costs a tenth of a short run."""
 
@@ -11,6 +12,7 @@ OBJECTS = 100_000
 def run() -> None:
     """Run the command of this process's arguments, and end the process."""
     try:
+        sys.unraisablehook = _unraised
         gc.set_threshold(OBJECTS)
         from trayagent.cli.main import main
 
@@ -24,6 +26,15 @@ def run() -> None:
         if sys.stderr is not None:
             sys.stderr.write("Interrupted.\n")
     sys.exit(code)
+
+
+def _unraised(what: "sys.UnraisableHookArgs") -> None:
+    """Ctrl-C in a destructor, or where Python lets go of a module's lock, is lost: it is asked for once more."""
+    if not issubclass(what.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(what)
+    elif not sys.is_finalizing():
+        # By another thread, and so after this: here, too, it would be lost.
+        _thread.start_new_thread(_thread.interrupt_main, ())
 
 
 if __name__ == "__main__":

@@ -100,6 +100,9 @@ def test_ctrl_c_is_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 INTERRUPTED = """
 import runpy, sys
+class Lost:
+    def __del__(self):
+        raise KeyboardInterrupt
 class Interrupts:
     def find_spec(name, path, target):
         if name == "trayagent.{module}":
@@ -124,6 +127,7 @@ STARTS = [
     [
         "raise KeyboardInterrupt",
         "raise RuntimeError('Error calling __set_name__') from KeyboardInterrupt()",
+        "Lost(); [None for _ in range(10**8)]",
     ],
 )
 @pytest.mark.parametrize(("command", "module"), STARTS)
@@ -173,7 +177,7 @@ def test_nothing_is_loaded_before_ctrl_c_is_heard() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program + show], capture_output=True, text=True, check=True
     )
-    assert set(done.stdout.split()) <= {"gc", "trayagent", "trayagent.__main__"}
+    assert set(done.stdout.split()) <= {"_thread", "gc", "trayagent", "trayagent.__main__"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="only a shell can close a stream for another")
