@@ -115,7 +115,7 @@ async def house(tmp_path: Path, **limits: int) -> AsyncIterator[House]:
         bell=asyncio.Event(),
     )
 
-    async def discard(path: Path) -> None:
+    async def discard(path: Path, _owner: str) -> None:
         path.with_name(path.name + ".part").unlink(missing_ok=True)
 
     trash = Trash()

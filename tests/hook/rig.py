@@ -207,7 +207,7 @@ async def running(home: Path, library: Any = None) -> AsyncIterator[Rig]:
     secrets = SecretFiles(home / "secrets")
     own = OwnToken.load(home / "token")
 
-    async def discard(path: Path) -> None:
+    async def discard(path: Path, _owner: str) -> None:
         await asyncio.to_thread(path.unlink, missing_ok=True)
 
     def write(changes: Mapping[str, Any]) -> Config:

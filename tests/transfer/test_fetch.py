@@ -382,7 +382,7 @@ async def test_a_mirror_serves_when_the_first_does_not(tmp_path: Path) -> None:
 
 async def test_size_and_space_are_looked_at_before_the_first_byte(tmp_path: Path) -> None:
     async with Lying() as server:
-        huge = server.at("/huge", replying("200 OK", b"", Content_Length=10**15))
+        huge = server.at("/huge", replying("200 OK", noise(600), Content_Length=10**15))
         async with transferring(tmp_path, server.authority) as rig:
             with pytest.raises(DownloadError) as failed:
                 await rig.get(huge)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import threading
 from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
 
 from tests.servers.lying import Lying, Served
-from tests.transfer.rig import Rig, noise, transferring, until
+from tests.transfer.rig import Rig, mp4, noise, transferring, until
+from trayagent.model.disk import Disk
 from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Made, Target
 from trayagent.transfer.part import Part, part_of
 from trayagent.transfer.ranges import Record
 from trayagent.transfer.sidecar import sidecar_of
@@ -124,18 +128,108 @@ async def test_a_name_of_before_that_is_anothers_by_now_is_given_up(tmp_path: Pa
     assert sidecar_of(tmp_path / "f.bin").exists()
 
 
-async def test_giving_up_a_download_spares_whoever_is_at_work_under_its_name(
-    tmp_path: Path,
-) -> None:
+async def test_giving_up_a_download_removes_only_what_is_its_own(tmp_path: Path) -> None:
     part = Part(tmp_path / "f.bin", "theirs")
     part.write(OTHER, 0)
     part.vouch(None)
     async with transferring(tmp_path) as rig:
-        await rig.transfer.discard(tmp_path / "f.bin")
-        assert rig.files().keys() == {"f.bin.part", "f.bin.part.json"}
+        await rig.transfer.discard(tmp_path / "f.bin", "theirs")  # at work just now
         part.close()
-        await rig.transfer.discard(tmp_path / "f.bin")
+        await rig.transfer.discard(tmp_path / "f.bin", "ours")
+        assert rig.files().keys() == {"f.bin.part", "f.bin.part.json"}
+        await rig.transfer.discard(tmp_path / "f.bin", "theirs")
         assert rig.files() == {}
+
+
+async def test_a_sidecar_that_outlived_its_part_vouches_for_no_other(tmp_path: Path) -> None:
+    """Else the next kill would leave other bytes beside it, which it then seems to vouch for."""
+    for make in (Part.create, Part.settle):
+        theirs = Part(tmp_path / "f.bin", "theirs")
+        theirs.write(OTHER, 0)
+        theirs.vouch(Record(SIZE, '"v1"', ((0, 2_000_000),)))
+        theirs.close()
+        (tmp_path / "f.bin.part").unlink()
+        ours = Part(tmp_path / "f.bin", "ours")
+        ours.write(ONE, 0)
+        make(ours, *([None] if make == Part.settle else []))
+        assert not sidecar_of(tmp_path / "f.bin").exists()
+        ours.discard()
+        ours.close()
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_sidecar_keeps_its_name(tmp_path: Path) -> None:
+    (tmp_path / "f.bin.part.json").write_text("{}")
+    with pytest.raises(FileExistsError):
+        Part(tmp_path / "f.bin", "ours").create()
+    assert {path.name for path in tmp_path.iterdir()} == {"f.bin.part.json"}
+
+
+async def test_a_made_file_is_not_kept_by_a_sidecar_of_another(tmp_path: Path) -> None:
+    Part(tmp_path / "film.mp4", "theirs").vouch(None)
+    (tmp_path / "film.mp4.part").unlink()
+    scratch = tmp_path / "scratch"
+    scratch.write_bytes(mp4(5000))
+    async with transferring(tmp_path) as rig:
+        target = Target(tmp_path, owner="ours")
+        await rig.transfer.publish(Made(scratch, "film.mp4"), target, rig.told)
+        assert rig.files() == {"film.mp4": mp4(5000)}
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+async def test_a_cancellation_at_the_first_look_keeps_no_lock(
+    tmp_path: Path, remembered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a slow disk that look is in another thread; what it opened must be closed all the same."""
+    monkeypatch.setattr(Disk, "quick", False)
+    looking, go = threading.Event(), threading.Event()
+    claim = Part._claim
+
+    def slow(part: Part, *, signed: bool) -> None:
+        claim(part, signed=signed)
+        looking.set()
+        assert go.wait(10)
+
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        served = Served(ONE)
+        url = server.at("/f.bin", served)
+        await interrupted(rig, url, served, "one")
+        path = tmp_path / "f.bin" if remembered else None
+        monkeypatch.setattr(Part, "_claim", slow)
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            task = group.create_task(rig.get(url, owner="one", path=path), name="cancelled")
+            await asyncio.to_thread(looking.wait)
+            task.cancel()
+            go.set()
+        monkeypatch.setattr(Part, "_claim", claim)
+        assert (await rig.get(url, owner="one", path=path)).path == tmp_path / "f.bin"
+        assert rig.files() == {"f.bin": ONE}
+
+
+async def test_what_is_missing_is_all_that_needs_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        served = Served(ONE)
+        url = server.at("/f.bin", served)
+        await interrupted(rig, url, served, "one")
+        usage = shutil.disk_usage(tmp_path)._replace(free=SIZE - 500_000)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+        await rig.get(url, owner="one")
+        assert rig.files() == {"f.bin": ONE}
+
+
+async def test_a_mirror_goes_on_after_a_cut_and_proves_nothing_later(tmp_path: Path) -> None:
+    """Its validator is good for itself, within this attempt."""
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        urls = server.url("/gone.bin"), server.at("/m.bin", Served(OTHER, cut=[2_000_000]))
+        await rig.get(urls[0], mirrors=urls[1:])
+        assert rig.files() == {"m.bin": OTHER}
+        assert server.asked("/m.bin")[-1].header("Range") == "bytes=2000000-"
+        server.at("/m.bin", Served(OTHER, cut=[2_000_000, 0, 0, 0, 0]))
+        with pytest.raises(DownloadError):
+            await rig.get(urls[0], mirrors=urls[1:])
+        assert rig.files() == {"m.bin": OTHER}
 
 
 async def test_a_part_that_somebody_removed_leaves_nothing_behind(tmp_path: Path) -> None:

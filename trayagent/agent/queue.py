@@ -54,7 +54,7 @@ class Queue:
         *,
         secrets: SecretFiles,
         trash: Trash,
-        discard: Callable[[Path], Awaitable[None]],
+        discard: Callable[[Path, str], Awaitable[None]],
         forget: Callable[[str], Awaitable[None]] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -170,7 +170,7 @@ class Queue:
         self._secrets.erase(download.id)
         if download.path and download.state != State.COMPLETED:
             try:
-                await self._discard(Path(download.path))
+                await self._discard(Path(download.path), download.owner)
             except DownloadError as error:  # the wish itself is done, and the others have theirs
                 log.warning("What %s left behind stays: %s", download.id, error.message)
         if self._forget is not None:

@@ -101,6 +101,11 @@ class Download(Struct, frozen=True):
     started_at: str | None = None
     finished_at: str | None = None
 
+    @property
+    def owner(self) -> str:
+        """Which download this is, also beside those of another agent: see `Target.owner`."""
+        return f"{self.id} {self.created_at}"
+
     def __repr__(self) -> str:
         return f"<Download {self.id} {self.state} {self.filename or self.url.partition('?')[0]}>"
 

@@ -94,7 +94,7 @@ def choose(
     """The name of a download: given > Content-Disposition header > last URL segment > `video-<timestamp>`.
 
     `content_ext` is the extension of the bytes seen (`mp4`), None while unknown. A name without an
-    extension gets that, a given one only for a video, which else gets `.mp4`; that of an image is corrected.
+    extension gets that, a given one only for a video, which else gets `.mp4`; a wrong one of a picture is corrected.
     """
     # Cleaned once for the choice and once with the extension, so that a cut never costs the extension.
     own = _usable(given)

@@ -98,7 +98,7 @@ class Job(Struct, frozen=True):
     source: str | None
     secrets: Secrets = Secrets()
     owner: str = ""
-    """Which download this is, also beside those of another agent: see `Target.owner`."""
+    """See `Target.owner`."""
 
     def __repr__(self) -> str:
         return f"<Job {self.id} {self.host}, try {self.attempts + 1}>"

@@ -162,7 +162,7 @@ class Response:
 def _combined(headers: CIMultiDictProxy[str]) -> CIMultiDictProxy[str]:
     """The headers, where several lines of one that is read whole are one line (RFC 9110 §5.3).
 
-    So no second line goes unseen: of two ETags neither proves anything, and every digest counts.
+    So no second line goes unseen: of two ETags neither proves anything, and a digest may stand in any.
     """
     repeated = [name for name in _READ_WHOLE if len(headers.getall(name, ())) > 1]
     if not repeated:

@@ -114,6 +114,7 @@ def _host_after(conn: sqlite3.Connection, host: str) -> str:
 
 
 def _claimed(row: sqlite3.Row) -> tuple[Job, Download]:
+    claimed = download(row)
     job = Job(
         n=row["n"],
         id=public_id(row["n"]),
@@ -125,9 +126,9 @@ def _claimed(row: sqlite3.Row) -> tuple[Job, Download]:
         attempts=row["attempts"],
         via=row["via"],
         source=row["source"],
-        owner=f"{public_id(row['n'])} {row['created_at']}",
+        owner=claimed.owner,
     )
-    return job, download(row)
+    return job, claimed
 
 
 def next_due(conn: sqlite3.Connection) -> float | None:

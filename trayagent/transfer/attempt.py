@@ -49,7 +49,7 @@ class Attempt:
         self._folders = equipment.folders
         self._buckets = buckets_of(equipment.everything, target.speed_limit)
         self._requests = _with_mirrors(request)
-        self._first = self._requests[0]
+        self._first = self._source = self._requests[0]
         self._jar = Jar(request.cookies)
         self._target = target
         self._progress = progress
@@ -132,8 +132,8 @@ class Attempt:
         return ranges.first_ask(record, ranges.coding(self._came.headers))
 
     def _tells(self, request: Request) -> bool:
-        """Whether this address's validators tell what file it is: a mirror's are its own, so a checksum must."""
-        return request is self._first or self._target.checksum is not None
+        """Whether this address's validators tell what the bytes are: another's are its own, so a checksum must."""
+        return request is self._source or self._target.checksum is not None
 
     async def _open(self, ask: ranges.Ask | None) -> Response:
         headers = ask.headers if ask else None
@@ -148,20 +148,21 @@ class Attempt:
         """A whole file is coming: look at it, name it, receive it."""
         length = response.length
         self._terms.check(length)
-        await self._check_room(length or 0)
         medium = self._promised(request, response)
         head, failure = await _look(response, further=medium is not None)
         if not head:
             raise DownloadError("truncated", "the answer was empty")
         self._came = Came(request.url, response.headers, content.sniff(head), response.framed)
         self._check_promise(response, head, medium)
-        known = length is not None and self._tells(request)
-        proof = ranges.validator(response.headers) if known else None
+        proof = None if length is None else ranges.validator(response.headers)
         disposition = response.headers.get("Content-Disposition")
         name = name_for(self._target, self._came.seen, disposition, request.url, response.url)
-        if await self._place.find(name):
+        if request is self._first and await self._place.find(name, proof):
             return  # to be asked again, for the rest only
+        await self._check_room(length or 0)
         await self._place.reserve(name, length, proof)
+        self._source = request
+        self._place.lasting = request is self._first or self._target.checksum is not None
         lane = self._lane(0, ENDLESS if length is None else length)
         wait = lane.write(head)
         if failure is not None:
@@ -185,8 +186,6 @@ class Attempt:
         if medium is not None:
             url = urls.redact(response.url)
             content.check_promise(head, seen, response.headers, url, medium)
-        if self._target.stem is None:  # a library names by content, and may not know what it has
-            content.check_picture(self._target.kind, seen)
         if self._target.pages and content.page(head, seen):
             raise content.refusal(head, seen, urls.redact(response.url))
 

@@ -7,8 +7,7 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from trayagent.model.errors import DownloadError
@@ -25,6 +24,8 @@ _KNOWN: Final = {
     "sha": "sha1",
     "md5": "md5",
 }
+_BYTES: Final = {"sha512": 64, "sha256": 32, "sha384": 48, "sha1": 20, "md5": 16}
+"""How long they are; another length is another notation, in hex for one, and tells nothing."""
 
 
 def promised(headers: Mapping[str, str], *, whole: bool) -> dict[str, bytes]:
@@ -37,7 +38,8 @@ def promised(headers: Mapping[str, str], *, whole: bool) -> dict[str, bytes]:
         if header == "Content-Digest" and not (whole and not ranges.coding(headers)):
             continue
         for name, text in _SAID.findall(headers.get(header, "")):
-            if (known := _KNOWN.get(name.lower())) and (value := _decoded(text)):
+            known = _KNOWN.get(name.lower())
+            if known and len(value := _decoded(text) or b"") == _BYTES[known]:
                 said.setdefault(known, value)
     return said
 
@@ -57,18 +59,21 @@ def expected(checksum: str | None, said: Mapping[str, bytes]) -> dict[str, bytes
     return wanted
 
 
-def verify(path: str, wanted: Mapping[str, bytes], stop: Stop) -> str | None:
-    """Hash a file and compare; returns its sha256 in hex if that was among them. Blocking.
+def verify(
+    read: Callable[[int, int], bytes], wanted: Mapping[str, bytes], stop: Stop
+) -> str | None:
+    """Hash what `read(count, at)` gives and compare; returns its sha256 in hex if that was asked. Blocking.
 
     Raises DownloadError `checksum_mismatch`, OSError; InterruptedError soon after it is told to stop.
     """
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in wanted}
-    with Path(path).open("rb") as file:
-        while piece := file.read(_PIECE):
-            if stop.asked:
-                raise InterruptedError
-            for running in hashes.values():
-                running.update(piece)
+    at = 0
+    while piece := read(_PIECE, at):
+        if stop.asked:
+            raise InterruptedError
+        for running in hashes.values():
+            running.update(piece)
+        at += len(piece)
     for name, running in hashes.items():
         if not hmac.compare_digest(running.digest(), wanted[name]):
             raise DownloadError("checksum_mismatch", name)

@@ -50,12 +50,12 @@ class Transfer:
         """Check bytes or a file that a resolver made, and give them their name. Raises DownloadError."""
         return await publish_made(self._equipment, made, target, progress)
 
-    async def discard(self, path: Path) -> None:
-        """Remove the `.part` of a final path, and its record. Raises DownloadError."""
+    async def discard(self, path: Path, owner: str) -> None:
+        """Remove the `.part` that this owner has at a final path, and its record. Raises DownloadError."""
 
         def act() -> None:
             with explained():
-                remove(path)
+                remove(path, owner)
 
         await in_executor(act)
 

@@ -57,7 +57,7 @@ async def finish(place: Place, target: Target, came: Came) -> Fetched:
     def verify(part: Part, stop: Stop) -> str | None:
         if not came.framed and not _certainly_whole(part, came.seen):
             warnings.append(LENGTH_UNKNOWN)
-        return digests.verify(part.path, wanted, stop) if wanted else None
+        return digests.verify(part.read, wanted, stop) if wanted else None
 
     mtime = target.mtime if target.mtime is not None else _modified(came.headers)
     small = place.size < SMALL and not wanted

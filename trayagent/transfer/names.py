@@ -13,6 +13,7 @@ from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Target
 from trayagent.transfer.content import Seen
+from trayagent.transfer.folders import Folders
 from trayagent.transfer.part import Part, part_of
 
 _MOST: Final = 9999
@@ -40,7 +41,61 @@ class Names:
         return f"<Names {len(self._held)} held>"
 
 
-def next_part(folder: Path, name: str, after: int, owner: str, *, fresh: bool) -> tuple[Part, int]:
+class Naming:
+    """The final name of one download, held until it is given back."""
+
+    def __init__(self, names: Names, folders: Folders, target: Target) -> None:
+        self._names = names
+        self._folders = folders
+        self._folder = target.folder
+        self._owner = target.owner
+        self._base = ""
+        self._number = -1
+        self.final: Path | None = None
+
+    def hold(self, final: Path) -> bool:
+        """Hold exactly this name; False when another transfer has it."""
+        if not self._names.hold(final):
+            return False
+        self.final, self._base = final, final.name
+        return True
+
+    async def next(self, name: str = "", *, fresh: bool = True) -> Part:
+        """Hold the next of NAME, NAME (1), … that neither a file nor another download has: its part.
+
+        No `name`: of the one held, which is given back once the next is ours. Unless it must be
+        `fresh`, the part may be there already: this owner's, from a run that was interrupted.
+        """
+        base = name or self._base
+        opened: list[Part] = []
+
+        def look() -> None:
+            part, self._number = _next_part(
+                self._folder, base, self._number, self._owner, fresh=fresh
+            )
+            opened.append(part)
+
+        try:
+            await self._folders.do(self._folder, look)
+            while not self._names.hold(opened[-1].final):
+                opened.pop().close()
+                await self._folders.do(self._folder, look)
+        except BaseException:
+            for part in opened:  # a cancellation: nobody else knows of it
+                part.close()
+            raise
+        self.release()
+        self.final, self._base = opened[0].final, base
+        return opened[0]
+
+    def release(self) -> None:
+        """Give the name back; the file system guards it from here on."""
+        if self.final is not None:
+            self._names.release(self.final)
+            self.final = None
+
+
+def _next_part(folder: Path, name: str, after: int, owner: str, *, fresh: bool) -> tuple[Part, int]:
     """The part of the first of NAME, NAME (1), … with a number above `after` that is free, and its number.
 
     Unless it must be `fresh`, it may be there already: this owner's, from a run that was interrupted.

@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 from trayagent.model.errors import DownloadError
+from trayagent.transfer.descriptors import FLAGS, lock, sync, write_all
 from trayagent.transfer.disk import explained
 from trayagent.transfer.failpoints import failpoint
-from trayagent.transfer.locks import lock
 from trayagent.transfer.publish import move_new, same_bytes
 from trayagent.transfer.ranges import Record
-from trayagent.transfer.sidecar import FLAGS, Mark, Sidecar, sidecar_of, sync, write_all
+from trayagent.transfer.sidecar import Mark, Sidecar
 
 
 def part_of(final: Path) -> str:
@@ -68,23 +68,23 @@ class Part:
         assert self._fd is not None
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             raise PermissionError(errno.EPERM, "not a regular file")
-        lock(self._fd)
         mark = self._sidecar.read()
-        ours = not signed if mark is None else mark.owner == self._owner
-        if (
-            not ours or not self._has_name()
-        ):  # whoever had it locked may have given it its final name
+        if signed if mark is None else mark.owner != self._owner:
             raise FileExistsError(errno.EEXIST, "it belongs to another download")
+        lock(self._fd)
+        if not self._has_name():  # whoever had it locked has given it its final name, say
+            raise FileExistsError(errno.EEXIST, "it is another file by now")
 
     def create(self, *, signed: bool = False) -> None:
         """Make the file, which must not exist yet; raises FileExistsError, OSError.
 
-        `signed`: with a sidecar at once, so that a kill leaves nothing whose owner nobody knows.
+        `signed`: with a sidecar at once, which tells after a kill whose it is.
         """
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | FLAGS, 0o644)
         failpoint("part-open")
         try:
             lock(fd)
+            self._sidecar.clear()
             if signed:
                 self._sidecar.write(Mark(self._owner))
             if self._waiting:
@@ -153,8 +153,7 @@ class Part:
     def doubt(self) -> None:
         """From here on nothing of the file is certain, after a power cut neither; raises OSError."""
         if self._sidecar.there:
-            self._sidecar.write(Mark(self._owner))
-            self._sidecar.sync()
+            self._sidecar.write(Mark(self._owner), durably=True)
 
     def forget(self) -> None:
         """Drop the sidecar: the bytes are nobody's any more; raises OSError."""
@@ -219,12 +218,15 @@ class Part:
         self._sidecar.close()
 
     def discard(self) -> None:
-        """Remove both files, if they were ours to make."""
+        """Remove both files, if they are ours still."""
         ours = self.on_disk and (self._fd is None or self._has_name())
-        self.close()
+        if ours or not os.path.lexists(self.path):
+            self._sidecar.drop()
+        if sys.platform == "win32":
+            self.close()  # it removes no open file
         if ours:
             Path(self.path).unlink(missing_ok=True)
-        self._sidecar.drop()
+        self.close()
 
     def discard_published(self) -> bool:
         """Discard it if the final name holds its very bytes: our own work, cut off before it was noted."""
@@ -241,18 +243,11 @@ class Part:
         return f"<Part {self.final.name}.part>"
 
 
-def remove(final: Path) -> None:
-    """Remove what a given-up download left beside its final name, unless another is at work there."""
+def remove(final: Path, owner: str) -> None:
+    """Remove what this owner's download left beside its final name; what is another's stays. Blocking."""
     try:
-        fd = os.open(part_of(final), os.O_RDWR | FLAGS)
+        part = Part.reopen(final, owner)
     except OSError:
-        pass  # nothing, or a link, which goes without what it leads to
-    else:
-        try:
-            lock(fd)
-        except FileExistsError:
-            return
-        finally:
-            os.close(fd)
-    Path(part_of(final)).unlink(missing_ok=True)
-    sidecar_of(final).unlink(missing_ok=True)
+        return
+    if part is not None:
+        part.discard()

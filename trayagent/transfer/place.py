@@ -15,9 +15,10 @@ from trayagent.transfer.disk import check_room, explained
 from trayagent.transfer.executor import Stop, in_executor
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.marks import mark
-from trayagent.transfer.names import next_part
+from trayagent.transfer.names import Naming
 from trayagent.transfer.part import Part, part_of
 from trayagent.transfer.publish import publish
+from trayagent.transfer.sidecar import Sidecar
 from trayagent.transfer.terms import Equipment
 
 SMALL: Final = 1024 * 1024
@@ -30,48 +31,45 @@ class Place:
     """Keeps name, part and record in step; used by one attempt, left with `leave`."""
 
     def __init__(self, equipment: Equipment, target: Target, progress: Progress) -> None:
-        self._names = equipment.names
+        self._naming = Naming(equipment.names, equipment.folders, target)
         self._folders = equipment.folders
         self._target = target
         self._progress = progress
         self._keep_free = equipment.terms.keep_free
-        self._base = ""
-        self._number = -1
-        self._final: Path | None = None
         self._done: tuple[tuple[int, int], ...] = ()
         self._lanes: list[Lane] = []
         self.part: Part | None = None
         self.size: int | None = None
         self.validator: str | None = None
+        self.lasting = True
+        """Whether the validator still proves anything to a later attempt."""
 
     async def recall(self) -> None:
         """Take up the name, the bytes and the record of an earlier attempt, unless they are another's now."""
         final = self._target.path
-        if final is None or not self._names.hold(final):
+        if final is None or not self._naming.hold(final):
             return
-        self._final, self._base = final, final.name
 
-        def reopen() -> Part | None:
+        def reopen() -> None:
             with explained():
-                return Part.reopen(final, self._target.owner)
+                self.part = Part.reopen(final, self._target.owner)
 
         try:
-            self.part = await self._folders.do(final.parent, reopen)
+            await self._folders.do(final.parent, reopen)
         except FileExistsError:
-            self._names.release(final)
-            self._final = None
+            self._naming.release()
         else:
             await self._take_up()
 
-    async def find(self, name: str) -> bool:
-        """Hold a name, unless there is one. True: with bytes of an interrupted run, to go on from."""
-        if self._final is not None:
+    async def find(self, name: str, proof: str | None) -> bool:
+        """Hold a name, unless there is one. True: with bytes that an interrupted run left of this very file."""
+        if self._naming.final is not None:
             return False
-        final = await self._hold(name)
-        found = await self._take_up()
-        if found:
-            await self._progress.reserved(final, self.size)
-        return found
+        self.part = await self._naming.next(name, fresh=False)
+        if not await self._take_up() or self.validator != proof:
+            return False
+        await self._progress.reserved(self.part.final, self.size)
+        return True
 
     async def _take_up(self) -> bool:
         """Go on from what the part's record vouches for; whether that is anything."""
@@ -86,10 +84,12 @@ class Place:
 
     async def reserve(self, name: str, size: int | None, validator: str | None) -> None:
         """Make a final name and its `.part` ours and start from zero, for a file of this size."""
-        final = self._final or await self._hold(name)
+        if self._naming.final is None:
+            self.part = await self._naming.next(name)
         await self.forget()
+        assert self.part is not None
         self.size, self.validator = size, validator
-        await self._progress.reserved(final, size)
+        await self._progress.reserved(self.part.final, size)
         if size is None or size >= IN_MEMORY:
             await self._create(signed=size is None or size >= SMALL)
 
@@ -103,31 +103,10 @@ class Place:
                         create = partial(self.part.create, signed=signed)
                         await self._folders.do(self._target.folder, create)
             except FileExistsError:
-                await self._next_name()
+                self.part = await self._naming.next()
+                await self._progress.reserved(self.part.final, self.size)
             else:
                 return
-
-    async def _next_name(self) -> Path:
-        final = await self._hold(self._base, fresh=True)
-        await self._progress.reserved(final, self.size)
-        return final
-
-    async def _hold(self, name: str, *, fresh: bool = False) -> Path:
-        """Hold the next name that neither a file nor another download has.
-
-        Unless it must be `fresh`, its part may be ours already, from a run that was interrupted.
-        """
-        before, folder = self._final, self._target.folder
-        while True:
-            find = partial(next_part, folder, name, self._number, self._target.owner, fresh=fresh)
-            part, self._number = await self._folders.do(folder, find)
-            if self._names.hold(part.final):
-                break
-            part.close()
-        self._final, self._base, self.part = part.final, name, part
-        if before is not None:
-            self._names.release(before)
-        return part.final
 
     def lane(self, lane: Lane) -> Lane:
         """Count what this lane receives."""
@@ -165,16 +144,17 @@ class Place:
     async def forget(self) -> None:
         """Nothing of the bytes proves anything now."""
         self._done, self._lanes = (), []
-        if self.part is not None and self.part.on_disk:
+        part, final = self.part, self._naming.final
+        if part is not None and part.on_disk:
             with explained():
-                self.part.doubt()
-                self.part.resize(0)
-        elif self._final is not None:
-            self.part = Part(self._final, self._target.owner)
+                await self._folders.do(part.final.parent, part.doubt, small=False)
+                part.resize(0)
+        elif final is not None:
+            self.part = Part(final, self._target.owner)
 
     def save(self) -> Callable[[], None] | None:
         """What the executor does once a second: bytes to the disk, then the record; is there room?"""
-        part, record = self.part, self.record
+        part, record = self.part, self.record if self.lasting else None
         if part is None:
             return None
         if not part.on_disk:
@@ -212,17 +192,16 @@ class Place:
         stop = Stop()
         act = partial(self._finish, verify, stop, url, mtime)
         while True:
-            assert self._final is not None
             assert self.part is not None
             try:
                 await self._folders.do(self._target.folder, act, small=small, stop=stop)
             except FileExistsError:
-                again = self._final == self._target.path
+                again = self.part.final == self._target.path
                 if again and await in_executor(self.part.discard_published):
-                    return self._final, self.part.sha256
+                    return self.part.final, self.part.sha256
                 await self._move_on()
             else:
-                return self._final, self.part.sha256
+                return self.part.final, self.part.sha256
 
     def _finish(
         self,
@@ -249,12 +228,11 @@ class Place:
 
     async def _move_on(self) -> None:
         """Somebody took the name: take the next, with the bytes."""
-        part = self.part
-        assert part is not None
-        final = await self._next_name()
+        assert self.part is not None
+        final = (await self._naming.next()).final
+        await self._progress.reserved(final, self.size)
         with explained():
-            part.move(final)
-        self.part = part
+            self.part.move(final)
 
     async def keep(self, *, failed: bool, spoilt: bool = False) -> None:
         """Leave behind what the next attempt can use, and no more."""
@@ -262,7 +240,7 @@ class Place:
         if part is None:
             return
         self.settle_lanes()
-        record = self.record if self.received else None
+        record = self.record if self.received and self.lasting else None
 
         def act() -> None:
             with suppress(OSError):
@@ -275,25 +253,25 @@ class Place:
 
     async def adopt(self, name: str, take: Callable[[Path], None]) -> None:
         """Make a finished file ours: `take(path)` moves it to the `.part`, in the executor."""
-        if self._final is None:
-            final = await self._hold(name, fresh=True)
-        else:
-            final = self._final
-            if self.part is not None:
-                self.part.discard()
+        if self._naming.final is None:
+            self.part = await self._naming.next(name)
+        elif self.part is not None:
+            self.part.discard()
+        final = self._naming.final
+        assert final is not None
         await self._progress.reserved(final, self.size)
 
-        def act() -> Part | None:
+        def act() -> None:
             with explained():
                 final.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+                Sidecar(final).clear()
                 take(Path(part_of(final)))
-                return Part.reopen(final, self._target.owner)
+                self.part = Part.reopen(final, self._target.owner)
 
-        self.part = await in_executor(act)
+        await in_executor(act)
 
     def leave(self) -> None:
         """Close the files and give the name back to the file system's care."""
         if self.part is not None:
             self.part.close()
-        if self._final is not None:
-            self._names.release(self._final)
+        self._naming.release()

@@ -127,10 +127,10 @@ def _is_part(headers: Mapping[str, str]) -> bool:
     match = _ANY_RANGE.fullmatch(headers.get("Content-Range", "").strip())
     if match is None:
         return False
-    length = int(match[2]) + 1
-    size = length if match[3] == "*" else int(match[3])
+    start, end = int(match[1]), int(match[2]) + 1
+    size = end if match[3] == "*" else int(match[3])
     said = sizes.parse_count(headers.get("Content-Length"))
-    return int(match[1]) > 0 or length != size or said not in (None, size)
+    return start > 0 or (end if said is None else said) != size
 
 
 def _contradicts(ask: Ask | None, headers: Mapping[str, str]) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import sys
 import zlib
 from pathlib import Path
 from typing import Final
@@ -11,23 +11,15 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from trayagent.transfer.descriptors import FLAGS, sync, write_all
 from trayagent.transfer.ranges import Record, sane
 
-if sys.platform == "darwin":
-    import fcntl
-
-FLAGS: Final = (
-    getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-)
-"""How our files are opened; the last one is for a pipe in the place of a file: an error, and no wait for ever."""
+SUFFIX: Final = ".part.json"
 
 
 def sidecar_of(final: Path) -> Path:
     """Where it is for the file that gets this name."""
-    return final.with_name(final.name + ".part.json")
+    return final.with_name(final.name + SUFFIX)
 
 
 class Mark(Struct, frozen=True, omit_defaults=True):
@@ -65,8 +57,8 @@ class Sidecar:
             return None
         return mark if mark.record is None or sane(mark.record) else Mark(mark.owner)
 
-    def write(self, mark: Mark) -> None:
-        """Say this from now on; raises OSError."""
+    def write(self, mark: Mark, *, durably: bool = False) -> None:
+        """Say this from now on, `durably` also after a power cut; raises OSError."""
         self.there = True
         if self._fd is None:
             flags = os.O_RDWR | os.O_CREAT | FLAGS
@@ -75,11 +67,16 @@ class Sidecar:
         text += b" %d" % zlib.crc32(text)
         # One short write at the start: a kill cannot tear it, and after a power cut the check tells.
         write_all(self._fd, text.ljust(os.fstat(self._fd).st_size), 0)
-
-    def sync(self) -> None:
-        """Bring it to the disk."""
-        if self._fd is not None:
+        if durably:
             sync(self._fd)
+
+    def clear(self) -> None:
+        """Remove one that outlived its part; raises FileExistsError for a file that is no sidecar of ours."""
+        if os.path.lexists(f"{self._final}{SUFFIX}"):
+            if self.read() is None:
+                self.there = False
+                raise FileExistsError(errno.EEXIST, "a file is where the sidecar should be")
+            self.drop()
 
     def drop(self) -> None:
         """Remove it."""
@@ -93,24 +90,3 @@ class Sidecar:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
-
-
-def sync(fd: int) -> None:
-    """Bring a file's bytes to the disk; raises OSError."""
-    if sys.platform == "darwin":
-        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync there leaves the bytes in the drive's cache
-    else:
-        getattr(os, "fdatasync", os.fsync)(fd)
-
-
-def write_all(fd: int, data: bytes | bytearray | memoryview, at: int) -> None:
-    """Write all of it at a place; raises OSError."""
-    while (written := _write(fd, data, at)) < len(data):
-        data, at = memoryview(data)[written:], at + written
-
-
-def _write(fd: int, data: bytes | bytearray | memoryview, at: int) -> int:
-    if sys.platform == "win32":
-        os.lseek(fd, at, os.SEEK_SET)
-        return os.write(fd, data)
-    return os.pwrite(fd, data, at)
