@@ -126,6 +126,7 @@ async def build(
         "hasher": Hasher(db, bus).run,
         "library": library.run,
         "drops": drops.run,
+        "undo": agent.undo.run,
     }
 
 

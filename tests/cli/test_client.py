@@ -1,12 +1,15 @@
 """The token goes to our own agent and to nobody else; every answer becomes one plain error."""
 
+import contextlib
 import hashlib
 import hmac
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from trayagent.cli.client import Agent, refusal
+from trayagent.cli import client
+from trayagent.cli.client import Agent, SilentError, refusal
 from trayagent.cli.exits import Exit, NotRunningError, exit_of, exit_of_several, exit_of_states
 from trayagent.model.errors import ConfigError, NotFoundError, TrayagentError
 from trayagent.settings.home import Home
@@ -25,9 +29,10 @@ TOKEN = "t" * 43
 class Stranger:
     """Answers at a port; proves itself only when it knows the token."""
 
-    def __init__(self, token: str | None) -> None:
+    def __init__(self, token: str | None, busy: float = 0) -> None:
         self.heard: list[str] = []
         heard = self.heard
+        work = iter([busy])
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -40,6 +45,11 @@ class Stranger:
 
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if self.path.endswith("/undo"):
+                    time.sleep(next(work, 0))
+                    with contextlib.suppress(OSError):  # whoever asked is gone
+                        self.answer({"undone_at": "now"})
+                    return
                 key = (token or "guess").encode()
                 proof = hmac.new(key, asked["nonce"].encode(), hashlib.sha256).hexdigest()
                 self.answer({"proof": proof})
@@ -96,6 +106,29 @@ def test_the_token_waits_for_the_proof(place: Home, stranger: tuple[Stranger, bo
         with pytest.raises(NotRunningError):
             Agent.of(place)
         assert not any(TOKEN in heard for heard in server.heard)
+
+
+def test_long_work_is_waited_for_as_long_as_the_agent_answers(
+    place: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PATIENCE", 0.3)
+    server = Stranger(TOKEN, busy=1)
+    announce(place, server.server.server_address[1], os.getpid())
+    agent = Agent.of(place)
+    assert agent.post_patiently("batches/b1/undo") == {"undone_at": "now"}
+    agent.close()
+    server.close()
+
+
+def test_an_agent_that_hangs_is_told_from_one_that_works(
+    place: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        agent = Agent(f"http://127.0.0.1:{silent.getsockname()[1]}", TOKEN)
+        with pytest.raises(SilentError, match="does not answer"):
+            agent.post_patiently("batches/b1/undo")
+        agent.close()
 
 
 @pytest.mark.parametrize("runtime", ["", "{", "[]", '{"url": "http://evil.example:80", "pid": 1}'])

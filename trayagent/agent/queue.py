@@ -6,18 +6,20 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 from weakref import WeakValueDictionary
 
 from trayagent.agent.bus import Bus
+from trayagent.agent.intake import ANNOUNCED_SINGLY
 from trayagent.agent.trash import Trash
 from trayagent.model import admit
 from trayagent.model.download import SETTLED, Download, Item, State
-from trayagent.model.errors import DownloadError
-from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
+from trayagent.model.errors import DownloadError, NotFoundError, WrongStateError
+from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent, Tally
 from trayagent.model.times import stamp
-from trayagent.store import asking, downloads, facts
+from trayagent.store import asking, batches, downloads, facts, undoing
 from trayagent.store.database import Database
 from trayagent.store.downloads import Change
 from trayagent.store.secrets import SecretFiles
@@ -108,6 +110,28 @@ class Queue:
             await self._tidy(change.download)
         return change.download
 
+    async def cancel_batch(self, id: str) -> None:
+        """Give up all of a batch that has not settled.
+
+        Of a large one, what was never begun goes in large steps without an event for each, so that a
+        million take seconds and nobody else waits.
+        """
+        n = batches.number(id)
+        left = await self._db.read(undoing.in_flight, n, ANNOUNCED_SINGLY + 1)
+        if len(left) > ANNOUNCED_SINGLY:
+            await self._cancel_untouched(n)
+        while left := await self._db.read(undoing.in_flight, n, ANNOUNCED_SINGLY):
+            for download in left:
+                # One that has just settled has nothing to be cancelled.
+                with suppress(WrongStateError, NotFoundError):
+                    await self.cancel(download)
+
+    async def taken_back(self, n: int, name: str) -> None:
+        """The file that had arrived is in the trash."""
+        change = await self._db.run(undoing.taken_back, n, name, self._now())
+        if change is not None:
+            self._told(change, "cancelled")
+
     async def clear(self) -> int:
         """Forget all finished rows; files stay. Returns how many."""
         total = 0
@@ -133,6 +157,21 @@ class Queue:
         await self._db.run(facts.set_fact, facts.PAUSED, None)
         self._bus.publish(QueueEvent("resumed"))
         self._workers.release()
+
+    async def _cancel_untouched(self, batch: int) -> None:
+        after = 0
+        while True:
+            gone = await self._db.run(undoing.cancel_untouched, batch, after, self._now())
+            if not gone.numbers:
+                return
+            after = gone.numbers[-1]
+            self._bus.publish(Tally(queued=-gone.queued))
+            for finished in gone.finished:
+                self._bus.publish(BatchEvent("finished", finished))
+            for n in gone.numbers:
+                self._secrets.erase(downloads.public_id(n))
+            for id in gone.tried:
+                await self._leave(id)
 
     def _turn(self, id: str) -> asyncio.Lock:
         """One wish for a download is through before the next is heard: stopping takes a while."""
@@ -173,5 +212,8 @@ class Queue:
                 await self._discard(Path(download.path), download.owner)
             except DownloadError as error:  # the wish itself is done, and the others have theirs
                 log.warning("What %s left behind stays: %s", download.id, error.message)
+        await self._leave(download.id)
+
+    async def _leave(self, id: str) -> None:
         if self._forget is not None:
-            await self._forget(download.id)
+            await self._forget(id)

@@ -1,22 +1,29 @@
-"""Taking a batch back: what is left is cancelled, what arrived goes to the trash."""
+"""Taking a batch back: what is left is cancelled, what arrived goes to the trash.
+
+That it is to be taken back is durable before anything else happens, so a kill at any point only
+delays it: the next start goes on.
+"""
 
 from __future__ import annotations
 
-import sqlite3
+import asyncio
+import logging
 import time
-from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from weakref import WeakValueDictionary
 
 from trayagent.agent.queue import Queue
 from trayagent.agent.trash import Trash
 from trayagent.model.batch import Batch
-from trayagent.model.download import Download, State
-from trayagent.model.errors import NotFoundError, WrongStateError
-from trayagent.store import batches, downloads, library
+from trayagent.model.errors import TrayagentError
+from trayagent.store import batches, undoing
 from trayagent.store.database import Database
 
-PAGE: Final = 500
+log = logging.getLogger(__name__)
+
+
+class TrashError(TrayagentError):
+    """Some files stay where they are."""
 
 
 class Undo:
@@ -26,32 +33,53 @@ class Undo:
         self._db = db
         self._queue = queue
         self._trash = trash
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def run(self) -> None:
+        """Finish what an earlier run began."""
+        for id in await self._db.read(undoing.unfinished):
+            try:
+                await self.batch(id)
+            except TrayagentError as error:
+                log.warning("%s could not be undone: %s", id, error.message)
 
     async def batch(self, id: str) -> Batch:
-        """Undo one batch; synced items among it are not fetched again. Raises NotFoundError."""
-        await self._db.read(batches.get, id)
-        after: str | None = None
-        while True:
-            page, after = await self._db.read(
-                downloads.listing, states=(), batch=id, limit=PAGE, after=after
-            )
-            for download in page:
-                await self._take_back(download)
-            if after is None:
-                break
-        await self._db.run(batches.undone, id, time.time())
+        """Undo one batch; synced items among it are not fetched again.
+
+        Whoever asks again while it is at work waits for the same end, and later for nothing. Raises
+        NotFoundError, and TrashError when some files could not go; then it may be asked again.
+        """
+        async with self._turns.setdefault(id, asyncio.Lock()):
+            if await self._db.run(undoing.begin, id, time.time()):
+                await self._take_back(id)
         return await self._db.read(batches.get, id)
 
-    async def _take_back(self, download: Download) -> None:
-        # A settled one cannot be cancelled: its file is what there is to take back.
-        with suppress(WrongStateError, NotFoundError):
-            download = await self._queue.cancel(download.id)
-        if download.state == State.COMPLETED and download.path:
-            await self._trash.put(Path(download.path))
-        await self._db.run(_ignore, download.id)
+    async def _take_back(self, id: str) -> None:
+        n = batches.number(id)
+        await self._queue.cancel_batch(id)
+        stuck = await self._to_the_trash(n)
+        after: int | None = 0
+        while after is not None:
+            after = await self._db.run(undoing.ignore, n, after)
+        await self._db.run(undoing.end, id, whole=not stuck)
+        if stuck:
+            raise TrashError(
+                "not_in_trash",
+                f"{stuck} {'file' if stuck == 1 else 'files'} could not be moved to the trash.",
+                "Check the permissions of the folder, then undo it again.",
+            )
 
-
-def _ignore(conn: sqlite3.Connection, id: str) -> None:
-    row = downloads.find(conn, downloads.number(id))
-    if row is not None and row["source"]:
-        library.ignored(conn, row["key"])
+    async def _to_the_trash(self, batch: int) -> int:
+        """Returns how many files the trash would not have; one of them holds up no other."""
+        after = stuck = 0
+        while files := await self._db.read(undoing.arrived, batch, after):
+            for n, path in files:
+                try:
+                    await self._trash.put(Path(path))
+                except OSError as error:
+                    log.warning("%s stays: %s", path, error)
+                    stuck += 1
+                else:
+                    await self._queue.taken_back(n, Path(path).name)
+            after = files[-1][0]
+        return stuck

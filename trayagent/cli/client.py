@@ -23,6 +23,13 @@ SILENCE: Final = 60.0
 REFUSALS: Final = frozenset({401, 403, 409, 421, 429})
 
 
+class SilentError(TrayagentError):
+    """The agent took longer than it may."""
+
+    def __init__(self) -> None:
+        super().__init__("no_answer", "The agent does not answer.", "Restart it: trayagent quit")
+
+
 class Places(Protocol):
     """The files of the home folder that lead to its agent."""
 
@@ -104,6 +111,17 @@ class Agent:
             return answer
         raise refusal(status, answer)
 
+    def post_patiently(self, path: str) -> Any:
+        """As `post`, for long work that may be asked for again while it goes on.
+
+        Waits for as long as the agent answers other questions; raises what `post` raises.
+        """
+        while True:
+            try:
+                return self.post(path)
+            except SilentError:
+                self.prove()  # one that is only busy with this answers at once
+
     def add(self, body: Mapping[str, Any]) -> Any:
         """`POST downloads`: the receipt, also when nothing in it was accepted."""
         status, answer = self._exchange("POST", "downloads", body)
@@ -157,9 +175,7 @@ class Agent:
             whole = True
             return answer
         except TimeoutError as error:
-            raise TrayagentError(
-                "no_answer", "The agent does not answer.", "Restart it: trayagent quit"
-            ) from error
+            raise SilentError from error
         except (OSError, http.client.HTTPException) as error:
             raise NotRunningError from error
         finally:

@@ -59,7 +59,7 @@ class _Watch:
                 event = next(events, None)
             except TimeoutError:
                 return
-            if event is None or event.name == "reset":
+            if event is None or event.name == "reset" or _undone(event):
                 return
             if event.name == "download.progress":
                 self._bars.moved(event.data["id"], event.data["received"], event.data["size"])
@@ -76,3 +76,8 @@ class _Watch:
     def _settle(self, download: dict[str, Any]) -> None:
         self.pending.pop(download["id"], None)
         self.ended[download["id"]] = download
+
+
+def _undone(event: Event) -> bool:
+    """Whether a batch was taken back: of a large one its downloads say nothing themselves."""
+    return event.name == "batch.finished" and event.data["undone_at"] is not None

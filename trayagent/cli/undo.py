@@ -31,7 +31,7 @@ def undo(screen: Screen, batch: str | None, yes: bool) -> int:
             found = running.get(f"batches/{segment(batch)}")
         if found["via"] == "sync" and not yes:
             _ask(screen, found)
-        answer = running.post(f"batches/{segment(found['id'])}/undo")
+        answer = running.post_patiently(f"batches/{segment(found['id'])}/undo")
     if screen.json:
         screen.data(answer)
     else:

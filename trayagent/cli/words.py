@@ -78,6 +78,8 @@ def reason_of(download: Mapping[str, Any]) -> tuple[str, str]:
             return "It is being downloaded.", ""
         case "paused":
             return "It is paused.", f"Let it go on: trayagent resume {id}"
+        case "cancelled" if error and error["code"] == "cancelled":  # taken back with its batch
+            return note_of(download), str(error["action"])
         case "cancelled":
             return "It was cancelled.", f"Try it again: trayagent retry {id}"
         case "failed":

@@ -68,7 +68,7 @@ class BatchEvent(Event, frozen=True):
 
 
 class Tally(Event, frozen=True):
-    """So many downloads entered the queue at once: for the status only, never streamed."""
+    """So many downloads entered the queue at once, or left it (negative): for the status only, never streamed."""
 
     queued: int
 

@@ -6,7 +6,10 @@ older than the batch and shared with others, or was settled at once (rejected, d
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from trayagent.model.batch import Batch, Entry
@@ -147,6 +150,24 @@ def settled(conn: sqlite3.Connection, download: int, now: float) -> tuple[Batch,
     return tuple(finished)
 
 
+def cancelled_together(
+    conn: sqlite3.Connection, downloads: Sequence[int], now: float
+) -> tuple[Batch, ...]:
+    """As `settled`, for many that were cancelled at once."""
+    rows = conn.execute(
+        "UPDATE entries SET (outcome, code, message) ="
+        " (SELECT 'cancelled', error ->> 'code', coalesce(error ->> 'message', message)"
+        "  FROM downloads WHERE n = entries.download)"
+        " WHERE download IN (SELECT value FROM json_each(?)) AND outcome IS NULL RETURNING batch",
+        (json.dumps(downloads),),
+    ).fetchall()
+    finished: list[Batch] = []
+    for batch, count in Counter(row["batch"] for row in rows).items():
+        conn.execute("UPDATE batches SET pending = pending - ? WHERE n = ?", (count, batch))
+        finished += finish(conn, batch, now)
+    return tuple(finished)
+
+
 def arrived_after_all(conn: sqlite3.Connection, download: int) -> None:
     """A download that was cancelled in its last moment is complete: so are its entries."""
     conn.execute(
@@ -164,6 +185,12 @@ def finish(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, ...
         (now, batch),
     ).rowcount
     return (get(conn, public_id(batch)),) if done else ()
+
+
+def is_undone(conn: sqlite3.Connection, batch: int) -> bool:
+    """Whether the batch is being, or was, taken back."""
+    (undone_at,) = conn.execute("SELECT undone_at FROM batches WHERE n = ?", (batch,)).fetchone()
+    return undone_at is not None
 
 
 def reopened(conn: sqlite3.Connection, download: int) -> None:
@@ -260,8 +287,3 @@ def entries(conn: sqlite3.Connection, id: str, *, limit: int = 1000, after: int 
         )
         for row in rows
     ]
-
-
-def undone(conn: sqlite3.Connection, id: str, now: float) -> None:
-    """Note that the batch was taken back."""
-    conn.execute("UPDATE batches SET undone_at = ? WHERE n = ?", (now, number(id)))

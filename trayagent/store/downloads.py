@@ -127,7 +127,12 @@ def orders_json(order: Order) -> str | None:
 
 def error_json(error: DownloadError) -> str:
     """An error as the row keeps it."""
-    return msgspec.json.encode(ErrorInfo(error.code, error.message, error.action)).decode()
+    return info_json(ErrorInfo(error.code, error.message, error.action))
+
+
+def info_json(info: ErrorInfo) -> str:
+    """As `error_json`, of what is said already."""
+    return msgspec.json.encode(info).decode()
 
 
 def get(conn: sqlite3.Connection, id: str) -> Download:

@@ -82,11 +82,21 @@ def enter(
     admission: Admission,
 ) -> list[int]:
     """A chunk of lines and the position after it, in one transaction; returns the new downloads."""
+    if batches.is_undone(conn, batch):
+        lines = [_taken_back(line) for line in lines]
     admitted = [_enter_line(conn, batch, line, admission) for line in lines]
     pending = sum(one is not None and one.outcome != "duplicate" for one in admitted)
     conn.execute("UPDATE batches SET pending = pending + ? WHERE n = ?", (pending, batch))
     conn.execute("UPDATE lists SET position = ? WHERE batch = ?", (position, batch))
     return [one.n for one in admitted if one is not None and one.outcome == "new"]
+
+
+def _taken_back(line: Entering) -> Entering:
+    # The list was undone while it was being read: the lines still to come have their outcome already.
+    number, candidate, warnings = line
+    if isinstance(candidate, Rejected):
+        return line
+    return number, Rejected(number, candidate.url, "cancelled", "The list was undone."), warnings
 
 
 def _enter_line(
@@ -96,8 +106,9 @@ def _enter_line(
     note = warnings or None
     if isinstance(candidate, Rejected):
         code, message = candidate.code, candidate.message
+        outcome = "cancelled" if code == "cancelled" else "rejected"
         batches.enter_settled(
-            conn, batch, number, candidate.url, "rejected", code=code, message=message
+            conn, batch, number, candidate.url, outcome, code=code, message=message
         )
         return None
     admitted = admit(conn, candidate, admission, batch)

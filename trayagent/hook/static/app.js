@@ -70,8 +70,8 @@ async function open(api) {
   follow(api, board, status);
 }
 
-/** After these the board is read again: a new connection, events lost, a whole list entered at once. */
-const REREAD = new Set(["", "reset", "batch.queued"]);
+/** After these the board is read again: a new connection, events lost, a whole list entered, or left, at once. */
+const REREAD = new Set(["", "reset", "batch.queued", "batch.finished"]);
 
 /** Follows the event stream for good. What happens while the board is read waits in the stream, so nothing is missed. */
 async function follow(api, board, status) {
