@@ -486,6 +486,38 @@ async def test_events_stream_to_several_listeners_and_go_on_where_one_was(rig: R
     assert "event: reset" in reset
 
 
+async def test_a_stream_ends_with_the_token_that_opened_it(rig: Rig) -> None:
+    """Revoked means at once, also for who came in before."""
+
+    async def listen(token: str) -> asyncio.StreamReader:
+        reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+        writers.append(writer)
+        writer.write(rig.request("GET", "events", token=token))
+        assert b"200" in await reader.readuntil(b"\r\n\r\n")
+        await reader.readuntil(b"\n\n")
+        return reader
+
+    writers: list[asyncio.StreamWriter] = []
+    (id, token), (_, other) = await rig.paired(), await rig.paired("moz-extension://other")
+    session = rig.agent.clients.begin_session(rig.agent.clients.session_code())
+    revoked, kept = await listen(token), await listen(other)
+    own, dashboard = await listen(rig.own.value), await listen(session)
+
+    async with asyncio.timeout(5):
+        assert (await rig.ask("DELETE", f"clients/{id}")).status == 200
+        assert b"data:" not in await revoked.read()
+        rig.bus.publish(QueueEvent("paused"))
+        for reader in (kept, own, dashboard):
+            assert b"event: queue.paused" in await reader.readuntil(b"\n\n")
+        assert (await rig.ask("POST", "token", {})).status == 200
+        for reader in (own, dashboard):
+            assert b"data:" not in await reader.read()
+        rig.bus.publish(QueueEvent("resumed"))
+        assert b"event: queue.resumed" in await kept.readuntil(b"\n\n")
+    for writer in writers:
+        writer.close()
+
+
 async def test_listeners_that_leave_are_forgotten(rig: Rig) -> None:
     for _ in range(5):
         reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)

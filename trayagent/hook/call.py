@@ -70,6 +70,11 @@ class Call:
         """Who does the work."""
         return self.house.agent
 
+    def still_welcome(self) -> bool:
+        """Whether the token that came with it is still good: an answer may take days."""
+        token = bearer_token(self.request.headers.getall("Authorization", []))
+        return token is not None and self.agent.clients.recognise(token) == self.caller
+
     def json(self, type: type[T]) -> T:
         """The body as a value. Raises MalformedError or SchemaError."""
         return decode(self.body, type)
@@ -123,6 +128,14 @@ class Reply:
     content: Any = None
     type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
+
+
+def bearer_token(authorizations: list[str]) -> str | None:
+    """The token of the one Authorization header."""
+    if len(authorizations) != 1:
+        return None
+    scheme, _, token = authorizations[0].partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def decode(body: bytes, type: type[T]) -> T:

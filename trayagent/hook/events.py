@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any, Final
 
@@ -26,6 +26,16 @@ class _Fact:
     event: Event
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Listener:
+    welcome: Callable[[], bool]
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def _always() -> bool:
+    return True
+
+
 class Ring:
     """Hears the bus. Progress is kept apart, only the newest of each download: it needs no replay."""
 
@@ -36,7 +46,7 @@ class Ring:
         self._progress: dict[str, _Fact] = {}
         self._tick = 0
         self._heartbeat = heartbeat
-        self._bells: set[asyncio.Event] = set()
+        self._listeners: set[_Listener] = set()
         self._closed = False
 
     def hear(self, event: Event) -> None:
@@ -60,25 +70,34 @@ class Ring:
         self._closed = True
         self._ring()
 
-    async def follow(self, last_id: str | None = None) -> AsyncGenerator[bytes, None]:
-        """The stream from after `last_id`, or from now; pieces of `text/event-stream`. Ends at `close`."""
-        bell = asyncio.Event()
-        self._bells.add(bell)
+    def look(self) -> None:
+        """Somebody's token is worth nothing any more: the streams it opened end at once."""
+        self._ring()
+
+    async def follow(
+        self, last_id: str | None = None, welcome: Callable[[], bool] = _always
+    ) -> AsyncGenerator[bytes, None]:
+        """The stream from after `last_id`, or from now; pieces of `text/event-stream`.
+
+        Ends at `close`, and as soon as whoever listens is not `welcome` any more.
+        """
+        listener = _Listener(welcome)
+        self._listeners.add(listener)
         try:
             position, tick = self._last, self._tick
             if last_id is not None:
                 position = self._position(last_id)
             yield b"retry: 1000\n" + self._mark(self._last if position < 0 else position) + b"\n"
-            while not self._closed:
-                bell.clear()
+            while welcome() and not self._closed:
+                listener.bell.clear()
                 piece, position = self._after(position)
                 moves, tick = self._moves(tick)
                 if piece or moves:
                     yield piece + moves
-                elif not await self._wait(bell):
+                elif not await self._wait(listener.bell):
                     yield b":\n\n"
         finally:
-            self._bells.discard(bell)
+            self._listeners.discard(listener)
 
     def _after(self, position: int) -> tuple[bytes, int]:
         """What happened after `position`; a reset where the ring no longer holds all of it."""
@@ -112,11 +131,11 @@ class Ring:
         return True
 
     def _ring(self) -> None:
-        for bell in self._bells:
-            bell.set()
+        for listener in self._listeners:
+            listener.bell.set()
 
     def __repr__(self) -> str:
-        return f"<Ring of {len(self._facts)} facts, {len(self._bells)} listeners>"
+        return f"<Ring of {len(self._facts)} facts, {len(self._listeners)} listeners>"
 
 
 def _lines(event: Event) -> bytes:

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from trayagent.hook.api import API
 from trayagent.hook.body import read_body
-from trayagent.hook.call import Call, House, Reply
+from trayagent.hook.call import Call, House, Reply, bearer_token
 from trayagent.hook.connections import WRITE, Connection, Phase, connection_of
 from trayagent.hook.door import Door
 from trayagent.hook.events import Ring
@@ -137,7 +137,7 @@ class Hook:
             if request.method == "OPTIONS"
             else request.method
         )
-        token = _token(headers.getall("Authorization", []))
+        token = bearer_token(headers.getall("Authorization", []))
         peer = request.transport.get_extra_info("peername") if request.transport else None
         knock = Knock(
             peer=peer[0] if peer else "0.0.0.0",  # noqa: S104 - nobody: the gate refuses it
@@ -201,13 +201,6 @@ def _cors(knock: Knock) -> dict[str, str]:
     if knock.origin is None or knock.origin not in knock.paired or len(knock.hosts) != 1:
         return {}
     return {"Access-Control-Allow-Origin": knock.origin}
-
-
-def _token(authorizations: list[str]) -> str | None:
-    if len(authorizations) != 1:
-        return None
-    scheme, _, token = authorizations[0].partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 async def _send(

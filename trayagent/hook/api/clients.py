@@ -26,9 +26,9 @@ async def hello(call: Call) -> Reply:
 
 async def session(call: Call) -> Reply:
     """The dashboard exchanges its one-time code for a token that only its memory holds."""
-    return Reply(
-        200, words.Session(call.agent.clients.begin_session(call.json(words.SessionCode).code))
-    )
+    token = call.agent.clients.begin_session(call.json(words.SessionCode).code)
+    call.house.ring.look()
+    return Reply(200, words.Session(token))
 
 
 async def pairing_code(call: Call) -> Reply:
@@ -53,6 +53,7 @@ async def listing(call: Call) -> Reply:
 async def revoke(call: Call) -> Reply:
     """Its token is worth nothing from now on."""
     await call.agent.clients.revoke(call.params["id"])
+    call.house.ring.look()
     return Reply(200, words.Done())
 
 
@@ -60,6 +61,7 @@ async def rotate(call: Call) -> Reply:
     """A new token for this machine's own programs; all dashboards have to be opened again."""
     decode(call.body or b"{}", words.Empty)
     await call.agent.clients.rotate()
+    call.house.ring.look()
     return Reply(200, words.Done())
 
 

@@ -55,7 +55,7 @@ async def events(call: Call) -> web.StreamResponse:
     connection = connection_of(call.request)
     connection.enter(Phase.STREAM)
     await response.prepare(call.request)
-    async with aclosing(call.house.ring.follow(last_id)) as pieces:
+    async with aclosing(call.house.ring.follow(last_id, call.still_welcome)) as pieces:
         async for piece in pieces:
             try:
                 async with asyncio.timeout(WRITE):
