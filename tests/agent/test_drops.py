@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import stat
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -304,6 +306,29 @@ async def test_a_large_list_is_announced_once(tmp_path: Path) -> None:
 
         assert f.house.keeper.status.queued == 1200
         assert len(singly) <= 100
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mode bits")
+async def test_what_is_written_beside_a_list_is_the_users_alone(tmp_path: Path) -> None:
+    """The lines to be dropped again come with what opens doors."""
+    secret = "http://me:pw@h/gone\n  header=Authorization: Bearer s\n"
+
+    async def gone() -> None:
+        raise DownloadError("not_found", "HTTP 404")
+
+    before = os.umask(0)
+    try:
+        async with folder(tmp_path) as f:
+            f.house.server.scripts = {"http://h/gone": gone}
+            f.drop("x.txt", secret)
+            await f.filed("failed/x.txt")
+            beside = [f.root / "failed" / f"x.txt.{end}" for end in ("retry.txt", "report.json")]
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in beside}
+    finally:
+        os.umask(before)
+
+    assert "Bearer s" in beside[0].read_text()
+    assert modes == {"x.txt.retry.txt": 0o600, "x.txt.report.json": 0o600}
 
 
 async def test_undo_takes_back_what_a_list_brought(

@@ -136,7 +136,8 @@ def _fresh(path: Path) -> Path:
 def _open(path: Path, how: int) -> BinaryIO:
     flags = os.O_WRONLY | os.O_CREAT | how
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(_fresh(path), flags, 0o644), "wb")
+    # The user's alone: lines to be dropped again have their cookies, headers and passwords.
+    return os.fdopen(os.open(_fresh(path), flags, 0o600), "wb")
 
 
 def _add(path: Path, data: bytes, how: int = os.O_APPEND) -> None:
