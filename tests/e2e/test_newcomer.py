@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.agent import Agent, environ, until
+from tests.e2e.agent import Agent, command, environ, until
 from tests.patience import patience
 from tests.servers.media import Media, content
 
@@ -225,3 +225,23 @@ def settled(agent: Agent, id: str) -> Any:
     """The download, once nothing more happens to it."""
     row = agent.get(f"downloads/{id}")
     return row if row["state"] in ("completed", "failed", "cancelled") else None
+
+
+def test_bad_settings_are_2_whether_an_agent_runs_or_not(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text('base = "nope"\nfrob = 3\n')
+    (tmp_path / "date.toml").write_text("base = 2020-01-01\n")
+    json = ("source", "add", "jj", "--type", "json", "--from")
+    bad = [
+        ("config", "set", "network.proxy", "ftp://x"),
+        ("source", "add", "Bad Name"),
+        ("source", "add", "q", "--every", "zz"),
+        (*json, "bad.toml"),
+        (*json, "date.toml"),
+    ]
+    alone = [command(tmp_path, *words) for words in bad]
+    with Agent(tmp_path) as agent:
+        beside = [agent.run(*words) for words in bad]
+
+    assert [said.returncode for said in alone] == [2] * len(bad)
+    assert [said.returncode for said in beside] == [2] * len(bad)
+    assert [said.stderr for said in beside] == [said.stderr for said in alone]

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from trayagent import __version__
 from trayagent.cli.exits import NotRunningError, RefusedError
-from trayagent.model.errors import NotFoundError, TrayagentError
+from trayagent.model.errors import ConfigError, NotFoundError, TrayagentError
 
 PATIENCE: Final = 30.0
 """Seconds the agent may take to answer; it normally needs milliseconds."""
@@ -225,6 +225,8 @@ def refusal(status: int, answer: Any) -> TrayagentError:
     code = str(told.get("code", f"http_{status}"))
     message = str(told.get("message", f"The agent answered with HTTP {status}."))
     action = str(told.get("action") or "")
+    if code == "bad_config":  # the same exit code as where no agent had to be asked
+        return ConfigError(message.splitlines())
     if status == 404:
         return NotFoundError(code, message, action)
     if status in REFUSALS:

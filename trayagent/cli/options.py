@@ -12,6 +12,7 @@ import click
 
 from trayagent.cli.exits import MisuseError
 from trayagent.cli.screen import Screen
+from trayagent.model.errors import TrayagentError
 from trayagent.settings.home import Home
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_CHECKED: Final = ("checksum", "quality", "subtitles")
 KINDS: Final = ("auto", "video", "image", "audio", "file", "page")
 
 pass_screen = click.make_pass_decorator(Screen)
@@ -71,7 +73,26 @@ def item_words(words: Mapping[str, Any], count: int) -> dict[str, Any]:
             raise MisuseError(f"--{key} is for one URL.")
     if "headers" in found:
         found["headers"] = dict(_header(text) for text in found["headers"])
+    _check(found)
     return found
+
+
+def _check(found: Mapping[str, Any]) -> None:
+    """What would be refused of every URL was mistyped: said once, before anything is asked for."""
+    said = {key: found[key] for key in _CHECKED if key in found}
+    if not said:
+        return
+    from trayagent.model import admit
+    from trayagent.model.download import Item
+
+    if not re.fullmatch(r"[a-z0-9-]+=[0-9A-Fa-f]+", said.get("checksum", "md5=0")):
+        raise MisuseError(
+            "--checksum wants an algorithm and its hex digits: --checksum sha-256=HEX"
+        )
+    try:
+        admit.admit(Item("http://localhost/", **said))
+    except TrayagentError as error:
+        raise MisuseError(error.message) from error
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tomllib
 from pathlib import Path
@@ -156,8 +157,11 @@ def _row(source: dict[str, Any]) -> list[str]:
 def _settings_in(file: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(file.read_text("utf-8"))
+        json.dumps(table)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MisuseError(f"{file} is not valid TOML: {error}.") from error
+    except TypeError as error:
+        raise MisuseError(f"{file} has a date or a time; no setting is one.") from error
     entries = table.get("sources")
     if entries is None:
         return table
