@@ -70,6 +70,53 @@ async def test_items_are_a_batch_and_bad_ones_do_not_block_good_ones(rig: Rig) -
     ]
 
 
+@pytest.mark.parametrize(
+    ("bad", "code", "told"),
+    [
+        ({"dir": "/tmp"}, "bad_item", "`dir`"),
+        ({"url": ""}, "bad_url", "not a web address"),
+        ({"url": 7}, "bad_url", "not a web address"),
+        ({"url": "http://h/" + "x" * 66000}, "bad_url", "not a web address"),
+        ({"kind": "program"}, "bad_item", "$.kind"),
+        ({"segments": 99}, "bad_item", "$.segments"),
+        ({"checksum": "foo"}, "bad_item", "$.checksum"),
+        ({"cookies": [{"name": "a"}]}, "bad_item", "$.cookies"),
+        (7, "bad_item", "object"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+async def test_an_item_that_is_none_does_not_block_good_ones_either(
+    rig: Rig, bad: Any, code: str, told: str
+) -> None:
+    item = {"url": "http://me:pw@example.com/bad.mp4"} | bad if isinstance(bad, dict) else bad
+    answer = await rig.ask("POST", "downloads", {"items": [ITEM, item]})
+
+    receipt = answer.json()
+    assert (answer.status, len(receipt["downloads"])) == (202, 1)
+    (rejected,) = receipt["rejected"]
+    assert (rejected["index"], rejected["code"]) == (1, code)
+    assert told in rejected["message"]
+    assert "pw" not in rejected["url"]
+    if isinstance(bad, dict) and "url" not in bad:
+        assert rejected["url"] == "http://example.com/bad.mp4"
+    nothing = await rig.ask("POST", "downloads", {"items": [item]})
+    assert (nothing.status, nothing.json()["downloads"]) == (422, [])
+    assert [r["code"] for r in nothing.json()["rejected"]] == [code]
+
+
+async def test_half_a_character_in_one_item_costs_that_half_only(rig: Rig) -> None:
+    body = rb'{"items":[{"url":"http://h/a","title":"\ud83c"},{"url":"http://h/b","dir":"\ud83c"}]}'
+    answer = await rig.ask("POST", "downloads", raw=body)
+    assert (len(answer.json()["downloads"]), len(answer.json()["rejected"])) == (1, 1)
+    broken = await rig.ask("POST", "downloads", raw=body.replace(b"/a", b"/\xff"))
+    assert (broken.status, broken.code) == (400, "bad_json")
+
+
+async def test_numbers_without_end_are_no_list_of_items(rig: Rig) -> None:
+    answer = await rig.ask("POST", "downloads", raw=b'{"items":[' + b"7," * 100_000 + b"7]}")
+    assert (answer.status, answer.code) == (422, "bad_request")
+
+
 async def test_a_list_of_one_is_a_batch_too(rig: Rig) -> None:
     assert (await rig.ask("POST", "downloads", {"items": [ITEM]})).json()["batch"] == "b1"
 

@@ -604,7 +604,18 @@ async def test_what_is_not_json_is_400(rig: Rig, path: str, body: bytes) -> None
 
 
 @pytest.mark.parametrize(
-    "body", [[], 7, None, "x", {"items": []}, {"items": [7]}, {"items": [ITEM], "x": 1}, {}]
+    "body",
+    [
+        [],
+        7,
+        None,
+        "x",
+        {"items": []},
+        {"items": 7},
+        {"items": [ITEM], "x": 1},
+        {"items": [7], "x": 1},
+        {},
+    ],
 )
 async def test_what_is_json_but_no_item_is_422_and_names_the_place(rig: Rig, body: Any) -> None:
     answer = await rig.ask("POST", "downloads", raw=json.dumps(body).encode())

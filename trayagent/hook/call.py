@@ -138,7 +138,7 @@ def bearer_token(authorizations: list[str]) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def decode(body: bytes, type: type[T]) -> T:
+def decode(body: bytes | msgspec.Raw, type: type[T]) -> T:
     """JSON as a value. Raises MalformedError or SchemaError."""
     try:
         try:

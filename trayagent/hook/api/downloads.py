@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
-from trayagent.agent.intake import Entered
+from trayagent.agent.intake import Candidate, Entered, check, shown
 from trayagent.hook import words
 from trayagent.hook.call import Call, Reply, SchemaError, decode
 from trayagent.hook.routes import Route
-from trayagent.model.download import Download, Item, Patch, Receipt, State
-from trayagent.model.errors import StoreUnavailableError
+from trayagent.model.download import Download, Item, Patch, Receipt, Rejected, State
+from trayagent.model.errors import DownloadError, StoreUnavailableError
 
 _PATH: Final = "/api/v1/downloads"
+MOST: Final = 15_000
+"""More than fit into a body if each is one: then it is no list of items at all."""
 _VERBS: Final = ("pause", "resume", "cancel", "retry")
 
 
 async def add(call: Call) -> Reply:
     """One item, or several as a batch; answered only after the rows are on the disk."""
-    items, title = _asked(call.body)
-    entered = await call.agent.intake.add(items, via=call.via, title=title, key=call.idempotency)
+    wanted, title = _asked(call.body)
+    entered = await call.agent.intake.enter(wanted, via=call.via, title=title, key=call.idempotency)
     return received(entered)
 
 
@@ -92,12 +94,38 @@ async def ask(call: Call) -> Reply:
     return Reply(200, await verbs[verb](call.params["id"]))
 
 
-def _asked(body: bytes) -> tuple[Sequence[Item], str | None]:
+def _asked(body: bytes) -> tuple[Sequence[Candidate], str | None]:
     shape = decode(body, dict[str, msgspec.Raw])
     if "items" not in shape:
-        return (decode(body, Item),), None
-    items = decode(body, words.Several).items
-    return items, "1 download" if len(items) == 1 else f"{len(items)} downloads"
+        return (check(0, decode(body, Item)),), None
+    try:
+        items = decode(body, words.Several).items
+        wanted = [check(index, item) for index, item in enumerate(items)]
+    except SchemaError:
+        wanted = _one_by_one(shape)
+        if not wanted:
+            raise
+    return wanted, "1 download" if len(wanted) == 1 else f"{len(wanted)} downloads"
+
+
+def _one_by_one(shape: Mapping[str, msgspec.Raw]) -> list[Candidate]:
+    """Each item for itself, so that none blocks another; nothing where it is not the items that are wrong."""
+    elements = decode(shape["items"], list[msgspec.Raw])
+    if len(shape) > 1 or len(elements) > MOST:
+        return []
+    return [_candidate(index, element) for index, element in enumerate(elements)]
+
+
+def _candidate(index: int, element: msgspec.Raw) -> Candidate:
+    try:
+        return check(index, decode(element, Item))
+    except SchemaError as error:
+        said = decode(element, Any)
+        url = said.get("url") if isinstance(said, dict) else None
+        code, message = "bad_item", error.message
+        if "`$.url`" in message:
+            code, message = "bad_url", DownloadError("bad_url").message
+        return Rejected(index, shown(url) if isinstance(url, str) else "", code, message)
 
 
 def _states(text: str | None) -> tuple[str, ...]:
