@@ -308,6 +308,19 @@ async def test_a_large_list_is_announced_once(tmp_path: Path) -> None:
         assert len(singly) <= 100
 
 
+async def test_a_line_with_a_nul_is_refused_alone(tmp_path: Path) -> None:
+    async with folder(tmp_path) as f:
+        f.drop("x.txt", b"http://h/a\nhttp://h/b\0c\nhttp://h/d\n")
+        report = await f.filed("failed/x.txt")
+
+    outcomes = [(line["line"], line["outcome"], line["code"]) for line in report["lines"]]
+    assert outcomes == [
+        (1, "completed", None),
+        (2, "rejected", "bad_url"),
+        (3, "completed", None),
+    ]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mode bits")
 async def test_what_is_written_beside_a_list_is_the_users_alone(tmp_path: Path) -> None:
     """The lines to be dropped again come with what opens doors."""

@@ -1,6 +1,7 @@
 """A list's lines are read in any usual encoding, in bounded memory, and from any line on."""
 
 import io
+import random
 import tracemalloc
 from itertools import pairwise
 
@@ -96,9 +97,33 @@ def test_memory_stays_bounded_whatever_the_file_holds() -> None:
     assert peak < 4_000_000
 
 
-def test_a_file_that_is_no_text_is_refused() -> None:
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x7fELF\x00\x00\x01",
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"plain words\n" * 300,
+        b"\x00\x00\x00\x18ftypmp42" + b"x" * 4000,
+        random.Random(7).randbytes(4096),
+        TEXT.replace("☂", "a").encode("utf-16-le"),  # without its mark
+        b"\0" * 4096,
+    ],
+)
+def test_a_file_that_is_no_text_is_refused(data: bytes) -> None:
     with pytest.raises(ListError, match="not a text file"):
-        read(b"\x7fELF\x00\x00\x01")
+        read(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"http://h/a\n\0\nhttp://h/b\n",
+        b"http://h/\0a\nhttp://h/\0b\nhttp://h/c\n",
+        b"http://h/a\nhttp://h/b\n" + b"\0" * 3000,  # the end a power cut leaves
+        b"http://h/\0x",
+    ],
+)
+def test_damaged_lines_do_not_make_a_list_binary(data: bytes) -> None:
+    assert texts(data) == [row.decode() for row in data.splitlines()]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -14,6 +14,13 @@ MAX_LINE: Final = 256 * 1024
 
 _CHUNK: Final = 64 * 1024
 _ENDS: Final = re.compile("\r\n|[\n\r\u2028\u2029]")
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_MAGIC: Final = (
+    *(b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"SQLite format 3"),
+    *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"OggS", b"ID3", b"\x1aE\xdf\xa3"),
+    *(b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"%PDF"),
+)
+"""What programs, media and archives begin with, dropped by mistake under the name of a list."""
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -82,9 +89,21 @@ def _encoding(file: BinaryIO) -> tuple[str, int]:
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding, len(mark)
-    if b"\0" in head:
+    if _is_binary(head):
         raise ListError("This is not a text file; save the list as UTF-8 text.")
     return "utf-8", 0
+
+
+def _is_binary(head: bytes) -> bool:
+    """Whether a file is another thing altogether, rather than a list with some damaged lines."""
+    if b"\0" not in head:
+        return False
+    if head.startswith(_MAGIC) or head[4:8] == b"ftyp":
+        return True
+    control = len(_CONTROL.findall(head))
+    rows = head.splitlines()
+    damaged = sum(_CONTROL.search(row) is not None for row in rows)
+    return damaged * 2 > len(rows) and control > len(head) * (0.05 if control > 8 else 0.3)
 
 
 def _errors(encoding: str) -> str:
