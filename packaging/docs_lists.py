@@ -58,8 +58,9 @@ drop/x.txt  →  drop/working/x.txt  →  drop/done/x.txt    + x.txt.report.json
   moment. A bad line never blocks a good one.
 - A list with a failed or rejected line goes to `failed/`; `x.txt.retry.txt` beside it holds just those lines
   and can be dropped again (a list that cannot be read at all has none). A name that is taken there becomes
-  `x (1).txt`.
-- There is one notification for a list, not one for every file. `trayagent undo` takes the last list back.
+  `x (1).txt`. Report and retry list can be read by you alone: the latter has the cookies and passwords of its lines.
+- There is one notification for a list, not one for every file. `trayagent undo` takes the last list back; what had
+  arrived is in the trash then, and its downloads are `cancelled`.
 - UTF-8, UTF-16 with its mark, and Latin-1; all line ends; a million lines in little memory. Formats that are
   not read line by line may have 32 MiB.
 
