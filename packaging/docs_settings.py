@@ -26,8 +26,9 @@ trayagent config set downloads.per_host --default
 trayagent config show --origin
 ```
 
-A running agent follows at once; only `[hook]`, `[drop]`, `[network]` and `downloads.connections_per_host` wait
-for its next start.
+A running agent follows `config set` and the dashboard's settings at once; only `[hook]`, `[drop]`, `[network]` and
+`downloads.connections_per_host` wait for its next start. What you write into the file by hand counts from its next
+start, or from the next such change.
 
 **What wins:** a flag (`--port`), then the environment (`TRAYAGENT_DOWNLOADS__WORKERS=8`: section, two
 underscores, key), then the file, then the default.

@@ -19,9 +19,11 @@ from tests.hook.rig import EXTENSION, Rig, read_answer, running
 from trayagent.agent.preferences import Preferences
 from trayagent.model.download import Download, Receipt
 from trayagent.model.errors import DownloadError, StoreUnavailableError
-from trayagent.model.events import QueueEvent
+from trayagent.model.events import DownloadEvent, DownloadProgress, QueueEvent
 from trayagent.model.library import Account, SourceInfo
 from trayagent.settings import Home, change, load
+from trayagent.store import claims
+from trayagent.store.claims import Turn
 
 ITEM = {"url": "http://example.com/a.mp4"}
 STATUS = {
@@ -142,6 +144,22 @@ async def test_the_same_url_is_never_in_flight_twice(rig: Rig) -> None:
 
     assert await add(rig, "http://example.com/a.mp4") == first
     assert await rig.count() == 1
+
+
+async def test_every_answer_tells_the_bytes_of_this_moment(rig: Rig) -> None:
+    """They are in memory only; the row says 0 until the download is given back."""
+    id = await add(rig)
+    turn = Turn({}, 1)
+    ((_, active),) = await rig.db.run(claims.claim, turn, limit=1, now=1.0)
+    rig.bus.publish(DownloadEvent("started", active, "queued"))
+    rig.bus.publish(DownloadProgress(id, 700, 1000, 50))
+
+    again = (await rig.ask("POST", "downloads", ITEM)).json()["downloads"][0]
+    resumed = (await rig.ask("POST", f"downloads/{id}/resume", {})).json()
+    seen = (await rig.ask("GET", f"downloads/{id}")).json()
+
+    assert seen["received"] == 700
+    assert again == resumed == seen
 
 
 async def test_a_key_makes_a_request_repeatable(rig: Rig) -> None:

@@ -37,7 +37,7 @@ class Queries:
 
     async def download(self, id: str) -> Download:
         """One download; raises NotFoundError."""
-        return self._live(await self._db.read(downloads.get, id))
+        return self.live(await self._db.read(downloads.get, id))
 
     async def downloads(
         self,
@@ -52,7 +52,7 @@ class Queries:
         page, more = await self._db.read(
             downloads.listing, states=states, batch=batch, q=q, limit=limit, after=after
         )
-        return [self._live(download) for download in page], more
+        return [self.live(download) for download in page], more
 
     async def batch(self, id: str) -> Batch:
         """One batch; raises NotFoundError."""
@@ -72,7 +72,8 @@ class Queries:
         """What was asked in a batch and what became of it, by line."""
         return await self._db.read(batches.entries, id, limit=limit, after=after)
 
-    def _live(self, download: Download) -> Download:
+    def live(self, download: Download) -> Download:
+        """The download as it stands this moment."""
         if download.state == State.QUEUED and download.not_before is None:
             return self._cooled(download)
         now = self._keeper.board.current.get(download.id)

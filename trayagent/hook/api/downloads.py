@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from trayagent.agent.intake import Candidate, Entered, check, shown
 from trayagent.hook import words
@@ -24,14 +25,16 @@ async def add(call: Call) -> Reply:
     """One item, or several as a batch; answered only after the rows are on the disk."""
     wanted, title = _asked(call.body)
     entered = await call.agent.intake.enter(wanted, via=call.via, title=title, key=call.idempotency)
-    return received(entered)
+    return received(call, entered)
 
 
-def received(entered: Entered) -> Reply:
+def received(call: Call, entered: Entered) -> Reply:
     """202 for what is new or on its way, 200 for an answer given before, 422 for nothing accepted."""
     if not entered.receipt.downloads:
         return Reply(422, entered.receipt)
-    return Reply(200 if entered.repeated else 202, entered.receipt)
+    downloads = tuple(map(call.agent.queries.live, entered.receipt.downloads))
+    receipt = replace(entered.receipt, downloads=downloads)
+    return Reply(200 if entered.repeated else 202, receipt)
 
 
 async def confirm(call: Call) -> Reply:
@@ -45,7 +48,7 @@ async def confirm(call: Call) -> Reply:
     except StoreUnavailableError:
         call.house.nonces.give_back(asked.nonce)
         raise
-    return received(entered)
+    return received(call, entered)
 
 
 async def listing(call: Call) -> Reply:
@@ -77,7 +80,8 @@ async def relink(call: Call) -> Reply:
     patch = call.json(Patch)
     if patch.url is msgspec.UNSET:
         raise SchemaError("bad_request", "Object missing required field `url`.")
-    return Reply(200, await call.agent.queue.relink(call.params["id"], patch.url))
+    download = await call.agent.queue.relink(call.params["id"], patch.url)
+    return Reply(200, call.agent.queries.live(download))
 
 
 async def ask(call: Call) -> Reply:
@@ -91,7 +95,7 @@ async def ask(call: Call) -> Reply:
         "cancel": queue.cancel,
         "retry": queue.retry,
     }
-    return Reply(200, await verbs[verb](call.params["id"]))
+    return Reply(200, call.agent.queries.live(await verbs[verb](call.params["id"])))
 
 
 def _asked(body: bytes) -> tuple[Sequence[Candidate], str | None]:
