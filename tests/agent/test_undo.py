@@ -127,6 +127,28 @@ async def test_an_undo_that_was_stopped_goes_on_after_a_restart(tmp_path: Path) 
         assert await h.db.read(undoing.unfinished) == []
 
 
+async def test_one_batch_that_cannot_be_undone_keeps_neither_the_agent_nor_another_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with house(tmp_path) as h:
+        for name in "ab":
+            await h.settled(*await h.add(f"http://h/{name}1", f"http://h/{name}2"))
+        for id in ("b1", "b2"):
+            await h.db.run(undoing.begin, id, 1.0)
+        put = h.trash.put
+
+        async def breaks(path: Path) -> None:
+            if path.name.startswith("a"):
+                raise RuntimeError("never heard of")
+            await put(path)
+
+        with patch.object(h.trash, "put", breaks):
+            await undo_of(h).run()
+        assert "b1 could not be undone" in caplog.text
+        assert not list(tmp_path.glob("b[12]"))
+        assert await h.db.read(undoing.unfinished) == ["b1"]
+
+
 async def test_an_undone_batch_is_not_undone_again(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
         (id, _) = await h.add("http://h/1", "http://h/2")

@@ -42,6 +42,8 @@ class Undo:
                 await self.batch(id)
             except TrayagentError as error:
                 log.warning("%s could not be undone: %s", id, error.message)
+            except Exception:  # one batch's trouble must not keep the agent from starting
+                log.exception("%s could not be undone", id)
 
     async def batch(self, id: str) -> Batch:
         """Undo one batch; synced items among it are not fetched again.
@@ -49,6 +51,7 @@ class Undo:
         Whoever asks again while it is at work waits for the same end, and later for nothing. Raises
         NotFoundError, and TrashError when some files could not go; then it may be asked again.
         """
+        id = batches.public_id(batches.number(id))
         async with self._turns.setdefault(id, asyncio.Lock()):
             if await self._db.run(undoing.begin, id, time.time()):
                 await self._take_back(id)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from trayagent.cli.client import segment
-from trayagent.cli.exits import Exit, MisuseError
+from trayagent.cli.exits import Exit, InterruptedByUserError, MisuseError
 from trayagent.cli.options import agent, json_option, pass_screen
 from trayagent.cli.screen import Screen
 from trayagent.cli.words import counted, counts_of
 from trayagent.model.errors import NotFoundError
+
+GO_ON: Final = "The agent goes on undoing it; to see how far: trayagent show {id}"
 
 
 @click.command()
@@ -31,7 +35,10 @@ def undo(screen: Screen, batch: str | None, yes: bool) -> int:
             found = running.get(f"batches/{segment(batch)}")
         if found["via"] == "sync" and not yes:
             _ask(screen, found)
-        answer = running.post_patiently(f"batches/{segment(found['id'])}/undo")
+        try:
+            answer = running.post_patiently(f"batches/{segment(found['id'])}/undo")
+        except KeyboardInterrupt:
+            raise InterruptedByUserError(GO_ON.format(id=found["id"])) from None
     if screen.json:
         screen.data(answer)
     else:

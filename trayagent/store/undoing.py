@@ -22,12 +22,14 @@ _MARK: Final = "undoing "
 
 
 def begin(conn: sqlite3.Connection, id: str, now: float) -> bool:
-    """Note that the batch is taken back; says whether anything is left to do. Raises NotFoundError."""
-    batch = batches.get(conn, id)
-    if batch.undone_at is None:
-        conn.execute("UPDATE batches SET undone_at = ? WHERE n = ?", (now, batches.number(id)))
-        set_fact(conn, _MARK + batch.id, "begun")
-    return fact(conn, _MARK + batch.id) is not None
+    """Note that the batch is taken back; says whether anything is left to do."""
+    new = conn.execute(
+        "UPDATE batches SET undone_at = ? WHERE n = ? AND undone_at IS NULL",
+        (now, batches.number(id)),
+    ).rowcount
+    if new:
+        set_fact(conn, _MARK + id, "begun")
+    return fact(conn, _MARK + id) is not None
 
 
 def end(conn: sqlite3.Connection, id: str, *, whole: bool) -> None:
