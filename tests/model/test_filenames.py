@@ -364,6 +364,8 @@ def test_names_in_urls(url: str, name: str | None) -> None:
         (None, None, "http://h/a.jpeg", "image", "jpg", "a.jpeg"),
         (None, None, "http://h/a.gif", "auto", "mp4", "a.mp4"),
         (None, "attachment; filename=a.jpg", "http://h/", "auto", "webm", "a.webm"),
+        # Any bytes may begin like a sound, and no server sends one for a picture.
+        (None, None, "http://h/a.jpg", "auto", "mp3", "a.jpg"),
         (None, None, "http://h/a.jpg", "auto", "html", "a.jpg"),
         (None, None, "http://h/a.mp4", "auto", "jpg", "a.mp4"),
         (None, None, "http://h/a", "auto", "jpg", "a.jpg"),

@@ -221,7 +221,7 @@ def _with_extension(name: str, kind: Kind, content: str) -> str:
         content = content or ("mp4" if kind == "video" else "")
         return f"{name}.{content}" if content else name
     # Image servers send what they think best under any name: a newer format, or a film for a GIF.
-    wrong_image = ending in IMAGE and content in IMAGE | VIDEO | AUDIO and ending != content
+    wrong_image = ending in IMAGE and content != ending and (content in IMAGE or content in VIDEO)
     if wrong_image and not any({ending, content} <= same for same in _SAME_IMAGE):
         return f"{name[: -len(ending) - 1]}.{content}"
     return name

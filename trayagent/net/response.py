@@ -164,9 +164,9 @@ def _combined(headers: CIMultiDictProxy[str]) -> CIMultiDictProxy[str]:
 
     So no second line goes unseen: of two ETags neither proves anything, and a digest may stand in any.
     """
-    repeated = [name for name in _READ_WHOLE if len(headers.getall(name, ())) > 1]
-    if not repeated:
+    if len(set(map(str.lower, headers))) == len(headers):
         return headers
+    repeated = [name for name in _READ_WHOLE if len(headers.getall(name, ())) > 1]
     combined = CIMultiDict(headers)
     for name in repeated:
         combined[name] = ", ".join(dict.fromkeys(headers.getall(name)))

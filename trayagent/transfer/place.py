@@ -149,7 +149,7 @@ class Place:
             with explained():
                 await self._folders.do(part.final.parent, part.doubt, small=False)
                 part.resize(0)
-        elif final is not None:
+        elif final is not None and (part is None or part.size()):
             self.part = Part(final, self._target.owner)
 
     def save(self) -> Callable[[], None] | None:
