@@ -215,7 +215,8 @@ def _closer(head: bytes, declared: str) -> Seen | None:
     """What bytes that tell nothing by themselves are all the same; None: maybe a rare medium."""
     if head.startswith(_ALIEN):
         return Seen("file")
-    bare = _bare(head).lstrip(_BLANK)
+    # A head may be all of a short file, which would take long to look through.
+    bare, head = _bare(head.lstrip(_BLANK)[:HEAD]), head[:HEAD]
     seen = _markup(bare)
     if seen is not None and (seen.kind != "json" or _is_mostly_ascii(bare)):
         return seen

@@ -35,9 +35,11 @@ def promised(headers: Mapping[str, str], *, whole: bool) -> dict[str, bytes]:
     """
     said: dict[str, bytes] = {}
     for header in ("Repr-Digest", "Digest", "Content-Digest"):
+        if header not in headers:
+            continue
         if header == "Content-Digest" and not (whole and not ranges.coding(headers)):
             continue
-        for name, text in _SAID.findall(headers.get(header, "")):
+        for name, text in _SAID.findall(headers[header]):
             known = _KNOWN.get(name.lower())
             if known and len(value := _decoded(text) or b"") == _BYTES[known]:
                 said.setdefault(known, value)

@@ -66,14 +66,14 @@ class Place:
         if self._naming.final is not None:
             return False
         self.part = await self._naming.next(name, fresh=False)
-        if not await self._take_up() or self.validator != proof:
+        if not self.part.on_disk or not await self._take_up() or self.validator != proof:
             return False
         await self._progress.reserved(self.part.final, self.size)
         return True
 
     async def _take_up(self) -> bool:
         """Go on from what the part's record vouches for; whether that is anything."""
-        if self.part is None or not self.part.on_disk:
+        if self.part is None:
             return False
         record = await self._folders.do(self.part.final.parent, self.part.record)
         if record is None:

@@ -124,7 +124,8 @@ def judge(ask: Ask | None, status: int, headers: Mapping[str, str]) -> Verdict:
 
 def _is_part(headers: Mapping[str, str]) -> bool:
     """Whether what calls itself the whole file says at the same time which part of it it is."""
-    match = _ANY_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    told = headers.get("Content-Range")
+    match = _ANY_RANGE.fullmatch(told.strip()) if told else None
     if match is None:
         return False
     start, end = int(match[1]), int(match[2]) + 1
