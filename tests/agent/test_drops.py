@@ -20,6 +20,7 @@ from tests.agent.house import House, house, until
 from trayagent.agent import arrival, drops
 from trayagent.agent.drops import Drops
 from trayagent.agent.undo import Undo
+from trayagent.agent.watcher import Watcher
 from trayagent.lists import dialect_for
 from trayagent.model.errors import DownloadError
 from trayagent.model.events import Event, Notice
@@ -63,6 +64,25 @@ async def folder(tmp_path: Path, **limits: int) -> AsyncIterator[Folder]:
             await until((root / "failed").exists)
             yield Folder(root, h, heard)
             running.cancel()
+
+
+@pytest.mark.timeout(20)
+async def test_a_list_that_comes_between_the_first_look_and_the_watch_is_seen_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing hints at it, and the next look of its own is far away."""
+    monkeypatch.setattr(drops, "RESCAN", 300.0)
+    ensure = Watcher.ensure
+
+    def late(watcher: Watcher) -> bool:
+        monkeypatch.setattr(Watcher, "ensure", ensure)
+        (tmp_path / "drop/films.txt").write_text("http://h/1.mp4\n")
+        return ensure(watcher)
+
+    monkeypatch.setattr(Watcher, "ensure", late)
+    async with folder(tmp_path) as f:
+        report = await f.filed("done/films.txt")
+    assert report["counts"] == {"completed": 1}
 
 
 async def test_a_list_is_fetched_and_filed_with_its_report(tmp_path: Path) -> None:

@@ -99,7 +99,8 @@ class Drops:
     async def _look(self, watcher: Watcher) -> float:
         """One look at the folder; returns in how many seconds to look again."""
         scan = await asyncio.to_thread(self._folder.scan)
-        await asyncio.to_thread(watcher.ensure)
+        if await asyncio.to_thread(watcher.ensure):
+            self._bell.set()  # what came after the scan and before the watch
         arrived, soonest = self._arrivals.look(scan.lists, time.monotonic())
         self._mention(scan)
         for name in arrived:

@@ -35,8 +35,11 @@ class Watcher:
         self._observer: BaseObserver | None = None
         self._inode = 0
 
-    def ensure(self) -> None:
-        """Watch the folder that is there now: it may have been replaced, or have been away."""
+    def ensure(self) -> bool:
+        """Watch the folder that is there now: it may have been replaced, or have been away.
+
+        True: this folder is watched only from now on, so what came just before gave no hint.
+        """
         try:
             inode = self._folder.stat().st_ino
         except OSError:
@@ -47,11 +50,13 @@ class Watcher:
             and self._observer is not None
             and self._observer.is_alive()
         ):
-            return
+            return False
         self.stop()
+        another = inode not in (0, self._inode)
         if inode:
             self._start()
             self._inode = inode
+        return another
 
     def stop(self) -> None:
         """Let go of the folder."""
