@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from trayagent.model.addresses import is_literal, is_public, names_private, sounds_private
 from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Tells the addresses of a host that is to be asked at a port."""
 
 _ANYWHERE: Final = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 """Documentation addresses (RFC 5737, RFC 3849): nothing is ever sent to them."""
@@ -68,6 +72,19 @@ class AddressPolicy:
 
     def _is_allowed(self, host: str, port: int) -> bool:
         return self.network.private_addresses == "allow" or _pair(host, port) in self.network.allow
+
+
+async def addresses_of(host: str, port: int) -> Sequence[str]:
+    """The addresses of a host, as the system knows them, in the order to try. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(_address_in(sockaddr) for *_, sockaddr in found))
+
+
+def _address_in(sockaddr: Sequence[object]) -> str:
+    """The address with its scope, without which a link-local one leads nowhere (RFC 4007 §11)."""
+    address, scope = str(sockaddr[0]), sockaddr[3] if len(sockaddr) == 4 else 0
+    return f"{address}%{scope}" if scope and "%" not in address else address
 
 
 def is_offline(host: str) -> bool:
