@@ -218,6 +218,7 @@ async def _pump(
 
 async def _refuse(writer: asyncio.StreamWriter, status: bytes) -> None:
     extra = b'Proxy-Authenticate: Basic realm="trayagent"\r\n' if status[:3] == b"407" else b""
+    extra += b"Proxy-Status: trayagent\r\n"  # not the server's answer (RFC 9209)
     writer.write(
         b"HTTP/1.1 " + status + b"\r\n" + extra + b"Content-Length: 0\r\nConnection: close\r\n\r\n"
     )
