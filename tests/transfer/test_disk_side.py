@@ -14,16 +14,16 @@ import pytest
 
 from trayagent.model.errors import DownloadError
 from trayagent.transfer import publish as publishing
-from trayagent.transfer.digests import verify
+from trayagent.transfer.checksums import verify
 from trayagent.transfer.disk import check_room, explain, room_for
 from trayagent.transfer.executor import Stop, in_executor
 from trayagent.transfer.folders import AWAKE, Folders
 from trayagent.transfer.marks import mark, quarantine, zone_identifier
 from trayagent.transfer.names import Names
-from trayagent.transfer.part import Part, part_of
+from trayagent.transfer.part_file import Part, part_of
 from trayagent.transfer.publish import copy_new, publish, same_bytes
 from trayagent.transfer.ranges import Record
-from trayagent.transfer.sidecar import sidecar_of
+from trayagent.transfer.part_file import sidecar_of
 
 WAYS = ["_rename_exclusively", "_link_then_unlink", "neither"]
 

@@ -18,10 +18,10 @@ from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.transfer import publish as publishing
 from trayagent.transfer import pulse
-from trayagent.transfer.part import Part
+from trayagent.transfer.part_file import Part
 from trayagent.transfer.pulse import Pulse
 from trayagent.transfer.ranges import Record
-from trayagent.transfer.sidecar import sidecar_of
+from trayagent.transfer.part_file import sidecar_of
 
 posix = pytest.mark.skipif(not hasattr(os, "fdatasync"), reason="watches the calls of Linux")
 
