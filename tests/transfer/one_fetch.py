@@ -52,7 +52,8 @@ async def main(url: str, folder: Path, state: Path, segments: int | None) -> int
         named = frozenset({urlsplit(url).netloc})
         target = Target(folder, path=known, segments=segments)
         try:
-            await transfer.fetch(Request(url, named=named), target, Remembering(state))
+            fetched = await transfer.fetch(Request(url, named=named), target, Remembering(state))
+            await transfer.forget([(fetched.path, target.owner)])
         except DownloadError as error:
             print(error)
             return 3

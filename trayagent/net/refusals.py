@@ -112,6 +112,8 @@ def refuse_transfer(
         return DownloadError("network", PROXY_UNUSABLE)
     if code == pycurl.E_COULDNT_CONNECT:
         return refuse_connection(number)
+    if code == pycurl.E_RECV_ERROR and "chunk" in words.lower():
+        return DownloadError("server_error", NOT_HTTP)
     known, detail = _LIBCURL.get(code, ("network", ""))
     return DownloadError(known, detail)
 
