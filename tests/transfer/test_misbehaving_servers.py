@@ -413,8 +413,7 @@ LATE_LIES: dict[str, bytes] = {
     "no size": b"zz\r\nhello\r\n",
     "a size without end": b"f" * 40 + b"\r\n",
     "no line in the trailer": b"0\r\nbad trailer line\r\n\r\n",
-    "a length in the trailer": b"0\r\nContent-Length: 5\r\n\r\n",
-    "a huge trailer": b"0\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+    "a huge trailer": b"0\r\nX: " + b"a" * 1_000_000 + b"\r\n\r\n",
 }
 
 
