@@ -82,14 +82,21 @@ class Made(Struct, frozen=True):
     warning: str | None = None
 
 
-class Progress(Protocol):
-    """How transfer tells what it is doing; called on the loop, cheap."""
+class Progress:
+    """Plain numbers that one transfer writes, in whatever thread it runs, and anybody may read."""
 
-    async def reserved(self, path: Path, size: int | None) -> None:
-        """The final name is chosen; returns once that is durable, and only then may a file appear."""
+    __slots__ = ("path", "received", "size")
 
-    def received(self, total: int, size: int | None) -> None:
-        """So many bytes of the file are here."""
+    def __init__(self) -> None:
+        self.path: Path | None = None
+        """The final name, as soon as it is chosen."""
+        self.size: int | None = None
+        """Bytes of the whole file; None: unknown."""
+        self.received = 0
+        """Bytes of the file that are here."""
+
+    def __repr__(self) -> str:
+        return f"<Progress: {self.received} of {self.size} bytes>"
 
 
 class Resolver(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from msgspec.structs import replace
 
@@ -11,7 +11,7 @@ from trayagent.model import urls
 from trayagent.model.download import Kind
 from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import from_disposition, from_url
-from trayagent.model.transfer import Fetched, Progress, Request, Target
+from trayagent.model.transfer import Fetched, Request, Target
 from trayagent.net.cookies import Jar
 from trayagent.net.response import Response
 from trayagent.transfer import content, ranges
@@ -42,7 +42,7 @@ class Attempt:
     """The state of one attempt; used once."""
 
     def __init__(
-        self, equipment: Equipment, request: Request, target: Target, progress: Progress
+        self, equipment: Equipment, request: Request, target: Target, progress: Any
     ) -> None:
         self._client = equipment.client
         self._terms = equipment.terms

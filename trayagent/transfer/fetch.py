@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -39,16 +40,28 @@ class Transfer:
         self._equipment = replace(self._equipment, terms=terms)
         self._equipment.everything.rate = sizes.parse_size(downloads.speed_limit)
 
-    async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
+    async def fetch(self, request: Request, target: Target, progress: Any) -> Fetched:
         """Fetch one file and give it its name.
 
         Raises DownloadError; that and a cancellation keep the `.part` where it can be resumed.
         """
-        return await Attempt(self._equipment, request, target, progress).run()
+        return await Attempt(self._equipment, request, target, _told(progress)).run()
 
-    async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
+    async def publish(self, made: Content | Made, target: Target, progress: Any) -> Fetched:
         """Check bytes or a file that a resolver made, and give them their name. Raises DownloadError."""
-        return await publish_made(self._equipment, made, target, progress)
+        return await publish_made(self._equipment, made, target, _told(progress))
+
+    async def settled(self, target: Target) -> Fetched | None:
+        """The finished file that a kill kept from being told of; None: there is none."""
+        del target
+        return None
+
+    async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
+        """Remove the records of files (final path, owner) that are known to be finished."""
+
+    def end_cooldown(self, host: str) -> None:
+        """Ask this `host:port` again at once: a person wants it."""
+        self._equipment.client.cooldown.clear(host)
 
     async def discard(self, path: Path, owner: str) -> None:
         """Remove the `.part` that this owner has at a final path, and its record. Raises DownloadError."""
@@ -66,3 +79,20 @@ class Transfer:
 
     def __repr__(self) -> str:
         return f"<Transfer {self._equipment.everything!r}, {self._equipment.names!r}>"
+
+
+class _Told:
+    """What the steps of an attempt call, written down as plain numbers."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    async def reserved(self, path: Path, size: int | None) -> None:
+        self._progress.path, self._progress.size = path, size
+
+    def received(self, total: int, size: int | None) -> None:
+        self._progress.received, self._progress.size = total, size
+
+
+def _told(progress: Any) -> Any:
+    return _Told(progress) if isinstance(progress, Progress) else progress

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
 from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
-from trayagent.model.transfer import Content, Fetched, Made, Progress, Target
+from trayagent.model.transfer import Content, Fetched, Made, Target
 from trayagent.transfer import content
 from trayagent.transfer.disk import explained
 from trayagent.transfer.finish import Came, finish
@@ -21,7 +22,7 @@ from trayagent.transfer.terms import Equipment
 
 
 async def publish_made(
-    equipment: Equipment, made: Content | Made, target: Target, progress: Progress
+    equipment: Equipment, made: Content | Made, target: Target, progress: Any
 ) -> Fetched:
     """Check what a resolver made and give it its name. Raises DownloadError."""
     place = Place(equipment, target, progress)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from trayagent.model.errors import DownloadError
-from trayagent.model.transfer import Progress, Target
+from trayagent.model.transfer import Target
 from trayagent.transfer import ranges
 from trayagent.transfer.disk import check_room, explained
 from trayagent.transfer.executor import Stop, in_executor
@@ -30,7 +30,7 @@ IN_MEMORY: Final = 64 * 1024
 class Place:
     """Keeps name, part and record in step; used by one attempt, left with `leave`."""
 
-    def __init__(self, equipment: Equipment, target: Target, progress: Progress) -> None:
+    def __init__(self, equipment: Equipment, target: Target, progress: Any) -> None:
         self._naming = Naming(equipment.names, equipment.folders, target)
         self._folders = equipment.folders
         self._target = target
