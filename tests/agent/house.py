@@ -112,7 +112,7 @@ class House:
 
 @asynccontextmanager
 async def house(
-    tmp_path: Path, finished: Mapping[str, Path] | None = None, **limits: int
+    tmp_path: Path, *, finished: Mapping[str, Path] | None = None, **limits: int
 ) -> AsyncIterator[House]:
     db = Database.open(tmp_path / "db")
     bus, secrets, server = Bus(), SecretFiles(tmp_path / "secrets"), Server(tmp_path)

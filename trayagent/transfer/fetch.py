@@ -19,6 +19,7 @@ from trayagent.transfer.folders import Folders
 from trayagent.transfer.made import publish_made
 from trayagent.transfer.names import Names
 from trayagent.transfer.part import remove
+from trayagent.transfer.sidecar import SUFFIX, Sidecar
 from trayagent.transfer.terms import Equipment, Terms
 from trayagent.transfer.throttle import Bucket, buckets_of
 
@@ -55,6 +56,20 @@ class Transfer:
         """The finished file that a kill kept from being told of; None: there is none."""
         del target
         return None
+
+    async def owners(self, folder: Path) -> dict[str, Path]:
+        """Whose records lie in a folder, and beside which file."""
+
+        def look() -> dict[str, Path]:
+            found: dict[str, Path] = {}
+            for record in folder.glob(f"*{SUFFIX}"):
+                final = record.with_name(record.name.removesuffix(SUFFIX))
+                mark = Sidecar(final).read()
+                if mark is not None:
+                    found[mark.owner] = final
+            return found
+
+        return await in_executor(look)
 
     async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
         """Remove the records of files (final path, owner) that are known to be finished."""
