@@ -290,7 +290,7 @@ async def test_what_was_finished_before_a_kill_is_not_asked_for_again(tmp_path: 
         h.server.scripts = {f"http://h/{n}": gate.wait for n in (1, 2)}  # type: ignore[misc]
         done, open_ = await h.add("http://h/1", "http://h/2")
         await h.server.busy_with(2)
-        await h.db.run(_copied, tmp_path / "killed" / "db")
+        await h.db.read(_copied, tmp_path / "killed" / "db")
         gate.set()
 
     async with house(tmp_path / "killed", finished={done: tmp_path / "1.bin"}) as h:
@@ -305,9 +305,7 @@ async def test_what_was_finished_before_a_kill_is_not_asked_for_again(tmp_path: 
 def _copied(conn: sqlite3.Connection, to: Path) -> None:
     """What a kill in this moment would leave."""
     to.parent.mkdir()
-    conn.execute("COMMIT")
     conn.execute("VACUUM INTO ?", (str(to),))
-    conn.execute("BEGIN IMMEDIATE")
 
 
 async def test_records_are_removed_in_batches_once_the_rows_are_durable(tmp_path: Path) -> None:
