@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
-from trayagent.net.client import Client
+from trayagent.net.request import Client
 
 from tests.servers.flow import FakeFlow
 from trayagent.agent.bus import Bus
@@ -164,7 +164,7 @@ async def rig(
         db = Database.open(home / "trayagent.db")
         stack.callback(db.close)
         bus, secrets, bell = Bus(), SecretFiles(home / "secrets"), asyncio.Event()
-        client = await stack.enter_async_context(Client(config.network))
+        client = stack.enter_context(Client(config.network))
         transfer = Transfer(client, config.downloads)
         apis = await stack.enter_async_context(ApiClient(config.network))
         intake = Intake(db, bus, secrets, bell.set)
