@@ -68,7 +68,7 @@ async def build(
     await db.run(_sweep, secrets)
     bus, bell, trash = Bus(), asyncio.Event(), Trash()
     keeper = Keeper(bus, await db.run(counted, config.downloads.workers, __version__))
-    transfer = Transfer(wires.client, config.downloads)
+    transfer = Transfer(wires.client, home.data / "settled", config.downloads)
     intake = Intake(db, bus, secrets, bell.set)
     engine = Engine(
         wires.gateway,
