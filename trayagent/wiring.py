@@ -29,8 +29,9 @@ from trayagent.agent.trash import Trash
 from trayagent.agent.undo import Undo
 from trayagent.agent.worker import Worker
 from trayagent.model.config import Config
-from trayagent.net.client import Client
+from trayagent.net.api_client import ApiClient
 from trayagent.net.gateway import Gateway
+from trayagent.net.request import Client
 from trayagent.settings import Home
 from trayagent.sites.engine import Engine
 from trayagent.sites.releases import Releases
@@ -39,16 +40,17 @@ from trayagent.store import downloads
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
 from trayagent.store.vault import Vault
-from trayagent.transfer.fetch import Transfer
+from trayagent.transfer.transfer import Transfer
 
 Service = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Wires:
-    """The ways out: our own client, and the gateway for the page engine."""
+    """The ways out: for files, for APIs, and the gateway for the page engine."""
 
     client: Client
+    apis: ApiClient
     gateway: Gateway
 
 
@@ -80,7 +82,7 @@ async def build(
         db,
         bus,
         intake,
-        build=lambda source, secrets: sources.build(source, wires.client, secrets, environ),
+        build=lambda source, secrets: sources.build(source, wires.apis, secrets, environ),
         vault=Vault.open(home.data, environ),
         thumbnails=home.data / "thumbnails",
     )

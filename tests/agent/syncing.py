@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
+from trayagent.net.request import Client
 
 from tests.servers.flow import FakeFlow
 from trayagent.agent.bus import Bus
@@ -26,13 +27,13 @@ from trayagent.model.config import Config, Downloads, Source
 from trayagent.model.config import Library as LibrarySettings
 from trayagent.model.events import BatchEvent, Event, SyncEvent
 from trayagent.model.library import LibraryItem, SourceInfo, SyncRun
-from trayagent.net.client import Client
+from trayagent.net.api_client import ApiClient
 from trayagent.sources.build import build
 from trayagent.store import downloads
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
 from trayagent.store.vault import Vault
-from trayagent.transfer.fetch import Transfer
+from trayagent.transfer.transfer import Transfer
 
 ALICE, BOB = "st-alice-1", "st-bob-1"
 
@@ -163,8 +164,9 @@ async def rig(
         db = Database.open(home / "trayagent.db")
         stack.callback(db.close)
         bus, secrets, bell = Bus(), SecretFiles(home / "secrets"), asyncio.Event()
-        client = await stack.enter_async_context(Client(config.network))
+        client = stack.enter_context(Client(config.network))
         transfer = Transfer(client, config.downloads)
+        apis = await stack.enter_async_context(ApiClient(config.network))
         intake = Intake(db, bus, secrets, bell.set)
         vault = Vault.open(home, {"TRAYAGENT_SECRETS": "file"})
         library = Library(
@@ -175,7 +177,7 @@ async def rig(
             thumbnails=home / "thumbnails",
             now=now,
             sleep=sleep,
-            build=lambda source, kept: build(source, client, kept, os.environ),
+            build=lambda source, kept: build(source, apis, kept, os.environ),
         )
         library.configure(config)
         pool = Pool(

@@ -32,7 +32,7 @@ from trayagent.model.errors import DownloadError, StoreUnavailableError
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
 from trayagent.model.order import Job
 from trayagent.model.transfer import Fetched, Progress
-from trayagent.net.route import is_offline
+from trayagent.net.address_policy import is_offline
 from trayagent.store import claims, facts, transitions
 from trayagent.store.claims import Claimed, Turn
 from trayagent.store.database import Database

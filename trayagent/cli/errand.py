@@ -33,7 +33,7 @@ from trayagent.model.errors import BLOCKED, DownloadError, TrayagentError
 from trayagent.model.order import Job, New
 from trayagent.model.times import stamp
 from trayagent.model.transfer import Fetched, Progress, Request, Target
-from trayagent.net.route import is_offline
+from trayagent.net.address_policy import is_offline
 
 
 class Fetcher(Protocol):

@@ -83,15 +83,18 @@ class Made(Struct, frozen=True):
 
 
 class Progress:
-    """Plain numbers that one transfer writes, in whatever thread it runs, and anybody may read."""
+    """How far a download is: written by its own thread and the engine's, read by whoever likes.
+
+    Plain values, each written by one thread at a time; reading takes no lock and disturbs nobody.
+    """
 
     __slots__ = ("path", "received", "size")
 
     def __init__(self) -> None:
         self.path: Path | None = None
-        """The final name, as soon as it is chosen."""
+        """The final name, as soon as it is chosen; it exists only once the file is complete."""
         self.size: int | None = None
-        """Bytes of the whole file; None: unknown."""
+        """Bytes that the file will have; None: nobody told."""
         self.received = 0
         """Bytes of the file that are here."""
 
