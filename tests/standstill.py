@@ -30,8 +30,10 @@ LIMIT: Final = 0.2
 """Seconds."""
 LOOK: Final = 0.02
 """Seconds between two looks of the second thread."""
+LEAST: Final = 3
+"""Looks without which nothing is said."""
 FAIR: Final = 0.5
-"""The share of looks that must have come in time, and of them that must say the same."""
+"""The share of looks that must say the same."""
 OURS: Final = f"{os.sep}trayagent{os.sep}"
 AT_START_AND_END: Final = ("database.py:open", "database.py:close", "connection.py:close")
 """What only the beginning and the end of the program do, before anybody asks and after the last answer."""
@@ -80,7 +82,7 @@ class Standstills:
                 watch._end(turn, outer)
 
         looker = threading.Thread(target=self._look, name="standstill watch", daemon=True)
-        asyncio.Handle._run = run  # type: ignore[method-assign]
+        asyncio.Handle._run = run  # type: ignore[assignment,method-assign]
         gc.callbacks.append(self._collect)
         looker.start()
         try:
@@ -130,10 +132,10 @@ class Standstills:
 
 def judge(turn: Turn, took: float, worked: float) -> str | None:
     """Why a long turn is our fault; None: it is not, or nobody can tell."""
-    if turn.looks * LOOK < took * FAIR or not turn.places:
-        return None  # the watch itself was kept waiting, or nothing of ours ran
+    if turn.looks < LEAST or turn.places.total() < turn.looks * FAIR:
+        return None  # the watch itself was kept waiting, or little of ours ran
     place, seen = turn.places.most_common(1)[0]
-    if turn.places.total() < turn.looks * FAIR or place in AT_START_AND_END:
+    if place in AT_START_AND_END:
         return None
     if worked >= LIMIT:
         return f"{place} worked for {worked:.2f} s on the loop"

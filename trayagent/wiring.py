@@ -68,6 +68,7 @@ async def build(
     await db.run(_sweep, secrets)
     bus, bell, trash = Bus(), asyncio.Event(), Trash()
     keeper = Keeper(bus, await db.run(counted, config.downloads.workers, __version__))
+    db.when_late(partial(_look_again, keeper, bell))
     transfer = Transfer(wires.client, home.data / "settled", config.downloads)
     intake = Intake(db, bus, secrets, bell.set)
     engine = Engine(
@@ -124,6 +125,7 @@ async def build(
     drops = Drops(db, bus, intake, Path(config.drop.folder), poll=config.drop.poll)
     return agent, {
         "pool": pool.run,
+        "keeper": partial(keeper.run, db),
         "announcer": announcer.run,
         "hasher": Hasher(db, bus).run,
         "library": library.run,
@@ -134,6 +136,12 @@ async def build(
 
 def _sweep(conn: sqlite3.Connection, secrets: SecretFiles) -> None:
     secrets.sweep(partial(downloads.in_flight, conn))
+
+
+def _look_again(keeper: Keeper, bell: asyncio.Event) -> None:
+    """Something was saved after whoever asked had been told no: it counts, and may be work."""
+    keeper.doubt()
+    bell.set()
 
 
 def _limits(config: Config) -> Limits:

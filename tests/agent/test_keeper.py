@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.agent.house import house, until
 from trayagent.agent.bus import Bus
 from trayagent.agent.keeper import Keeper
+from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import QueueEvent
+from trayagent.model.order import New, Order
 from trayagent.model.status import Status
+from trayagent.store import downloads
+from trayagent.store.patience import waiting_at_most
 
 
 def test_the_status_says_how_many_workers_there_are_now() -> None:
@@ -16,3 +28,30 @@ def test_the_status_says_how_many_workers_there_are_now() -> None:
     bus.publish(QueueEvent("paused"))
 
     assert (keeper.status.workers, keeper.status.paused) == (2, True)
+
+
+async def test_what_is_saved_too_late_is_counted_all_the_same(tmp_path: Path) -> None:
+    """A disk hangs in the middle of a request: it is told no, and what was saved is work like any other."""
+    async with house(tmp_path) as h, asyncio.TaskGroup() as group:
+        counting = group.create_task(h.keeper.run(h.db), name="keeper")
+
+        def look_again() -> None:
+            h.keeper.doubt()
+            h.pool.wake()
+
+        h.db.when_late(look_again)
+        gate, go = asyncio.Event(), threading.Event()
+        h.server.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
+        with waiting_at_most(0.05), pytest.raises(StoreUnavailableError):
+            await h.db.run(late, go)
+        go.set()
+        await h.server.busy_with(1)
+        await until(lambda: (h.keeper.status.queued, h.keeper.status.active) == (0, 1))
+        gate.set()
+        await until(lambda: h.keeper.status.completed == 1)
+        counting.cancel()
+
+
+def late(conn: sqlite3.Connection, go: threading.Event) -> None:
+    downloads.insert(conn, New("k", "http://h/1", "h:80", Order()), "hook", None, 0, 1.0)
+    go.wait(5)

@@ -276,6 +276,28 @@ async def test_a_fresh_link_keeps_the_download(rig: Rig) -> None:
         assert (await rig.ask("PATCH", f"downloads/{id}", body)).status == status
 
 
+async def test_other_words_for_the_same_file(rig: Rig) -> None:
+    """Cookies and headers are never told back; a secret where there is none to be is refused by its field."""
+    id = await add(rig)
+    cookie = {"name": "sid", "value": "CANARY", "domain": "example.com"}
+    words = {
+        "cookies": [cookie],
+        "headers": {"X-Key": "CANARY"},
+        "referer": "http://example.com/",
+        "speed_limit": "1MB",
+        "segments": 4,
+        "filename": "b.mp4",
+        "folder": "clips",
+    }
+    answer = await rig.ask("PATCH", f"downloads/{id}", words)
+
+    assert (answer.status, answer.json()["filename"]) == (200, "b.mp4")
+    assert answer.json()["state"] == "queued"
+    assert b"CANARY" not in answer.body
+    for wrong in ({"segments": 17}, {"folder": "../x"}, {"headers": {"Host": "x"}}, {"cookies": 1}):
+        assert (await rig.ask("PATCH", f"downloads/{id}", wrong)).status == 422
+
+
 async def test_downloads_are_listed_in_pages(rig: Rig) -> None:
     for n in range(5):
         await add(rig, f"http://example.com/{n}.mp4", paused=n % 2 == 1)

@@ -137,6 +137,7 @@ class Destination:
             try:
                 with explained():
                     if not self.part.on_disk:
+                        self._intend(self.part)
                         self.part.create(signed=True)
             except FileExistsError:
                 self._hold_next()
@@ -294,13 +295,24 @@ class Destination:
         if part.on_disk:
             part.confirm(self.size)
         else:
+            self._intend(part)
             part.create()
         sha256, warning = verify(part)
         mark(part.path, url)
         size = part.settle(mtime)
         return Settled(
-            self._target.owner, str(part.final), size, part.inode, sha256 or digest, warning
+            self._target.owner,
+            str(part.final),
+            size,
+            part.inode,
+            sha256=sha256 or digest,
+            warning=warning,
         )
+
+    def _intend(self, part: Part) -> None:
+        """Note that a `.part` of this name will be ours: a kill may come before anything in it says so."""
+        size = part.size() if self.size is None else self.size
+        self._settled.note(Settled(self._target.owner, str(part.final), size, 0))
 
     def _move_on(self) -> None:
         """Somebody took the name: take the next, with the bytes."""
@@ -323,6 +335,7 @@ class Destination:
         with suppress(OSError):
             if spoilt or (failed and record is None):
                 part.discard()
+                self._settled.forget(self._target.owner)
             elif not part.inode and (record is not None or part.on_disk):
                 part.vouch(record)
 
@@ -358,6 +371,9 @@ def find_settled(settled_files: SettledFiles, owner: str) -> Fetched | None:
         return None
     final = Path(settled.final)
     part = part_of(final)
+    if not settled.inode:
+        _remove_orphan(settled, part)
+        return None
     with explained():
         if settled.is_at(final):
             if settled.is_at(part):
@@ -373,6 +389,22 @@ def find_settled(settled_files: SettledFiles, owner: str) -> Fetched | None:
         if told is not None and told.owner == owner:
             sidecar_of(final).unlink(missing_ok=True)
     return Fetched(final, settled.size, settled.sha256, settled.warning)
+
+
+def _remove_orphan(settled: Settled, part: str) -> None:
+    """Remove a `.part` that nothing says the owner of, if it is the one that was to be made then.
+
+    It has no sidecar, nobody holds its lock, it is no longer than the file was to be, and it was
+    made after the intention was noted. Left there, it would keep its name from this download.
+    """
+    with suppress(OSError):
+        if os.path.lexists(sidecar_of(Path(settled.final))):
+            return
+        told = os.lstat(part)
+        if told.st_size <= settled.size and told.st_mtime >= settled.noted_at - 1:
+            found = Part.reopen(Path(settled.final), settled.owner)
+            if found is not None:
+                found.discard()
 
 
 def discard(final: Path, owner: str) -> None:

@@ -2,6 +2,8 @@
 
     a kill before     the file has         the next start finds
     ----------------  -------------------  ------------------------------------------------------
+    its `.part`       nothing              an intention: nothing is there, or a `.part` without a
+                                           word in it, which goes
     the record        `.part`              its sidecar: resumed, the last byte asked for once more
     the final name    `.part`, all of it   the record: the name is given, no request is made
     the note          its final name       the record: the file counts as arrived
@@ -23,6 +25,7 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from trayagent.transfer.part_file import FLAGS
 
@@ -40,6 +43,9 @@ class Settled(Struct, frozen=True, omit_defaults=True):
     """Its name, absolute; until the rename it is `.part` beside that."""
     size: int
     inode: int
+    """0: so far only the intention to make its `.part`."""
+    noted_at: float = 0.0
+    """Unix seconds."""
     sha256: str | None = None
     warning: str | None = None
 
@@ -60,7 +66,7 @@ class SettledFiles:
 
     def note(self, settled: Settled) -> None:
         """Write a record, in place of an earlier one of the same download."""
-        text = msgspec.json.encode(settled)
+        text = msgspec.json.encode(replace(settled, noted_at=time.time()))
         text += b" %d" % zlib.crc32(text)
         with suppress(OSError):
             try:
