@@ -6,6 +6,7 @@ server ignores a cursor beside it. Files come inline as base64, else by a signed
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any, Final
@@ -16,7 +17,7 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.library import Account, Listed, Page
 from trayagent.model.transfer import Content, Request, Target
 from trayagent.sources import names
-from trayagent.sources.cookies import session_cookie
+from trayagent.sources.cookies import NAMES, session_cookie
 from trayagent.sources.flow_media import Media
 from trayagent.sources.flow_session import Session, moved, seconds
 from trayagent.sources.source import CursorError, Secrets, SourceError, signed_out
@@ -67,12 +68,13 @@ class Flow:
 
     async def sign_in(self, text: str) -> Account:
         """Keep the session cookie found in `text`, once the site has said whose it is."""
-        value = session_cookie(text)
+        host = urls.origin(self._labs)[1]
+        value = await asyncio.to_thread(session_cookie, text, host)
         if value is None:
             raise SourceError(
                 "no_cookie",
-                "There is no session cookie in this text.",
-                "Copy the cookie __Secure-next-auth.session-token of labs.google and try again.",
+                f"There is no session cookie of {host} in this text.",
+                f"Copy the cookie {NAMES[0]} of {host} and try again.",
             )
         self._session.forget()
         account = await self._session.account(
