@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aioresponses import aioresponses
 from msgspec import structs
 
 from tests.servers.json_library import TOKEN, JsonLibrary, body
@@ -250,13 +250,20 @@ async def test_items_without_an_id_are_left_out(server: JsonLibrary, client: Api
     assert (last.ident, last.created) == ("2", 1_761_847_200)
 
 
-async def test_a_next_page_elsewhere_is_refused(server: JsonLibrary, client: ApiClient) -> None:
-    source = await signed_in(settings(server, "next_url"), client)
-    server.shots.page_answer = json.dumps(
-        {"data": {"items": [{"id": 1}], "next": "http://127.0.0.1:9/steal"}}
-    ).encode()
-    with pytest.raises(SourceError, match="another server"):
-        await source.page(None)
+@pytest.mark.parametrize("status", [400, 405, 415, 422])
+async def test_a_question_that_is_not_taken_is_not_a_missing_file(
+    client: ApiClient, status: int
+) -> None:
+    made = Settings(
+        name="shots", type="json", base="https://api.example.com/v1", list={"url": "{base}/items"},
+        page={"items": "items"}, item={"id": "id"},
+    )  # fmt: skip
+    source = build(made, client, Handed(), {})
+    with aioresponses() as replies:
+        replies.get("https://api.example.com/v1/items", status=status, body=b"{}")
+        with pytest.raises(SourceError, match=f"HTTP {status}") as failed:
+            await source.page(None)
+    assert failed.value.code == "bad_request"
 
 
 async def test_a_dead_cursor_is_told_apart(server: JsonLibrary, client: ApiClient) -> None:

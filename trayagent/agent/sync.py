@@ -16,7 +16,7 @@ from trayagent.agent.listing import Listing
 from trayagent.model.download import ErrorInfo
 from trayagent.model.errors import DownloadError, StoreUnavailableError, TrayagentError
 from trayagent.model.events import BatchEvent, DownloadEvent, Event, SyncEvent
-from trayagent.model.library import LastRun, RunState, SyncRun
+from trayagent.model.library import LastRun, Page, RunState, SyncRun
 from trayagent.sources.source import Source, SourceError
 from trayagent.store import runs
 from trayagent.store.database import Database
@@ -57,7 +57,7 @@ class Sync:
         self._now = now
         self._sleep = sleep
         self._run: Run | None = None
-        self._fetched = self._failed = 0
+        self._fetched = self._failed = self._undated = 0
         self._settled = asyncio.Event()
         self._news = time.monotonic()
 
@@ -130,8 +130,11 @@ class Sync:
         )
         self._run = await listing.read(self.run)
 
-    async def _page_kept(self, run: Run) -> None:
+    async def _page_kept(self, run: Run, page: Page) -> None:
         self._run = run
+        if page.undated and not self._undated:
+            log.warning("%s writes dates that are not understood", self._source.name)
+        self._undated += page.undated
         if not self._list_only:
             await self._fetching.more(run.n)
         self._publish("progress", self.shown)
@@ -193,6 +196,7 @@ class Sync:
             self._failed,
             self._reason,
             self._by_itself,
+            self._undated,
         )
 
     def _publish(self, what: str, run: SyncRun) -> None:

@@ -13,14 +13,16 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from trayagent.model import sizes, urls
+from trayagent.model.dates import parse_moment
+from trayagent.model.download import ErrorInfo
 from trayagent.model.errors import DownloadError
 from trayagent.model.library import Account, Listed, Page
 from trayagent.model.transfer import Content, Request, Target
-from trayagent.sources import names
+from trayagent.sources import json_read, names
 from trayagent.sources.cookies import NAMES, session_cookie
 from trayagent.sources.flow_media import Media
-from trayagent.sources.flow_session import Session, moved, seconds
-from trayagent.sources.source import CursorError, Secrets, SourceError, signed_out
+from trayagent.sources.flow_session import Session, moved
+from trayagent.sources.source import CursorError, CutOffError, Secrets, SourceError, signed_out
 from trayagent.sources.web import Answer, Web, judged
 
 PAGE_SIZE: Final = 18
@@ -124,12 +126,21 @@ class Flow:
             raise judged(answer)
 
     def _read(self, result: Any) -> Page:
-        rows = result.get("userWorkflows") if isinstance(result, dict) else None
-        found = [self._listed(row) for row in rows] if isinstance(rows, list) else []
+        rows = result.get("userWorkflows", []) if isinstance(result, dict) else None
+        if not isinstance(rows, list):
+            raise DownloadError("server_error", "Flow answers with no list")
+        found = [self._listed(row) for row in rows]
         items = tuple(item for item in found if item is not None)
-        token = result.get("nextPageToken") if found else None
-        following = token if isinstance(token, str) and token else None
-        return Page(items, following, broken=len(found) - len(items))
+        undated = sum(
+            item is not None and item.created is None and bool(row.get("createTime"))
+            for item, row in zip(found, rows, strict=True)
+        )
+        following, cut_off = None, None
+        try:
+            following = json_read.cursor(result.get("nextPageToken"))
+        except CutOffError as error:
+            cut_off = ErrorInfo(error.code, error.message, "Sync again later.")
+        return Page(items, following, len(found) - len(items), undated, cut_off)
 
     def _listed(self, row: Any) -> Listed | None:
         media = row.get("media") if isinstance(row, dict) else None
@@ -149,7 +160,7 @@ class Flow:
             ident=name,
             name=name,
             kind="video" if kind == "video" else "image" if kind == "image" else "unknown",
-            created=seconds(row.get("createTime")),
+            created=parse_moment(row.get("createTime")),
             aspect_ratio=_text(about.get("aspectRatio")),
             media_key=_text(ids.get("mediaKey")) or inside.media_key,
             workflow_id=_text(ids.get("workflowId")) or inside.workflow,

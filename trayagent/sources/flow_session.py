@@ -7,10 +7,10 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, Final
 
 from trayagent.model import urls
+from trayagent.model.dates import parse_moment
 from trayagent.model.library import Account
 from trayagent.sources.cookies import NAMES
 from trayagent.sources.source import Secrets, SourceError, signed_out
@@ -124,7 +124,7 @@ class Session:
 
     def _note_end(self, expires: Any) -> None:
         """Refresh a tenth of its life, at most an hour, before the end; a clock that disagrees is not trusted."""
-        end = seconds(expires)
+        end = parse_moment(expires)
         life = end - self._now() if end is not None else 0.0
         self._ends = self._clock() + life - min(3600.0, life / 10) if life > 0 else None
 
@@ -167,14 +167,6 @@ class Session:
         )
 
 
-def seconds(text: Any) -> float | None:
-    """Unix seconds of an RFC 3339 time, or None."""
-    try:
-        return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
-    except (ValueError, OverflowError):
-        return None
-
-
 def _account(session: Mapping[str, Any]) -> str:
     user = session.get("user")
     email = user.get("email") if isinstance(user, dict) else None
@@ -186,4 +178,4 @@ def _account(session: Mapping[str, Any]) -> str:
 
 def _until(session: Mapping[str, Any]) -> str | None:
     expires = session.get("expires")
-    return expires if seconds(expires) is not None else None
+    return expires if isinstance(expires, str) and parse_moment(expires) is not None else None

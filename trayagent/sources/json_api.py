@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from trayagent.model import config, sizes, urls
+from trayagent.model.download import ErrorInfo
 from trayagent.model.errors import DownloadError
 from trayagent.model.library import Account, Listed, Page
 from trayagent.model.transfer import Content, Request, Target
@@ -14,10 +15,12 @@ from trayagent.sources import json_read, paths
 from trayagent.sources.json_auth import Auth
 from trayagent.sources.json_files import Files
 from trayagent.sources.json_web import JsonWeb, put, with_query
-from trayagent.sources.source import CursorError, Secrets, SourceError, signed_out
+from trayagent.sources.source import CursorError, CutOffError, Secrets, SourceError, signed_out
 from trayagent.sources.web import Answer, Web, judged
 
 PAGE_SIZE: Final = 50
+NEIGHBOURS: Final = 20
+"""Dates of other items that are looked at to understand one."""
 
 
 class JsonApi:
@@ -36,6 +39,7 @@ class JsonApi:
         self._style: str = settings.page.get("style", "cursor")
         self._size = int(settings.list.get("page_size", PAGE_SIZE))
         self._named = web.named
+        self._dates: deque[Any] = deque(maxlen=NEIGHBOURS)
         self._auth = Auth(settings.name, settings.auth, secrets)
         self._web = JsonWeb(settings.name, self._base, web, self._auth)
         self._files = Files(settings.fetch, self._base, self._web, self.page)
@@ -82,14 +86,17 @@ class JsonApi:
                 f"The answer of {self.name} holds no list of items.",
                 "Check page.items.",
             )
-        found = [self._listed(row) for row in rows]
-        items = tuple(item for item in found if item is not None)
+        items, undated = self._items(rows)
         if rows and not items:
             raise SourceError(
                 "bad_answer", f"No item of {self.name} has an id.", "Check item.id in its settings."
             )
-        following = self._following(cursor, body, answer, len(rows)) if rows else None
-        return Page(items, following, broken=len(found) - len(items))
+        following, cut_off = None, None
+        try:
+            following = self._following(cursor, body, answer, len(rows))
+        except CutOffError as error:
+            cut_off = ErrorInfo(error.code, error.message, error.action)
+        return Page(items, following, len(rows) - len(items), undated, cut_off)
 
     def recall(self, item: Listed) -> None:
         """What the library knows of an item that is about to be fetched."""
@@ -106,15 +113,33 @@ class JsonApi:
         del target, note
         return await self._files.answer(key.partition("/")[2], failure)
 
-    def _listed(self, row: Any) -> Listed | None:
-        item = json_read.item(row, self._item, self._base)
-        return self._files.remember(item, row) if item is not None else None
+    def _items(self, rows: list[Any]) -> tuple[tuple[Listed, ...], int]:
+        """The items of a page, and how many of them have a date that is not understood."""
+        where = self._item.get("created")
+        dates = [paths.at(row, where) for row in rows] if where else [None] * len(rows)
+        # One date alone may be of several meanings; a few of its neighbours tell which.
+        some = range(0, len(rows), max(1, len(rows) // NEIGHBOURS))
+        items, undated = [], 0
+        for at, row in enumerate(rows):
+            others = [*self._dates, *(dates[one] for one in some if one != at)]
+            item = json_read.item(row, self._item, self._base, others)
+            if item is not None:
+                items.append(self._files.remember(item, row))
+                undated += item.created is None and dates[at] not in (None, "")
+        self._dates.extend(dates[one] for one in some)
+        return tuple(items), undated
 
     def _judge(self, answer: Answer, cursor: str | None) -> None:
         if answer.status in {401, 403}:
             raise signed_out(self.name)
         if answer.status in {400, 404, 410} and cursor is not None:
             raise CursorError
+        if 400 <= answer.status < 500 and answer.status not in {404, 408, 410}:
+            raise SourceError(
+                "bad_request",
+                f"{self.name} does not take the question for its list (HTTP {answer.status}).",
+                "Check list in its settings.",
+            )
         if answer.status >= 300 or answer.host not in self._named:
             raise judged(answer)
 
@@ -136,36 +161,21 @@ class JsonApi:
         return with_query(address, {name: value for name, value in query.items() if value})
 
     def _following(self, cursor: str | None, body: Any, answer: Answer, rows: int) -> str | None:
+        """The cursor of the page after, None at the end. Raises CutOffError."""
         told = paths.at(body, self._page["next"]) if self._page.get("next") else None
         match self._style:
-            case "page":
-                return self._counted(told, int(cursor or 1) + 1)
-            case "offset":
-                return self._counted(told, int(cursor or 0) + rows)
+            case "page" | "offset":
+                here = int(cursor or (1 if self._style == "page" else 0))
+                # Without `page.next` an empty page is the end; with it the server's word counts.
+                more = rows > 0 if not self._page.get("next") else told
+                return json_read.count(more, here + (1 if self._style == "page" else rows))
             case "next_url":
-                return self._stored(told)
+                address = json_read.next_address(told)
             case "link_header":
-                return self._stored(json_read.linked_next(", ".join(answer.links)))
+                address = json_read.linked_next(answer.links)
             case _:
-                return json_read.text(told)
-
-    def _counted(self, told: Any, following: int) -> str | None:
-        # Without `page.next` an empty page is the end; with it the server's word counts.
-        if not self._page.get("next") or told is True:
-            return str(following)
-        word = json_read.text(told)
-        return word if word and word.isdecimal() else None
-
-    def _stored(self, told: Any) -> str | None:
-        """The next page's address without our own secrets, since cursors are kept in the database."""
-        address = json_read.link(told, self._base)
-        if address is None:
-            return None
-        parts = urlsplit(self._web.own(address))
-        ours = self._auth.query_names
-        if not ours:
-            return address
-        pairs = [
-            pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in ours
-        ]
-        return urlunsplit(parts._replace(query=urlencode(pairs)))
+                word = json_read.cursor(told)
+                if word is not None and len(self._address(word)) > urls.MAX_LENGTH:
+                    raise CutOffError("its cursor is too long for an address")
+                return word
+        return None if address is None else self._web.page_address(address, answer.url)

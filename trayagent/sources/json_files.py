@@ -63,7 +63,7 @@ class Files:
     def remember(self, item: Listed, row: Any) -> Listed:
         """The listing has just shown this; returns the item without what may be signed."""
         fallback = (
-            json_read.link(paths.at(row, self._where_fallback), self._base)
+            json_read.link(paths.at(row, self._where_fallback), f"{self._base}/")
             if self._where_fallback
             else None
         )

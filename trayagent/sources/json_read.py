@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
 from trayagent.model import filenames, urls
+from trayagent.model.dates import parse_moment
 from trayagent.model.errors import DownloadError
 from trayagent.model.library import Listed
 from trayagent.sources import paths
+from trayagent.sources.source import CutOffError
 
-_LINK: Final = re.compile(r"<([^<>]*)>((?:[^,\"]|\"[^\"]*\")*)")
-"""One link of a Link header (RFC 8288 §3)."""
-_NEXT: Final = re.compile(
-    r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next)\s*(?:;|$)", re.IGNORECASE
+CURSOR_BYTES: Final = 16 * 1024
+"""A longer cursor is none that could be asked with."""
+_TARGET: Final = re.compile(r"<([^<>]*)>")
+_PARAMETER: Final = re.compile(
+    r"""\s*;\s*([\w!#$%&*+.^`|~-]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^\s;,"]*))?"""
 )
+"""Of a link (RFC 8288 §3); single quotes are no quotes there, but are sent."""
+_SAYS_NEXT: Final = re.compile(r"\brel\b[\s=\"']{0,9}[^\"',;=]{0,99}\bnext\b", re.IGNORECASE)
 
 
-def item(raw: Any, where: Mapping[str, str], base: str) -> Listed | None:
-    """The item behind one entry; None without an id."""
+def item(raw: Any, where: Mapping[str, str], base: str, dates: Iterable[Any] = ()) -> Listed | None:
+    """The item behind one entry; None without an id. `dates` are how other items write theirs."""
 
     def get(what: str) -> Any:
         return paths.at(raw, where[what]) if where.get(what) else None
@@ -32,11 +37,11 @@ def item(raw: Any, where: Mapping[str, str], base: str) -> Listed | None:
         ident=ident,
         name=shown(text(get("name")) or ident) or "unnamed",
         kind=kind(get("kind")),
-        created=moment(get("created")),
+        created=parse_moment(get("created"), dates),
         media_key=stem(ident),
         size=whole(get("size")),
         sha256=digest(get("sha256")),
-        link=link(get("url"), base),
+        link=link(get("url"), f"{base}/"),
     )
 
 
@@ -65,20 +70,6 @@ def kind(value: Any) -> Literal["image", "video", "unknown"]:
     return "video" if word.startswith(("video", "movie")) else "unknown"
 
 
-def moment(value: Any) -> float | None:
-    """Unix seconds of an RFC 3339 text, or of a number of seconds or milliseconds since 1970."""
-    try:
-        if isinstance(value, str) and not re.fullmatch(r"\d+(\.\d+)?", value):
-            when = datetime.fromisoformat(value)
-            return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-        number = float(value) if not isinstance(value, bool) else None
-    except (ValueError, TypeError, OverflowError):
-        return None
-    if number is None or not 0 <= number < 1e14:
-        return None
-    return number / 1000 if number > 1e11 else number
-
-
 def whole(value: Any) -> int | None:
     """A size in bytes."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 18:
@@ -96,18 +87,78 @@ def digest(value: Any) -> str | None:
     return word if re.fullmatch(r"[0-9a-f]{64}", word) else None
 
 
-def link(value: Any, base: str) -> str | None:
-    """An absolute web address, or None."""
+def link(value: Any, page: str) -> str | None:
+    """An absolute web address, as seen from a page, or None."""
     if not isinstance(value, str) or not value:
         return None
     try:
-        return urls.check(urls.resolve(base + "/", value))
+        return urls.check(urls.resolve(page, value))
     except DownloadError:
         return None
 
 
-def linked_next(header: str | None) -> str | None:
-    """The address with `rel=next` of a Link header."""
-    return next(
-        (match[1] for match in _LINK.finditer(header or "") if _NEXT.search(match[2])), None
-    )
+def is_end(told: Any) -> bool:
+    """Whether a server says that there is no more: with null, false, or something empty of any kind."""
+    return told is None or told is False or told in ("", [], {})
+
+
+def cursor(told: Any) -> str | None:
+    """What goes back to the server to get the page after, None at the end. Raises CutOffError.
+
+    A text goes back as it came, anything else as JSON.
+    """
+    if is_end(told):
+        return None
+    if told is True:
+        raise CutOffError("the answer says that there is more, but not where")
+    word = told if isinstance(told, str) else json.dumps(told, separators=(",", ":"))
+    if len(word.encode()) > CURSOR_BYTES:
+        raise CutOffError("its cursor is too long")
+    return word
+
+
+def count(told: Any, following: int) -> str | None:
+    """The number of the next page or item where we count ourselves; None at the end. Raises CutOffError.
+
+    The server may say it, say that there is more, or give the whole address of the next page.
+    """
+    word = told.strip().lower() if isinstance(told, str) else told
+    if is_end(word) or word in ("false", "no", "0", 0):
+        return None
+    if word is True or word in ("true", "yes", "1", 1):
+        return str(following)
+    if isinstance(word, float) and word.is_integer():
+        word = int(word)
+    if isinstance(word, (int, str)) and re.fullmatch(r"-?[0-9]{1,18}", str(word)):
+        return None if str(word).startswith("-") else str(word)
+    if isinstance(word, str) and ("/" in word or word.startswith("?")):
+        return str(following)
+    raise CutOffError("it does not say in numbers how it goes on")
+
+
+def next_address(told: Any) -> str | None:
+    """The address in a JSON answer: a text, or an object that holds one, as HAL has it. Raises CutOffError."""
+    if is_end(told):
+        return None
+    if isinstance(told, dict):
+        told = next((told[key] for key in ("href", "url", "uri") if key in told), told)
+    if not isinstance(told, str):
+        raise CutOffError("what should be the address of the next page is none")
+    return told
+
+
+def linked_next(lines: Iterable[str]) -> str | None:
+    """The address with `rel=next` in Link headers; None for none. Raises CutOffError."""
+    for line in lines:
+        at = 0
+        while target := _TARGET.search(line, at):
+            at, relations = target.end(), None
+            while parameter := _PARAMETER.match(line, at):
+                at = parameter.end()
+                if parameter[1].lower() == "rel" and relations is None:
+                    relations = (parameter[2] or "").strip("\"'").lower().split()
+            if "next" in (relations or ()):
+                return target[1]
+    if any(_SAYS_NEXT.search(line) for line in lines):
+        raise CutOffError("its Link header cannot be read", "Tell whoever runs the server.")
+    return None

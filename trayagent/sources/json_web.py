@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from trayagent.model import urls
 from trayagent.model.transfer import Request
+from trayagent.sources import json_read
 from trayagent.sources.json_auth import Auth
-from trayagent.sources.source import SourceError
+from trayagent.sources.source import CutOffError, SourceError
 from trayagent.sources.web import PAGE_LIMIT, Answer, Web
 
 
@@ -17,6 +18,7 @@ class JsonWeb:
 
     def __init__(self, source: str, base: str, web: Web, auth: Auth) -> None:
         self._source = source
+        self._home = urlsplit(urls.check(base))
         self._origin = urls.origin(base)
         self._web = web
         self._auth = auth
@@ -40,6 +42,26 @@ class JsonWeb:
                 "foreign", f"{self._source} leads to another server.", "Check base in its settings."
             )
         return address
+
+    def page_address(self, told: str, page: str) -> str:
+        """The address of another page, as `page` gives it, to be kept and asked. Raises CutOffError.
+
+        Servers behind a proxy often think that their own scheme or port is another: it is asked
+        where we know it to be. Our own secrets are left out, since addresses are kept.
+        """
+        address = json_read.link(told, page)
+        if address is None:
+            raise CutOffError("the address of its next page cannot be read")
+        if urls.origin(address)[1] != self._origin[1]:
+            raise CutOffError("its next page is on another server", "Check base in its settings.")
+        parts = urlsplit(address)
+        pairs = [
+            pair
+            for pair in parts.query.split("&")
+            if unquote_plus(pair.partition("=")[0]) not in self._auth.query_names
+        ]
+        home = parts._replace(scheme=self._home.scheme, netloc=self._home.netloc)
+        return urlunsplit(home._replace(query="&".join(pairs)))
 
 
 def put(*whole: str) -> Callable[[str], str]:

@@ -23,6 +23,13 @@ class CursorError(SourceError):
         )
 
 
+class CutOffError(SourceError):
+    """There are more pages, and no way to ask for them that we understand."""
+
+    def __init__(self, why: str, action: str = "Check page.next in its settings.") -> None:
+        super().__init__("cut_off", f"The list is not complete: {why}.", action)
+
+
 def signed_out(source: str) -> SourceError:
     """Nobody is signed in, or no longer."""
     return SourceError(

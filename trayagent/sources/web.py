@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -32,7 +32,9 @@ class Answer:
     """`host:port` that answered, after redirects."""
     links: tuple[str, ...]
     """The Link headers, one to a line (RFC 8288)."""
-    body: bytes
+    body: bytes = field(repr=False)
+    url: str = field(default="", repr=False)
+    """What answered, after redirects; what it says is relative to it."""
 
     async def json(self) -> Any:
         """The body as JSON; raises DownloadError `truncated` or `needs_login` when it is none."""
@@ -70,6 +72,7 @@ class Web:
                 urls.authority(response.url),
                 tuple(response.headers.getall("Link", ())),
                 await response.read(limit),
+                response.url,
             )
 
 
