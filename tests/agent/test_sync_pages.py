@@ -27,10 +27,12 @@ def server() -> Iterator[JsonLibrary]:
 def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Days begin where the moments of this file say."""
     monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
+    if hasattr(time, "tzset"):
+        time.tzset()
     yield
     monkeypatch.undo()
-    time.tzset()
+    if hasattr(time, "tzset"):
+        time.tzset()
 
 
 def shots(server: JsonLibrary) -> Source:

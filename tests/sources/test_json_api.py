@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from trayagent.model.transfer import Content, Request, Target
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.build import build
 from trayagent.sources.handed import Handed
+from trayagent.sources.json_auth import Auth
 from trayagent.sources.source import CursorError, Source, SourceError
 
 LISTS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
@@ -36,6 +38,7 @@ LISTS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     ),
     "link_header": ({"limit": "{page_size}"}, {"items": "data.items", "style": "link_header"}),
 }
+COOKIE = {"headers": {"Cookie": "theme=dark; sid={secret:sid}"}}
 ITEM = {
     "id": "id", "name": "file.name", "kind": "type", "created": "created_at", "size": "file.size", "url": "file.url",
 }  # fmt: skip
@@ -145,6 +148,33 @@ async def test_several_secrets_are_given_by_name(server: JsonLibrary, client: Ap
         await source.sign_in(TOKEN)
     await source.sign_in(f"token={TOKEN}\nid=me")
     assert await source.has_secrets()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "one",
+        "sid=one; other=2",
+        "Cookie: sid=one",
+        "127.0.0.1\tFALSE\t/\tFALSE\t0\tsid\tone\nelsewhere.example\tFALSE\t/\tFALSE\t0\tsid\tCANARY\n",
+        json.dumps([
+            {"domain": "elsewhere.example", "name": "sid", "value": "CANARY"},
+            {"domain": "127.0.0.1", "name": "sid", "value": "one"},
+        ]),
+    ],
+)  # fmt: skip
+def test_a_cookie_is_found_in_an_export_if_it_is_of_this_host(text: str) -> None:
+    assert Auth("shots", COOKIE, Handed(), "127.0.0.1").given(text) == {"sid": "one"}
+
+
+async def test_a_cookie_of_another_site_is_no_secret(
+    server: JsonLibrary, client: ApiClient
+) -> None:
+    source = build(settings(server, auth=COOKIE), client, Handed(), {})
+    before = server.shots.requests.total()
+    with pytest.raises(SourceError, match=r"no cookie for 127\.0\.0\.1"):
+        await source.sign_in('[{"domain":".example","name":"sid","value":"CANARY"}]')
+    assert server.shots.requests.total() == before
 
 
 async def test_base64_is_decoded(server: JsonLibrary, client: ApiClient) -> None:

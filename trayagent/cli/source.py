@@ -19,6 +19,8 @@ from trayagent.cli.screen import Screen
 from trayagent.cli.words import local_time
 from trayagent.model.sizes import show_size
 
+LONG = 100_000
+"""Characters; the agent takes little more in one request."""
 ITEM_STATES = ("missing", "present", "gone", "failed", "ignored")
 
 
@@ -99,6 +101,10 @@ def login(screen: Screen, name: str, stdin: bool) -> None:
         secret = sys.stdin.read() if stdin else _asked(screen)
         if not secret.strip():
             raise MisuseError("Nothing was given.")
+        if len(secret) > LONG:  # all cookies of a browser: most have no business with the agent
+            from trayagent.sources.cookies import only_sessions
+
+            secret = only_sessions(secret) or secret
         found = running.post(f"sources/{segment(name)}/login", {"secret": secret.strip()})
     until = f", until {local_time(found['until'])}" if found["until"] else ""
     _told(screen, found, f"Signed in as {found['account']}{until}. To sync: trayagent sync {name}")

@@ -93,6 +93,15 @@ def session_cookie(text: str, host: str) -> str | None:
     return bare if is_one and _VALUE.fullmatch(bare) else None
 
 
+def only_sessions(text: str) -> str:
+    """The same as cookies.txt, with the session cookies of all sites only; empty for none."""
+    return "".join(
+        f"{cookie.domain}\t{str(not cookie.host_only).upper()}\t/\tTRUE\t0\t{cookie.name}\t{cookie.value}\n"
+        for cookie in cookies_in(text)
+        if cookie.domain and any(f"{cookie.name}.".startswith(f"{name}.") for name in NAMES)
+    )
+
+
 def by_domain(cookies: Iterable[Pasted], host: str) -> Iterator[Mapping[str, str]]:
     """Name and value of the cookies that fit a host, each domain by itself, the closest first."""
     domains: dict[str, dict[str, str]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -40,7 +41,7 @@ class JsonApi:
         self._size = int(settings.list.get("page_size", PAGE_SIZE))
         self._named = web.named
         self._dates: deque[Any] = deque(maxlen=NEIGHBOURS)
-        self._auth = Auth(settings.name, settings.auth, secrets)
+        self._auth = Auth(settings.name, settings.auth, secrets, urls.origin(settings.base)[1])
         self._web = JsonWeb(settings.name, self._base, web, self._auth)
         self._files = Files(settings.fetch, self._base, self._web, self.page)
 
@@ -59,7 +60,7 @@ class JsonApi:
 
     async def sign_in(self, text: str) -> Account:
         """Keep the secret (or `name=value` lines, where there are several), if page one then works."""
-        given = self._auth.given(text)
+        given = await asyncio.to_thread(self._auth.given, text)
         before = await self._auth.kept(given)
         await self._auth.keep(given)
         try:

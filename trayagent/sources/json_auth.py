@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from trayagent.sources import paths
+from trayagent.sources.cookies import by_domain, cookies_in
 from trayagent.sources.source import Secrets, SourceError
+
+_COOKIE: Final = re.compile(r"([^\s;={}]+)=\{secret:([A-Za-z0-9_-]+)\}")
+"""A cookie in a template, and the secret that is its value."""
 
 
 class Auth:
     """Headers and query parameters with `{secret:name}` in them, as `[sources.auth]` has them."""
 
-    def __init__(self, source: str, settings: Mapping[str, Any], secrets: Secrets) -> None:
+    def __init__(
+        self, source: str, settings: Mapping[str, Any], secrets: Secrets, host: str = ""
+    ) -> None:
         self._source = source
+        self._host = host
         self._headers = {
             name: str(template) for name, template in settings.get("headers", {}).items()
         }
         self._query = {name: str(template) for name, template in settings.get("query", {}).items()}
         self._secrets = secrets
+        cookies = [text for name, text in self._headers.items() if name.lower() == "cookie"]
+        self._cookies = dict(_COOKIE.findall("; ".join(cookies)))
         templates = [*self._headers.values(), *self._query.values()]
         fields = [field for template in templates for field in paths.fields(template)]
         self._wanted = list(
@@ -63,7 +73,23 @@ class Auth:
         await self.keep(dict.fromkeys(self._wanted))
 
     def given(self, text: str) -> dict[str, str]:
-        """The secrets in what a person typed: the one, or `name=value` lines. Raises SourceError."""
+        """The secrets in what a person typed: the one, or `name=value` lines. Raises SourceError.
+
+        Cookies are also found in whatever `cookies_in` reads, if they are of the API's own host.
+        """
+        if self._cookies and (found := cookies_in(text)):
+            for cookies in by_domain(found, self._host):
+                taken = {
+                    self._cookies[name]: cookies[name] for name in self._cookies.keys() & cookies
+                }
+                if taken:
+                    return taken
+            if any(cookie.domain for cookie in found):
+                raise SourceError(
+                    "no_cookie",
+                    f"There is no cookie for {self._host} in this text.",
+                    f"It needs {', '.join(self._cookies)}.",
+                )
         if len(self._wanted) == 1 and text.strip():
             return {self._wanted[0]: "".join(text.strip().splitlines())}
         pairs = dict(line.strip().split("=", 1) for line in text.splitlines() if "=" in line)
