@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from trayagent.model import config, sizes, urls
@@ -20,8 +21,8 @@ from trayagent.sources.source import CursorError, CutOffError, Secrets, SourceEr
 from trayagent.sources.web import Answer, Web, judged
 
 PAGE_SIZE: Final = 50
-NEIGHBOURS: Final = 20
-"""Dates of other items that are looked at to understand one."""
+MANY: Final = 200
+"""Items of a page."""
 
 
 class JsonApi:
@@ -40,7 +41,7 @@ class JsonApi:
         self._style: str = settings.page.get("style", "cursor")
         self._size = int(settings.list.get("page_size", PAGE_SIZE))
         self._named = web.named
-        self._dates: deque[Any] = deque(maxlen=NEIGHBOURS)
+        self._dates: deque[Any] = deque(maxlen=json_read.NEIGHBOURS)
         self._auth = Auth(settings.name, settings.auth, secrets, urls.origin(settings.base)[1])
         self._web = JsonWeb(settings.name, self._base, web, self._auth)
         self._files = Files(settings.fetch, self._base, self._web, self.page)
@@ -87,7 +88,7 @@ class JsonApi:
                 f"The answer of {self.name} holds no list of items.",
                 "Check page.items.",
             )
-        items, undated = self._items(rows)
+        items, undated = await self._items(rows)
         if rows and not items:
             raise SourceError(
                 "bad_answer", f"No item of {self.name} has an id.", "Check item.id in its settings."
@@ -98,6 +99,15 @@ class JsonApi:
         except CutOffError as error:
             cut_off = ErrorInfo(error.code, error.message, error.action)
         return Page(items, following, len(rows) - len(items), undated, cut_off)
+
+    async def _items(self, rows: list[Any]) -> tuple[tuple[Listed, ...], int]:
+        """The items of a page, and how many of them have a date that is not understood."""
+        work = partial(json_read.items, rows, self._item, self._base, tuple(self._dates))
+        # A page of many items is no work for the loop.
+        mapped = await asyncio.to_thread(work) if len(rows) > MANY else work()
+        self._dates.extend(mapped.dates)
+        remembered = zip(mapped.items, mapped.rows, strict=True)
+        return tuple(self._files.remember(item, row) for item, row in remembered), mapped.undated
 
     def recall(self, item: Listed) -> None:
         """What the library knows of an item that is about to be fetched."""
@@ -113,22 +123,6 @@ class JsonApi:
         """The configured address first, the item's fallback after it; the first error is the cause."""
         del target, note
         return await self._files.answer(key.partition("/")[2], failure)
-
-    def _items(self, rows: list[Any]) -> tuple[tuple[Listed, ...], int]:
-        """The items of a page, and how many of them have a date that is not understood."""
-        where = self._item.get("created")
-        dates = [paths.at(row, where) for row in rows] if where else [None] * len(rows)
-        # One date alone may be of several meanings; a few of its neighbours tell which.
-        some = range(0, len(rows), max(1, len(rows) // NEIGHBOURS))
-        items, undated = [], 0
-        for at, row in enumerate(rows):
-            others = [*self._dates, *(dates[one] for one in some if one != at)]
-            item = json_read.item(row, self._item, self._base, others)
-            if item is not None:
-                items.append(self._files.remember(item, row))
-                undated += item.created is None and dates[at] not in (None, "")
-        self._dates.extend(dates[one] for one in some)
-        return tuple(items), undated
 
     def _judge(self, answer: Answer, cursor: str | None) -> None:
         if answer.status in {401, 403}:

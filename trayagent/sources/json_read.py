@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 from trayagent.model import filenames, urls
 from trayagent.model.dates import parse_moment
@@ -14,6 +16,8 @@ from trayagent.model.library import Listed
 from trayagent.sources import paths
 from trayagent.sources.source import CutOffError
 
+NEIGHBOURS: Final = 20
+"""Dates of other items that are looked at to understand one."""
 CURSOR_BYTES: Final = 16 * 1024
 """A longer cursor is none that could be asked with."""
 _TARGET: Final = re.compile(r"<([^<>]*)>")
@@ -22,6 +26,38 @@ _PARAMETER: Final = re.compile(
 )
 """Of a link (RFC 8288 §3); single quotes are no quotes there, but are sent."""
 _SAYS_NEXT: Final = re.compile(r"\brel\b[\s=\"']{0,9}[^\"',;=]{0,99}\bnext\b", re.IGNORECASE)
+
+
+class Mapped(Struct, frozen=True):
+    """What the entries of a page are."""
+
+    items: list[Listed]
+    rows: list[Any]
+    """The entry of each item."""
+    undated: int
+    """Items whose date is not understood."""
+    dates: list[Any]
+    """Some dates as they are written, to understand those of other pages."""
+
+
+def items(
+    rows: Sequence[Any], where: Mapping[str, str], base: str, earlier: Iterable[Any] = ()
+) -> Mapped:
+    """The items of a page; `earlier` are dates of pages before. Entries without an id are left out."""
+    path = where.get("created")
+    dates = [paths.at(row, path) if path else None for row in rows]
+    # A date alone may have several meanings; a few of its neighbours tell which.
+    some = range(0, len(rows), max(1, len(rows) // NEIGHBOURS))
+    found, undated = [], 0
+    for at, row in enumerate(rows):
+        others = [*earlier, *(dates[one] for one in some if one != at)]
+        made = item(row, where, base, others)
+        if made is not None:
+            found.append((made, row))
+            undated += made.created is None and dates[at] not in (None, "")
+    return Mapped(
+        [one for one, _ in found], [row for _, row in found], undated, [dates[one] for one in some]
+    )
 
 
 def item(raw: Any, where: Mapping[str, str], base: str, dates: Iterable[Any] = ()) -> Listed | None:
