@@ -18,9 +18,8 @@ from trayagent.model.library import Listed
 from trayagent.model.transfer import Content, Request, Target
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.build import build
-from trayagent.sources.handed import Handed
 from trayagent.sources.json_auth import Auth
-from trayagent.sources.source import CursorError, Source, SourceError
+from trayagent.sources.source import CursorError, Source, SourceError, TrialSecrets
 
 LISTS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "cursor": (
@@ -72,7 +71,7 @@ def settings(server: JsonLibrary, style: str = "cursor", **more: Any) -> Setting
 
 
 async def signed_in(made: Settings, client: ApiClient) -> Source:
-    source = build(made, client, Handed(), {})
+    source = build(made, client, TrialSecrets(), {})
     await source.sign_in(TOKEN)
     return source
 
@@ -130,7 +129,7 @@ async def test_the_secret_in_a_query_is_not_part_of_a_cursor(
 
 
 async def test_a_wrong_secret_is_not_kept(server: JsonLibrary, client: ApiClient) -> None:
-    secrets = Handed()
+    secrets = TrialSecrets()
     source = build(settings(server), client, secrets, {})
     with pytest.raises(SourceError, match="not signed in"):
         await source.sign_in("wrong")
@@ -143,7 +142,7 @@ async def test_a_wrong_secret_is_not_kept(server: JsonLibrary, client: ApiClient
 
 async def test_several_secrets_are_given_by_name(server: JsonLibrary, client: ApiClient) -> None:
     auth = {"headers": {"Authorization": "Bearer {secret:token}", "X-Id": "{secret:id}"}}
-    source = build(settings(server, auth=auth), client, Handed(), {})
+    source = build(settings(server, auth=auth), client, TrialSecrets(), {})
     with pytest.raises(SourceError, match="not what shots needs"):
         await source.sign_in(TOKEN)
     await source.sign_in(f"token={TOKEN}\nid=me")
@@ -164,13 +163,13 @@ async def test_several_secrets_are_given_by_name(server: JsonLibrary, client: Ap
     ],
 )  # fmt: skip
 def test_a_cookie_is_found_in_an_export_if_it_is_of_this_host(text: str) -> None:
-    assert Auth("shots", COOKIE, Handed(), "127.0.0.1").given(text) == {"sid": "one"}
+    assert Auth("shots", COOKIE, TrialSecrets(), "127.0.0.1").given(text) == {"sid": "one"}
 
 
 async def test_a_cookie_of_another_site_is_no_secret(
     server: JsonLibrary, client: ApiClient
 ) -> None:
-    source = build(settings(server, auth=COOKIE), client, Handed(), {})
+    source = build(settings(server, auth=COOKIE), client, TrialSecrets(), {})
     before = server.shots.requests.total()
     with pytest.raises(SourceError, match=r"no cookie for 127\.0\.0\.1"):
         await source.sign_in('[{"domain":".example","name":"sid","value":"CANARY"}]')
@@ -288,7 +287,7 @@ async def test_a_question_that_is_not_taken_is_not_a_missing_file(
         name="shots", type="json", base="https://api.example.com/v1", list={"url": "{base}/items"},
         page={"items": "items"}, item={"id": "id"},
     )  # fmt: skip
-    source = build(made, client, Handed(), {})
+    source = build(made, client, TrialSecrets(), {})
     with aioresponses() as replies:
         replies.get("https://api.example.com/v1/items", status=status, body=b"{}")
         with pytest.raises(SourceError, match=f"HTTP {status}") as failed:
@@ -300,9 +299,9 @@ async def test_a_dead_cursor_is_told_apart(server: JsonLibrary, client: ApiClien
     made = settings(server, auth={})
     gone = structs.replace(made, list={"url": "{base}/gone", "query": {"cursor": "{cursor}"}})
     with pytest.raises(CursorError):
-        await build(gone, client, Handed(), {}).page("c3")
+        await build(gone, client, TrialSecrets(), {}).page("c3")
     with pytest.raises(DownloadError):
-        await build(gone, client, Handed(), {}).page(None)
+        await build(gone, client, TrialSecrets(), {}).page(None)
 
 
 async def test_secrets_are_never_sent_in_plain_text_to_a_public_host(client: ApiClient) -> None:
@@ -310,6 +309,6 @@ async def test_secrets_are_never_sent_in_plain_text_to_a_public_host(client: Api
         name="shots", type="json", base="http://api.example.com", list={"url": "{base}/items"}, page={"items": "items"},
         item={"id": "id"}, auth={"headers": {"Authorization": "Bearer {secret:token}"}},
     )  # fmt: skip
-    source = build(made, client, Handed(), {})
+    source = build(made, client, TrialSecrets(), {})
     with pytest.raises(SourceError, match="plain http"):
         await source.sign_in(TOKEN)

@@ -14,9 +14,8 @@ from trayagent.model.config import Source as Settings
 from trayagent.model.library import Page
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.build import build
-from trayagent.sources.handed import Handed
 from trayagent.sources.json_read import CURSOR_BYTES, linked_next
-from trayagent.sources.source import CutOffError, Source
+from trayagent.sources.source import CutOffError, Source, TrialSecrets
 
 
 class Pages(Lying):
@@ -50,7 +49,7 @@ class Pages(Lying):
             list={"url": "{base}/items", "query": query},
             page={"items": "items", "next": "next", "style": style, **page}, item={"id": "id"},
         )  # fmt: skip
-        return build(made, client, Handed(), {})
+        return build(made, client, TrialSecrets(), {})
 
 
 @pytest.fixture
@@ -239,7 +238,7 @@ async def test_a_signature_in_the_next_address_stays_as_it_is(
         list={"url": "{base}/items"}, page={"items": "items", "next": "next", "style": "next_url"},
         item={"id": "id"}, auth={"query": {"key": "{secret:key}"}},
     )  # fmt: skip
-    source = build(made, client, Handed(), {})
+    source = build(made, client, TrialSecrets(), {})
     await source.sign_in("ours")
     cursor = (await source.page(None)).next
     assert cursor == f"http://{server.authority}/v1/items?n=2&sig=a%2Fb+c%3d==&empty=&x"

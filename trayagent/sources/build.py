@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from trayagent.model import config, urls
 from trayagent.net.api_client import ApiClient
+from trayagent.sources.api_client import SourceClient
 from trayagent.sources.flow import Flow
 from trayagent.sources.flow_session import Session
 from trayagent.sources.json_api import JsonApi
 from trayagent.sources.source import Secrets, Source
-from trayagent.sources.web import Web
 
 
 def build(
@@ -18,9 +18,11 @@ def build(
 ) -> Source:
     """The source that the settings describe; asks nobody anything yet."""
     if source.type == "json":
-        return JsonApi(source, Web(client, frozenset({urls.authority(source.base)})), secrets)
+        return JsonApi(
+            source, SourceClient(client, frozenset({urls.authority(source.base)})), secrets
+        )
     named = frozenset({urls.authority(source.labs_base), urls.authority(source.media_base)})
-    web = Web(client, named)
+    web = SourceClient(client, named)
     session = Session(
         source.name,
         web,

@@ -19,11 +19,11 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.library import Account, Listed, Page
 from trayagent.model.transfer import Content, Request, Target
 from trayagent.sources import json_read, names
+from trayagent.sources.api_client import ApiAnswer, SourceClient, refusal
 from trayagent.sources.cookies import NAMES, session_cookie
 from trayagent.sources.flow_media import Media
-from trayagent.sources.flow_session import Session, moved
-from trayagent.sources.source import CursorError, CutOffError, Secrets, SourceError, signed_out
-from trayagent.sources.web import Answer, Web, judged
+from trayagent.sources.flow_session import Session, account_moved
+from trayagent.sources.source import CursorError, CutOffError, Secrets, SourceError, not_signed_in
 
 PAGE_SIZE: Final = 18
 """What the site itself asks for."""
@@ -39,7 +39,7 @@ class Flow:
     def __init__(
         self,
         name: str,
-        web: Web,
+        web: SourceClient,
         session: Session,
         secrets: Secrets,
         *,
@@ -114,16 +114,16 @@ class Flow:
         del target, note
         return await self._media.answer(key.partition("/")[2], failure)
 
-    def _judge(self, answer: Answer, cursor: str | None) -> None:
+    def _judge(self, answer: ApiAnswer, cursor: str | None) -> None:
         if answer.host not in self._web.named or answer.status in (404, 410):
-            raise moved(self.name)
+            raise account_moved(self.name)
         if answer.status == 401:
             # The session was found good just before page one, so that its refusal there means something else.
-            raise moved(self.name) if cursor is None else signed_out(self.name)
+            raise account_moved(self.name) if cursor is None else not_signed_in(self.name)
         if answer.status == 400 and cursor is not None:
             raise CursorError
         if answer.status >= 300:
-            raise judged(answer)
+            raise refusal(answer)
 
     def _read(self, result: Any) -> Page:
         rows = result.get("userWorkflows", []) if isinstance(result, dict) else None

@@ -12,11 +12,16 @@ from typing import Any, Final
 from trayagent.model.errors import WAITS, DownloadError
 from trayagent.model.transfer import Content, Request
 from trayagent.sources import names
-from trayagent.sources.base64s import decoded
+from trayagent.sources.api_client import (
+    MEDIA_LIMIT,
+    ApiAnswer,
+    SourceClient,
+    decode_base64,
+    refusal,
+)
 from trayagent.sources.flow_session import Session
 from trayagent.sources.recent import Recent
 from trayagent.sources.source import SourceError, download_error
-from trayagent.sources.web import MEDIA_LIMIT, Answer, Web, judged
 
 _INLINE: Final = (
     ("userUploadedImage", "image"),
@@ -40,7 +45,11 @@ class Media:
     """Answers what to fetch next for a name."""
 
     def __init__(
-        self, web: Web, session: Session, media_base: str, now: Callable[[], float] = time.time
+        self,
+        web: SourceClient,
+        session: Session,
+        media_base: str,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._web = web
         self._session = session
@@ -145,13 +154,13 @@ class Media:
         if answer.status == 400:
             raise DownloadError("not_found", "Flow no longer gives it out this way")
         if answer.status >= 300:
-            raise judged(answer)
+            raise refusal(answer)
         about = await answer.json()
         if not isinstance(about, dict):
             raise DownloadError("no_media_found", "the answer describes no medium")
         return about
 
-    async def _get(self, name: str, key: str, token: str, uri_only: bool) -> Answer:
+    async def _get(self, name: str, key: str, token: str, uri_only: bool) -> ApiAnswer:
         # By concatenation: the server knows names raw, and nothing in them may be encoded.
         only = "&returnUriOnly=true" if uri_only else ""
         address = f"{self._base}/media/{name}?key={key}&clientContext.tool=PINHOLE{only}"
@@ -163,7 +172,7 @@ async def _inline(about: dict[str, Any]) -> bytes | None:
         part = about.get(form)
         text = part.get(key) if isinstance(part, dict) else None
         if isinstance(text, str) and text:
-            return await asyncio.to_thread(decoded, text)
+            return await asyncio.to_thread(decode_base64, text)
     return None
 
 

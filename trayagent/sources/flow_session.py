@@ -12,9 +12,9 @@ from typing import Any, Final
 from trayagent.model import urls
 from trayagent.model.dates import parse_moment
 from trayagent.model.library import Account
+from trayagent.sources.api_client import SourceClient, refusal
 from trayagent.sources.cookies import NAMES
-from trayagent.sources.source import Secrets, SourceError, signed_out
-from trayagent.sources.web import Web, judged
+from trayagent.sources.source import Secrets, SourceError, not_signed_in
 
 REST: Final = 60.0
 """Seconds for which a refused session is not asked about again."""
@@ -22,7 +22,7 @@ _KEY: Final = re.compile(r"AIzaSy[A-Za-z0-9_-]{33}")
 _SCRIPT: Final = re.compile(r"""["']([^"'\s]*/_next/static/chunks/pages/_app-[^"'\s]+\.js)["']""")
 
 
-def moved(source: str) -> SourceError:
+def account_moved(source: str) -> SourceError:
     """Flow answers as it does for accounts that were moved to its successor."""
     return SourceError(
         "moved",
@@ -37,7 +37,7 @@ class Session:
     def __init__(
         self,
         name: str,
-        web: Web,
+        web: SourceClient,
         secrets: Secrets,
         *,
         labs_base: str,
@@ -72,7 +72,7 @@ class Session:
         """The header that signs in to the site; raises SourceError `signed_out`."""
         value = await self._secrets.get(self.secret_name)
         if not value:
-            raise signed_out(self._name)
+            raise not_signed_in(self._name)
         return {"Cookie": f"{NAMES[0]}={value}"}
 
     async def account(self, cookie: Mapping[str, str] | None = None) -> Account:
@@ -84,12 +84,12 @@ class Session:
         """A token that should work; `refused` is one that just did not. One refresh serves all who wait."""
         async with self._lock:
             if self._clock() < self._refused_until:
-                raise signed_out(self._name)
+                raise not_signed_in(self._name)
             if self._token is None or self._token == refused or self._is_old():
                 await self._ask(await self.cookie())
             if self._token is None or self._token == refused:
                 self._refused_until = self._clock() + REST
-                raise signed_out(self._name)
+                raise not_signed_in(self._name)
             return self._token
 
     def refuse(self, token: str) -> None:
@@ -109,15 +109,15 @@ class Session:
     async def _ask(self, cookie: Mapping[str, str]) -> Account:
         answer = await self._web.get(f"{self._labs}/api/auth/session", cookie)
         if answer.host not in self._web.named or answer.status == 404:
-            raise moved(self._name)
+            raise account_moved(self._name)
         if answer.status >= 300:
-            raise judged(answer)
+            raise refusal(answer)
         session = await answer.json()
         token = session.get("access_token") if isinstance(session, dict) else None
         # A stale token comes with an error, and is as good as none.
         if not isinstance(token, str) or not token or session.get("error"):
             self._token, self._refused_until = None, self._clock() + REST
-            raise signed_out(self._name)
+            raise not_signed_in(self._name)
         self._token, self._refused_until = token, 0.0
         self._note_end(session.get("expires"))
         return Account(_account(session), _until(session))

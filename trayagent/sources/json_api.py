@@ -14,11 +14,11 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.library import Account, Listed, Page
 from trayagent.model.transfer import Content, Request, Target
 from trayagent.sources import json_read, paths
+from trayagent.sources.api_client import ApiAnswer, SourceClient, refusal
 from trayagent.sources.json_auth import Auth
 from trayagent.sources.json_files import Files
 from trayagent.sources.json_web import JsonWeb, put, with_query
-from trayagent.sources.source import CursorError, CutOffError, Secrets, SourceError, signed_out
-from trayagent.sources.web import Answer, Web, judged
+from trayagent.sources.source import CursorError, CutOffError, Secrets, SourceError, not_signed_in
 
 PAGE_SIZE: Final = 50
 MANY: Final = 200
@@ -30,7 +30,7 @@ class JsonApi:
 
     type = "json"
 
-    def __init__(self, settings: config.Source, web: Web, secrets: Secrets) -> None:
+    def __init__(self, settings: config.Source, web: SourceClient, secrets: Secrets) -> None:
         self.name = settings.name
         self.host = urls.authority(settings.base)
         self.page_delay = sizes.parse_range(settings.page_delay)
@@ -56,7 +56,7 @@ class JsonApi:
     async def account(self) -> Account:
         """One source is one account; it has no other name."""
         if not await self._auth.is_complete():
-            raise signed_out(self.name)
+            raise not_signed_in(self.name)
         return Account("default")
 
     async def sign_in(self, text: str) -> Account:
@@ -124,9 +124,9 @@ class JsonApi:
         del target, note
         return await self._files.answer(key.partition("/")[2], failure)
 
-    def _judge(self, answer: Answer, cursor: str | None) -> None:
+    def _judge(self, answer: ApiAnswer, cursor: str | None) -> None:
         if answer.status in {401, 403}:
-            raise signed_out(self.name)
+            raise not_signed_in(self.name)
         if answer.status in {400, 404, 410} and cursor is not None:
             raise CursorError
         if 400 <= answer.status < 500 and answer.status not in {404, 408, 410}:
@@ -136,7 +136,7 @@ class JsonApi:
                 "Check list in its settings.",
             )
         if answer.status >= 300 or answer.host not in self._named:
-            raise judged(answer)
+            raise refusal(answer)
 
     def _address(self, cursor: str | None) -> str:
         if cursor is not None and self._style in {"next_url", "link_header"}:
@@ -155,7 +155,7 @@ class JsonApi:
         address = paths.filled(self._list["url"], values, put(self._base))
         return with_query(address, {name: value for name, value in query.items() if value})
 
-    def _following(self, cursor: str | None, body: Any, answer: Answer, rows: int) -> str | None:
+    def _following(self, cursor: str | None, body: Any, answer: ApiAnswer, rows: int) -> str | None:
         """The cursor of the page after, None at the end. Raises CutOffError."""
         told = paths.at(body, self._page["next"]) if self._page.get("next") else None
         match self._style:

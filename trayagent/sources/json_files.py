@@ -14,11 +14,10 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.library import Listed, Page
 from trayagent.model.transfer import Content, Request
 from trayagent.sources import json_read, paths
-from trayagent.sources.base64s import decoded
+from trayagent.sources.api_client import MEDIA_LIMIT, decode_base64, refusal
 from trayagent.sources.json_web import JsonWeb, put
 from trayagent.sources.recent import Recent
 from trayagent.sources.source import SourceError, download_error
-from trayagent.sources.web import MEDIA_LIMIT, judged
 
 SEARCH: Final = 200
 """Pages read at most to find a fresh link again."""
@@ -100,11 +99,13 @@ class Files:
             return await self._web.request(address)
         answer = await self._web.get(address, MEDIA_LIMIT)
         if answer.status >= 300:
-            raise judged(answer)
+            raise refusal(answer)
         data = paths.at(await answer.json(), self._base64)
         if not isinstance(data, str) or not data:
             raise DownloadError("no_media_found", "the answer holds no data")
-        return Content(await asyncio.to_thread(decoded, re.sub(r"^data:[^,]*,|\s+", "", data)))
+        return Content(
+            await asyncio.to_thread(decode_base64, re.sub(r"^data:[^,]*,|\s+", "", data))
+        )
 
     async def _fallback(self, ident: str, trial: _Trial) -> Request:
         assert trial.cause is not None

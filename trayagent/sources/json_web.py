@@ -8,22 +8,22 @@ from urllib.parse import quote, unquote_plus, urlencode, urlsplit, urlunsplit
 from trayagent.model import urls
 from trayagent.model.transfer import Request
 from trayagent.sources import json_read
+from trayagent.sources.api_client import PAGE_LIMIT, ApiAnswer, SourceClient
 from trayagent.sources.json_auth import Auth
 from trayagent.sources.source import CutOffError, SourceError
-from trayagent.sources.web import PAGE_LIMIT, Answer, Web
 
 
 class JsonWeb:
     """GET on the API, and requests for its files."""
 
-    def __init__(self, source: str, base: str, web: Web, auth: Auth) -> None:
+    def __init__(self, source: str, base: str, web: SourceClient, auth: Auth) -> None:
         self._source = source
         self._home = urlsplit(urls.check(base))
         self._origin = urls.origin(base)
         self._web = web
         self._auth = auth
 
-    async def get(self, address: str, limit: int = PAGE_LIMIT) -> Answer:
+    async def get(self, address: str, limit: int = PAGE_LIMIT) -> ApiAnswer:
         """Ask our own origin, with our secrets."""
         headers, query = await self._auth.parts()
         return await self._web.get(with_query(self.own(address), query), headers, limit=limit)

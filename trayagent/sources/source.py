@@ -30,7 +30,7 @@ class CutOffError(SourceError):
         super().__init__("cut_off", f"The list is not complete: {why}.", action)
 
 
-def signed_out(source: str) -> SourceError:
+def not_signed_in(source: str) -> SourceError:
     """Nobody is signed in, or no longer."""
     return SourceError(
         "signed_out",
@@ -56,6 +56,25 @@ class Secrets(Protocol):
 
     async def delete(self, name: str) -> None:
         """Forget it; harmless when there is none."""
+
+
+class TrialSecrets:
+    """Secrets handed over for a trial, and forgotten with it."""
+
+    def __init__(self) -> None:
+        self._secrets: dict[str, str] = {}
+
+    async def get(self, name: str) -> str | None:
+        """The secret, or None."""
+        return self._secrets.get(name)
+
+    async def set(self, name: str, value: str) -> None:
+        """Keep it for the trial."""
+        self._secrets[name] = value
+
+    async def delete(self, name: str) -> None:
+        """Forget it."""
+        self._secrets.pop(name, None)
 
 
 class Source(Protocol):
