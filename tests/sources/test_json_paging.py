@@ -14,7 +14,7 @@ from trayagent.model.config import Source as Settings
 from trayagent.model.library import Page
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.build import build
-from trayagent.sources.json_read import CURSOR_BYTES, linked_next
+from trayagent.sources.json_mapping import CURSOR_BYTES, linked_next
 from trayagent.sources.source import CutOffError, Source, TrialSecrets
 
 

@@ -18,7 +18,7 @@ from trayagent.model.download import ErrorInfo
 from trayagent.model.errors import DownloadError
 from trayagent.model.library import Account, Listed, Page
 from trayagent.model.transfer import Content, Request, Target
-from trayagent.sources import json_read, names
+from trayagent.sources import json_mapping, names
 from trayagent.sources.api_client import ApiAnswer, SourceClient, refusal
 from trayagent.sources.cookies import NAMES, session_cookie
 from trayagent.sources.flow_media import Media
@@ -137,7 +137,7 @@ class Flow:
         )
         following, cut_off = None, None
         try:
-            following = json_read.cursor(result.get("nextPageToken"))
+            following = json_mapping.cursor(result.get("nextPageToken"))
         except CutOffError as error:
             cut_off = ErrorInfo(error.code, error.message, "Sync again later.")
         return Page(items, following, len(found) - len(items), undated, cut_off)

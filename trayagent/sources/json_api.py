@@ -13,7 +13,7 @@ from trayagent.model.download import ErrorInfo
 from trayagent.model.errors import DownloadError
 from trayagent.model.library import Account, Listed, Page
 from trayagent.model.transfer import Content, Request, Target
-from trayagent.sources import json_read, paths
+from trayagent.sources import json_mapping
 from trayagent.sources.api_client import ApiAnswer, SourceClient, refusal
 from trayagent.sources.json_auth import Auth
 from trayagent.sources.json_files import Files
@@ -41,7 +41,7 @@ class JsonApi:
         self._style: str = settings.page.get("style", "cursor")
         self._size = int(settings.list.get("page_size", PAGE_SIZE))
         self._named = web.named
-        self._dates: deque[Any] = deque(maxlen=json_read.NEIGHBOURS)
+        self._dates: deque[Any] = deque(maxlen=json_mapping.NEIGHBOURS)
         self._auth = Auth(settings.name, settings.auth, secrets, urls.origin(settings.base)[1])
         self._web = JsonWeb(settings.name, self._base, web, self._auth)
         self._files = Files(settings.fetch, self._base, self._web, self.page)
@@ -81,7 +81,7 @@ class JsonApi:
         answer = await self._web.get(self._address(cursor))
         self._judge(answer, cursor)
         body = await answer.json()
-        rows = paths.at(body, self._page["items"])
+        rows = json_mapping.at_path(body, self._page["items"])
         if not isinstance(rows, list):
             raise SourceError(
                 "bad_answer",
@@ -102,7 +102,7 @@ class JsonApi:
 
     async def _items(self, rows: list[Any]) -> tuple[tuple[Listed, ...], int]:
         """The items of a page, and how many of them have a date that is not understood."""
-        work = partial(json_read.items, rows, self._item, self._base, tuple(self._dates))
+        work = partial(json_mapping.items, rows, self._item, self._base, tuple(self._dates))
         # A page of many items is no work for the loop.
         mapped = await asyncio.to_thread(work) if len(rows) > MANY else work()
         self._dates.extend(mapped.dates)
@@ -149,27 +149,27 @@ class JsonApi:
             "offset": cursor or "0",
         }
         query = {
-            name: paths.filled(str(one), values)
+            name: json_mapping.fill(str(one), values)
             for name, one in self._list.get("query", {}).items()
         }
-        address = paths.filled(self._list["url"], values, put(self._base))
+        address = json_mapping.fill(self._list["url"], values, put(self._base))
         return with_query(address, {name: value for name, value in query.items() if value})
 
     def _following(self, cursor: str | None, body: Any, answer: ApiAnswer, rows: int) -> str | None:
         """The cursor of the page after, None at the end. Raises CutOffError."""
-        told = paths.at(body, self._page["next"]) if self._page.get("next") else None
+        told = json_mapping.at_path(body, self._page["next"]) if self._page.get("next") else None
         match self._style:
             case "page" | "offset":
                 here = int(cursor or (1 if self._style == "page" else 0))
                 # Without `page.next` an empty page is the end; with it the server's word counts.
                 more = rows > 0 if not self._page.get("next") else told
-                return json_read.count(more, here + (1 if self._style == "page" else rows))
+                return json_mapping.count(more, here + (1 if self._style == "page" else rows))
             case "next_url":
-                address = json_read.next_address(told)
+                address = json_mapping.next_address(told)
             case "link_header":
-                address = json_read.linked_next(answer.links)
+                address = json_mapping.linked_next(answer.links)
             case _:
-                word = json_read.cursor(told)
+                word = json_mapping.cursor(told)
                 if word is not None and len(self._address(word)) > urls.MAX_LENGTH:
                     raise CutOffError("its cursor is too long for an address")
                 return word

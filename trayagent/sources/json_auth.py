@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from trayagent.sources import paths
+from trayagent.sources import json_mapping
 from trayagent.sources.cookies import by_domain, cookies_in
 from trayagent.sources.source import Secrets, SourceError
 
@@ -30,7 +30,7 @@ class Auth:
         cookies = [text for name, text in self._headers.items() if name.lower() == "cookie"]
         self._cookies = dict(_COOKIE.findall("; ".join(cookies)))
         templates = [*self._headers.values(), *self._query.values()]
-        fields = [field for template in templates for field in paths.fields(template)]
+        fields = [field for template in templates for field in json_mapping.fields(template)]
         self._wanted = list(
             dict.fromkeys(field.partition(":")[2] for field in fields if ":" in field)
         )
@@ -51,9 +51,11 @@ class Auth:
         """Headers and query with the secrets in them."""
         kept = await self.kept(self._wanted)
         values = {f"secret:{name}": value or "" for name, value in kept.items()}
-        headers = {name: paths.filled(template, values) for name, template in self._headers.items()}
+        headers = {
+            name: json_mapping.fill(template, values) for name, template in self._headers.items()
+        }
         return headers, {
-            name: paths.filled(template, values) for name, template in self._query.items()
+            name: json_mapping.fill(template, values) for name, template in self._query.items()
         }
 
     async def kept(self, names: list[str] | dict[str, str]) -> dict[str, str | None]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from trayagent.model.errors import DownloadError
 from trayagent.model.library import Listed, Page
 from trayagent.model.transfer import Content, Request
-from trayagent.sources import json_read, paths
+from trayagent.sources import json_mapping
 from trayagent.sources.api_client import MEDIA_LIMIT, decode_base64, refusal
 from trayagent.sources.json_web import JsonWeb, put
 from trayagent.sources.recent import Recent
@@ -62,7 +62,7 @@ class Files:
     def remember(self, item: Listed, row: Any) -> Listed:
         """The listing has just shown this; returns the item without what may be signed."""
         fallback = (
-            json_read.link(paths.at(row, self._where_fallback), f"{self._base}/")
+            json_mapping.link(json_mapping.at_path(row, self._where_fallback), f"{self._base}/")
             if self._where_fallback
             else None
         )
@@ -94,13 +94,13 @@ class Files:
 
     async def _first(self, ident: str) -> Content | Request:
         values = await self._values(ident)
-        address = paths.filled(self._template, values, put(self._base, values.get("url", "")))
+        address = json_mapping.fill(self._template, values, put(self._base, values.get("url", "")))
         if not self._base64:
             return await self._web.request(address)
         answer = await self._web.get(address, MEDIA_LIMIT)
         if answer.status >= 300:
             raise refusal(answer)
-        data = paths.at(await answer.json(), self._base64)
+        data = json_mapping.at_path(await answer.json(), self._base64)
         if not isinstance(data, str) or not data:
             raise DownloadError("no_media_found", "the answer holds no data")
         return Content(
@@ -126,7 +126,7 @@ class Files:
             "kind": item.kind,
             "url": item.link or "",
         }
-        if "url" in paths.fields(self._template) and not item.link:
+        if "url" in json_mapping.fields(self._template) and not item.link:
             links = await self._find(ident)
             if links is None or links.link is None:
                 raise DownloadError("link_expired", "the library no longer lists it")

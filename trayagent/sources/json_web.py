@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from trayagent.model import urls
 from trayagent.model.transfer import Request
-from trayagent.sources import json_read
+from trayagent.sources import json_mapping
 from trayagent.sources.api_client import PAGE_LIMIT, ApiAnswer, SourceClient
 from trayagent.sources.json_auth import Auth
 from trayagent.sources.source import CutOffError, SourceError
@@ -49,7 +49,7 @@ class JsonWeb:
         Servers behind a proxy often think that their own scheme or port is another: it is asked
         where we know it to be. Our own secrets are left out, since addresses are kept.
         """
-        address = json_read.link(told, page)
+        address = json_mapping.link(told, page)
         if address is None:
             raise CutOffError("the address of its next page cannot be read")
         if urls.origin(address)[1] != self._origin[1]:

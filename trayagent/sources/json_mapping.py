@@ -1,10 +1,13 @@
-"""What a JSON API's answers mean, by the paths of the settings: items, and how to ask for the next page."""
+"""What a JSON API's answers mean, by the paths of the settings: items, and how to ask for the next page.
+
+A path is dotted (`data.items[0].name`, `*` for every element); a template holds `{fields}`.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from msgspec import Struct
@@ -13,9 +16,10 @@ from trayagent.model import filenames, urls
 from trayagent.model.dates import parse_moment
 from trayagent.model.errors import DownloadError
 from trayagent.model.library import Listed
-from trayagent.sources import paths
 from trayagent.sources.source import CutOffError
 
+_STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+|\*)\]")
+_FIELD: Final = re.compile(r"\{([a-z_]+(?::[A-Za-z0-9_-]+)?)\}")
 NEIGHBOURS: Final = 20
 """Dates of other items that are looked at to understand one."""
 CURSOR_BYTES: Final = 16 * 1024
@@ -26,6 +30,46 @@ _PARAMETER: Final = re.compile(
 )
 """Of a link (RFC 8288 §3); single quotes are no quotes there, but are sent."""
 _SAYS_NEXT: Final = re.compile(r"\brel\b[\s=\"']{0,9}[^\"',;=]{0,99}\bnext\b", re.IGNORECASE)
+
+
+# --- paths and templates ---
+
+
+def at_path(value: Any, path: str) -> Any:
+    """What is at the path, or None; `*` answers a list with what each element has there."""
+    found, many = [value], False
+    for name, index in _STEP.findall(path):
+        if (name or index) == "*":
+            found, many = [inner for one in found for inner in _elements(one)], True
+        else:
+            found = [_inside(one, name, index) for one in found]
+    return found if many else found[0]
+
+
+def _inside(value: Any, name: str, index: str) -> Any:
+    if name:
+        return value.get(name) if isinstance(value, dict) else None
+    number = int(index)
+    return value[number] if isinstance(value, list) and number < len(value) else None
+
+
+def _elements(value: Any) -> Iterable[Any]:
+    if isinstance(value, list):
+        return value
+    return value.values() if isinstance(value, dict) else ()
+
+
+def fields(template: str) -> list[str]:
+    """The names in braces, in order."""
+    return _FIELD.findall(template)
+
+
+def fill(template: str, values: Mapping[str, str], put: Callable[[str], str] = str) -> str:
+    """The template with each `{field}` replaced by its value as `put` writes it; unknown ones vanish."""
+    return _FIELD.sub(lambda match: put(values.get(match[1], "")), template)
+
+
+# --- items ---
 
 
 class Mapped(Struct, frozen=True):
@@ -45,7 +89,7 @@ def items(
 ) -> Mapped:
     """The items of a page; `earlier` are dates of pages before. Entries without an id are left out."""
     path = where.get("created")
-    dates = [paths.at(row, path) if path else None for row in rows]
+    dates = [at_path(row, path) if path else None for row in rows]
     # A date alone may have several meanings; a few of its neighbours tell which.
     some = range(0, len(rows), max(1, len(rows) // NEIGHBOURS))
     found, undated = [], 0
@@ -64,7 +108,7 @@ def item(raw: Any, where: Mapping[str, str], base: str, dates: Iterable[Any] = (
     """The item behind one entry; None without an id. `dates` are how other items write theirs."""
 
     def get(what: str) -> Any:
-        return paths.at(raw, where[what]) if where.get(what) else None
+        return at_path(raw, where[what]) if where.get(what) else None
 
     ident = text(get("id"))
     if not ident:
@@ -131,6 +175,9 @@ def link(value: Any, page: str) -> str | None:
         return urls.check(urls.resolve(page, value))
     except DownloadError:
         return None
+
+
+# --- the next page ---
 
 
 def is_end(told: Any) -> bool:
