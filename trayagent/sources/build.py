@@ -14,18 +14,18 @@ from trayagent.sources.source import Secrets, Source
 
 
 def build(
-    source: config.Source, client: ApiClient, secrets: Secrets, environ: Mapping[str, str]
+    source: config.Source, apis: ApiClient, secrets: Secrets, environ: Mapping[str, str]
 ) -> Source:
     """The source that the settings describe; asks nobody anything yet."""
     if source.type == "json":
         return JsonApi(
-            source, SourceClient(client, frozenset({urls.authority(source.base)})), secrets
+            source, SourceClient(apis, frozenset({urls.authority(source.base)})), secrets
         )
     named = frozenset({urls.authority(source.labs_base), urls.authority(source.media_base)})
-    web = SourceClient(client, named)
+    client = SourceClient(apis, named)
     session = Session(
         source.name,
-        web,
+        client,
         secrets,
         labs_base=source.labs_base,
         api_key=source.api_key,
@@ -33,7 +33,7 @@ def build(
     )
     return Flow(
         source.name,
-        web,
+        client,
         session,
         secrets,
         labs_base=source.labs_base,

@@ -71,7 +71,7 @@ class Flow:
     def __init__(
         self,
         name: str,
-        web: SourceClient,
+        client: SourceClient,
         session: Session,
         secrets: Secrets,
         *,
@@ -82,11 +82,11 @@ class Flow:
         self.name = name
         self.host = urls.authority(media_base)
         self.page_delay = sizes.parse_range(page_delay)
-        self._web = web
+        self._client = client
         self._session = session
         self._secrets = secrets
         self._labs = labs_base.rstrip("/")
-        self._media = FlowMedia(web, session, media_base)
+        self._media = FlowMedia(client, session, media_base)
 
     def __repr__(self) -> str:
         return f"<Flow {self.name}>"
@@ -125,7 +125,7 @@ class Flow:
     async def page(self, cursor: str | None) -> Page:
         """One page, newest first."""
         address = f"{self._labs}/api/trpc/media.fetchUserHistoryDirectly?input={_question(cursor)}"
-        answer = await self._web.get(address, await self._session.cookie())
+        answer = await self._client.get(address, await self._session.cookie())
         self._judge(answer, cursor)
         inner = _inside(await answer.json(), "result", "data", "json")
         if not isinstance(inner, dict) or inner.get("status", 200) != 200:
@@ -147,7 +147,7 @@ class Flow:
         return await self._media.answer(key.partition("/")[2], failure)
 
     def _judge(self, answer: ApiAnswer, cursor: str | None) -> None:
-        if answer.host not in self._web.named or answer.status in (404, 410):
+        if answer.host not in self._client.named or answer.status in (404, 410):
             raise account_moved(self.name)
         if answer.status == 401:
             # The session was found good just before page one, so that its refusal there means something else.
@@ -242,12 +242,12 @@ class FlowMedia:
 
     def __init__(
         self,
-        web: SourceClient,
+        client: SourceClient,
         session: Session,
         media_base: str,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._web = web
+        self._client = client
         self._session = session
         self._base = media_base.rstrip("/")
         self._now = now
@@ -327,7 +327,7 @@ class FlowMedia:
     def _request_for(self, link: str, trial: _MediaTrial) -> Request:
         trial.used = link
         # Only the hosts of the settings may be private; the link carries its own signature and nothing else.
-        return Request(link, named=self._web.named)
+        return Request(link, named=self._client.named)
 
     def _ends(self, link: str) -> float:
         expires = re.search(r"[?&]Expires=(\d{1,12})(?:&|$)", link)
@@ -360,7 +360,9 @@ class FlowMedia:
         # By concatenation: the server knows names raw, and nothing in them may be encoded.
         only = "&returnUriOnly=true" if uri_only else ""
         address = f"{self._base}/media/{name}?key={key}&clientContext.tool=PINHOLE{only}"
-        return await self._web.get(address, {"Authorization": f"Bearer {token}"}, limit=MEDIA_LIMIT)
+        return await self._client.get(
+            address, {"Authorization": f"Bearer {token}"}, limit=MEDIA_LIMIT
+        )
 
 
 async def _inline_data(about: dict[str, Any]) -> bytes | None:

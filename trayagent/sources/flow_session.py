@@ -37,7 +37,7 @@ class Session:
     def __init__(
         self,
         name: str,
-        web: SourceClient,
+        client: SourceClient,
         secrets: Secrets,
         *,
         labs_base: str,
@@ -47,7 +47,7 @@ class Session:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._name = name
-        self._web = web
+        self._client = client
         self._labs = labs_base.rstrip("/")
         self._secrets = secrets
         self._api_key = api_key
@@ -107,8 +107,8 @@ class Session:
         return self._ends is not None and self._clock() >= self._ends
 
     async def _ask(self, cookie: Mapping[str, str]) -> Account:
-        answer = await self._web.get(f"{self._labs}/api/auth/session", cookie)
-        if answer.host not in self._web.named or answer.status == 404:
+        answer = await self._client.get(f"{self._labs}/api/auth/session", cookie)
+        if answer.host not in self._client.named or answer.status == 404:
             raise account_moved(self._name)
         if answer.status >= 300:
             raise refusal(answer)
@@ -153,11 +153,11 @@ class Session:
         return self._api_key or None
 
     async def _found(self) -> str:
-        page = await self._web.get(self._labs, {})
+        page = await self._client.get(self._labs, {})
         script = _SCRIPT.search(page.body.decode("utf-8", "replace"))
         address = urls.resolve(self._labs, script[1]) if script else None
-        if address and urls.authority(address) in self._web.named:
-            code = (await self._web.get(address, {})).body.decode("utf-8", "replace")
+        if address and urls.authority(address) in self._client.named:
+            code = (await self._client.get(address, {})).body.decode("utf-8", "replace")
             if keys := Counter(str(key) for key in _KEY.findall(code)).most_common(1):
                 return keys[0][0]
         raise SourceError(
