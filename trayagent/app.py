@@ -19,14 +19,13 @@ from trayagent.agent.agent import Agent
 from trayagent.agent.preferences import Preferences
 from trayagent.desktop.notifier import Notifier, NullNotifier
 from trayagent.desktop.tray.none import Tray
-from trayagent.hook.door import Door, bind
+from trayagent.hook.door import bind
 from trayagent.hook.server import Hook
 from trayagent.instance import AlreadyRunningError, announced, only_one
 from trayagent.loopthread import LoopThread
-from trayagent.model.config import Config
 from trayagent.net.api_client import ApiClient
-from trayagent.net.client import Client, Limits
 from trayagent.net.gateway import Gateway
+from trayagent.net.request import client_for
 from trayagent.settings import Home, change, load
 from trayagent.store import facts
 from trayagent.store.database import Database
@@ -77,10 +76,10 @@ async def serve(
         stack.callback(door.close)
         await db.run(facts.set_fact, facts.PORT, str(door.port))
         network = preferences.config.network
-        client = _client(preferences.config, door)
+        client = client_for(preferences.config, lambda: (door.port,))
         apis = ApiClient(network, own_ports=lambda: (door.port,), cooldown=client.cooldown)
         wires = Wires(
-            await stack.enter_async_context(client),
+            stack.enter_context(client),
             await stack.enter_async_context(apis),
             await stack.enter_async_context(Gateway(network, own_ports=lambda: (door.port,))),
         )
@@ -106,11 +105,6 @@ async def _named(run: Callable[[], Awaitable[None]]) -> None:
 async def _last_port(db: Database) -> int | None:
     value = await db.read(facts.fact, facts.PORT)
     return int(value) if value else None
-
-
-def _client(config: Config, door: Door) -> Client:
-    limits = Limits(connections_per_host=config.downloads.connections_per_host)
-    return Client(config.network, limits, own_ports=lambda: (door.port,))
 
 
 # -- ways to run it

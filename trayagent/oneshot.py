@@ -12,10 +12,10 @@ from typing import Final
 from trayagent.agent.pages import Door, Engine, Pages
 from trayagent.model.config import Config
 from trayagent.model.errors import DownloadError
-from trayagent.net.client import Client, Limits
+from trayagent.net.request import client_for
 from trayagent.settings import Home
 from trayagent.sites.page import Answer, Choice, Note, Page
-from trayagent.transfer.fetch import Transfer
+from trayagent.transfer.transfer import Transfer
 
 _MALLOPT: Final = ((-1, 32 << 20), (-2, 4 << 20), (-3, 8 << 20))
 """M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of glibc's malloc.h, in bytes."""
@@ -27,11 +27,8 @@ async def fetching(
 ) -> AsyncIterator[Pages]:
     """What turns one address after the other into files; what else a page holds goes to `door`."""
     _hold_memory()
-    # Nobody shares this loop, so it may read more at a time than the agent does.
-    per_host = config.downloads.connections_per_host
-    limits = Limits(connections_per_host=per_host, buffer=2 * 1024 * 1024)
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(Client(config.network, limits))
+        client = stack.enter_context(client_for(config))
         transfer = Transfer(client, config.downloads)
 
         async def engine() -> Engine:

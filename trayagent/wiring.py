@@ -30,8 +30,8 @@ from trayagent.agent.undo import Undo
 from trayagent.agent.worker import Worker
 from trayagent.model.config import Config
 from trayagent.net.api_client import ApiClient
-from trayagent.net.client import Client
 from trayagent.net.gateway import Gateway
+from trayagent.net.request import Client
 from trayagent.settings import Home
 from trayagent.sites.engine import Engine
 from trayagent.sites.releases import Releases
@@ -40,7 +40,7 @@ from trayagent.store import claims, downloads
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
 from trayagent.store.vault import Vault
-from trayagent.transfer.fetch import Transfer
+from trayagent.transfer.transfer import Transfer
 
 Service = Callable[[], Awaitable[None]]
 

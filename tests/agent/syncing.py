@@ -33,7 +33,7 @@ from trayagent.store import claims, downloads
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
 from trayagent.store.vault import Vault
-from trayagent.transfer.fetch import Transfer
+from trayagent.transfer.transfer import Transfer
 
 ALICE, BOB = "st-alice-1", "st-bob-1"
 

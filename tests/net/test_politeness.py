@@ -12,8 +12,8 @@ from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net.client import Client, Limits
-from trayagent.net.cooldown import MOST as MOST_HOSTS
-from trayagent.net.cooldown import Cooldown
+from trayagent.net.host_limits import MOST as MOST_HOSTS
+from trayagent.net.host_limits import Cooldown
 from trayagent.net.slots import Slots
 
 

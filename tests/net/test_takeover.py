@@ -20,7 +20,7 @@ from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net import response
-from trayagent.net.connect import Policy
+from trayagent.net.address_policy import AddressPolicy
 from trayagent.net.handler import Handler
 from trayagent.net.wire import Wire
 

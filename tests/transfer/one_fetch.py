@@ -13,19 +13,29 @@ from urllib.parse import urlsplit
 
 from trayagent.model.config import Downloads
 from trayagent.model.errors import DownloadError
-from trayagent.model.transfer import Request, Target
-from trayagent.net.client import Client
-from trayagent.transfer.fetch import Transfer
+from trayagent.model.transfer import Progress, Request, Target
+from trayagent.net.request import Client
+from trayagent.transfer.transfer import Transfer
 
 
-class Remembering:
-    """A progress whose one fact survives."""
+class Remembering(Progress):
+    """A progress whose one fact survives, as soon as it is chosen."""
 
     def __init__(self, state: Path) -> None:
         self._state = state
+        self._path: Path | None = None
+        super().__init__()
 
-    async def reserved(self, path: Path, size: int | None) -> None:
-        """Durable before it returns."""
+    @property
+    def path(self) -> Path | None:  # type: ignore[override]
+        """The final name."""
+        return self._path
+
+    @path.setter
+    def path(self, path: Path | None) -> None:
+        self._path = path
+        if path is None:
+            return
         draft = self._state.with_suffix(".new")
         with draft.open("w") as file:
             file.write(str(path))
@@ -33,14 +43,11 @@ class Remembering:
             os.fsync(file.fileno())
         draft.replace(self._state)
 
-    def received(self, total: int, size: int | None) -> None:
-        """Nothing to do."""
-
 
 async def main(url: str, folder: Path, state: Path, segments: int | None) -> int:
     """Fetch, go on where an earlier process left off."""
     known = Path(state.read_text()) if state.exists() else None
-    async with Client() as client:
+    with Client() as client:
         transfer = Transfer(client, Downloads(keep_free="0"))
         named = frozenset({urlsplit(url).netloc})
         target = Target(folder, path=known, segments=segments)

@@ -10,27 +10,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trayagent.model.config import Downloads, Network
-from trayagent.model.transfer import Fetched, Request, Target
-from trayagent.net.client import Client, Limits
-from trayagent.transfer.fetch import Transfer
+from trayagent.model.transfer import Fetched, Progress, Request, Target
+from trayagent.net.exchange import Patience
+from trayagent.net.request import Client
+from trayagent.transfer.transfer import Transfer
 
-QUICK = Limits(connect=5, headers=5, stall=0.8, slowest=1024)
+QUICK = Patience(connect=5, first_byte=5, stall=0.8, slowest=1024)
 
 
-@dataclass
-class Told:
-    """A progress that remembers."""
+class RecordingProgress(Progress):
+    """A progress that remembers its names."""
 
-    names: list[Path] = field(default_factory=list)
-    last: tuple[int, int | None] = (0, None)
+    def __init__(self) -> None:
+        self.names: list[Path] = []
+        super().__init__()
 
-    async def reserved(self, path: Path, size: int | None) -> None:
-        """Note the name."""
-        self.names.append(path)
+    @property
+    def path(self) -> Path | None:  # type: ignore[override]
+        """The last name."""
+        return self.names[-1] if self.names else None
 
-    def received(self, total: int, size: int | None) -> None:
-        """Note the count."""
-        self.last = (total, size)
+    @path.setter
+    def path(self, path: Path | None) -> None:
+        if path is not None:
+            self.names.append(path)
+
+    @property
+    def last(self) -> tuple[int, int | None]:
+        """Bytes here, and of how many."""
+        return self.received, self.size
 
 
 @dataclass
@@ -41,7 +49,7 @@ class Rig:
     client: Client
     folder: Path
     named: frozenset[str]
-    told: Told = field(default_factory=Told)
+    told: RecordingProgress = field(default_factory=RecordingProgress)
 
     async def get(self, url: str, *, path: Path | None = None, **options: object) -> Fetched:
         """Fetch a URL; options are those of Request and Target."""
@@ -50,7 +58,9 @@ class Rig:
         }
         request = Request(url, named=self.named, **wanted)  # type: ignore[arg-type]
         target = Target(self.folder, path=path, **options)  # type: ignore[arg-type]
-        return await self.transfer.fetch(request, target, self.told)
+        fetched = await self.transfer.fetch(request, target, self.told)
+        await self.transfer.forget([(fetched.path, target.owner)])  # as whoever noted it would
+        return fetched
 
     def files(self) -> dict[str, bytes]:
         """What is in the folder."""
@@ -63,12 +73,12 @@ async def transferring(
     *named: str,
     downloads: Downloads | None = None,
     network: Network | None = None,
-    limits: Limits = QUICK,
+    limits: Patience = QUICK,
     **client: object,
 ) -> AsyncIterator[Rig]:
     """A transfer that may talk to the loopback servers named."""
     folder.mkdir(parents=True, exist_ok=True)
-    async with Client(network or Network(), limits, **client) as http:  # type: ignore[arg-type]
+    with Client(network or Network(), limits, **client) as http:  # type: ignore[arg-type]
         settings = downloads or Downloads(keep_free="0")
         yield Rig(Transfer(http, settings), http, folder, frozenset(named))
 

@@ -13,10 +13,10 @@ import pytest
 from tests.servers.lying import Exchange, Lying, Served, in_turn, replying
 from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
-from trayagent.net.cooldown import Cooldown
+from trayagent.net.host_limits import Cooldown
 from trayagent.transfer.lane import Lane
-from trayagent.transfer.part import Part
-from trayagent.transfer.sidecar import Sidecar, sidecar_of
+from trayagent.transfer.part_file import Part
+from trayagent.transfer.part_file import Sidecar, sidecar_of
 
 BODY = noise(100_000)
 

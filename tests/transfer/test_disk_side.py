@@ -7,23 +7,21 @@ import errno
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from trayagent.model.errors import DownloadError
 from trayagent.transfer import publish as publishing
-from trayagent.transfer.digests import verify
-from trayagent.transfer.disk import check_room, explain, room_for
-from trayagent.transfer.executor import Stop, in_executor
-from trayagent.transfer.folders import AWAKE, Folders
+from trayagent.transfer import threads
+from trayagent.transfer.checksums import verify
+from trayagent.transfer.destination import Names
+from trayagent.transfer.folders import Folders, check_room, explain, has_room
 from trayagent.transfer.marks import mark, quarantine, zone_identifier
-from trayagent.transfer.names import Names
-from trayagent.transfer.part import Part, part_of
+from trayagent.transfer.part_file import Part, part_of, sidecar_of
 from trayagent.transfer.publish import copy_new, publish, same_bytes
 from trayagent.transfer.ranges import Record
-from trayagent.transfer.sidecar import sidecar_of
+from trayagent.transfer.threads import StoppedError, Threads
 
 WAYS = ["_rename_exclusively", "_link_then_unlink", "neither"]
 
@@ -107,16 +105,6 @@ def test_a_part_or_record_that_is_a_link_is_not_followed(tmp_path: Path) -> None
     assert outside.read_bytes() == b"precious"
 
 
-def test_after_a_failed_sync_the_next_write_fails(tmp_path: Path) -> None:
-    part = Part(tmp_path / "f")
-    part.create()
-    part.trouble = DownloadError("internal", "the disk said: input/output error")
-    with pytest.raises(DownloadError):
-        part.write(b"x", 0)
-    part.discard()
-    assert not list(tmp_path.iterdir())
-
-
 def test_names_are_held_without_regard_to_case_or_composition(tmp_path: Path) -> None:
     names = Names()
     assert names.hold(tmp_path / "A.mp4")
@@ -144,12 +132,12 @@ def test_a_disk_says_why(number: int, code: str) -> None:
     assert "secret" not in explain(OSError(number, os.strerror(number), "/a/secret/path")).message
 
 
-async def test_a_large_file_is_never_let_in_by_a_look_that_a_small_one_had(tmp_path: Path) -> None:
+def test_a_large_file_is_never_let_in_by_a_look_that_a_small_one_had(tmp_path: Path) -> None:
     """A folder is looked at once a second for small files, and for each large one."""
     folders = Folders(lambda: 1000.0)
-    await folders.check(tmp_path, 1, 0)
+    folders.check(tmp_path, 1, 0)
     with pytest.raises(DownloadError) as failed:
-        await folders.check(tmp_path, 2**62, 0)
+        folders.check(tmp_path, 2**62, 0)
     assert failed.value.code == "disk_full"
 
 
@@ -168,8 +156,8 @@ def test_a_copy_replaces_nothing_and_takes_its_source_away(tmp_path: Path) -> No
 
 
 def test_room_is_kept(tmp_path: Path) -> None:
-    assert room_for(100, 60, 40)
-    assert not room_for(100, 61, 40)
+    assert has_room(100, 60, 40)
+    assert not has_room(100, 61, 40)
     check_room(tmp_path, 1, 0)
     with pytest.raises(DownloadError):
         check_room(tmp_path, 1, 2**62)
@@ -200,47 +188,41 @@ def test_a_part_that_could_not_be_written_leaves_nothing_half(
     part.close()
 
 
-async def test_a_slow_disk_leaves_the_loop_alone(tmp_path: Path) -> None:
-    folders = Folders()
-    await folders.check(tmp_path, 1, 0)
-    on_loop: list[bool] = []
+async def test_a_cancellation_does_not_wait_for_the_checksum_of_a_long_file() -> None:
+    """What is read for long looks now and then whether it is still wanted."""
+    stopped, begun = threading.Event(), threading.Event()
+
+    def check_stopped() -> None:
+        begun.set()
+        if stopped.is_set():
+            raise StoppedError
 
     def act() -> None:
-        on_loop.append(threading.current_thread() is threading.main_thread())
-        time.sleep(0.01)
+        verify(lambda count, _: bytes(count), {"sha256": b""}, check_stopped)
 
-    for _ in range(12):
-        await folders.do(tmp_path, act, small=True, stop=Stop())
-    assert on_loop == sorted(on_loop, reverse=True)
-    assert 1 < sum(on_loop) < 10
-    await folders.do(tmp_path, act, small=False, stop=Stop())
-    assert not on_loop[-1]
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        task = group.create_task(Threads().run(act, stopped.set), name="verifying")
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+    assert task.cancelled()
 
 
-async def test_a_folder_not_looked_at_lately_may_hang_without_harm(tmp_path: Path) -> None:
-    """A disk that fell asleep, or a share that is gone, keeps its own download waiting and nobody else."""
-    now = 0.0
-    folders = Folders(lambda: now)
-    here = threading.get_ident
-    assert await folders.do(tmp_path, here) != here()
-    await folders.check(tmp_path, 1, 0)
-    assert await folders.do(tmp_path, here) == here()
-    now += AWAKE
-    assert await folders.do(tmp_path, here) != here()
-
-
-async def test_a_cancellation_does_not_wait_for_the_checksum_of_a_long_file() -> None:
-    """What is read in the executor is told to stop, and the cancellation comes right after."""
-    stop, begun = Stop(), threading.Event()
+async def test_a_thread_that_does_not_stop_holds_up_a_cancellation_only_so_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A share that is gone may keep a thread for ever; quitting goes on without it."""
+    monkeypatch.setattr(threads, "GIVE_UP", 0.05)
+    begun, go = threading.Event(), threading.Event()
 
     def act() -> None:
         begun.set()
-        verify(lambda count, _: bytes(count), {"sha256": b""}, stop)
+        go.wait(20)
 
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        task = group.create_task(in_executor(act, stop), name="verifying")
+        task = group.create_task(Threads().run(act, lambda: None), name="stuck")
         await asyncio.to_thread(begun.wait)
         task.cancel()
+    go.set()
     assert task.cancelled()
 
 

@@ -7,7 +7,6 @@ import errno
 import os
 import shutil
 import stat
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,11 +16,9 @@ from tests.servers.lying import Lying, Served
 from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.transfer import publish as publishing
-from trayagent.transfer import pulse
-from trayagent.transfer.part import Part
-from trayagent.transfer.pulse import Pulse
+from trayagent.transfer import attempt
+from trayagent.transfer.part_file import Part, sidecar_of
 from trayagent.transfer.ranges import Record
-from trayagent.transfer.sidecar import sidecar_of
 
 posix = pytest.mark.skipif(not hasattr(os, "fdatasync"), reason="watches the calls of Linux")
 
@@ -76,7 +73,11 @@ async def test_a_file_gets_its_name_after_its_bytes_are_on_the_disk_and_the_name
 ) -> None:
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         fetched = await rig.get(server.at("/f.bin", Served(noise(size))))
-    assert steps[-3:] == [f"sync {fetched.path.stat().st_ino}", "name", "sync folder"]
+    bytes_ = f"sync {fetched.path.stat().st_ino}"
+    at = steps.index(bytes_)
+    settled, *rest = steps[at + 1 :]
+    assert settled.startswith("write ")  # what says that it is complete, and whose
+    assert rest == ["name", "sync folder"]
 
 
 @posix
@@ -115,37 +116,11 @@ def test_a_part_that_was_never_made_takes_nobody_elses_with_it(tmp_path: Path) -
     assert Path(part.path).read_bytes() == b"somebody else's"
 
 
-@pytest.fixture
-def beating(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pulse, "PERIOD", 0.001)
-
-
-async def test_a_pulse_stops_after_the_save_under_way_and_never_saves_twice_at_once(
-    beating: None,
-) -> None:
-    """A save that goes on behind the end of a transfer would write into files that are closed."""
-    go, inside, beats = threading.Event(), list[int](), list[int]()
-
-    def save() -> Callable[[], None]:
-        def act() -> None:
-            inside.append(1)
-            go.wait(5)
-            inside.append(-1)
-
-        return act
-
-    running = Pulse(lambda: beats.append(1), save)
-    await until(lambda: len(beats) > 3 * pulse.SAVES)
-    assert inside == [1]
-    asyncio.get_running_loop().call_later(0.01, go.set)
-    await running.stop()
-    assert inside == [1, -1]
-
-
 async def test_a_disk_that_fills_up_meanwhile_ends_the_download_before_nothing_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beating: None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The room that is to be kept is looked at again and again, whoever else fills the disk."""
+    monkeypatch.setattr(attempt, "SAVE_EVERY", 0.01)
     gate, looks, usage = asyncio.Event(), list[Path](), shutil.disk_usage
 
     def full(path: Path) -> object:

@@ -8,11 +8,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.servers.lying import Exchange, Lying, Served, in_turn, replying
 from tests.transfer.rig import mp4, noise, transferring, until
 from trayagent.model.config import Downloads
 from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.transfer import publish
 
 
@@ -307,18 +309,42 @@ async def test_planted_links_are_not_followed(tmp_path: Path) -> None:
         assert not outside.exists()
 
 
-async def test_a_published_file_that_was_never_noted_is_recognised(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_known", [True, False], ids=["its name known", "its name unknown"])
+async def test_a_published_file_that_was_never_noted_is_recognised(
+    tmp_path: Path, is_known: bool
+) -> None:
+    """Hardening U11: the settled record tells, without a request, for whoever's file it is and no other."""
+    body, progress = noise(50_000), Progress()
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        request = Request(server.at("/f.bin", Served(body)), named=rig.named)
+        path = tmp_path / "f.bin"
+        await rig.transfer.fetch(request, Target(tmp_path, owner="a"), progress)
+        target = Target(tmp_path, path=path if is_known else None, owner="a")
+        assert await rig.transfer.settled(replace(target, owner="b")) is None
+        fetched = await rig.transfer.settled(target)
+        assert fetched == Fetched(path, len(body), hashlib.sha256(body).hexdigest())
+        if is_known:
+            assert await rig.transfer.fetch(request, target, progress) == fetched
+        assert len(server.asked("/f.bin")) == 1
+        await rig.transfer.forget([(path, "a")])
+        assert rig.files() == {"f.bin": body}
+
+
+@pytest.mark.parametrize("is_replaced", [True, False])
+async def test_a_settled_record_counts_for_the_very_file_only(
+    tmp_path: Path, is_replaced: bool
+) -> None:
     body = noise(50_000)
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
-        url = server.at("/f.bin", Served(body))
-        (tmp_path / "f.bin").write_bytes(body)
-        fetched = await rig.get(url, path=tmp_path / "f.bin")
-        assert fetched.path == tmp_path / "f.bin"
-        assert rig.files() == {"f.bin": body}
-        (tmp_path / "f.bin").write_bytes(b"the user's own")
-        fetched = await rig.get(url, path=tmp_path / "f.bin")
-        assert fetched.path == tmp_path / "f (1).bin"
-        assert rig.files()["f.bin"] == b"the user's own"
+        request = Request(server.at("/f.bin", Served(body)), named=rig.named)
+        await rig.transfer.fetch(request, Target(tmp_path, owner="a"), Progress())
+        path = tmp_path / "f.bin"
+        if is_replaced:
+            path.with_name("new").write_bytes(body)
+            path.with_name("new").replace(path)
+        else:
+            path.unlink()
+        assert await rig.transfer.settled(Target(tmp_path, path=path, owner="a")) is None
 
 
 async def test_a_cancellation_in_the_last_step_leaves_a_whole_file_and_nothing_else(
@@ -340,6 +366,9 @@ async def test_a_cancellation_in_the_last_step_leaves_a_whole_file_and_nothing_e
             task.cancel()
             go.set()
         assert task.cancelled()
+        fetched = await rig.transfer.settled(Target(tmp_path, path=tmp_path / "f.bin"))
+        assert fetched is not None
+        await rig.transfer.forget([(fetched.path, "")])
         assert rig.files() == {"f.bin": body}
 
 

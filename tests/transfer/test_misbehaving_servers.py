@@ -25,7 +25,7 @@ from tests.servers.lying import (
 )
 from tests.transfer.rig import QUICK, mp4, noise, transferring, until
 from trayagent.model.errors import WAITS, DownloadError
-from trayagent.transfer.statuses import refusal
+from trayagent.net.refusals import refuse_status
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -135,7 +135,7 @@ async def test_a_misbehaving_server_leaves_no_file(tmp_path: Path, what: str) ->
 )
 def test_an_answer_without_the_file_is_told_in_words(status: int, words: str) -> None:
     """And nobody is advised to keep it as a plain file: there is none."""
-    failure = refusal(status, "http://h/a.mp4")
+    failure = refuse_status(status, "http://h/a.mp4")
     assert re.search(words, failure.message)
     assert "--kind" not in failure.action
 

@@ -15,9 +15,9 @@ from tests.transfer.rig import Rig, mp4, noise, transferring, until
 from trayagent.model.disk import Disk
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Made, Target
-from trayagent.transfer.part import Part, part_of
+from trayagent.transfer.part_file import Part, part_of
 from trayagent.transfer.ranges import Record
-from trayagent.transfer.sidecar import sidecar_of
+from trayagent.transfer.part_file import sidecar_of
 
 SIZE = 3_000_000
 ONE, OTHER = noise(SIZE, 1), noise(SIZE, 2)

@@ -14,8 +14,8 @@ from trayagent.model.download import Cookie
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net.cookies import Jar
-from trayagent.net.journey import Journey
-from trayagent.transfer.finish import Came
+from trayagent.net.redirects import Redirects
+from trayagent.transfer.finish import Origin
 
 SECRET = Request(
     "http://user:CANARY_PW@h.example/a?sig=CANARY_SIG",
@@ -27,8 +27,9 @@ SECRET = Request(
 
 
 def test_no_repr_shows_one() -> None:
-    journey = Journey(SECRET, None, None, "GET", None)
-    things = [SECRET, journey, journey.hop, Jar(SECRET.cookies), Came(SECRET.url, {"a": "CANARY"})]
+    redirects = Redirects(SECRET)
+    origin = Origin(SECRET.url, {"a": "CANARY"})
+    things = [SECRET, redirects, redirects.endpoint, Jar(SECRET.cookies), origin]
     assert "CANARY" not in repr(things)
 
 

@@ -14,7 +14,7 @@ from tests.patience import patience
 from tests.servers.lying import Lying, Served
 from tests.transfer.rig import noise, transferring
 from trayagent.model.config import Downloads
-from trayagent.transfer.throttle import Bucket
+from trayagent.transfer.speed_limit import Bucket
 
 
 class Clock:

@@ -26,7 +26,7 @@ from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailabl
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
 from trayagent.model.order import Job
 from trayagent.model.transfer import Fetched
-from trayagent.net.route import is_offline
+from trayagent.net.address_policy import is_offline
 from trayagent.store import claims, facts
 from trayagent.store.claims import Turn
 from trayagent.store.database import Database

@@ -55,6 +55,10 @@ class Network(Struct, frozen=True, forbid_unknown_fields=True):
     """`host:port` of private hosts that may always be reached."""
     proxy: str = ""
     """`http://host:port` or `socks5://host:port`; empty: none."""
+    first_byte: str = "5m"
+    """How long a server may think before its first byte; some make the file first."""
+    http: Literal["1.1", "2"] = "1.1"
+    """The HTTP spoken with download servers; 2 helps only where a host slows 1.1 down."""
 
 
 class Notifications(Struct, frozen=True, forbid_unknown_fields=True):

@@ -131,7 +131,8 @@ class DownloadError(TrayagentError):
 
     `detail` makes the sentence more precise ("HTTP 403"), never holds a query string or a secret.
     `retry_after` is the server's own wish in seconds, or None. `found` says what came instead of a
-    medium, where a page engine may make one of it.
+    medium, where a page engine may make one of it. `spent` is False where nobody was asked, because
+    the host was to be left alone: that costs no try.
     """
 
     def __init__(
@@ -141,12 +142,14 @@ class DownloadError(TrayagentError):
         *,
         retry_after: float | None = None,
         found: Literal["html", "hls", "dash"] | None = None,
+        spent: bool = True,
     ) -> None:
         sentence, action = SENTENCES[code]
         super().__init__(code, f"{sentence[:-1]} ({detail})." if detail else sentence, action)
         self.detail = detail
         self.retry_after = retry_after
         self.found = found
+        self.spent = spent
 
     def tell_login_is_gone(self) -> None:
         """Say in the action, once, that a retry has no secrets any more."""

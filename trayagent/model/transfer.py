@@ -82,14 +82,22 @@ class Made(Struct, frozen=True):
     warning: str | None = None
 
 
-class Progress(Protocol):
-    """How transfer tells what it is doing; called on the loop, cheap."""
+class Progress:
+    """How far a download is: written by its own thread and the engine's, read by whoever likes.
 
-    async def reserved(self, path: Path, size: int | None) -> None:
-        """The final name is chosen; returns once that is durable, and only then may a file appear."""
+    Plain values, each written by one thread at a time; reading takes no lock and disturbs nobody.
+    """
 
-    def received(self, total: int, size: int | None) -> None:
-        """So many bytes of the file are here."""
+    def __init__(self) -> None:
+        self.path: Path | None = None
+        """The final name, as soon as it is chosen; it exists only once the file is complete."""
+        self.size: int | None = None
+        """Bytes that the file will have; None: nobody told."""
+        self.received = 0
+        """Bytes of the file that are here."""
+
+    def __repr__(self) -> str:
+        return f"<Progress {self.received} of {self.size}>"
 
 
 class Resolver(Protocol):

@@ -1,22 +1,12 @@
-"""Our HTTP client, the only one: own redirect hops, address checks, cookies and cool-downs."""
+"""The ways out of this machine: libcurl for the bytes of downloads, aiohttp for services, a gateway for programs.
 
-from __future__ import annotations
+    who asks                      through                    thread
+    ----------------------------  -------------------------  -----------------------
+    transfer, for files           `request.Client`           the engine's (`transport`)
+    sources, webhooks, for JSON   `api_client.ApiClient`     the front's loop
+    the page engine's process     `gateway.Gateway`          the front's loop
 
-import ssl
-from typing import Any
-
-
-def _load_nothing(*_: Any, **__: Any) -> None: ...
-
-
-# aiohttp loads the system's certificates into two TLS contexts when it is imported. Without that
-# every start is 40 ms shorter. Nobody uses those contexts: `Wire` makes its own when the first https
-# URL comes; and whoever did would trust nobody.
-_load = ssl.SSLContext.load_default_certs
-try:
-    ssl.SSLContext.load_default_certs = _load_nothing  # type: ignore[method-assign]
-    ssl.SSLContext.set_default_verify_paths = _load_nothing  # type: ignore[method-assign]
-    import aiohttp  # noqa: F401
-finally:
-    ssl.SSLContext.load_default_certs = _load  # type: ignore[method-assign]
-    del ssl.SSLContext.set_default_verify_paths  # it belongs to the class below
+All three ask the same `address_policy`, by name before each request and by address at each connection,
+follow redirects by the same rules (`redirects`) and translate what goes wrong in `refusals`. An `Exchange`
+is one request and its answer; `Head` is what can be judged of an answer before its body.
+"""

@@ -11,8 +11,8 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -28,12 +28,18 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net.address_policy import AddressPolicy, Resolve, addresses_of, no_ports
 from trayagent.net.cookies import Jar
-from trayagent.net.cooldown import Cooldown
-from trayagent.net.failures import PROXY_UNUSABLE, translated
 from trayagent.net.gateway import Gateway
-from trayagent.net.journey import REDIRECTS, Journey
+from trayagent.net.host_limits import Cooldown
+from trayagent.net.redirects import REDIRECTS, Redirects
+from trayagent.net.refusals import (
+    CLOSED,
+    CLOSED_EARLY,
+    NOT_HTTP,
+    PROXY_UNUSABLE,
+    TLS_FAILED,
+    refuse_connection,
+)
 
-MOST_HOPS: Final = 10
 _LONGEST_FIELD: Final = 256 * 1024
 """Bytes of one header line; services send far more than aiohttp's 8 KiB."""
 _MOST_FIELDS: Final = 1000
@@ -65,7 +71,7 @@ class ApiResponse:
     async def read(self, limit: int) -> bytes:
         """The whole body, decoded; raises DownloadError, `too_large` beyond `limit` bytes."""
         body = bytearray()
-        with translated():
+        with explain_failures():
             async for piece in self._raw.content.iter_any():
                 body += piece
                 if len(body) > limit:
@@ -136,11 +142,11 @@ class ApiClient:
     ) -> AsyncIterator[ApiResponse]:
         """Ask, follow redirects, and give the answer for as long as the block lasts.
 
-        `extra` goes to every hop, secrets to the first origin only. Statuses are the caller's to
+        `extra` goes to every address, secrets to the first origin only. Statuses are the caller's to
         judge. Raises DownloadError: `bad_url`, `blocked_address`, `network`, `timeout`, `tls`,
         `server_error`, `too_many_redirects`, and `server_busy` while the host is left alone.
         """
-        response = await self._follow(Journey(request, extra, jar, method, body), request.named)
+        response = await self._follow(Redirects(request, extra, jar, method, body), request.named)
         try:
             yield response
         finally:
@@ -152,34 +158,35 @@ class ApiClient:
         wait = self._cooldown.note(response.host, asked)
         return DownloadError("server_busy", f"HTTP {response.status}", retry_after=wait)
 
-    async def _follow(self, journey: Journey, named: Collection[str]) -> ApiResponse:
+    async def _follow(self, redirects: Redirects, named: Collection[str]) -> ApiResponse:
         ends = time.monotonic() + self._patience.whole
-        for _ in range(MOST_HOPS + 1):
-            response = await self._ask(journey, named, ends - time.monotonic())
+        while True:
+            response = await self._ask(redirects, named, ends - time.monotonic())
             if response.status not in REDIRECTS:
                 return response
             response.close()
-            journey.follow(response.status, response.headers)
-        raise DownloadError("too_many_redirects")
+            redirects.follow(response.status, response.headers)
 
-    async def _ask(self, journey: Journey, named: Collection[str], left: float) -> ApiResponse:
-        hop = journey.hop
+    async def _ask(self, redirects: Redirects, named: Collection[str], left: float) -> ApiResponse:
+        endpoint = redirects.endpoint
         # By name before every request: a connection that is used again asks no resolver, and
         # neither does a literal address. By address in _CheckingResolver, or in the gateway.
-        self._policy.check(hop.host, hop.port, named)
-        if wait := self._cooldown.remaining(hop.host):
-            raise DownloadError("server_busy", hop.host, retry_after=wait)
+        self._policy.check(endpoint.host, endpoint.port, named)
+        if wait := self._cooldown.remaining(endpoint.authority):
+            raise DownloadError("server_busy", endpoint.host, retry_after=wait, spent=False)
         self._named.update(named)
-        with translated():
+        with explain_failures():
             session = await self._start()
             raw = await session.request(
-                journey.method,
-                URL(hop.url, encoded=True),  # as it is: signatures and raw names break otherwise
-                headers=journey.headers(),
-                data=journey.body,
+                redirects.method,
+                URL(
+                    endpoint.url, encoded=True
+                ),  # as it is: signatures and raw names break otherwise
+                headers=redirects.headers(),
+                data=redirects.body,
                 allow_redirects=False,
                 proxy=self._proxy,
-                ssl=await self._trust() if self._is_secure(hop.scheme) else True,
+                ssl=await self._trust() if self._is_secure(endpoint.scheme) else True,
                 timeout=aiohttp.ClientTimeout(
                     total=max(left, 0.001),
                     connect=self._patience.connect,
@@ -189,7 +196,7 @@ class ApiClient:
         if self._network.proxy.startswith("socks") and "Proxy-Status" in raw.headers:
             raw.close()  # our own gateway's words, not the server's
             raise DownloadError("network", PROXY_UNUSABLE)
-        return ApiResponse(raw, hop.url, hop.host)
+        return ApiResponse(raw, endpoint.url, endpoint.authority)
 
     async def _start(self) -> aiohttp.ClientSession:
         async with self._starting:
@@ -263,3 +270,47 @@ class _CheckingResolver(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+@contextmanager
+def explain_failures() -> Iterator[None]:
+    """Raise DownloadError for whatever aiohttp or the network raises inside."""
+    try:
+        yield
+    except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, ValueError) as error:
+        raise explain_failure(error) from error
+
+
+def explain_failure(error: BaseException) -> DownloadError:
+    """The DownloadError for an exception of aiohttp or the socket layer; never repeats a URL."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return DownloadError("tls", _certificate_reason(error.certificate_error))
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return DownloadError("tls", _certificate_reason(error))
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return DownloadError("network", f"no address was found for {error.host}")
+    for kinds, code, detail in _WORDS:
+        if isinstance(error, kinds):
+            return DownloadError(code, detail)
+    return refuse_connection((error.errno if isinstance(error, OSError) else None) or 0)
+
+
+_WORDS: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] = (
+    ((aiohttp.ClientSSLError, ssl.SSLError), "tls", TLS_FAILED),
+    ((aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError), "network", PROXY_UNUSABLE),
+    ((TimeoutError,), "timeout", ""),
+    ((aiohttp.InvalidURL,), "bad_url", ""),
+    ((aiohttp.ClientPayloadError,), "truncated", CLOSED_EARLY),
+    ((aiohttp.ServerDisconnectedError,), "network", CLOSED),
+    (
+        (aiohttp.ClientResponseError, aiohttp.http.HttpProcessingError),
+        "server_error",
+        NOT_HTTP,
+    ),
+)
+"""Exceptions and what they mean; the first that fits counts."""
+
+
+def _certificate_reason(error: BaseException) -> str:
+    """OpenSSL's own words, "certificate has expired", which name hosts but no paths."""
+    return str(getattr(error, "verify_message", "") or "").rstrip(".").lower()

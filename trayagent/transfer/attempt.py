@@ -1,36 +1,59 @@
-"""One attempt at one file: the steps from a request to a published name, top to bottom."""
+"""One attempt at one file, top to bottom: ask, look, name, receive, verify, publish.
+
+    1. recall   what an earlier attempt left, if it is provably ours
+    2. ask      for the rest if there is something to go on from, else for all
+    3. judge    the answer (`ranges.judge`): the rest, the whole, unproven, or no file
+    4. look     at the first bytes: do they keep what was promised?
+    5. name     and hold the name; perhaps an interrupted run left bytes of this file under it (2)
+    6. receive  into memory, where all of it comes at once; else into `.part`, with more connections
+                where they help
+    7. finish   checksum, container, mark of origin, settled record, final name
+
+An attempt goes on by itself (2) after a cut, once after a changed file or a splice that does not fit
+its checksum, and with the next mirror. It runs in a thread of its own and blocks there.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import time
+from collections import deque
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Final, Literal
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from trayagent.model import urls
 from trayagent.model.download import Kind
 from trayagent.model.errors import DownloadError
-from trayagent.model.filenames import from_disposition, from_url
+from trayagent.model.filenames import extension, from_disposition, from_url
+from trayagent.model.sizes import show_size
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.cookies import Jar
-from trayagent.net.response import Response
+from trayagent.net.exchange import EnoughError
+from trayagent.net.refusals import CLOSED_EARLY
+from trayagent.net.request import Answer, Client
+from trayagent.net.response import CODED, Head
 from trayagent.transfer import content, ranges
-from trayagent.transfer.answers import doubt, refused
-from trayagent.transfer.finish import Came, finish
+from trayagent.transfer.connections import SMALLEST, Connections, refuse_part
+from trayagent.transfer.destination import Destination, Names, find_settled
+from trayagent.transfer.finish import COMPRESSED, Origin, choose_name, finish
+from trayagent.transfer.folders import Folders, Look, explained
 from trayagent.transfer.lane import ENDLESS, Lane
-from trayagent.transfer.names import name_for
-from trayagent.transfer.place import Place
-from trayagent.transfer.pulse import Pulse
-from trayagent.transfer.segments import SMALLEST, Segments
-from trayagent.transfer.terms import Equipment
-from trayagent.transfer.throttle import buckets_of
+from trayagent.transfer.speed_limit import Bucket, buckets_of, piece_of
+from trayagent.transfer.threads import StoppedError
+from trayagent.transfer.writer import Writer
 
 MOST_RECOVERIES: Final = 3
 """How often one attempt goes on by itself after a cut or a lie; then the pool waits before the next."""
-
-_LOOKED_AT: Final = 512
+AT_ONCE: Final = 0.25
+"""Seconds that a short body is waited for before it goes to the disk piece by piece."""
+SAVE_EVERY: Final = 1.0
+LOOKED_AT: Final = 512
 """Bytes that are waited for before a file gets its name."""
-_LOOKED_THROUGH: Final = 64 * 1024
+LOOKED_THROUGH: Final = 64 * 1024
 """Bytes that are waited for where nothing but white space comes before what was promised."""
 _OURS: Final = frozenset({"disk_full", "permission_denied", "too_large", "internal"})
 """Codes about this machine: no other server changes them."""
@@ -38,8 +61,35 @@ _SPOILT: Final = frozenset({"checksum_mismatch", "internal"})
 """Codes after which the bytes are of no use."""
 
 
+class Terms(Struct, frozen=True):
+    """What the settings say about every file. Sizes in bytes."""
+
+    segments: int | Literal["auto"] = "auto"
+    max_size: int = 50 * 10**9
+    keep_free: int = 512 * 10**6
+
+    def check(self, length: int | None) -> None:
+        """Raise DownloadError unless a file of this length may be fetched."""
+        if length is not None and length > self.max_size:
+            has, limit = show_size(length), show_size(self.max_size)
+            if has == limit:
+                has, limit = f"{length} bytes", f"{self.max_size} bytes"
+            raise DownloadError("too_large", f"it has {has}, the limit is {limit}")
+
+
+class Equipment(Struct, frozen=True):
+    """What one attempt works with."""
+
+    client: Client
+    names: Names
+    folders: Folders
+    terms: Terms
+    everything: Bucket
+    """The speed limit of all files together."""
+
+
 class Attempt:
-    """The state of one attempt; used once."""
+    """The state of one attempt; used once, by the thread that calls `run`. Only `stop` is for others."""
 
     def __init__(
         self, equipment: Equipment, request: Request, target: Target, progress: Progress
@@ -53,190 +103,327 @@ class Attempt:
         self._jar = Jar(request.cookies)
         self._target = target
         self._progress = progress
-        self._place = Place(equipment, target, progress)
-        self._came = Came()
-        self._spliced = False
-        self._one_stream = False
+        self._destination = Destination(
+            equipment.names, equipment.folders, target, progress, equipment.terms.keep_free
+        )
+        self._origin = Origin()
+        self._answers: list[Answer] = []
+        """Those that have not ended, as far as anybody looked."""
+        self._writer: Writer | None = None
+        self._lock = Lock()
+        self._signal: SimpleQueue[object] = SimpleQueue()
+        self._is_stopped = False
+        self._is_spliced = False
+        self._is_one_stream = False
+        self._is_raw = _is_meant_compressed(target, request)
         self._recoveries = 0
+        self._saved_at = 0.0
+        self._look: Look | None = None
 
-    async def run(self) -> Fetched:
-        """Fetch and publish. Raises DownloadError; keeps what can be resumed."""
-        place = self._place
+    def stop(self) -> None:
+        """End soon, keeping what can be resumed; for any thread."""
+        self._is_stopped = True
+        self._signal.put(None)
+
+    # -- the whole of it
+
+    def run(self) -> Fetched:
+        """Fetch and publish. Raises DownloadError, StoppedError; keeps what can be resumed."""
+        destination = self._destination
         try:
-            await self._check_room(0)
-            await place.recall()
+            self._check_room(0)
+            if self._target.path and (settled := find_settled(self._target)) is not None:
+                return settled  # cut off between its name and whoever asked for it
+            destination.recall()
             while True:
-                before = place.received
+                before = destination.received
                 try:
-                    while not place.complete:
-                        await self._ask()
-                    self._tell()
-                    return await finish(place, self._target, self._came)
+                    while not destination.is_complete:
+                        self._ask()
+                    return finish(destination, self._target, self._origin, self._check_stopped)
                 except DownloadError as error:
-                    place.settle_lanes()
-                    await self._recover(error, progressed=place.received > before)
+                    destination.settle_lanes()
+                    self._recover(error, progressed=destination.received > before)
         except DownloadError as error:
-            await place.keep(failed=True, spoilt=error.code in _SPOILT)
+            destination.keep(failed=True, spoilt=error.code in _SPOILT)
+            self._folders.forget(self._target.folder)
             raise
         except BaseException:
-            await place.keep(failed=False)
+            destination.keep(failed=False)
             raise
         finally:
-            place.leave()
+            destination.leave()
 
-    async def _recover(self, error: DownloadError, *, progressed: bool) -> None:
+    def _recover(self, error: DownloadError, *, progressed: bool) -> None:
         """Prepare to ask again at once; raises the error when that is of no use."""
         self._recoveries += 1
-        if self._recoveries <= MOST_RECOVERIES and await self._is_curable(error, progressed):
+        if self._recoveries <= MOST_RECOVERIES and self._is_curable(error, progressed):
             return
         if error.code in _OURS or len(self._requests) == 1:
             raise error
         if error.code in _SPOILT:
-            await self._place.forget()
+            self._destination.forget()
         del self._requests[0]
         self._recoveries = 0
 
-    async def _is_curable(self, error: DownloadError, progressed: bool) -> bool:
+    def _is_curable(self, error: DownloadError, progressed: bool) -> bool:
         if error.code == "changed_on_server" or (
-            error.code == "checksum_mismatch" and self._spliced
+            error.code == "checksum_mismatch" and self._is_spliced
         ):
-            await self._place.forget()
-            self._spliced, self._one_stream = False, True
+            self._destination.forget()
+            self._is_spliced, self._is_one_stream = False, True
             return self._recoveries == 1
-        if progressed and error.code in ("truncated", "network") and self._place.record:
-            self._spliced = True
+        if progressed and error.code in ("truncated", "network") and self._destination.record:
+            self._is_spliced = True
             return True
         return False
 
-    async def _ask(self) -> None:
+    # -- ask and judge
+
+    def _ask(self) -> None:
         """Ask once, and receive as far as it goes."""
-        request, record = self._requests[0], self._place.record
+        request, record = self._requests[0], self._destination.record
         ask = self._rest(request, record)
-        with await self._open(ask) as response:
-            verdict = ranges.judge(ask, response.status, response.headers)
+        answer = self._send(ask)
+        try:
+            while (head := answer.poll()) is None:
+                self._wait(None if answer.exchange.is_slow else AT_ONCE)
+                answer.exchange.is_slow = True
+            verdict = ranges.judge(ask, head.status, head.headers)
             if verdict == "refused":
-                raise self._refused(response)
-            self._client.cooldown.clear(response.host)
-            if verdict == "unproven":
-                raise doubt(ask)
-            if ask is not None and verdict == "continue":
-                self._came = self._came.continued(request.url, response.headers)
-                self._spliced = True
-                await self._receive(response, self._lane(ask.start, ask.end), ranged=True)
+                raise self._refuse(head)
+            self._client.cooldown.clear(head.host)
+            if ask is None and verdict == "unproven":
+                raise DownloadError("truncated", "the server sent only a part")
+            if ask is not None and verdict == "continue" and self._is_plain(head):
+                self._origin = self._origin.continued(request.url, head.headers)
+                self._is_spliced = True
+                self._receive(answer, self._new_lane(ask.start, ask.end), is_ranged=True)
+            elif verdict == "whole":
+                self._begin(request, head, answer)
             else:
-                await self._begin(request, response)
+                raise DownloadError("changed_on_server")
+        finally:
+            answer.cancel()
+            answer.wait_for_end()
 
     def _rest(self, request: Request, record: ranges.Record | None) -> ranges.Ask | None:
-        if record is None or not self._tells(request):
+        """The range to ask for, if this address's validators tell what the bytes are.
+
+        Another's are its own, so that a checksum must tell.
+        """
+        if record is None or not (request is self._source or self._target.checksum is not None):
             return None
-        return ranges.first_ask(record, ranges.coding(self._came.headers))
+        return ranges.first_ask(record, ranges.coding(self._origin.headers))
 
-    def _tells(self, request: Request) -> bool:
-        """Whether this address's validators tell what the bytes are: another's are its own, so a checksum must."""
-        return request is self._source or self._target.checksum is not None
+    def _send(self, ask: ranges.Ask | None) -> Answer:
+        answer = self._client.ask(
+            self._requests[0],
+            ask.headers if ask else None,
+            self._signal,
+            jar=self._jar,
+            raw=self._is_raw or ask is not None,
+            piece=piece_of(self._buckets),
+        )
+        self._answers = [one for one in self._answers if not one.exchange.ended]
+        self._answers.append(answer)
+        return answer
 
-    async def _open(self, ask: ranges.Ask | None) -> Response:
-        headers = ask.headers if ask else None
-        return await self._client.open(self._requests[0], headers, jar=self._jar)
+    def _is_plain(self, head: Head) -> bool:
+        """Whether a part can stand beside what is here: coded bytes only beside coded ones."""
+        return self._is_raw or head.coding not in CODED
 
-    def _refused(self, response: Response) -> DownloadError:
-        if response.status in (429, 503):
-            return self._client.busy(response)
-        return refused(response)
+    def _refuse(self, head: Head) -> DownloadError:
+        if head.status in (429, 503):
+            return self._client.note_busy(head)
+        return refuse_part(head)
 
-    async def _begin(self, request: Request, response: Response) -> None:
+    # -- look, name, receive
+
+    def _begin(self, request: Request, head: Head, answer: Answer) -> None:
         """A whole file is coming: look at it, name it, receive it."""
-        length = response.length
+        length = None if answer.exchange.undecodable else head.length
         self._terms.check(length)
-        medium = self._promised(request, response)
-        head, failure = await _look(response, further=medium is not None)
-        if not head:
+        medium = self._promise(request, head)
+        data = self._look_at(answer, is_further=medium is not None)
+        is_framed = head.is_framed
+        if not data and (medium is not None or not is_framed):
             raise DownloadError("truncated", "the answer was empty")
-        self._came = Came(request.url, response.headers, content.sniff(head), response.framed)
-        self._check_promise(response, head, medium)
-        proof = None if length is None else ranges.validator(response.headers)
-        disposition = response.headers.get("Content-Disposition")
-        name = name_for(self._target, self._came.seen, disposition, request.url, response.url)
-        if request is self._first and await self._place.find(name, proof):
+        is_decoded = head.coding in CODED and not answer.is_raw
+        self._origin = Origin(request.url, head.headers, content.sniff(data), is_framed, is_decoded)
+        self._check_promise(head, data, medium)
+        name = choose_name(
+            self._target,
+            self._origin.seen,
+            head.headers.get("Content-Disposition"),
+            request.url,
+            head.url,
+            self._look,
+        )
+        if is_decoded and extension(name) in COMPRESSED:
+            self._is_raw = True
+            return  # to be asked again: this one is meant to stay compressed
+        proof = None if length is None else ranges.validator(head.headers)
+        if request is self._first and self._destination.find(name, proof):
             return  # to be asked again, for the rest only
-        await self._check_room(length or 0)
-        await self._place.reserve(name, length, proof)
+        self._check_room(length or 0)
+        self._destination.reserve(name, length, proof)
         self._source = request
-        self._place.lasting = request is self._first or self._target.checksum is not None
-        lane = self._lane(0, ENDLESS if length is None else length)
-        wait = lane.write(head)
-        if failure is not None:
-            raise failure
-        if wait:
-            await asyncio.sleep(wait)
-        await self._receive(response, lane, ranged=ranges.accepts_ranges(response.headers))
-        if length is None:
-            self._place.size = lane.end = lane.at
+        self._destination.is_lasting = request is self._first or self._target.checksum is not None
+        self._store(answer, data, length, is_ranged=ranges.accepts_ranges(head.headers))
 
-    def _promised(self, request: Request, response: Response) -> Kind | None:
+    def _store(self, answer: Answer, data: bytes, length: int | None, *, is_ranged: bool) -> None:
+        """The first bytes, and all that follow them."""
+        exchange = answer.exchange
+        if not exchange.ended:
+            self._destination.create()
+        lane = self._new_lane(0, ENDLESS if length is None else length)
+        try:
+            wait = lane.take_here(data) if data else 0.0
+        except EnoughError:
+            wait = 0.0
+        self._rest_for(wait)
+        if not exchange.ended or exchange.pieces:
+            if lane.left:
+                self._receive(answer, lane, is_ranged=is_ranged)
+        elif exchange.error is not None:
+            raise exchange.error
+        if length is None:
+            self._destination.size = lane.end = lane.at
+        elif lane.left:
+            raise DownloadError("truncated", CLOSED_EARLY)
+
+    def _promise(self, request: Request, head: Head) -> Kind | None:
         """What was promised, also by the name the file would get and by the URL that answered."""
         given = self._target.filename
-        if given is None and (disposition := response.headers.get("Content-Disposition")):
+        if given is None and (disposition := head.headers.get("Content-Disposition")):
             given = from_disposition(disposition)
-        came = None if response.url == request.url else from_url(response.url)
+        came = None if head.url == request.url else from_url(head.url)
         return content.promised(self._target.kind, request.url, given, came)
 
-    def _check_promise(self, response: Response, head: bytes, medium: Kind | None) -> None:
-        seen = self._came.seen
+    def _look_at(self, answer: Answer, *, is_further: bool) -> bytes:
+        """The first bytes: all of a short body that comes at once, some of any other.
+
+        Further where only white space has come: what hides behind it may break the promise.
+        """
+        exchange, data = answer.exchange, b""
+        until = time.monotonic() + AT_ONCE
+        while not exchange.ended:
+            if exchange.gathered >= exchange.wanted:
+                break
+            self._wait(max(0.0, until - time.monotonic()))
+            if time.monotonic() >= until:
+                exchange.wanted = min(exchange.wanted, LOOKED_AT)
+        data = _popped(exchange.pieces)
+        while is_further and len(data) < LOOKED_THROUGH and content.is_blank(data):
+            if exchange.ended and not exchange.pieces:
+                break
+            exchange.wanted = exchange.gathered + 1
+            if not exchange.pieces:
+                self._wait(AT_ONCE)
+            data += _popped(exchange.pieces)
+        if not data and exchange.error is not None:
+            raise exchange.error
+        return data
+
+    def _check_promise(self, head: Head, data: bytes, medium: Kind | None) -> None:
+        seen, looked_at = self._origin.seen, data[:LOOKED_THROUGH]
         if medium is not None:
-            url = urls.redact(response.url)
-            content.check_promise(head, seen, response.headers, url, medium)
-        if self._target.pages and content.page(head, seen):
-            raise content.refusal(head, seen, urls.redact(response.url))
+            content.check_promise(looked_at, seen, head.headers, urls.redact(head.url), medium)
+        if self._target.pages and content.page(looked_at, seen):
+            raise content.refusal(looked_at, seen, urls.redact(head.url))
 
-    async def _receive(self, response: Response, lane: Lane, *, ranged: bool) -> None:
-        """The bytes of a response into its lane, and those of more connections if that is worth it."""
-        if not lane.left:
+    def _receive(self, answer: Answer, lane: Lane, *, is_ranged: bool) -> None:
+        """The bytes of an answer into its lane, and those of more connections if that is worth it."""
+        destination = self._destination
+        if destination.record is not None and is_ranged and lane.left >= 4 * SMALLEST:
+            Connections(
+                destination,
+                ask=self._send,
+                new_lane=self._new_lane,
+                spare=lambda: self._client.transport.spare(answer.exchange.authority),
+                wait=self._wait,
+                lock=self._lock,
+            ).run(answer, lane, self._wanted())
+            self._drain()
             return
-        pulse = Pulse(self._tell, self._place.save)
+        exchange = answer.exchange
+        lane.reach = lane.end
+        answer.attach(lane)
+        while not exchange.ended:
+            self._wait(SAVE_EVERY)
         try:
-            if self._place.record is not None and ranged and lane.left >= 4 * SMALLEST:
-                segments = Segments(
-                    self._place,
-                    self._open,
-                    self._lane,
-                    lambda: self._client.slots.spare(response.host),
-                )
-                await segments.run(response, lane, self._wanted())
-            else:
-                await response.receive(lane)
-                if lane.left and lane.end != ENDLESS:
-                    raise DownloadError("truncated", "the connection was closed early")
-        finally:
-            await pulse.stop()
-
-    async def _check_room(self, needed: int) -> None:
-        await self._folders.check(self._target.folder, needed, self._terms.keep_free)
+            while exchange.pieces:
+                lane.take_here(exchange.pieces.popleft())
+        except EnoughError:
+            exchange.pieces.clear()
+        self._drain()
+        if exchange.error is not None:
+            raise exchange.error
+        if lane.left and lane.end != ENDLESS:
+            raise DownloadError("truncated", CLOSED_EARLY)
 
     def _wanted(self) -> int | Literal["auto"]:
-        return 1 if self._one_stream else self._target.segments or self._terms.segments
+        return 1 if self._is_one_stream else self._target.segments or self._terms.segments
 
-    def _lane(self, start: int, end: int) -> Lane:
-        assert self._place.part is not None
-        limit = self._terms.max_size
-        return self._place.lane(Lane(self._place.part, start, end, limit, self._buckets))
+    def _new_lane(self, start: int, end: int) -> Lane:
+        part = self._destination.part
+        assert part is not None
+        if self._writer is None or self._writer.part is not part:
+            self._writer = Writer(part, lambda: self._signal.put(None))
+        lane = Lane(
+            self._writer,
+            start,
+            end,
+            limit=self._terms.max_size,
+            buckets=self._buckets,
+            progress=self._progress,
+            lock=self._lock,
+        )
+        return self._destination.add(lane)
 
-    def _tell(self) -> None:
-        self._progress.received(self._place.received, self._place.size)
+    # -- waiting
 
+    def _wait(self, seconds: float | None) -> None:
+        """Wait for news, at most so long; write what is queued, save about once a second.
 
-async def _look(response: Response, *, further: bool) -> tuple[bytes, DownloadError | None]:
-    """As `Response.head`, also beyond white space where `further` is asked for."""
-    head, failure = await response.head(_LOOKED_AT)
-    while further and not failure and len(head) < _LOOKED_THROUGH and content.is_blank(head):
-        try:
-            more, failure = await response.head(_LOOKED_AT)
-        except DownloadError as error:
-            return head, error
-        if not more:
-            break
-        head += more
-    return head, failure
+        Raises StoppedError, and DownloadError for what the disk says.
+        """
+        with suppress(Empty):
+            self._signal.get(timeout=seconds)
+        if self._is_stopped:
+            raise StoppedError
+        if self._writer is None or not self._writer.part.on_disk:
+            return
+        self._drain()
+        now = time.monotonic()
+        if not self._saved_at:
+            self._saved_at = now
+        elif now - self._saved_at >= SAVE_EVERY:
+            self._destination.save(self._drain)
+            self._saved_at = time.monotonic()
+
+    def _rest_for(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._wait(left)
+
+    def _drain(self) -> None:
+        """Write what a slow disk has not taken yet, and let whoever waits for that go on."""
+        if self._writer is None:
+            return
+        with explained():
+            is_room_again = self._writer.drain()
+        if is_room_again:
+            for answer in self._answers:
+                answer.resume()
+
+    def _check_room(self, needed: int) -> None:
+        self._look = self._folders.check(self._target.folder, needed, self._terms.keep_free)
+
+    def _check_stopped(self) -> None:
+        if self._is_stopped:
+            raise StoppedError
 
 
 def _with_mirrors(request: Request) -> list[Request]:
@@ -245,3 +432,17 @@ def _with_mirrors(request: Request) -> list[Request]:
         return [request]
     bare = replace(request, mirrors=(), headers={}, referer=None)
     return [request, *(replace(bare, url=mirror) for mirror in request.mirrors)]
+
+
+def _is_meant_compressed(target: Target, request: Request) -> bool:
+    """Whether the name says that the file is to be kept as it comes."""
+    name = target.path.name if target.path else target.filename or from_url(request.url) or ""
+    return extension(name) in COMPRESSED
+
+
+def _popped(pieces: deque[bytes]) -> bytes:
+    """All pieces that are here; the engine may add more meanwhile."""
+    taken = []
+    while pieces:
+        taken.append(pieces.popleft())
+    return taken[0] if len(taken) == 1 else b"".join(taken)

@@ -11,7 +11,6 @@ from msgspec import Struct
 from trayagent.model.download import Kind
 from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import extension, from_url, media_kind
-from trayagent.transfer import ranges
 
 HEAD: Final = 4096
 """Bytes that are looked at; a server may send fewer at first, 512 are waited for."""
@@ -196,8 +195,6 @@ def check_promise(
     medium: Kind | None = None,
 ) -> None:
     """Raise DownloadError `needs_login` or `not_media` when these bytes cannot be the promised medium."""
-    if ranges.coding(headers):
-        raise DownloadError("not_media", "it came compressed")
     if seen is None:
         seen = _closer(head, headers.get("Content-Type", ""))
     if seen is not None and seen.kind not in ("video", "audio", "image"):

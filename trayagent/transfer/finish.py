@@ -2,78 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from msgspec import Struct
 
+from trayagent.model import filenames, urls
 from trayagent.model.dates import seconds_of
 from trayagent.model.errors import DownloadError
-from trayagent.model.filenames import extension
+from trayagent.model.filenames import extension, from_url
 from trayagent.model.transfer import Fetched, Target
-from trayagent.model.urls import redact
-from trayagent.transfer import containers, content, digests, ranges
-from trayagent.transfer.executor import Stop
-from trayagent.transfer.part import Part
-from trayagent.transfer.place import SMALL, Place
+from trayagent.net.refusals import CLOSED_EARLY
+from trayagent.transfer import checksums, containers, content
+from trayagent.transfer.destination import Destination
+from trayagent.transfer.folders import Look
+from trayagent.transfer.part_file import Part
 
 COMPRESSED: Final = frozenset("gz gzip tgz svgz br zst z".split())
 """Endings of files that are meant to be as they came compressed."""
 LENGTH_UNKNOWN: Final = "The server did not say how long the file is, so it may be incomplete."
+_USUAL_NAME_BYTES: Final = 255
 
 
-class Came(Struct, frozen=True):
+class Origin(Struct, frozen=True):
     """What is known about the bytes besides themselves."""
 
     url: str = ""
     """What was asked for; only scheme, host and path of it are ever written down."""
     headers: Mapping[str, str] = {}
     seen: content.Seen | None = None
-    framed: bool = True
+    is_framed: bool = True
     """Whether the end was told; else a cut could pass for it."""
+    is_decoded: bool = False
+    """Whether a coding was taken off: digests and lengths said are about what was sent."""
     earlier: Mapping[str, bytes] | None = None
     """The digests promised by the answers before, of which this one brought the rest; None: it was all."""
 
     @property
-    def said(self) -> dict[str, bytes]:
+    def digests(self) -> dict[str, bytes]:
         """hashlib name -> digest of the file, as the server says it; what was promised once holds."""
-        now = digests.promised(self.headers, whole=self.earlier is None)
+        if self.is_decoded:
+            return {}
+        now = checksums.promised(self.headers, whole=self.earlier is None)
         return {**now, **(self.earlier or {})}
 
-    def continued(self, url: str, headers: Mapping[str, str]) -> Came:
+    def continued(self, url: str, headers: Mapping[str, str]) -> Origin:
         """What is known once another answer brings more of the same file."""
-        return Came(url, headers, earlier=self.said)
+        return Origin(url, headers, self.seen, earlier=self.digests)
 
     def __repr__(self) -> str:
-        return f"<Came from {redact(self.url)}: {self.seen}>"
+        return f"<Origin {urls.redact(self.url)}: {self.seen}>"
 
 
-async def finish(place: Place, target: Target, came: Came) -> Fetched:
-    """Verify and publish a complete place. Raises DownloadError."""
-    assert place.size is not None
-    wanted = digests.expected(target.checksum, came.said)
-    warnings: list[str] = []
+def finish(
+    destination: Destination, target: Target, origin: Origin, check_stopped: Callable[[], None]
+) -> Fetched:
+    """Verify and publish a complete destination.
 
-    def verify(part: Part, stop: Stop) -> str | None:
-        if not came.framed and not _certainly_whole(part, came.seen):
-            warnings.append(LENGTH_UNKNOWN)
-        return digests.verify(part.read, wanted, stop) if wanted else None
+    Raises DownloadError, and what `check_stopped` raises, which is asked now and then.
+    """
+    wanted = checksums.expected(target.checksum, origin.digests)
 
-    mtime = target.mtime if target.mtime is not None else _modified(came.headers)
-    small = place.size < SMALL and not wanted
-    path, sha256 = await place.publish(verify, came.url, mtime, small=small)
-    if (coding := ranges.coding(came.headers)) and extension(path.name) not in COMPRESSED:
-        warnings.append(f"The server sent it compressed ({coding[:40]}); it is kept as it came.")
-    return Fetched(path, place.size, sha256, warnings[0] if warnings else None)
+    def verify(part: Part) -> tuple[str | None, str | None]:
+        is_sure = origin.is_framed or _is_certainly_whole(part, origin.seen)
+        sha256 = checksums.verify(part.read, wanted, check_stopped) if wanted else None
+        return sha256, None if is_sure else LENGTH_UNKNOWN
+
+    mtime = target.mtime
+    if mtime is None:
+        mtime = seconds_of(origin.headers.get("Last-Modified"))
+    return destination.publish(verify, origin.url, mtime)
 
 
-def _certainly_whole(part: Part, seen: content.Seen | None) -> bool:
+def choose_name(
+    target: Target,
+    seen: content.Seen | None,
+    disposition: str | None,
+    asked: str,
+    came: str,
+    look: Look | None,
+) -> str:
+    """The file's name; `asked` and `came` are the URLs before and after redirects.
+
+    The URL asked for names it, unless only the one it led to has an extension. What the folder's
+    file system takes of a name counts last.
+    """
+    ext = seen.ext if seen else None
+    if target.stem is not None:
+        name = filenames.safe(f"{target.stem}.{ext or 'bin'}")
+    else:
+        url = asked if came == asked or _ending(asked) or not _ending(came) else came
+        name = filenames.choose(target.filename, disposition, url, target.kind, ext, _now)
+    if look is None or (look.name_bytes >= _USUAL_NAME_BYTES and look.path_units is None):
+        return name
+    units = None if look.path_units is None else look.path_units - len(str(target.folder)) - 1
+    return filenames.fit(name, look.name_bytes, units)
+
+
+def _is_certainly_whole(part: Part, seen: content.Seen | None) -> bool:
     """Whether the container says it is whole; raises DownloadError `truncated` if it says it is not."""
     whole = containers.whole(seen.ext if seen else "", part.size(), part.read)
     if whole is False:
-        raise DownloadError("truncated", "the connection was closed early")
+        raise DownloadError("truncated", CLOSED_EARLY)
     return whole is True
 
 
-def _modified(headers: Mapping[str, str]) -> float | None:
-    return seconds_of(headers.get("Last-Modified"))
+def _ending(url: str) -> str:
+    return extension(from_url(url) or "")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).astimezone()

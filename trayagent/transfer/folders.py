@@ -1,80 +1,137 @@
-"""What we know of the folders that files go to: they exist, have room, and how quick their disk is."""
+"""The folders that files go to: they exist, have room, and take names of so many bytes.
+
+Also what can go wrong with a disk, in our words.
+"""
 
 from __future__ import annotations
 
-import math
+import errno
+import os
+import shutil
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from types import TracebackType
+from typing import Final
 
-from trayagent.model.disk import Disk
+from msgspec import Struct
+
 from trayagent.model.errors import DownloadError
-from trayagent.transfer.disk import IN_THE_WAY, check_room, explained
-from trayagent.transfer.executor import Stop, in_executor
-
-T = TypeVar("T")
+from trayagent.model.sizes import show_size
 
 FRESH: Final = 1.0
 """Seconds for which a look at a folder holds."""
-AWAKE: Final = 10.0
-"""Seconds without a look after which a disk may have fallen asleep, or a network be gone."""
 MOST: Final = 256
+IN_THE_WAY: Final = "a file or a broken link is where the folder should be"
+GONE: Final = "the folder is gone"
+_SAFE_NAME: Final = 255
+"""Bytes of a name, where the file system does not say."""
+_WINDOWS_PATH: Final = 259
+"""Characters of a path there, unless the machine allows long ones."""
+
+_FULL: Final = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP})
+_GONE: Final = frozenset({errno.ENOENT, getattr(errno, "ESTALE", errno.ENOENT)})
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class Look(Struct, frozen=True):
+    """What a folder was like when we last looked."""
+
     at: float
-    device: int
+    name_bytes: int
+    """The longest name it takes."""
+    path_units: int | None
+    """Characters that a whole path may have; None: as many as you like."""
 
 
 class Folders:
-    """Looks at each folder at most once a second, however many files go there."""
+    """Looks at each folder at most once a second, however many files go there. Its methods block."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._looks: dict[Path, _Look] = {}
-        self._disks: dict[int, Disk] = {}
+        self._looks: dict[Path, Look] = {}
 
-    async def check(self, folder: Path, needed: int, keep_free: int) -> None:
+    def check(self, folder: Path, needed: int, keep_free: int) -> Look:
         """Make the folder; raise DownloadError unless `needed` more bytes fit into it."""
-        if needed < 2**20 and self._age(folder) < FRESH:
-            return
-
-        def look() -> int:
-            with explained():
-                try:
-                    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-                except FileExistsError:
-                    raise DownloadError("permission_denied", IN_THE_WAY) from None
-                device = folder.stat().st_dev
-            check_room(folder, needed, keep_free)
-            return device
-
-        device = await self.do(folder, look)
+        look = self._looks.get(folder)
+        if look is not None and needed < 2**20 and self._clock() - look.at < FRESH:
+            return look
+        with explained():
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except FileExistsError:
+                raise DownloadError("permission_denied", IN_THE_WAY) from None
+        check_room(folder, needed, keep_free)
+        look = Look(self._clock(), _longest_name(folder), _longest_path())
         if len(self._looks) > MOST:
             self._looks.clear()
-        self._looks[folder] = _Look(self._clock(), device)
-        self._disks.setdefault(device, Disk(time.perf_counter))
+        self._looks[folder] = look
+        return look
 
-    async def do(
-        self, folder: Path, act: Callable[[], T], *, small: bool = True, stop: Stop | None = None
-    ) -> T:
-        """Do blocking work in this folder: at once if it is small and the disk quick, else in the executor.
-
-        A cancellation sets `stop`, and takes effect once the work is over.
-        """
-        if small and self._age(folder) < AWAKE:
-            disk = self._disks[self._looks[folder].device]
-            if disk.quick:
-                return disk.timed(act)
-        return await in_executor(act, stop)
-
-    def _age(self, folder: Path) -> float:
-        """Seconds since the last look."""
-        look = self._looks.get(folder)
-        return math.inf if look is None else self._clock() - look.at
+    def forget(self, folder: Path) -> None:
+        """Look again the next time: it may be gone."""
+        self._looks.pop(folder, None)
 
     def __repr__(self) -> str:
-        return f"<Folders {len(self._looks)} looked at, {list(self._disks.values())}>"
+        return f"<Folders {len(self._looks)} looked at>"
+
+
+class explained:  # noqa: N801  reads as a sentence: with explained()
+    """Raise DownloadError for an OSError of the file system inside; FileExistsError passes."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError) and not isinstance(error, FileExistsError):
+            raise explain(error) from error
+
+
+def explain(error: OSError) -> DownloadError:
+    """The DownloadError for what the file system said."""
+    if error.errno in _FULL:
+        return DownloadError("disk_full")
+    if error.errno == errno.EFBIG:
+        return DownloadError("too_large", "for this disk's file system")
+    if error.errno in _REFUSED:
+        return DownloadError("permission_denied")
+    if error.errno == errno.ENOTDIR:
+        return DownloadError("permission_denied", IN_THE_WAY)
+    if error.errno in _GONE:
+        return DownloadError("permission_denied", GONE)
+    return DownloadError("internal", f"the disk said: {(error.strerror or 'error').lower()}")
+
+
+def check_room(folder: Path, needed: int, keep_free: int) -> None:
+    """Raise DownloadError `disk_full` unless `needed` more bytes fit; blocking, but quick on local disks."""
+    with explained():
+        free = shutil.disk_usage(folder).free
+    if not has_room(free, needed, keep_free):
+        asked = f"{show_size(needed)} needed, " if needed else ""
+        raise DownloadError(
+            "disk_full",
+            f"{asked}{show_size(free)} free, {show_size(keep_free)} to be kept by downloads.keep_free",
+        )
+
+
+def has_room(free: int, needed: int, keep_free: int) -> bool:
+    """Whether `needed` more bytes leave `keep_free` bytes untouched."""
+    return free - needed >= keep_free
+
+
+def _longest_name(folder: Path) -> int:
+    """Bytes: 255 on most file systems, 143 with eCryptfs."""
+    if sys.platform == "win32":
+        return _SAFE_NAME
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (OSError, ValueError):
+        return _SAFE_NAME
+
+
+def _longest_path() -> int | None:
+    return _WINDOWS_PATH if sys.platform == "win32" else None

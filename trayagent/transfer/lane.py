@@ -1,17 +1,20 @@
-"""Where received bytes go: one lane of a file, paid for from the buckets."""
+"""A stretch of a file that one connection fills."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Final
 
 from trayagent.model.errors import DownloadError
 from trayagent.model.sizes import show_size
-from trayagent.transfer.disk import explain
-from trayagent.transfer.part import Part
-from trayagent.transfer.throttle import Bucket
+from trayagent.model.transfer import Progress
+from trayagent.net.exchange import EnoughError
+from trayagent.transfer.folders import explain
+from trayagent.transfer.speed_limit import Bucket
+from trayagent.transfer.writer import Writer
 
 PATIENCE: Final = 0.15
 """Seconds without a byte after which an idle connection may take over the rest."""
@@ -20,10 +23,22 @@ ENDLESS: Final = 2**62
 
 
 class Lane:
-    """A stretch of the file that one connection fills, from `start` on; `end` may move meanwhile."""
+    """From `start` to before `end`, which may move meanwhile; the `Sink` of its exchange.
+
+    The engine's thread fills it while the file's own thread moves the ends of lanes: both hold the
+    file's `lock` for that.
+    """
 
     def __init__(
-        self, part: Part, start: int, end: int, limit: int, buckets: Sequence[Bucket]
+        self,
+        writer: Writer,
+        start: int,
+        end: int,
+        *,
+        limit: int,
+        buckets: Sequence[Bucket],
+        progress: Progress,
+        lock: Lock,
     ) -> None:
         self.start = start
         self.at = start
@@ -33,41 +48,63 @@ class Lane:
         self.patience = PATIENCE
         self.reach = 0
         """Where the answer ends that fills it; 0: there is none yet."""
-        self.further: Callable[[Lane], int] | None = None
+        self.extend: Callable[[Lane], int] | None = None
         """Says once it is full where it ends now: its own end, or one closer to its `reach`."""
-        self._part = part
+        self._writer = writer
         self._limit = limit
         self._buckets = buckets
+        self._progress = progress
+        self._lock = lock
 
-    def room(self) -> int:
-        """How many bytes it takes next."""
-        if self.at == self.end and self.further is not None:
-            self.end = self.further(self)
-            if self.at == self.end:
-                self.further = None  # whoever was told that there is no room does not come back
-        most = self.end - self.at
-        for bucket in self._buckets:
-            if bucket.rate:
-                most = bucket.piece(most)
-        return most
+    def take(self, data: bytes) -> float | None:
+        """As `Sink.take`; called by the engine's thread."""
+        if not self._writer.takes(len(data)):
+            return None
+        return self._fill(data, self._writer.write)
 
-    def write(self, data: bytes | memoryview) -> float:
-        """Write bytes, at most `room()`; returns the seconds to wait. Raises DownloadError."""
+    def take_here(self, data: bytes) -> float:
+        """Write bytes in the file's own thread, before the engine has this lane or after it had it.
+
+        Returns the seconds to wait; raises EnoughError, DownloadError.
+        """
+        return self._fill(data, self._writer.write_here)
+
+    def _fill(self, data: bytes, write: Callable[[bytes | memoryview, int], None]) -> float:
+        rest: bytes | memoryview = data
+        with self._lock:
+            while rest and (room := self._room()):
+                if room < len(rest):
+                    rest = memoryview(rest)
+                self._write(rest[:room], write)
+                rest = rest[room:]
+            # Nobody waits for a piece that will not be wanted: the connection ends at once.
+            is_enough = bool(rest) or (self.at < self.reach and not self._room())
+        if self.at > self._limit:
+            raise DownloadError("too_large", f"the limit is {show_size(self._limit)}")
+        if is_enough:
+            raise EnoughError
+        return max((bucket.spend(len(data)) for bucket in self._buckets if bucket.rate), default=0)
+
+    def _write(
+        self, data: bytes | memoryview, write: Callable[[bytes | memoryview, int], None]
+    ) -> None:
         try:
-            self._part.write(data, self.at)
+            write(data, self.at)
         except OSError as error:
             raise explain(error) from error
         self.at += len(data)
+        self._progress.received += len(data)
         self.last = time.monotonic()
-        if self.at > self._limit:
-            raise DownloadError("too_large", f"the limit is {show_size(self._limit)}")
-        wait = 0.0
-        for bucket in self._buckets:
-            if bucket.rate:
-                wait = max(wait, bucket.spend(len(data)))
-        return wait
 
-    def quiet(self, now: float) -> bool:
+    def _room(self) -> int:
+        """How many bytes it takes next."""
+        if self.at == self.end and self.extend is not None:
+            self.end = self.extend(self)
+            if self.at == self.end:
+                self.extend = None  # whoever was told that there is no room does not come back
+        return self.end - self.at
+
+    def is_quiet(self, now: float) -> bool:
         """Whether it has waited for bytes longer than its patience."""
         return now - self.last > self.patience
 

@@ -1,4 +1,18 @@
-"""`NAME.part`: the bytes so far."""
+"""`NAME.part`, the bytes so far, and `NAME.part.json` beside it: whose they are and what is certain.
+
+What the two files say after a kill at any point:
+
+    .part     .part.json         final name   means
+    --------  -----------------  -----------  ---------------------------------------------------
+    there     owner only         -            bytes of this owner, nothing certain: from zero
+    there     owner, record      -            these ranges are certain: resumed with proof
+    there     owner, settled     -            complete and verified: only the name is missing
+    -         owner, settled     there        arrived: no request is needed to say so
+    -         -                  there        arrived, and whoever asked has noted it
+
+A record is written only after the bytes it vouches for have reached the disk, and a settled mark
+only after all of them have: after a crash neither is ever wrong.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +21,29 @@ import hashlib
 import os
 import stat
 import sys
+import zlib
 from pathlib import Path
+from typing import Final
 
-from trayagent.model.errors import DownloadError
-from trayagent.transfer.descriptors import FLAGS, lock, sync, write_all
-from trayagent.transfer.disk import explained
+import msgspec
+from msgspec import Struct
+
 from trayagent.transfer.failpoints import failpoint
-from trayagent.transfer.publish import move_new, same_bytes
-from trayagent.transfer.ranges import Record
-from trayagent.transfer.sidecar import Mark, Sidecar
+from trayagent.transfer.publish import move_new
+from trayagent.transfer.ranges import Record, sane
+
+if sys.platform != "win32":
+    import fcntl
+
+SUFFIX: Final = ".part.json"
+FLAGS: Final = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+)
+"""The last one is for a pipe in the place of a file: an error, and no wait for ever."""
+_LONGEST_MARK: Final = 1 << 20
 
 
 def part_of(final: Path) -> str:
@@ -23,12 +51,84 @@ def part_of(final: Path) -> str:
     return f"{final}.part"
 
 
-class Part:
-    """The growing file of one download. Its methods block: big work belongs in an executor.
+def sidecar_of(final: Path) -> Path:
+    """Where it is for the file that gets this name."""
+    return final.with_name(final.name + SUFFIX)
 
-    Bytes stay in memory until `create`, so that a short file needs one visit to the disk. The file is
-    locked while it is open, and belongs to its owner from one attempt to the next. A record is written
-    only after the bytes it vouches for have reached the disk: after a crash it is never wrong.
+
+class Settled(Struct, frozen=True, omit_defaults=True):
+    """A complete, verified file, and how to know it again."""
+
+    size: int
+    inode: int
+    sha256: str | None = None
+    warning: str | None = None
+
+
+class Mark(Struct, frozen=True, omit_defaults=True):
+    """What a sidecar says."""
+
+    owner: str
+    """The download whose bytes they are; no other goes on with them."""
+    record: Record | None = None
+    """None: nothing is certain."""
+    settled: Settled | None = None
+
+
+class Sidecar:
+    """The sidecar of one file, open once it was written. Its methods block."""
+
+    def __init__(self, final: Path) -> None:
+        self._final = final
+        self._fd: int | None = None
+        self.there = False
+        """Whether there is one, or may be."""
+
+    def read(self) -> Mark | None:
+        """What it says; None when there is nothing to trust."""
+        self.there = True
+        return read_mark(f"{self._final}{SUFFIX}")
+
+    def write(self, mark: Mark, *, durably: bool = False) -> None:
+        """Say this from now on, `durably` also after a power cut; raises OSError."""
+        self.there = True
+        if self._fd is None:
+            flags = os.O_RDWR | os.O_CREAT | FLAGS
+            self._fd = os.open(f"{self._final}{SUFFIX}", flags, 0o600)
+        text = msgspec.json.encode(mark)
+        text += b" %d" % zlib.crc32(text)
+        # One short write at the start: a kill cannot tear it, and after a power cut the check tells.
+        write_all(self._fd, text.ljust(os.fstat(self._fd).st_size), 0)
+        if durably:
+            sync(self._fd)
+
+    def clear(self) -> None:
+        """Remove one that outlived its part; raises FileExistsError for a file that is no sidecar of ours."""
+        if os.path.lexists(f"{self._final}{SUFFIX}"):
+            if self.read() is None:
+                self.there = False
+                raise FileExistsError(errno.EEXIST, "a file is where the sidecar should be")
+            self.drop()
+
+    def drop(self) -> None:
+        """Remove it."""
+        self.close()
+        if self.there:
+            Path(f"{self._final}{SUFFIX}").unlink(missing_ok=True)
+            self.there = False
+
+    def close(self) -> None:
+        """Close it; it stays."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+class Part:
+    """The growing file of one download. Its methods block.
+
+    Bytes stay in memory until `create`, so that a file that comes all at once needs one visit to the
+    disk. The file is locked while it is open, and belongs to its owner from one attempt to the next.
     """
 
     def __init__(self, final: Path, owner: str = "") -> None:
@@ -38,12 +138,8 @@ class Part:
         self._fd: int | None = None
         self._sidecar = Sidecar(final)
         self._waiting = bytearray()
-        self.settled = False
-        """Whether all bytes are on the disk, stamped."""
-        self.sha256: str | None = None
-        """Hex, once it is settled, where it was computed on the way."""
-        self.trouble: DownloadError | None = None
-        """What a save in the background ran into; the next write raises it."""
+        self.settled: Settled | None = None
+        """All bytes are on the disk, stamped and vouched for."""
 
     @classmethod
     def reopen(cls, final: Path, owner: str = "", *, signed: bool = False) -> Part | None:
@@ -80,7 +176,7 @@ class Part:
 
         `signed`: with a sidecar at once, which tells after a kill whose it is.
         """
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | FLAGS, 0o644)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | FLAGS, 0o666)
         failpoint("part-open")
         try:
             lock(fd)
@@ -99,12 +195,10 @@ class Part:
     @property
     def on_disk(self) -> bool:
         """Whether the file exists."""
-        return self._fd is not None or self.settled
+        return self._fd is not None or self.settled is not None
 
     def write(self, data: bytes | memoryview, at: int) -> None:
-        """Put bytes at a place; in memory only in order. Raises OSError, DownloadError."""
-        if self.trouble is not None:
-            raise self.trouble
+        """Put bytes at a place; in memory only in order. Raises OSError."""
         if self._fd is None:
             assert at == len(self._waiting)
             self._waiting += data
@@ -173,29 +267,40 @@ class Part:
             return False
         return (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino)
 
-    def settle(self, mtime: float | None) -> None:
-        """All bytes are here and verified: to the disk with them, stamped; raises OSError.
+    def settle(
+        self, mtime: float | None, sha256: str | None = None, warning: str | None = None
+    ) -> None:
+        """All bytes are here and verified: stamp them, bring them to the disk, say so. Raises OSError.
 
         The file stays open, and so locked, until it has its final name; but Windows renames no open file.
         """
         if self._fd is None:
             self.create()
         assert self._fd is not None
-        if mtime is not None:
-            os.utime(self._fd if os.utime in os.supports_fd else self.path, (mtime, mtime))
+        if mtime is not None and os.utime in os.supports_fd:
+            os.utime(self._fd, (mtime, mtime))
         sync(self._fd)
+        told = os.fstat(self._fd)
+        settled = Settled(told.st_size, told.st_ino, sha256, warning)
         if sys.platform == "win32":
             os.close(self._fd)
             self._fd = None
-        self.settled = True
+            if mtime is not None:  # the close would stamp it with the time of its last write
+                os.utime(self.path, (mtime, mtime))
         failpoint("part-settled")
+        self._sidecar.write(Mark(self._owner, settled=settled))
+        self._sidecar.close()
+        self.settled = settled
+        failpoint("part-marked")
 
     def move(self, final: Path) -> None:
         """Belong to another final name; raises FileExistsError, OSError."""
         if self.on_disk:
-            self.forget()
+            self._sidecar.drop()
             move_new(self.path, part_of(final))
         self.final, self.path, self._sidecar = final, part_of(final), Sidecar(final)
+        if self.settled is not None:
+            self._sidecar.write(Mark(self._owner, settled=self.settled))
 
     def read(self, count: int, at: int) -> bytes:
         """Up to `count` bytes from a place."""
@@ -228,19 +333,25 @@ class Part:
             Path(self.path).unlink(missing_ok=True)
         self.close()
 
-    def discard_published(self) -> bool:
-        """Discard it if the final name holds its very bytes: our own work, cut off before it was noted."""
-        if (
-            self.final.is_symlink() or not self.final.is_file()
-        ):  # opening a pipe would wait for ever
-            return False
-        with explained():
-            if same := same_bytes(self.path, self.final):
-                self.discard()
-        return same
-
     def __repr__(self) -> str:
         return f"<Part {self.final.name}.part>"
+
+
+def read_mark(path: str | Path) -> Mark | None:
+    """What a sidecar says; None when there is nothing to trust. Follows no link."""
+    try:
+        fd = os.open(path, os.O_RDONLY | FLAGS)
+    except OSError:
+        return None
+    with os.fdopen(fd, "rb") as file:
+        text, _, check = file.read(_LONGEST_MARK).rstrip().rpartition(b" ")
+    try:
+        if int(check) != zlib.crc32(text):
+            return None
+        mark = msgspec.json.decode(text, type=Mark)
+    except (ValueError, msgspec.MsgspecError):
+        return None
+    return mark if mark.record is None or sane(mark.record) else Mark(mark.owner)
 
 
 def remove(final: Path, owner: str) -> None:
@@ -251,3 +362,39 @@ def remove(final: Path, owner: str) -> None:
         return
     if part is not None:
         part.discard()
+
+
+def lock(fd: int) -> None:
+    """Lock a file until it is closed, against everybody who asks, this process included.
+
+    Raises FileExistsError while another has it. There is no lock where the file system has none, nor on
+    Windows, whose locks keep readers away, too: there only the sidecar says whose the bytes are.
+    """
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileExistsError(errno.EEXIST, "another download is writing it") from None
+        except OSError:
+            return
+
+
+def sync(fd: int) -> None:
+    """Bring a file's bytes to the disk; raises OSError."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync there leaves the bytes in the drive's cache
+    else:
+        getattr(os, "fdatasync", os.fsync)(fd)
+
+
+def write_all(fd: int, data: bytes | bytearray | memoryview, at: int) -> None:
+    """Write all of it at a place; raises OSError."""
+    while (written := _write(fd, data, at)) < len(data):
+        data, at = memoryview(data)[written:], at + written
+
+
+def _write(fd: int, data: bytes | bytearray | memoryview, at: int) -> int:
+    if sys.platform == "win32":
+        os.lseek(fd, at, os.SEEK_SET)
+        return os.write(fd, data)
+    return os.pwrite(fd, data, at)

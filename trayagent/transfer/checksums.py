@@ -12,7 +12,6 @@ from typing import Final
 
 from trayagent.model.errors import DownloadError
 from trayagent.transfer import ranges
-from trayagent.transfer.executor import Stop
 
 _PIECE: Final = 1024 * 1024
 _SAID: Final = re.compile(r"([A-Za-z0-9-]+)\s*=\s*:?([A-Za-z0-9+/=_-]+?):?\s*(?:,|;|$)")
@@ -62,17 +61,18 @@ def expected(checksum: str | None, said: Mapping[str, bytes]) -> dict[str, bytes
 
 
 def verify(
-    read: Callable[[int, int], bytes], wanted: Mapping[str, bytes], stop: Stop
+    read: Callable[[int, int], bytes],
+    wanted: Mapping[str, bytes],
+    check_stopped: Callable[[], None],
 ) -> str | None:
     """Hash what `read(count, at)` gives and compare; returns its sha256 in hex if that was asked. Blocking.
 
-    Raises DownloadError `checksum_mismatch`, OSError; InterruptedError soon after it is told to stop.
+    Raises DownloadError `checksum_mismatch`, OSError, and what `check_stopped` raises now and then.
     """
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in wanted}
     at = 0
     while piece := read(_PIECE, at):
-        if stop.asked:
-            raise InterruptedError
+        check_stopped()
         for running in hashes.values():
             running.update(piece)
         at += len(piece)

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Final
+
+from trayagent.net.exchange import BUFFER
 
 _CREDIT: Final = 0.1
 """Seconds of unused time that may be caught up on."""
+
+
 _PIECES: Final = 8
-"""Reads a second, at least, so that a slow limit still flows evenly."""
+_SMALLEST_PIECE: Final = 1024
+"""Bytes; libcurl takes no smaller buffer."""
 
 
 def buckets_of(everything: Bucket, speed_limit: int) -> list[Bucket]:
     """What the bytes of one file are paid from: the limit they share and, if there is one, its own."""
     return [everything, *([Bucket(speed_limit)] if speed_limit else [])]
+
+
+def piece_of(buckets: Sequence[Bucket]) -> int:
+    """How many bytes to take at a time: an eighth of a second's, so that a slow limit flows evenly."""
+    rates = [bucket.rate // _PIECES for bucket in buckets if bucket.rate]
+    return max(_SMALLEST_PIECE, min(BUFFER, *rates)) if rates else BUFFER
 
 
 class Bucket:
@@ -27,18 +39,16 @@ class Bucket:
         self.rate = rate
         self._clock = clock
         self._paid_until = 0.0
+        self._lock = Lock()
 
     def spend(self, count: int) -> float:
         """Account for `count` bytes; returns the seconds to wait before taking more."""
         if not self.rate:
             return 0.0
-        now = self._clock()
-        self._paid_until = max(self._paid_until, now - _CREDIT) + count / self.rate
-        return max(0.0, self._paid_until - now)
-
-    def piece(self, most: int) -> int:
-        """How many bytes to take at a time, `most` at most."""
-        return min(most, max(1, self.rate // _PIECES)) if self.rate else most
+        with self._lock:  # the engine pays, and so does the gateway of the page engine
+            now = self._clock()
+            self._paid_until = max(self._paid_until, now - _CREDIT) + count / self.rate
+            return max(0.0, self._paid_until - now)
 
     def __repr__(self) -> str:
         return f"<Bucket {self.rate or 'without limit'}{' bytes/s' if self.rate else ''}>"

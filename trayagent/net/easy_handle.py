@@ -1,0 +1,252 @@
+"""One of libcurl's easy handles: what it is told, what it calls back, what its end means."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Final, Literal
+
+import pycurl
+
+from trayagent.model.errors import DownloadError
+from trayagent.net.address_policy import AddressPolicy
+from trayagent.net.exchange import EnoughError, Exchange, Patience, SilenceWatch, Sink
+from trayagent.net.refusals import is_bare_end, refuse_connection, refuse_transfer
+from trayagent.net.response import is_framed
+from trayagent.net.trust import trust
+
+log = logging.getLogger(__name__)
+
+Resolve = Callable[[str, int], Sequence[str]]
+"""The addresses of a host that is to be asked at a port; raises OSError."""
+
+_VERSIONS: Final = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
+_NOBODY: Final = Exchange(("", "", 0, ""), "", (), SimpleQueue())
+
+
+class EasyHandle:
+    """One of libcurl's easy handles, serving one exchange after the other."""
+
+    def __init__(
+        self,
+        policy: AddressPolicy,
+        ca_file: Path | None,
+        resolve: Resolve | None,
+        touched: list[EasyHandle],
+        pause: Callable[[Exchange, float], None],
+    ) -> None:
+        self._policy = policy
+        self._resolve = resolve
+        self._touched = touched
+        self._pause = pause
+        self._proxy = policy.network.proxy
+        self.curl = curl = pycurl.Curl()
+        curl.handle = self
+        # libcurl takes much from the environment and from files unless it is told otherwise.
+        curl.setopt(pycurl.PROXY, _proxy_for_libcurl(self._proxy))
+        curl.setopt(pycurl.NOPROXY, "")
+        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        curl.setopt(pycurl.NOSIGNAL, 1)  # signals belong to the main thread
+        curl.setopt(pycurl.FOLLOWLOCATION, 0)
+        curl.setopt(pycurl.HTTP_VERSION, _VERSIONS[policy.network.http])
+        curl.setopt(pycurl.ACCEPT_ENCODING, "gzip, deflate, br")  # decodes; ours is what is sent
+        curl.setopt(pycurl.TCP_KEEPALIVE, 1)
+        trust(curl, ca_file)
+        curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        curl.setopt(pycurl.PREREQFUNCTION, self._before_request)
+        curl.setopt(pycurl.HEADERFUNCTION, self._take_line)
+        curl.setopt(pycurl.WRITEFUNCTION, self._take_piece)
+        self.release()
+
+    def release(self) -> None:
+        """Forget the exchange."""
+        self.exchange: Exchange = _NOBODY
+        self.sink: Sink | None = None
+        self.failure: DownloadError | None = None
+        """Why we ended it ourselves, if there is a reason but that the sink had enough."""
+        self.paused = False
+        self.resume_at = 0.0
+        self._refused: DownloadError | None = None
+        self._enough = False
+        self._told = False
+
+    def prepare(self, exchange: Exchange, patience: Patience) -> None:
+        """Say what to ask; raises what libcurl, or a resolver in its place, makes of it."""
+        self.exchange = exchange
+        curl, target = self.curl, exchange.target
+        curl.setopt(pycurl.URL, f"{exchange.scheme}://{exchange.netloc}/")
+        if self._proxy.startswith("http") and exchange.scheme == "http":  # RFC 9112 §3.2.2
+            target = f"http://{exchange.netloc}{target}"
+        curl.setopt(pycurl.REQUEST_TARGET, target)
+        curl.setopt(pycurl.HTTPHEADER, exchange.headers)
+        curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0 if exchange.raw else 1)
+        curl.setopt(pycurl.BUFFERSIZE, exchange.piece)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(patience.connect * 1000))
+        if self._resolve is not None and not self._proxy:
+            addresses = ",".join(self._resolve(exchange.host, exchange.port))
+            curl.setopt(pycurl.RESOLVE, [f"{exchange.host}:{exchange.port}:{addresses}"])
+        exchange.began = time.monotonic()
+        self.watch = SilenceWatch()
+        self.due = exchange.began + min(patience.first_byte, patience.stall / SilenceWatch.PARTS)
+
+    def why_failed(self, code: int, words: str) -> DownloadError | None:
+        """The reason for an end that libcurl reports; None: it is no failure."""
+        if self._enough:
+            return None
+        if self.failure or (self._refused and code == pycurl.E_COULDNT_CONNECT):
+            return self.failure or self._refused
+        if (
+            self.exchange.head_at
+            and not is_framed(self.exchange.lines)
+            and is_bare_end(code, words)
+        ):
+            return None
+        self.exchange.undecodable = code == pycurl.E_BAD_CONTENT_ENCODING
+        number = int(self.curl.getinfo(pycurl.OS_ERRNO) or 0)
+        return refuse_transfer(code, words, number, self.exchange.host, proxied=bool(self._proxy))
+
+    # -- what libcurl calls
+
+    def _open_socket(self, purpose: int, address: Any) -> Any:
+        """Make the socket for one address, unless it may not be connected to."""
+        del purpose
+        family, kind, protocol, where = address
+        exchange = self.exchange
+        try:
+            if not self._proxy:
+                self._policy.admit(exchange.host, exchange.port, (_text(where[0]),))
+            return _Lent(socket.socket(family, kind, protocol))
+        except DownloadError as error:
+            self._refused = error
+        except OSError as error:
+            self.failure = refuse_connection(error.errno or 0)
+        return pycurl.SOCKET_BAD
+
+    def _before_request(self, peer: Any, ours: Any, port: int, our_port: int) -> int:
+        """Look once more at who gets the request: a connection that is used again had no look."""
+        del ours, port, our_port
+        if not self._proxy:
+            try:
+                self._policy.admit(self.exchange.host, self.exchange.port, (_text(peer),))
+            except DownloadError as error:
+                self.failure = error
+                return int(pycurl.PREREQFUNC_ABORT)
+        return int(pycurl.PREREQFUNC_OK)
+
+    def _take_line(self, line: bytes) -> None:
+        """Keep a header line. Every answer begins anew: interim ones, and a proxy's own, do not count."""
+        exchange = self.exchange
+        if line[:5] == b"HTTP/" and not exchange.gathered:
+            exchange.lines, exchange.head_at = [line], 0.0
+        elif exchange.head_at:
+            return  # a trailer
+        elif line in (b"\r\n", b"\n"):
+            exchange.take_head(time.monotonic())
+            self._touched.append(self)
+        else:
+            exchange.lines.append(line)
+
+    def _take_piece(self, data: bytes) -> int:
+        """Gather a piece of the body or hand it to the sink; what is returned tells libcurl."""
+        exchange = self.exchange
+        if self.sink is None:
+            if exchange.gathered and exchange.gathered + len(data) > exchange.piece:
+                self.paused, exchange.wanted = True, 0
+                self._touched.append(self)
+                return int(pycurl.WRITEFUNC_PAUSE)
+            exchange.pieces.append(data)
+            exchange.gathered += len(data)
+            self.watch.came += len(data)
+            self._touched.append(self)
+            return len(data)
+        if exchange.pieces or self.resume_at > time.monotonic():
+            self.paused = True
+            return int(pycurl.WRITEFUNC_PAUSE)
+        match self.give(data):
+            case "taken":
+                return len(data)
+            case "not now":
+                self.paused = True
+                return int(pycurl.WRITEFUNC_PAUSE)
+            case _:
+                return 0  # libcurl ends the transfer
+
+    def give(self, data: bytes) -> Literal["taken", "not now", "ended"]:
+        """Hand a piece to the sink."""
+        assert self.sink is not None
+        try:
+            wait = self.sink.take(data)
+        except EnoughError:
+            self._enough = True
+            return "ended"
+        except DownloadError as error:
+            self.failure = error
+            return "ended"
+        except Exception:  # the boundary of one exchange: libcurl would only print it
+            log.exception("A body could not be taken")
+            self.failure = DownloadError("internal")
+            return "ended"
+        if wait is None:
+            self.watch.held = True
+            return "not now"
+        self.watch.came += len(data)
+        if wait > 0:
+            self.watch.held = True
+            self.resume_at = time.monotonic() + wait
+            self._pause(self.exchange, self.resume_at)
+        return "taken"
+
+    # -- what the engine asks
+
+    def tell(self) -> None:
+        """Tell the caller once that what he waits for is here."""
+        exchange = self.exchange
+        if exchange.head_at and not self._told and exchange.gathered >= exchange.wanted:
+            self._told = True
+            exchange.signal.put(exchange)
+
+    def judge_silence(self, now: float, patience: Patience) -> DownloadError | None:
+        """Whether the other side takes too long, now that a look is due; sets the next one."""
+        exchange = self.exchange
+        if not exchange.head_at:
+            if now - exchange.began >= patience.first_byte:
+                return DownloadError("timeout")
+            self.watch.held = True
+        elif self.sink is None and self.paused:
+            self.watch.held = True  # nobody has come for it yet
+        if self.watch.is_stalled(patience.stall * patience.slowest):
+            return DownloadError("stalled")
+        self.due = now + patience.stall / SilenceWatch.PARTS
+        if not exchange.head_at:
+            self.due = min(self.due, exchange.began + patience.first_byte)
+        return None
+
+
+class _Lent:
+    """A socket for libcurl, which keeps a duplicate of it: ours is closed once it has been looked at."""
+
+    def __init__(self, made: socket.socket) -> None:
+        self._made = made
+
+    def fileno(self) -> int:
+        """The descriptor that is duplicated."""
+        return self._made.fileno()
+
+    def __del__(self) -> None:
+        self._made.close()
+
+
+def _text(address: Any) -> str:
+    return address.decode() if isinstance(address, bytes) else str(address)
+
+
+def _proxy_for_libcurl(proxy: str) -> str:
+    """Names are the proxy's to resolve: ours would go unchecked, and be overheard."""
+    for ours, theirs in (("socks5:", "socks5h:"), ("socks4:", "socks4a:")):
+        if proxy.startswith(ours):
+            return theirs + proxy.removeprefix(ours)
+    return proxy

@@ -1,0 +1,150 @@
+"""One request and its answer, as the engine's thread and a caller in another thread share it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from math import inf
+from queue import SimpleQueue
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from trayagent.model.errors import DownloadError
+from trayagent.net.response import length_in
+
+BUFFER: Final = 512 * 1024
+"""Bytes that libcurl hands over at a time, at most; with TLS a record's 16 KiB.
+
+A body that says it is no longer is told of when all of it is here; of a longer one no more than this
+gathers in memory.
+"""
+LOOKED_AT: Final = 512
+"""Bytes of any other body that its caller waits for at first."""
+
+
+class Patience(Struct, frozen=True):
+    """How long an answer may take, in seconds, and how slow it may be."""
+
+    connect: float = 20.0
+    first_byte: float = 300.0
+    """From the request to the end of the answer's head, connecting included."""
+    stall: float = 60.0
+    """The window in which at least `stall` x `slowest` bytes must arrive."""
+    slowest: int = 1024
+    """Bytes a second; a slower server is given up on, to be tried again later."""
+
+
+class Sink(Protocol):
+    """Where the body of one exchange goes. Called on the engine's thread, so it must not wait."""
+
+    def take(self, data: bytes) -> float | None:
+        """Take all of `data`; returns the seconds to wait before the next, None: not now, none of it.
+
+        After None, whoever made room calls `Transport.resume`. Raises EnoughError when it wants no
+        more than it took, DownloadError for what ends the exchange.
+        """
+
+
+class EnoughError(Exception):
+    """The sink has all it wants, though the answer has more."""
+
+
+class Exchange:
+    """One request and its answer: made by its caller, filled by the engine's thread."""
+
+    __slots__ = (
+        "authority", "began", "ended", "error", "gathered", "head_at", "headers", "host", "is_slow", "lines", "netloc",
+        "piece", "pieces", "port", "raw", "scheme", "signal", "status", "target", "undecodable", "wanted",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        origin: tuple[str, str, int, str],
+        target: str,
+        headers: Sequence[bytes],
+        signal: SimpleQueue[object],
+        *,
+        raw: bool = False,
+        piece: int = BUFFER,
+    ) -> None:
+        self.scheme, self.host, self.port, self.netloc = origin
+        self.authority = f"{self.host}:{self.port}"
+        """What connections are counted by."""
+        self.target = target
+        """What the request line says, as it is."""
+        self.headers = headers
+        self.signal = signal
+        """Gets this exchange whenever it is worth a look."""
+        self.raw = raw
+        """Whether a coded body (RFC 9110 §8.4) is left as it comes; else it is decoded."""
+        self.piece = piece
+        """Bytes to hand over at a time, at most: fewer let a slow speed limit flow evenly."""
+        self.status = 0
+        self.lines: list[bytes] = []
+        """The header lines of the last answer, its status line first, with their line ends."""
+        self.pieces: deque[bytes] = deque()
+        """The body until there is a sink: the engine appends, the caller or the sink takes."""
+        self.gathered = 0
+        """Bytes of the body that came before there was a sink, taken ones included."""
+        self.wanted: float = LOOKED_AT
+        """`gathered` bytes that the caller is told at."""
+        self.is_slow = False
+        """Its caller has waited for long: short or not, he is told of the first bytes."""
+        self.began = 0.0
+        self.head_at = 0.0
+        """Monotonic seconds: when it was sent, when its head was complete (0: not yet)."""
+        self.ended = False
+        self.error: DownloadError | None = None
+        """Why it ended early; None: it is complete, or its sink had enough."""
+        self.undecodable = False
+        """Whether it ended because of a coding that libcurl does not know."""
+
+    def take_head(self, now: float) -> None:
+        """The head is complete, unless it was an interim answer (RFC 9110 §15.2)."""
+        code = self.lines[0].split(None, 2)[1:2] if self.lines else []
+        self.status = int(code[0]) if code and code[0].isdigit() else 0
+        if 100 <= self.status < 200 and self.status != 101:
+            self.lines = []
+            return
+        self.head_at = now
+        if self.status not in (200, 206):
+            self.wanted = 0  # nobody waits for the body of a redirect or a refusal
+        elif (
+            not self.is_slow
+            and (length := length_in(self.lines)) is not None
+            and length <= self.piece
+        ):
+            self.wanted = inf
+
+    def end(self, error: DownloadError | None) -> None:
+        """It is over; the last thing the engine does with it."""
+        self.error = error
+        self.ended = True
+        self.signal.put(self)
+
+    def __repr__(self) -> str:
+        return f"<Exchange with {self.netloc}: {self.status or 'asking'}{', over' if self.ended else ''}>"
+
+
+class SilenceWatch:
+    """How much came in the last parts of a window; a pause of our own proves nothing."""
+
+    PARTS: Final = 4
+
+    def __init__(self) -> None:
+        self.came = 0
+        """Bytes since the last look."""
+        self.held = False
+        """Whether we did not read for a while ourselves since then."""
+        self._counts: deque[int] = deque(maxlen=self.PARTS)
+
+    def is_stalled(self, least: float) -> bool:
+        """Look, once for each part of the window: did fewer than `least` bytes come in all of it?"""
+        if self.held:
+            self._counts.clear()
+            self.held = False
+        else:
+            self._counts.append(self.came)
+        self.came = 0
+        return len(self._counts) == self.PARTS and sum(self._counts) < least

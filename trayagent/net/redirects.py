@@ -1,0 +1,156 @@
+"""A request on its way through redirects: what to say at each address, and where the next one is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from msgspec import Struct
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from trayagent import __version__
+from trayagent.model import urls
+from trayagent.model.admit import TOKEN
+from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Request
+from trayagent.net.cookies import Jar
+
+MOST_REDIRECTS: Final = 10
+REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
+USER_AGENT: Final = f"Mozilla/5.0 (compatible; trayagent/{__version__})"
+
+_OURS: Final = frozenset(
+    "host connection keep-alive proxy-connection proxy-authorization te trailer transfer-encoding upgrade "
+    "content-length accept-encoding range if-range expect".split()
+)
+"""Request headers that only we may set; custom ones of these names are left out."""
+
+
+class Endpoint(Struct, frozen=True):
+    """Where one request goes, taken apart once. Its URL may hold a query: never to be shown."""
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+    netloc: str
+    """Host and port as the Host header has them."""
+    target: str
+    """Path and query: the request target in origin form (RFC 9112 §3.2.1), nothing encoded anew."""
+
+    @classmethod
+    def of(cls, url: str) -> Endpoint:
+        """Raises DownloadError `bad_url`."""
+        url = urls.check(url.partition("#")[0])
+        scheme, netloc, rest = urls.parts_of(url)
+        _, host, port = _origin(scheme, netloc)
+        target = rest if rest[:1] == "/" else f"/{rest}"
+        if not target.isascii():
+            target = urls.ascii_only(target)
+        return cls(url, scheme, host, port, netloc, target)
+
+    @property
+    def authority(self) -> str:
+        """`host:port`: what is cooled down and counted as one host."""
+        return f"{self.host}:{self.port}"
+
+    def is_same_origin(self, other: Endpoint) -> bool:
+        """Whether secrets may go from one to the other (RFC 6454 §4)."""
+        return (self.scheme, self.host, self.port) == (other.scheme, other.host, other.port)
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.netloc}>"
+
+
+class Redirects:
+    """The way of one request: where it is now, what is said there, where an answer sends it.
+
+    | what is said                                          | where                              |
+    |-------------------------------------------------------|------------------------------------|
+    | custom headers, referer, user and password            | at the first origin only           |
+    | `extra` (Range, If-Range, Accept)                     | everywhere                         |
+    | structured cookies, also those that servers set       | where domain, path and flags allow |
+    | the body                                              | at the first address; again only   |
+    |                                                       | where 307 or 308 stay at the first |
+    |                                                       | origin (RFC 9110 §15.4)            |
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        extra: Mapping[str, str] | None = None,
+        jar: Jar | None = None,
+        method: str = "GET",
+        body: bytes | None = None,
+    ) -> None:
+        url, user, password = urls.split_userinfo(request.url)
+        self.endpoint = Endpoint.of(url)
+        self.method = method
+        self.body = body
+        self._request = request
+        self._extra = extra or {}
+        self._jar = Jar(request.cookies) if jar is None else jar
+        self._at_first = True
+        self._left = MOST_REDIRECTS
+        self._secret = dict(request.headers)
+        if user is not None:
+            self._secret["Authorization"] = urls.basic_auth(user, password or "")
+
+    def headers(self) -> CIMultiDict[str]:
+        """What to say at the present endpoint."""
+        request = self._request
+        headers = CIMultiDict(
+            {
+                "User-Agent": request.user_agent or USER_AGENT,
+                "Accept": "*/*",
+                "Accept-Encoding": "identity",
+            }
+        )
+        if self._at_first:
+            if request.referer:
+                headers["Referer"] = request.referer
+            for name, value in self._secret.items():
+                if name.lower() not in _OURS and TOKEN.fullmatch(name):
+                    headers[name] = value
+        if cookies := self._jar.header(self.endpoint.url):
+            raw = headers.get("Cookie")
+            headers["Cookie"] = f"{raw}; {cookies}" if raw else cookies
+        headers.update(self._extra)
+        return headers
+
+    def follow(self, status: int, headers: CIMultiDictProxy[str]) -> None:
+        """Go where a redirect leads.
+
+        Raises DownloadError `server_error`, `bad_url`, `tls`, `too_many_redirects`.
+        """
+        if not self._left:
+            raise DownloadError("too_many_redirects")
+        self._left -= 1
+        self._jar.take(self.endpoint.url, headers.getall("Set-Cookie", ()))
+        following = self._next(status, headers.get("Location"))
+        if (self.endpoint.scheme, following.scheme) == ("https", "http") and self._is_secret():
+            raise DownloadError(
+                "tls", "it redirects from https to plain http, which would expose your sign-in"
+            )
+        self._at_first = self._at_first and following.is_same_origin(self.endpoint)
+        if status not in (307, 308) or not self._at_first:
+            self.method, self.body = ("HEAD" if self.method == "HEAD" else "GET"), None
+        self.endpoint = following
+
+    def __repr__(self) -> str:
+        return f"<Redirects, now at {self.endpoint.host}>"
+
+    def _next(self, status: int, location: str | None) -> Endpoint:
+        if location is None:
+            raise DownloadError("server_error", f"HTTP {status} without a place to go")
+        # Credentials in a redirect are the server's invention, not the user's.
+        return Endpoint.of(urls.split_userinfo(urls.resolve(self.endpoint.url, location))[0])
+
+    def _is_secret(self) -> bool:
+        return bool(self._secret or self._request.cookies)
+
+
+@lru_cache(maxsize=1024)  # lists name the same few servers again and again
+def _origin(scheme: str, netloc: str) -> tuple[str, str, int]:
+    return urls.origin(f"{scheme}://{netloc}")

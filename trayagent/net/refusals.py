@@ -1,0 +1,144 @@
+"""Every way in which no file comes, as a DownloadError: statuses, libcurl's codes, the system's numbers.
+
+The one home of these decisions. Nothing here repeats a URL: those may hold secrets.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Final
+
+import pycurl
+
+from trayagent.model.errors import DownloadError
+from trayagent.model.urls import looks_expired
+
+PROXY_UNUSABLE: Final = "the proxy could not be used"
+CLOSED: Final = "the server closed the connection"
+CLOSED_EARLY: Final = "the connection was closed early"
+NOT_HTTP: Final = "its answer is not proper HTTP"
+TLS_FAILED: Final = "the secure connection could not be set up"
+
+_NO_FILE: Final = {
+    203: "a version that a proxy has changed",
+    204: "an answer without content",
+    205: "an answer without content",
+    206: "a part of the file instead of all of it",
+    226: "a changed form of the file, which nobody asked for",
+    304: "not modified, though nothing was asked to compare",
+}
+"""What answers below 400 bring instead of the file (RFC 9110 §15.2 to §15.4, RFC 3229)."""
+
+
+def refuse_status(status: int, url: str, wish: float | None = None) -> DownloadError:
+    """Why an answer with this status is no file; 429 and 503 are the host's (`Client.note_busy`).
+
+    `wish` is the server's Retry-After in seconds: it is about this file, and goes to where time may help.
+
+    | status        | means                                                                        |
+    |---------------|------------------------------------------------------------------------------|
+    | below 400     | something else than the file: an empty answer is `not_found`                 |
+    | 407           | the proxy, not the server, asks for a login                                  |
+    | 4xx           | first whether the link had its time (`looks_expired`), for CDNs differ here  |
+    | 401, 404, 410 | a login, no such file                                                        |
+    | 408, 425      | ask again later                                                              |
+    | other 4xx     | forbidden                                                                    |
+    | 5xx           | the server's own fault                                                       |
+    """
+    said = f"HTTP {status}"
+    if status < 400:
+        empty = status in (204, 205)
+        return DownloadError(
+            "not_found" if empty else "server_error", f"{said}: {_NO_FILE.get(status, 'no file')}"
+        )
+    if status == 407:
+        return DownloadError("network", "HTTP 407: a proxy asks for a login")
+    if status in (408, 425):
+        return DownloadError("timeout", said, retry_after=wish)
+    if status >= 500:
+        return DownloadError("server_error", said, retry_after=wish)
+    if looks_expired(url, status):
+        return DownloadError("link_expired", said)
+    code = {401: "needs_login", 404: "not_found", 410: "not_found"}.get(status, "forbidden")
+    return DownloadError(code, said)
+
+
+_LIBCURL: Final[dict[int, tuple[str, str]]] = {
+    pycurl.E_COULDNT_RESOLVE_PROXY: ("network", PROXY_UNUSABLE),
+    97: ("network", PROXY_UNUSABLE),  # CURLE_PROXY, which pycurl has no name for
+    pycurl.E_OPERATION_TIMEDOUT: ("timeout", ""),
+    pycurl.E_GOT_NOTHING: ("network", CLOSED),
+    pycurl.E_SEND_ERROR: ("network", CLOSED),
+    pycurl.E_RECV_ERROR: ("network", CLOSED),
+    pycurl.E_PARTIAL_FILE: ("truncated", CLOSED_EARLY),
+    pycurl.E_HTTP2: ("network", CLOSED),
+    92: ("network", CLOSED),  # CURLE_HTTP2_STREAM
+    pycurl.E_UNSUPPORTED_PROTOCOL: ("server_error", NOT_HTTP),  # HTTP/0.9
+    8: ("server_error", NOT_HTTP),  # CURLE_WEIRD_SERVER_REPLY: two lengths, a bad line
+    pycurl.E_BAD_CONTENT_ENCODING: ("server_error", "it sends in a coding that nobody asked for"),
+    pycurl.E_URL_MALFORMAT: ("bad_url", ""),
+    pycurl.E_SSL_CONNECT_ERROR: ("tls", TLS_FAILED),
+    pycurl.E_SSL_CIPHER: ("tls", TLS_FAILED),
+    pycurl.E_SSL_CACERT_BADFILE: ("tls", "this machine's list of trusted certificates is missing"),
+}
+
+_ERRNOS: Final = (
+    ({errno.ECONNREFUSED}, "the server refused the connection"),
+    (
+        {errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN, errno.ESHUTDOWN},
+        CLOSED,
+    ),
+    (
+        {errno.EHOSTUNREACH, errno.ENETUNREACH, getattr(errno, "EHOSTDOWN", 0)},
+        "no way leads to the server from here",
+    ),
+    ({errno.ENETDOWN}, "the network is down"),
+    ({errno.EADDRNOTAVAIL}, "this machine has no address to connect from"),
+    ({errno.EACCES, errno.EPERM}, "this machine does not allow the connection"),
+    ({errno.EMFILE, errno.ENFILE, errno.ENOBUFS}, "too many connections are open here"),
+)
+
+
+def refuse_transfer(
+    code: int, words: str, number: int, host: str, *, proxied: bool = False
+) -> DownloadError:
+    """Why libcurl gave up: its code, its own words, the system's errno (0: none)."""
+    if code == pycurl.E_COULDNT_RESOLVE_HOST:
+        return DownloadError("network", f"no address was found for {host}")
+    if code == pycurl.E_PEER_FAILED_VERIFICATION:
+        return DownloadError("tls", _certificate_reason(words))
+    if proxied and (code == pycurl.E_COULDNT_CONNECT or "CONNECT tunnel failed" in words):
+        return DownloadError("network", PROXY_UNUSABLE)
+    if code == pycurl.E_COULDNT_CONNECT:
+        return refuse_connection(number)
+    known, detail = _LIBCURL.get(code, ("network", ""))
+    return DownloadError(known, detail)
+
+
+def refuse_connection(number: int) -> DownloadError:
+    """Why no connection was made; `number` is an errno, 0 for none."""
+    if number == errno.ETIMEDOUT:
+        return DownloadError("timeout")
+    return DownloadError("network", describe_errno(number) if number else "")
+
+
+def describe_errno(number: int) -> str:
+    """Plain words; never an exception's own, which are Python's and name addresses."""
+    return next((words for numbers, words in _ERRNOS if number in numbers), "") or (
+        os.strerror(number).lower()
+    )
+
+
+def is_bare_end(code: int, words: str) -> bool:
+    """Whether a TLS connection was only not taken leave of: how many servers end a body without length.
+
+    The bytes that came are whole as far as anyone can tell; the file is kept with a warning.
+    """
+    return code == pycurl.E_RECV_ERROR and "unexpected eof" in words.lower()
+
+
+def _certificate_reason(words: str) -> str:
+    """OpenSSL's own words, "certificate has expired", which name hosts but no paths."""
+    reason = words.rpartition("SSL certificate problem: ")[2]
+    return reason.removeprefix("SSL: ").strip().rstrip(".").lower()[:200]

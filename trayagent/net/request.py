@@ -1,0 +1,210 @@
+"""One request to its answer: redirects followed here, addresses asked about, cool-downs kept."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Final, Self
+
+from trayagent.model import backoff, sizes
+from trayagent.model.config import Config, Network
+from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Request
+from trayagent.net.address_policy import AddressPolicy, no_ports
+from trayagent.net.cookies import Jar
+from trayagent.net.easy_handle import Resolve
+from trayagent.net.exchange import BUFFER, Exchange, Patience, Sink
+from trayagent.net.host_limits import Cooldown
+from trayagent.net.redirects import REDIRECTS, Redirects
+from trayagent.net.response import Head
+from trayagent.net.transport import Transport
+
+_BREAKS: Final = re.compile(r"[\r\n\0]")
+
+
+class Client:
+    """Asks for files; a context manager. Every download goes through `ask`.
+
+    `own_ports` are the ports of our own hook. `ca_file` replaces the system's trust and `resolve`
+    its name service in tests.
+    """
+
+    def __init__(
+        self,
+        network: Network | None = None,
+        patience: Patience | None = None,
+        *,
+        connections_per_host: int = 16,
+        own_ports: Callable[[], Collection[int]] = no_ports,
+        ca_file: Path | None = None,
+        resolve: Resolve | None = None,
+        cooldown: Cooldown | None = None,
+    ) -> None:
+        self.cooldown = cooldown or Cooldown()
+        self._policy = AddressPolicy(network or Network(), own_ports)
+        self.transport = Transport(
+            self._policy,
+            patience,
+            connections_per_host=connections_per_host,
+            ca_file=ca_file,
+            resolve=resolve,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the engine's thread and every answer with it."""
+        self.transport.close()
+
+    def ask(
+        self,
+        request: Request,
+        extra: Mapping[str, str] | None,
+        signal: SimpleQueue[object],
+        *,
+        jar: Jar | None = None,
+        raw: bool = False,
+        piece: int = BUFFER,
+    ) -> Answer:
+        """Send a request; its answer is still to come. `signal` gets something whenever it is worth a look.
+
+        `extra` goes to every address, secrets to the first origin only. Statuses are the caller's to
+        judge. Raises DownloadError `bad_url`, `blocked_address`, and `server_busy` while the host is
+        left alone (that costs no try: nobody was asked).
+        """
+        redirects = Redirects(request, extra, jar)
+        return Answer(self, redirects, request.named, signal, raw=raw, piece=piece)
+
+    def note_busy(self, head: Head) -> DownloadError:
+        """Note a 429 or 503 for the whole host; returns the error that says how long."""
+        asked = backoff.parse_retry_after(head.headers.get("Retry-After"), time.time())
+        wait = self.cooldown.note(head.host, asked)
+        return DownloadError("server_busy", f"HTTP {head.status}", retry_after=wait)
+
+    def send(
+        self,
+        redirects: Redirects,
+        named: Collection[str],
+        signal: SimpleQueue[object],
+        *,
+        raw: bool,
+        piece: int,
+    ) -> Exchange:
+        """Ask at the endpoint where the redirects have led. Raises as `ask` does."""
+        endpoint = redirects.endpoint
+        self._policy.check(endpoint.host, endpoint.port, named)
+        if wait := self.cooldown.remaining(endpoint.authority):
+            raise DownloadError("server_busy", endpoint.host, retry_after=wait, spent=False)
+        exchange = Exchange(
+            (endpoint.scheme, endpoint.host, endpoint.port, endpoint.netloc),
+            endpoint.target,
+            _lines(redirects.headers()),
+            signal,
+            raw=raw,
+            piece=piece,
+        )
+        self.transport.submit(exchange)
+        return exchange
+
+
+def client_for(config: Config, own_ports: Callable[[], Collection[int]] = no_ports) -> Client:
+    """The client that the settings ask for."""
+    patience = Patience(first_byte=sizes.parse_duration(config.network.first_byte))
+    per_host = config.downloads.connections_per_host
+    return Client(config.network, patience, connections_per_host=per_host, own_ports=own_ports)
+
+
+class Answer:
+    """What a request leads to. `head` is None until `poll` found one that is no redirect."""
+
+    def __init__(
+        self,
+        client: Client,
+        redirects: Redirects,
+        named: Collection[str],
+        signal: SimpleQueue[object],
+        *,
+        raw: bool,
+        piece: int,
+    ) -> None:
+        self.head: Head | None = None
+        self._client = client
+        self._redirects = redirects
+        self._named = named
+        self._signal = signal
+        self._piece = piece
+        self.is_raw = raw
+        """Whether the body is left as it comes, coded or not."""
+        self._send()
+
+    def _send(self) -> None:
+        self.exchange = self._client.send(
+            self._redirects, self._named, self._signal, raw=self.is_raw, piece=self._piece
+        )
+
+    def poll(self) -> Head | None:
+        """The head, once it is here; follows redirects meanwhile. Raises DownloadError."""
+        while self.head is None:
+            exchange = self.exchange
+            if exchange.ended and exchange.undecodable and not self.is_raw:
+                self.is_raw = True  # "aws-chunked", say, which changes no byte
+                self._send()
+                continue
+            if not exchange.head_at:
+                if exchange.ended:
+                    raise exchange.error or DownloadError("network")
+                return None
+            endpoint = self._redirects.endpoint
+            head = Head(exchange.lines, exchange.status, endpoint.url, endpoint.authority)
+            if head.status not in REDIRECTS:
+                self.head = head
+                break
+            if not exchange.ended:  # its body is of no use to anyone
+                self._client.transport.cancel(exchange)
+            self._redirects.follow(head.status, head.headers)
+            self._send()
+        return self.head
+
+    @property
+    def waited(self) -> float:
+        """Seconds from the last request to its answer's head, connecting included."""
+        return max(0.0, self.exchange.head_at - self.exchange.began)
+
+    def attach(self, sink: Sink) -> None:
+        """From now on the body goes to this sink."""
+        self._client.transport.attach(self.exchange, sink)
+
+    def resume(self) -> None:
+        """There is room again for what the sink did not take."""
+        self._client.transport.resume(self.exchange)
+
+    def cancel(self) -> None:
+        """End it, if it has not ended."""
+        if not self.exchange.ended:
+            self._client.transport.cancel(self.exchange)
+
+    def wait_for_end(self) -> None:
+        """Return once the engine writes nothing of it any more; blocks, but never for long."""
+        while not self.exchange.ended:
+            self._signal.get()
+
+    def __repr__(self) -> str:
+        return f"<Answer: {self.exchange!r}>"
+
+
+def _lines(headers: Mapping[str, str]) -> list[bytes]:
+    """Header lines as libcurl takes them; raises DownloadError for what would break a line.
+
+    `Name;` is its way to say a header without a value: `Name:` would take one away.
+    """
+    lines = [f"{name}: {value}" if value else f"{name};" for name, value in headers.items()]
+    if _BREAKS.search("".join(lines)):
+        raise DownloadError("bad_url", "a header holds a control character")
+    return [line.encode("utf-8", "surrogateescape") for line in lines]

@@ -1,0 +1,332 @@
+"""The way of the bytes: one thread owns libcurl's multi handle and the connections of all downloads.
+
+Whoever wants a body submits an `Exchange` (one request, one answer, no redirects) from a thread of
+his own, and is told through a queue when there is something to look at:
+
+    state     what happens                                             its caller is told
+    --------  -------------------------------------------------------  ----------------------------
+    waiting   its host has as many connections as it may have          -
+    asking    connecting, sending, the head of the answer comes in     -
+    gathered  pieces of the body stay in memory; libcurl is paused     once `wanted` bytes are here,
+              when there are more than `BUFFER` bytes                  or it is paused
+    flowing   `attach` gave it a sink, which gets every piece          -
+    ended     complete, or over for the reason in `error`              always, as the last thing
+
+Nothing here knows of asyncio, of files, or of what an answer means. Threads exchange plain values:
+attributes are written by one side only, pieces go through a deque, all else through the inbox.
+
+libcurl works through `socket_action`: its sockets and one end of a pair, by which the inbox wakes
+the thread, are waited for together. (`CurlMulti` has no call for waking in pycurl 7.49.) Beside
+libcurl's own timer there are the ends of our pauses and a sweep that looks for silence.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from heapq import heappop, heappush
+from math import inf
+from pathlib import Path
+from typing import Any, Final, Self
+
+import pycurl
+
+from trayagent.model.errors import DownloadError
+from trayagent.net.address_policy import AddressPolicy
+from trayagent.net.easy_handle import EasyHandle, Resolve
+from trayagent.net.exchange import Exchange, Patience, Sink
+
+log = logging.getLogger(__name__)
+
+IDLE_CONNECTIONS: Final = 64
+IDLE_HANDLES: Final = 32
+
+
+class Transport:
+    """The engine's one door: `submit`, `attach`, `resume`, `cancel`. A context manager.
+
+    `resolve` replaces the system's name service in tests: it tells the addresses of a host.
+    `ca_file` replaces the system's trust.
+    """
+
+    def __init__(
+        self,
+        policy: AddressPolicy,
+        patience: Patience | None = None,
+        *,
+        connections_per_host: int = 16,
+        ca_file: Path | None = None,
+        resolve: Resolve | None = None,
+    ) -> None:
+        self.patience = patience or Patience()
+        self._policy = policy
+        self._per_host = connections_per_host
+        self._ca_file = ca_file
+        self._resolve = resolve
+        self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._awake = False
+        self._in, self._out = socket.socketpair()
+        self._in.setblocking(False)
+        self._out.setblocking(False)
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._closing = False
+        # The rest belongs to the engine's thread.
+        self._live: dict[Exchange, EasyHandle] = {}
+        self._idle: list[EasyHandle] = []
+        self._open: dict[str, int] = {}
+        """host -> connections in use, for all who ask there"""
+        self._waiting: dict[str, deque[Exchange]] = {}
+        self._touched: list[EasyHandle] = []
+        self._pauses: list[tuple[float, int, Exchange]] = []
+        self._pause_number = 0
+        self._curl_due = inf
+        self._sweep_due = inf
+
+    # -- for every thread
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every exchange and the thread. Idempotent."""
+        with self._starting:
+            self._closing = True
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            self._call(_wake)
+            thread.join()
+        self._in.close()
+        self._out.close()
+
+    def submit(self, exchange: Exchange) -> None:
+        """Send a request as soon as its host has a connection to spare."""
+        if self._thread is None:
+            self._start()
+        self._call(self._enter, exchange)
+
+    def attach(self, exchange: Exchange, sink: Sink) -> None:
+        """From now on the body goes to this sink, what has gathered first.
+
+        Of an exchange that has `ended` by then, its caller takes the `pieces` himself.
+        """
+        self._call(self._attach, exchange, sink)
+
+    def resume(self, exchange: Exchange) -> None:
+        """There is room again for what its sink did not take."""
+        self._call(self._continue, exchange)
+
+    def cancel(self, exchange: Exchange) -> None:
+        """End it; once it has `ended`, its sink is not called any more."""
+        self._call(self._cancel, exchange)
+
+    def spare(self, host: str) -> int:
+        """How many more connections the host may get at once."""
+        return self._per_host - self._open.get(host, 0)
+
+    def __repr__(self) -> str:
+        return f"<Transport of {len(self._live)} exchanges>"
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._closing:
+                raise DownloadError("internal", "the engine is closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+                self._thread.start()
+
+    def _call(self, act: Callable[..., None], *arguments: Any) -> None:
+        """Have something done on the engine's thread, and wake it for that."""
+        self._inbox.append((act, arguments))
+        if not self._awake:
+            self._awake = True
+            with suppress(OSError):  # full: then it is being woken already
+                self._out.send(b"!")
+
+    # -- the thread
+
+    def _run(self) -> None:
+        """Turn until closed. Whatever ends this thread ends every exchange with it."""
+        selector = selectors.DefaultSelector()
+        selector.register(self._in, selectors.EVENT_READ)
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, IDLE_CONNECTIONS)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, partial(_watch_socket, selector))
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        reason = DownloadError("cancelled")
+        try:
+            while not self._closing:
+                self._turn(selector)
+        except Exception:  # the boundary of this thread: those who wait must hear of it
+            log.exception("The engine stopped")
+            reason, self._closing = DownloadError("internal", "the engine stopped"), True
+        finally:
+            self._end_all(reason)
+            for handle in self._idle:
+                handle.curl.close()
+            self._multi.close()
+            selector.close()
+
+    def _turn(self, selector: selectors.BaseSelector) -> None:
+        """Wait for sockets and timers, let libcurl work, then tell those who wait."""
+        due = min(self._curl_due, self._sweep_due, self._pauses[0][0] if self._pauses else inf)
+        timeout = None if due == inf else max(0.0, due - time.monotonic())
+        for key, events in selector.select(timeout):
+            if key.fileobj is self._in:
+                self._in.recv(4096)
+                self._awake = False
+            else:  # selectors' bits are libcurl's: 1 to read, 2 to write
+                self._multi.socket_action(key.fd, events)
+        now = time.monotonic()
+        if now >= self._curl_due:
+            self._curl_due = inf
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        while self._inbox:
+            act, arguments = self._inbox.popleft()
+            act(*arguments)
+        while self._pauses and self._pauses[0][0] <= now:
+            self._continue(heappop(self._pauses)[2])
+        if now >= self._sweep_due:
+            self._sweep(now)
+        self._settle()
+
+    def _set_timer(self, milliseconds: int) -> None:
+        """Note when libcurl wants to be called; it may ask from inside our calls to it."""
+        self._curl_due = inf if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+
+    def _settle(self) -> None:
+        """Take what libcurl has finished, then tell whoever has something to look at."""
+        left = 1
+        while left:
+            left, complete, failed = self._multi.info_read()
+            for curl in complete:
+                self._end(curl.handle.exchange, None)
+            for curl, code, words in failed:
+                self._end(curl.handle.exchange, curl.handle.why_failed(code, words))
+        for handle in self._touched:
+            handle.tell()
+        self._touched.clear()
+
+    # -- one exchange
+
+    def _enter(self, exchange: Exchange) -> None:
+        used = self._open.get(exchange.authority, 0)
+        if used >= self._per_host:
+            self._waiting.setdefault(exchange.authority, deque()).append(exchange)
+            return
+        self._open[exchange.authority] = used + 1
+        handle = self._idle.pop() if self._idle else self._new_handle()
+        self._live[exchange] = handle
+        try:
+            handle.prepare(exchange, self.patience)
+            self._multi.add_handle(handle.curl)
+        except (pycurl.error, OSError, ValueError) as error:
+            log.warning("A request could not be made: %s", type(error).__name__)
+            self._end(exchange, DownloadError("network", "the request could not be made"))
+        else:
+            self._sweep_due = min(self._sweep_due, handle.due)
+
+    def _new_handle(self) -> EasyHandle:
+        return EasyHandle(self._policy, self._ca_file, self._resolve, self._touched, self._pause)
+
+    def _attach(self, exchange: Exchange, sink: Sink) -> None:
+        if (handle := self._live.get(exchange)) is not None:
+            handle.sink = sink
+            self._continue(exchange)
+
+    def _continue(self, exchange: Exchange) -> None:
+        """Hand over what has gathered, then let libcurl go on."""
+        handle = self._live.get(exchange)
+        if handle is None or handle.sink is None:
+            return
+        handle.watch.held = True
+        while exchange.pieces:
+            match handle.give(exchange.pieces[0]):
+                case "taken":
+                    exchange.pieces.popleft()
+                case "not now":
+                    return
+                case "ended":
+                    self._end(exchange, handle.failure)
+                    return
+        if handle.paused and handle.resume_at <= time.monotonic():
+            handle.paused = False
+            handle.curl.pause(pycurl.PAUSE_CONT)  # hands over at once what it kept
+
+    def _pause(self, exchange: Exchange, until: float) -> None:
+        self._pause_number += 1
+        heappush(self._pauses, (until, self._pause_number, exchange))
+
+    def _cancel(self, exchange: Exchange) -> None:
+        if exchange in self._live:
+            self._end(exchange, DownloadError("cancelled"))
+        elif exchange in (queue := self._waiting.get(exchange.authority, deque())):
+            queue.remove(exchange)
+            exchange.end(DownloadError("cancelled"))
+
+    def _end(self, exchange: Exchange, error: DownloadError | None) -> None:
+        """It is over: the connection is libcurl's to keep or close, the next in line may ask."""
+        handle = self._live.pop(exchange)
+        with suppress(pycurl.error):  # it was never added
+            self._multi.remove_handle(handle.curl)
+        handle.release()
+        if len(self._idle) < IDLE_HANDLES:
+            self._idle.append(handle)
+        else:
+            handle.curl.close()
+        self._open[exchange.authority] -= 1
+        if not self._open[exchange.authority]:
+            del self._open[exchange.authority]
+        exchange.end(error)
+        if queue := self._waiting.get(exchange.authority):
+            self._enter(queue.popleft())
+            if not queue:
+                del self._waiting[exchange.authority]
+
+    def _end_all(self, error: DownloadError) -> None:
+        for queue in self._waiting.values():
+            for exchange in queue:
+                exchange.end(error)
+        self._waiting.clear()
+        for exchange in list(self._live):
+            self._end(exchange, error)
+        for act, arguments in self._inbox:
+            if act == self._enter:
+                arguments[0].end(error)
+
+    def _sweep(self, now: float) -> None:
+        """Give up on those that are too slow; each is looked at when it is due."""
+        late = [(exchange, handle) for exchange, handle in self._live.items() if handle.due <= now]
+        for exchange, handle in late:
+            if (error := handle.judge_silence(now, self.patience)) is not None:
+                self._end(exchange, error)
+        self._sweep_due = min((handle.due for handle in self._live.values()), default=inf)
+
+
+def _watch_socket(
+    selector: selectors.BaseSelector, what: int, fd: int, multi: object, data: object
+) -> None:
+    """Wait for what libcurl wants to know of a socket of its own."""
+    del multi, data
+    known = fd in selector.get_map()
+    if what == pycurl.POLL_REMOVE:
+        if known:
+            selector.unregister(fd)
+    elif known:
+        selector.modify(fd, what)
+    else:
+        selector.register(fd, what)
+
+
+def _wake() -> None:
+    """Nothing: the thread only has to look around."""

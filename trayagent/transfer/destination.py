@@ -1,0 +1,411 @@
+"""The destination of one file: its final name, the bytes so far and what of them is certain.
+
+    state      what is held                              goes on with
+    ---------  ----------------------------------------  ----------------------------------------------
+    unnamed    nothing                                   `recall` an earlier attempt's, or `reserve`
+    named      a name in memory, nobody else's here      `create`, where the bytes do not come at once
+    receiving  the name, `.part`, its sidecar            `save` about once a second
+    complete   every byte                                `publish`: verified, settled, renamed
+    left       -                                         `keep` what the next attempt can use, `leave`
+
+A name is decided in memory and costs no transaction: it becomes durable with the first bytes.
+Everything here blocks, and belongs to the file's own thread; only `Lane` is called by the engine's.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import unicodedata
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from trayagent.model import filenames
+from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Fetched, Progress, Target
+from trayagent.transfer import ranges
+from trayagent.transfer.folders import Folders, check_room, explained
+from trayagent.transfer.lane import Lane
+from trayagent.transfer.marks import mark
+from trayagent.transfer.part_file import SUFFIX, Part, part_of, read_mark, remove, sidecar_of
+from trayagent.transfer.publish import publish
+
+HASHED_AT_ONCE: Final = 64 * 1024
+"""Bytes; a file in memory that is no longer gets its SHA-256 on the way, for next to nothing."""
+_MOST_NUMBERS: Final = 9999
+_MOST_SIDECARS: Final = 10_000
+"""Looked at in one folder to find an earlier attempt's."""
+
+
+class Names:
+    """The names held now, compared as the pickiest file system would: without case, composed. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._held: set[str] = set()
+        self._lock = threading.Lock()
+
+    def hold(self, path: Path) -> bool:
+        """Hold exactly this name; False when another transfer has it."""
+        key = _key(path)
+        with self._lock:
+            if key in self._held:
+                return False
+            self._held.add(key)
+        return True
+
+    def release(self, path: Path) -> None:
+        """Give a name back; the file system guards it from here on."""
+        self._held.discard(_key(path))
+
+    def __repr__(self) -> str:
+        return f"<Names {len(self._held)} held>"
+
+
+class Destination:
+    """Keeps name, part and record in step; used by one attempt, left with `leave`."""
+
+    def __init__(
+        self, names: Names, folders: Folders, target: Target, progress: Progress, keep_free: int
+    ) -> None:
+        self._names = names
+        self._folders = folders
+        self._target = target
+        self._progress = progress
+        self._keep_free = keep_free
+        self._base = ""
+        self._number = -1
+        self._done: tuple[tuple[int, int], ...] = ()
+        self._lanes: list[Lane] = []
+        self.final: Path | None = None
+        """The name that is held."""
+        self.part: Part | None = None
+        self.size: int | None = None
+        self.validator: str | None = None
+        self.is_lasting = True
+        """Whether the validator still proves anything to a later attempt."""
+
+    # -- the name
+
+    def recall(self) -> None:
+        """Take up the name, the bytes and the record of an earlier attempt, unless they are another's now."""
+        final = self._target.path
+        if final is None or not self._names.hold(final):
+            return
+        self._become(final, final.name)
+        try:
+            with explained():
+                self.part = Part.reopen(final, self._target.owner)
+        except FileExistsError:
+            self._release()
+        else:
+            self._take_up()
+
+    def find(self, name: str, proof: str | None) -> bool:
+        """Hold a name, unless there is one. True: with bytes that an interrupted run left of this very file."""
+        if self.final is not None:
+            return False
+        self._hold_next(name, fresh=False)
+        assert self.part is not None
+        return self.part.on_disk and self._take_up() and self.validator == proof
+
+    def reserve(self, name: str, size: int | None, validator: str | None) -> None:
+        """Make a final name ours and start from zero, for a file of this size."""
+        if self.final is None:
+            self._hold_next(name)
+        self.forget()
+        self.size, self.validator = size, validator
+        self._progress.size = size
+
+    def create(self) -> None:
+        """Make the part, under the next name if somebody was quicker, and say whose it is."""
+        while True:
+            assert self.part is not None
+            try:
+                with explained():
+                    if not self.part.on_disk:
+                        self.part.create(signed=True)
+            except FileExistsError:
+                self._hold_next()
+            else:
+                return
+
+    def _hold_next(self, name: str = "", *, fresh: bool = True) -> None:
+        """Hold the next of NAME, NAME (1), … that neither a file nor another download has.
+
+        No `name`: of the one held. Unless it must be `fresh`, the part may be there already: this
+        owner's, from a run that was interrupted. Raises DownloadError `permission_denied` when
+        thousands are taken.
+        """
+        base, owner, folder = name or self._base, self._target.owner, self._target.folder
+        waiting = self.part  # bytes in memory go along to the next name
+        for number in range(self._number + 1, _MOST_NUMBERS + 1):
+            final = folder / (filenames.numbered(base, number) if number else base)
+            if os.path.lexists(final) or not self._names.hold(final):
+                continue
+            part: Part | None = None
+            if not os.path.lexists(part_of(final)):
+                part = Part(final, owner)
+            elif not fresh:
+                with suppress(OSError):  # another's, or no file at all
+                    part = Part.reopen(final, owner, signed=True)
+            if part is None:
+                self._names.release(final)
+                continue
+            self._release()
+            self._number = number
+            if waiting is not None and not waiting.on_disk and name == "":
+                waiting.move(final)
+                part = waiting
+            self.part = part
+            self._become(final, base)
+            return
+        raise DownloadError("permission_denied", "too many files have this name")
+
+    def _become(self, final: Path, base: str) -> None:
+        self.final, self._base = final, base
+        self._progress.path = final
+
+    def _release(self) -> None:
+        """Give the name back; the file system guards it from here on."""
+        if self.final is not None:
+            self._names.release(self.final)
+            self.final = None
+
+    # -- the bytes
+
+    def _take_up(self) -> bool:
+        """Go on from what the part's record vouches for; whether that is anything."""
+        if self.part is None:
+            return False
+        record = self.part.record()
+        if record is None:
+            return False
+        record = ranges.to_confirm(record)
+        self.size, self.validator, self._done = record.size, record.validator, record.done
+        self._progress.size, self._progress.received = record.size, record.received
+        return record.received > 0
+
+    def add(self, lane: Lane) -> Lane:
+        """Count what this lane receives."""
+        self._lanes.append(lane)
+        return lane
+
+    @property
+    def received(self) -> int:
+        """Bytes here."""
+        return sum(end - start for start, end in self._done) + sum(
+            lane.at - lane.start for lane in self._lanes
+        )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every byte is here."""
+        self.settle_lanes()
+        whole = ((0, self.size),) if self.size else ()
+        return self.size is not None and self._done == whole
+
+    @property
+    def record(self) -> ranges.Record | None:
+        """What can be proven later, None if nothing."""
+        if not self.size or self.validator is None:
+            return None
+        done = (*self._done, *((lane.start, lane.at) for lane in self._lanes))
+        return ranges.Record(self.size, self.validator, ranges.merged(done))
+
+    def settle_lanes(self) -> None:
+        """The lanes are over: what they brought is done."""
+        if self._lanes:
+            done = (*self._done, *((lane.start, lane.at) for lane in self._lanes))
+            self._done, self._lanes = ranges.merged(done), []
+            self._progress.received = self.received
+
+    def forget(self) -> None:
+        """Nothing of the bytes proves anything now."""
+        self._done, self._lanes = (), []
+        self._progress.received = 0
+        part, final = self.part, self.final
+        if part is not None and part.on_disk:
+            with explained():
+                part.doubt()
+                part.resize(0)
+        elif final is not None and (part is None or part.size()):
+            self.part = Part(final, self._target.owner)
+
+    def save(self, drain: Callable[[], None]) -> None:
+        """Bring what is here to the disk, then the record of it; see whether there is room.
+
+        The record is made first, then `drain` writes what still waits: so it never vouches for more
+        than was written.
+        """
+        assert self.part is not None
+        record = self.record if self.is_lasting else None
+        drain()
+        with explained():
+            if record is not None or not self.part.signed:
+                self.part.vouch(record)
+        check_room(self._target.folder, 0, self._keep_free)
+
+    # -- the end
+
+    def publish(
+        self,
+        verify: Callable[[Part], tuple[str | None, str | None]],
+        url: str,
+        mtime: float | None,
+    ) -> Fetched:
+        """Verify, settle, give the name. A name taken meanwhile is left alone for the next one.
+
+        `verify` returns the SHA-256 in hex and a warning, where it has them. Raises DownloadError.
+        """
+        while True:
+            assert self.part is not None
+            part = self.part
+            try:
+                with explained():
+                    if part.settled is None:
+                        self._settle(part, verify, url, mtime)
+                    publish(part.path, part.final)
+            except FileExistsError:
+                self._move_on()
+            else:
+                assert part.settled is not None
+                self._progress.received = self._progress.size = part.settled.size
+                return _fetched(part.final, part)
+
+    def _settle(
+        self,
+        part: Part,
+        verify: Callable[[Part], tuple[str | None, str | None]],
+        url: str,
+        mtime: float | None,
+    ) -> None:
+        """Bring a complete file to the disk and vouch for it; raises what the disk and `verify` raise."""
+        digest = part.digest() if not part.on_disk and part.size() <= HASHED_AT_ONCE else None
+        if part.on_disk:
+            part.confirm(self.size)
+        else:
+            part.create()
+        sha256, warning = verify(part)
+        mark(part.path, url)
+        part.settle(mtime, sha256 or digest, warning)
+
+    def _move_on(self) -> None:
+        """Somebody took the name: take the next, with the bytes."""
+        assert self.part is not None
+        part = self.part
+        if not part.on_disk:
+            self._hold_next()
+            return
+        self._hold_next()
+        assert self.final is not None
+        with explained():
+            part.move(self.final)
+        self.part = part
+
+    def keep(self, *, failed: bool, spoilt: bool = False) -> None:
+        """Leave behind what the next attempt can use, and no more."""
+        part = self.part
+        if part is None:
+            return
+        self.settle_lanes()
+        record = self.record if self.received and self.is_lasting else None
+        with suppress(OSError):
+            if spoilt or (failed and record is None):
+                part.discard()
+            elif part.settled is None and (record is not None or part.on_disk):
+                part.vouch(record)
+
+    def adopt(self, name: str, take: Callable[[Path], None]) -> None:
+        """Make a finished file ours: `take(path)` moves it to the `.part`."""
+        if self.final is None:
+            self._hold_next(name)
+        elif self.part is not None:
+            self.part.discard()
+        final = self.final
+        assert final is not None
+        with explained():
+            final.parent.mkdir(parents=True, exist_ok=True)
+            if os.path.lexists(sidecar_of(final)):
+                sidecar_of(final).unlink()
+            take(Path(part_of(final)))
+            self.part = Part.reopen(final, self._target.owner)
+
+    def leave(self) -> None:
+        """Close the files and give the name back."""
+        if self.part is not None:
+            self.part.close()
+        self._release()
+
+
+def find_settled(target: Target) -> Fetched | None:
+    """The file that this owner's download had finished when it was cut off; gives it its name if need be.
+
+    Looks beside the reserved name, else through the folder's sidecars. Blocking; raises DownloadError.
+    """
+    owner = target.owner
+    for final in [target.path] if target.path is not None else _finals_in(target.folder):
+        told = read_mark(sidecar_of(final))
+        if told is None or told.settled is None or told.owner != owner:
+            continue
+        settled, part = told.settled, part_of(final)
+        with explained():
+            if _is_settled(final, settled.size, settled.inode):
+                if _is_settled(Path(part), settled.size, settled.inode):
+                    Path(part).unlink()  # the link was made, its old name not yet taken away
+            elif _is_settled(Path(part), settled.size, settled.inode):
+                try:
+                    publish(part, final)
+                except FileExistsError:
+                    continue
+            else:
+                continue
+        return Fetched(final, settled.size, settled.sha256, settled.warning)
+    return None
+
+
+def forget_settled(final: Path, owner: str) -> None:
+    """Whoever asked for the file has noted it: remove what said so beside it. Blocking."""
+    sidecar = sidecar_of(final)
+    told = read_mark(sidecar)
+    if told is not None and told.owner == owner and told.settled is not None:
+        with suppress(OSError):
+            sidecar.unlink(missing_ok=True)
+
+
+def discard(final: Path, owner: str) -> None:
+    """Remove the `.part` that this owner has at a final path, and its record. Blocking."""
+    with explained():
+        remove(final, owner)
+
+
+def _finals_in(folder: Path) -> list[Path]:
+    """The final names of which a sidecar is here."""
+    finals: list[Path] = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(SUFFIX):
+                finals.append(folder / entry.name.removesuffix(SUFFIX))
+                if len(finals) == _MOST_SIDECARS:
+                    break
+    return finals
+
+
+def _is_settled(path: Path, size: int, inode: int) -> bool:
+    """Whether a name leads to the very file that was settled."""
+    try:
+        told = os.lstat(path)
+    except OSError:
+        return False
+    return (told.st_size, told.st_ino) == (size, inode)
+
+
+def _fetched(final: Path, part: Part) -> Fetched:
+    assert part.settled is not None
+    return Fetched(final, part.settled.size, part.settled.sha256, part.settled.warning)
+
+
+def _key(path: Path) -> str:
+    text = str(path)
+    return (text if text.isascii() else unicodedata.normalize("NFC", text)).casefold()

@@ -1,0 +1,109 @@
+"""The door of this room: requests in, verified files out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from trayagent.model import sizes
+from trayagent.model.config import Downloads
+from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
+from trayagent.net.request import Client
+from trayagent.transfer.attempt import Attempt, Equipment, Terms
+from trayagent.transfer.destination import (
+    Destination,
+    Names,
+    discard,
+    find_settled,
+    forget_settled,
+)
+from trayagent.transfer.folders import Folders
+from trayagent.transfer.made import publish_made
+from trayagent.transfer.speed_limit import Bucket, buckets_of
+from trayagent.transfer.threads import StoppedError, Threads
+
+
+class Transfer:
+    """Turns requests into files, any number at a time; all of them share one speed limit.
+
+    Each runs in a thread of its own, which may wait for its disk as long as it likes.
+    """
+
+    def __init__(self, client: Client, downloads: Downloads | None = None) -> None:
+        self._equipment = Equipment(client, Names(), Folders(), Terms(), Bucket())
+        self._threads = Threads()
+        self.configure(downloads or Downloads())
+
+    def configure(self, downloads: Downloads) -> None:
+        """Take over changed settings; running transfers keep all but the speed limit."""
+        terms = Terms(
+            segments=downloads.segments,
+            max_size=sizes.parse_size(downloads.max_size),
+            keep_free=sizes.parse_size(downloads.keep_free),
+        )
+        self._equipment = replace(self._equipment, terms=terms)
+        self._equipment.everything.rate = sizes.parse_size(downloads.speed_limit)
+
+    async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
+        """Fetch one file and give it its name.
+
+        Raises DownloadError; that and a cancellation keep the `.part` where it can be resumed. Beside
+        the file stays a record that it has arrived, until `forget` is told that somebody noted it.
+        """
+        attempt = Attempt(self._equipment, request, target, progress)
+        return await self._threads.run(attempt.run, attempt.stop)
+
+    async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
+        """Check bytes or a file that a resolver made, and give them their name. Raises as `fetch` does."""
+        equipment, stopped = self._equipment, threading.Event()
+        keep_free = equipment.terms.keep_free
+        destination = Destination(equipment.names, equipment.folders, target, progress, keep_free)
+
+        def check_stopped() -> None:
+            if stopped.is_set():
+                raise StoppedError
+
+        def act() -> Fetched:
+            if isinstance(made, Content):
+                equipment.terms.check(len(made.data))
+            return publish_made(
+                destination,
+                made,
+                target,
+                lambda needed: equipment.folders.check(target.folder, needed, keep_free),
+                check_stopped,
+            )
+
+        return await self._threads.run(act, stopped.set)
+
+    async def settled(self, target: Target) -> Fetched | None:
+        """The file that a download had finished when it was cut off, without a request. Raises DownloadError."""
+        return await self._threads.run(lambda: find_settled(target), _nothing)
+
+    async def forget(self, fetched: Sequence[tuple[Path, str]]) -> None:
+        """Whoever asked for these files (final name, owner) has noted them: their records may go."""
+
+        def act() -> None:
+            for final, owner in fetched:
+                forget_settled(final, owner)
+
+        await self._threads.run(act, _nothing)
+
+    async def discard(self, path: Path, owner: str) -> None:
+        """Remove the `.part` that this owner has at a final path, and its record. Raises DownloadError."""
+        await self._threads.run(lambda: discard(path, owner), _nothing)
+
+    def throttle(self, speed_limit: int) -> Callable[[int], float]:
+        """For bytes of a download that others receive: told of them, it says how many seconds to wait."""
+        buckets = buckets_of(self._equipment.everything, speed_limit)
+        return lambda count: max(bucket.spend(count) for bucket in buckets)
+
+    def __repr__(self) -> str:
+        return f"<Transfer {self._equipment.everything!r}, {self._equipment.names!r}>"
+
+
+def _nothing() -> None:
+    """This work takes no time worth stopping it."""
