@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from aioresponses import aioresponses
 from msgspec import json, structs
 
 from tests.servers import flow_data as data
@@ -83,6 +85,24 @@ async def test_a_session_that_does_not_work_is_not_kept(
     assert not await source.has_secrets()
 
 
+async def test_of_a_browsers_export_only_the_sites_own_session_is_taken_and_sent(
+    fake: FakeFlow, client: ApiClient
+) -> None:
+    line = "{}\tFALSE\t/\tTRUE\t1893456000\t__Secure-next-auth.session-token{}\t{}\n"
+    others = line.format("another.example", ".0", "st-alice") + line.format(
+        "another.example", ".1", "-1"
+    )
+    secrets = TrialSecrets()
+    source = build(settings(fake), client, secrets, {})
+    with pytest.raises(SourceError, match=r"no session cookie of 127\.0\.0\.1") as failed:
+        await source.sign_in(others)
+    assert failed.value.code == "no_cookie"
+    assert fake.state.requests.total() == 0
+    own = line.format("127.0.0.1", "", "st-bob-1")
+    assert (await source.sign_in(others + own)).account == "bob@example.test"
+    assert await secrets.get("flow/session") == "st-bob-1"
+
+
 async def test_a_token_that_comes_with_an_error_is_none(fake: FakeFlow, client: ApiClient) -> None:
     source = await flow(fake, client)
     fake.scenario(session_error=True)
@@ -146,6 +166,21 @@ async def test_a_refused_session_is_left_alone_for_a_minute(
             await fetched(source, data.image("alice", i))
         assert caught.value.code == "needs_login"
     assert fake.state.requests[SESSION] == 2
+
+
+@pytest.mark.parametrize("told", [7, {"page": 2}, "t" * 20_000, True])
+async def test_a_page_token_of_another_kind_is_not_the_end(
+    fake: FakeFlow, client: ApiClient, told: object
+) -> None:
+    source = await flow(fake, client)
+    row = {"name": data.image("alice", 1).name, "createTime": "soon"}
+    answer = {"status": 200, "result": {"userWorkflows": [row], "nextPageToken": told}}
+    body = json.encode({"result": {"data": {"json": answer}}})
+    with aioresponses() as replies:
+        replies.get(re.compile(f"{fake.labs_base}/api/trpc/.*"), body=body)
+        page = await source.page(None)
+    assert (len(page.items), page.undated) == (1, 1)
+    assert (page.next is None) == (page.cut_off is not None) == (told not in (7, {"page": 2}))
 
 
 async def test_a_page_shows_what_the_listing_says(fake: FakeFlow, client: ApiClient) -> None:

@@ -163,7 +163,7 @@ async def test_several_secrets_are_given_by_name(server: JsonLibrary, client: Ap
     ],
 )  # fmt: skip
 def test_a_cookie_is_found_in_an_export_if_it_is_of_this_host(text: str) -> None:
-    assert Auth("shots", COOKIE, TrialSecrets(), "127.0.0.1").given(text) == {"sid": "one"}
+    assert Auth("shots", COOKIE, TrialSecrets(), "127.0.0.1").parse(text) == {"sid": "one"}
 
 
 async def test_a_cookie_of_another_site_is_no_secret(

@@ -14,7 +14,7 @@ from trayagent.model.config import Source as Settings
 from trayagent.model.library import Page
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.build import build
-from trayagent.sources.json_mapping import CURSOR_BYTES, linked_next
+from trayagent.sources.json_mapping import CURSOR_BYTES, next_link
 from trayagent.sources.source import CutOffError, Source, TrialSecrets
 
 
@@ -274,7 +274,7 @@ async def test_a_next_link_is_found_on_any_line(
     "lines", [[], ["<?n=1>; rel=prev"], ['<?n=1>; title="next"'], ["<?n=2>; rel=nextish"]]
 )
 def test_no_next_link_is_the_end(lines: list[str]) -> None:
-    assert linked_next(lines) is None
+    assert next_link(lines) is None
 
 
 @pytest.mark.parametrize(
@@ -282,10 +282,10 @@ def test_no_next_link_is_the_end(lines: list[str]) -> None:
 )
 def test_a_next_link_that_cannot_be_read_is_no_end(line: str) -> None:
     with pytest.raises(CutOffError):
-        linked_next(["<?n=1>; rel=prev", line])
+        next_link(["<?n=1>; rel=prev", line])
 
 
 @pytest.mark.parametrize("line", ["<" * 100_000, "<a>" + "; a" * 60_000, "rel " * 60_000])
 @pytest.mark.timeout(10)
 def test_a_long_link_header_keeps_nobody_waiting(line: str) -> None:
-    assert linked_next([line]) is None
+    assert next_link([line]) is None

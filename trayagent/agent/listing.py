@@ -67,12 +67,12 @@ class Listing:
     async def read(self, run: Run) -> Run:
         """Read to the end and conclude. Raises SourceError or DownloadError; what was read stays kept."""
         try:
-            run, step = await self._pages(run)
+            run, step = await self._read_pages(run)
         except CursorError:
             self._cut_off = None
-            run, step = await self._pages(await self._db.run(runs.restart, run.n, self._now()))
+            run, step = await self._read_pages(await self._db.run(runs.restart, run.n, self._now()))
         if step == "end" and run.tail:
-            run = await self._newest_again(run)
+            run = await self._read_newest_again(run)
         error = self._cut_off or _ENDS.get(step)
         state: RunState = "incomplete" if error else "complete"
         conclude = step == "end" and not error
@@ -80,11 +80,11 @@ class Listing:
             runs.finish, run, state, self._now(), error=error, conclude=conclude
         )
 
-    async def _pages(self, run: Run) -> tuple[Run, Step]:
+    async def _read_pages(self, run: Run) -> tuple[Run, Step]:
         trail = Trail(run.first, run.pages, run.productive)
         while True:
             cursor = run.cursor
-            page = await self._page(cursor)
+            page = await self._ask(cursor)
             run, fresh = await self._keep(run, page)
             first = page.items[0].ident if page.items else None
             step = trail.step(cursor, page.next, first, fresh)
@@ -92,11 +92,11 @@ class Listing:
                 return run, step
             await self._rest()
 
-    async def _newest_again(self, run: Run) -> Run:
+    async def _read_newest_again(self, run: Run) -> Run:
         """A resumed run missed what was added meanwhile: read from page one until nothing is new."""
         trail, cursor = Trail(), None
         while True:
-            page = await self._page(cursor)
+            page = await self._ask(cursor)
             run, fresh = await self._keep(run, replace(page, next=None))
             first = page.items[0].ident if page.items else None
             if not fresh or trail.step(cursor, page.next, first, fresh) != "on":
@@ -110,7 +110,7 @@ class Listing:
         await self._kept(run, page if fresh else replace(page, undated=0))
         return run, fresh
 
-    async def _page(self, cursor: str | None) -> Page:
+    async def _ask(self, cursor: str | None) -> Page:
         for attempt in range(1, TRIES + 1):
             try:
                 return await self._source.page(cursor)

@@ -67,7 +67,7 @@ class Sync:
     @property
     def shown(self) -> SyncRun:
         """How it stands: `running` until its last file is through."""
-        return self._told("running")
+        return self._sync_run("running")
 
     @property
     def idle(self) -> bool:
@@ -106,16 +106,16 @@ class Sync:
 
     async def _give_up(self, error: TrayagentError) -> None:
         with contextlib.suppress(StoreUnavailableError):
-            await self._stopped(error)
-        self._publish("finished", self._told("failed", error))
+            await self._note_failure(error)
+        self._publish("finished", self._sync_run("failed", error))
 
     async def _list_and_fetch(self) -> None:
         try:
             await self._list()
         except (SourceError, DownloadError) as error:
-            await self._stopped(error)
+            await self._note_failure(error)
         await self._fetch()
-        self._publish("finished", self._told(self.run.shown.state))
+        self._publish("finished", self._sync_run(self.run.shown.state))
 
     async def _list(self) -> None:
         account = await self._source.account()
@@ -123,14 +123,14 @@ class Sync:
         listing = Listing(
             self._db,
             self._source,
-            self._page_kept,
+            self._note_page,
             now=self._now,
             sleep=self._sleep,
             rand=random.random,
         )
         self._run = await listing.read(self.run)
 
-    async def _page_kept(self, run: Run, page: Page) -> None:
+    async def _note_page(self, run: Run, page: Page) -> None:
         self._run = run
         if page.undated and not self._undated:
             log.warning("%s writes dates that are not understood", self._source.name)
@@ -139,7 +139,7 @@ class Sync:
             await self._fetching.more(run.n)
         self._publish("progress", self.shown)
 
-    async def _stopped(self, error: TrayagentError) -> None:
+    async def _note_failure(self, error: TrayagentError) -> None:
         log.warning("The sync of %s stopped: %s", self._source.name, error.code)
         info = ErrorInfo(error.code, error.message, error.action)
         self._run = await self._db.run(runs.finish, self.run, "failed", self._now(), error=info)
@@ -163,7 +163,7 @@ class Sync:
                 if batch is not None:
                     self._fetched += what == "completed"
                     self._failed += what == "failed"
-                    self._file_through()
+                    self._note_file()
             case BatchEvent(what="finished", batch=finished) if finished.id == batch:
                 self._fetched = finished.counts.get("completed", 0)
                 self._failed = finished.counts.get("failed", 0)
@@ -172,13 +172,13 @@ class Sync:
             case _:
                 pass
 
-    def _file_through(self) -> None:
+    def _note_file(self) -> None:
         now = time.monotonic()
         if now - self._news > CALM:
             self._publish("progress", self.shown)
         self._news = now
 
-    def _told(self, state: RunState, error: TrayagentError | None = None) -> SyncRun:
+    def _sync_run(self, state: RunState, error: TrayagentError | None = None) -> SyncRun:
         shown: LastRun = self.run.shown
         info = ErrorInfo(error.code, error.message, error.action) if error else shown.error
         return SyncRun(

@@ -182,11 +182,11 @@ def _walk(value: Any, around: Pasted, depth: int) -> Iterator[Pasted]:
     here = _domain_of(value, around)
     name, told = _first(value, _NAME_KEYS) or around.name, _first(value, _VALUE_KEYS)
     if isinstance(name, str) and isinstance(told, (str, int, float)):
-        yield from _named(name, str(told), here)
+        yield from _cookies_of(name, str(told), here)
         return
     for key, one in value.items():
         if isinstance(one, str) and key not in _DOMAIN_KEYS:
-            yield from _named(key, one, here)
+            yield from _cookies_of(key, one, here)
         elif isinstance(one, (dict, list)):
             # What lies below a key is the cookie of that name, or are those of that domain.
             is_cookie = isinstance(one, dict) and _first(one, _VALUE_KEYS) is not None
@@ -194,7 +194,7 @@ def _walk(value: Any, around: Pasted, depth: int) -> Iterator[Pasted]:
             yield from _walk(one, replace(below, name=key), depth + 1)
 
 
-def _named(name: str, value: str, around: Pasted) -> Iterator[Pasted]:
+def _cookies_of(name: str, value: str, around: Pasted) -> Iterator[Pasted]:
     """The cookie, or those of a header that was written as one."""
     if name.lower() == "cookie":
         yield from _pairs(value, around.domain)
@@ -239,14 +239,14 @@ def _from_command(text: str) -> Iterator[Pasted]:
     host = next((_hostname(word) for word in words if word.startswith(("http:", "https:"))), "")
     for option, word in pairwise(["", *words]):
         if option in {"-b", "--cookie"}:
-            yield from _pairs(_unescaped(word), host)
+            yield from _pairs(_unescape(word), host)
         elif word.startswith("--cookie="):
-            yield from _pairs(_unescaped(word.partition("=")[2]), host)
-        elif cookie := _HEADER.match(_unescaped(word.removeprefix("--header="))):
+            yield from _pairs(_unescape(word.partition("=")[2]), host)
+        elif cookie := _HEADER.match(_unescape(word.removeprefix("--header="))):
             yield from _pairs(cookie[1], host)
 
 
-def _unescaped(word: str) -> str:
+def _unescape(word: str) -> str:
     return re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), word)
 
 

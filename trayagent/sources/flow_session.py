@@ -134,8 +134,8 @@ class Session:
         """The site's key: from the settings, else found in its script. Raises SourceError."""
         async with self._lock:
             if self._key is None or self._key == refused:
-                self._key = await self._configured() if refused is None else None
-                self._key = self._key or await self._found()
+                self._key = await self._configured_key() if refused is None else None
+                self._key = self._key or await self._find_key()
             if self._key == refused:
                 raise SourceError(
                     "bad_key",
@@ -144,7 +144,7 @@ class Session:
                 )
             return self._key
 
-    async def _configured(self) -> str | None:
+    async def _configured_key(self) -> str | None:
         kind, _, name = self._api_key.partition(":")
         if kind == "env":
             return self._environ.get(name)
@@ -152,7 +152,7 @@ class Session:
             return await self._secrets.get(name)
         return self._api_key or None
 
-    async def _found(self) -> str:
+    async def _find_key(self) -> str:
         page = await self._client.get(self._labs, {})
         script = _SCRIPT.search(page.body.decode("utf-8", "replace"))
         address = urls.resolve(self._labs, script[1]) if script else None

@@ -81,8 +81,8 @@ class JsonApi:
 
     async def sign_in(self, text: str) -> Account:
         """Keep the secret (or `name=value` lines, where there are several), if page one then works."""
-        given = await asyncio.to_thread(self._auth.given, text)
-        before = await self._auth.kept(given)
+        given = await asyncio.to_thread(self._auth.parse, text)
+        before = await self._auth.current(given)
         await self._auth.keep(given)
         try:
             account = await self.account()
@@ -160,7 +160,7 @@ class JsonApi:
 
     def _address(self, cursor: str | None) -> str:
         if cursor is not None and self._style in {"next_url", "link_header"}:
-            return self._origin.own(cursor)
+            return self._origin.require_own(cursor)
         values = {
             "base": self._base,
             "page_size": str(self._size),
@@ -172,7 +172,7 @@ class JsonApi:
             name: json_mapping.fill(str(one), values)
             for name, one in self._list.get("query", {}).items()
         }
-        address = json_mapping.fill(self._list["url"], values, quoted_but(self._base))
+        address = json_mapping.fill(self._list["url"], values, quote_except(self._base))
         return with_query(address, {name: value for name, value in query.items() if value})
 
     def _following(self, cursor: str | None, body: Any, answer: ApiAnswer, rows: int) -> str | None:
@@ -187,7 +187,7 @@ class JsonApi:
             case "next_url":
                 address = json_mapping.next_address(told)
             case "link_header":
-                address = json_mapping.linked_next(answer.links)
+                address = json_mapping.next_link(answer.links)
             case _:
                 word = json_mapping.cursor(told)
                 if word is not None and len(self._address(word)) > urls.MAX_LENGTH:
@@ -212,7 +212,9 @@ class OwnOrigin:
     async def get(self, address: str, limit: int = PAGE_LIMIT) -> ApiAnswer:
         """Ask our own origin, with our secrets."""
         headers, query = await self._auth.parts()
-        return await self._client.get(with_query(self.own(address), query), headers, limit=limit)
+        return await self._client.get(
+            with_query(self.require_own(address), query), headers, limit=limit
+        )
 
     async def request(self, address: str) -> Request:
         """What transfer is to fetch; secrets go along to our own origin only."""
@@ -221,7 +223,7 @@ class OwnOrigin:
         )
         return Request(with_query(address, query), headers=headers, named=self._client.named)
 
-    def own(self, address: str) -> str:
+    def require_own(self, address: str) -> str:
         """The address, if it is on our origin; raises SourceError."""
         if urls.origin(address) != self._origin:
             raise SourceError(
@@ -250,7 +252,7 @@ class OwnOrigin:
         return urlunsplit(home._replace(query="&".join(pairs)))
 
 
-def quoted_but(*whole: str) -> Callable[[str], str]:
+def quote_except(*whole: str) -> Callable[[str], str]:
     """How a value goes into an address: percent-encoded, but these whole addresses as they are."""
     return lambda value: value if value and value in whole else quote(value, safe="")
 
@@ -335,7 +337,7 @@ class ItemFiles:
     async def _first(self, ident: str) -> Content | Request:
         values = await self._values(ident)
         address = json_mapping.fill(
-            self._template, values, quoted_but(self._base, values.get("url", ""))
+            self._template, values, quote_except(self._base, values.get("url", ""))
         )
         if not self._base64:
             return await self._origin.request(address)

@@ -45,11 +45,11 @@ class Auth:
 
     async def is_complete(self) -> bool:
         """Whether all secrets that the settings name are kept."""
-        return all((await self.kept(self._wanted)).values())
+        return all((await self.current(self._wanted)).values())
 
     async def parts(self) -> tuple[dict[str, str], dict[str, str]]:
         """Headers and query with the secrets in them."""
-        kept = await self.kept(self._wanted)
+        kept = await self.current(self._wanted)
         values = {f"secret:{name}": value or "" for name, value in kept.items()}
         headers = {
             name: json_mapping.fill(template, values) for name, template in self._headers.items()
@@ -58,7 +58,7 @@ class Auth:
             name: json_mapping.fill(template, values) for name, template in self._query.items()
         }
 
-    async def kept(self, names: list[str] | dict[str, str]) -> dict[str, str | None]:
+    async def current(self, names: list[str] | dict[str, str]) -> dict[str, str | None]:
         """The secrets as they are now."""
         return {name: await self._secrets.get(f"{self._source}/{name}") for name in names}
 
@@ -74,7 +74,7 @@ class Auth:
         """Forget all of them."""
         await self.keep(dict.fromkeys(self._wanted))
 
-    def given(self, text: str) -> dict[str, str]:
+    def parse(self, text: str) -> dict[str, str]:
         """The secrets in what a person typed: the one, or `name=value` lines. Raises SourceError.
 
         Cookies are also found in whatever `cookies_in` reads, if they are of the API's own host.

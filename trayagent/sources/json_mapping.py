@@ -115,7 +115,7 @@ def item(raw: Any, where: Mapping[str, str], base: str, dates: Iterable[Any] = (
         return None
     return Listed(
         ident=ident,
-        name=shown(text(get("name")) or ident) or "unnamed",
+        name=printable(text(get("name")) or ident) or "unnamed",
         kind=kind(get("kind")),
         created=parse_moment(get("created"), dates),
         media_key=stem(ident),
@@ -137,7 +137,7 @@ def text(value: Any) -> str | None:
     return str(value).strip()[:1024] or None
 
 
-def shown(word: str) -> str:
+def printable(word: str) -> str:
     """The word without what a terminal or a page could take for a command."""
     return "".join(character for character in word if character.isprintable())
 
@@ -230,7 +230,7 @@ def next_address(told: Any) -> str | None:
     return told
 
 
-def linked_next(lines: Iterable[str]) -> str | None:
+def next_link(lines: Iterable[str]) -> str | None:
     """The address with `rel=next` in Link headers; None for none. Raises CutOffError."""
     for line in lines:
         at = 0
