@@ -29,7 +29,7 @@ WORDS = {
     "boolean": "`true` or `false`",
 }
 EVENTS = """
-download.queued .started .progress .completed .failed .requeued .paused .resumed .cancelled .removed
+download.queued .named .started .progress .completed .failed .requeued .paused .resumed .cancelled .removed
 batch.queued batch.finished sync.started .progress .finished verify.progress .finished
 queue.paused queue.resumed notice reset
 """

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 from trayagent.agent.pages import Door, Engine, Pages
 from trayagent.model.config import Config
 from trayagent.model.errors import DownloadError
+from trayagent.model.order import Job
+from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.request import client_for
 from trayagent.settings import Home
 from trayagent.sites.page import Answer, Choice, Note, Page
@@ -24,7 +27,7 @@ _MALLOPT: Final = ((-1, 32 << 20), (-2, 4 << 20), (-3, 8 << 20))
 @asynccontextmanager
 async def fetching(
     config: Config, home: Home, environ: Mapping[str, str], door: Door
-) -> AsyncIterator[Pages]:
+) -> AsyncIterator[OneShot]:
     """What turns one address after the other into files; what else a page holds goes to `door`."""
     _hold_memory()
     async with AsyncExitStack() as stack:
@@ -40,7 +43,33 @@ async def fetching(
             releases = Releases(home.data / "sites")
             return Engine(gateway, releases, config, environ=environ, throttle=transfer.throttle)
 
-        yield Pages(transfer, _LateEngine(engine), door)
+        yield OneShot(transfer, Pages(transfer, _LateEngine(engine), door))
+
+
+class OneShot:
+    """Transfer and page engine, as `get` asks them."""
+
+    def __init__(self, transfer: Transfer, pages: Pages) -> None:
+        self._transfer = transfer
+        self._pages = pages
+
+    async def fetch(
+        self, job: Job, request: Request, target: Target, progress: Progress
+    ) -> Fetched:
+        """The job's file, verified and published. Raises DownloadError."""
+        return await self._pages.fetch(job, request, target, progress)
+
+    async def owners(self, folder: Path) -> Mapping[str, Path]:
+        """Whose records lie in a folder, and beside which file."""
+        return await self._transfer.owners(folder)
+
+    async def settled(self, target: Target) -> Fetched | None:
+        """The finished file that a kill kept from being told of; None: there is none."""
+        return await self._transfer.settled(target)
+
+    async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
+        """Remove the records of files (final path, owner) that are known to be here."""
+        await self._transfer.forget(fetches)
 
 
 class _LateEngine:

@@ -36,7 +36,7 @@ from trayagent.settings import Home
 from trayagent.sites.engine import Engine
 from trayagent.sites.releases import Releases
 from trayagent.sources import build as sources
-from trayagent.store import claims, downloads
+from trayagent.store import downloads
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
 from trayagent.store.vault import Vault
@@ -65,7 +65,7 @@ async def build(
     """All parts, each given what it needs, and the services that run as long as the agent does."""
     config = preferences.config
     secrets = SecretFiles(home.secrets_dir / "downloads")
-    await db.run(_recover, secrets)
+    await db.run(_sweep, secrets)
     bus, bell, trash = Bus(), asyncio.Event(), Trash()
     keeper = Keeper(bus, await db.run(counted, config.downloads.workers, __version__))
     transfer = Transfer(wires.client, config.downloads)
@@ -132,8 +132,7 @@ async def build(
     }
 
 
-def _recover(conn: sqlite3.Connection, secrets: SecretFiles) -> None:
-    claims.requeue_active(conn)
+def _sweep(conn: sqlite3.Connection, secrets: SecretFiles) -> None:
     secrets.sweep(partial(downloads.in_flight, conn))
 
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
-from trayagent.agent.keeper import Keeper
+from trayagent.agent.keeper import Keeper, counted
 from trayagent.agent.pool import Limits, Pool
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue import Queue
 from trayagent.agent.trash import Trash
 from trayagent.agent.worker import Worker
 from trayagent.model.download import Download, Item
-from trayagent.model.status import Status
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
-from trayagent.store import claims
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
 
@@ -33,11 +31,15 @@ class Server:
     inside: set[str] = field(default_factory=set)
     most: int = 0
     asked: list[Request] = field(default_factory=list)
+    finished: dict[str, Fetched] = field(default_factory=dict)
+    """Files that a kill kept from being told of, by the id of their download."""
+    forgotten: list[list[str]] = field(default_factory=list)
+    hurried: list[str] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
         path = self.folder / request.url.rpartition("/")[2]
-        await progress.reserved(path, 3)
+        progress.path, progress.size = path, 3
         self.asked.append(request)
         self.inside.add(request.url)
         self.most = max(self.most, len(self.inside))
@@ -54,6 +56,15 @@ class Server:
 
     async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
         raise NotImplementedError
+
+    async def settled(self, target: Target) -> Fetched | None:
+        return self.finished.get(target.owner.partition(" ")[0])
+
+    async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
+        self.forgotten.append([path.name for path, _ in fetches])
+
+    def end_cooldown(self, host: str) -> None:
+        self.hurried.append(host)
 
     async def busy_with(self, count: int, without: str = "") -> None:
         async with self.changed:
@@ -100,11 +111,13 @@ class House:
 
 
 @asynccontextmanager
-async def house(tmp_path: Path, **limits: int) -> AsyncIterator[House]:
+async def house(
+    tmp_path: Path, *, finished: Mapping[str, Path] | None = None, **limits: int
+) -> AsyncIterator[House]:
     db = Database.open(tmp_path / "db")
     bus, secrets, server = Bus(), SecretFiles(tmp_path / "secrets"), Server(tmp_path)
-    await db.run(claims.requeue_active)
-    keeper = Keeper(bus, Status())
+    server.finished = {id: Fetched(path, 3) for id, path in (finished or {}).items()}
+    keeper = Keeper(bus, await db.run(counted, 4, ""))
     pool = Pool(
         db,
         bus,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
+from trayagent.net.request import Client
 
 from tests.servers.flow import FakeFlow
 from trayagent.agent.bus import Bus
@@ -27,9 +28,8 @@ from trayagent.model.config import Library as LibrarySettings
 from trayagent.model.events import BatchEvent, Event, SyncEvent
 from trayagent.model.library import LibraryItem, SourceInfo, SyncRun
 from trayagent.net.api_client import ApiClient
-from trayagent.net.client import Client
 from trayagent.sources.build import build
-from trayagent.store import claims, downloads
+from trayagent.store import downloads
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
 from trayagent.store.vault import Vault
@@ -163,9 +163,8 @@ async def rig(
     async with AsyncExitStack() as stack:
         db = Database.open(home / "trayagent.db")
         stack.callback(db.close)
-        await db.run(claims.requeue_active)
         bus, secrets, bell = Bus(), SecretFiles(home / "secrets"), asyncio.Event()
-        client = await stack.enter_async_context(Client(config.network))
+        client = stack.enter_context(Client(config.network))
         transfer = Transfer(client, config.downloads)
         apis = await stack.enter_async_context(ApiClient(config.network))
         intake = Intake(db, bus, secrets, bell.set)

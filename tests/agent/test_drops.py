@@ -53,7 +53,7 @@ class Folder:
 
 
 @asynccontextmanager
-async def folder(tmp_path: Path, **limits: int) -> AsyncIterator[Folder]:
+async def folder(tmp_path: Path, **limits: Any) -> AsyncIterator[Folder]:
     async with house(tmp_path, **limits) as h:
         root = tmp_path / "drop"
         service = Drops(h.db, h.bus, h.intake, root)

@@ -91,17 +91,7 @@ class Rig:
         job = Job(1, "d1", url, url, "example.com:443", Order(**order), None, 0, via, None)  # type: ignore[arg-type]
         target = Target(Path("/d"), filename=job.order.filename, kind=job.order.kind)
         pages = Pages(self.transfer, self.engine, self.door)
-        return await pages.fetch(job, request or Request(url), target, Quiet())
-
-
-class Quiet:
-    """Nobody looks."""
-
-    async def reserved(self, path: Path, size: int | None) -> None:
-        """Fine."""
-
-    def received(self, total: int, size: int | None) -> None:
-        """Fine."""
+        return await pages.fetch(job, request or Request(url), target, Progress())
 
 
 def rig(*engine: Answer | DownloadError, transfer: Sequence[DownloadError] = ()) -> Rig:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.agent.house import house, until
 from trayagent.agent import pool
-from trayagent.model.download import Item, State
+from trayagent.model.download import Item, Patch, State
 from trayagent.model.errors import (
     LOGIN_IS_GONE,
     SENTENCES,
@@ -20,7 +20,8 @@ from trayagent.model.errors import (
     StoreUnavailableError,
     WrongStateError,
 )
-from trayagent.store import claims
+from trayagent.model.events import DownloadEvent
+from trayagent.store import claims, downloads, transitions
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -255,7 +256,7 @@ async def test_a_fresh_link_wins_over_the_old_one_failing(tmp_path: Path) -> Non
         h.server.scripts = {"http://h/old": expires}
         (id,) = await h.add("http://h/old")
         await h.server.busy_with(1)
-        await h.queue.relink(id, "http://h/fresh")
+        await h.queue.change(id, Patch("http://h/fresh"))
         await until(lambda: not h.keeper.status.active and not h.keeper.status.queued)
         done = await h.queries.download(id)
 
@@ -268,15 +269,164 @@ async def test_an_outcome_is_saved_as_soon_as_the_store_can(
     """A full disk delays the end of a download, and nothing of it is lost."""
     monkeypatch.setattr(pool, "STORE_PAUSE", 0.01)
     async with house(tmp_path) as h:
-        step, full = h.db.step, [3]
+        run, full = h.db.run, [3]
 
         async def sometimes(fn: Any, *args: Any, **kwargs: Any) -> Any:
-            if fn is claims.complete and full[0]:
+            if fn is transitions.release_and_claim and full[0]:
                 full[0] -= 1
                 raise StoreUnavailableError("disk full")
-            return await step(fn, *args, **kwargs)
+            return await run(fn, *args, **kwargs)
 
-        with patch.object(h.db, "step", sometimes):
+        with patch.object(h.db, "run", sometimes):
             (done,) = await h.settled(*await h.add("http://h/1"))
 
     assert (done.state, full) == (State.COMPLETED, [0])
+
+
+async def test_what_was_finished_before_a_kill_is_not_asked_for_again(tmp_path: Path) -> None:
+    """Its file has its name and its record: only the row did not say so yet. The other goes on."""
+    async with house(tmp_path) as h:
+        gate = asyncio.Event()
+        h.server.scripts = {f"http://h/{n}": gate.wait for n in (1, 2)}  # type: ignore[misc]
+        done, open_ = await h.add("http://h/1", "http://h/2")
+        await h.server.busy_with(2)
+        await h.db.read(_copied, tmp_path / "killed" / "db")
+        gate.set()
+
+    async with house(tmp_path / "killed", finished={done: tmp_path / "1.bin"}) as h:
+        first, second = await h.settled(done, open_)
+
+        assert (first.state, first.path) == (State.COMPLETED, str(tmp_path / "1.bin"))
+        assert second.state == State.COMPLETED
+        assert [request.url for request in h.server.asked] == ["http://h/2"]
+        assert (h.keeper.status.active, h.keeper.status.completed) == (0, 2)
+
+
+def _copied(conn: sqlite3.Connection, to: Path) -> None:
+    """What a kill in this moment would leave."""
+    to.parent.mkdir()
+    conn.execute("VACUUM INTO ?", (str(to),))
+
+
+async def test_records_are_removed_in_batches_once_the_rows_are_durable(tmp_path: Path) -> None:
+    """Never one hand-over a file, nothing left at the end, and what a kill left goes at the next start."""
+    async with house(tmp_path) as h:
+        await h.settled(*await h.add(*(f"http://h/{n}" for n in range(150))))
+    batches = h.server.forgotten
+    assert sorted(name for names in batches for name in names) == sorted(str(n) for n in range(150))
+    assert len(batches) < 20
+
+    async with house(tmp_path) as h:
+        assert await h.db.read(transitions.recorded) == []
+        await h.db.run(_killed_before_removal)
+    async with house(tmp_path) as h:
+        await until(lambda: h.server.forgotten == [["0"]])
+
+
+def _killed_before_removal(conn: sqlite3.Connection) -> None:
+    conn.execute("INSERT INTO settled_records SELECT n FROM downloads WHERE path LIKE '%/0'")
+
+
+async def test_the_name_of_a_running_download_is_told_and_kept(tmp_path: Path) -> None:
+    """Told as soon as it is read, and in its row if it lasts; short ones cost no transaction for it."""
+    async with house(tmp_path) as h:
+        events: list[DownloadEvent] = []
+        gate = asyncio.Event()
+        h.server.scripts = {"http://h/long": gate.wait}  # type: ignore[dict-item]
+        with (
+            h.bus.subscribe(lambda e: events.append(e) if isinstance(e, DownloadEvent) else None),
+            patch.object(h.db, "run", wraps=h.db.run) as run,
+        ):
+            (id,) = await h.add("http://h/long")
+            await h.settled(*await h.add("http://h/short"))
+            await until(lambda: any(event.what == "named" for event in events))
+            while (await h.db.read(downloads.get, id)).path is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            written = [call.args for call in run.call_args_list]
+            gate.set()
+            await h.settled(id)
+
+    named = [event.download for event in events if event.what == "named"]
+    assert [(one.id, one.filename, one.state) for one in named] == [(id, "long", State.ACTIVE)]
+    names = [args[1] for args in written if args[0] is transitions.name_active]
+    assert [[name[1] for name in each] for each in names] == [[str(tmp_path / "long")]]
+    assert h.keeper.status.active == 0
+
+
+async def test_a_cool_down_fails_nobody_and_costs_no_try(tmp_path: Path) -> None:
+    """Whoever is told that the host cools down was not asked for: it waits, also with no retry left."""
+
+    async def cooling() -> None:
+        raise DownloadError("server_busy", retry_after=60, spent=False)
+
+    async def busy() -> None:
+        raise DownloadError("server_busy", retry_after=60)
+
+    async with house(tmp_path, retries=0, per_host=1) as h:
+        h.server.scripts = {"http://h:81/1": cooling, "http://h:82/1": busy}
+        (waits,) = await h.add("http://h:81/1")
+        fails, behind = await h.add("http://h:82/1", "http://h:82/2")
+        await h.settled(fails, *await h.add("http://h:83/1"))
+        await until(lambda: h.keeper.status.active == 0)
+        first, second = [await h.queries.download(id) for id in (waits, behind)]
+
+        assert (first.state, first.attempts) == (State.QUEUED, 0)
+        assert (second.state, second.attempts) == (State.QUEUED, 0)
+        assert first.not_before
+        assert second.not_before
+
+        h.server.scripts.clear()
+        for id in (waits, behind):
+            await h.queue.retry(id)  # a person means now
+        downloads = await h.settled(waits, behind)
+
+    assert [download.state for download in downloads] == [State.COMPLETED] * 2
+    assert h.server.hurried == ["h:81", "h:82"]
+
+
+async def test_nothing_stirs_while_nothing_runs(tmp_path: Path) -> None:
+    """No timer is left behind: a quiet agent costs nothing."""
+    async with house(tmp_path) as h:
+        await h.settled(*await h.add("http://h/1"))
+        await until(lambda: h.server.forgotten != [])
+        await asyncio.sleep(0.3)
+        loop = asyncio.get_running_loop()
+        ours = [handle for handle in loop._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
+        mine = asyncio.current_task()
+
+    assert mine is not None
+    assert ours == []
+
+
+async def test_a_burst_of_small_files_costs_one_transaction_each(tmp_path: Path) -> None:
+    """The end of one is the claim of the next."""
+    async with house(tmp_path) as h:
+        await h.queue.pause_all()
+        ids = await h.add(*(f"http://h/{n}" for n in range(60)))
+        with patch.object(h.db, "run", wraps=h.db.run) as run:
+            await h.queue.resume_all()
+            await h.settled(*ids)
+            done = [call.args[0] for call in run.call_args_list]
+
+    assert done.count(transitions.release_and_claim) == 60
+    assert done.count(claims.claim) < 6
+
+
+async def test_another_name_is_for_the_next_try_and_the_old_part_goes(tmp_path: Path) -> None:
+    """A running download stops, leaves nothing under its old name and goes on under the new one."""
+    async with house(tmp_path) as h:
+        gate = asyncio.Event()
+        h.server.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
+        (id,) = await h.add("http://h/1")
+        await h.server.busy_with(1)
+        (tmp_path / "1.part").write_text("ab")
+        h.server.scripts.clear()
+
+        await h.queue.change(id, Patch(filename="b.bin", speed_limit="1MB"))
+        (done,) = await h.settled(id)
+
+    assert done.state == State.COMPLETED
+    assert not (tmp_path / "1.part").exists()
+    async with house(tmp_path) as h:
+        with pytest.raises(WrongStateError):
+            await h.queue.change(id, Patch(filename="c.bin"))

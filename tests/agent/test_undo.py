@@ -17,7 +17,7 @@ from trayagent.agent.undo import TrashError, Undo
 from trayagent.cli.words import reason_of
 from trayagent.model.download import Item, encode
 from trayagent.model.events import BatchEvent, DownloadEvent, Event
-from trayagent.store import asking, batches, lists, saved, undoing
+from trayagent.store import batches, lists, saved, transitions, undoing
 
 LARGE = 20_000
 
@@ -229,7 +229,7 @@ async def test_a_row_that_was_removed_meanwhile_is_no_trouble(tmp_path: Path) ->
         put = h.trash.put
 
         async def forgetful(path: Path) -> None:
-            await h.db.run(asking.clear)
+            await h.db.run(transitions.clear)
             await put(path)
 
         with patch.object(h.trash, "put", forgetful):

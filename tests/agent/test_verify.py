@@ -17,7 +17,7 @@ from trayagent.model.download import Item
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import Event, VerifyEvent
 from trayagent.model.library import VerifyReport
-from trayagent.store import asking, saved
+from trayagent.store import saved, transitions
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ async def test_a_row_that_was_removed_meanwhile_is_left_out(agent: Rig, tmp_path
     async def late(fn: Any, *args: Any, **kwargs: Any) -> Any:
         answer = await read(fn, *args, **kwargs)
         if fn is saved.page and answer and answer[0].kind == "download":
-            await agent.db.run(asking.clear)
+            await agent.db.run(transitions.clear)
         return answer
 
     with patch.object(agent.db, "read", late):

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
 from trayagent.cli.errand import Errand, Terms
+from trayagent.cli.leftovers import HERE, NOTE
+from trayagent.model import backoff
 from trayagent.model.download import Download, Item, State
+from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 
 
 class Silent:
     """A watcher that looks away."""
+
+    period: float | None = None
 
     def show(self, download: Download) -> None: ...
 
@@ -20,26 +29,136 @@ class Silent:
     def refused(self, url: str, code: str, message: str) -> None: ...
 
 
-class Buggy:
-    """Fetches everything at once, but for one address, over which it stumbles."""
+class Served:
+    """Fetches everything at once, but for what an address is scripted to raise, in turn."""
+
+    def __init__(self, scripts: Mapping[str, Sequence[Exception]] | None = None) -> None:
+        self.scripts = {url: list(errors) for url, errors in (scripts or {}).items()}
+        self.asked: list[str] = []
+        self.records: dict[str, Path] = {}
+        self.forgotten: list[str] = []
 
     async def fetch(
         self, job: Job, request: Request, target: Target, progress: Progress
     ) -> Fetched:
-        if request.url.startswith("http://h/bug"):
-            raise ValueError(request.url)
-        return Fetched(target.folder / request.url.rpartition("/")[2], 1)
+        self.asked.append(request.url)
+        if errors := self.scripts.get(request.url):
+            raise errors.pop(0)
+        path = target.folder / request.url.rpartition("/")[2]
+        path.write_text("abc")
+        return Fetched(path, 3)
+
+    async def owners(self, folder: Path) -> Mapping[str, Path]:
+        return self.records
+
+    async def settled(self, target: Target) -> Fetched | None:
+        assert target.path is not None
+        return Fetched(target.path, 3) if target.path.exists() else None
+
+    async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
+        self.forgotten += [path.name for path, _ in fetches]
+
+
+async def fetch(folder: Path, served: Served, *urls: str, **terms: int) -> dict[str, Download]:
+    """What became of each, by the last letter of its address."""
+    errand = Errand(Terms(folder, **{"workers": 2, "per_host": 2, "retries": 0, **terms}), Silent())
+    await errand.add(map(Item, urls))
+    await errand.run(served)
+    return {download.url[-1]: download for download in errand.ended.values()}
 
 
 async def test_a_fault_of_ours_fails_one_download_only(tmp_path: Path) -> None:
     """It is `internal` for that one, and says nothing of what the address holds."""
-    errand = Errand(Terms(tmp_path, workers=2, per_host=2, retries=0), Silent())
-    await errand.add(Item(f"http://h/{name}") for name in ("a", "bug?key=CANARY", "b", "c"))
-    await errand.run(Buggy())
+    bug = "http://h/bug?key=CANARY"
+    served = Served({bug: [ValueError(bug)] * 2})
+    ended = await fetch(tmp_path, served, "http://h/a", bug, "http://h/b", "http://h/c")
 
-    bad, *good = sorted(errand.ended.values(), key=lambda one: one.state == State.COMPLETED)
+    bad, *good = sorted(ended.values(), key=lambda one: one.state == State.COMPLETED)
     assert bad.error
     assert (bad.state, bad.error.code) == (State.FAILED, "internal")
     assert "ValueError" in bad.error.message
     assert "CANARY" not in bad.error.message
     assert [one.state for one in good] == [State.COMPLETED] * 3
+
+
+async def test_a_cool_down_is_a_wait_and_costs_no_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no retry left, one that was not asked for waits, and its host gets peace meanwhile."""
+    monkeypatch.setattr(backoff, "FIRST", 0.01)
+    cool = DownloadError("server_busy", retry_after=0.2, spent=False)
+    served = Served({"http://h/a": [cool, cool], "http://h/b": [DownloadError("server_busy")]})
+    urls = ("http://h/a", "http://h/c", "http://other/d", "http://h/b")
+
+    ended = await fetch(tmp_path, served, *urls, workers=1)
+
+    states = {name: (str(one.state), one.attempts) for name, one in ended.items()}
+    assert states == {
+        "a": ("completed", 1),
+        "b": ("failed", 1),
+        "c": ("completed", 1),
+        "d": ("completed", 1),
+    }
+    assert served.asked[:2] == ["http://h/a", "http://other/d"]
+
+
+async def test_one_that_waits_keeps_no_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it waits for its next try the others go on in its place."""
+    monkeypatch.setattr(backoff, "FIRST", 0.2)
+    served = Served({"http://h/a": [DownloadError("network", "reset")]})
+
+    ended = await fetch(tmp_path, served, *(f"http://h/{c}" for c in "abcd"), workers=1, retries=1)
+
+    assert served.asked == [f"http://h/{c}" for c in "abcda"]
+    assert ended["a"].attempts == 2
+
+
+async def test_what_has_its_name_is_never_asked_for_again(tmp_path: Path) -> None:
+    """A kill left its record beside it; the same command takes it as it is."""
+    served = Served()
+    first = await fetch(tmp_path, served, "http://h/a", "http://h/b")
+    assert sorted(served.forgotten) == ["a", "b"]
+    assert not (tmp_path / NOTE).exists()
+
+    again = Served()
+    again.records = {first["a"].id: tmp_path / "a", first["b"].id: tmp_path / "gone"}
+    ended = await fetch(tmp_path, again, "http://h/a", "http://h/b")
+
+    assert again.asked == ["http://h/b"]
+    assert (ended["a"].state, ended["a"].warning) == (State.COMPLETED, HERE)
+    assert sorted(again.forgotten) == ["a", "b"]
+
+
+async def test_an_interrupted_run_knows_all_it_finished(tmp_path: Path) -> None:
+    """Before a record goes, the journal has its file."""
+
+    reached = asyncio.Event()
+
+    class Interrupted(Served):
+        async def fetch(
+            self, job: Job, request: Request, target: Target, progress: Progress
+        ) -> Fetched:
+            if request.url.endswith("z"):
+                reached.set()
+                await asyncio.Event().wait()
+            return await super().fetch(job, request, target, progress)
+
+        async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
+            noted = (tmp_path / NOTE).read_text()
+            assert all(owner in noted for _, owner in fetches)
+            await super().forget(fetches)
+
+    served = Interrupted()
+    urls = ("http://h/a", "http://h/b", "http://h/z")
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(fetch(tmp_path, served, *urls, workers=1), name="get")
+        await reached.wait()
+        running.cancel()
+    assert sorted(served.forgotten) == ["a", "b"]
+
+    again = Served()
+    await fetch(tmp_path, again, *urls)
+    assert again.asked == ["http://h/z"]
+    assert not (tmp_path / NOTE).exists()

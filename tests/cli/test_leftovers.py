@@ -9,20 +9,17 @@ from pathlib import Path
 import pytest
 
 from trayagent.cli.leftovers import NOTE, Leftovers
-from trayagent.model.download import Download, State
-
-
-def here(path: Path, size: int) -> Download:
-    return Download("g1", "http://h/f", State.COMPLETED, path.name, str(path), size=size, via="cli")
 
 
 def test_what_is_noted_is_known_until_it_changes(tmp_path: Path) -> None:
     film = tmp_path / "f.mp4"
     film.write_bytes(b"film")
-    Leftovers(tmp_path).leave([here(film, 4)])
-    found = Leftovers(tmp_path).finished("g1")
-    assert found is not None
-    assert (found.path, found.size) == (film, 4)
+    assert Leftovers(tmp_path).note([("g1", film, 4)])
+    assert Leftovers(tmp_path).note([("g2", film, 4)])
+    with (tmp_path / NOTE).open("ab") as note:
+        note.write(b'["g3", "/cut of')
+    found = [Leftovers(tmp_path).finished(id) for id in ("g1", "g2", "g3")]
+    assert [each and each.path for each in found] == [film, film, None]
     film.write_bytes(b"another")
     assert Leftovers(tmp_path).finished("g1") is None
 
@@ -32,7 +29,7 @@ def test_a_note_names_no_file_outside(tmp_path: Path) -> None:
     folder.mkdir()
     outside.write_bytes(b"film")
     for path in (outside, folder / ".." / "f.mp4"):
-        Leftovers(folder).leave([here(path, 4)])
+        Leftovers(folder).note([("g1", path, 4)])
         assert Leftovers(folder).finished("g1") is None
 
 
@@ -41,7 +38,8 @@ def test_a_link_in_its_place_is_not_written_through(tmp_path: Path) -> None:
     folder.mkdir()
     victim.write_bytes(b"precious")
     (folder / NOTE).symlink_to(victim)
-    Leftovers(folder).leave([here(folder / "f.mp4", 4)])
+    assert not Leftovers(folder).note([("g1", folder / "f.mp4", 4)])
+    Leftovers(folder).clear()
     assert victim.read_bytes() == b"precious"
 
 
@@ -49,3 +47,4 @@ def test_a_link_in_its_place_is_not_written_through(tmp_path: Path) -> None:
 def test_a_pipe_in_its_place_holds_nobody(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / NOTE)
     assert Leftovers(tmp_path).finished("g1") is None
+    assert not Leftovers(tmp_path).note([("g1", tmp_path / "f", 4)])

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import agent
+from tests.standstill import no_standstill
+
+__all__ = ["no_standstill", "program"]
 
 
 @pytest.fixture(autouse=True, scope="session")

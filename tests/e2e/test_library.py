@@ -132,7 +132,11 @@ def test_undo_takes_the_last_batch_back(tmp_path: Path) -> None:
         listed = f"{media.url('a.bin')}\n{media.url('b.bin')}\n"
         assert agent.run("add", "-", "--wait", input=listed).returncode == 0
         assert (tmp_path / "downloads/a.bin").read_bytes() == content("a.bin", 10_000)
-        done = agent.run("undo")
+        asked = agent.run("undo")
+        assert asked.returncode == 2
+        assert "Move 2 files to the trash" in asked.stderr
+        assert len(list((tmp_path / "downloads").glob("*.bin"))) == 2
+        done = agent.run("undo", "--yes")
         assert done.returncode == 0, done.stderr
         assert not list((tmp_path / "downloads").glob("*.bin"))
         assert agent.run("undo", "b999").returncode == 4

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.hook.rig import Rig, running
+from tests.standstill import no_standstill
+
+__all__ = ["no_standstill", "rig"]
 
 
 @pytest.fixture

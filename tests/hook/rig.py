@@ -52,6 +52,9 @@ class IdleWorkers:
     def wake(self) -> None:
         pass
 
+    def hurry(self, host: str) -> None:
+        pass
+
     async def stop(self, id: str) -> None:
         pass
 

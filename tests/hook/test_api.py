@@ -149,8 +149,7 @@ async def test_the_same_url_is_never_in_flight_twice(rig: Rig) -> None:
 async def test_every_answer_tells_the_bytes_of_this_moment(rig: Rig) -> None:
     """They are in memory only; the row says 0 until the download is given back."""
     id = await add(rig)
-    turn = Turn({}, 1)
-    ((_, active),) = await rig.db.run(claims.claim, turn, limit=1, now=1.0)
+    ((_, active),) = (await rig.db.run(claims.claim, Turn(1, 1), 1.0)).jobs
     rig.bus.publish(DownloadEvent("started", active, "queued"))
     rig.bus.publish(DownloadProgress(id, 700, 1000, 50))
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from trayagent.net.client import Client
+from trayagent.net.socks import ADVICE
 
 from tests.servers.certificates import Authority
 from tests.servers.listening import Answering, Listening
@@ -16,8 +18,6 @@ from tests.transfer.rig import QUICK, noise, transferring
 from trayagent.cli.main import main
 from trayagent.model.config import Network
 from trayagent.model.errors import ConfigError, DownloadError
-from trayagent.net.client import Client
-from trayagent.net.socks import ADVICE
 
 BODY = noise(3_000_000)
 NAME = "media.example.com"  # looking it up would fail the test: the proxy has to do that

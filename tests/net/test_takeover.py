@@ -11,6 +11,8 @@ import aiohttp
 import pytest
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.streams import StreamReader
+from trayagent.net.handler import Handler
+from trayagent.net.wire import Wire
 
 from tests.patience import patience
 from tests.servers.certificates import Authority
@@ -20,9 +22,6 @@ from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net import response
-from trayagent.net.address_policy import AddressPolicy
-from trayagent.net.handler import Handler
-from trayagent.net.wire import Wire
 
 SIZE = 5_000_000
 

@@ -11,7 +11,7 @@ import pytest
 from trayagent.model.library import Listed
 from trayagent.model.order import New, Order
 from trayagent.model.transfer import Fetched
-from trayagent.store import claims, library, schema
+from trayagent.store import library, schema, transitions
 from trayagent.store.admission import Admission, admit
 from trayagent.store.secrets import SecretFiles
 
@@ -36,6 +36,6 @@ def test_a_picture_that_came_since_it_was_listed_is_not_fetched_twice(
     admission = Admission("sync", 1.0, lambda path: there, SecretFiles(tmp_path))
     first = admit(conn, PICTURE, admission, None)
     conn.execute("UPDATE downloads SET state = 'active'")
-    claims.complete(conn, first.n, Fetched(Path("/x/p1.png"), 3), 3.0)
+    transitions.complete(conn, first.n, Fetched(Path("/x/p1.png"), 3), 3.0)
 
     assert admit(conn, PICTURE, admission, None).outcome == expected

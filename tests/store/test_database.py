@@ -16,6 +16,7 @@ from trayagent.model.errors import StoreUnavailableError
 from trayagent.store import connection, downloads
 from trayagent.store.database import Database, DatabaseError
 from trayagent.store.facts import fact, set_fact
+from trayagent.store.patience import waiting_at_most
 from trayagent.store.schema import MIGRATIONS
 
 
@@ -24,6 +25,17 @@ def db(tmp_path: Path) -> Iterator[Database]:
     database = Database.open(tmp_path / "trayagent.db")
     yield database
     database.close()
+
+
+@contextlib.contextmanager
+def locked(db: Database) -> Iterator[sqlite3.Connection]:
+    """Another program that has the database locked."""
+    other = sqlite3.connect(db.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield other
+    finally:
+        other.close()
 
 
 async def outcome(work: Awaitable[None]) -> BaseException | None:
@@ -59,74 +71,89 @@ async def test_one_failing_transaction_takes_nothing_else_with_it(db: Database) 
     assert [await db.read(fact, name) for name in ("a", "bad", "b")] == ["1", None, "2"]
 
 
-async def test_a_step_is_as_durable_as_a_run_and_keeps_its_turn(db: Database) -> None:
-    """What `step` returned is in the file; what was asked before it was done before it."""
-    await db.step(set_fact, "colour", "green")
-    with sqlite3.connect(db.path) as other:
-        assert other.execute("SELECT value FROM facts").fetchall() == [("green",)]
-    other.close()
+async def test_no_transaction_runs_on_the_loop(db: Database) -> None:
+    """However quick the disk: what it does in the next moment nobody knows."""
 
-    async with asyncio.TaskGroup() as group:
-        group.create_task(db.run(set_fact, "colour", "red"))
-        group.create_task(db.step(set_fact, "colour", "blue"))
-    assert await db.read(fact, "colour") == "blue"
+    def thread(conn: sqlite3.Connection) -> str:
+        del conn
+        return threading.current_thread().name
 
-
-async def test_a_step_never_cuts_into_a_transaction_of_the_thread(db: Database) -> None:
-    """While the thread is in the middle of one, the connection is not free for the loop."""
-    begun, go = threading.Event(), threading.Event()
-
-    def long(conn: sqlite3.Connection) -> None:
-        set_fact(conn, "a", "1")
-        begun.set()
-        go.wait(5)
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(db.run(long))
-        await asyncio.to_thread(begun.wait, 5)
-        group.create_task(db.step(set_fact, "b", "2"))
-        await asyncio.sleep(0)
-        go.set()
-    assert [await db.read(fact, name) for name in ("a", "b")] == ["1", "2"]
-
-
-async def test_a_step_that_fails_leaves_nothing_behind(db: Database) -> None:
-    """Neither its rows nor an open transaction: the next one works."""
-
-    def bad(conn: sqlite3.Connection) -> None:
-        set_fact(conn, "bad", "1")
-        raise LookupError("no")
-
-    assert isinstance(await outcome(db.step(bad)), LookupError)
-    await db.step(set_fact, "good", "1")
-    assert [await db.read(fact, name) for name in ("bad", "good")] == [None, "1"]
+    assert await db.run(thread) == "database"
+    assert await db.read(thread) == "database reader"
 
 
 async def test_a_lock_of_another_program_is_waited_for_beside_the_loop(db: Database) -> None:
     """Somebody who looks into the file with a tool of his own delays us, and nothing is lost."""
-    other = sqlite3.connect(db.path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        for name in ("a", "b"):
-            group.create_task(db.step(set_fact, name, "1"))
-        assert await db.read(fact, "a") is None  # the loop goes on meanwhile
-        other.execute("COMMIT")
-    other.close()
+        with locked(db):
+            for name in ("a", "b"):
+                group.create_task(db.run(set_fact, name, "1"))
+            assert await db.read(fact, "a") is None  # the loop and readers go on meanwhile
     assert [await db.read(fact, name) for name in ("a", "b")] == ["1", "1"]
 
 
-async def test_a_lock_that_stays_is_an_error_in_the_end(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever asked hears of it, and the next one is served once the lock is gone."""
-    monkeypatch.setattr(connection, "PATIENCE", 0.01)
-    other = sqlite3.connect(db.path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with contextlib.closing(other), pytest.raises(StoreUnavailableError, match="locked"):
-        async with asyncio.timeout(5):
+async def test_a_request_is_answered_in_time_and_was_never_done(db: Database) -> None:
+    """Who was told no finds nothing done later; who can wait has it done."""
+    with locked(db) as other:
+        with waiting_at_most(0.05), pytest.raises(StoreUnavailableError, match="locked"):
             await db.run(set_fact, "a", "1")
-    await db.run(set_fact, "b", "1")
-    assert [await db.read(fact, name) for name in ("a", "b")] == [None, "1"]
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(db.run(set_fact, "b", "1"))
+            await asyncio.sleep(0.1)
+            before = time.monotonic()
+            with waiting_at_most(0.05), pytest.raises(StoreUnavailableError):
+                await db.run(set_fact, "c", "1")
+            assert time.monotonic() - before < 0.04  # it is stuck already: why wait for it again
+            assert not waiting.done()
+            other.execute("COMMIT")
+    assert [await db.read(fact, name) for name in ("a", "b", "c")] == [None, "1", None]
+
+
+async def test_what_a_request_starts_outlives_its_patience(db: Database) -> None:
+    """A sync that a request began goes on when the request has its answer."""
+    async with asyncio.TaskGroup() as group:
+        with waiting_at_most(0.0):
+            group.create_task(db.run(set_fact, "a", "1"), name="sync")
+    assert await db.read(fact, "a") == "1"
+
+
+async def test_what_is_saved_too_late_is_told(db: Database) -> None:
+    """A disk that hangs in the middle: no is answered in time, and what was saved all the same is looked for."""
+    late, go = asyncio.Event(), threading.Event()
+    db.when_late(late.set)
+
+    def slow(conn: sqlite3.Connection) -> None:
+        set_fact(conn, "a", "1")
+        go.wait(5)
+
+    with waiting_at_most(0.05), pytest.raises(StoreUnavailableError):
+        await db.run(slow)
+    assert not late.is_set()
+    go.set()
+    async with asyncio.timeout(5):
+        await late.wait()
+    assert await db.read(fact, "a") == "1"
+
+
+def test_closing_does_not_wait_for_a_lock_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be saved is told so."""
+    monkeypatch.setattr(connection, "LOCK_AT_CLOSE", 0.05)
+    db = Database.open(tmp_path / "db")
+
+    async def refused(db: Database) -> None:
+        with pytest.raises(StoreUnavailableError, match="locked"):
+            await db.run(set_fact, "a", "1")
+
+    async def close_while_locked() -> None:
+        with locked(db):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(refused(db), name="saving")
+                await asyncio.sleep(0.05)
+                db.close()
+
+    asyncio.run(close_while_locked())
 
 
 async def test_every_commit_reaches_the_disk(db: Database) -> None:
@@ -137,20 +164,6 @@ async def test_every_commit_reaches_the_disk(db: Database) -> None:
         return [conn.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
     assert await db.run(settings) == [2, "wal"]
-
-
-async def test_steps_leave_the_loop_alone_where_the_disk_is_slow(db: Database) -> None:
-    """A disk that is slow has its transactions done on the database's own thread."""
-    on_loop: list[bool] = []
-
-    def slow(conn: sqlite3.Connection) -> None:
-        on_loop.append(threading.current_thread() is threading.main_thread())
-        time.sleep(0.01)
-
-    for _ in range(12):
-        await db.step(slow)
-    assert on_loop == sorted(on_loop, reverse=True)
-    assert 1 < sum(on_loop) < 10
 
 
 async def test_a_database_that_was_replaced_is_never_written_again(

@@ -46,13 +46,18 @@ class Remembering(Progress):
 
 async def main(url: str, folder: Path, state: Path, segments: int | None) -> int:
     """Fetch, go on where an earlier process left off."""
+    done = state.with_suffix(".done")
+    if done.exists():
+        return 0
     known = Path(state.read_text()) if state.exists() else None
     with Client() as client:
         transfer = Transfer(client, Downloads(keep_free="0"))
         named = frozenset({urlsplit(url).netloc})
         target = Target(folder, path=known, segments=segments)
         try:
-            await transfer.fetch(Request(url, named=named), target, Remembering(state))
+            fetched = await transfer.fetch(Request(url, named=named), target, Remembering(state))
+            done.touch()
+            await transfer.forget([(fetched.path, target.owner)])
         except DownloadError as error:
             print(error)
             return 3

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trayagent.model.config import Downloads, Network
-from trayagent.model.transfer import Fetched, Progress, Request, Target
+from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.net.exchange import Patience
 from trayagent.net.request import Client
 from trayagent.transfer.transfer import Transfer
@@ -60,6 +60,12 @@ class Rig:
         target = Target(self.folder, path=path, **options)  # type: ignore[arg-type]
         fetched = await self.transfer.fetch(request, target, self.told)
         await self.transfer.forget([(fetched.path, target.owner)])  # as whoever noted it would
+        return fetched
+
+    async def publish(self, made: Content | Made, target: Target) -> Fetched:
+        """Publish what a resolver made."""
+        fetched = await self.transfer.publish(made, target, self.told)
+        await self.transfer.forget([(fetched.path, target.owner)])
         return fetched
 
     def files(self) -> dict[str, bytes]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,11 @@ import pytest
 from tests.servers.lying import Exchange, Lying, Served, in_turn, replying
 from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Progress
 from trayagent.net.host_limits import Cooldown
 from trayagent.transfer.lane import Lane
-from trayagent.transfer.part_file import Part
-from trayagent.transfer.part_file import Sidecar, sidecar_of
+from trayagent.transfer.part_file import Part, Sidecar, sidecar_of
+from trayagent.transfer.writer import Writer
 
 BODY = noise(100_000)
 
@@ -120,15 +123,31 @@ async def test_no_attempt_leaves_a_file_open(tmp_path: Path) -> None:
         assert open_here() == []
 
 
-def test_bytes_that_the_disk_refused_are_not_counted(tmp_path: Path) -> None:
+def test_bytes_that_the_disk_refused_are_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A record that counted them would vouch for a hole."""
-    part = Part(tmp_path / "f")
-    lane = Lane(part, 0, 1000, 10**6, ())
-    lane.write(b"x" * 100)
-    part.trouble = DownloadError("disk_full")
+    part, progress = Part(tmp_path / "f"), Progress()
+    part.create()
+    lane = Lane(
+        Writer(part, lambda: None),
+        0,
+        1000,
+        limit=10**6,
+        buckets=(),
+        progress=progress,
+        lock=threading.Lock(),
+    )
+    assert lane.take(b"x" * 100) == 0
+
+    def full(fd: int, data: bytes, at: int) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "pwrite", full)
     with pytest.raises(DownloadError):
-        lane.write(b"x" * 100)
-    assert lane.at == 100
+        lane.take(b"x" * 100)
+    assert lane.at == progress.received == 100
+    part.close()
 
 
 async def test_an_answer_makes_good_for_an_earlier_refusal(tmp_path: Path) -> None:
@@ -145,7 +164,7 @@ async def test_an_answer_makes_good_for_an_earlier_refusal(tmp_path: Path) -> No
             try:
                 await rig.get(url)
             except DownloadError:
-                waits.append(cooldown.remaining("127.0.0.1"))
+                waits.append(cooldown.remaining(server.authority))
                 with pytest.raises(DownloadError):
                     await rig.get(url)
             now[0] += 10.0

@@ -178,16 +178,6 @@ def test_pages_and_manifests_are_told_apart(head: bytes, found: str | None) -> N
     assert page(head, sniff(head)) == found
 
 
-def test_a_compressed_medium_is_refused() -> None:
-    with pytest.raises(DownloadError):
-        content.check_promise(
-            mp4(600), sniff(mp4(600)), {"Content-Encoding": "gzip"}, "http://h/a.mp4"
-        )
-    content.check_promise(
-        mp4(600), sniff(mp4(600)), {"Content-Encoding": "identity"}, "http://h/a.mp4"
-    )
-
-
 @pytest.mark.parametrize("medium", ["video", "audio"])
 def test_a_picture_is_no_film(medium: Kind) -> None:
     head = b"\x89PNG\r\n\x1a\n" + bytes(100)

@@ -15,8 +15,8 @@ import pytest
 from tests.servers.lying import Lying, Served
 from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
-from trayagent.transfer import publish as publishing
 from trayagent.transfer import attempt
+from trayagent.transfer import publish as publishing
 from trayagent.transfer.part_file import Part, sidecar_of
 from trayagent.transfer.ranges import Record
 

@@ -21,10 +21,14 @@ FAILPOINTS = [
     "part-synced",
     "part-vouched",
     "part-settled",
+    "part-marked",
     "before-publish",
     "after-publish",
     "after-folder-sync",
 ]
+
+
+SETTLED = FAILPOINTS[5:]
 
 
 @dataclass
@@ -76,6 +80,8 @@ async def test_a_kill_at_every_named_step(
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"f.bin": body}
         if failpoint in ("part-vouched", "part-settled") and rate:
             assert served.asked[1] < size
+        if failpoint in SETTLED:  # it has arrived: nobody is asked again
+            assert len(served.asked) == 1
 
 
 async def killed_again_and_again(tmp_path: Path, kills: int, seed: int) -> None:

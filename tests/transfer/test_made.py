@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.transfer.rig import mp4, transferring
 from trayagent.model.config import Downloads
@@ -20,7 +21,7 @@ async def test_a_made_file_is_moved_to_its_name(tmp_path: Path) -> None:
     (tmp_path / "to" / "A Film.mp4").write_text("mine")
     async with transferring(tmp_path / "to") as rig:
         answer = Made(made, "A Film.mp4", "No subtitles.")
-        fetched = await rig.transfer.publish(answer, Target(rig.folder), rig.told)
+        fetched = await rig.publish(answer, Target(rig.folder))
         assert (fetched.path.name, fetched.warning) == ("A Film (1).mp4", "No subtitles.")
         assert fetched.path.read_bytes() == mp4(50_000)
         assert rig.files().keys() == {"A Film.mp4", "A Film (1).mp4"}
@@ -42,22 +43,27 @@ async def test_a_page_is_never_saved_as_a_medium(tmp_path: Path, body: bytes) ->
 async def test_what_was_published_but_never_noted_is_recognised(
     tmp_path: Path, inline: bool
 ) -> None:
+    """Whoever asks for it again is told of the file, and nothing is made a second time."""
     body, final = mp4(50_000), tmp_path / "to" / "A Film.mp4"
     made = tmp_path / "scratch.mp4"
     answer = Content(body) if inline else Made(made, final.name)
-    target = Target(final.parent, filename=final.name, path=final, kind="video")
+    target = Target(final.parent, filename=final.name, kind="video", owner="a")
     async with transferring(final.parent) as rig:
-        for left in ({}, {final.name: body}, {final.name + ".part": b"half of"}):
-            for name, data in left.items():
-                (rig.folder / name).write_bytes(data)
+        for half_of_one in (False, True):
+            if half_of_one:
+                Path(f"{final}.part").write_bytes(b"half of")
             made.write_bytes(body)
-            assert (await rig.transfer.publish(answer, target, rig.told)).path == final
+            again = replace(target, path=final)
+            fetched = await rig.transfer.publish(answer, again, rig.told)
+            assert fetched.path == final
+            assert await rig.transfer.settled(target) == fetched
+            await rig.transfer.forget([(final, "a")])
+            assert await rig.transfer.settled(target) is None
             assert rig.files() == {final.name: body}
             final.unlink()
         final.write_bytes(b"the user's own")
         made.write_bytes(body)
-        fetched = await rig.transfer.publish(answer, target, rig.told)
-        assert fetched.path.name == "A Film (1).mp4"
+        assert (await rig.publish(answer, target)).path.name == "A Film (1).mp4"
         assert final.read_bytes() == b"the user's own"
 
 
@@ -73,7 +79,7 @@ async def test_a_made_file_on_another_disk_is_copied(
     scratch = tmp_path / "scratch.mp4"
     scratch.write_bytes(mp4(50_000))
     async with transferring(tmp_path / "to") as rig:
-        await rig.transfer.publish(Made(scratch, "A Film.mp4"), Target(rig.folder), rig.told)
+        await rig.publish(Made(scratch, "A Film.mp4"), Target(rig.folder))
         assert rig.files() == {"A Film.mp4": mp4(50_000)}
     assert not scratch.exists()
 
@@ -86,18 +92,20 @@ async def test_a_made_file_of_another_type_does_not_get_the_name_of_the_last_att
     scratch.write_bytes(mp4(50_000))
     async with transferring(tmp_path / "to") as rig:
         target = Target(rig.folder, path=before)
-        await rig.transfer.publish(Made(scratch, "A Film.mov"), target, rig.told)
+        await rig.publish(Made(scratch, "A Film.mov"), target)
         assert rig.files().keys() == {"A Film.mov"}
 
 
-@pytest.mark.parametrize(("size", "code"), [(0, "truncated"), (3001, "too_large")])
+@pytest.mark.parametrize(
+    ("size", "name", "code"), [(0, "a.jpg", "truncated"), (3001, "a.bin", "too_large")]
+)
 async def test_bytes_that_a_source_sent_keep_to_the_same_terms(
-    tmp_path: Path, size: int, code: str
+    tmp_path: Path, size: int, name: str, code: str
 ) -> None:
-    """Neither an empty file nor one that is larger than allowed."""
+    """Neither an empty picture nor a file that is larger than allowed."""
     settings = Downloads(keep_free="0", max_size="3000B")
     async with transferring(tmp_path / "to", downloads=settings) as rig:
-        target = Target(rig.folder, filename="a.bin", kind="file")
+        target = Target(rig.folder, filename=name)
         with pytest.raises(DownloadError) as failed:
             await rig.transfer.publish(Content(b"x" * size), target, rig.told)
         assert failed.value.code == code

@@ -7,10 +7,10 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.patience import patience
 from tests.servers.lying import (
@@ -30,12 +30,6 @@ from trayagent.net.refusals import refuse_status
 OK = b"HTTP/1.1 200 OK\r\n"
 
 FAILURES: dict[str, tuple[Behaviour, set[str]]] = {
-    "length and chunks": (
-        saying(
-            OK + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
-        ),
-        {"server_error"},
-    ),
     "two lengths": (
         saying(OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello"),
         {"server_error"},
@@ -57,7 +51,7 @@ FAILURES: dict[str, tuple[Behaviour, set[str]]] = {
         saying(OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"),
         {"truncated"},
     ),
-    "empty": (replying("200 OK"), {"truncated"}),
+    "empty, its end not told": (saying(OK + b"\r\n"), {"truncated"}),
     "no content": (saying(b"HTTP/1.1 204 No Content\r\n\r\n"), {"not_found"}),
     "reset content": (replying("205 Reset Content"), {"not_found"}),
     "not modified": (saying(b"HTTP/1.1 304 Not Modified\r\n\r\n"), {"server_error"}),
@@ -77,10 +71,13 @@ FAILURES: dict[str, tuple[Behaviour, set[str]]] = {
     ),
     "not yet": (replying("202 Accepted", b"soon"), {"server_error"}),
     "a difference nobody asked for": (replying("226 IM Used", b"hello"), {"server_error"}),
-    "100 KB of one header": (saying(OK + b"X: " + b"x" * 100_000 + b"\r\n\r\n"), {"server_error"}),
-    "a thousand headers": (
-        saying(OK + b"".join(b"X-%d: x\r\n" % n for n in range(1000)) + b"\r\n"),
-        {"server_error"},
+    "a megabyte of one header": (
+        saying(OK + b"X: " + b"x" * 1_000_000 + b"\r\n\r\n"),
+        {"server_error", "network"},
+    ),
+    "a hundred thousand headers": (
+        saying(OK + b"".join(b"X-%d: x\r\n" % n for n in range(100_000)) + b"\r\n"),
+        {"server_error", "network"},
     ),
     "unauthorised": (replying("401 Unauthorized", b"no"), {"needs_login"}),
     "forbidden": (replying("403 Forbidden", b"no"), {"forbidden"}),
@@ -203,7 +200,7 @@ async def dripping_body(exchange: Exchange) -> None:
 async def test_a_drip_frees_the_worker(
     tmp_path: Path, behaviour: Behaviour, path: str, code: str
 ) -> None:
-    limits = replace(QUICK, headers=0.8)
+    limits = replace(QUICK, first_byte=0.8)
     async with Lying() as server, transferring(tmp_path, server.authority, limits=limits) as rig:
         began = time.monotonic()
         with pytest.raises(DownloadError) as failed:
@@ -416,8 +413,7 @@ LATE_LIES: dict[str, bytes] = {
     "no size": b"zz\r\nhello\r\n",
     "a size without end": b"f" * 40 + b"\r\n",
     "no line in the trailer": b"0\r\nbad trailer line\r\n\r\n",
-    "a length in the trailer": b"0\r\nContent-Length: 5\r\n\r\n",
-    "a huge trailer": b"0\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+    "a huge trailer": b"0\r\nX: " + b"a" * 1_000_000 + b"\r\n\r\n",
 }
 
 

@@ -96,9 +96,11 @@ async def test_a_part_that_is_not_what_it_seems_gets_no_place_in_the_file(
         assert "f.bin" not in rig.files()
         await rig.get(url, path=tmp_path / "f.bin")
         assert rig.files() == {"f.bin": body}
+        before, honest.rate = len(server.requests), 6_000_000  # the others answer first
         await rig.get(url, segments=4, filename="g.bin")
         assert rig.files() == {"f.bin": body, "g.bin": body}
-        assert server.requests[-1].header("Range") is None
+        wholes = [asked for asked in server.requests[before:] if asked.header("Range") is None]
+        assert len(wholes) == (2 if size > 1_000_000 else 1)
 
 
 @pytest.mark.parametrize(("name", "warned"), [("a.csv", True), ("a.tar.gz", False)])

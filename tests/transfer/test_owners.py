@@ -12,12 +12,10 @@ import pytest
 
 from tests.servers.lying import Lying, Served
 from tests.transfer.rig import Rig, mp4, noise, transferring, until
-from trayagent.model.disk import Disk
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Made, Target
-from trayagent.transfer.part_file import Part, part_of
+from trayagent.transfer.part_file import Part, part_of, read_mark, sidecar_of
 from trayagent.transfer.ranges import Record
-from trayagent.transfer.part_file import sidecar_of
 
 SIZE = 3_000_000
 ONE, OTHER = noise(SIZE, 1), noise(SIZE, 2)
@@ -143,19 +141,22 @@ async def test_giving_up_a_download_removes_only_what_is_its_own(tmp_path: Path)
 
 async def test_a_sidecar_that_outlived_its_part_vouches_for_no_other(tmp_path: Path) -> None:
     """Else the next kill would leave other bytes beside it, which it then seems to vouch for."""
-    for make in (Part.create, Part.settle):
-        theirs = Part(tmp_path / "f.bin", "theirs")
-        theirs.write(OTHER, 0)
-        theirs.vouch(Record(SIZE, '"v1"', ((0, 2_000_000),)))
-        theirs.close()
-        (tmp_path / "f.bin.part").unlink()
-        ours = Part(tmp_path / "f.bin", "ours")
-        ours.write(ONE, 0)
-        make(ours, *([None] if make == Part.settle else []))
-        assert not sidecar_of(tmp_path / "f.bin").exists()
-        ours.discard()
-        ours.close()
-        assert list(tmp_path.iterdir()) == []
+    theirs = Part(tmp_path / "f.bin", "theirs")
+    theirs.write(OTHER, 0)
+    theirs.vouch(Record(SIZE, '"v1"', ((0, 2_000_000),)))
+    theirs.close()
+    (tmp_path / "f.bin.part").unlink()
+    ours = Part(tmp_path / "f.bin", "ours")
+    ours.write(ONE, 0)
+    ours.create()
+    assert not sidecar_of(tmp_path / "f.bin").exists()
+    ours.settle(None)
+    told = read_mark(sidecar_of(tmp_path / "f.bin"))
+    assert told is not None
+    assert (told.owner, told.record) == ("ours", None)
+    ours.discard()
+    ours.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_no_sidecar_keeps_its_name(tmp_path: Path) -> None:
@@ -172,7 +173,7 @@ async def test_a_made_file_is_not_kept_by_a_sidecar_of_another(tmp_path: Path) -
     scratch.write_bytes(mp4(5000))
     async with transferring(tmp_path) as rig:
         target = Target(tmp_path, owner="ours")
-        await rig.transfer.publish(Made(scratch, "film.mp4"), target, rig.told)
+        await rig.publish(Made(scratch, "film.mp4"), target)
         assert rig.files() == {"film.mp4": mp4(5000)}
 
 
@@ -180,8 +181,7 @@ async def test_a_made_file_is_not_kept_by_a_sidecar_of_another(tmp_path: Path) -
 async def test_a_cancellation_at_the_first_look_keeps_no_lock(
     tmp_path: Path, remembered: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a slow disk that look is in another thread; what it opened must be closed all the same."""
-    monkeypatch.setattr(Disk, "quick", False)
+    """That look is in another thread; what it opened must be closed all the same."""
     looking, go = threading.Event(), threading.Event()
     claim = Part._claim
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.servers.lying import Exchange, Lying, Served
-from tests.transfer.rig import QUICK, noise, transferring, until
+from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.transfer.width import Seen, Width
 
@@ -42,14 +41,16 @@ async def test_a_quick_server_is_left_alone(tmp_path: Path) -> None:
 
 async def test_the_allowance_of_a_host_is_shared(tmp_path: Path) -> None:
     body = noise(SIZE)
-    limits = replace(QUICK, connections_per_host=5)
-    async with Lying() as server, transferring(tmp_path, server.authority, limits=limits) as rig:
+    async with (
+        Lying() as server,
+        transferring(tmp_path, server.authority, connections_per_host=5) as rig,
+    ):
         url = server.at("/f.bin", Served(body, rate=4_000_000))
         spare: list[int] = []
 
         async def watch() -> None:
             while True:
-                spare.append(rig.client.slots.spare("127.0.0.1"))
+                spare.append(rig.client.transport.spare(server.authority))
                 await asyncio.sleep(0.005)
 
         async with asyncio.TaskGroup() as group:
@@ -59,7 +60,7 @@ async def test_the_allowance_of_a_host_is_shared(tmp_path: Path) -> None:
                     downloads.create_task(rig.get(url, segments=16), name=f"{n}")
             watching.cancel()
         assert min(spare) == 0
-        assert rig.client.slots.spare("127.0.0.1") == 5
+        assert rig.client.transport.spare(server.authority) == 5
         assert set(rig.files().values()) == {body}
 
 

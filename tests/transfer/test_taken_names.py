@@ -14,9 +14,8 @@ from tests.servers.lying import Lying, Served
 from tests.transfer.rig import noise, transferring, until
 from trayagent.model.config import Downloads
 from trayagent.model.errors import DownloadError
-from trayagent.transfer.part_file import Part, part_of
+from trayagent.transfer.part_file import Part, part_of, sidecar_of
 from trayagent.transfer.ranges import Record
-from trayagent.transfer.part_file import sidecar_of
 
 BODY = noise(3000)
 

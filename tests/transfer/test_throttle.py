@@ -14,7 +14,8 @@ from tests.patience import patience
 from tests.servers.lying import Lying, Served
 from tests.transfer.rig import noise, transferring
 from trayagent.model.config import Downloads
-from trayagent.transfer.speed_limit import Bucket
+from trayagent.net.exchange import BUFFER
+from trayagent.transfer.speed_limit import Bucket, piece_of
 
 
 class Clock:
@@ -47,11 +48,12 @@ def test_no_limit_costs_nothing_and_can_be_set_while_running() -> None:
     clock = Clock()
     bucket = Bucket(0, clock)
     assert bucket.spend(10**12) == 0
-    assert bucket.piece(500) == 500
-    bucket.rate = 80
-    assert bucket.piece(500) == 10
+    assert piece_of([bucket]) == BUFFER
+    bucket.rate = 80_000
+    assert piece_of([bucket, Bucket(0)]) == 10_000
+    assert piece_of([bucket, Bucket(40_000)]) == 5_000
     bucket.rate = 1
-    assert bucket.piece(500) == 1
+    assert piece_of([bucket]) == 1024
 
 
 @pytest.mark.parametrize("size", [60_000, 2_000_000])

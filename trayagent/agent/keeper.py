@@ -23,7 +23,8 @@ def counted(conn: sqlite3.Connection, workers: int, version: str) -> Status:
         facts.set_fact(conn, facts.PAUSED, None)
         paused = until = None
     return Status(
-        queued=counts.get("queued", 0),
+        # The pool begins with what an earlier run was at, and tells of it like of any other.
+        queued=counts.get("queued", 0) + counts.get("active", 0),
         completed=counts.get("completed", 0),
         failed=counts.get("failed", 0),
         paused=paused is not None,

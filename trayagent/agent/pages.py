@@ -93,6 +93,10 @@ class Pages:
             raise failure
         return await self._transfer.fetch(request, target, reporter)  # a plain file after all
 
+    async def leave(self, id: str) -> None:
+        """The file of this download is here: what the engine kept for it is needed no more."""
+        await self._engine.discard(id)
+
     async def _tried(
         self, task: _Task, failure: DownloadError, *, known_only: bool
     ) -> Fetched | None:
@@ -107,7 +111,11 @@ class Pages:
             raise
 
     async def _through_engine(self, task: _Task, *, known_only: bool = False) -> Fetched:
-        page, note = _page(task, known_only=known_only), task.reporter.received
+        page = _page(task, known_only=known_only)
+
+        def note(received: int, size: int | None) -> None:
+            task.reporter.received, task.reporter.size = received, size
+
         answer = await self._engine.resolve(page, note)
         if isinstance(answer, Choice):
             await self._enter(task, answer)

@@ -1,8 +1,13 @@
 """The pool: one dispatcher with slots, four by default.
 
-The dispatcher claims as many downloads as slots are free, fairly across hosts, and gives each a
-task of its own. A slot is free when its download has ended and the outcome is durable, never
-before. Whatever goes wrong in one slot stays there.
+A download's way through a slot:
+
+    claimed (row `active`) → its task runs → outcome → one transaction: the row, and the claim of the next
+
+The dispatcher claims for the slots that are free; a slot that ends claims for itself, so that a queue
+of small files costs one transaction each. A slot is free when its outcome is durable, never before.
+Whatever goes wrong in one slot stays there. What an earlier run was at when it ended has a slot first:
+a file that got its name then is completed without a request, everything else goes back to the queue.
 """
 
 from __future__ import annotations
@@ -10,35 +15,37 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import sqlite3
 import time
-from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from trayagent.agent.bus import Bus
-from trayagent.agent.progress import Reporter
-from trayagent.agent.retry import decide
+from trayagent.agent.progress import ProgressReader, reached
+from trayagent.agent.records import Record, SettledRecords
+from trayagent.agent.retry import CoolHosts, decide
 from trayagent.agent.worker import Worker
 from trayagent.model.download import Download, State
-from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
+from trayagent.model.errors import DownloadError, StoreUnavailableError
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
 from trayagent.model.order import Job
-from trayagent.model.transfer import Fetched
+from trayagent.model.transfer import Fetched, Progress
 from trayagent.net.address_policy import is_offline
-from trayagent.store import claims, facts
-from trayagent.store.claims import Turn
+from trayagent.store import claims, facts, transitions
+from trayagent.store.claims import Claimed, Turn
 from trayagent.store.database import Database
 from trayagent.store.downloads import Change
 from trayagent.store.secrets import SecretFiles
+from trayagent.store.transitions import Completed, Failed, Outcome, Requeued
 
 log = logging.getLogger(__name__)
 
-HORIZON: Final = 3700.0
-"""Seconds; nothing waits longer, so a later date means that the clock was set back."""
 STORE_PAUSE: Final = 2.0
 """Seconds to wait when the store cannot be written."""
+LAST_SAVES: Final = 2.0
+"""Seconds that the end of the program waits for outcomes; what is not saved then is found at the next start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,14 @@ class Limits:
     per_host: int = 4
     """Downloads at a time from one host."""
     retries: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """One download at work."""
+
+    job: Job
+    task: asyncio.Task[None]
 
 
 class Pool:
@@ -72,13 +87,23 @@ class Pool:
         self._folder = folder
         self._limits = limits
         self._bell = bell
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._reader = ProgressReader(db, bus)
+        self._records = SettledRecords(self._remove_records)
+        self._running: dict[str, _Slot] = {}
         self._interruptible: set[str] = set()
-        self._hosts: Counter[str] = Counter()
-        self._cooling: dict[str, float] = {}
+        self._ending: set[str] = set()
+        """Downloads whose outcome is on its way to the store."""
+        self._cool = CoolHosts()
         self._last_host = ""
         self._held = False
         self._held_until: float | None = None
+        self._claiming = asyncio.Lock()
+        self._closing = False
+        self._lost = False
+        """Whether an outcome could not be saved."""
+        self._passed_over = False
+        """Whether work was announced while no slot was free for it."""
+        self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         return f"<Pool: {len(self._running)} of {self._limits.workers} slots busy{', paused' if self._held else ''}>"
@@ -94,37 +119,50 @@ class Pool:
 
     def cooling(self, host: str) -> float | None:
         """Until when (Unix seconds) a host that asked for it is left alone; None: it is not."""
-        until = self._cooling.get(host)
-        return until if until is not None and until > time.time() else None
+        return self._cool.until(host, time.time())
+
+    def hurry(self, host: str) -> None:
+        """Ask a host again at once, whatever it said."""
+        self._cool.end(host)
+        self._worker.end_cooldown(host)
+        self._bell.set()
 
     async def run(self) -> None:
         """Dispatch until cancelled; then active downloads are back in the queue, their bytes kept."""
         await self._remember()
-        async with asyncio.TaskGroup() as slots:
-            self._bell.set()
-            while True:
-                try:
-                    await self._ring()
-                    await self._dispatch(slots)
-                except StoreUnavailableError as error:
-                    log.warning("The queue waits: %s", error.message)
-                    await asyncio.sleep(STORE_PAUSE)
-                    self._bell.set()
+        async with asyncio.TaskGroup() as services:
+            around = [
+                services.create_task(self._reader.run(), name="progress"),
+                services.create_task(self._records.run(), name="records"),
+            ]
+            try:
+                async with asyncio.TaskGroup() as slots:
+                    try:
+                        await self._dispatch_forever(slots)
+                    finally:
+                        self._closing = True
+            finally:
+                await self._leave()
+                if self._timer is not None:
+                    self._timer.cancel()
+                for task in around:
+                    task.cancel()
 
     async def stop(self, *ids: str) -> None:
         """Return once nobody works on these downloads; their bytes are kept."""
-        tasks = [self._running[id] for id in ids if id in self._running]
+        tasks = [self._running[id].task for id in ids if id in self._running]
         if tasks:
             await asyncio.sleep(0)  # a task that was never begun could not clean up after itself
             for id in self._interruptible.intersection(ids):
-                self._running[id].cancel()
+                self._running[id].task.cancel()
             await asyncio.wait(tasks)
 
     async def hold(self, until: float | None = None) -> None:
         """Start nothing (until then, Unix seconds); active ones are stopped and queued again."""
         self._held, self._held_until = True, until
-        await self.stop(*self._running)
-        self._bell.set()
+        self._arm(until)
+        async with self._claiming:  # what is being claimed now is given back
+            await self.stop(*self._running)
 
     def release(self) -> None:
         """Start again."""
@@ -134,89 +172,128 @@ class Pool:
     # -- dispatching
 
     async def _remember(self) -> None:
-        self._cooling = await self._db.read(claims.cooling, time.time())
+        self._cool.restore(await self._db.read(claims.cooling, time.time()))
         value = await self._db.read(facts.fact, facts.PAUSED)
         if value is not None:
             self._held = True
             self._held_until = None if value == "forever" else float(value)
 
-    async def _ring(self) -> None:
-        try:
-            async with asyncio.timeout(await self._patience()):
-                await self._bell.wait()
-        except TimeoutError:
-            pass
-        self._bell.clear()
+    async def _dispatch_forever(self, slots: asyncio.TaskGroup) -> None:
+        self._slots = slots
+        for left in await self._db.read(transitions.recorded):
+            self._records.add(Record(*left))
+        for job, download in await self._db.read(claims.active):
+            self._start(job, download, self._worker.settled)
+        self._bell.set()
+        while True:
+            await self._bell.wait()
+            self._bell.clear()
+            try:
+                await self._dispatch()
+            except StoreUnavailableError as error:
+                log.warning("The queue waits: %s", error.message)
+                await asyncio.sleep(STORE_PAUSE)
+                self._bell.set()
 
-    async def _patience(self) -> float | None:
-        """Seconds until something is due by itself; None: nothing is, or no slot is free for it."""
-        dates: list[float | None] = []
-        if self._held:
-            dates = [self._held_until]
-        elif self._free > 0:  # else the end of a download rings
-            dates = [await self._db.read(claims.next_due), *self._cooling.values()]
-        due = min((date for date in dates if date is not None), default=None)
-        return None if due is None else min(max(0.0, due - time.time()), HORIZON)
-
-    @property
-    def _free(self) -> int:
-        return self._limits.workers - len(self._running)
-
-    async def _dispatch(self, slots: asyncio.TaskGroup) -> None:
+    async def _dispatch(self) -> None:
         await self._end_pause_when_due()
-        if self._held or self._free <= 0:
+        turn = self._turn()
+        if turn is None:
             return
-        turn = Turn(self._room(), self._limits.per_host, self._last_host, frozenset(self._running))
-        for job, download in await self._db.step(_claim, time.time(), self._free, turn):
-            self._start(slots, job, download)
-        if self._held:  # asked for while the claim was on its way
-            await self.stop(*self._running)
+        if len(self._running) >= self._limits.workers:
+            self._passed_over = True  # the slot that ends next sees to it
+            return
+        async with self._claiming:
+            await self._begin(await self._db.run(claims.claim, turn, time.time()))
 
     async def _end_pause_when_due(self) -> None:
-        if self._held and self._held_until is not None and self._held_until <= time.time():
+        if self._held and self._held_until is not None:
+            if self._held_until > time.time():
+                self._arm(self._held_until)
+                return
             await self._db.run(facts.set_fact, facts.PAUSED, None)
             self._held, self._held_until = False, None
             self._bus.publish(QueueEvent("resumed"))
 
-    def _room(self) -> dict[str, int]:
-        """How many more each host may get, where that is less than usual."""
-        now = time.time()
-        self._cooling = {
-            host: until for host, until in self._cooling.items() if now < until <= now + HORIZON
-        }
-        room = {host: self._limits.per_host - count for host, count in self._hosts.items()}
-        return room | dict.fromkeys(self._cooling, 0)
+    def _turn(self) -> Turn | None:
+        """Who may be served now; None: nobody."""
+        if self._held or self._closing:
+            return None
+        return Turn(
+            self._limits.workers,
+            self._limits.per_host,
+            # Of a slot that ends the row itself tells when it is free: transactions keep their order.
+            held={
+                id: slot.job.host for id, slot in self._running.items() if id not in self._ending
+            },
+            cooling=frozenset(self._cool.current(time.time())),
+            after=self._last_host,
+        )
 
-    def _start(self, slots: asyncio.TaskGroup, job: Job, download: Download) -> None:
-        self._last_host = job.host
-        self._hosts[job.host] += 1
-        self._running[job.id] = slots.create_task(self._slot(job), name=f"download {job.id}")
-        self._bus.publish(DownloadEvent("started", download, State.QUEUED))
+    async def _begin(self, claimed: Claimed) -> None:
+        """Start what was claimed, or give it back if the pool was told to rest meanwhile."""
+        if self._held or self._closing:
+            for job, _ in claimed.jobs:
+                await self._db.run(
+                    transitions.release_and_claim, job.n, Requeued(), None, time.time()
+                )
+            return
+        for job, download in claimed.jobs:
+            self._start(job, download, self._worker.work)
+        self._arm(claimed.due, *self._cool.current(time.time()).values())
+
+    def _arm(self, *dates: float | None) -> None:
+        """Ring when the first of these (Unix seconds) has come; a clock that jumps is noticed within the hour."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = min((date for date in dates if date is not None), default=None)
+        if due is not None:
+            seconds = min(max(0.0, due - time.time()), claims.HORIZON)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._bell.set)
 
     # -- one slot
 
-    async def _slot(self, job: Job) -> None:
-        reporter = Reporter(
-            job.id,
-            self._bus,
-            lambda path, size: self._db.step(claims.reserve, job.n, str(path), size),
-        )
-        try:
-            outcome = await self._outcome(job, reporter)
-            await asyncio.shield(self._save(job, outcome, reporter.total))
-        except NotFoundError:
-            log.info("%s was removed while it was being fetched", job.id)
-        finally:
-            del self._running[job.id]
-            self._hosts[job.host] -= 1
-            self._hosts += Counter()
-            self._bell.set()
+    def _start(
+        self,
+        job: Job,
+        download: Download,
+        act: Callable[[Job, Path, Progress], Awaitable[Fetched | None]],
+    ) -> None:
+        self._last_host = job.host
+        progress = self._reader.follow(job, download)
+        task = self._slots.create_task(self._slot(job, progress, act), name=f"download {job.id}")
+        self._running[job.id] = _Slot(job, task)
+        self._bus.publish(DownloadEvent("started", download, State.QUEUED))
 
-    async def _outcome(self, job: Job, reporter: Reporter) -> Fetched | DownloadError | None:
+    async def _slot(
+        self,
+        job: Job,
+        progress: Progress,
+        act: Callable[[Job, Path, Progress], Awaitable[Fetched | None]],
+    ) -> None:
+        try:
+            came = await self._carry_out(job, progress, act)
+            outcome = self._judge(job, progress, came)
+            try:
+                if not self._closing:
+                    return await self._save(job, outcome)
+            except asyncio.CancelledError:
+                pass  # only the end of the program interrupts a save: then once more, for a moment
+            await self._save_at_end(job, outcome)
+        finally:
+            self._free(job)
+
+    async def _carry_out(
+        self,
+        job: Job,
+        progress: Progress,
+        act: Callable[[Job, Path, Progress], Awaitable[Fetched | None]],
+    ) -> Fetched | DownloadError | None:
         """What became of it; None: it was stopped. This is the one boundary of the slot."""
         self._interruptible.add(job.id)
         try:
-            return await self._worker.work(job, self._folder, reporter)
+            return await act(job, self._folder, progress)
         except DownloadError as error:
             return error
         except asyncio.CancelledError:
@@ -227,74 +304,94 @@ class Pool:
         finally:
             self._interruptible.discard(job.id)
 
-    async def _save(self, job: Job, outcome: Fetched | DownloadError | None, received: int) -> None:
-        """Release the job; a full disk, for one, keeps that waiting, and the slot with it."""
+    def _judge(self, job: Job, progress: Progress, came: Fetched | DownloadError | None) -> Outcome:
+        """What its row is to say."""
+        if isinstance(came, Fetched):
+            return Completed(came)
+        if came is None:
+            return Requeued(reached(progress))
+        offline = came.code == "network" and is_offline(job.host)
+        again = decide(came, job.attempts, self._limits.retries, random.random(), offline=offline)
+        now = time.time()
+        self._cool.note(job.host, came, again, now)
+        if again is not None:
+            return Requeued(reached(progress), now + again.seconds, came, tried=again.counts)
+        log.info("%s failed: %s", job.id, came.code)
+        if self._secrets.keeps(job.id):
+            came.tell_login_is_gone()
+        return Failed(came, reached(progress))
+
+    async def _save(self, job: Job, outcome: Outcome) -> None:
+        """Make it durable, and start what follows."""
+        change, claimed = await self._release(job, outcome)
+        self._free(job)
+        self._tell(job, outcome, change)
+        await self._begin(claimed)
+        if self._passed_over and len(self._running) < self._limits.workers:
+            self._passed_over = False
+            self._bell.set()
+        if change is not None and not isinstance(outcome, Requeued) and self._secrets.keeps(job.id):
+            await asyncio.to_thread(self._secrets.erase, job.id)
+
+    async def _release(self, job: Job, outcome: Outcome) -> tuple[Change | None, Claimed]:
+        """One transaction: the row, and the next claim. A full disk, for one, keeps it waiting, and the slot."""
         while True:
+            self._ending.add(job.id)
             try:
-                return await self._release(job, outcome, received)
+                return await self._db.run(
+                    transitions.release_and_claim, job.n, outcome, self._turn(), time.time()
+                )
             except StoreUnavailableError as error:
+                self._ending.discard(job.id)
                 log.warning("The outcome of %s cannot be saved yet: %s", job.id, error.message)
                 await asyncio.sleep(STORE_PAUSE)
 
-    async def _release(
-        self, job: Job, outcome: Fetched | DownloadError | None, received: int
-    ) -> None:
-        if isinstance(outcome, Fetched):
-            change = await self._db.step(claims.complete, job.n, outcome, time.time())
-            self._told("completed", change)
-        elif outcome is None:
-            self._requeued(await self._requeue(job, received))
+    async def _save_at_end(self, job: Job, outcome: Outcome) -> None:
+        """As `_save` once the pool is closing: what the store cannot take now, the next start finds."""
+        try:
+            async with asyncio.timeout(LAST_SAVES):
+                change, _ = await self._db.run(
+                    transitions.release_and_claim, job.n, outcome, None, time.time()
+                )
+        except (TimeoutError, StoreUnavailableError):
+            log.warning("The outcome of %s was not saved; the next start finds it", job.id)
+            self._lost = True
         else:
-            await self._failed(job, outcome, received)
+            self._tell(job, outcome, change)
 
-    async def _failed(self, job: Job, error: DownloadError, received: int) -> None:
-        offline = error.code == "network" and is_offline(job.host)
-        again = decide(error, job.attempts, self._limits.retries, random.random(), offline=offline)
-        if again is None:
-            log.info("%s failed: %s", job.id, error.code)
-            if self._secrets.keeps(job.id):
-                error.tell_login_is_gone()
-            change = await self._db.step(claims.fail, job.n, error, received, time.time())
-            self._told("failed", change)
+    async def _leave(self) -> None:
+        """Give back what was claimed in the last moment."""
+        if not self._lost:
+            with suppress(TimeoutError, StoreUnavailableError):
+                async with asyncio.timeout(LAST_SAVES):
+                    await self._db.run(transitions.requeue_active)
+
+    def _free(self, job: Job) -> None:
+        slot = self._running.get(job.id)
+        if slot is not None and slot.task is asyncio.current_task():
+            del self._running[job.id]
+            self._ending.discard(job.id)
+            self._reader.leave(job.id)
+
+    def _tell(self, job: Job, outcome: Outcome, change: Change | None) -> None:
+        if change is None:
+            log.info("%s was removed while it was being fetched", job.id)
             return
-        not_before = time.time() + again.seconds
-        if error.code == "server_busy":
-            self._cooling[job.host] = not_before
-        change = await self._requeue(job, received, not_before, error, tried=int(again.counts))
-        self._requeued(change)
-
-    async def _requeue(
-        self,
-        job: Job,
-        received: int,
-        not_before: float | None = None,
-        error: DownloadError | None = None,
-        tried: int = 0,
-    ) -> Change:
-        return await self._db.step(
-            claims.requeue,
-            job.n,
-            received=received,
-            not_before=not_before,
-            error=error,
-            tried=tried,
-        )
-
-    def _requeued(self, change: Change) -> None:
-        if change.previous == State.ACTIVE:
-            self._bus.publish(DownloadEvent("requeued", change.download, State.ACTIVE))
-
-    def _told(self, what: str, change: Change) -> None:
-        if what == "completed" or change.previous == State.ACTIVE:
-            self._secrets.erase(change.download.id)
-            # For whoever listens it was active until now, whatever was asked meanwhile.
-            self._bus.publish(DownloadEvent(what, change.download, State.ACTIVE))
+        match outcome:
+            case Completed(fetched):
+                self._records.add(Record(job.n, fetched.path, job.owner))
+                # For whoever listens it was active until now, whatever was asked meanwhile.
+                self._publish("completed", change)
+            case Failed() if change.previous == State.ACTIVE:
+                self._publish("failed", change)
+            case Requeued() if change.previous == State.ACTIVE:
+                self._publish("requeued", change)
         for batch in change.finished:
             self._bus.publish(BatchEvent("finished", batch))
 
+    def _publish(self, what: str, change: Change) -> None:
+        self._bus.publish(DownloadEvent(what, change.download, State.ACTIVE))
 
-def _claim(
-    conn: sqlite3.Connection, now: float, limit: int, turn: Turn
-) -> list[tuple[Job, Download]]:
-    claims.wake(conn, now, HORIZON)
-    return claims.claim(conn, turn, limit=limit, now=now)
+    async def _remove_records(self, records: Sequence[Record]) -> None:
+        await self._worker.forget([(record.path, record.owner) for record in records])
+        await self._db.run(transitions.forget_records, [record.n for record in records])

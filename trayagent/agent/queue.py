@@ -14,12 +14,12 @@ from weakref import WeakValueDictionary
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import ANNOUNCED_SINGLY
 from trayagent.agent.trash import Trash
-from trayagent.model import admit
-from trayagent.model.download import SETTLED, Download, Item, State
+from trayagent.model import urls
+from trayagent.model.download import SETTLED, Download, Patch, State
 from trayagent.model.errors import DownloadError, NotFoundError, WrongStateError
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent, Tally
 from trayagent.model.times import stamp
-from trayagent.store import asking, batches, downloads, facts, undoing
+from trayagent.store import batches, downloads, facts, transitions, undoing
 from trayagent.store.database import Database
 from trayagent.store.downloads import Change
 from trayagent.store.secrets import SecretFiles
@@ -34,6 +34,9 @@ class Workers(Protocol):
 
     def wake(self) -> None:
         """There may be work."""
+
+    def hurry(self, host: str) -> None:
+        """Ask this `host:port` again at once, whatever it said."""
 
     async def stop(self, id: str) -> None:
         """Return once nobody works on the download; its bytes are kept."""
@@ -83,19 +86,24 @@ class Queue:
         return await self._ask(id, "cancel")
 
     async def retry(self, id: str) -> Download:
-        """Try a failed or cancelled one again, from the bytes that are here."""
-        return await self._ask(id, "retry")
+        """Try a failed or cancelled one again, from the bytes that are here; one that waits, now."""
+        download = await self._ask(id, "retry")
+        self._hurry(download)
+        return download
 
-    async def relink(self, id: str, url: str) -> Download:
-        """Go on with a fresh link for the same file. Raises what `admit` raises for a bad URL."""
+    async def change(self, id: str, patch: Patch) -> Download:
+        """Go on with other words for the same file. Raises what `admit` raises for words that may not enter.
+
+        What has arrived is kept, but for a file that gets another name or folder: it begins anew there.
+        """
         async with self._turn(id):
-            change = await self._db.run(asking.relink, id, admit.admit(Item(url)), self._secrets)
-            if change.previous == State.ACTIVE:
-                await self._workers.stop(id)
-                if (await self._db.read(downloads.get, id)).state == State.FAILED:
-                    await self._asked(id, "retry")  # the old link failed in that very moment
-        self._workers.wake()
-        return await self._db.read(downloads.get, id)
+            if patch.renames:
+                await self._move(id, patch)
+            else:
+                await self._change(id, patch)
+        download = await self._db.read(downloads.get, id)
+        self._hurry(download)
+        return download
 
     async def remove(self, id: str, *, files: bool = False) -> Download:
         """Forget it; with `files` what arrived goes to the trash. Raises OSError if that will not have it."""
@@ -105,8 +113,8 @@ class Queue:
                 download = await self._asked(id, "cancel")  # nobody may claim it again meanwhile
             if files and download.state == State.COMPLETED and download.path:
                 await self._trash.put(Path(download.path))
-            change = await self._db.run(asking.remove, id, self._now())
-            self._told(change, "removed")
+            change = await self._db.run(transitions.remove, id, self._now())
+            self._tell(change, "removed")
             await self._tidy(change.download)
         return change.download
 
@@ -130,12 +138,13 @@ class Queue:
         """The file that had arrived is in the trash."""
         change = await self._db.run(undoing.taken_back, n, name, self._now())
         if change is not None:
-            self._told(change, "cancelled")
+            self._tell(change, "cancelled")
 
-    async def clear(self) -> int:
-        """Forget all finished rows; files stay. Returns how many."""
+    async def clear(self, *, failed: bool = False) -> int:
+        """Forget all finished rows, or all that failed; files stay. Returns how many."""
+        states = ("failed",) if failed else ("completed", "cancelled")
         total = 0
-        while gone := await self._db.run(asking.clear):
+        while gone := await self._db.run(transitions.clear, states):
             total += len(gone)
             for download in gone:
                 self._bus.publish(DownloadEvent("removed", download, download.state))
@@ -173,6 +182,35 @@ class Queue:
             for id in gone.tried:
                 await self._leave(id)
 
+    async def _change(self, id: str, patch: Patch) -> None:
+        change = await self._db.run(transitions.change, id, patch, self._secrets)
+        if change.changed:
+            self._tell(change, "paused" if change.download.state == State.PAUSED else "queued")
+        if change.previous == State.ACTIVE:
+            await self._workers.stop(id)
+            if (await self._db.read(downloads.get, id)).state == State.FAILED:
+                await self._asked(id, "retry")  # the old link failed in that very moment
+
+    async def _move(self, id: str, patch: Patch) -> None:
+        """Change the place too: nobody may be at work until nothing is left at the old one."""
+        before = download = await self._db.read(downloads.get, id)
+        if before.state == State.ACTIVE:
+            download = await self._asked(id, "pause")
+        try:
+            await self._change(id, patch)
+            if download.path is not None:
+                await self._discard(Path(download.path), download.owner)
+        finally:
+            if before.state in (State.ACTIVE, State.QUEUED, State.FAILED):
+                with suppress(WrongStateError):  # it ended while it was being stopped
+                    await self._asked(id, "resume")
+
+    def _hurry(self, download: Download) -> None:
+        """A person waits for it, so its host is asked again at once, also if it wanted to be left alone."""
+        if download.state == State.QUEUED and "://" in download.url:
+            self._workers.hurry(urls.authority(download.url))
+        self._workers.wake()
+
     def _turn(self, id: str) -> asyncio.Lock:
         """One wish for a download is through before the next is heard: stopping takes a while."""
         return self._turns.setdefault(id, asyncio.Lock())
@@ -182,13 +220,13 @@ class Queue:
             return await self._asked(id, verb)
 
     async def _asked(self, id: str, verb: str) -> Download:
-        change = await self._db.run(asking.ask, id, verb, self._now())
+        change = await self._db.run(transitions.ask, id, verb, self._now())
         if not change.changed:
             return change.download
         if change.previous == State.ACTIVE:
             await self._workers.stop(id)
             change = await self._as_it_is(change)
-        self._told(change, DONE_BY[verb])
+        self._tell(change, DONE_BY[verb])
         if change.download.state == State.CANCELLED:
             await self._tidy(change.download)
         self._workers.wake()
@@ -199,7 +237,7 @@ class Queue:
         download = await self._db.run(downloads.get, change.download.id)
         return Change(download, change.previous, change.finished)
 
-    def _told(self, change: Change, what: str) -> None:
+    def _tell(self, change: Change, what: str) -> None:
         if change.download.state != State.COMPLETED or what == "removed":
             self._bus.publish(DownloadEvent(what, change.download, change.previous))
         for batch in change.finished:

@@ -1,12 +1,21 @@
-"""A few downloads without an agent: workers, retries and fairness in memory, files by the same engine."""
+"""A few downloads without an agent: workers in memory, by the pool's rules, files by the same engine.
+
+The rules themselves are shared (`agent/retry`): which failure is tried again and when, and which host is
+left alone. A queue in memory instead of a store, because a transaction costs more than a small file.
+
+    added → ready (by host, in turn) → running → completed | failed
+                  ↑                       │
+                  └── its time has come ── waiting
+"""
 
 from __future__ import annotations
 
 import asyncio
+import heapq
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,15 +23,17 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from trayagent.agent.records import Record, SettledRecords
 from trayagent.agent.requests import request_of, target_of
-from trayagent.agent.retry import decide
-from trayagent.cli.leftovers import Leftovers
+from trayagent.agent.retry import CoolHosts, decide
+from trayagent.cli.leftovers import HERE, Leftovers
 from trayagent.model.admit import admit
 from trayagent.model.download import Download, ErrorInfo, Item, State, Via
 from trayagent.model.errors import BLOCKED, DownloadError, TrayagentError
 from trayagent.model.order import Job, New
 from trayagent.model.times import stamp
 from trayagent.model.transfer import Fetched, Progress, Request, Target
+from trayagent.net.address_policy import is_offline
 
 
 class Fetcher(Protocol):
@@ -32,9 +43,21 @@ class Fetcher(Protocol):
         self, job: Job, request: Request, target: Target, progress: Progress, /
     ) -> Fetched: ...
 
+    async def owners(self, folder: Path, /) -> Mapping[str, Path]:
+        """Whose records lie in a folder, and beside which file."""
+
+    async def settled(self, target: Target, /) -> Fetched | None:
+        """The finished file that a kill kept from being told of; None: there is none."""
+
+    async def forget(self, fetches: Sequence[tuple[Path, str]], /) -> None:
+        """Remove the records of files (final path, owner) that are known to be here."""
+
 
 class Watcher(Protocol):
     """Who is told how it goes."""
+
+    period: float | None
+    """Seconds between two looks at what runs; None: nobody looks."""
 
     def show(self, download: Download) -> None:
         """The download as it is now: active, waiting (queued), completed or failed."""
@@ -56,6 +79,14 @@ class Terms:
     retries: int
 
 
+@dataclass(slots=True)
+class _Running:
+    """What was shown of a download at work."""
+
+    download: Download
+    progress: Progress
+
+
 class Errand:
     """Fetches what is added and says how each ended; `run` it once."""
 
@@ -63,10 +94,17 @@ class Errand:
         self._terms = terms
         self._watcher = watcher
         self._leftovers = Leftovers(terms.folder)
-        self._waiting: dict[str, deque[Job]] = {}
+        self._cool = CoolHosts()
+        self._ready: dict[str, deque[Job]] = {}
+        self._waiting: list[tuple[float, int, Job]] = []
+        self._running: dict[str, _Running] = {}
         self._busy: Counter[str] = Counter()
         self._known: set[str] = set()
         self._news = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._over = False
+        self._unnoted: list[Record] = []
+        """Files that the journal did not take: their records stay until the end."""
         self.ended: dict[str, Download] = {}
 
     async def add(
@@ -90,28 +128,72 @@ class Errand:
         if finished is not None:
             self._end(_completed(_begun(job), finished, 0))
             return
-        self._waiting.setdefault(job.host, deque()).append(job)
+        self._ready.setdefault(job.host, deque()).append(job)
         self._news.set()
 
     async def run(self, fetcher: Fetcher) -> None:
         """Return when all have ended; a cancellation keeps every `.part`, and tells the next run what is here."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                for number in range(self._terms.workers):
-                    group.create_task(self._work(fetcher), name=f"worker {number + 1}")
-        except asyncio.CancelledError:
-            self._leftovers.leave(
-                each for each in self.ended.values() if each.state == State.COMPLETED
-            )
-            raise
-        self._leftovers.leave(())
+        self._fetcher = fetcher
+        self._records = SettledRecords(self._keep)
+        await self._find_settled()
+        async with asyncio.TaskGroup() as around:
+            services = [around.create_task(self._records.run(), name="records")]
+            if self._watcher.period is not None:
+                services.append(around.create_task(self._look(self._watcher.period), name="look"))
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for number in range(min(self._terms.workers, max(1, len(self._known)))):
+                        group.create_task(self._work(), name=f"worker {number + 1}")
+                self._over = True
+            finally:
+                if self._timer is not None:
+                    self._timer.cancel()
+                for service in services:
+                    service.cancel()
+        if self._unnoted:
+            await self._forget(self._unnoted)
+        self._leftovers.clear()
 
     def __repr__(self) -> str:
-        waiting = sum(map(len, self._waiting.values()))
-        return f"<Errand: {waiting} waiting, {self._busy.total()} active, {len(self.ended)} ended>"
+        ready = sum(map(len, self._ready.values()))
+        return (
+            f"<Errand: {ready} ready, {len(self._waiting)} waiting, {self._busy.total()} active,"
+            f" {len(self.ended)} ended>"
+        )
 
-    async def _work(self, fetcher: Fetcher) -> None:
-        while self._waiting or self._busy.total():
+    # -- what an earlier run finished
+
+    async def _find_settled(self) -> None:
+        """Take files that have their names and records without asking anybody for them."""
+        jobs = [job for queue in self._ready.values() for job in queue]
+        folders = {target_of(job, self._terms.folder).folder for job in jobs}
+        owners: dict[str, Path] = {}
+        for folder in folders:
+            owners |= await self._fetcher.owners(folder)
+        for job in jobs:
+            if job.owner in owners:
+                target = replace(target_of(job, self._terms.folder), path=owners[job.owner])
+                fetched = await self._fetcher.settled(target)
+                if fetched is not None:
+                    self._ready[job.host].remove(job)
+                    self._complete(job, _begun(job), replace(fetched, warning=HERE))
+        self._ready = {host: queue for host, queue in self._ready.items() if queue}
+
+    async def _keep(self, records: Sequence[Record]) -> None:
+        """Note what is here for a next run, then remove the records; at the end nothing is noted."""
+        done = [(f.owner, f.path, self.ended[f.owner].size or 0) for f in records]
+        if self._over or await asyncio.to_thread(self._leftovers.note, done):
+            await self._forget(records)
+        else:
+            self._unnoted += records
+
+    async def _forget(self, records: Sequence[Record]) -> None:
+        await self._fetcher.forget([(record.path, record.owner) for record in records])
+
+    # -- workers
+
+    async def _work(self) -> None:
+        while self._ready or self._waiting or self._busy.total():
             job = self._next()
             if job is None:
                 self._news.clear()
@@ -119,74 +201,98 @@ class Errand:
                 continue
             self._busy[job.host] += 1
             try:
-                await self._fetch(job, fetcher)
+                await self._fetch(job)
             finally:
                 self._busy[job.host] -= 1
                 self._news.set()
 
     def _next(self) -> Job | None:
-        # Hosts take turns: the one that is served goes to the end.
-        for host in list(self._waiting):
-            if self._busy[host] < self._terms.per_host:
-                queue = self._waiting.pop(host)
+        """The next one whose host has room and may be asked. Hosts take turns: who is served goes to the end."""
+        now = time.time()
+        while self._waiting and self._waiting[0][0] <= now:
+            job = heapq.heappop(self._waiting)[2]
+            self._ready.setdefault(job.host, deque()).appendleft(job)
+        cool = self._cool.current(now)
+        for host in list(self._ready):
+            if self._busy[host] < self._terms.per_host and host not in cool:
+                queue = self._ready.pop(host)
                 job = queue.popleft()
                 if queue:
-                    self._waiting[host] = queue
+                    self._ready[host] = queue
                 return job
+        self._arm([*cool.values(), *(due for due, *_ in self._waiting[:1])], now)
         return None
 
-    async def _fetch(self, job: Job, fetcher: Fetcher) -> None:
-        began = _begun(job)
-        note = _Note(began, job.path, self._watcher)
-        self._watcher.show(began)
-        while True:
-            try:
-                fetched = await self._fetched(job, fetcher, note)
-            except DownloadError as error:
-                again = decide(error, job.attempts, self._terms.retries, random.random())
-                if again is None or error.code in BLOCKED:
-                    return self._end(_failed(note.download, error, job.attempts + 1))
-                job = replace(job, path=note.path, attempts=job.attempts + again.counts)
-                self._watcher.show(_waiting(note.download, error, again.seconds))
-                await asyncio.sleep(again.seconds)
-            else:
-                return self._end(_completed(note.download, fetched, job.attempts + 1))
+    def _arm(self, dates: Sequence[float], now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if dates:
+            seconds = max(0.0, min(dates) - now)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._news.set)
 
-    async def _fetched(self, job: Job, fetcher: Fetcher, note: _Note) -> Fetched:
+    async def _fetch(self, job: Job) -> None:
+        running = _Running(_begun(job), Progress())
+        running.progress.path = Path(job.path) if job.path else None
+        self._running[job.id] = running
+        self._watcher.show(running.download)
+        try:
+            fetched = await self._fetched(job, running.progress)
+        except DownloadError as error:
+            self._failed(job, _seen(running), error)
+        else:
+            self._complete(job, running.download, fetched)
+        finally:
+            del self._running[job.id]
+
+    async def _fetched(self, job: Job, progress: Progress) -> Fetched:
         """The file. Raises DownloadError, for faults of ours, too: those are of this download alone."""
         try:
             target = target_of(job, self._terms.folder)
-            return await fetcher.fetch(job, request_of(job), target, note)
+            return await self._fetcher.fetch(job, request_of(job), target, progress)
         except DownloadError:
             raise
         except Exception as error:
             # Its words may hold an address with a secret in it; its kind does not.
             raise DownloadError("internal", type(error).__name__) from error
 
+    def _complete(self, job: Job, download: Download, fetched: Fetched) -> None:
+        self._end(_completed(download, fetched, job.attempts + 1))
+        self._records.add(Record(job.n, fetched.path, job.owner))
+
+    def _failed(self, job: Job, download: Download, error: DownloadError) -> None:
+        offline = error.code == "network" and is_offline(job.host)
+        again = decide(error, job.attempts, self._terms.retries, random.random(), offline=offline)
+        now = time.time()
+        self._cool.note(job.host, error, again, now)
+        if again is None or error.code in BLOCKED:
+            return self._end(_failed(download, error, job.attempts + 1))
+        job = replace(job, path=download.path, attempts=job.attempts + again.counts)
+        heapq.heappush(self._waiting, (now + again.seconds, job.n, job))
+        return self._watcher.show(_waiting(download, error, again.seconds))
+
     def _end(self, download: Download) -> None:
         self.ended[download.id] = download
         self._watcher.show(download)
 
+    async def _look(self, period: float) -> None:
+        """Tell of names and bytes until cancelled."""
+        while True:
+            await asyncio.sleep(period)
+            for id, running in self._running.items():
+                seen = _seen(running)
+                if seen.path != running.download.path:
+                    self._watcher.show(seen)
+                self._watcher.moved(id, seen.received, seen.size)
+                running.download = seen
 
-class _Note:
-    """Transfer's `Progress` for one download."""
 
-    def __init__(self, download: Download, path: str | None, watcher: Watcher) -> None:
-        self.download = download
-        self.path = path
-        self._watcher = watcher
-        self._told = 0.0
-
-    async def reserved(self, path: Path, size: int | None) -> None:
-        self.path = str(path)
-        self.download = replace(self.download, filename=path.name, path=self.path, size=size)
-        self._watcher.show(self.download)
-
-    def received(self, total: int, size: int | None) -> None:
-        now = time.monotonic()
-        if now - self._told >= 0.1:
-            self._told = now
-            self._watcher.moved(self.download.id, total, size)
+def _seen(running: _Running) -> Download:
+    progress = running.progress
+    seen = replace(running.download, received=progress.received, size=progress.size)
+    if progress.path is None:
+        return seen
+    return replace(seen, path=str(progress.path), filename=progress.path.name)
 
 
 def job_of(number: int, new: New) -> Job:

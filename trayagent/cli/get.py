@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from trayagent.model.download import Download, Item
 
 
+MOST_LISTED: Final = 20
+"""Failures that are listed at the end."""
 GO_ON: Final = "The same command goes on from what has arrived, where the server allows it."
 
 
@@ -137,17 +139,19 @@ def _end_as_by_ctrl_c() -> None:
 class _Report:
     """Tells what becomes of each download as it happens."""
 
-    bars: Bars
+    bars: Bars | None = None
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
+        self.period = 0.1 if screen.live and not screen.json else None
+        """Seconds between two looks at what runs; None: nobody looks."""
         self._flushing: asyncio.TimerHandle | None = None
         self._unread: OSError | None = None
         self.refusals: list[dict[str, str]] = []
 
     def show(self, download: Download) -> None:
         """Where it stands; a line when it has ended."""
-        if self._screen.live:
+        if self._screen.live and self.bars is not None:
             self.bars.show(_plain(download))
         if self._screen.json or download.state == "active":
             return
@@ -157,18 +161,20 @@ class _Report:
         else:
             action = download.error.action if download.error and download.state == "failed" else ""
             message = f"{note_of(_plain(download))} {action}".rstrip()
-            self._screen.warn(f"{_shown(download.url)}: {message}")
+            self._complain(f"{_shown(download.url)}: {message}")
 
     def _print(self, line: str) -> None:
         """The line, at most a tenth of a second later: each write costs as much as a small file."""
         if self._unread is not None:
             raise self._unread
+        assert self.bars is not None
         self.bars.print(line)
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().call_later(0.1, self._flush)
 
     def _flush(self) -> None:
         self._flushing = None
+        assert self.bars is not None
         try:
             self.bars.flush()
         except OSError as error:  # for the next line to raise, in the task that says it
@@ -176,14 +182,22 @@ class _Report:
 
     def moved(self, id: str, received: int, size: int | None) -> None:
         """So many bytes of it are here."""
-        self.bars.moved(id, received, size)
+        if self.bars is not None:
+            self.bars.moved(id, received, size)
 
     def refused(self, url: str, code: str, message: str) -> None:
         """What will not be fetched, and why."""
         shown = _shown(url)
         self.refusals.append({"url": shown, "code": code, "message": message})
         if not self._screen.json:
-            self._screen.warn(f"{shown}: {message}")
+            self._complain(f"{shown}: {message}")
+
+    def _complain(self, line: str) -> None:
+        """A reason, above the bars where there are some."""
+        if self._screen.shows_errors and self.bars is not None:
+            self.bars.print(line)
+        else:
+            self._screen.warn(line)
 
 
 def _plain(download: Download) -> dict[str, Any]:
@@ -212,4 +226,18 @@ def _conclude(
             counted(total, "file") if len(saved) == total else f"{len(saved):,} of {total:,} files"
         )
         screen.say(f"{share} saved: {show_size(size)} in {show_duration(took)}.")
+        if screen.live:
+            _list_failures(screen, ended, refused)
     return exit_of_states([str(d.state) for d in ended] + ["rejected"] * len(refused))
+
+
+def _list_failures(screen: Screen, ended: list[Download], refused: list[dict[str, str]]) -> None:
+    """What is missing, once more together: between the bars it has scrolled away."""
+    failed = [(_shown(d.url), note_of(_plain(d))) for d in ended if d.state == "failed"]
+    failed += [(each["url"], each["message"]) for each in refused]
+    if failed:
+        screen.say(f"{counted(len(failed), 'file')} not saved:")
+        for url, reason in failed[:MOST_LISTED]:
+            screen.say(f"  {url}: {reason}")
+    if len(failed) > MOST_LISTED:
+        screen.say(f"  … and {len(failed) - MOST_LISTED:,} more.")

@@ -102,18 +102,19 @@ def remove(screen: Screen, ids: tuple[str, ...], files: bool) -> int:
 
 
 @click.command()
+@click.option("--failed", is_flag=True, help="Those that failed, instead of the finished ones.")
 @json_option
 @pass_screen
-def clear(screen: Screen) -> None:
-    """Forget all finished downloads; files stay."""
+def clear(screen: Screen, failed: bool) -> None:
+    """Forget all finished downloads; files stay, and failures, unless --failed."""
     with agent() as running:
-        answer = running.post("clear")
+        answer = running.post("clear", {"failed": failed})
+    what = "failed" if failed else "finished"
     if screen.json:
         screen.data(answer)
     else:
-        screen.say(
-            f"Cleared {counted(answer['removed'], 'finished download')}. The files are where they were."
-        )
+        cleared = counted(answer["removed"], f"{what} download")
+        screen.say(f"Cleared {cleared}. The files are where they were.")
 
 
 def each(screen: Screen, ids: Iterable[str], ask: Callable[[str], Any]) -> int:

@@ -44,6 +44,11 @@ class Screen:
         return f"<Screen for {'a program' if self.json else 'a person'}{', live' if self.live else ''}>"
 
     @property
+    def shows_errors(self) -> bool:
+        """Whether what is said on stderr appears on the same terminal, among bars and lines."""
+        return self.live and not self.json and self._err.isatty()
+
+    @property
     def width(self) -> int:
         """Columns of the terminal; a pipe has no end."""
         return shutil.get_terminal_size().columns if self.live else 1 << 16

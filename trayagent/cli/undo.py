@@ -22,7 +22,7 @@ GO_ON: Final = "The agent goes on undoing it; to see how far: trayagent show {id
 @json_option
 @pass_screen
 def undo(screen: Screen, batch: str | None, yes: bool) -> int:
-    """Undo the last batch: the rest is cancelled, its files go to the trash."""
+    """Undo the last batch: the rest is cancelled, its files go to the trash. Asks first, with counts."""
     with agent() as running:
         if batch is None:
             last = [
@@ -33,7 +33,7 @@ def undo(screen: Screen, batch: str | None, yes: bool) -> int:
             found = last[0]
         else:
             found = running.get(f"batches/{segment(batch)}")
-        if found["via"] == "sync" and not yes:
+        if not yes:
             _ask(screen, found)
         try:
             answer = running.post_patiently(f"batches/{segment(found['id'])}/undo")
@@ -50,7 +50,13 @@ def _ask(screen: Screen, batch: dict[str, object]) -> None:
     counts = batch["counts"]
     assert isinstance(counts, dict)
     screen.say(f"{batch['title']}: {counts_of(counts)}.")
-    question = f"Move {counted(counts.get('completed', 0), 'image')} to the trash, and never fetch them again?"
+    arrived = counts.get("completed", 0)
+    if batch["via"] == "sync":
+        question = f"Move {counted(arrived, 'image')} to the trash, and never fetch them again?"
+    elif arrived:
+        question = f"Move {counted(arrived, 'file')} to the trash, and cancel the rest?"
+    else:
+        question = "Cancel what has not arrived?"
     if screen.json or not screen.live:
         raise MisuseError(question, "To do it without a question: trayagent undo --yes")
     click.confirm(question, abort=True)

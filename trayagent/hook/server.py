@@ -27,6 +27,7 @@ from trayagent.hook.room import Room
 from trayagent.hook.routes import Route, Table
 from trayagent.model.client import Caller
 from trayagent.model.errors import StoreUnavailableError
+from trayagent.store.patience import REQUEST_SECONDS, waiting_at_most
 
 if TYPE_CHECKING:
     from trayagent.agent.agent import Agent
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ROUTES: Final[tuple[Route, ...]] = (*API, *PAGES)
+NOTE_SECONDS: Final = 0.2
+"""What a request waits for the note that its client was here."""
 STOP: Final = 1.0
 """Seconds that requests under way get when we stop."""
 _HEADERS: Final = {
@@ -113,11 +116,11 @@ class Hook:
         )
         try:
             if knock.caller is not None:
-                with suppress(
-                    StoreUnavailableError
-                ):  # when it was seen last is no reason to refuse it
+                # When it was seen last is no reason to refuse it.
+                with suppress(StoreUnavailableError), waiting_at_most(NOTE_SECONDS):
                     await self._agent.clients.seen(knock.caller)
-            reply = await knock.route.handler(call)
+            with waiting_at_most(REQUEST_SECONDS):
+                reply = await knock.route.handler(call)
         except ConnectionError:
             raise
         except Exception as error:  # the one boundary: a fault costs one request, not the door

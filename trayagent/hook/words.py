@@ -54,6 +54,11 @@ class Pause(Body, frozen=True):
     """At most a year; None: until resumed."""
 
 
+class Clear(Body, frozen=True):
+    failed: bool = False
+    """Those that failed, instead of those that are completed or cancelled."""
+
+
 class Removed(Struct, frozen=True):
     removed: int
 

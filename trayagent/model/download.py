@@ -128,9 +128,22 @@ class Receipt(Struct, frozen=True):
 
 
 class Patch(Struct, frozen=True, forbid_unknown_fields=True):
-    """A fresh link for the same file: kept bytes are kept."""
+    """Other words for the same file: what is left out stays as it was; null takes a word back."""
 
     url: Annotated[str, Meta(min_length=1, max_length=65536)] | UnsetType = UNSET
+    cookies: tuple[Cookie, ...] | UnsetType = UNSET
+    """In place of those from before, like the headers."""
+    headers: dict[str, str] | UnsetType = UNSET
+    referer: Annotated[str, Meta(max_length=16384)] | UnsetType | None = UNSET
+    speed_limit: str | UnsetType | None = UNSET
+    segments: Annotated[int, Meta(ge=1, le=16)] | UnsetType | None = UNSET
+    filename: Annotated[str, Meta(max_length=1024)] | UnsetType | None = UNSET
+    folder: Annotated[str, Meta(max_length=1024)] | UnsetType | None = UNSET
+
+    @property
+    def renames(self) -> bool:
+        """Whether the file gets another place."""
+        return self.filename is not UNSET or self.folder is not UNSET
 
 
 def encode(value: object) -> bytes:

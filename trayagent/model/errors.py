@@ -131,8 +131,8 @@ class DownloadError(TrayagentError):
 
     `detail` makes the sentence more precise ("HTTP 403"), never holds a query string or a secret.
     `retry_after` is the server's own wish in seconds, or None. `found` says what came instead of a
-    medium, where a page engine may make one of it. `spent` is False where nobody was asked, because
-    the host was to be left alone: that costs no try.
+    medium, where a page engine may make one of it. `spent` is False when the server was not asked at
+    all, because its host is cooling down: such a download waits, and no try of it is used up.
     """
 
     def __init__(

@@ -22,7 +22,10 @@ class Event(Struct, frozen=True):
 
 
 class DownloadEvent(Event, frozen=True):
-    """`download.queued .started .completed .failed .requeued .paused .resumed .cancelled .removed`."""
+    """`download.queued .named .started .completed .failed .requeued .paused .resumed .cancelled .removed`.
+
+    `.named` tells the name and path that an active download will have.
+    """
 
     what: str
     download: Download

@@ -71,9 +71,11 @@ def _moved(board: Board, event: DownloadEvent) -> Board:
     for state, step in ((event.previous, -1), (now, 1)):
         if state in counts:
             counts[state] += step
-    current = {id: d for id, d in board.current.items() if id != event.download.id}
+    current = dict(board.current)
     if now == State.ACTIVE:
-        current[event.download.id] = event.download
+        current[event.download.id] = event.download  # one that is there keeps its place
+    else:
+        current.pop(event.download.id, None)
     status = msgspec.structs.replace(board.status, **counts)
     return _with_current(msgspec.structs.replace(board, status=status), current)
 

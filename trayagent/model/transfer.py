@@ -88,6 +88,8 @@ class Progress:
     Plain values, each written by one thread at a time; reading takes no lock and disturbs nobody.
     """
 
+    __slots__ = ("path", "received", "size")
+
     def __init__(self) -> None:
         self.path: Path | None = None
         """The final name, as soon as it is chosen; it exists only once the file is complete."""
@@ -97,7 +99,7 @@ class Progress:
         """Bytes of the file that are here."""
 
     def __repr__(self) -> str:
-        return f"<Progress {self.received} of {self.size}>"
+        return f"<Progress: {self.received} of {self.size} bytes>"
 
 
 class Resolver(Protocol):

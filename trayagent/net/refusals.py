@@ -75,6 +75,7 @@ _LIBCURL: Final[dict[int, tuple[str, str]]] = {
     pycurl.E_HTTP2: ("network", CLOSED),
     92: ("network", CLOSED),  # CURLE_HTTP2_STREAM
     pycurl.E_UNSUPPORTED_PROTOCOL: ("server_error", NOT_HTTP),  # HTTP/0.9
+    100: ("server_error", NOT_HTTP),  # CURLE_TOO_LARGE: header or trailer lines without end
     8: ("server_error", NOT_HTTP),  # CURLE_WEIRD_SERVER_REPLY: two lengths, a bad line
     pycurl.E_BAD_CONTENT_ENCODING: ("server_error", "it sends in a coding that nobody asked for"),
     pycurl.E_URL_MALFORMAT: ("bad_url", ""),
@@ -112,6 +113,8 @@ def refuse_transfer(
         return DownloadError("network", PROXY_UNUSABLE)
     if code == pycurl.E_COULDNT_CONNECT:
         return refuse_connection(number)
+    if code == pycurl.E_RECV_ERROR and any(word in words.lower() for word in ("chunk", "header")):
+        return DownloadError("server_error", NOT_HTTP)
     known, detail = _LIBCURL.get(code, ("network", ""))
     return DownloadError(known, detail)
 

@@ -40,7 +40,7 @@ class Head:
 
     @cached_property
     def length(self) -> int | None:
-        """Bytes of the body; None when chunks, the close or a decoder tell where it ends.
+        """Bytes of the body as it is sent; None when chunks or the close tell where it ends.
 
         Raises DownloadError `server_error` when the head contradicts itself (RFC 9112 §6.3):
 
@@ -49,13 +49,12 @@ class Head:
         | one length, or the same one again (`5, 5`)    | that length         |
         | two lengths                                   | refused             |
         | chunks and a length                           | chunks              |
-        | a coding that is decoded here                 | no length           |
         | what is no number, or has no end              | refused             |
         | two ranges that differ                        | refused             |
         """
         if len(set(self.headers.getall("Content-Range", ()))) > 1:
             raise DownloadError("server_error", "it contradicts itself about the range")
-        if self.is_chunked or self.coding in CODED:
+        if self.is_chunked:
             return None
         said = {
             text.strip()
@@ -70,6 +69,10 @@ class Head:
         if length is None:
             raise DownloadError("server_error", "it gives no proper length")
         return length
+
+    def check(self) -> None:
+        """Raise DownloadError `server_error` for a head that contradicts itself, whatever it is about."""
+        _ = self.length
 
     @cached_property
     def coding(self) -> str:

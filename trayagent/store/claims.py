@@ -1,108 +1,133 @@
-"""Claim, then release with an outcome: how workers take downloads and give them back."""
+"""Claiming: which downloads a free slot may have, in turn by host.
+
+Who counts as busy is read from the rows themselves, inside the transaction: two claims that are asked
+for at the same time never give a host more than its share.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
-from trayagent.model.batch import Batch
-from trayagent.model.download import Download, State
-from trayagent.model.errors import DownloadError
+from trayagent.model.download import Download
 from trayagent.model.order import Job
-from trayagent.model.transfer import Fetched
-from trayagent.store import batches, library
-from trayagent.store.downloads import Change, download, error_json, order_of, public_id, row_of
+from trayagent.store.downloads import download, order_of, public_id
 
-AT_ONCE = 500
+AT_ONCE: Final = 500
 """Rows that one transaction wakes."""
-READY = "state = 'queued' AND not_before IS NULL"
+HORIZON: Final = 3700.0
+"""Seconds; nothing waits longer, so a later date means that the clock was set back."""
+READY: Final = "state = 'queued' AND not_before IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """Who may be served now."""
 
-    room: Mapping[str, int]
-    """How many more a host may get, where that differs from `default`."""
-    default: int
+    workers: int
+    """Slots in all."""
+    per_host: int
+    """Downloads at a time from one host."""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """Downloads that a slot still holds, whatever their row says, and their hosts: one that was
+    paused takes a while to stop."""
+    cooling: frozenset[str] = frozenset()
+    """Hosts that are left alone."""
     after: str = ""
     """The host served last; the ones behind it come first."""
-    busy: frozenset[str] = frozenset()
-    """Downloads that a slot still holds, whatever their row says: asked to go on while they stop."""
 
 
-def claim(
-    conn: sqlite3.Connection, turn: Turn, *, limit: int, now: float
-) -> list[tuple[Job, Download]]:
-    """Take up to `limit` downloads, fairly across hosts, and make them active. Urgent ones come first."""
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim took."""
+
+    jobs: tuple[tuple[Job, Download], ...] = ()
+    due: float | None = None
+    """When the first waiting download may be tried (Unix seconds), if a slot is free for it."""
+
+
+class _Share:
+    """How much each host may still get."""
+
+    def __init__(self, conn: sqlite3.Connection, turn: Turn) -> None:
+        active = conn.execute("SELECT n, host FROM downloads WHERE state = 'active'").fetchall()
+        working = {public_id(row["n"]): row["host"] for row in active}
+        busy = {**turn.held, **working}
+        self.free = turn.workers - len(busy)
+        self.held = turn.held.keys()
+        self._per_host = turn.per_host
+        self._hosts = Counter(busy.values())
+        self._cooling = turn.cooling
+
+    def has_room(self, host: str, chosen: int = 0) -> bool:
+        return host not in self._cooling and self._hosts[host] + chosen < self._per_host
+
+    def take(self, host: str) -> None:
+        self._hosts[host] += 1
+        self.free -= 1
+
+
+def claim(conn: sqlite3.Connection, turn: Turn, now: float) -> Claimed:
+    """Make downloads active for the slots that are free: urgent ones first, then hosts in turn."""
+    wake(conn, now)
+    share = _Share(conn, turn)
     rows: list[sqlite3.Row] = []
-    left = dict(turn.room)
-    for row in _urgent(conn, turn):
-        if len(rows) == limit:
+    for row in _urgent(conn, share) if share.free > 0 else ():
+        if share.free <= 0:
             break
-        _take(conn, row, rows, left, turn.default, now)
+        rows.append(_take(conn, row, share, now))
     after = turn.after
-    while len(rows) < limit:
-        following = _next_in_turn(conn, left, turn, after)
-        if following is None:
-            break
-        _take(conn, following, rows, left, turn.default, now)
+    while share.free > 0 and (following := _next_in_turn(conn, share, after)) is not None:
+        rows.append(_take(conn, following, share, now))
         after = following["host"]
-    return [_claimed(row) for row in rows]
+    due = next_due(conn) if share.free > 0 else None
+    return Claimed(tuple(job_of(row) for row in rows), due)
 
 
-def _take(
-    conn: sqlite3.Connection,
-    row: sqlite3.Row,
-    rows: list[sqlite3.Row],
-    left: dict[str, int],
-    default: int,
-    now: float,
-) -> None:
-    taken = conn.execute(
+def _take(conn: sqlite3.Connection, row: sqlite3.Row, share: _Share, now: float) -> sqlite3.Row:
+    taken: sqlite3.Row = conn.execute(
         "UPDATE downloads SET state = 'active', started_at = ?, error = NULL WHERE n = ? RETURNING *",
         (now, row["n"]),
-    )
-    rows += taken.fetchall()
-    left[row["host"]] = left.get(row["host"], default) - 1
+    ).fetchone()
+    share.take(row["host"])
+    return taken
 
 
-def _urgent(conn: sqlite3.Connection, turn: Turn) -> list[sqlite3.Row]:
+def _urgent(conn: sqlite3.Connection, share: _Share) -> list[sqlite3.Row]:
     rows = conn.execute(
         f"SELECT n, host FROM downloads WHERE {READY} AND urgent > 0 ORDER BY urgent DESC, n LIMIT 256"
     )
-    given: dict[str, int] = {}
+    given: Counter[str] = Counter()
     chosen = []
     for row in rows:
         host = row["host"]
-        room = turn.room.get(host, turn.default)
-        if given.get(host, 0) < room and public_id(row["n"]) not in turn.busy:
-            given[host] = given.get(host, 0) + 1
+        if share.has_room(host, given[host]) and public_id(row["n"]) not in share.held:
+            given[host] += 1
             chosen.append(row)
     return chosen
 
 
-def _next_in_turn(
-    conn: sqlite3.Connection, left: Mapping[str, int], turn: Turn, after: str
-) -> sqlite3.Row | None:
+def _next_in_turn(conn: sqlite3.Connection, share: _Share, after: str) -> sqlite3.Row | None:
     # A skip scan: one index probe a host, never a walk over the rows of a host without room.
     for start, end in ((after, None), ("", after)):
         host = start
         while (host := _host_after(conn, host)) != "" and (end is None or host <= end):
-            if left.get(host, turn.default) > 0:
-                row = _oldest(conn, host, turn.busy)
+            if share.has_room(host):
+                row = _oldest(conn, host, share)
                 if row is not None:
                     return row
     return None
 
 
-def _oldest(conn: sqlite3.Connection, host: str, busy: frozenset[str]) -> sqlite3.Row | None:
+def _oldest(conn: sqlite3.Connection, host: str, share: _Share) -> sqlite3.Row | None:
     rows: list[sqlite3.Row] = conn.execute(
         f"SELECT n, host FROM downloads WHERE {READY} AND host = ? ORDER BY n LIMIT ?",
-        (host, len(busy) + 1),
+        (host, len(share.held) + 1),
     ).fetchall()
-    return next((row for row in rows if public_id(row["n"]) not in busy), None)
+    return next((row for row in rows if public_id(row["n"]) not in share.held), None)
 
 
 def _host_after(conn: sqlite3.Connection, host: str) -> str:
@@ -113,7 +138,14 @@ def _host_after(conn: sqlite3.Connection, host: str) -> str:
     return row[0] if row else ""
 
 
-def _claimed(row: sqlite3.Row) -> tuple[Job, Download]:
+def active(conn: sqlite3.Connection) -> list[tuple[Job, Download]]:
+    """What an earlier run was at when it ended."""
+    rows = conn.execute("SELECT * FROM downloads WHERE state = 'active' ORDER BY n")
+    return [job_of(row) for row in rows]
+
+
+def job_of(row: sqlite3.Row) -> tuple[Job, Download]:
+    """A row as a worker gets it, and as others see it."""
     claimed = download(row)
     job = Job(
         n=row["n"],
@@ -149,8 +181,8 @@ def cooling(conn: sqlite3.Connection, now: float) -> dict[str, float]:
     return dict(rows.fetchall())
 
 
-def wake(conn: sqlite3.Connection, now: float, horizon: float) -> int:
-    """Make claimable what is due, or waits beyond `horizon` seconds because a clock jumped.
+def wake(conn: sqlite3.Connection, now: float) -> int:
+    """Make claimable what is due, or waits beyond `HORIZON` because a clock jumped.
 
     Some at a time: the rest stays due, and comes with the next claim.
     """
@@ -158,75 +190,5 @@ def wake(conn: sqlite3.Connection, now: float, horizon: float) -> int:
         "UPDATE downloads SET not_before = NULL WHERE n IN (SELECT n FROM downloads"
         " WHERE state = 'queued' AND not_before IS NOT NULL AND (not_before <= ? OR not_before > ?)"
         " LIMIT ?)",
-        (now, now + horizon, AT_ONCE),
-    ).rowcount
-
-
-def reserve(conn: sqlite3.Connection, n: int, path: str, size: int | None) -> None:
-    """Note the name a file will get, before anything appears under it."""
-    conn.execute("UPDATE downloads SET path = ?, size = ? WHERE n = ?", (path, size, n))
-
-
-def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> Change:
-    """The file is published: that is so, whatever the row said meanwhile."""
-    row = row_of(conn, n)
-    updated: sqlite3.Row = conn.execute(
-        "UPDATE downloads SET state = 'completed', path = ?, size = ?, received = ?, sha256 = ?, warning = ?,"
-        " error = NULL, not_before = NULL, attempts = attempts + 1, finished_at = ? WHERE n = ? RETURNING *",
-        (str(fetched.path), fetched.size, fetched.size, fetched.sha256, fetched.warning, now, n),
-    ).fetchone()
-    if row["source"]:
-        library.arrived(conn, row["key"], str(fetched.path), fetched.size, fetched.sha256, now)
-    if row["state"] == State.CANCELLED:
-        batches.arrived_after_all(conn, n)
-    finished = batches.settled(conn, n, now)
-    return Change(download(updated), row["state"], finished)
-
-
-def fail(
-    conn: sqlite3.Connection, n: int, error: DownloadError, received: int, now: float
-) -> Change:
-    """It cannot go on; what has arrived is kept for a retry."""
-    row = row_of(conn, n)
-    finished: tuple[Batch, ...] = ()
-    if row["state"] == State.ACTIVE:
-        conn.execute(
-            "UPDATE downloads SET state = 'failed', error = ?, received = ?, attempts = attempts + 1,"
-            " finished_at = ? WHERE n = ?",
-            (error_json(error), received, now, n),
-        )
-        if row["source"]:
-            library.failed(conn, row["key"], error_json(error))
-        finished = batches.settled(conn, n, now)
-    return Change(download(row_of(conn, n)), row["state"], finished)
-
-
-def requeue(
-    conn: sqlite3.Connection,
-    n: int,
-    *,
-    received: int,
-    not_before: float | None,
-    error: DownloadError | None,
-    tried: int,
-) -> Change:
-    """Give an active download back, to be tried again at `not_before`, or as soon as a slot is free."""
-    row = row_of(conn, n)
-    if row["state"] == State.ACTIVE:
-        conn.execute(
-            "UPDATE downloads SET state = 'queued', not_before = ?, error = ?, received = ?,"
-            " attempts = attempts + ? WHERE n = ?",
-            (not_before, error_json(error) if error else None, received, tried, n),
-        )
-    else:
-        conn.execute(
-            "UPDATE downloads SET received = ? WHERE n = ? AND state <> 'completed'", (received, n)
-        )
-    return Change(download(row_of(conn, n)), row["state"])
-
-
-def requeue_active(conn: sqlite3.Connection) -> int:
-    """Crash-only recovery, at every start: whatever was active waits for a slot again."""
-    return conn.execute(
-        "UPDATE downloads SET state = 'queued', not_before = NULL WHERE state = 'active'"
+        (now, now + HORIZON, AT_ONCE),
     ).rowcount

@@ -1,6 +1,14 @@
-"""A connection with a thread of its own, which takes calls in groups; or one at a time, right here.
+"""A connection with a thread of its own, which takes calls in groups.
 
 A call is a function that gets the connection first. Of a writing connection it is a transaction.
+
+What becomes of a call:
+
+    waiting ── the thread begins it ──→ running ──→ answered
+       │                                   └─ its time is up ──→ refused; it may still be saved (`late`)
+       └────── its time is up ──→ refused, and never run
+
+Whoever asked may be cancelled meanwhile: what was asked is done all the same.
 """
 
 from __future__ import annotations
@@ -12,50 +20,88 @@ import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from trayagent.model.errors import StoreUnavailableError
 
-GROUP = 64
+GROUP: Final = 64
 """At most so many waiting transactions share a commit."""
-
-PATIENCE = 10.0
-"""Seconds to wait for another program that has locked the database."""
-
-
-class LockedError(Exception):
-    """Another program has locked the database just now."""
+LOCK_CHECK: Final = 0.02
+"""Seconds between two looks whether another program still has the database locked."""
+LOCK_AT_CLOSE: Final = 1.0
+"""Seconds that closing waits for such a lock; then what was not saved is left to the next start."""
 
 
-@dataclass(slots=True)
-class _Call:
-    fn: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    future: asyncio.Future[Any] | None = None
-    result: Any = None
-    error: BaseException | None = None
+class Call:
+    """One function to be run with the connection, and who waits for it."""
 
-    def settle(self, failure: BaseException | None) -> None:
+    __slots__ = ("_begun", "_fn", "_lock", "_refused", "deadline", "error", "future", "result")
+
+    def __init__(
+        self,
+        fn: Callable[[sqlite3.Connection], Any],
+        future: asyncio.Future[Any],
+        deadline: float | None,
+    ) -> None:
+        self._fn = fn
+        self._lock = threading.Lock()
+        self._begun = self._refused = False
+        self.future = future
+        self.deadline = deadline
+        """By the monotonic clock; None: it waits as long as it takes."""
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self.future.done()
+
+    def begin(self) -> bool:
+        """Whether it is to be run; asked by the thread, once it would."""
+        with self._lock:
+            self._begun = not self._refused
+            return self._begun
+
+    def refuse(self, error: StoreUnavailableError) -> None:
+        """Its time is up: answer that, on the loop."""
+        with self._lock:
+            if not self.future.done():
+                self._refused = True
+                self.future.set_exception(error)
+
+    def attempt(self, conn: sqlite3.Connection) -> bool:
+        """Run it; whether it did not raise. Raises sqlite3.OperationalError, which concerns all of a group."""
+        try:
+            self.result = self._fn(conn)
+        except sqlite3.OperationalError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - handed to whoever asked, on the loop
+            self.error = error
+        return self.error is None
+
+    def settle(self, failure: BaseException | None) -> bool:
+        """Answer, on the loop. True: it was saved, and whoever asked was told no, or had gone."""
         error = self.error or failure
-        if self.future is None or self.future.done():
-            return  # whoever asked was cancelled
+        if self.future.done():
+            return self._begun and error is None
         if isinstance(error, StopIteration):  # which no future takes
             error = RuntimeError("a transaction ended with StopIteration")
         if error is not None:
             self.future.set_exception(error)
         else:
             self.future.set_result(self.result)
+        return False
 
 
 class Work(Protocol):
     """What is done with calls."""
 
-    def __call__(self, group: list[_Call], patience: float) -> BaseException | None:
-        """Fill in result or error of each; returns why none of them counts. `patience`: seconds for a lock."""
+    def __call__(self, group: list[Call], closing: threading.Event) -> BaseException | None:
+        """Fill in result or error of each; returns why none of them counts."""
 
 
 class Writing:
@@ -66,60 +112,61 @@ class Writing:
         self._path = str(path)
         self._inode = path.stat().st_ino
 
-    def __call__(self, group: list[_Call], patience: float) -> BaseException | None:
+    def __call__(self, group: list[Call], closing: threading.Event) -> BaseException | None:
         try:
-            self._same_file()
-            self._begin(patience)
-            if len(group) > 1:
-                for call in group:
+            self._check_file()
+            if not self._begin(group, closing):
+                return None
+            begun = [call for call in group if call.begin()]
+            if len(begun) == 1:
+                # No savepoint: half of the time of a transaction of one row.
+                self._conn.execute("COMMIT" if begun[0].attempt(self._conn) else "ROLLBACK")
+            else:
+                for call in begun:
                     self._attempt_apart(call)
-            self._conn.execute(
-                "COMMIT" if len(group) > 1 or self._attempt(group[0]) else "ROLLBACK"
-            )
+                self._conn.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
-            with contextlib.suppress(sqlite3.Error):
-                self._conn.execute("ROLLBACK")
+            self._roll_back()
             return StoreUnavailableError(f"The database cannot save now ({error}).")
         except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                self._conn.execute("ROLLBACK")
+            self._roll_back()
             raise
         return None
 
-    def _begin(self, patience: float) -> None:
-        until = time.monotonic() + patience
+    def _begin(self, group: list[Call], closing: threading.Event) -> bool:
+        """Wait for the lock as long as anybody waits for an answer; False when nobody does any more.
+
+        Raises sqlite3.OperationalError.
+        """
+        until: float | None = None
         while True:
             try:
                 self._conn.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # whatever extends it
                     raise
-                if not patience:
-                    raise LockedError from error
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.02)
+                if closing.is_set():
+                    until = until or time.monotonic() + LOCK_AT_CLOSE
+                    if time.monotonic() > until:
+                        raise
+                if all(call.is_over for call in group):
+                    return False
+                time.sleep(LOCK_CHECK)
             else:
-                return
+                return True
 
-    def _attempt(self, call: _Call) -> bool:
-        """Whether it did not raise."""
-        try:
-            call.result = call.fn(self._conn, *call.args, **call.kwargs)
-        except sqlite3.OperationalError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - handed to whoever asked, on the loop
-            call.error = error
-        return call.error is None
-
-    def _attempt_apart(self, call: _Call) -> None:
+    def _attempt_apart(self, call: Call) -> None:
         """As one of several: what it did is undone by itself when it raises."""
         self._conn.execute("SAVEPOINT call")
-        if not self._attempt(call):
+        if not call.attempt(self._conn):
             self._conn.execute("ROLLBACK TO call")
         self._conn.execute("RELEASE call")
 
-    def _same_file(self) -> None:
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._conn.execute("ROLLBACK")
+
+    def _check_file(self) -> None:
         # Writing into a file that was deleted or replaced would acknowledge what nobody can read again.
         try:
             inode = os.stat(self._path).st_ino  # noqa: PTH116  half the time of Path.stat
@@ -130,100 +177,113 @@ class Writing:
 
 
 class Reading:
-    """Runs calls on the read-only connection."""
+    """Runs calls on the read-only connection. Readers never wait for writers (WAL)."""
 
     def __init__(self, conn: sqlite3.Connection) -> None:
         self._conn = conn
 
-    def __call__(self, group: list[_Call], patience: float) -> BaseException | None:
-        del patience  # readers never wait for writers (WAL)
+    def __call__(self, group: list[Call], closing: threading.Event) -> BaseException | None:
+        del closing
         for call in group:
             try:
-                call.result = call.fn(self._conn, *call.args, **call.kwargs)
+                if call.begin():
+                    call.attempt(self._conn)
             except sqlite3.OperationalError as error:
                 call.error = StoreUnavailableError(f"The database cannot be read now ({error}).")
-            except BaseException as error:  # noqa: BLE001 - handed to whoever asked, on the loop
-                call.error = error
         return None
 
 
 class Connection:
     """A thread that owns one connection and takes calls in groups."""
 
-    def __init__(
-        self,
-        name: str,
-        conn: sqlite3.Connection,
-        work: Work,
-    ) -> None:
-        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+    def __init__(self, name: str, conn: sqlite3.Connection, work: Work) -> None:
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._conn = conn
         self._work = work
-        self._closed = threading.Event()
-        self._pending = 0
+        self._closing = threading.Event()
+        self._busy_since: float | None = None
+        """Since when the thread is at its present group; written by the thread."""
+        self._bounded: deque[Call] = deque()
+        """Calls with a deadline that may still be open, oldest first."""
+        self._timer: asyncio.TimerHandle | None = None
+        self.when_late: Callable[[], None] = lambda: None
+        """Called on the loop after something was saved that nobody waited for any more."""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def submit(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, fn: Callable[[sqlite3.Connection], Any], patience: float | None = None
     ) -> asyncio.Future[Any]:
-        """Have a call done by the thread; the future gets what it returns or raises."""
+        """Have a call done by the thread; the future gets what it returns or raises.
+
+        With `patience`, in seconds, it raises StoreUnavailableError after so long; at once when the
+        thread has been stuck for that long already, because whatever holds it holds the next one, too.
+        """
         self._loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = self._loop.create_future()
-        if self._closed.is_set():
+        if self._closing.is_set():
             future.set_exception(StoreUnavailableError("The database is closed."))
-        else:
-            self._pending += 1
-            self._calls.put(_Call(fn, args, kwargs, future))
+            return future
+        if patience is None:
+            self._calls.put(Call(fn, future, None))
+            return future
+        now = time.monotonic()
+        if self._busy_since is not None and now - self._busy_since >= patience:
+            future.set_exception(_busy())
+            return future
+        call = Call(fn, future, now + patience)
+        self._calls.put(call)
+        self._bounded.append(call)
+        if self._timer is None:
+            self._timer = self._loop.call_later(patience, self._refuse_late)
         return future
-
-    @property
-    def idle(self) -> bool:
-        """Whether the thread has nothing to do, so that the connection is free. Asked on the loop."""
-        return not self._pending and not self._closed.is_set()
-
-    def do(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run one call on the loop's own thread while the other is idle. Raises what it raises.
-
-        Does not wait for a lock: raises LockedError.
-        """
-        call = _Call(fn, args, kwargs)
-        error = self._work([call], 0.0) or call.error
-        if error is not None:
-            raise error
-        return call.result
 
     def close(self) -> None:
         """Finish what was asked, then close the connection; idempotent."""
-        if not self._closed.is_set():
-            self._closed.set()
+        if not self._closing.is_set():
+            self._closing.set()
             self._calls.put(None)
         self._thread.join()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # -- on the loop
+
+    def _refuse_late(self) -> None:
+        """Answer the calls whose time is up, and look again when the next one's is."""
+        now = time.monotonic()
+        for call in self._bounded:
+            if call.deadline is not None and call.deadline <= now:
+                call.refuse(_busy())
+        self._forget_answered()
+        due = [call.deadline for call in self._bounded if call.deadline is not None]
+        self._timer = self._loop.call_later(min(due) - now, self._refuse_late) if due else None
+
+    def _forget_answered(self) -> None:
+        while self._bounded and self._bounded[0].is_over:
+            self._bounded.popleft()
+
+    def _settle(self, group: list[Call], failure: BaseException | None) -> None:
+        late = [call.settle(failure) for call in group]
+        self._forget_answered()
+        if any(late):
+            self.when_late()
+
+    # -- in the thread
 
     def _run(self) -> None:
-        while (first := self._calls.get()) is not None:
+        last = False
+        while not last and (first := self._calls.get()) is not None:
             group, last = self._drain(first)
-            self._answer(group, self._work(group, PATIENCE))
-            if last:
-                break
+            self._busy_since = time.monotonic()
+            failure = self._work(group, self._closing)
+            self._busy_since = None
+            # The loop is woken once for all of them: that costs more than most of the calls.
+            with contextlib.suppress(RuntimeError):  # it is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._settle, group, failure)
         self._conn.close()
 
-    def _answer(self, group: list[_Call], failure: BaseException | None) -> None:
-        # The loop is woken once for all of them: that costs more than most of the calls.
-        with contextlib.suppress(RuntimeError):  # it is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._settle, group, failure)
-
-    def _settle(self, group: list[_Call], failure: BaseException | None) -> None:
-        for call in group:
-            call.settle(failure)
-        # Whoever waited goes on before the connection counts as idle: else a `do` could overtake what
-        # they tell of their transactions.
-        self._loop.call_soon(self._settled, len(group))
-
-    def _settled(self, count: int) -> None:
-        self._pending -= count
-
-    def _drain(self, first: _Call) -> tuple[list[_Call], bool]:
+    def _drain(self, first: Call) -> tuple[list[Call], bool]:
         group = [first]
         while len(group) < GROUP:
             try:
@@ -234,3 +294,7 @@ class Connection:
                 return group, True
             group.append(call)
         return group, False
+
+
+def _busy() -> StoreUnavailableError:
+    return StoreUnavailableError("The database is busy or locked by another program.")

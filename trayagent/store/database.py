@@ -1,11 +1,12 @@
 """One SQLite connection that writes; whole transactions as functions.
 
-`await db.run(fn, *args)` runs `fn(conn, *args)` as one transaction. Functions that wait at the
-same time share one commit (group commit): each has its own savepoint, so one that raises takes
-nothing else with it. A result is handed out only after the commit reached the disk
-(`synchronous=FULL`). `await db.step(...)` is for transactions of a few rows: on a quick disk they
-are done at once, on the loop. `await db.read(...)` uses a second, read-only connection on its own thread,
-so that history and search never wait behind a commit.
+`await db.run(fn, *args)` runs `fn(conn, *args)` as one transaction in the database's own thread.
+Functions that wait at the same time share one commit (group commit): each has its own savepoint, so
+one that raises takes nothing else with it. A result is handed out only after the commit reached the
+disk (`synchronous=FULL`). `await db.read(...)` uses a second, read-only connection on its own thread,
+so that history and search never wait behind a commit or a lock. No SQL runs on a loop.
+
+How long a caller waits for either is said in `store/patience.py`.
 """
 
 from __future__ import annotations
@@ -18,14 +19,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from trayagent.model.disk import Disk
 from trayagent.model.errors import TrayagentError
-from trayagent.store.connection import PATIENCE, Connection, LockedError, Reading, Writing
+from trayagent.store.connection import Connection, Reading, Writing
+from trayagent.store.patience import seconds_to_wait
 from trayagent.store.schema import MIGRATIONS
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+LOCK_AT_START = 10.0
+"""Seconds to wait at start for another program that has the database locked."""
+LOCK_OF_READS = 2.0
+"""Seconds a read waits for the moments in which another program keeps even readers out."""
 CHECKED = 64 << 20
 """Databases up to so many bytes are checked whole at start; larger ones would make the start slow."""
 
@@ -41,7 +46,6 @@ class Database:
         self.path = path
         self._writer = writer
         self._reader = reader
-        self._disk = Disk(time.perf_counter)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -54,7 +58,10 @@ class Database:
         conn = _open_or_set_aside(path)
         writer = Connection("database", conn, Writing(conn, path))
         reader_conn = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
+            f"{path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            check_same_thread=False,
+            timeout=LOCK_OF_READS,
         )
         reader_conn.row_factory = sqlite3.Row
         return cls(path, writer, Connection("database reader", reader_conn, Reading(reader_conn)))
@@ -68,28 +75,12 @@ class Database:
     ) -> T:
         """Run `fn(conn, ...)` as one transaction; durable when it returns.
 
-        Raises StoreUnavailableError when the disk will not have it; else what `fn` raises.
+        Raises StoreUnavailableError when the disk will not have it, or not in time; else what `fn` raises.
         """
-        result: T = await self._writer.submit(fn, args, kwargs)
+        result: T = await self._writer.submit(
+            lambda conn: fn(conn, *args, **kwargs), seconds_to_wait()
+        )
         return result
-
-    async def step(
-        self,
-        fn: Callable[Concatenate[sqlite3.Connection, P], T],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        """As `run`, for a transaction of a few rows: at once on the loop where the disk is quick.
-
-        A change of threads there and back takes longer than such a transaction on a quick disk, and
-        every download has three.
-        """
-        if self._writer.idle and self._disk.quick:
-            with contextlib.suppress(LockedError):
-                result: T = self._disk.timed(lambda: self._writer.do(fn, args, kwargs))
-                return result
-        return await self.run(fn, *args, **kwargs)
 
     async def read(
         self,
@@ -99,8 +90,14 @@ class Database:
         **kwargs: P.kwargs,
     ) -> T:
         """Run `fn(conn, ...)` on the read-only connection; it sees every commit made before."""
-        result: T = await self._reader.submit(fn, args, kwargs)
+        result: T = await self._reader.submit(
+            lambda conn: fn(conn, *args, **kwargs), seconds_to_wait()
+        )
         return result
+
+    def when_late(self, act: Callable[[], None]) -> None:
+        """Have `act` called on the loop after something was saved that nobody waited for any more."""
+        self._writer.when_late = act
 
     def close(self) -> None:
         """Finish what was asked, then let go of the file."""
@@ -133,7 +130,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         path,
         isolation_level=None,
         check_same_thread=False,
-        timeout=PATIENCE,
+        timeout=LOCK_AT_START,
         cached_statements=256,
     )
     try:

@@ -253,11 +253,13 @@ class Change(msgspec.Struct, frozen=True):
     previous: str
     finished: tuple[Batch, ...] = ()
     """Batches that came to their end by it."""
+    hurried: bool = False
+    """It waited, and is to be tried now."""
 
     @property
     def changed(self) -> bool:
         """Whether anything happened; asking for what already holds changes nothing."""
-        return self.previous != self.download.state
+        return self.hurried or self.previous != self.download.state
 
 
 def hashed(conn: sqlite3.Connection, digests: Sequence[tuple[int, tuple[str, int] | None]]) -> None:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from trayagent.store import batches, clients, downloads, facts, idempotency, library, lists, runs
+from trayagent.store import (
+    batches,
+    clients,
+    downloads,
+    facts,
+    idempotency,
+    library,
+    lists,
+    runs,
+    transitions,
+)
 
 MIGRATIONS = (
     downloads.SCHEMA
@@ -14,5 +24,6 @@ MIGRATIONS = (
     + library.SCHEMA
     + runs.SCHEMA,
     downloads.UNREADABLE,
+    transitions.SETTLED_RECORDS,
 )
 """Script i brings version i to version i+1."""

@@ -189,6 +189,7 @@ class Attempt:
             while (head := answer.poll()) is None:
                 self._wait(None if answer.exchange.is_slow else AT_ONCE)
                 answer.exchange.is_slow = True
+            head.check()
             verdict = ranges.judge(ask, head.status, head.headers)
             if verdict == "refused":
                 raise self._refuse(head)
@@ -242,14 +243,14 @@ class Attempt:
 
     def _begin(self, request: Request, head: Head, answer: Answer) -> None:
         """A whole file is coming: look at it, name it, receive it."""
-        length = None if answer.exchange.undecodable else head.length
+        is_decoded = head.coding in CODED and not answer.is_raw
+        length = None if is_decoded else head.length
         self._terms.check(length)
         medium = self._promise(request, head)
         data = self._look_at(answer, is_further=medium is not None)
         is_framed = head.is_framed
         if not data and (medium is not None or not is_framed):
             raise DownloadError("truncated", "the answer was empty")
-        is_decoded = head.coding in CODED and not answer.is_raw
         self._origin = Origin(request.url, head.headers, content.sniff(data), is_framed, is_decoded)
         self._check_promise(head, data, medium)
         name = choose_name(

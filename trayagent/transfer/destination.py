@@ -374,6 +374,12 @@ def forget_settled(final: Path, owner: str) -> None:
             sidecar.unlink(missing_ok=True)
 
 
+def owners_in(folder: Path) -> dict[str, Path]:
+    """Whose records lie in a folder, and beside which final name. Blocking."""
+    told = ((final, read_mark(sidecar_of(final))) for final in _finals_in(folder))
+    return {mark.owner: final for final, mark in told if mark is not None}
+
+
 def discard(final: Path, owner: str) -> None:
     """Remove the `.part` that this owner has at a final path, and its record. Blocking."""
     with explained():

@@ -14,7 +14,8 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import extension, from_url
 from trayagent.model.transfer import Fetched, Target
 from trayagent.net.refusals import CLOSED_EARLY
-from trayagent.transfer import checksums, containers, content
+from trayagent.net.response import CODED
+from trayagent.transfer import checksums, containers, content, ranges
 from trayagent.transfer.destination import Destination
 from trayagent.transfer.folders import Look
 from trayagent.transfer.part_file import Part
@@ -67,12 +68,20 @@ def finish(
     def verify(part: Part) -> tuple[str | None, str | None]:
         is_sure = origin.is_framed or _is_certainly_whole(part, origin.seen)
         sha256 = checksums.verify(part.read, wanted, check_stopped) if wanted else None
-        return sha256, None if is_sure else LENGTH_UNKNOWN
+        return sha256, _coded_warning(part, origin) if is_sure else LENGTH_UNKNOWN
 
     mtime = target.mtime
     if mtime is None:
         mtime = seconds_of(origin.headers.get("Last-Modified"))
     return destination.publish(verify, origin.url, mtime)
+
+
+def _coded_warning(part: Part, origin: Origin) -> str | None:
+    """What to say of a body that said it is coded, could not be decoded, and is not named for that."""
+    coding = ranges.coding(origin.headers)
+    if coding not in CODED or origin.is_decoded or extension(part.final.name) in COMPRESSED:
+        return None
+    return f"The server sent it compressed ({coding}); it is kept as it came."
 
 
 def choose_name(

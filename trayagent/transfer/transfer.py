@@ -19,6 +19,7 @@ from trayagent.transfer.destination import (
     discard,
     find_settled,
     forget_settled,
+    owners_in,
 )
 from trayagent.transfer.folders import Folders
 from trayagent.transfer.made import publish_made
@@ -91,6 +92,14 @@ class Transfer:
                 forget_settled(final, owner)
 
         await self._threads.run(act, _nothing)
+
+    async def owners(self, folder: Path) -> dict[str, Path]:
+        """Whose records lie in a folder, and beside which final name."""
+        return await self._threads.run(lambda: owners_in(folder), _nothing)
+
+    def end_cooldown(self, host: str) -> None:
+        """Ask this `host:port` again at once: a person wants it."""
+        self._equipment.client.cooldown.clear(host)
 
     async def discard(self, path: Path, owner: str) -> None:
         """Remove the `.part` that this owner has at a final path, and its record. Raises DownloadError."""

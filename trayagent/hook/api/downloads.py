@@ -75,12 +75,12 @@ async def remove(call: Call) -> Reply:
     return Reply(200, await call.agent.queue.remove(call.params["id"], files=asked.files))
 
 
-async def relink(call: Call) -> Reply:
-    """A fresh link for the same file."""
+async def change(call: Call) -> Reply:
+    """A fresh link, other cookies, another name… for the same file."""
     patch = call.json(Patch)
-    if patch.url is msgspec.UNSET:
-        raise SchemaError("bad_request", "Object missing required field `url`.")
-    download = await call.agent.queue.relink(call.params["id"], patch.url)
+    if patch == Patch():
+        raise SchemaError("bad_request", "Object names nothing to change.")
+    download = await call.agent.queue.change(call.params["id"], patch)
     return Reply(200, call.agent.queries.live(download))
 
 
@@ -176,9 +176,9 @@ ROUTES: Final = (
     Route(
         "PATCH",
         f"{_PATH}/{{id}}",
-        relink,
+        change,
         "caller",
-        "A fresh link for the same file; kept bytes are kept.",
+        "A fresh link or other words for the same file; kept bytes are kept.",
         takes=Patch,
         gives={200: Download},
     ),

@@ -40,9 +40,9 @@ async def resume(call: Call) -> Reply:
 
 
 async def clear(call: Call) -> Reply:
-    """Forget what is finished; files stay."""
-    decode(call.body or b"{}", words.Empty)
-    return Reply(200, words.Removed(await call.agent.queue.clear()))
+    """Forget what is finished, or what failed; files stay."""
+    asked = decode(call.body or b"{}", words.Clear)
+    return Reply(200, words.Removed(await call.agent.queue.clear(failed=asked.failed)))
 
 
 async def events(call: Call) -> web.StreamResponse:
@@ -121,8 +121,8 @@ ROUTES: Final = (
         "/api/v1/clear",
         clear,
         "caller",
-        "Forget finished downloads; files stay.",
-        takes=words.Empty,
+        "Forget finished downloads, or those that failed; files stay.",
+        takes=words.Clear,
         bare=True,
         gives={200: words.Removed},
     ),

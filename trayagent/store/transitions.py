@@ -1,0 +1,357 @@
+"""How a download goes from one state to the next, each as one whole transaction.
+
+    asked for ──→ queued ⇄ active ──→ completed | failed        by the pool: claim, then release
+                    │ ↑       │
+                    ↓ │       ↓
+                  paused   cancelled ──→ queued                 by a person: pause, resume, cancel, retry
+
+A finished download and the claim of the next are one transaction (`release_and_claim`): one write to
+the disk for each file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from trayagent.model import urls
+from trayagent.model.admit import admit
+from trayagent.model.batch import Batch
+from trayagent.model.download import Download, Item, Patch, State
+from trayagent.model.errors import DownloadError, WrongStateError
+from trayagent.model.order import New, Secrets
+from trayagent.model.transfer import Fetched
+from trayagent.store import batches, library
+from trayagent.store.claims import Claimed, Turn, claim
+from trayagent.store.downloads import (
+    IN_FLIGHT,
+    Change,
+    current,
+    download,
+    error_json,
+    find,
+    get,
+    number,
+    order_of,
+    orders_json,
+    public_id,
+    row_of,
+)
+from trayagent.store.secrets import SecretFiles
+
+SETTLED_RECORDS: Final = """
+CREATE TABLE settled_records (n INTEGER PRIMARY KEY);
+"""
+"""Completed downloads whose record may still lie beside their file: it goes a moment after the row."""
+
+ASKED: dict[str, tuple[frozenset[State], State]] = {
+    "pause": (frozenset({State.QUEUED, State.ACTIVE}), State.PAUSED),
+    "resume": (frozenset({State.PAUSED}), State.QUEUED),
+    "cancel": (frozenset({State.QUEUED, State.ACTIVE, State.PAUSED}), State.CANCELLED),
+    "retry": (frozenset({State.FAILED, State.CANCELLED, State.QUEUED}), State.QUEUED),
+}
+"""What a person may ask: from which states, into which."""
+
+
+# -- what became of an attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a download came that has not ended."""
+
+    path: str | None = None
+    size: int | None = None
+    received: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The file is published."""
+
+    fetched: Fetched
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It cannot go on; what has arrived is kept for a retry."""
+
+    error: DownloadError
+    reached: Reached = Reached()
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """It is to be tried again at `not_before` (Unix seconds), or as soon as a slot is free."""
+
+    reached: Reached = Reached()
+    not_before: float | None = None
+    error: DownloadError | None = None
+    tried: bool = False
+    """Whether a try is used up."""
+
+
+Outcome = Completed | Failed | Requeued
+
+
+def release_and_claim(
+    conn: sqlite3.Connection, n: int, outcome: Outcome, turn: Turn | None, now: float
+) -> tuple[Change | None, Claimed]:
+    """Note what became of a download and take the next; without a turn, none is taken.
+
+    The change is None for a row that was removed meanwhile.
+    """
+    change = None if find(conn, n) is None else release(conn, n, outcome, now)
+    return change, Claimed() if turn is None else claim(conn, turn, now)
+
+
+def release(conn: sqlite3.Connection, n: int, outcome: Outcome, now: float) -> Change:
+    """Note what became of a download. Raises NotFoundError."""
+    match outcome:
+        case Completed(fetched):
+            return complete(conn, n, fetched, now)
+        case Failed(error, reached):
+            return fail(conn, n, error, reached, now)
+        case Requeued():
+            return requeue(conn, n, outcome)
+
+
+def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> Change:
+    """The file is published: that is so, whatever the row said meanwhile."""
+    row = row_of(conn, n)
+    if row["state"] == State.COMPLETED:
+        return Change(download(row), row["state"])
+    updated: sqlite3.Row = conn.execute(
+        "UPDATE downloads SET state = 'completed', path = ?, size = ?, received = ?, sha256 = ?, warning = ?,"
+        " error = NULL, not_before = NULL, attempts = attempts + 1, finished_at = ? WHERE n = ? RETURNING *",
+        (str(fetched.path), fetched.size, fetched.size, fetched.sha256, fetched.warning, now, n),
+    ).fetchone()
+    conn.execute("INSERT OR IGNORE INTO settled_records VALUES (?)", (n,))
+    if row["source"]:
+        library.arrived(conn, row["key"], str(fetched.path), fetched.size, fetched.sha256, now)
+    if row["state"] == State.CANCELLED:
+        batches.arrived_after_all(conn, n)
+    return Change(download(updated), row["state"], batches.settled(conn, n, now))
+
+
+def fail(
+    conn: sqlite3.Connection, n: int, error: DownloadError, reached: Reached, now: float
+) -> Change:
+    """It cannot go on, unless something else was asked of it meanwhile."""
+    row = row_of(conn, n)
+    _note(conn, n, reached)
+    finished: tuple[Batch, ...] = ()
+    if row["state"] == State.ACTIVE:
+        conn.execute(
+            "UPDATE downloads SET state = 'failed', error = ?, attempts = attempts + 1, finished_at = ?"
+            " WHERE n = ?",
+            (error_json(error), now, n),
+        )
+        if row["source"]:
+            library.failed(conn, row["key"], error_json(error))
+        finished = batches.settled(conn, n, now)
+    return Change(download(row_of(conn, n)), row["state"], finished)
+
+
+def requeue(conn: sqlite3.Connection, n: int, outcome: Requeued) -> Change:
+    """Give an active download back; one that was paused meanwhile stays so."""
+    row = row_of(conn, n)
+    _note(conn, n, outcome.reached)
+    if row["state"] == State.ACTIVE:
+        error = error_json(outcome.error) if outcome.error else None
+        conn.execute(
+            "UPDATE downloads SET state = 'queued', not_before = ?, error = ?, attempts = attempts + ?"
+            " WHERE n = ?",
+            (outcome.not_before, error, int(outcome.tried), n),
+        )
+    return Change(download(row_of(conn, n)), row["state"])
+
+
+def requeue_active(conn: sqlite3.Connection) -> int:
+    """Nobody is at work any more."""
+    return conn.execute("UPDATE downloads SET state = 'queued' WHERE state = 'active'").rowcount
+
+
+def _note(conn: sqlite3.Connection, n: int, reached: Reached) -> None:
+    conn.execute(
+        "UPDATE downloads SET received = ?, path = coalesce(?, path), size = coalesce(?, size)"
+        " WHERE n = ? AND state <> 'completed'",
+        (reached.received, reached.path, reached.size, n),
+    )
+
+
+def name_active(conn: sqlite3.Connection, named: Iterable[tuple[int, str, int | None]]) -> None:
+    """The names (n, path, size) that running downloads have by now, so that a kill loses no `.part`."""
+    conn.executemany(
+        "UPDATE downloads SET path = ?, size = ? WHERE n = ? AND state = 'active'",
+        ((path, size, n) for n, path, size in named),
+    )
+
+
+def recorded(conn: sqlite3.Connection) -> list[tuple[int, Path, str]]:
+    """Completed downloads (n, path, owner) whose record beside the file may have outlived a kill."""
+    rows = conn.execute(
+        "SELECT downloads.* FROM settled_records JOIN downloads USING (n) WHERE path IS NOT NULL"
+    )
+    return [(row["n"], Path(row["path"]), download(row).owner) for row in rows]
+
+
+def forget_records(conn: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """Nothing lies beside the files of these downloads any more."""
+    conn.executemany("DELETE FROM settled_records WHERE n = ?", ((n,) for n in numbers))
+
+
+# -- what a person asks
+
+
+def ask(conn: sqlite3.Connection, id: str, verb: str, now: float) -> Change:
+    """Pause, resume, cancel or retry; raises NotFoundError or WrongStateError."""
+    n = number(id)
+    row = row_of(conn, n, id)
+    before, (allowed, after) = State(row["state"]), ASKED[verb]
+    if verb == "retry" and before == State.QUEUED and row["not_before"] is not None:
+        return _hurry(conn, row)
+    if before == after or (verb == "resume" and before == State.ACTIVE):
+        return Change(download(row), before)
+    if before not in allowed:
+        raise WrongStateError(f"Download {id} is {before}, so it cannot be asked to {verb}.")
+    finished: tuple[Batch, ...] = ()
+    if verb == "retry":
+        _retry(conn, row)
+    elif verb == "cancel":
+        conn.execute(
+            "UPDATE downloads SET state = 'cancelled', not_before = NULL, finished_at = ? WHERE n = ?",
+            (now, n),
+        )
+        finished = batches.settled(conn, n, now)
+    else:
+        conn.execute("UPDATE downloads SET state = ?, not_before = NULL WHERE n = ?", (after, n))
+    return Change(get(conn, id), before, finished)
+
+
+def _hurry(conn: sqlite3.Connection, row: sqlite3.Row) -> Change:
+    """One that waits is tried now."""
+    conn.execute(
+        "UPDATE downloads SET not_before = NULL, error = NULL, attempts = 0 WHERE n = ?",
+        (row["n"],),
+    )
+    return Change(download(row_of(conn, row["n"])), row["state"], hurried=True)
+
+
+def _retry(conn: sqlite3.Connection, row: sqlite3.Row) -> None:
+    _refuse_second(conn, row["key"], row["n"])
+    conn.execute(
+        "UPDATE downloads SET state = 'queued', attempts = 0, not_before = NULL, error = NULL, warning = NULL,"
+        " finished_at = NULL WHERE n = ?",
+        (row["n"],),
+    )
+    batches.reopened(conn, row["n"])
+
+
+def _refuse_second(conn: sqlite3.Connection, key: str, n: int) -> None:
+    other = current(conn, key)
+    if other is not None and other["n"] != n:
+        raise WrongStateError(f"The same address is already on its way as {public_id(other['n'])}.")
+
+
+def change(conn: sqlite3.Connection, id: str, patch: Patch, secrets: SecretFiles) -> Change:
+    """Take over other words for the same file; one that failed or waits goes on at once.
+
+    Raises NotFoundError, WrongStateError, and what `admit` raises for words that may not enter.
+    """
+    n = number(id)
+    row = row_of(conn, n, id)
+    if row["state"] == State.COMPLETED or row["source"]:
+        what = "a synced item" if row["source"] else row["state"]
+        raise WrongStateError(f"Download {id} is {what}, so it cannot be changed.")
+    given = msgspec.structs.asdict(patch)
+    words = {key: value for key, value in given.items() if value is not msgspec.UNSET}
+    new = admit(Item(**{"url": row["url"], **words}))
+    _refuse_second(conn, new.key, n)
+    _keep_words(conn, row, new, words)
+    _keep_secrets(row, new, words, secrets)
+    conn.execute(
+        "UPDATE downloads SET key = ?, url = ?, host = ? WHERE n = ?",
+        (new.key, new.url, new.host, n),
+    )
+    hurried = row["state"] == State.QUEUED and not patch.renames
+    if row["state"] == State.FAILED:
+        _retry(conn, row_of(conn, n))
+    elif hurried:
+        _hurry(conn, row)
+    if patch.renames:
+        _leave_place(conn, n)
+    return Change(get(conn, id), row["state"], hurried=hurried)
+
+
+def _leave_place(conn: sqlite3.Connection, n: int) -> None:
+    """The file gets another name. Until nothing is left at the old one, nobody may claim it."""
+    conn.execute("UPDATE downloads SET path = NULL, size = NULL, received = 0 WHERE n = ?", (n,))
+    conn.execute(
+        "UPDATE downloads SET state = 'paused', not_before = NULL, error = NULL, attempts = 0"
+        " WHERE n = ? AND state = 'queued'",
+        (n,),
+    )
+
+
+def _keep_words(
+    conn: sqlite3.Connection, row: sqlite3.Row, new: New, words: dict[str, object]
+) -> None:
+    """What is not secret. A referer was for the first origin: at another one it is forgotten."""
+    names = words.keys() & {"referer", "speed_limit", "segments", "filename", "folder"}
+    changed = {name: getattr(new.order, name) for name in names}
+    if "referer" not in words and _moves(row, new):
+        changed["referer"] = None
+    order = msgspec.structs.replace(order_of(row), **changed)
+    conn.execute("UPDATE downloads SET orders = ? WHERE n = ?", (orders_json(order), row["n"]))
+
+
+def _keep_secrets(
+    row: sqlite3.Row, new: New, words: dict[str, object], secrets: SecretFiles
+) -> None:
+    """Headers were for the first origin, too; cookies have a domain of their own."""
+    id = public_id(row["n"])
+    old = secrets.load(id) if secrets.keeps(id) else Secrets()
+    headers = {} if "headers" in words or _moves(row, new) else old.headers
+    cookies = new.secrets.cookies if "cookies" in words else old.cookies
+    if old or new.secrets:
+        # A user and password in the URL are among the new headers, and take the place of older ones.
+        secrets.keep(id, Secrets({**headers, **new.secrets.headers}, cookies))
+
+
+def _moves(row: sqlite3.Row, new: New) -> bool:
+    return urls.origin(new.url) != urls.origin(row["url"])
+
+
+def remove(conn: sqlite3.Connection, id: str, now: float) -> Change:
+    """Forget a row, whatever its state; its batch keeps the outcome. Raises NotFoundError."""
+    n = number(id)
+    row = row_of(conn, n, id)
+    finished: tuple[Batch, ...] = ()
+    if State(row["state"]) in IN_FLIGHT:
+        conn.execute(
+            "UPDATE downloads SET state = 'cancelled', finished_at = ? WHERE n = ?", (now, n)
+        )
+        finished = batches.settled(conn, n, now)
+    batches.forgotten(conn, n)
+    conn.execute("DELETE FROM downloads WHERE n = ?", (n,))
+    return Change(download(row), row["state"], finished)
+
+
+def clear(
+    conn: sqlite3.Connection, states: Sequence[str] = ("completed", "cancelled"), limit: int = 1000
+) -> list[Download]:
+    """Forget up to `limit` rows in these states; their files stay. Returns what was forgotten."""
+    rows = conn.execute(
+        f"SELECT * FROM downloads WHERE state IN ({', '.join('?' * len(states))}) LIMIT ?",
+        (*states, limit),
+    ).fetchall()
+    for row in rows:
+        batches.forgotten(conn, row["n"])
+    conn.executemany("DELETE FROM downloads WHERE n = ?", ((row["n"],) for row in rows))
+    return [download(row) for row in rows]
