@@ -183,6 +183,19 @@ async def test_a_page_token_of_another_kind_is_not_the_end(
     assert (page.next is None) == (page.cut_off is not None) == (told not in (7, {"page": 2}))
 
 
+async def test_a_question_that_is_not_taken_is_no_missing_file(
+    fake: FakeFlow, client: ApiClient
+) -> None:
+    source = await flow(fake, client)
+    with aioresponses() as replies:
+        replies.get(re.compile(f"{fake.labs_base}/api/trpc/.*"), status=400, repeat=True)
+        with pytest.raises(SourceError, match="HTTP 400") as failed:
+            await source.page(None)
+        with pytest.raises(CursorError):
+            await source.page("c")
+    assert failed.value.code == "bad_request"
+
+
 async def test_a_page_shows_what_the_listing_says(fake: FakeFlow, client: ApiClient) -> None:
     fake.scenario(include_videos=True)
     source = await flow(fake, client)

@@ -93,8 +93,9 @@ def add(screen: Screen, name: str, kind: str, every: str | None, file: str | Non
 def login(screen: Screen, name: str, stdin: bool) -> None:
     """Sign in: give a source its cookie or token.
 
-    Takes a cookie value, a Cookie header, cookies.txt or a JSON export of cookies. It is kept in the
-    system's keyring, or in a file that only you can read.
+    Takes a cookie value, a Cookie header, cookies.txt, a JSON export of cookies, or a request copied
+    from the developer tools (curl, fetch); only the source's own cookies are taken. The secret is kept
+    in the system's keyring, or in a file that only you can read.
     """
     with agent() as running:
         running.get(f"sources/{segment(name)}")

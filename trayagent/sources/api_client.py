@@ -105,7 +105,7 @@ def refusal(answer: ApiAnswer) -> DownloadError:
         case status if status >= 500:
             return DownloadError("server_error", detail)
         case _:
-            return DownloadError("not_found", detail)
+            return DownloadError("forbidden", detail)
 
 
 def decode_base64(text: str) -> bytes:

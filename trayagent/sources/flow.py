@@ -41,6 +41,7 @@ from trayagent.sources.source import (
     SourceError,
     download_error,
     not_signed_in,
+    question_refused,
 )
 
 PAGE_SIZE: Final = 18
@@ -154,6 +155,10 @@ class Flow:
             raise account_moved(self.name) if cursor is None else not_signed_in(self.name)
         if answer.status == 400 and cursor is not None:
             raise CursorError
+        if answer.status == 400:
+            raise question_refused(
+                self.name, 400, "Flow may have changed; see if trayagent is new."
+            )
         if answer.status >= 300:
             raise refusal(answer)
 

@@ -36,6 +36,7 @@ from trayagent.sources.source import (
     SourceError,
     download_error,
     not_signed_in,
+    question_refused,
 )
 
 PAGE_SIZE: Final = 50
@@ -150,11 +151,7 @@ class JsonApi:
         if answer.status in {400, 404, 410} and cursor is not None:
             raise CursorError
         if 400 <= answer.status < 500 and answer.status not in {404, 408, 410}:
-            raise SourceError(
-                "bad_request",
-                f"{self.name} does not take the question for its list (HTTP {answer.status}).",
-                "Check list in its settings.",
-            )
+            raise question_refused(self.name, answer.status, "Check list in its settings.")
         if answer.status >= 300 or answer.host not in self._named:
             raise refusal(answer)
 

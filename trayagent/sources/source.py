@@ -39,6 +39,15 @@ def not_signed_in(source: str) -> SourceError:
     )
 
 
+def question_refused(source: str, status: int, action: str) -> SourceError:
+    """The server does not understand how it is asked for its list: no file is missing."""
+    return SourceError(
+        "bad_request",
+        f"{source} does not take the question for its list (HTTP {status}).",
+        action,
+    )
+
+
 def download_error(error: SourceError) -> DownloadError:
     """A source's trouble as the failure of one download."""
     code = {"signed_out": "needs_login", "moved": "not_found"}.get(error.code, "forbidden")
