@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
+
+from msgspec import structs
 
 from trayagent.model import filenames, sizes, urls
 from trayagent.model.download import Cookie, Item
@@ -38,6 +40,8 @@ def admit(item: Item) -> New:
     Raises DownloadError `bad_url`, or RefusedItemError, for what must not enter.
     """
     url, user, password = urls.split_userinfo(urls.check(item.url))
+    if item.referer and not item.referer.isascii():  # browsers send it percent-encoded
+        item = structs.replace(item, referer=urls.ascii_only(urls.check(item.referer)))
     for mirror in item.mirrors:
         urls.check(mirror)
     _check_words(item)
@@ -61,6 +65,50 @@ def admit(item: Item) -> New:
         urgent=item.next,
         again=item.again,
     )
+
+
+def mend(item: Item) -> tuple[Item, tuple[str, ...]]:
+    """An item of a list without what other programs write there and no request may carry; a warning for each.
+
+    1. A link has its raw spaces encoded (`urls.unpasted`).
+    2. Headers that only we may set, or whose name is none, go.
+    3. `Referer` and `User-Agent` among the headers become the fields they are.
+    4. A referer or a page that is no web address goes: a browser's own page, an add-on's.
+    """
+    changes: dict[str, Any] = {"url": urls.unpasted(item.url)}
+    if item.mirrors:
+        changes["mirrors"] = tuple(map(urls.unpasted, item.mirrors))
+    warnings: list[str] = []
+    headers: dict[str, str] = {}
+    for name, value in item.headers.items():
+        field = _FIELDS.get(name.lower())
+        if field:
+            changes[field] = getattr(item, field) or value
+        elif name.lower() in _OURS:
+            warnings.append(f"The header {name[:40]} is left out: we set it ourselves.")
+        elif not TOKEN.fullmatch(name):
+            warnings.append(f"The header {name[:40]!r} is left out: no header has such a name.")
+        else:
+            headers[name] = value
+    changes["headers"] = headers
+    for field, word in (("referer", "referer"), ("page_url", "page")):
+        given = changes.get(field) or getattr(item, field)
+        changes[field] = _web_address(given) if given else None
+        if given and not changes[field]:
+            warnings.append(f"The {word} is left out: it is no web address.")
+    return structs.replace(item, **changes), tuple(warnings)
+
+
+_FIELDS: Final = {"referer": "referer", "referrer": "referer", "user-agent": "user_agent"}
+"""Headers that an item has a field for."""
+
+
+def _web_address(text: str) -> str | None:
+    """An address that may be sent along, without a user; None for what is none."""
+    try:
+        return urls.split_userinfo(urls.check(text))[0]
+    except DownloadError:
+        return None
 
 
 def _climbs(name: str | None) -> bool:
