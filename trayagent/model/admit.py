@@ -11,6 +11,7 @@ from trayagent.model import filenames, sizes, urls
 from trayagent.model.download import Cookie, Item
 from trayagent.model.errors import DownloadError, TrayagentError
 from trayagent.model.order import New, Order, Secrets
+from trayagent.model.pieces import Pieces
 
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """What a header's name may be (RFC 9110 §5.6.2)."""
@@ -143,6 +144,8 @@ def _check_words(item: Item) -> None:
         _check_cookie(cookie)
     if item.checksum is not None:
         _check_checksum(item.checksum)
+    if item.pieces is not None:
+        _check_pieces(item.pieces, item.size)
     if item.speed_limit is not None:
         _check_speed(item.speed_limit)
 
@@ -175,6 +178,15 @@ def _check_checksum(checksum: str) -> None:
         raise refuse(
             f"The checksum must be one of {', '.join(_HEX)} with as many hex digits as it has."
         )
+
+
+def _check_pieces(text: str, size: int | None) -> None:
+    try:
+        pieces = Pieces.parse(text)
+    except ValueError as error:
+        raise refuse(f"The pieces are wrong: {error}.") from error
+    if size is not None and not pieces.fits(size):
+        raise refuse("There are more or fewer pieces than a file of this size has.")
 
 
 def _check_speed(limit: str) -> None:
