@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import time
 import unicodedata
 from datetime import datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -648,3 +649,19 @@ def test_a_cut_brings_no_ending_to_light_that_could_run(limit: int, behind: str)
     name = filenames.safe("x" * (limit - 4) + ".exe" + behind, limit)
     assert filenames.extension(name) not in filenames.RUNNABLE
     assert len(name.encode()) <= limit
+
+
+@pytest.mark.parametrize(
+    "piece", ["\u0645\u200c", "👩\u200d", "e\u0301", "=?UTF-8?Q?a?= ", ".a", "🇩", "\\"]
+)
+def test_a_name_of_any_length_costs_little(piece: str) -> None:
+    raw = piece * (65_536 // len(piece))
+    before = time.perf_counter()
+    judge(filenames.safe(raw))
+    judge(filenames.fit(raw, 255, 60))
+    judge(
+        filenames.choose(
+            None, f'attachment; filename="{raw}', "http://h/", "video", "mp4", lambda: NOW
+        )
+    )
+    assert time.perf_counter() - before < 0.15

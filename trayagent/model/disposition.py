@@ -12,6 +12,8 @@ from urllib.parse import unquote
 
 _PARAMETER: Final = re.compile(r'(?:^|;)\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))')
 """Any parameter: what stands between the quotes of one is no other."""
+_LONGEST: Final = 16 * 1024
+"""Characters of a header that are looked at."""
 _ENCODED_WORD: Final = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?]*)\?=")
 """RFC 2047 §2, with the language of RFC 2231 §5; spaces within, which are forbidden, do come."""
 _CHARSET: Final = re.compile(
@@ -30,7 +32,7 @@ _WIDER: Final = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "e
 def from_disposition(header: str) -> str | None:
     """The raw file name of a Content-Disposition header (RFC 6266, RFC 8187), or None; not yet safe."""
     plain: str | None = None
-    for match in _PARAMETER.finditer(header):
+    for match in _PARAMETER.finditer(header[:_LONGEST]):
         name, quoted, token = match[1].lower(), match[2], match[3]
         if name == "filename*":
             extended = _extended(token if token is not None else quoted)

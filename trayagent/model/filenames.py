@@ -190,7 +190,7 @@ def fit(name: str, name_bytes: int, path_units: int | None = None) -> str:
     fitting = safe(name, most)
     while path_units is not None and _units(fitting) > _room(path_units):
         most = len(fitting.encode()) - 1
-        fitting = safe(name, most)
+        fitting = safe(fitting, most)
     return fitting
 
 
@@ -289,6 +289,8 @@ def _is_known(ending: str) -> bool:
     )
 
 
+_ENOUGH: Final = 2048
+"""Characters from the beginning and from the end of what is to be a name: more of it would be cut anyway."""
 _JOINERS: Final = "\u200c\u200d"
 """ZWNJ and ZWJ."""
 _JOINED: Final = re.compile(
@@ -301,6 +303,8 @@ _JOINED: Final = re.compile(
 
 def _basename(raw: str) -> str:
     """The last part of a path of any system, of printable characters, composed (NFC)."""
+    if len(raw) > 2 * _ENOUGH:
+        raw = raw[:_ENOUGH] + raw[-_ENOUGH:]
     spaced = "".join(" " if c.isspace() else c for c in raw)
     printable = "".join(c for c in spaced if c.isprintable() or c in _JOINERS)
     name = unicodedata.normalize("NFC", printable)
@@ -362,7 +366,8 @@ def _cut(name: str, limit: int) -> str:
     cut = stem.encode()[:room].decode(errors="ignore")
     while cut and (cut[-1] in _JOINERS or _continues(cut, stem[len(cut) : len(cut) + 1])):
         cut = cut[:-1]
-    return (cut.rstrip(" .") or stem.encode()[:room].decode(errors="ignore")) + ending
+    torn = stem.encode()[:room].decode(errors="ignore").rstrip(_JOINERS)
+    return (cut.rstrip(" .") or torn) + ending
 
 
 def _continues(before: str, after: str) -> bool:
