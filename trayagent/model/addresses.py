@@ -50,9 +50,6 @@ _IGNORED: Final = re.compile(
     "[\u00ad\u034f\u180b-\u180d\u180f\u200b\u2060\u2064\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]"
 )
 """What means nothing in a host (UTS 46)."""
-_LONGEST_LABEL: Final = 63
-_LONGEST_HOST: Final = 4096
-"""Characters: 253 letters, each percent-encoded."""
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 _VIRAMA: Final = 9
 """The combining class of the sign that takes a letter its vowel, in the scripts of India."""
@@ -134,8 +131,6 @@ def canonical_host(host: str) -> str:
         return _ipv6(host)
     if host.count(":") > 1:
         return _ipv6(f"[{host}]")
-    if len(host) > _LONGEST_HOST:
-        raise ValueError("the host is malformed")
     mapped = _mapped(host).removesuffix(".")
     labels = mapped.split(".")
     if not all(labels):
@@ -199,8 +194,6 @@ def _ipv4_number(text: str) -> int:
 
 
 def _to_ascii(label: str) -> str:
-    if len(label) > _LONGEST_LABEL:
-        raise ValueError("the host is malformed")
     if label.isascii():
         ascii_label = label
     elif not all(
@@ -212,7 +205,7 @@ def _to_ascii(label: str) -> str:
         raise ValueError("the host is malformed")
     else:
         ascii_label = "xn--" + label.encode("punycode").decode("ascii")
-    if len(ascii_label) > _LONGEST_LABEL:
+    if len(ascii_label) > 63:
         raise ValueError("the host is malformed")
     return ascii_label
 
