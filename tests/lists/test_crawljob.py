@@ -69,6 +69,10 @@ def test_escapes() -> None:
     ]
 
 
+def test_the_escapes_of_javas_properties() -> None:
+    assert items("text=http\\://h/a?b\\=c\n") == [Item("http://h/a?b=c")]
+
+
 def test_json() -> None:
     text = (
         '[{"text":"http://h/a\\r\\nhttp://h/b","enabled":"FALSE"},'

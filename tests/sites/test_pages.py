@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -229,6 +231,22 @@ async def test_a_playlist_is_one_by_its_content(
         assert isinstance(made, Made)
         assert made.filename.endswith(".ts")
         assert made.path.read_bytes() == TS
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no umask")
+async def test_a_film_has_the_users_mode_and_is_hidden_until_it_is_done(
+    site: Site, tmp_path: Path
+) -> None:
+    site.files |= {"/list.m3u8": PIECE, "/seg.ts": TS}
+    before = os.umask(0o002)
+    try:
+        async with resolving(tmp_path / "to", site.authority) as rig:
+            made = await rig.resolve(f"{site.base}/list.m3u8")
+    finally:
+        os.umask(before)
+    assert isinstance(made, Made)
+    assert made.path.stat().st_mode & 0o777 == 0o664
+    assert made.path.parent.stat().st_mode & 0o777 == 0o700
 
 
 MPD = (
