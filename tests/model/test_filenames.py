@@ -222,6 +222,8 @@ EVIL = st.lists(st.sampled_from(PIECES)).map("".join)
 @given(st.one_of(st.text(), EVIL, st.binary().map(lambda data: data.decode("latin-1"))))
 @example("a" * 300 + ".exe")
 @example("con" + "\u0301" * 200)
+@example("_" + "👩\u200d" * 100)
+@example("desktop.ini" + "👩\u200d" * 100)
 @example("." + "\u0301" * 300)
 def test_any_text_becomes_a_safe_name_once_and_for_all(raw: str) -> None:
     name = filenames.safe(raw)

@@ -275,7 +275,10 @@ def _clean(raw: str, limit: int) -> str:
     while name != longer:  # A cut may bring another ending to light.
         longer = _inert(name)
         name = _cut(longer, limit)
-    return "_" + name if _RESERVED.match(name) else name
+    if not name.strip("_"):  # all that was cut off was one long emoji
+        return ""
+    uncovered = _RESERVED.match(name) or name.lower() in _SYSTEM_FILES  # by a cut
+    return "_" + name if uncovered else name
 
 
 def _inert(name: str) -> str:
