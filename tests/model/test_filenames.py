@@ -378,6 +378,16 @@ def test_the_second_of_a_name(name: str, second: str) -> None:
         ("attachment; filename*=unicode_escape''%5Cx41; filename=x.mp4", "x.mp4"),
         ("attachment; filename*=rot13''nop; filename=x.mp4", "x.mp4"),
         ("attachment; filename*=idna''xn--4ca; filename=x.mp4", "x.mp4"),
+        # In sections (RFC 2231).
+        ('attachment; filename*0="a long "; filename*1="name.mp4"', "a long name.mp4"),
+        ("attachment; filename*1=b.mp4; filename*0=a; filename=x.mp4", "ab.mp4"),
+        (
+            "attachment; filename*0*=UTF-8''%e2%82; filename*1*=%ac%20; filename*2=\"100%.mp4\"",
+            "\u20ac 100%.mp4",
+        ),
+        ("attachment; filename*0=a.mp4; filename*2=c", "a.mp4"),
+        ("attachment; filename*1=b; filename=x.mp4", "x.mp4"),
+        ("attachment; filename*0=a; filename*=UTF-8''b.mp4", "b.mp4"),
         # In the encoded words of mail (RFC 2047).
         ('attachment; filename="=?UTF-8?B?5pel5pys6KqeLm1wNA==?="', "\u65e5\u672c\u8a9e.mp4"),
         ("attachment; filename==?UTF-8?B?5pel5pys6KqeLm1wNA==?=", "\u65e5\u672c\u8a9e.mp4"),
