@@ -25,6 +25,7 @@ Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a host that is to be asked at a port; raises OSError."""
 
 _VERSIONS: Final = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
+_SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_…, which pycurl has no name for
 _NOBODY: Final = Exchange(("", "", 0, ""), "", (), SimpleQueue())
 
 
@@ -49,6 +50,7 @@ class EasyHandle:
         # libcurl takes much from the environment and from files unless it is told otherwise.
         curl.setopt(pycurl.PROXY, _proxy_for_libcurl(self._proxy))
         curl.setopt(pycurl.NOPROXY, "")
+        curl.setopt(_SUPPRESS_CONNECT_HEADERS, 1)  # a proxy's own answer is not the server's
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.NOSIGNAL, 1)  # signals belong to the main thread
         curl.setopt(pycurl.FOLLOWLOCATION, 0)
@@ -138,7 +140,7 @@ class EasyHandle:
         return int(pycurl.PREREQFUNC_OK)
 
     def _take_line(self, line: bytes) -> None:
-        """Keep a header line. Every answer begins anew: interim ones, and a proxy's own, do not count."""
+        """Keep a header line. Every answer begins anew: interim ones do not count."""
         exchange = self.exchange
         if line[:5] == b"HTTP/" and not exchange.gathered:
             exchange.lines, exchange.head_at = [line], 0.0
