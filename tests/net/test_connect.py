@@ -6,12 +6,12 @@ import socket
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
+from trayagent.net.client import Client, Limits
 
 from tests.servers.lying import Lying, redirecting, replying
 from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
-from trayagent.net.client import Client, Limits
 
 
 class Names(AbstractResolver):

@@ -8,11 +8,11 @@ import socket
 import pytest
 from aiohttp import ClientConnectorError, ClientOSError
 from aiohttp.client_reqrep import ConnectionKey
+from trayagent.net.client import Client
+from trayagent.net.failures import translate
 
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
-from trayagent.net.client import Client
-from trayagent.net.failures import translate
 
 WORDS = {
     errno.ECONNREFUSED: "the server refused the connection",

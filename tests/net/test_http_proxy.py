@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.servers.certificates import Authority
 from tests.servers.http_proxy import HttpProxy
@@ -32,9 +31,9 @@ def authority() -> Authority:
 
 @asynccontextmanager
 async def through(
-    proxy: str, folder: Path, *named: str, tls: ssl.SSLContext | None = None
+    proxy: str, folder: Path, *named: str, ca_file: Path | None = None
 ) -> AsyncIterator[Rig]:
-    async with transferring(folder, *named, network=Network(proxy=proxy), tls=tls) as rig:
+    async with transferring(folder, *named, network=Network(proxy=proxy), ca_file=ca_file) as rig:
         yield rig
 
 
@@ -48,8 +47,8 @@ async def test_https_goes_through_a_tunnel(
     tmp_path: Path, authority: Authority, segments: int
 ) -> None:
     async with Lying(tls=authority.serving(NAME)) as server, HttpProxy() as proxy:
-        server.at("/f.bin", Served(BODY, rate=30_000_000))
-        async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+        server.at("/f.bin", Served(BODY, rate=6_000_000))
+        async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
             url = at(server, "/f.bin", "https") + "?sig=CANARY_SIG"
             await rig.get(url, segments=segments, headers=SECRETS)
         assert rig.files() == {"f.bin": BODY}
@@ -76,7 +75,7 @@ async def test_usual_ports_need_not_be_said(tmp_path: Path, authority: Authority
         proxy.leads = {f"{NAME}:80": plain.authority, f"{NAME}:443": safe.authority}
         plain.at("/a", redirecting(f"https://{NAME}/b"))
         safe.at("/b", Served(BODY))
-        async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+        async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
             await rig.get(f"http://{NAME}/a", filename="f.bin")
         assert rig.files() == {"f.bin": BODY}
         assert [a.target for a in proxy.asked] == [f"http://{NAME}/a", f"{NAME}:443"]
@@ -90,7 +89,7 @@ async def test_the_proxy_itself_may_speak_tls(tmp_path: Path, authority: Authori
     ):
         safe.at("/a.bin", Served(BODY))
         plain.at("/b.bin", Served(BODY))
-        async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+        async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
             await rig.get(at(safe, "/a.bin", "https"))
             await rig.get(at(plain, "/b.bin"))
         assert rig.files() == {"a.bin": BODY, "b.bin": BODY}
@@ -106,11 +105,11 @@ async def test_a_bad_certificate_behind_a_tunnel_is_refused(
 ) -> None:
     async with Lying(tls=authority.serving("other.example.com")) as server, HttpProxy() as proxy:
         server.at("/f.bin", Served(BODY))
-        async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+        async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
             with pytest.raises(DownloadError) as failed:
                 await rig.get(at(server, "/f.bin", "https"))
         assert failed.value.code == "tls"
-        assert f"certificate is not valid for '{NAME}'" in failed.value.message
+        assert f"the certificate is not valid for '{NAME}'" in failed.value.message
         assert server.requests == []
         assert rig.files() == {}
 
@@ -130,7 +129,7 @@ async def test_its_user_and_password_are_for_the_proxy_alone(
         plain.at("/a", Served(b"a" * 1000))
         plain.at("/b", redirecting(at(safe, "/b", "https")))
         safe.at("/b", Served(b"b" * 1000))
-        async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+        async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
             await rig.get(at(plain, "/a"))
             await rig.get(at(plain, "/b"))
         assert len(rig.files()) == 2
@@ -151,7 +150,7 @@ async def test_those_of_an_address_are_for_its_server_alone(
     async with Lying(tls=tls) as server, HttpProxy(user="me", password="pass") as proxy:
         server.at("/f.bin", Served(BODY))
         url = at(server, "/f.bin", scheme).replace("://", "://you:word@")
-        async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+        async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
             await rig.get(url)
         yours, own = (base64.b64encode(pair).decode() for pair in (b"you:word", b"me:pass"))
         assert server.requests[0].header("Authorization") == f"Basic {yours}"
@@ -175,7 +174,7 @@ async def test_a_proxy_that_refuses_or_hangs_up_is_trouble_of_the_network(
 ) -> None:
     async with Lying(tls=authority.serving(NAME)) as server, HttpProxy() as proxy:
         proxy.refusal, proxy.mute = status, not status
-        async with through(proxy.url_of("me", "CANARY"), tmp_path, tls=authority.trusting()) as rig:
+        async with through(proxy.url_of("me", "CANARY"), tmp_path, ca_file=authority.file) as rig:
             with pytest.raises(DownloadError) as failed:
                 await rig.get(at(server, "/f.bin", "https"))
         assert failed.value.code == "network"
@@ -198,7 +197,7 @@ async def test_a_proxy_that_wants_a_name_is_not_taken_for_the_server(tmp_path: P
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_proxy_that_is_silent_does_not_hold_us(tmp_path: Path, scheme: str) -> None:
-    limits = replace(QUICK, headers=0.1)
+    limits = replace(QUICK, first_byte=0.3)
     async with Answering() as server:
         network = Network(proxy=f"http://{server.authority}")
         async with transferring(tmp_path, network=network, limits=limits) as rig:
@@ -216,7 +215,7 @@ async def test_a_proxy_that_is_not_there_is_never_gone_around(
         pass
     async with Lying(tls=tls) as server:
         url = server.at("/f.bin", Served(BODY))
-        async with through(proxy.url, tmp_path, server.authority, tls=authority.trusting()) as rig:
+        async with through(proxy.url, tmp_path, server.authority, ca_file=authority.file) as rig:
             with pytest.raises(DownloadError) as failed:
                 await rig.get(url)
         assert failed.value.code == "network"
@@ -232,7 +231,7 @@ async def test_a_proxy_that_drops_a_connection_is_asked_again(
     async with Lying(tls=tls) as server, HttpProxy() as proxy:
         server.at("/f.bin", Served(BODY))
         proxy.cut = [1_500_000]
-        async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+        async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
             await rig.get(at(server, "/f.bin", scheme), segments=1)
         assert rig.files() == {"f.bin": BODY}
         assert server.requests[1].header("If-Range") == '"v1"'
@@ -249,14 +248,14 @@ async def test_a_proxy_that_dies_leaves_a_part_for_the_next(
         url = at(server, "/f.bin", scheme)
         async with HttpProxy() as proxy:
             proxy.cut, proxy.lives = [1_500_000], 1
-            async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+            async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
                 with pytest.raises(DownloadError) as failed:
                     await rig.get(url, segments=1)
         assert failed.value.code == "network"
         assert set(rig.files()) == {"f.bin.part", "f.bin.part.json"}
         async with (
             HttpProxy() as another,
-            through(another.url, tmp_path, tls=authority.trusting()) as rig,
+            through(another.url, tmp_path, ca_file=authority.file) as rig,
         ):
             await rig.get(url, path=tmp_path / "f.bin")
         assert rig.files() == {"f.bin": BODY}
@@ -321,7 +320,7 @@ async def test_the_environment_and_netrc_choose_nothing(
             monkeypatch.setenv(name, proxy.url)
             monkeypatch.setenv(name.lower(), proxy.url)
         both = plain.authority, safe.authority
-        async with transferring(tmp_path, *both, tls=authority.trusting()) as rig:
+        async with transferring(tmp_path, *both, ca_file=authority.file) as rig:
             await rig.get(plain.at("/a.bin", replying("200 OK", b"a")))
             await rig.get(safe.at("/b.bin", replying("200 OK", b"b")))
         assert rig.files() == {"a.bin": b"a", "b.bin": b"b"}

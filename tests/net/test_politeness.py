@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from trayagent.net.client import Client, Limits
+from trayagent.net.slots import Slots
 
 from tests.servers.lying import Exchange, Lying, redirecting, replying, saying
 from tests.transfer.rig import until
 from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
-from trayagent.net.client import Client, Limits
 from trayagent.net.host_limits import MOST as MOST_HOSTS
 from trayagent.net.host_limits import Cooldown
-from trayagent.net.slots import Slots
 
 
 class Clock:

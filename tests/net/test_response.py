@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from trayagent.net.client import Client, Limits
+from trayagent.net.watch import Watch
 
 from tests.servers.lying import Behaviour, Lying, replying, saying
 from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
-from trayagent.net.client import Client, Limits
 from trayagent.net.response import Response
-from trayagent.net.watch import Watch
 
 
 @asynccontextmanager
