@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from trayagent.net.client import Client
-from trayagent.net.hop import Hop
 
 from tests.servers.certificates import Authority
 from tests.servers.lying import Lying, redirecting, replying
 from trayagent.model.download import Cookie
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
+from trayagent.net.client import Client
+from trayagent.net.hop import Hop
 
 SECRETS = {
     "Authorization": "Bearer CANARY_BEARER",
