@@ -275,7 +275,10 @@ class Transport:
                     return
         if handle.paused and handle.resume_at <= time.monotonic():
             handle.paused = False
-            handle.curl.pause(pycurl.PAUSE_CONT)  # hands over at once what it kept
+            try:
+                handle.curl.pause(pycurl.PAUSE_CONT)  # hands over at once what it kept
+            except pycurl.error as error:  # its sink did not want that
+                self._end(exchange, handle.why_failed(*error.args))
 
     def _pause(self, exchange: Exchange, until: float) -> None:
         self._pause_number += 1
