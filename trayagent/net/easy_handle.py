@@ -238,8 +238,8 @@ class EasyHandle:
             if now - exchange.began >= patience.first_byte:
                 return DownloadError("timeout")
             self.watch.held = True
-        elif self.sink is None and self.paused:
-            self.watch.held = True  # nobody has come for it yet
+        elif self.paused or self.resume_at > now:
+            self.watch.held = True  # nobody has come for it yet, or its sink has no room
         if self.watch.is_stalled(patience.stall * patience.slowest):
             return DownloadError("stalled")
         self.due = now + patience.stall / SilenceWatch.PARTS

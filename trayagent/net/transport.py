@@ -271,6 +271,7 @@ class Transport:
                 case "not now":
                     return
                 case "ended":
+                    exchange.pieces.clear()
                     self._end(exchange, handle.failure)
                     return
         if handle.paused and handle.resume_at <= time.monotonic():
