@@ -38,7 +38,6 @@ HOMES = {
     "aiohttp": ("net",),
     "aiohttp.http_exceptions": ("net", "hook"),
     "aiohttp.web": ("hook", "demo"),
-    "aiohttp_socks": ("net",),
     "click": ("cli",),
     "dbus_fast": ("desktop.tray",),
     "desktop_notifier": ("desktop.notifier",),

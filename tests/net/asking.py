@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
@@ -26,12 +27,14 @@ class Kept(Sink):
     def __init__(self, most: int | None = None, pause: float = 0.0) -> None:
         self.data = bytearray()
         self.sizes: list[int] = []
+        self.times: list[float] = []
         self._most = most
         self._pause = pause
 
     def take(self, data: bytes) -> float | None:
         """Keep it; EnoughError once there is `most`."""
         self.sizes.append(len(data))
+        self.times.append(time.monotonic())
         self.data += data
         if self._most is not None and len(self.data) >= self._most:
             del self.data[self._most :]
@@ -56,10 +59,9 @@ class Asked:
 
     def gathered(self, least: int) -> int:
         """Bytes that have gathered once there are so many, or it is over."""
-        exchange = self.answer.exchange
-        exchange.wanted = least
-        while not exchange.ended and exchange.gathered < least:
-            self._wait()
+        exchange, until = self.answer.exchange, time.monotonic() + LONGEST
+        while not exchange.ended and exchange.gathered < least and time.monotonic() < until:
+            time.sleep(0.002)
         return exchange.gathered
 
     def into(self, sink: Sink) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,12 +11,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from tests.net.asking import asking
 from tests.servers.certificates import Authority
 from tests.servers.http_proxy import HttpProxy
 from tests.servers.listening import Answering
-from tests.servers.lying import Lying, Served, redirecting, replying
+from tests.servers.lying import Exchange, Lying, Served, redirecting, replying
 from tests.servers.socks_proxy import SocksProxy
-from tests.transfer.rig import QUICK, Rig, noise, transferring
+from tests.transfer.rig import QUICK, Rig, noise, transferring, until
 from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
 
@@ -185,6 +187,42 @@ async def test_a_proxy_that_refuses_or_hangs_up_is_trouble_of_the_network(
         assert rig.files() == {}
 
 
+@pytest.mark.parametrize("status", ["302 Go", "429 Busy", "503 Busy", "404 None"])
+async def test_what_a_proxy_says_to_connect_is_no_answer(authority: Authority, status: str) -> None:
+    """Nothing in its head sends us anywhere or makes us wait."""
+    async with (
+        Lying() as elsewhere,
+        Lying(tls=authority.serving(NAME)) as server,
+        HttpProxy() as proxy,
+    ):
+        proxy.refusal = f"{status}\r\nLocation: {elsewhere.url('/evil')}\r\nRetry-After: 99"
+        network = Network(proxy=proxy.url)
+        with asking(elsewhere.authority, network=network, ca_file=authority.file) as asker:
+            failed = await asker.fail(at(server, "/f", "https"))
+        assert (failed.code, failed.retry_after) == ("network", None)
+        assert (server.connections, elsewhere.connections) == (0, 0)
+
+
+async def test_a_tunnel_that_is_open_is_no_head(authority: Authority) -> None:
+    """Its 200 is the proxy's; the server's answer is still to come."""
+    gate = asyncio.Event()
+
+    async def late(exchange: Exchange) -> None:
+        await gate.wait()
+        await exchange.reply("404 Not Found", b"no", ETag="mine")
+
+    async with Lying(tls=authority.serving(NAME)) as server, HttpProxy() as proxy:
+        network = Network(proxy=proxy.url)
+        server.at("/f", late)
+        with asking(network=network, ca_file=authority.file) as asker:
+            asked = asker.start(at(server, "/f", "https"))
+            await until(lambda: bool(server.requests))
+            assert asked.answer.poll() is None
+            gate.set()
+            head = await asyncio.to_thread(asked.head)
+        assert (head.status, head.headers["ETag"]) == (404, "mine")
+
+
 async def test_a_proxy_that_wants_a_name_is_not_taken_for_the_server(tmp_path: Path) -> None:
     async with HttpProxy() as proxy:
         proxy.refusal = "407 Who are you"
@@ -311,6 +349,8 @@ async def test_the_environment_and_netrc_choose_nothing(
     netrc.write_text("machine 127.0.0.1 login CANARY password CANARY\ndefault login C password D\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
+    (home.parent / ".curlrc").write_text('user-agent = "CANARY"\nproxy = "127.0.0.1:9"\ninsecure\n')
+    monkeypatch.setenv("CURL_HOME", str(home.parent))
     async with (
         kind() as proxy,
         Lying() as plain,
@@ -327,6 +367,7 @@ async def test_the_environment_and_netrc_choose_nothing(
         assert proxy.connections == 0
         for request in (*plain.requests, *safe.requests):
             assert "authorization" not in request.names()
+            assert "CANARY" not in str(request.headers)
 
 
 async def test_the_environment_does_not_lead_around_the_configured_one(

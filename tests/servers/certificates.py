@@ -50,6 +50,10 @@ class Authority:
         self.show(context, *names, until=until)
         return context
 
+    def write(self, file: Path, *names: str) -> None:
+        """Key and certificate for these names, for a server that is a program of its own."""
+        self._ca.issue_cert(*names).private_key_and_cert_chain_pem.write_to_path(str(file))
+
     def show(self, context: ssl.SSLContext, *names: str, until: datetime | None = None) -> None:
         """From now on a server shows this one: what a man in the middle looks like from afar."""
         self._ca.issue_cert(*names, not_after=until).configure_cert(context)
