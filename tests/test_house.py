@@ -36,7 +36,7 @@ HOMES = {
     "PyObjCTools": ("desktop.tray",),
     "Xlib": ("desktop",),
     "aiohttp": ("net",),
-    "aiohttp.http_exceptions": ("net", "hook"),
+    "aiohttp.http_exceptions": ("hook",),
     "aiohttp.web": ("hook", "demo"),
     "click": ("cli",),
     "dbus_fast": ("desktop.tray",),

@@ -117,9 +117,8 @@ async def test_a_connection_that_is_open_already_is_looked_at_before_each_reques
 async def test_our_own_hook_is_never_asked() -> None:
     async with Lying() as server:
         url = server.at("/", replying("200 OK", b"in"))
-        named = {"resolve": names(me_example=[["127.0.0.1"]])}
-        network = Network(private_addresses="allow")
-        with asking(network=network, own_ports=lambda: {server.port}, **named) as asker:
+        network, me = Network(private_addresses="allow"), names(me_example=[["127.0.0.1"]])
+        with asking(network=network, own_ports=lambda: {server.port}, resolve=me) as asker:
             await blocked(asker, url, server.authority)
             await blocked(asker, f"http://me.example:{server.port}/")
         assert server.connections == 0

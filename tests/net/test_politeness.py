@@ -100,6 +100,10 @@ class Gate:
         await self._open.acquire()
         await exchange.reply("200 OK", exchange.path.encode())
 
+    async def full(self, count: int) -> None:
+        """So many have come."""
+        await until(lambda: len(self.here) == count)
+
     def let(self, count: int) -> None:
         """So many go on."""
         for _ in range(count):
@@ -120,8 +124,7 @@ async def test_connections_are_given_in_order_and_none_is_lost() -> None:
             left = [n for n in range(20) if n not in (5, 7)]
             for number in range(1, len(left) + 1):
                 gate.let(1)
-                there = min(number + 2, len(left))
-                await until(lambda there=there: len(gate.here) == there)
+                await gate.full(min(number + 2, len(left)))
             for number in left:
                 assert await asyncio.to_thread(all_asked[number].read) == f"/{number}".encode()
             assert sorted(gate.here[:2]) == ["/0", "/1"]
