@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import selectors
+import select
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -259,6 +259,7 @@ class IdleSockets:
 
     def __init__(self) -> None:
         self._sockets: dict[tuple[object, ...], int] = {}
+        self._poll = select.poll() if hasattr(select, "poll") else None  # Windows has none
 
     def add(self, ends: tuple[object, ...], fd: int) -> None:
         """A request is over there; the connection may have been closed with it."""
@@ -272,9 +273,12 @@ class IdleSockets:
         fd = self._sockets.pop(ends, -1)
         if fd < 0:
             return False  # a new one
-        with selectors.DefaultSelector() as selector:
-            selector.register(fd, selectors.EVENT_READ)
-            return bool(selector.select(0))
+        if self._poll is None:
+            return bool(select.select([fd], [], [], 0)[0])
+        self._poll.register(fd, select.POLLIN)
+        came = self._poll.poll(0)
+        self._poll.unregister(fd)
+        return bool(came)
 
 
 class _Lent:

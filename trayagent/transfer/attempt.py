@@ -44,7 +44,7 @@ from trayagent.transfer.folders import Folders, Look, explained
 from trayagent.transfer.lane import ENDLESS, Lane
 from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.speed_limit import Bucket, buckets_of, piece_of
-from trayagent.transfer.threads import StoppedError
+from trayagent.transfer.threads import StoppedError, Turns
 from trayagent.transfer.writer import Writer
 
 MOST_RECOVERIES: Final = 3
@@ -88,6 +88,7 @@ class Equipment(Struct, frozen=True):
     everything: Bucket
     """The speed limit of all files together."""
     settled: SettledFiles
+    turns: Turns
 
 
 class Attempt:
@@ -114,6 +115,8 @@ class Attempt:
             equipment.terms.keep_free,
         )
         self._settled = equipment.settled
+        self._turns = equipment.turns
+        self._has_turn = False
         self._origin = Origin()
         self._answers: list[Answer] = []
         """Those that have not ended, as far as anybody looked."""
@@ -138,6 +141,7 @@ class Attempt:
     def run(self) -> Fetched:
         """Fetch and publish. Raises DownloadError, StoppedError; keeps what can be resumed."""
         destination = self._destination
+        self._has_turn = self._turns.take()
         try:
             self._check_room(0)
             if (settled := self._find_settled()) is not None:
@@ -161,6 +165,7 @@ class Attempt:
             raise
         finally:
             destination.leave()
+            self._give_turn()
 
     def _recover(self, error: DownloadError, *, progressed: bool) -> None:
         """Prepare to ask again at once; raises the error when that is of no use."""
@@ -273,7 +278,9 @@ class Attempt:
             self._is_raw = True
             return  # to be asked again: this one is meant to stay compressed
         proof = None if length is None else ranges.validator(head.headers)
-        if request is self._first and self._destination.find(name, proof):
+        if request is self._first and self._destination.find(
+            name, proof, is_whole=answer.exchange.ended
+        ):
             return  # to be asked again, for the rest only
         self._check_room(length or 0)
         self._destination.reserve(name, length, proof)
@@ -398,10 +405,13 @@ class Attempt:
 
         Raises StoppedError, and DownloadError for what the disk says.
         """
+        self._give_turn()
         with suppress(Empty):
             self._signal.get(timeout=seconds)
         if self._is_stopped:
             raise StoppedError
+        if self._writer is None or not self._writer.is_slow:
+            self._has_turn = self._turns.take()
         if self._writer is None or not self._writer.part.on_disk:
             return
         self._drain()
@@ -409,6 +419,7 @@ class Attempt:
         if not self._saved_at:
             self._saved_at = now
         elif now - self._saved_at >= SAVE_EVERY:
+            self._give_turn()  # it waits for the disk to have everything
             self._destination.save(self._drain)
             self._saved_at = time.monotonic()
 
@@ -436,7 +447,14 @@ class Attempt:
             return None  # the first attempt, or nobody's
         return find_settled(self._settled, self._target.owner)
 
+    def _give_turn(self) -> None:
+        if self._has_turn:
+            self._has_turn = False
+            self._turns.give()
+
     def _check_stopped(self) -> None:
+        """For work that takes long: others need not wait for it."""
+        self._give_turn()
         if self._is_stopped:
             raise StoppedError
 

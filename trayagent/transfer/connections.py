@@ -259,8 +259,8 @@ class Connections:
 
     def _next(self) -> Lane | None:
         """A lane for what nobody works on, else a share of what somebody does; None: nothing is worth it."""
-        if self._todo:
-            return self._new(*self._share())
+        if (share := self._share()) is not None:
+            return self._new(*share)
         now = time.monotonic()
         widest = max((each.lane for each in self._active), key=lambda lane: lane.left, default=None)
         if widest is None:
@@ -272,7 +272,10 @@ class Connections:
             lane = connection.lane
             if lane.left and lane.is_quiet(now):
                 self._drop(connection)
-                heir = self._new(*self._share())
+                share = self._share()
+                if share is None:
+                    return None  # another has just gone on over it
+                heir = self._new(*share)
                 heir.patience = 2 * lane.patience
                 return heir
         return None
@@ -297,9 +300,11 @@ class Connections:
                     self._todo.append((end, stop))
         return end
 
-    def _share(self) -> tuple[int, int]:
+    def _share(self) -> tuple[int, int] | None:
         """The first of what is to do, with what follows it where there are more shares than lanes."""
         with self._lock:
+            if not self._todo:
+                return None
             self._todo.sort()
             start, end = self._todo.pop(0)
             for _ in range(len(self._todo) // self._allowed):
@@ -340,7 +345,9 @@ class Connections:
             here, self._allowed = self._destination.received, 1
             self._rest(ALONE_AFTER[tries])
             self._refusal = None
-            self._start(self._new(*self._share()))
+            if (share := self._share()) is None:
+                return
+            self._start(self._new(*share))
             self._tend(None)
             tries = 0 if self._destination.received > here else tries + 1
 

@@ -114,11 +114,14 @@ class Destination:
         else:
             self._take_up()
 
-    def find(self, name: str, proof: str | None) -> bool:
-        """Hold a name, unless there is one. True: with bytes that an interrupted run left of this very file."""
+    def find(self, name: str, proof: str | None, *, is_whole: bool = False) -> bool:
+        """Hold a name, unless there is one. True: with bytes that an interrupted run left of this very file.
+
+        `is_whole`: all of the file is in memory.
+        """
         if self.final is not None:
             return False
-        self._hold_next(name, fresh=False)
+        self._hold_next(name, fresh=False, is_whole=is_whole)
         assert self.part is not None
         return self.part.on_disk and self._take_up() and self.validator == proof
 
@@ -144,7 +147,7 @@ class Destination:
             else:
                 return
 
-    def _hold_next(self, name: str = "", *, fresh: bool = True) -> None:
+    def _hold_next(self, name: str = "", *, fresh: bool = True, is_whole: bool = False) -> None:
         """Hold the next of NAME, NAME (1), … that neither a file nor another download has.
 
         No `name`: of the one held. Unless it must be `fresh`, the part may be there already: this
@@ -155,7 +158,10 @@ class Destination:
         waiting = self.part  # bytes in memory go along to the next name
         for number in range(self._number + 1, _MOST_NUMBERS + 1):
             final = folder / (filenames.numbered(base, number) if number else base)
-            if os.path.lexists(final) or not self._names.hold(final):
+            # Of a file that is all here already, the rename asks whether its name is free.
+            if not (is_whole and not number) and os.path.lexists(final):
+                continue
+            if not self._names.hold(final):
                 continue
             part: Part | None = None
             if not os.path.lexists(part_of(final)):
@@ -294,7 +300,7 @@ class Destination:
         digest = part.digest() if not part.on_disk and part.size() <= HASHED_AT_ONCE else None
         if part.on_disk:
             part.confirm(self.size)
-        else:
+        elif not part.create_unnamed():
             self._intend(part)
             part.create()
         sha256, warning = verify(part)

@@ -28,7 +28,7 @@ import msgspec
 from msgspec import Struct
 
 from trayagent.transfer.failpoints import failpoint
-from trayagent.transfer.publish import move_new
+from trayagent.transfer.publish import UNNAMED, move_new
 from trayagent.transfer.ranges import Record, sane
 
 if sys.platform != "win32":
@@ -42,6 +42,11 @@ FLAGS: Final = (
     | getattr(os, "O_NONBLOCK", 0)
 )
 """The last one is for a pipe in the place of a file: an error, and no wait for ever."""
+_CLOEXEC: Final = getattr(os, "O_CLOEXEC", 0)
+_NO_UNNAMED: Final = frozenset(
+    {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.ENOSYS}
+)
+"""What file systems and kernels say that know no files without a name; ENOENT is old kernels' word."""
 _LONGEST_MARK: Final = 1 << 20
 
 
@@ -127,6 +132,8 @@ class Part:
         self._fd: int | None = None
         self._sidecar = Sidecar(final)
         self._waiting = bytearray()
+        self.is_unnamed = False
+        """Whether the file has no name at all so far: `path` leads to it all the same."""
         self.inode = 0
         """Of the settled file: all bytes are on the disk, stamped. 0: they are not."""
 
@@ -180,6 +187,30 @@ class Part:
             self._sidecar.drop()
             raise
         self._fd, self._waiting = fd, bytearray()
+
+    def create_unnamed(self) -> bool:
+        """Make the file without a name, for bytes that are all here; False where the system cannot.
+
+        Nothing is left of it after a kill, and nobody else can open it. It gets its final name by a
+        link (open(2), O_TMPFILE). Raises OSError.
+        """
+        flag = getattr(os, "O_TMPFILE", 0)
+        if not flag:
+            return False
+        try:
+            fd = os.open(self.final.parent, os.O_RDWR | flag | _CLOEXEC, 0o666)
+        except OSError as error:
+            if error.errno in _NO_UNNAMED:
+                return False
+            raise
+        try:
+            write_all(fd, self._waiting, 0)
+        except OSError:
+            os.close(fd)
+            raise
+        self._fd, self._waiting, self.is_unnamed = fd, bytearray(), True
+        self.path = f"{UNNAMED}{fd}"
+        return True
 
     @property
     def on_disk(self) -> bool:
@@ -250,6 +281,8 @@ class Part:
     def _has_name(self) -> bool:
         """Whether the name still leads to the file that is open."""
         assert self._fd is not None
+        if self.is_unnamed:
+            return True
         try:
             ours, named = os.fstat(self._fd), os.lstat(self.path)
         except FileNotFoundError:
@@ -280,6 +313,9 @@ class Part:
 
     def move(self, final: Path) -> None:
         """Belong to another final name; raises FileExistsError, OSError."""
+        if self.is_unnamed:
+            self.final, self._sidecar = final, Sidecar(final)
+            return
         if self.on_disk:
             self._sidecar.drop()
             move_new(self.path, part_of(final))
@@ -307,6 +343,9 @@ class Part:
 
     def discard(self) -> None:
         """Remove both files, if they are ours still."""
+        if self.is_unnamed:
+            self.close()
+            return
         ours = self.on_disk and (self._fd is None or self._has_name())
         if ours or not os.path.lexists(self.path):
             self._sidecar.drop()

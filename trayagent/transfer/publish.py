@@ -29,6 +29,8 @@ _UNSUPPORTED: Final = frozenset(
         errno.EXDEV,
     }
 )
+UNNAMED: Final = "/proc/self/fd/"
+"""Where the files without a name are (open(2), O_TMPFILE)."""
 _PIECE: Final = 1024 * 1024
 _READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _WINDOWS_WAITS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.5)
@@ -41,7 +43,12 @@ def publish(part: str, final: Path) -> None:
     Raises FileExistsError when something has the final name, OSError for the rest.
     """
     failpoint("before-publish")
-    move_new(part, final)
+    if part.startswith(UNNAMED):
+        # With a folder given, which counts for nothing beside an absolute path, Python calls linkat(2)
+        # and has it follow: then what /proc leads to gets the name, and never that of another.
+        os.link(part, final, src_dir_fd=int(part.removeprefix(UNNAMED)))
+    else:
+        move_new(part, final)
     failpoint("after-publish")
     sync_folder(final.parent)
     failpoint("after-folder-sync")

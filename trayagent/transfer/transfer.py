@@ -23,7 +23,7 @@ from trayagent.transfer.folders import Folders
 from trayagent.transfer.made import publish_made
 from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.speed_limit import Bucket, buckets_of
-from trayagent.transfer.threads import StoppedError, Threads
+from trayagent.transfer.threads import StoppedError, Threads, Turns
 
 
 class Transfer:
@@ -35,7 +35,9 @@ class Transfer:
     def __init__(self, client: Client, settled: Path, downloads: Downloads | None = None) -> None:
         """`settled` is a folder of ours for records of what has arrived (see `settled.py`)."""
         self._settled = SettledFiles(settled)
-        self._equipment = Equipment(client, Names(), Folders(), Terms(), Bucket(), self._settled)
+        self._equipment = Equipment(
+            client, Names(), Folders(), Terms(), Bucket(), self._settled, Turns()
+        )
         self._threads = Threads()
         self.configure(downloads or Downloads())
 

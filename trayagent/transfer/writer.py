@@ -30,21 +30,22 @@ class Writer:
     def __init__(self, part: Part, tell: Callable[[], None]) -> None:
         self.part = part
         self._tell = tell
-        self._is_slow = False
+        self.is_slow = False
+        """Whether the file's own thread writes."""
         self._queue: deque[tuple[int, bytes | memoryview]] = deque()
         self._queued = 0
         self._refused = False
 
     def takes(self, count: int) -> bool:
         """Whether so many bytes may come now; if not, `drain` says when they may."""
-        if self._is_slow and self._queued and self._queued + count > MOST_QUEUED:
+        if self.is_slow and self._queued and self._queued + count > MOST_QUEUED:
             self._refused = True
             return False
         return True
 
     def write(self, data: bytes | memoryview, at: int) -> None:
         """Write bytes, or queue them for the file's own thread. Raises OSError."""
-        if not self._is_slow:
+        if not self.is_slow:
             self.write_here(data, at)
             return
         self._queue.append((at, data))
@@ -56,7 +57,7 @@ class Writer:
         began = time.monotonic()
         self.part.write(data, at)
         if time.monotonic() - began > SLOW:
-            self._is_slow = True
+            self.is_slow = True
 
     def drain(self) -> bool:
         """Write what is queued; returns whether somebody waits to hear of the room. Raises OSError."""
@@ -68,4 +69,4 @@ class Writer:
         return refused
 
     def __repr__(self) -> str:
-        return f"<Writer of {self.part!r}, {'queued' if self._is_slow else 'direct'}>"
+        return f"<Writer of {self.part!r}, {'queued' if self.is_slow else 'direct'}>"
