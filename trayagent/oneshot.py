@@ -32,7 +32,7 @@ async def fetching(
     _hold_memory()
     async with AsyncExitStack() as stack:
         client = stack.enter_context(client_for(config))
-        transfer = Transfer(client, config.downloads)
+        transfer = Transfer(client, home.data / "settled", config.downloads)
 
         async def engine() -> Engine:
             from trayagent.net.gateway import Gateway
@@ -59,9 +59,9 @@ class OneShot:
         """The job's file, verified and published. Raises DownloadError."""
         return await self._pages.fetch(job, request, target, progress)
 
-    async def owners(self, folder: Path) -> Mapping[str, Path]:
-        """Whose records lie in a folder, and beside which file."""
-        return await self._transfer.owners(folder)
+    async def owners(self) -> set[str]:
+        """Whose files have arrived without anybody noting it."""
+        return await self._transfer.owners()
 
     async def settled(self, target: Target) -> Fetched | None:
         """The finished file that a kill kept from being told of; None: there is none."""

@@ -69,7 +69,7 @@ async def build(
     bus, bell, trash = Bus(), asyncio.Event(), Trash()
     keeper = Keeper(bus, await db.run(counted, config.downloads.workers, __version__))
     db.when_late(partial(_look_again, keeper, bell))
-    transfer = Transfer(wires.client, config.downloads)
+    transfer = Transfer(wires.client, home.data / "settled", config.downloads)
     intake = Intake(db, bus, secrets, bell.set)
     engine = Engine(
         wires.gateway,

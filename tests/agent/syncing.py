@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
-from trayagent.net.request import Client
 
 from tests.servers.flow import FakeFlow
 from trayagent.agent.bus import Bus
@@ -28,6 +27,7 @@ from trayagent.model.config import Library as LibrarySettings
 from trayagent.model.events import BatchEvent, Event, SyncEvent
 from trayagent.model.library import LibraryItem, SourceInfo, SyncRun
 from trayagent.net.api_client import ApiClient
+from trayagent.net.request import Client
 from trayagent.sources.build import build
 from trayagent.store import downloads
 from trayagent.store.database import Database
@@ -165,7 +165,7 @@ async def rig(
         stack.callback(db.close)
         bus, secrets, bell = Bus(), SecretFiles(home / "secrets"), asyncio.Event()
         client = stack.enter_context(Client(config.network))
-        transfer = Transfer(client, config.downloads)
+        transfer = Transfer(client, home / "settled", config.downloads)
         apis = await stack.enter_async_context(ApiClient(config.network))
         intake = Intake(db, bus, secrets, bell.set)
         vault = Vault.open(home, {"TRAYAGENT_SECRETS": "file"})

@@ -48,12 +48,12 @@ class Served:
         path.write_text("abc")
         return Fetched(path, 3)
 
-    async def owners(self, folder: Path) -> Mapping[str, Path]:
-        return self.records
+    async def owners(self) -> set[str]:
+        return set(self.records)
 
     async def settled(self, target: Target) -> Fetched | None:
-        assert target.path is not None
-        return Fetched(target.path, 3) if target.path.exists() else None
+        path = self.records[target.owner]
+        return Fetched(path, 3) if path.exists() else None
 
     async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
         self.forgotten += [path.name for path, _ in fetches]

@@ -51,9 +51,9 @@ async def main(url: str, folder: Path, state: Path, segments: int | None) -> int
         return 0
     known = Path(state.read_text()) if state.exists() else None
     with Client() as client:
-        transfer = Transfer(client, Downloads(keep_free="0"))
+        transfer = Transfer(client, state.with_suffix(".settled"), Downloads(keep_free="0"))
         named = frozenset({urlsplit(url).netloc})
-        target = Target(folder, path=known, segments=segments)
+        target = Target(folder, path=known, owner="one", segments=segments)
         try:
             fetched = await transfer.fetch(Request(url, named=named), target, Remembering(state))
             done.touch()

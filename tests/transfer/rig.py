@@ -86,7 +86,8 @@ async def transferring(
     folder.mkdir(parents=True, exist_ok=True)
     with Client(network or Network(), limits, **client) as http:  # type: ignore[arg-type]
         settings = downloads or Downloads(keep_free="0")
-        yield Rig(Transfer(http, settings), http, folder, frozenset(named))
+        transfer = Transfer(http, folder.with_name(f"{folder.name}-settled"), settings)
+        yield Rig(transfer, http, folder, frozenset(named))
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -21,7 +21,7 @@ FAILPOINTS = [
     "part-synced",
     "part-vouched",
     "part-settled",
-    "part-marked",
+    "settled-noted",
     "before-publish",
     "after-publish",
     "after-folder-sync",

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import threading
 from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.servers.lying import Lying, Served
 from tests.transfer.rig import Rig, mp4, noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Made, Target
-from trayagent.transfer.part_file import Part, part_of, read_mark, sidecar_of
+from trayagent.transfer.part_file import Part, sidecar_of
 from trayagent.transfer.ranges import Record
 
 SIZE = 3_000_000
@@ -113,50 +114,19 @@ async def test_a_part_that_is_not_ours_is_left_alone(tmp_path: Path, sidecar: by
 
 async def test_a_name_of_before_that_is_anothers_by_now_is_given_up(tmp_path: Path) -> None:
     """An agent remembers its names; a program without that memory may have begun the same one since."""
-    theirs = Part(tmp_path / "f.bin", "theirs")
-    theirs.write(OTHER, 0)
-    theirs.vouch(Record(SIZE, '"v1"', ((0, 2_000_000),)))
-    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
-        url = server.at("/f.bin", Served(ONE))
-        for way in ("locked", "closed"):
-            fetched = await rig.get(url, path=tmp_path / "f.bin", owner="ours")
-            assert fetched.path.read_bytes() == ONE, way
-            theirs.close()
-    assert Path(part_of(tmp_path / "f.bin")).read_bytes() == OTHER
-    assert sidecar_of(tmp_path / "f.bin").exists()
-
-
-async def test_giving_up_a_download_removes_only_what_is_its_own(tmp_path: Path) -> None:
-    part = Part(tmp_path / "f.bin", "theirs")
-    part.write(OTHER, 0)
-    part.vouch(None)
-    async with transferring(tmp_path) as rig:
-        await rig.transfer.discard(tmp_path / "f.bin", "theirs")  # at work just now
-        part.close()
-        await rig.transfer.discard(tmp_path / "f.bin", "ours")
-        assert rig.files().keys() == {"f.bin.part", "f.bin.part.json"}
-        await rig.transfer.discard(tmp_path / "f.bin", "theirs")
-        assert rig.files() == {}
-
-
-async def test_a_sidecar_that_outlived_its_part_vouches_for_no_other(tmp_path: Path) -> None:
-    """Else the next kill would leave other bytes beside it, which it then seems to vouch for."""
-    theirs = Part(tmp_path / "f.bin", "theirs")
-    theirs.write(OTHER, 0)
-    theirs.vouch(Record(SIZE, '"v1"', ((0, 2_000_000),)))
-    theirs.close()
-    (tmp_path / "f.bin.part").unlink()
-    ours = Part(tmp_path / "f.bin", "ours")
-    ours.write(ONE, 0)
-    ours.create()
-    assert not sidecar_of(tmp_path / "f.bin").exists()
-    ours.settle(None)
-    told = read_mark(sidecar_of(tmp_path / "f.bin"))
-    assert told is not None
-    assert (told.owner, told.record) == ("ours", None)
-    ours.discard()
-    ours.close()
-    assert list(tmp_path.iterdir()) == []
+    for make in (Part.create, partial(Part.settle, mtime=None)):
+        theirs = Part(tmp_path / "f.bin", "theirs")
+        theirs.write(OTHER, 0)
+        theirs.vouch(Record(SIZE, '"v1"', ((0, 2_000_000),)))
+        theirs.close()
+        (tmp_path / "f.bin.part").unlink()
+        ours = Part(tmp_path / "f.bin", "ours")
+        ours.write(ONE, 0)
+        make(ours)
+        assert not sidecar_of(tmp_path / "f.bin").exists()
+        ours.discard()
+        ours.close()
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_no_sidecar_keeps_its_name(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import heapq
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -43,8 +43,8 @@ class Fetcher(Protocol):
         self, job: Job, request: Request, target: Target, progress: Progress, /
     ) -> Fetched: ...
 
-    async def owners(self, folder: Path, /) -> Mapping[str, Path]:
-        """Whose records lie in a folder, and beside which file."""
+    async def owners(self) -> set[str]:
+        """Whose files have arrived without anybody noting it."""
 
     async def settled(self, target: Target, /) -> Fetched | None:
         """The finished file that a kill kept from being told of; None: there is none."""
@@ -166,13 +166,10 @@ class Errand:
     async def _find_settled(self) -> None:
         """Take files that have their names and records without asking anybody for them."""
         jobs = [job for queue in self._ready.values() for job in queue]
-        folders = {target_of(job, self._terms.folder).folder for job in jobs}
-        owners: dict[str, Path] = {}
-        for folder in folders:
-            owners |= await self._fetcher.owners(folder)
+        owners = await self._fetcher.owners()
         for job in jobs:
             if job.owner in owners:
-                target = replace(target_of(job, self._terms.folder), path=owners[job.owner])
+                target = target_of(job, self._terms.folder)
                 fetched = await self._fetcher.settled(target)
                 if fetched is not None:
                     self._ready[job.host].remove(job)

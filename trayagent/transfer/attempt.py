@@ -42,6 +42,7 @@ from trayagent.transfer.destination import Destination, Names, find_settled
 from trayagent.transfer.finish import COMPRESSED, Origin, choose_name, finish
 from trayagent.transfer.folders import Folders, Look, explained
 from trayagent.transfer.lane import ENDLESS, Lane
+from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.speed_limit import Bucket, buckets_of, piece_of
 from trayagent.transfer.threads import StoppedError
 from trayagent.transfer.writer import Writer
@@ -86,6 +87,7 @@ class Equipment(Struct, frozen=True):
     terms: Terms
     everything: Bucket
     """The speed limit of all files together."""
+    settled: SettledFiles
 
 
 class Attempt:
@@ -104,8 +106,14 @@ class Attempt:
         self._target = target
         self._progress = progress
         self._destination = Destination(
-            equipment.names, equipment.folders, target, progress, equipment.terms.keep_free
+            equipment.names,
+            equipment.folders,
+            equipment.settled,
+            target,
+            progress,
+            equipment.terms.keep_free,
         )
+        self._settled = equipment.settled
         self._origin = Origin()
         self._answers: list[Answer] = []
         """Those that have not ended, as far as anybody looked."""
@@ -132,8 +140,8 @@ class Attempt:
         destination = self._destination
         try:
             self._check_room(0)
-            if self._target.path and (settled := find_settled(self._target)) is not None:
-                return settled  # cut off between its name and whoever asked for it
+            if (settled := self._find_settled()) is not None:
+                return settled
             destination.recall()
             while True:
                 before = destination.received
@@ -421,6 +429,12 @@ class Attempt:
 
     def _check_room(self, needed: int) -> None:
         self._look = self._folders.check(self._target.folder, needed, self._terms.keep_free)
+
+    def _find_settled(self) -> Fetched | None:
+        """The file, if an earlier attempt was cut off between its name and whoever asked for it."""
+        if self._target.path is None or not self._target.owner:
+            return None  # the first attempt, or nobody's
+        return find_settled(self._settled, self._target.owner)
 
     def _check_stopped(self) -> None:
         if self._is_stopped:

@@ -22,21 +22,26 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Fetched, Progress, Target
 from trayagent.transfer import ranges
+from trayagent.transfer.failpoints import failpoint
 from trayagent.transfer.folders import Folders, check_room, explained
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.marks import mark
-from trayagent.transfer.part_file import SUFFIX, Part, part_of, read_mark, remove, sidecar_of
+from trayagent.transfer.part_file import Part, part_of, read_mark, remove, sidecar_of
 from trayagent.transfer.publish import publish
+from trayagent.transfer.settled import Settled, SettledFiles
+
+Verified = tuple[str | None, str | None]
+"""The SHA-256 in hex and a warning, where there are any."""
 
 HASHED_AT_ONCE: Final = 64 * 1024
 """Bytes; a file in memory that is no longer gets its SHA-256 on the way, for next to nothing."""
 _MOST_NUMBERS: Final = 9999
-_MOST_SIDECARS: Final = 10_000
-"""Looked at in one folder to find an earlier attempt's."""
 
 
 class Names:
@@ -67,10 +72,17 @@ class Destination:
     """Keeps name, part and record in step; used by one attempt, left with `leave`."""
 
     def __init__(
-        self, names: Names, folders: Folders, target: Target, progress: Progress, keep_free: int
+        self,
+        names: Names,
+        folders: Folders,
+        settled: SettledFiles,
+        target: Target,
+        progress: Progress,
+        keep_free: int,
     ) -> None:
         self._names = names
         self._folders = folders
+        self._settled = settled
         self._target = target
         self._progress = progress
         self._keep_free = keep_free
@@ -125,6 +137,7 @@ class Destination:
             try:
                 with explained():
                     if not self.part.on_disk:
+                        self._intend(self.part)
                         self.part.create(signed=True)
             except FileExistsError:
                 self._hold_next()
@@ -249,60 +262,68 @@ class Destination:
 
     # -- the end
 
-    def publish(
-        self,
-        verify: Callable[[Part], tuple[str | None, str | None]],
-        url: str,
-        mtime: float | None,
-    ) -> Fetched:
+    def publish(self, verify: Callable[[Part], Verified], url: str, mtime: float | None) -> Fetched:
         """Verify, settle, give the name. A name taken meanwhile is left alone for the next one.
 
-        `verify` returns the SHA-256 in hex and a warning, where it has them. Raises DownloadError.
+        Raises DownloadError, and what `verify` raises.
         """
+        settled: Settled | None = None
         while True:
             assert self.part is not None
             part = self.part
             try:
                 with explained():
-                    if part.settled is None:
-                        self._settle(part, verify, url, mtime)
+                    if settled is None:
+                        settled = self._settle(part, verify, url, mtime)
+                    if settled.final != str(part.final):
+                        settled = replace(settled, final=str(part.final))
+                    self._settled.note(settled)
+                    failpoint("settled-noted")
                     publish(part.path, part.final)
+                    part.forget()
             except FileExistsError:
                 self._move_on()
             else:
-                assert part.settled is not None
-                self._progress.received = self._progress.size = part.settled.size
-                return _fetched(part.final, part)
+                self._progress.received = self._progress.size = settled.size
+                return Fetched(part.final, settled.size, settled.sha256, settled.warning)
 
     def _settle(
-        self,
-        part: Part,
-        verify: Callable[[Part], tuple[str | None, str | None]],
-        url: str,
-        mtime: float | None,
-    ) -> None:
-        """Bring a complete file to the disk and vouch for it; raises what the disk and `verify` raise."""
+        self, part: Part, verify: Callable[[Part], Verified], url: str, mtime: float | None
+    ) -> Settled:
+        """Bring a complete file to the disk; raises what the disk and `verify` raise."""
         digest = part.digest() if not part.on_disk and part.size() <= HASHED_AT_ONCE else None
         if part.on_disk:
             part.confirm(self.size)
         else:
-            part.create(signed=True)  # a kill in the next moment must not leave bytes of nobody
+            self._intend(part)
+            part.create()
         sha256, warning = verify(part)
         mark(part.path, url)
-        part.settle(mtime, sha256 or digest, warning)
+        size = part.settle(mtime)
+        return Settled(
+            self._target.owner,
+            str(part.final),
+            size,
+            part.inode,
+            sha256=sha256 or digest,
+            warning=warning,
+        )
+
+    def _intend(self, part: Part) -> None:
+        """Note that a `.part` of this name will be ours: a kill may come before anything in it says so."""
+        size = part.size() if self.size is None else self.size
+        self._settled.note(Settled(self._target.owner, str(part.final), size, 0))
 
     def _move_on(self) -> None:
         """Somebody took the name: take the next, with the bytes."""
         assert self.part is not None
-        part = self.part
-        if not part.on_disk:
-            self._hold_next()
-            return
+        part, is_on_disk = self.part, self.part.on_disk
         self._hold_next()
-        assert self.final is not None
-        with explained():
-            part.move(self.final)
-        self.part = part
+        if is_on_disk:
+            assert self.final is not None
+            with explained():
+                part.move(self.final)
+            self.part = part
 
     def keep(self, *, failed: bool, spoilt: bool = False) -> None:
         """Leave behind what the next attempt can use, and no more."""
@@ -314,7 +335,8 @@ class Destination:
         with suppress(OSError):
             if spoilt or (failed and record is None):
                 part.discard()
-            elif part.settled is None and (record is not None or part.on_disk):
+                self._settled.forget(self._target.owner)
+            elif not part.inode and (record is not None or part.on_disk):
                 part.vouch(record)
 
     def adopt(self, name: str, take: Callable[[Path], None]) -> None:
@@ -339,77 +361,56 @@ class Destination:
         self._release()
 
 
-def find_settled(target: Target) -> Fetched | None:
+def find_settled(settled_files: SettledFiles, owner: str) -> Fetched | None:
     """The file that this owner's download had finished when it was cut off; gives it its name if need be.
 
-    Looks beside the reserved name, else through the folder's sidecars. Blocking; raises DownloadError.
+    Blocking; raises DownloadError.
     """
-    owner = target.owner
-    for final in [target.path] if target.path is not None else _finals_in(target.folder):
+    settled = settled_files.find(owner)
+    if settled is None:
+        return None
+    final = Path(settled.final)
+    part = part_of(final)
+    if not settled.inode:
+        _remove_orphan(settled, part)
+        return None
+    with explained():
+        if settled.is_at(final):
+            if settled.is_at(part):
+                Path(part).unlink()  # the link was made, its old name not yet taken away
+        elif settled.is_at(part):
+            try:
+                publish(part, final)
+            except FileExistsError:
+                return None
+        else:
+            return None
         told = read_mark(sidecar_of(final))
-        if told is None or told.settled is None or told.owner != owner:
-            continue
-        settled, part = told.settled, part_of(final)
-        with explained():
-            if _is_settled(final, settled.size, settled.inode):
-                if _is_settled(Path(part), settled.size, settled.inode):
-                    Path(part).unlink()  # the link was made, its old name not yet taken away
-            elif _is_settled(Path(part), settled.size, settled.inode):
-                try:
-                    publish(part, final)
-                except FileExistsError:
-                    continue
-            else:
-                continue
-        return Fetched(final, settled.size, settled.sha256, settled.warning)
-    return None
+        if told is not None and told.owner == owner:
+            sidecar_of(final).unlink(missing_ok=True)
+    return Fetched(final, settled.size, settled.sha256, settled.warning)
 
 
-def forget_settled(final: Path, owner: str) -> None:
-    """Whoever asked for the file has noted it: remove what said so beside it. Blocking."""
-    sidecar = sidecar_of(final)
-    told = read_mark(sidecar)
-    if told is not None and told.owner == owner and told.settled is not None:
-        with suppress(OSError):
-            sidecar.unlink(missing_ok=True)
+def _remove_orphan(settled: Settled, part: str) -> None:
+    """Remove a `.part` that nothing says the owner of, if it is the one that was to be made then.
 
-
-def owners_in(folder: Path) -> dict[str, Path]:
-    """Whose records lie in a folder, and beside which final name. Blocking."""
-    told = ((final, read_mark(sidecar_of(final))) for final in _finals_in(folder))
-    return {mark.owner: final for final, mark in told if mark is not None}
+    It has no sidecar, nobody holds its lock, it is no longer than the file was to be, and it was
+    made after the intention was noted. Left there, it would keep its name from this download.
+    """
+    with suppress(OSError):
+        if os.path.lexists(sidecar_of(Path(settled.final))):
+            return
+        told = os.lstat(part)
+        if told.st_size <= settled.size and told.st_mtime >= settled.noted_at - 1:
+            found = Part.reopen(Path(settled.final), settled.owner)
+            if found is not None:
+                found.discard()
 
 
 def discard(final: Path, owner: str) -> None:
     """Remove the `.part` that this owner has at a final path, and its record. Blocking."""
     with explained():
         remove(final, owner)
-
-
-def _finals_in(folder: Path) -> list[Path]:
-    """The final names of which a sidecar is here."""
-    finals: list[Path] = []
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith(SUFFIX):
-                finals.append(folder / entry.name.removesuffix(SUFFIX))
-                if len(finals) == _MOST_SIDECARS:
-                    break
-    return finals
-
-
-def _is_settled(path: Path, size: int, inode: int) -> bool:
-    """Whether a name leads to the very file that was settled."""
-    try:
-        told = os.lstat(path)
-    except OSError:
-        return False
-    return (told.st_size, told.st_ino) == (size, inode)
-
-
-def _fetched(final: Path, part: Part) -> Fetched:
-    assert part.settled is not None
-    return Fetched(final, part.settled.size, part.settled.sha256, part.settled.warning)
 
 
 def _key(path: Path) -> str:

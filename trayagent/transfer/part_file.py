@@ -2,16 +2,15 @@
 
 What the two files say after a kill at any point:
 
-    .part     .part.json         final name   means
-    --------  -----------------  -----------  ---------------------------------------------------
-    there     owner only         -            bytes of this owner, nothing certain: from zero
-    there     owner, record      -            these ranges are certain: resumed with proof
-    there     owner, settled     -            complete and verified: only the name is missing
-    -         owner, settled     there        arrived: no request is needed to say so
-    -         -                  there        arrived, and whoever asked has noted it
+    .part     .part.json       final name   means
+    --------  ---------------  -----------  -----------------------------------------------------
+    there     -                -            bytes that came all at once: from zero
+    there     owner only       -            bytes of this owner, nothing certain: from zero
+    there     owner, record    -            these ranges are certain: resumed with proof
+    -         owner, ...       there        arrived (see `settled`); the sidecar is of no use any more
 
-A record is written only after the bytes it vouches for have reached the disk, and a settled mark
-only after all of them have: after a crash neither is ever wrong.
+A record is written only after the bytes it vouches for have reached the disk: after a crash it is
+never wrong.
 """
 
 from __future__ import annotations
@@ -56,15 +55,6 @@ def sidecar_of(final: Path) -> Path:
     return final.with_name(final.name + SUFFIX)
 
 
-class Settled(Struct, frozen=True, omit_defaults=True):
-    """A complete, verified file, and how to know it again."""
-
-    size: int
-    inode: int
-    sha256: str | None = None
-    warning: str | None = None
-
-
 class Mark(Struct, frozen=True, omit_defaults=True):
     """What a sidecar says."""
 
@@ -72,7 +62,6 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     """The download whose bytes they are; no other goes on with them."""
     record: Record | None = None
     """None: nothing is certain."""
-    settled: Settled | None = None
 
 
 class Sidecar:
@@ -138,8 +127,8 @@ class Part:
         self._fd: int | None = None
         self._sidecar = Sidecar(final)
         self._waiting = bytearray()
-        self.settled: Settled | None = None
-        """All bytes are on the disk, stamped and vouched for."""
+        self.inode = 0
+        """Of the settled file: all bytes are on the disk, stamped. 0: they are not."""
 
     @classmethod
     def reopen(cls, final: Path, owner: str = "", *, signed: bool = False) -> Part | None:
@@ -195,7 +184,7 @@ class Part:
     @property
     def on_disk(self) -> bool:
         """Whether the file exists."""
-        return self._fd is not None or self.settled is not None
+        return self._fd is not None or self.inode != 0
 
     def write(self, data: bytes | memoryview, at: int) -> None:
         """Put bytes at a place; in memory only in order. Raises OSError."""
@@ -267,12 +256,11 @@ class Part:
             return False
         return (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino)
 
-    def settle(
-        self, mtime: float | None, sha256: str | None = None, warning: str | None = None
-    ) -> None:
-        """All bytes are here and verified: stamp them, bring them to the disk, say so. Raises OSError.
+    def settle(self, mtime: float | None) -> int:
+        """All bytes are here and verified: stamp them and bring them to the disk; returns their count.
 
-        The file stays open, and so locked, until it has its final name; but Windows renames no open file.
+        The file stays open, and so locked, until it has its final name; but Windows renames no open
+        file. Raises OSError.
         """
         if self._fd is None:
             self.create()
@@ -281,17 +269,14 @@ class Part:
             os.utime(self._fd, (mtime, mtime))
         sync(self._fd)
         told = os.fstat(self._fd)
-        settled = Settled(told.st_size, told.st_ino, sha256, warning)
         if sys.platform == "win32":
             os.close(self._fd)
             self._fd = None
             if mtime is not None:  # the close would stamp it with the time of its last write
                 os.utime(self.path, (mtime, mtime))
+        self.inode = told.st_ino
         failpoint("part-settled")
-        self._sidecar.write(Mark(self._owner, settled=settled))
-        self._sidecar.close()
-        self.settled = settled
-        failpoint("part-marked")
+        return told.st_size
 
     def move(self, final: Path) -> None:
         """Belong to another final name; raises FileExistsError, OSError."""
@@ -299,8 +284,6 @@ class Part:
             self._sidecar.drop()
             move_new(self.path, part_of(final))
         self.final, self.path, self._sidecar = final, part_of(final), Sidecar(final)
-        if self.settled is not None:
-            self._sidecar.write(Mark(self._owner, settled=self.settled))
 
     def read(self, count: int, at: int) -> bytes:
         """Up to `count` bytes from a place."""

@@ -18,11 +18,10 @@ from trayagent.transfer.destination import (
     Names,
     discard,
     find_settled,
-    forget_settled,
-    owners_in,
 )
 from trayagent.transfer.folders import Folders
 from trayagent.transfer.made import publish_made
+from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.speed_limit import Bucket, buckets_of
 from trayagent.transfer.threads import StoppedError, Threads
 
@@ -33,8 +32,10 @@ class Transfer:
     Each runs in a thread of its own, which may wait for its disk as long as it likes.
     """
 
-    def __init__(self, client: Client, downloads: Downloads | None = None) -> None:
-        self._equipment = Equipment(client, Names(), Folders(), Terms(), Bucket())
+    def __init__(self, client: Client, settled: Path, downloads: Downloads | None = None) -> None:
+        """`settled` is a folder of ours for records of what has arrived (see `settled.py`)."""
+        self._settled = SettledFiles(settled)
+        self._equipment = Equipment(client, Names(), Folders(), Terms(), Bucket(), self._settled)
         self._threads = Threads()
         self.configure(downloads or Downloads())
 
@@ -51,8 +52,8 @@ class Transfer:
     async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
         """Fetch one file and give it its name.
 
-        Raises DownloadError; that and a cancellation keep the `.part` where it can be resumed. Beside
-        the file stays a record that it has arrived, until `forget` is told that somebody noted it.
+        Raises DownloadError; that and a cancellation keep the `.part` where it can be resumed. A record
+        says that the file has arrived until `forget` is told that somebody noted it.
         """
         attempt = Attempt(self._equipment, request, target, progress)
         return await self._threads.run(attempt.run, attempt.stop)
@@ -61,7 +62,9 @@ class Transfer:
         """Check bytes or a file that a resolver made, and give them their name. Raises as `fetch` does."""
         equipment, stopped = self._equipment, threading.Event()
         keep_free = equipment.terms.keep_free
-        destination = Destination(equipment.names, equipment.folders, target, progress, keep_free)
+        destination = Destination(
+            equipment.names, equipment.folders, equipment.settled, target, progress, keep_free
+        )
 
         def check_stopped() -> None:
             if stopped.is_set():
@@ -82,20 +85,20 @@ class Transfer:
 
     async def settled(self, target: Target) -> Fetched | None:
         """The file that a download had finished when it was cut off, without a request. Raises DownloadError."""
-        return await self._threads.run(lambda: find_settled(target), _nothing)
+        return await self._threads.run(lambda: find_settled(self._settled, target.owner), _nothing)
 
     async def forget(self, fetched: Sequence[tuple[Path, str]]) -> None:
         """Whoever asked for these files (final name, owner) has noted them: their records may go."""
 
         def act() -> None:
-            for final, owner in fetched:
-                forget_settled(final, owner)
+            for _, owner in fetched:
+                self._settled.forget(owner)
 
         await self._threads.run(act, _nothing)
 
-    async def owners(self, folder: Path) -> dict[str, Path]:
-        """Whose records lie in a folder, and beside which final name."""
-        return await self._threads.run(lambda: owners_in(folder), _nothing)
+    async def owners(self) -> set[str]:
+        """Whose files have arrived without anybody noting it."""
+        return await self._threads.run(self._settled.owners, _nothing)
 
     def end_cooldown(self, host: str) -> None:
         """Ask this `host:port` again at once: a person wants it."""
