@@ -9,10 +9,13 @@ from trayagent.model.download import Item
 
 SAYS = {
     "text": "A link a line. A TAB separates mirrors of the same file; `[folder]` sends what follows into that "
-    "folder; `#` starts a comment. Indented lines are options of the link above, as in an aria2 input file.",
-    "crawljob": "JDownloader's folder watch, as properties or a JSON array. An entry that asks for a place outside "
-    "the downloads folder is refused; passwords and programs are ignored, with a warning in the report.",
-    "metalink": "Metalink 4 (RFC 5854), and Metalink 3: mirrors in order, the strongest checksum is checked.",
+    "folder; `#` starts a comment. Indented lines are options of the link above, as in an aria2 input file. A raw "
+    "space in a link is `%20`, unless another link or an option follows it.",
+    "crawljob": "JDownloader's folder watch, as properties, a JSON object or an array of such; `null` is *not set*, "
+    "and a text may hold several links. An entry that asks for a place outside the downloads folder is refused; "
+    "passwords and programs are ignored, with a warning in the report.",
+    "metalink": "Metalink 4 (RFC 5854), and Metalink 3: mirrors in order (a torrent is none), the size, and the "
+    "strongest checksum of the whole, else those of the pieces.",
     "url": "A Windows internet shortcut.",
     "webloc": "A macOS link, XML or binary.",
     "desktop": "A Linux link: `Type=Link`. Starters of programs are refused.",
@@ -59,6 +62,8 @@ drop/x.txt  →  drop/working/x.txt  →  drop/done/x.txt    + x.txt.report.json
 - A list with a failed or rejected line goes to `failed/`; `x.txt.retry.txt` beside it holds just those lines
   and can be dropped again (a list that cannot be read at all has none). A name that is taken there becomes
   `x (1).txt`. Report and retry list can be read by you alone: the latter has the cookies and passwords of its lines.
+- What other programs write into lists and no request may carry is left out, with a warning in the report: headers
+  that only we may set (`Host`, `Range`, `Accept-Encoding`, …), a referer that is no web address.
 - There is one notification for a list, not one for every file. `trayagent undo` takes the last list back; what had
   arrived is in the trash then, and its downloads are `cancelled`.
 - UTF-8, UTF-16 with its mark, and Latin-1; all line ends; a million lines in little memory. Formats that are
@@ -87,8 +92,8 @@ def lists() -> str:
         "",
         "`dir` and `out` stay inside the downloads folder. aria2's options that start programs or reach for",
         "files of their own (`on-download-complete`, `load-cookies`, `log`, …) make the line rejected; all",
-        "others are ignored, with a warning. `next`, `kind`, `quality`, `subtitles`, `again`, `title`, `page-url` and",
-        "`cookie` are words of ours, which aria2 ignores.",
+        "others are ignored, with a warning. `next`, `kind`, `quality`, `subtitles`, `again`, `title`, `page-url`,",
+        "`size`, `pieces` and `cookie` are words of ours, which aria2 ignores.",
         "",
         "## Examples",
         *_samples(),

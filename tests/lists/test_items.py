@@ -84,3 +84,9 @@ def test_what_is_written_is_read_back(wanted: list[Item]) -> None:
 def test_any_bytes_are_read(data: bytes) -> None:
     parse(data)
     parse(b"[" + data + b"]")
+
+
+def test_an_entry_that_says_a_key_twice_is_refused_by_itself() -> None:
+    refused, good = parse('[{"url": "http://h/a", "folder": "b", "folder": "c"}, "http://h/d"]')
+    assert refused.error == ("bad_item", "The key 'folder' is there twice.")
+    assert good.item == Item("http://h/d")

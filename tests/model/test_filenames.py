@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import time
 import unicodedata
 from datetime import datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -221,6 +222,8 @@ EVIL = st.lists(st.sampled_from(PIECES)).map("".join)
 @given(st.one_of(st.text(), EVIL, st.binary().map(lambda data: data.decode("latin-1"))))
 @example("a" * 300 + ".exe")
 @example("con" + "\u0301" * 200)
+@example("_" + "👩\u200d" * 100)
+@example("desktop.ini" + "👩\u200d" * 100)
 @example("." + "\u0301" * 300)
 def test_any_text_becomes_a_safe_name_once_and_for_all(raw: str) -> None:
     name = filenames.safe(raw)
@@ -375,6 +378,16 @@ def test_the_second_of_a_name(name: str, second: str) -> None:
         ("attachment; filename*=unicode_escape''%5Cx41; filename=x.mp4", "x.mp4"),
         ("attachment; filename*=rot13''nop; filename=x.mp4", "x.mp4"),
         ("attachment; filename*=idna''xn--4ca; filename=x.mp4", "x.mp4"),
+        # In sections (RFC 2231).
+        ('attachment; filename*0="a long "; filename*1="name.mp4"', "a long name.mp4"),
+        ("attachment; filename*1=b.mp4; filename*0=a; filename=x.mp4", "ab.mp4"),
+        (
+            "attachment; filename*0*=UTF-8''%e2%82; filename*1*=%ac%20; filename*2=\"100%.mp4\"",
+            "\u20ac 100%.mp4",
+        ),
+        ("attachment; filename*0=a.mp4; filename*2=c", "a.mp4"),
+        ("attachment; filename*1=b; filename=x.mp4", "x.mp4"),
+        ("attachment; filename*0=a; filename*=UTF-8''b.mp4", "b.mp4"),
         # In the encoded words of mail (RFC 2047).
         ('attachment; filename="=?UTF-8?B?5pel5pys6KqeLm1wNA==?="', "\u65e5\u672c\u8a9e.mp4"),
         ("attachment; filename==?UTF-8?B?5pel5pys6KqeLm1wNA==?=", "\u65e5\u672c\u8a9e.mp4"),
@@ -648,3 +661,19 @@ def test_a_cut_brings_no_ending_to_light_that_could_run(limit: int, behind: str)
     name = filenames.safe("x" * (limit - 4) + ".exe" + behind, limit)
     assert filenames.extension(name) not in filenames.RUNNABLE
     assert len(name.encode()) <= limit
+
+
+@pytest.mark.parametrize(
+    "piece", ["\u0645\u200c", "👩\u200d", "e\u0301", "=?UTF-8?Q?a?= ", ".a", "🇩", "\\"]
+)
+def test_a_name_of_any_length_costs_little(piece: str) -> None:
+    raw = piece * (65_536 // len(piece))
+    before = time.perf_counter()
+    judge(filenames.safe(raw))
+    judge(filenames.fit(raw, 255, 60))
+    judge(
+        filenames.choose(
+            None, f'attachment; filename="{raw}', "http://h/", "video", "mp4", lambda: NOW
+        )
+    )
+    assert time.perf_counter() - before < 0.15

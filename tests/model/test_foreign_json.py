@@ -29,3 +29,20 @@ def test_what_is_no_json_stays_none(text: str) -> None:
 def test_another_type_is_told_apart_from_bad_text() -> None:
     with pytest.raises(msgspec.ValidationError):
         foreign_json.read(rb'["\ud83c"]', dict)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('{"url": "a", "url": "b"}', "url"),
+        ('[{"a": {"b": 1, "c": [{"d": 1, "d": 1}]}}]', "d"),
+        ('{"a\\u0062": 1, "ab": 2}', "ab"),
+        ('{"a": {"a": 1}, "b": {"a": 1}}', None),
+        ('{"a": "a", "b": "\\"a\\": 1, \\"a\\": 2"}', None),
+        ("[" * 100_000, None),
+        ("nonsense", None),
+        ("", None),
+    ],
+)
+def test_a_key_said_twice_is_found_at_any_depth(text: str, key: str | None) -> None:
+    assert foreign_json.repeated_key(text.encode()) == key

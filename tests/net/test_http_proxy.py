@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from tests.net.asking import asking
 from tests.servers.certificates import Authority
 from tests.servers.http_proxy import HttpProxy
 from tests.servers.listening import Answering
-from tests.servers.lying import Lying, Served, redirecting, replying
+from tests.servers.lying import Exchange, Lying, Served, redirecting, replying
 from tests.servers.socks_proxy import SocksProxy
-from tests.transfer.rig import QUICK, Rig, noise, transferring
+from tests.transfer.rig import QUICK, Rig, noise, transferring, until
 from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
 
@@ -32,9 +33,9 @@ def authority() -> Authority:
 
 @asynccontextmanager
 async def through(
-    proxy: str, folder: Path, *named: str, tls: ssl.SSLContext | None = None
+    proxy: str, folder: Path, *named: str, ca_file: Path | None = None
 ) -> AsyncIterator[Rig]:
-    async with transferring(folder, *named, network=Network(proxy=proxy), tls=tls) as rig:
+    async with transferring(folder, *named, network=Network(proxy=proxy), ca_file=ca_file) as rig:
         yield rig
 
 
@@ -48,8 +49,8 @@ async def test_https_goes_through_a_tunnel(
     tmp_path: Path, authority: Authority, segments: int
 ) -> None:
     async with Lying(tls=authority.serving(NAME)) as server, HttpProxy() as proxy:
-        server.at("/f.bin", Served(BODY, rate=30_000_000))
-        async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+        server.at("/f.bin", Served(BODY, rate=6_000_000))
+        async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
             url = at(server, "/f.bin", "https") + "?sig=CANARY_SIG"
             await rig.get(url, segments=segments, headers=SECRETS)
         assert rig.files() == {"f.bin": BODY}
@@ -76,7 +77,7 @@ async def test_usual_ports_need_not_be_said(tmp_path: Path, authority: Authority
         proxy.leads = {f"{NAME}:80": plain.authority, f"{NAME}:443": safe.authority}
         plain.at("/a", redirecting(f"https://{NAME}/b"))
         safe.at("/b", Served(BODY))
-        async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+        async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
             await rig.get(f"http://{NAME}/a", filename="f.bin")
         assert rig.files() == {"f.bin": BODY}
         assert [a.target for a in proxy.asked] == [f"http://{NAME}/a", f"{NAME}:443"]
@@ -90,7 +91,7 @@ async def test_the_proxy_itself_may_speak_tls(tmp_path: Path, authority: Authori
     ):
         safe.at("/a.bin", Served(BODY))
         plain.at("/b.bin", Served(BODY))
-        async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+        async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
             await rig.get(at(safe, "/a.bin", "https"))
             await rig.get(at(plain, "/b.bin"))
         assert rig.files() == {"a.bin": BODY, "b.bin": BODY}
@@ -106,11 +107,11 @@ async def test_a_bad_certificate_behind_a_tunnel_is_refused(
 ) -> None:
     async with Lying(tls=authority.serving("other.example.com")) as server, HttpProxy() as proxy:
         server.at("/f.bin", Served(BODY))
-        async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+        async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
             with pytest.raises(DownloadError) as failed:
                 await rig.get(at(server, "/f.bin", "https"))
         assert failed.value.code == "tls"
-        assert f"certificate is not valid for '{NAME}'" in failed.value.message
+        assert f"the certificate is not valid for '{NAME}'" in failed.value.message
         assert server.requests == []
         assert rig.files() == {}
 
@@ -130,7 +131,7 @@ async def test_its_user_and_password_are_for_the_proxy_alone(
         plain.at("/a", Served(b"a" * 1000))
         plain.at("/b", redirecting(at(safe, "/b", "https")))
         safe.at("/b", Served(b"b" * 1000))
-        async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+        async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
             await rig.get(at(plain, "/a"))
             await rig.get(at(plain, "/b"))
         assert len(rig.files()) == 2
@@ -151,7 +152,7 @@ async def test_those_of_an_address_are_for_its_server_alone(
     async with Lying(tls=tls) as server, HttpProxy(user="me", password="pass") as proxy:
         server.at("/f.bin", Served(BODY))
         url = at(server, "/f.bin", scheme).replace("://", "://you:word@")
-        async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+        async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
             await rig.get(url)
         yours, own = (base64.b64encode(pair).decode() for pair in (b"you:word", b"me:pass"))
         assert server.requests[0].header("Authorization") == f"Basic {yours}"
@@ -175,7 +176,7 @@ async def test_a_proxy_that_refuses_or_hangs_up_is_trouble_of_the_network(
 ) -> None:
     async with Lying(tls=authority.serving(NAME)) as server, HttpProxy() as proxy:
         proxy.refusal, proxy.mute = status, not status
-        async with through(proxy.url_of("me", "CANARY"), tmp_path, tls=authority.trusting()) as rig:
+        async with through(proxy.url_of("me", "CANARY"), tmp_path, ca_file=authority.file) as rig:
             with pytest.raises(DownloadError) as failed:
                 await rig.get(at(server, "/f.bin", "https"))
         assert failed.value.code == "network"
@@ -184,6 +185,42 @@ async def test_a_proxy_that_refuses_or_hangs_up_is_trouble_of_the_network(
             assert failed.value.message == "The connection failed (the proxy could not be used)."
         assert server.connections == 0
         assert rig.files() == {}
+
+
+@pytest.mark.parametrize("status", ["302 Go", "429 Busy", "503 Busy", "404 None"])
+async def test_what_a_proxy_says_to_connect_is_no_answer(authority: Authority, status: str) -> None:
+    """Nothing in its head sends us anywhere or makes us wait."""
+    async with (
+        Lying() as elsewhere,
+        Lying(tls=authority.serving(NAME)) as server,
+        HttpProxy() as proxy,
+    ):
+        proxy.refusal = f"{status}\r\nLocation: {elsewhere.url('/evil')}\r\nRetry-After: 99"
+        network = Network(proxy=proxy.url)
+        with asking(elsewhere.authority, network=network, ca_file=authority.file) as asker:
+            failed = await asker.fail(at(server, "/f", "https"))
+        assert (failed.code, failed.retry_after) == ("network", None)
+        assert (server.connections, elsewhere.connections) == (0, 0)
+
+
+async def test_a_tunnel_that_is_open_is_no_head(authority: Authority) -> None:
+    """Its 200 is the proxy's; the server's answer is still to come."""
+    gate = asyncio.Event()
+
+    async def late(exchange: Exchange) -> None:
+        await gate.wait()
+        await exchange.reply("404 Not Found", b"no", ETag="mine")
+
+    async with Lying(tls=authority.serving(NAME)) as server, HttpProxy() as proxy:
+        network = Network(proxy=proxy.url)
+        server.at("/f", late)
+        with asking(network=network, ca_file=authority.file) as asker:
+            asked = asker.start(at(server, "/f", "https"))
+            await until(lambda: bool(server.requests))
+            assert asked.answer.poll() is None
+            gate.set()
+            head = await asyncio.to_thread(asked.head)
+        assert (head.status, head.headers["ETag"]) == (404, "mine")
 
 
 async def test_a_proxy_that_wants_a_name_is_not_taken_for_the_server(tmp_path: Path) -> None:
@@ -198,7 +235,7 @@ async def test_a_proxy_that_wants_a_name_is_not_taken_for_the_server(tmp_path: P
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_proxy_that_is_silent_does_not_hold_us(tmp_path: Path, scheme: str) -> None:
-    limits = replace(QUICK, headers=0.1)
+    limits = replace(QUICK, first_byte=0.3)
     async with Answering() as server:
         network = Network(proxy=f"http://{server.authority}")
         async with transferring(tmp_path, network=network, limits=limits) as rig:
@@ -216,7 +253,7 @@ async def test_a_proxy_that_is_not_there_is_never_gone_around(
         pass
     async with Lying(tls=tls) as server:
         url = server.at("/f.bin", Served(BODY))
-        async with through(proxy.url, tmp_path, server.authority, tls=authority.trusting()) as rig:
+        async with through(proxy.url, tmp_path, server.authority, ca_file=authority.file) as rig:
             with pytest.raises(DownloadError) as failed:
                 await rig.get(url)
         assert failed.value.code == "network"
@@ -232,7 +269,7 @@ async def test_a_proxy_that_drops_a_connection_is_asked_again(
     async with Lying(tls=tls) as server, HttpProxy() as proxy:
         server.at("/f.bin", Served(BODY))
         proxy.cut = [1_500_000]
-        async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+        async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
             await rig.get(at(server, "/f.bin", scheme), segments=1)
         assert rig.files() == {"f.bin": BODY}
         assert server.requests[1].header("If-Range") == '"v1"'
@@ -249,14 +286,14 @@ async def test_a_proxy_that_dies_leaves_a_part_for_the_next(
         url = at(server, "/f.bin", scheme)
         async with HttpProxy() as proxy:
             proxy.cut, proxy.lives = [1_500_000], 1
-            async with through(proxy.url, tmp_path, tls=authority.trusting()) as rig:
+            async with through(proxy.url, tmp_path, ca_file=authority.file) as rig:
                 with pytest.raises(DownloadError) as failed:
                     await rig.get(url, segments=1)
         assert failed.value.code == "network"
         assert set(rig.files()) == {"f.bin.part", "f.bin.part.json"}
         async with (
             HttpProxy() as another,
-            through(another.url, tmp_path, tls=authority.trusting()) as rig,
+            through(another.url, tmp_path, ca_file=authority.file) as rig,
         ):
             await rig.get(url, path=tmp_path / "f.bin")
         assert rig.files() == {"f.bin": BODY}
@@ -312,6 +349,8 @@ async def test_the_environment_and_netrc_choose_nothing(
     netrc.write_text("machine 127.0.0.1 login CANARY password CANARY\ndefault login C password D\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
+    (home.parent / ".curlrc").write_text('user-agent = "CANARY"\nproxy = "127.0.0.1:9"\ninsecure\n')
+    monkeypatch.setenv("CURL_HOME", str(home.parent))
     async with (
         kind() as proxy,
         Lying() as plain,
@@ -321,13 +360,14 @@ async def test_the_environment_and_netrc_choose_nothing(
             monkeypatch.setenv(name, proxy.url)
             monkeypatch.setenv(name.lower(), proxy.url)
         both = plain.authority, safe.authority
-        async with transferring(tmp_path, *both, tls=authority.trusting()) as rig:
+        async with transferring(tmp_path, *both, ca_file=authority.file) as rig:
             await rig.get(plain.at("/a.bin", replying("200 OK", b"a")))
             await rig.get(safe.at("/b.bin", replying("200 OK", b"b")))
         assert rig.files() == {"a.bin": b"a", "b.bin": b"b"}
         assert proxy.connections == 0
         for request in (*plain.requests, *safe.requests):
             assert "authorization" not in request.names()
+            assert "CANARY" not in str(request.headers)
 
 
 async def test_the_environment_does_not_lead_around_the_configured_one(

@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from trayagent.net.client import Client, Limits
-from trayagent.net.slots import Slots
 
+from tests.net.asking import Kept, asking
 from tests.servers.lying import Exchange, Lying, redirecting, replying, saying
 from tests.transfer.rig import until
-from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
-from trayagent.model.transfer import Request
-from trayagent.net.host_limits import MOST as MOST_HOSTS
-from trayagent.net.host_limits import Cooldown
+from trayagent.net.host_limits import MOST_HOSTS, Cooldown
 
 
 class Clock:
@@ -57,81 +53,116 @@ def test_only_so_many_hosts_are_remembered() -> None:
     assert cooldown.remaining(f"h{MOST_HOSTS + 9}") > 0
 
 
-async def test_slots_are_given_in_order_and_none_is_lost() -> None:
-    slots = Slots(2)
-    order: list[int] = []
-
-    async def user(number: int) -> None:
-        await slots.take("h")
-        order.append(number)
-        await asyncio.sleep(0)
-        slots.give("h")
-
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        tasks = [group.create_task(user(n), name=f"user {n}") for n in range(20)]
-        await asyncio.sleep(0)
-        tasks[5].cancel()
-        tasks[7].cancel()
-    assert order == [n for n in range(20) if n not in (5, 7)]
-    assert slots.spare("h") == 2
+def test_a_cool_down_is_told_as_no_try_of_ours() -> None:
+    """Nobody was asked, so it costs no attempt."""
+    cooldown = Cooldown()
+    cooldown.note("127.0.0.1:9", 30)
+    with asking("127.0.0.1:9", cooldown=cooldown) as asker, pytest.raises(DownloadError) as failed:
+        asker.start("http://127.0.0.1:9/a")
+    assert (failed.value.code, failed.value.spent) == ("server_busy", False)
+    assert 29 <= (failed.value.retry_after or 0) <= 36
 
 
-async def test_a_slot_given_to_somebody_just_cancelled_goes_on_to_the_next() -> None:
-    slots = Slots(1)
-    await slots.take("h")
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        first = group.create_task(slots.take("h"), name="first")
-        second = group.create_task(slots.take("h"), name="second")
-        await asyncio.sleep(0)
-        slots.give("h")
-        first.cancel()
-        await second
-    assert slots.spare("h") == 0
-    slots.give("h")
-    assert slots.spare("h") == 1
+async def test_a_redirect_to_a_busy_host_waits_as_well() -> None:
+    async with Lying() as one, Lying() as busy:
+        url = one.at("/a", redirecting(busy.url("/b")))
+        with asking(one.authority, busy.authority) as asker:
+            asker.client.cooldown.note(busy.authority, 30)
+            failed = await asker.fail(url)
+        assert (failed.code, failed.spent) == ("server_busy", False)
+        assert busy.connections == 0
 
 
-def test_giving_back_what_was_not_taken_is_a_fault() -> None:
-    with pytest.raises(KeyError):
-        Slots(1).give("h")
+async def test_a_busy_answer_is_noted_for_its_whole_host() -> None:
+    async with Lying() as server, Lying() as other:
+        url = server.at("/a", replying("503 Later", Retry_After="30"))
+        with asking(server.authority, other.authority) as asker:
+            error = asker.client.note_busy((await asker.answer(url)).head)
+            assert (error.code, error.spent) == ("server_busy", True)
+            assert 29 <= (error.retry_after or 0) <= 36
+            assert (await asker.fail(server.url("/b"))).code == "server_busy"
+            assert await asker.get(other.at("/c", replying("200 OK", b"c"))) == b"c"
+        assert len(server.requests) == 1
 
 
-async def test_who_gives_up_while_a_slot_is_given_back_just_leaves() -> None:
-    """All connections of a file end in one moment: the cancelled wait is a cancellation, no error."""
-    slots = Slots(1)
-    await slots.take("h")
-    async with asyncio.TaskGroup() as group:
-        waiting = group.create_task(slots.take("h"), name="waiting")
-        await asyncio.sleep(0)
-        waiting.cancel()
-        slots.give("h")
+# --- connections ---
 
-    assert waiting.cancelled()
-    assert slots.spare("h") == 1
+
+class Gate:
+    """Answers that wait to be let go, one after the other."""
+
+    def __init__(self) -> None:
+        self.here: list[str] = []
+        self._open = asyncio.Semaphore(0)
+
+    async def __call__(self, exchange: Exchange) -> None:
+        self.here.append(exchange.path)
+        await self._open.acquire()
+        await exchange.reply("200 OK", exchange.path.encode())
+
+    async def full(self, count: int) -> None:
+        """So many have come."""
+        await until(lambda: len(self.here) == count)
+
+    def let(self, count: int) -> None:
+        """So many go on."""
+        for _ in range(count):
+            self._open.release()
+
+
+async def test_connections_are_given_in_order_and_none_is_lost() -> None:
+    gate = Gate()
+    async with Lying() as server:
+        with asking(server.authority, connections_per_host=2) as asker:
+            transport = asker.client.transport
+            urls = [server.at(f"/{number}", gate) for number in range(20)]
+            all_asked = [asker.start(url) for url in urls]
+            await until(lambda: len(gate.here) == 2)
+            assert transport.spare(server.authority) == 0
+            for number in (5, 7):  # these wait, and go
+                await asyncio.to_thread(all_asked[number].cancel)
+            left = [n for n in range(20) if n not in (5, 7)]
+            for number in range(1, len(left) + 1):
+                gate.let(1)
+                await gate.full(min(number + 2, len(left)))
+            for number in left:
+                assert await asyncio.to_thread(all_asked[number].read) == f"/{number}".encode()
+            assert sorted(gate.here[:2]) == ["/0", "/1"]
+            assert gate.here[2:] == [f"/{number}" for number in left[2:]]
+            assert transport.spare(server.authority) == 2
+        assert server.most_open <= 2
+
+
+async def test_another_port_is_another_host() -> None:
+    gate = Gate()
+    async with Lying() as one, Lying() as two:
+        with asking(one.authority, two.authority, connections_per_host=1) as asker:
+            asked = asker.start(one.at("/a", gate))
+            await until(lambda: gate.here == ["/a"])
+            assert await asker.get(two.at("/b", replying("200 OK", b"b"))) == b"b"
+            gate.let(1)
+            assert await asyncio.to_thread(asked.read) == b"/a"
 
 
 async def silent(exchange: Exchange) -> None:
     await exchange.reader.read()
 
 
-async def test_every_way_out_of_a_request_gives_its_slot_back() -> None:
-    """A failure, a cancellation, a redirect, a body half read, a second close: the host may be asked again."""
-    limits = Limits(connections_per_host=1)
-    async with asyncio.timeout(10), Lying() as server, Client(Network(), limits) as client:
+async def test_every_way_out_of_a_request_gives_its_connection_back() -> None:
+    """A failure, a cancellation, a redirect, a body half read: the host may be asked again."""
+    async with asyncio.timeout(20), Lying() as server:
         good = server.at("/good", replying("200 OK", b"x" * 1000))
-        named = frozenset({server.authority})
-
-        async def ask(url: str) -> bytes:
-            with await client.open(Request(url, named=named)) as response:
-                head, _ = await response.head(1)
-                response.close()
-                return head
-
-        with pytest.raises(DownloadError):
-            await ask(server.at("/nonsense", saying(b"nonsense\r\n\r\n")))
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(ask(server.at("/silent", silent)), name="asking")
+        with asking(server.authority, connections_per_host=1) as asker:
+            await asker.fail(server.at("/nonsense", saying(b"nonsense\r\n\r\n")))
+            await asker.fail("http://\x7f/")
+            asked = asker.start(server.at("/silent", silent))
             await until(lambda: bool(server.asked("/silent")))
-            task.cancel()
-        assert await ask(server.at("/moved", redirecting(good))) == b"x" * 1000
-        assert client.slots.spare("127.0.0.1") == 1
+            waiting = asker.start(good)
+            await asyncio.to_thread(waiting.cancel)
+            await asyncio.to_thread(asked.cancel)
+            half = asker.start(server.at("/long", replying("200 OK", b"x" * 3_000_000)))
+            await asyncio.to_thread(half.head)
+            await asyncio.to_thread(half.cancel)
+            await asyncio.to_thread(asker.start(good).into, Kept(10))
+            assert await asker.get(server.at("/moved", redirecting(good))) == b"x" * 1000
+            assert asker.client.transport.spare(server.authority) == 1

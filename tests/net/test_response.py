@@ -1,46 +1,89 @@
-"""A body is as long as was said, comes no slower than is allowed, and never fills the memory."""
+"""A body is as long as was said, decoded where that was said, and what contradicts itself is refused."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import gzip
+import zlib
 
 import pytest
-from trayagent.net.client import Client, Limits
-from trayagent.net.watch import Watch
 
-from tests.servers.lying import Behaviour, Lying, replying, saying
-from trayagent.model.config import Network
+from tests.net.asking import Asker, Kept, asking
+from tests.servers.lying import Exchange, Lying, replying, saying
+from tests.transfer.rig import noise
 from trayagent.model.errors import DownloadError
-from trayagent.model.transfer import Request
-from trayagent.net.response import Response
+from trayagent.net.response import Head, is_framed, length_in
+
+TEXT = b"what servers really send " * 400
+BROTLI = {
+    # Stored blocks (RFC 7932 §9.2), made by hand, and a real one of 30 times "brotli ".
+    "stored": bytes([0x0B, 0x02, 0x80]) + b"hello" + bytes([0x03]),
+}
 
 
-@asynccontextmanager
-async def answered(behaviour: Behaviour, limits: Limits | None = None) -> AsyncIterator[Response]:
-    async with Lying() as server, Client(Network(), limits or Limits()) as client:
-        request = Request(server.at("/", behaviour), named=frozenset({server.authority}))
-        with await client.open(request) as response:
-            yield response
+def head_of(*lines: bytes, status: int = 200) -> Head:
+    """A head of these header lines."""
+    said = [b"HTTP/1.1 %d x\r\n" % status, *(line + b"\r\n" for line in lines)]
+    return Head(said, status, "http://h.example/f", "h.example:80")
 
 
-@pytest.mark.parametrize("size", [1000, 100_000])
-async def test_an_answer_longer_than_was_allowed_is_refused(size: int) -> None:
-    """Not one byte more is kept than whoever asked has room for."""
-    async with answered(replying("200 OK", b"x" * size)) as response:
-        assert await response.read(size) == b"x" * size
-    async with answered(replying("200 OK", b"x" * (size + 1))) as response:
-        with pytest.raises(DownloadError) as failed:
-            await response.read(size)
-        assert failed.value.code == "too_large"
+# --- the length ---
+
+
+@pytest.mark.parametrize(
+    ("lines", "length"),
+    [
+        ([], None),
+        ([b"Content-Length: 5"], 5),
+        ([b"Content-Length: 0"], 0),
+        ([b"content-length:5"], 5),
+        ([b"Content-Length: 005"], 5),
+        ([b"Content-Length: 5", b"Content-Length: 5"], 5),
+        ([b"Content-Length: 5, 5"], 5),
+        ([b"Content-Length: 5", b"Content-Encoding: identity"], 5),
+        ([b"Content-Length: 5", b"Content-Encoding: none"], 5),
+        ([b"Content-Length: 5", b"Content-Encoding: "], 5),
+        ([b"Content-Length: 5", b"Content-Encoding: aws-chunked"], 5),
+        ([b"Content-Length: 5", b"Content-Encoding: gzip"], None),
+        ([b"Content-Length: 5", b"Content-Encoding: BR"], None),
+        ([b"Content-Length: 5", b"Transfer-Encoding: chunked"], None),
+        ([b"Transfer-Encoding: gzip, Chunked"], None),
+        ([b"Content-Range: bytes 0-4/5", b"Content-Range: bytes 0-4/5", b"Content-Length: 5"], 5),
+    ],
+)
+def test_a_head_says_how_long_the_body_is(lines: list[bytes], length: int | None) -> None:
+    assert head_of(*lines).length == length
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"Content-Length: 4", b"Content-Length: 5"],
+        [b"Content-Length: 4, 5"],
+        [b"Content-Length: -4"],
+        [b"Content-Length: +4"],
+        [b"Content-Length: 4_0"],
+        [b"Content-Length: 0x4"],
+        [b"Content-Length: 4.0"],
+        [b"Content-Length: "],
+        [b"Content-Length: \xd9\xa4"],
+        [b"Content-Length: " + b"9" * 30],
+        pytest.param([b"Content-Length: " + b"0" * 5000 + b"5"], id="zeros without end"),
+        [b"Content-Range: bytes 0-4/5", b"Content-Range: bytes 0-4/6", b"Content-Length: 5"],
+    ],
+)
+def test_what_contradicts_itself_is_refused(lines: list[bytes]) -> None:
+    """RFC 9112 §6.3: whoever contradicts himself there may be two who speak."""
+    with pytest.raises(DownloadError) as failed:
+        assert head_of(*lines).length
+    assert failed.value.code == "server_error"
 
 
 @pytest.mark.parametrize(
     "framing",
     [
         b"Content-Length: 4\r\nContent-Length: 5",
-        b"Content-Length: 4\r\nTransfer-Encoding: chunked",
+        b"Content-Length: 5\r\nContent-Length: 4",
         b"Content-Length: 4, 5",
         b"Content-Length: -4",
         b"Content-Length: +4",
@@ -49,73 +92,214 @@ async def test_an_answer_longer_than_was_allowed_is_refused(size: int) -> None:
     ],
 )
 async def test_a_body_of_two_lengths_is_none(framing: bytes) -> None:
-    """RFC 9112 §6.3: whoever contradicts himself there may be two who speak."""
-    with pytest.raises(DownloadError) as failed:
-        async with answered(saying(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\nabcde")) as came:
-            assert came.length
+    """Refused by libcurl or by the head; no byte of it is taken for a file."""
+    async with Lying() as server:
+        with asking(server.authority) as asker:
+            url = server.at("/", saying(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\nabcde"))
+            with pytest.raises(DownloadError) as failed:
+                assert (await asker.answer(url)).head.length
     assert failed.value.code == "server_error"
 
 
-async def test_no_second_line_of_a_header_goes_unseen() -> None:
-    """RFC 9110 §5.3: several lines of one header are one, so two validators are none that anybody knows."""
-    head = b'HTTP/1.1 200 OK\r\nETag: "a"\r\nX: 1\r\netag: "b"\r\nETag: "a"\r\nSet-Cookie: a=1\r\n'
-    async with answered(saying(head + b"Set-Cookie: b=2\r\nContent-Length: 0\r\n\r\n")) as came:
-        assert came.headers.getall("ETag") == ['"a", "b"']
-        assert came.headers.getall("Set-Cookie") == ["a=1", "b=2"]
-        assert (came.headers["X"], came.length) == ("1", 0)
-
-
-async def is_given_up(*quarters: int) -> bool:
-    """Whether a server that brings so many bytes in each quarter of a window is too slow."""
-    try:
-        async with Watch(4000.0, 1) as watch:
-            for received in quarters:
-                watch.count(received)
-                watch._tick()
-                for _ in range(3):
-                    await asyncio.sleep(0)
-    except DownloadError as error:
-        return error.code == "stalled"
-    return False
+CHUNKS = b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("quarters", "given_up"),
+    "framed",
     [
-        ((0, 0, 0), False),
-        ((0, 0, 0, 3999), True),
-        ((0, 0, 0, 4000, 0, 0, 0), False),
-        ((0, 0, 0, 4000, 0, 0, 0, 0), True),
-        ((1000,) * 20, False),
+        b"Content-Length: 5\r\n\r\nabcde",
+        b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nabcde",
+        b"Content-Length: 5, 5\r\n\r\nabcde",
+        b"Content-Encoding: identity\r\nContent-Length: 5\r\n\r\nabcde",
+        b"Content-Encoding: none\r\nContent-Length: 5\r\n\r\nabcde",
+        b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS,
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS,
+        b"Transfer-Encoding: chunked\r\nContent-Length: 99\r\n\r\n" + CHUNKS,
+        b"Connection: close\r\n\r\nabcde",
     ],
 )
-async def test_a_server_has_a_whole_window_for_its_bytes(
-    quarters: tuple[int, ...], given_up: bool
+async def test_what_servers_really_send_is_taken(framed: bytes) -> None:
+    async with Lying() as server:
+        with asking(server.authority) as asker:
+            came = await asker.answer(server.at("/", saying(b"HTTP/1.1 200 OK\r\n" + framed)))
+    assert came.body == b"abcde"
+    assert came.head.length in (5, None)
+    assert came.head.is_framed == (b"close" not in framed)
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 0", b"Transfer-Encoding: chunked"])
+async def test_an_empty_file_is_a_file(framing: bytes) -> None:
+    body = b"0\r\n\r\n" if b"chunked" in framing else b""
+    async with Lying() as server:
+        with asking(server.authority) as asker:
+            url = server.at("/", saying(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n" + body))
+            came = await asker.answer(url)
+    assert (came.head.status, came.body, came.head.is_framed) == (200, b"", True)
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        b"Content-Length: 50\r\n\r\nabcde",
+        b"Content-Length: 50\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nabc",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n",
+    ],
+)
+async def test_a_body_that_ends_early_is_truncated(cut: bytes) -> None:
+    """Whoever receives need not count for himself."""
+    async with Lying() as server:
+        with asking(server.authority) as asker:
+            failed = await asker.fail(server.at("/", saying(b"HTTP/1.1 200 OK\r\n" + cut)))
+    assert failed.code == "truncated"
+
+
+@pytest.mark.parametrize(
+    "chunk", [b"zz\r\nabc\r\n", b"-1\r\nabc\r\n", b"3\r\nabcdef\r\n", b"f" * 40]
+)
+async def test_chunks_that_are_none_are_no_file(chunk: bytes) -> None:
+    said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + b"0\r\n\r\n"
+    async with Lying() as server:
+        with asking(server.authority) as asker:
+            failed = await asker.fail(server.at("/", saying(said)))
+    assert failed.code in ("network", "server_error", "truncated")
+
+
+async def test_what_a_server_says_behind_a_body_is_not_part_of_it() -> None:
+    """The length that was said is the end, however much the sink would take."""
+    body = noise(2_000_000)
+    said = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body + b"EVIL" * 100_000
+    async with Lying() as server:
+        with asking(server.authority) as asker:
+            assert await asker.get(server.at("/f", saying(said))) == body
+
+
+# --- the headers ---
+
+
+def test_no_second_line_of_a_header_goes_unseen() -> None:
+    """RFC 9110 §5.3: several lines of one header are one, so two validators are none that anybody knows."""
+    head = head_of(
+        b'ETag: "a"', b"X: 1", b'etag: "b"', b'ETag: "a"', b"Set-Cookie: a=1", b"Set-Cookie: b=2"
+    )
+    assert head.headers.getall("ETag") == ['"a", "b"']
+    assert head.headers.getall("Set-Cookie") == ["a=1", "b=2"]
+    assert head.headers["X"] == "1"
+
+
+def test_a_line_that_is_no_header_is_passed_over() -> None:
+    head = head_of(b"nonsense", b": nothing", b"A: 1", b" 2", b"\t3", b"B : 4")
+    assert dict(head.headers) == {"A": "1 2 3", "B": "4"}
+
+
+def test_a_line_that_continues_another_leaves_the_others_of_its_name_alone() -> None:
+    head = head_of(b"Set-Cookie: a=1", b"Set-Cookie: b=2", b" ; Secure")
+    assert head.headers.getall("Set-Cookie") == ["a=1", "b=2 ; Secure"]
+
+
+def test_hints_are_taken_from_raw_lines() -> None:
+    assert length_in([b"HTTP/1.1 200 x\r\n", b"Content-length: 7\r\n"]) == 7
+    assert length_in([b"HTTP/1.1 200 x\r\n", b"Content-Length: -7\r\n"]) is None
+    assert length_in([b"HTTP/1.1 200 x\r\n", b"Content-Length: " + b"1" * 5000 + b"\r\n"]) is None
+    assert is_framed([b"transfer-encoding: chunked\r\n"])
+    assert not is_framed([b"X-Content-Length: 7\r\n"])
+
+
+# --- codings ---
+
+
+def deflated(data: bytes, bits: int) -> bytes:
+    """Deflate with the wrapper that `bits` stands for (zlib's wbits)."""
+    packer = zlib.compressobj(wbits=bits)
+    return packer.compress(data) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "data", "text"),
+    [
+        ("gzip", gzip.compress(TEXT), TEXT),
+        ("x-gzip", gzip.compress(TEXT), TEXT),
+        ("GZIP", gzip.compress(TEXT), TEXT),
+        ("deflate", deflated(TEXT, 15), TEXT),
+        ("deflate", deflated(TEXT, -15), TEXT),
+        ("br", BROTLI["stored"], b"hello"),
+    ],
+)
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_what_nobody_asked_to_be_coded_is_decoded(
+    coding: str, data: bytes, text: bytes, chunked: bool
 ) -> None:
-    """Neither a slow start nor a pause inside it is a stall; a byte too few over all of it is."""
-    assert await is_given_up(*quarters) is given_up
+    """Some servers do not read Accept-Encoding; `raw` leaves it as it comes."""
+
+    async def behave(exchange: Exchange) -> None:
+        if not chunked:
+            await exchange.reply("200 OK", data, Content_Encoding=coding)
+            return
+        await exchange.head("200 OK", Transfer_Encoding="chunked", Content_Encoding=coding)
+        await exchange.raw(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data))
+
+    async with Lying() as server:
+        url = server.at("/f", behave)
+        with asking(server.authority) as asker:
+            came = await asker.answer(url)
+            raw = await asker.get(url, how={"raw": True})
+    assert (came.body, came.head.length) == (text, None)
+    assert raw == data
 
 
-class Slow:
-    """A sink that takes a twentieth at a time, and then needs a rest."""
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("coding", ["aws-chunked", "unknown", "gzip, aws-chunked"])
+async def test_an_unknown_coding_is_left_as_it_comes(coding: str, late: bool) -> None:
+    """It is asked once more, raw; of "aws-chunked" no byte is any different."""
 
-    def __init__(self, size: int) -> None:
-        self.left = size
-        self.piece = size // 20
+    async def behave(exchange: Exchange) -> None:
+        await exchange.head("200 OK", Content_Length=8, Content_Encoding=coding)
+        await asyncio.sleep(0.1 * late)  # the head is looked at before there is a body
+        await exchange.raw(b"as it is")
 
-    def room(self) -> int:
-        return min(self.piece, self.left)
+    async with Lying() as server:
+        with asking(server.authority) as asker:
+            came = await asker.answer(server.at("/f", behave))
+        assert (came.body, came.head.coding, came.head.length) == (b"as it is", coding, 8)
+        assert len(server.requests) == 2
 
-    def write(self, data: bytes | memoryview) -> float:
-        self.left -= len(data)
-        return 0.06
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
+async def test_what_cannot_be_decoded_is_no_file(coding: str, late: bool) -> None:
+    """Neither is it taken for something that was not coded."""
+
+    async def behave(exchange: Exchange) -> None:
+        await exchange.head("200 OK", Content_Length=9, Content_Encoding=coding)
+        await asyncio.sleep(0.1 * late)
+        await exchange.raw(b"not coded")
+
+    async with Lying() as server:
+        with asking(server.authority) as asker:
+            failed = await asker.fail(server.at("/f", behave))
+        assert failed.code == "server_error"
+        assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("size", [1000, 400_000])
-async def test_while_we_do_not_read_ourselves_no_server_is_too_slow(size: int) -> None:
-    """A speed limit of ours is not held against it, on the plain path and on the fast one."""
-    limits = Limits(stall=0.4, slowest=10**8)
-    async with answered(replying("200 OK", b"x" * size), limits) as response:
-        sink = Slow(size)
-        await response.receive(sink)
-    assert sink.left == 0
+async def test_a_bomb_is_bounded_by_whoever_takes_it() -> None:
+    """A hundred megabytes of nothing in 100 kB: the sink has enough after one."""
+    bomb = gzip.compress(bytes(100_000_000), 9)
+    async with Lying() as server:
+        with asking(server.authority) as asker:
+            url = server.at("/f", replying("200 OK", bomb, Content_Encoding="gzip"))
+            asked = asker.start(url)
+            sink = Kept(1_000_000)
+            await asyncio.to_thread(asked.into, sink)
+            assert len(sink.data) == 1_000_000
+            assert max(sink.sizes) <= 1024 * 1024
+            await unattended(asker, url)
+
+
+async def unattended(asker: Asker, url: str) -> None:
+    """Without a sink it stops in memory."""
+    asked = asker.start(url)
+    await asyncio.to_thread(asked.head)
+    await asyncio.sleep(0.2)
+    assert sum(map(len, asked.answer.exchange.pieces)) <= 1024 * 1024
+    await asyncio.to_thread(asked.cancel)

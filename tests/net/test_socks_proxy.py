@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from trayagent.net.client import Client
-from trayagent.net.socks import ADVICE
+from msgspec.structs import replace
 
 from tests.servers.certificates import Authority
 from tests.servers.listening import Answering, Listening
 from tests.servers.lying import Lying, Served, redirecting
 from tests.servers.socks_proxy import SocksProxy
 from tests.transfer.rig import QUICK, noise, transferring
-from trayagent.cli.main import main
 from trayagent.model.config import Network
-from trayagent.model.errors import ConfigError, DownloadError
+from trayagent.model.errors import DownloadError
 
 BODY = noise(3_000_000)
 NAME = "media.example.com"  # looking it up would fail the test: the proxy has to do that
@@ -41,9 +37,9 @@ async def test_a_download_goes_through_and_the_proxy_resolves(
 ) -> None:
     tls = authority.serving(NAME) if scheme == "https" else None
     async with Lying(tls=tls) as server, SocksProxy() as proxy:
-        server.at("/f.bin", Served(BODY, rate=30_000_000))
+        server.at("/f.bin", Served(BODY, rate=6_000_000))
         network = Network(proxy=proxy.url)
-        async with transferring(tmp_path, network=network, tls=authority.trusting()) as rig:
+        async with transferring(tmp_path, network=network, ca_file=authority.file) as rig:
             await rig.get(at(server, "/f.bin", scheme), segments=segments)
         assert rig.files() == {"f.bin": BODY}
         assert set(proxy.asked) == {("name", NAME, server.port)}
@@ -147,7 +143,7 @@ async def test_so_is_one_that_hangs_up_is_not_there_or_is_none(tmp_path: Path) -
 
 
 async def test_one_that_is_silent_does_not_hold_us(tmp_path: Path) -> None:
-    limits = replace(QUICK, connect=0.1)
+    limits = replace(QUICK, connect=0.3)
     async with Answering() as server:
         network = Network(proxy=f"socks5://{server.authority}")
         async with transferring(tmp_path, network=network, limits=limits) as rig:
@@ -168,7 +164,7 @@ async def test_wrong_words_for_it_are_not_repeated(tmp_path: Path, user: str) ->
 async def test_a_bad_certificate_behind_it_is_refused(tmp_path: Path, authority: Authority) -> None:
     async with Lying(tls=authority.serving("other.example.com")) as server, SocksProxy() as proxy:
         network = Network(proxy=proxy.url)
-        async with transferring(tmp_path, network=network, tls=authority.trusting()) as rig:
+        async with transferring(tmp_path, network=network, ca_file=authority.file) as rig:
             with pytest.raises(DownloadError) as failed:
                 await rig.get(at(server, "/f.bin", "https"))
         assert failed.value.code == "tls"
@@ -188,43 +184,14 @@ async def test_a_proxy_that_dies_leaves_a_part_for_the_next(
         async with SocksProxy() as proxy:
             proxy.cut, proxy.lives = [1_500_000], 1
             network = Network(proxy=proxy.url)
-            async with transferring(tmp_path, network=network, tls=authority.trusting()) as rig:
+            async with transferring(tmp_path, network=network, ca_file=authority.file) as rig:
                 with pytest.raises(DownloadError) as failed:
                     await rig.get(url, segments=1)
         assert failed.value.code == "network"
         assert set(rig.files()) == {"f.bin.part", "f.bin.part.json"}
         async with SocksProxy() as another:
             network = Network(proxy=another.url)
-            async with transferring(tmp_path, network=network, tls=authority.trusting()) as rig:
+            async with transferring(tmp_path, network=network, ca_file=authority.file) as rig:
                 await rig.get(url, path=tmp_path / "f.bin")
         assert rig.files() == {"f.bin": BODY}
         assert int((server.requests[1].header("Range") or "")[6:].partition("-")[0]) > 1_000_000
-
-
-# --- the extra ---
-
-
-@pytest.fixture
-def without_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it is where only `trayagent` was installed."""
-    for name in [
-        name for name in sys.modules if name.startswith(("aiohttp_socks", "python_socks"))
-    ]:
-        monkeypatch.delitem(sys.modules, name)
-    for name in ("aiohttp_socks", "python_socks"):
-        monkeypatch.setitem(sys.modules, name, None)
-
-
-async def test_without_the_extra_it_says_what_to_install(without_extra: None) -> None:
-    with pytest.raises(ConfigError) as failed:
-        async with Client(Network(proxy="socks5://127.0.0.1:9")):
-            pass
-    assert failed.value.problems == [f"network.proxy: {ADVICE}"]
-
-
-def test_so_says_the_command_line(
-    home: Path, tmp_path: Path, without_extra: None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (home / "config.toml").write_text('[network]\nproxy = "socks5://127.0.0.1:9"\n')
-    assert main(["get", "http://example.com/f.bin", "-o", str(tmp_path)]) == 2
-    assert ADVICE in capsys.readouterr().err

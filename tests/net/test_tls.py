@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.certificates import Authority, self_signed
+from tests.servers.certificates import Authority, nameless, self_signed
 from tests.servers.listening import Answering
 from tests.servers.lying import Exchange, Lying, Served, redirecting, replying
 from tests.transfer.rig import noise, transferring
@@ -38,7 +38,11 @@ def of_another_host(trusted: Authority) -> ssl.SSLContext:
 
 
 def signed_by_itself(trusted: Authority) -> ssl.SSLContext:
-    return self_signed()
+    return self_signed(HERE)
+
+
+def of_nobody(trusted: Authority) -> ssl.SSLContext:
+    return nameless()
 
 
 def signed_by_a_stranger(trusted: Authority) -> ssl.SSLContext:
@@ -50,6 +54,7 @@ def signed_by_a_stranger(trusted: Authority) -> ssl.SSLContext:
     [
         (expired, "certificate has expired"),
         (of_another_host, "not valid for '127.0.0.1'"),
+        (of_nobody, "the certificate names no host"),
         (signed_by_itself, "self-signed certificate"),
         (signed_by_a_stranger, "unable to get local issuer certificate"),
     ],
@@ -62,7 +67,7 @@ async def test_a_bad_certificate_is_refused_and_the_reason_given(
 ) -> None:
     async with (
         Lying(tls=shown(trusted)) as server,
-        transferring(tmp_path, server.authority, tls=trusted.trusting()) as rig,
+        transferring(tmp_path, server.authority, ca_file=trusted.file) as rig,
     ):
         with pytest.raises(DownloadError) as failed:
             await rig.get(server.at("/f.bin", Served(BODY)) + "?sig=CANARY")
@@ -108,7 +113,7 @@ async def test_a_redirect_does_not_lead_around_the_certificate(
     async with (
         Lying(tls=trusted.serving(HERE)) as honest,
         Lying(tls=expired(trusted)) as bad,
-        transferring(tmp_path, honest.authority, bad.authority, tls=trusted.trusting()) as rig,
+        transferring(tmp_path, honest.authority, bad.authority, ca_file=trusted.file) as rig,
     ):
         url = honest.at("/f.bin", redirecting(bad.at("/f.bin", Served(EVIL))))
         with pytest.raises(DownloadError) as failed:
@@ -131,7 +136,7 @@ async def test_a_man_in_the_middle_of_a_resume_gets_and_gives_nothing(
 
     async with (
         Lying(tls=certificate) as server,
-        transferring(tmp_path, server.authority, tls=trusted.trusting()) as rig,
+        transferring(tmp_path, server.authority, ca_file=trusted.file) as rig,
     ):
         url = server.at("/f.bin", then_intercepted)
         for path in (None, tmp_path / "f.bin"):
@@ -165,7 +170,7 @@ async def test_a_man_in_the_middle_of_the_segments_gets_and_gives_nothing(
 
     async with (
         Lying(tls=certificate) as server,
-        transferring(tmp_path, server.authority, tls=trusted.trusting()) as rig,
+        transferring(tmp_path, server.authority, ca_file=trusted.file) as rig,
     ):
         url = server.at("/f.bin", then_intercepted)
         with pytest.raises(DownloadError) as failed:
@@ -187,7 +192,7 @@ async def test_a_mirror_with_a_good_certificate_serves(tmp_path: Path, trusted: 
     async with (
         Lying(tls=expired(trusted)) as bad,
         Lying(tls=trusted.serving(HERE)) as good,
-        transferring(tmp_path, bad.authority, good.authority, tls=trusted.trusting()) as rig,
+        transferring(tmp_path, bad.authority, good.authority, ca_file=trusted.file) as rig,
     ):
         mirror = good.at("/f.bin", replying("200 OK", BODY))
         await rig.get(bad.at("/f.bin", Served(EVIL)), mirrors=(mirror,))
@@ -206,7 +211,7 @@ async def test_a_man_in_the_middle_of_the_helpers_cannot_stop_the_first_connecti
 
     async with (
         Lying(tls=certificate) as server,
-        transferring(tmp_path, server.authority, tls=trusted.trusting()) as rig,
+        transferring(tmp_path, server.authority, ca_file=trusted.file) as rig,
     ):
         await rig.get(server.at("/f.bin", then_intercepted), segments=3)
         assert rig.files() == {"f.bin": body}

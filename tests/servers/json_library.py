@@ -36,6 +36,8 @@ class Shots:
     """Listing requests from this one on answer 500."""
     busy: int = 0
     """Seconds of rest that every listing request is told to take."""
+    last: Any = None
+    """What the last page gives as the cursor after it; `own`: the cursor it was asked with."""
     endless: bool = False
     """Cursors never end, and items never repeat."""
     requests: Counter[str] = field(default_factory=Counter)
@@ -138,7 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers: dict[str, str] = {}
         match shots.style:
             case "cursor":
-                answer["data"]["next"] = f"c{end}" if more else None
+                last = f"c{start}" if shots.last == "own" else shots.last
+                answer["data"]["next"] = f"c{end}" if more else last
             case "next_url" if more:
                 answer["data"]["next"] = (
                     f"/items?limit={size}&offset={end}&key={query.get('key', '')}"

@@ -37,7 +37,7 @@ class Listening:
     ) -> None:
         self.die()
         await self._server.wait_closed()
-        while self.open:  # noqa: ASYNC110  handlers end by themselves now
+        while self._writers:  # noqa: ASYNC110  handlers end by themselves now
             await asyncio.sleep(0)
 
     @property

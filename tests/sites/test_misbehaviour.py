@@ -35,8 +35,10 @@ class _HlsFD:
 downloader = types.SimpleNamespace(
     external=types.SimpleNamespace(FFmpegFD=_FFmpegFD), hls=types.SimpleNamespace(HlsFD=_HlsFD))
 extractor = types.SimpleNamespace(gen_extractor_classes=lambda: [])
+networking = types.SimpleNamespace(common=types.SimpleNamespace(Response=None))
 
 class YoutubeDL:
+    def urlopen(self, request): raise AssertionError("nothing is asked for")
     cookiejar = None
     def __init__(self, params): self.params = params
     def __enter__(self): return self
@@ -127,11 +129,11 @@ async def test_a_worker_that_never_ends_talking_is_ended(
     [
         ("os.kill(os.getpid(), 9)", "internal", "ended by itself (-9)"),
         ("os.abort()", "internal", "ended by itself"),
-        ("sys.exit(3)", "internal", "SystemExit"),
+        ("sys.exit(3)", "no_media_found", "SystemExit"),
         (
             "raise KeyError('https://example.com/?token=CANARY')",
-            "internal",
-            "KeyError in __init__.py",
+            "no_media_found",
+            "yt-dlp, the page engine, stumbled over it (KeyError in __init__.py",
         ),
         ("raise OSError(28, 'No space left on device')", "disk_full", ""),
         ("return {'id': '1', 'is_live': True}", "no_media_found", "live"),
@@ -149,8 +151,8 @@ async def test_a_release_that_cannot_be_imported_has_a_reason(tmp_path: Path) ->
     async with resolving(tmp_path / "to", releases=folder) as rig:
         with pytest.raises(DownloadError) as caught:
             await rig.resolve(URL)
-    assert caught.value.code == "internal"
-    assert "ImportError" in caught.value.message
+    assert caught.value.code == "no_media_found"
+    assert "stumbled over it (ImportError in __init__.py" in caught.value.message
 
 
 async def test_one_that_hangs_is_ended(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -206,6 +208,100 @@ async def test_a_piece_that_is_refused_has_the_servers_reason(
         with pytest.raises(DownloadError) as caught:
             await rig.resolve(f"{site.base}/list.m3u8")
     assert (caught.value.code, caught.value.detail) == (code, f"HTTP {status}")
+
+
+TS = (b"\x47" + bytes(187)) * 270
+BEFORE = {
+    "blank lines": b"\n\n" + PIECE,
+    "a mark": b"\xef\xbb\xbf" + PIECE,
+    "a title in Latin-1": PIECE.replace(b"#EXTINF:1,", b"#EXTINF:1,\xc9t\xe9"),
+    "another coding": PIECE.decode().encode("utf-16"),
+    "nothing": PIECE,
+}
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("path", ["/list.m3u8", "/play"])
+async def test_a_playlist_is_one_by_its_content(
+    site: Site, tmp_path: Path, before: str, path: str
+) -> None:
+    site.files |= {path: BEFORE[before], "/seg.ts": TS}
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        made = await rig.resolve(site.base + path)
+        assert isinstance(made, Made)
+        assert made.filename.endswith(".ts")
+        assert made.path.read_bytes() == TS
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no umask")
+async def test_a_film_has_the_users_mode_and_is_hidden_until_it_is_done(
+    site: Site, tmp_path: Path
+) -> None:
+    site.files |= {"/list.m3u8": PIECE, "/seg.ts": TS}
+    before = os.umask(0o002)
+    try:
+        async with resolving(tmp_path / "to", site.authority) as rig:
+            made = await rig.resolve(f"{site.base}/list.m3u8")
+    finally:
+        os.umask(before)
+    assert isinstance(made, Made)
+    assert made.path.stat().st_mode & 0o777 == 0o664
+    assert made.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+MPD = (
+    '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT4S"><Period><AdaptationSet'
+    ' contentType="video"><Representation id="0" mimeType="video/mp4" codecs="avc1.64000a" bandwidth="14636"'
+    ' width="128" height="72">INSIDE</Representation></AdaptationSet></Period></MPD>'
+)
+TEMPLATE = MPD.replace(
+    "INSIDE",
+    '<SegmentTemplate timescale="10" initialization="/film.mp4" media="/$Number$.m4s" startNumber="1" duration="40"/>',
+)
+RANGES = MPD.replace(
+    "INSIDE",
+    '<BaseURL>film.mp4</BaseURL><SegmentList duration="4"><Initialization range="0-31"/>'
+    '<SegmentURL mediaRange="32-4019"/></SegmentList>',
+)
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", "<!-- by a packager -->\n", "\ufeff", "\n", '<?xml version="1.0" encoding="utf-16"?>'],
+)
+@pytest.mark.parametrize("path", ["/a.mpd", "/play"])
+async def test_a_dash_manifest_is_one_by_its_content(
+    site: Site, tmp_path: Path, before: str, path: str
+) -> None:
+    site.files |= {path: (before + TEMPLATE).encode(), "/1.m4s": bytes(900)}
+    async with resolving(
+        tmp_path / "to", site.authority, path=""
+    ) as rig:  # no ffmpeg to look into it
+        made = await rig.resolve(site.base + path)
+        assert isinstance(made, Made)
+        assert made.path.read_bytes() == FILM["/film.mp4"] + bytes(900)
+
+
+async def test_byte_ranges_of_one_file_are_that_file(site: Site, tmp_path: Path) -> None:
+    site.files["/a.mpd"] = RANGES.encode()
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        answer = await rig.resolve(f"{site.base}/a.mpd")
+        assert isinstance(answer, Address)
+        assert answer.request.url == f"{site.base}/film.mp4"
+        assert answer.filename.endswith(".mp4")
+
+
+async def test_what_yt_dlp_stumbles_over_is_no_fault_of_ours(site: Site, tmp_path: Path) -> None:
+    site.files["/a.mpd"] = RANGES.replace(
+        "</Seg", '<SegmentURL mediaRange="1-2"/><SegmentURL media="x"/></Seg', 1
+    ).encode()
+    async with resolving(tmp_path / "to", site.authority) as rig:
+        with pytest.raises(
+            DownloadError, match="yt-dlp, the page engine, stumbled over it"
+        ) as caught:
+            await rig.resolve(f"{site.base}/a.mpd")
+    assert caught.value.code == "no_media_found"
+    assert "trayagent sites update" in caught.value.message
 
 
 @pytest.mark.parametrize("path", ["/list.m3u8", "/seg.ts"])

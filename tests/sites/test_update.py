@@ -27,7 +27,9 @@ class _FD:
 downloader = types.SimpleNamespace(
     external=types.SimpleNamespace(FFmpegFD=_FD), hls=types.SimpleNamespace(HlsFD=_FD))
 extractor = types.SimpleNamespace(gen_extractor_classes=lambda: [])
+networking = types.SimpleNamespace(common=types.SimpleNamespace(Response=None))
 class YoutubeDL:
+    def urlopen(self, request): pass
     def __init__(self, params): pass
     def __enter__(self): return self
     def __exit__(self, *_): pass

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from aioresponses import aioresponses
 from msgspec import json, structs
 
 from tests.servers import flow_data as data
@@ -15,11 +17,10 @@ from trayagent.model.config import Source as Settings
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Content, Request, Target
 from trayagent.net.api_client import ApiClient
+from trayagent.sources.api_client import ApiAnswer, SourceClient
 from trayagent.sources.build import build
 from trayagent.sources.flow_session import Session
-from trayagent.sources.handed import Handed
-from trayagent.sources.source import CursorError, Source, SourceError
-from trayagent.sources.web import Answer, Web
+from trayagent.sources.source import CursorError, Source, SourceError, TrialSecrets
 
 SESSION = "/fx/api/auth/session"
 
@@ -44,7 +45,7 @@ def settings(fake: FakeFlow, **more: str) -> Settings:
 async def flow(
     fake: FakeFlow, client: ApiClient, *, environ: Mapping[str, str] | None = None, **more: str
 ) -> Source:
-    secrets = Handed()
+    secrets = TrialSecrets()
     await secrets.set("spare", data.API_KEY)
     source = build(settings(fake, **more), client, secrets, environ or {})
     await source.sign_in("st-alice-1")
@@ -63,7 +64,7 @@ async def fetched(
 
 
 async def test_signing_in_says_who_and_until_when(fake: FakeFlow, client: ApiClient) -> None:
-    source = build(settings(fake), client, Handed(), {})
+    source = build(settings(fake), client, TrialSecrets(), {})
     assert not await source.has_secrets()
     account = await source.sign_in("Cookie: x=y; next-auth.session-token=st-bob-1")
     assert account.sentence == "Signed in as bob@example.test, until 2025-11-01T01:00:00.000Z"
@@ -78,10 +79,28 @@ async def test_signing_in_says_who_and_until_when(fake: FakeFlow, client: ApiCli
 async def test_a_session_that_does_not_work_is_not_kept(
     fake: FakeFlow, client: ApiClient, text: str
 ) -> None:
-    source = build(settings(fake), client, Handed(), {})
+    source = build(settings(fake), client, TrialSecrets(), {})
     with pytest.raises(SourceError):
         await source.sign_in(text)
     assert not await source.has_secrets()
+
+
+async def test_of_a_browsers_export_only_the_sites_own_session_is_taken_and_sent(
+    fake: FakeFlow, client: ApiClient
+) -> None:
+    line = "{}\tFALSE\t/\tTRUE\t1893456000\t__Secure-next-auth.session-token{}\t{}\n"
+    others = line.format("another.example", ".0", "st-alice") + line.format(
+        "another.example", ".1", "-1"
+    )
+    secrets = TrialSecrets()
+    source = build(settings(fake), client, secrets, {})
+    with pytest.raises(SourceError, match=r"no session cookie of 127\.0\.0\.1") as failed:
+        await source.sign_in(others)
+    assert failed.value.code == "no_cookie"
+    assert fake.state.requests.total() == 0
+    own = line.format("127.0.0.1", "", "st-bob-1")
+    assert (await source.sign_in(others + own)).account == "bob@example.test"
+    assert await secrets.get("flow/session") == "st-bob-1"
 
 
 async def test_a_token_that_comes_with_an_error_is_none(fake: FakeFlow, client: ApiClient) -> None:
@@ -119,9 +138,9 @@ async def test_many_who_find_the_token_dead_ask_for_one(fake: FakeFlow, client: 
 
 async def test_a_token_is_renewed_before_its_end(fake: FakeFlow, client: ApiClient) -> None:
     clock = [0.0]
-    secrets = Handed()
+    secrets = TrialSecrets()
     await secrets.set("flow/session", "st-alice-1")
-    web = Web(client, frozenset({fake.base.removeprefix("http://")}))
+    web = SourceClient(client, frozenset({fake.base.removeprefix("http://")}))
     session = Session(
         "flow", web, secrets, labs_base=fake.labs_base, api_key="", environ={},
         clock=lambda: clock[0], now=lambda: data.NOW + clock[0],
@@ -149,6 +168,34 @@ async def test_a_refused_session_is_left_alone_for_a_minute(
     assert fake.state.requests[SESSION] == 2
 
 
+@pytest.mark.parametrize("told", [7, {"page": 2}, "t" * 20_000, True])
+async def test_a_page_token_of_another_kind_is_not_the_end(
+    fake: FakeFlow, client: ApiClient, told: object
+) -> None:
+    source = await flow(fake, client)
+    row = {"name": data.image("alice", 1).name, "createTime": "soon"}
+    answer = {"status": 200, "result": {"userWorkflows": [row], "nextPageToken": told}}
+    body = json.encode({"result": {"data": {"json": answer}}})
+    with aioresponses() as replies:
+        replies.get(re.compile(f"{fake.labs_base}/api/trpc/.*"), body=body)
+        page = await source.page(None)
+    assert (len(page.items), page.undated) == (1, 1)
+    assert (page.next is None) == (page.cut_off is not None) == (told not in (7, {"page": 2}))
+
+
+async def test_a_question_that_is_not_taken_is_no_missing_file(
+    fake: FakeFlow, client: ApiClient
+) -> None:
+    source = await flow(fake, client)
+    with aioresponses() as replies:
+        replies.get(re.compile(f"{fake.labs_base}/api/trpc/.*"), status=400, repeat=True)
+        with pytest.raises(SourceError, match="HTTP 400") as failed:
+            await source.page(None)
+        with pytest.raises(CursorError):
+            await source.page("c")
+    assert failed.value.code == "bad_request"
+
+
 async def test_a_page_shows_what_the_listing_says(fake: FakeFlow, client: ApiClient) -> None:
     fake.scenario(include_videos=True)
     source = await flow(fake, client)
@@ -166,28 +213,33 @@ async def test_a_page_shows_what_the_listing_says(fake: FakeFlow, client: ApiCli
         await source.page("kc1.nonsense")
 
 
-class Told(Web):
+class Told(SourceClient):
     """A web that answers what the test says."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: ApiAnswer) -> None:
         self.named = frozenset({"labs.google:443"})
         self._answer = answer
 
-    async def get(self, url: str, secret: Mapping[str, str], *, limit: int = 0) -> Answer:
+    async def get(self, url: str, secret: Mapping[str, str], *, limit: int = 0) -> ApiAnswer:
         return self._answer
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(200, "flow.google.com:443", (), b"<html>"),
-        Answer(404, "labs.google:443", (), b""),
+        ApiAnswer(200, "flow.google.com:443", (), b"<html>"),
+        ApiAnswer(404, "labs.google:443", (), b""),
     ],
     ids=["redirected", "gone"],
 )
-async def test_a_moved_service_is_told_so(answer: Answer) -> None:
+async def test_a_moved_service_is_told_so(answer: ApiAnswer) -> None:
     session = Session(
-        "flow", Told(answer), Handed(), labs_base="https://labs.google/fx", api_key="", environ={}
+        "flow",
+        Told(answer),
+        TrialSecrets(),
+        labs_base="https://labs.google/fx",
+        api_key="",
+        environ={},
     )
     with pytest.raises(SourceError, match=r"moved this account to flow\.google\.com"):
         await session.account({"Cookie": "x"})
@@ -216,8 +268,8 @@ async def test_an_account_is_safe_to_show_and_to_keep(email: object, account: st
     body = json.encode({"access_token": "ya29.plain", "user": {"email": email}})
     session = Session(
         "flow",
-        Told(Answer(200, "labs.google:443", (), body)),
-        Handed(),
+        Told(ApiAnswer(200, "labs.google:443", (), body)),
+        TrialSecrets(),
         labs_base="https://labs.google/fx",
         api_key="",
         environ={},
@@ -227,9 +279,14 @@ async def test_an_account_is_safe_to_show_and_to_keep(email: object, account: st
 
 async def test_a_session_without_anything_optional_works(fake: FakeFlow) -> None:
     body = json.encode({"access_token": "ya29.plain", "expires": "soon"})
-    answer = Answer(200, "labs.google:443", (), body)
+    answer = ApiAnswer(200, "labs.google:443", (), body)
     session = Session(
-        "flow", Told(answer), Handed(), labs_base="https://labs.google/fx", api_key="", environ={}
+        "flow",
+        Told(answer),
+        TrialSecrets(),
+        labs_base="https://labs.google/fx",
+        api_key="",
+        environ={},
     )
     account = await session.account({"Cookie": "x"})
     assert (account.account, account.until) == ("default", None)

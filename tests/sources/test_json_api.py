@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aioresponses import aioresponses
 from msgspec import structs
 
 from tests.servers.json_library import TOKEN, JsonLibrary, body
@@ -17,8 +18,8 @@ from trayagent.model.library import Listed
 from trayagent.model.transfer import Content, Request, Target
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.build import build
-from trayagent.sources.handed import Handed
-from trayagent.sources.source import CursorError, Source, SourceError
+from trayagent.sources.json_auth import Auth
+from trayagent.sources.source import CursorError, Source, SourceError, TrialSecrets
 
 LISTS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "cursor": (
@@ -36,6 +37,7 @@ LISTS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     ),
     "link_header": ({"limit": "{page_size}"}, {"items": "data.items", "style": "link_header"}),
 }
+COOKIE = {"headers": {"Cookie": "theme=dark; sid={secret:sid}"}}
 ITEM = {
     "id": "id", "name": "file.name", "kind": "type", "created": "created_at", "size": "file.size", "url": "file.url",
 }  # fmt: skip
@@ -69,7 +71,7 @@ def settings(server: JsonLibrary, style: str = "cursor", **more: Any) -> Setting
 
 
 async def signed_in(made: Settings, client: ApiClient) -> Source:
-    source = build(made, client, Handed(), {})
+    source = build(made, client, TrialSecrets(), {})
     await source.sign_in(TOKEN)
     return source
 
@@ -127,7 +129,7 @@ async def test_the_secret_in_a_query_is_not_part_of_a_cursor(
 
 
 async def test_a_wrong_secret_is_not_kept(server: JsonLibrary, client: ApiClient) -> None:
-    secrets = Handed()
+    secrets = TrialSecrets()
     source = build(settings(server), client, secrets, {})
     with pytest.raises(SourceError, match="not signed in"):
         await source.sign_in("wrong")
@@ -140,11 +142,38 @@ async def test_a_wrong_secret_is_not_kept(server: JsonLibrary, client: ApiClient
 
 async def test_several_secrets_are_given_by_name(server: JsonLibrary, client: ApiClient) -> None:
     auth = {"headers": {"Authorization": "Bearer {secret:token}", "X-Id": "{secret:id}"}}
-    source = build(settings(server, auth=auth), client, Handed(), {})
+    source = build(settings(server, auth=auth), client, TrialSecrets(), {})
     with pytest.raises(SourceError, match="not what shots needs"):
         await source.sign_in(TOKEN)
     await source.sign_in(f"token={TOKEN}\nid=me")
     assert await source.has_secrets()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "one",
+        "sid=one; other=2",
+        "Cookie: sid=one",
+        "127.0.0.1\tFALSE\t/\tFALSE\t0\tsid\tone\nelsewhere.example\tFALSE\t/\tFALSE\t0\tsid\tCANARY\n",
+        json.dumps([
+            {"domain": "elsewhere.example", "name": "sid", "value": "CANARY"},
+            {"domain": "127.0.0.1", "name": "sid", "value": "one"},
+        ]),
+    ],
+)  # fmt: skip
+def test_a_cookie_is_found_in_an_export_if_it_is_of_this_host(text: str) -> None:
+    assert Auth("shots", COOKIE, TrialSecrets(), "127.0.0.1").parse(text) == {"sid": "one"}
+
+
+async def test_a_cookie_of_another_site_is_no_secret(
+    server: JsonLibrary, client: ApiClient
+) -> None:
+    source = build(settings(server, auth=COOKIE), client, TrialSecrets(), {})
+    before = server.shots.requests.total()
+    with pytest.raises(SourceError, match=r"no cookie for 127\.0\.0\.1"):
+        await source.sign_in('[{"domain":".example","name":"sid","value":"CANARY"}]')
+    assert server.shots.requests.total() == before
 
 
 async def test_base64_is_decoded(server: JsonLibrary, client: ApiClient) -> None:
@@ -250,22 +279,29 @@ async def test_items_without_an_id_are_left_out(server: JsonLibrary, client: Api
     assert (last.ident, last.created) == ("2", 1_761_847_200)
 
 
-async def test_a_next_page_elsewhere_is_refused(server: JsonLibrary, client: ApiClient) -> None:
-    source = await signed_in(settings(server, "next_url"), client)
-    server.shots.page_answer = json.dumps(
-        {"data": {"items": [{"id": 1}], "next": "http://127.0.0.1:9/steal"}}
-    ).encode()
-    with pytest.raises(SourceError, match="another server"):
-        await source.page(None)
+@pytest.mark.parametrize("status", [400, 405, 415, 422])
+async def test_a_question_that_is_not_taken_is_not_a_missing_file(
+    client: ApiClient, status: int
+) -> None:
+    made = Settings(
+        name="shots", type="json", base="https://api.example.com/v1", list={"url": "{base}/items"},
+        page={"items": "items"}, item={"id": "id"},
+    )  # fmt: skip
+    source = build(made, client, TrialSecrets(), {})
+    with aioresponses() as replies:
+        replies.get("https://api.example.com/v1/items", status=status, body=b"{}")
+        with pytest.raises(SourceError, match=f"HTTP {status}") as failed:
+            await source.page(None)
+    assert failed.value.code == "bad_request"
 
 
 async def test_a_dead_cursor_is_told_apart(server: JsonLibrary, client: ApiClient) -> None:
     made = settings(server, auth={})
     gone = structs.replace(made, list={"url": "{base}/gone", "query": {"cursor": "{cursor}"}})
     with pytest.raises(CursorError):
-        await build(gone, client, Handed(), {}).page("c3")
+        await build(gone, client, TrialSecrets(), {}).page("c3")
     with pytest.raises(DownloadError):
-        await build(gone, client, Handed(), {}).page(None)
+        await build(gone, client, TrialSecrets(), {}).page(None)
 
 
 async def test_secrets_are_never_sent_in_plain_text_to_a_public_host(client: ApiClient) -> None:
@@ -273,6 +309,6 @@ async def test_secrets_are_never_sent_in_plain_text_to_a_public_host(client: Api
         name="shots", type="json", base="http://api.example.com", list={"url": "{base}/items"}, page={"items": "items"},
         item={"id": "id"}, auth={"headers": {"Authorization": "Bearer {secret:token}"}},
     )  # fmt: skip
-    source = build(made, client, Handed(), {})
+    source = build(made, client, TrialSecrets(), {})
     with pytest.raises(SourceError, match="plain http"):
         await source.sign_in(TOKEN)

@@ -27,6 +27,14 @@ def image(kind: str) -> bytes:
     return file.getvalue()
 
 
+def tag(size: int, *, footer: bool = False) -> bytes:
+    """An ID3v2.4 tag, its size in seven bits a byte."""
+    written = bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
+    return (
+        b"ID3\x04\0" + (b"\x10" if footer else b"\0") + written + bytes(size) + bytes(10 * footer)
+    )
+
+
 def webm() -> bytes:
     header = b"\x1aE\xdf\xa3\x93B\x82\x84webm" + bytes(12)
     return header + b"\x18\x53\x80\x67" + b"\x01" + (5000).to_bytes(7, "big") + noise(5000)
@@ -51,6 +59,17 @@ def reader(data: bytes) -> Callable[[int, int], bytes]:
         (b"\x00\x00\x00\x18ftypM4A " + bytes(16), "audio", "m4a"),
         (webm(), "video", "webm"),
         (b"ID3\x04" + bytes(30), "audio", "mp3"),
+        (b"ID3\x04\0", "audio", "mp3"),
+        (tag(300) + b"\xff\xfb\x90\x44" + bytes(30), "audio", "mp3"),
+        (tag(300) + b"fLaC" + bytes(30), "audio", "flac"),
+        (tag(300, footer=True) + bytes(20) + b"fLaC" + bytes(30), "audio", "flac"),
+        (tag(20) + tag(30) + b"\xff\xf1\x50\x80" + bytes(30), "audio", "aac"),
+        (tag(20) + b"OggS" + bytes(24) + b"OpusHead", "audio", "opus"),
+        (tag(20) + b"<html>", "audio", "mp3"),
+        (tag(100_000)[:4096], "audio", "mp3"),
+        (b"\n\n#EXTM3U\n#EXT-X-VERSION:3\n", "text", "m3u8"),
+        ("#EXTM3U\n#EXTINF:4,\u00c9t\u00e9\n#EXT-X-ENDLIST\n".encode("latin-1"), "text", "m3u8"),
+        (b"\xef\xbb\xbf<!-- by a packager --><MPD xmlns='u'>", "xml", "mpd"),
         (b"\xff\xfb\x90\x44" + bytes(30), "audio", "mp3"),
         (b"\xff\xf1\x50\x80" + bytes(30), "audio", "aac"),
         (b"fLaC" + bytes(30), "audio", "flac"),
@@ -324,3 +343,18 @@ def test_a_rare_medium_is_none_the_worse_for_it(declared: str) -> None:
         rare = noise(600, seed)
         content.check_promise(rare, None, {"Content-Type": declared}, "http://h/a.mp4")
     content.check_promise(bytes(70_000), None, {"Content-Type": declared}, "http://h/a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("declared", "ext"),
+    [
+        ("audio/flac", "flac"),
+        ("Audio/X-FLAC; q=1", "flac"),
+        ("audio/aac", "aac"),
+        ("audio/mpeg", "mp3"),
+        ("", "mp3"),
+    ],
+)
+def test_a_type_counts_where_a_cover_picture_hides_the_sound(declared: str, ext: str) -> None:
+    assert sniff(tag(100_000)[:4096], declared) == Seen("audio", ext)
+    assert sniff(tag(100) + b"fLaC" + bytes(30), "audio/mpeg") == Seen("audio", "flac")

@@ -78,7 +78,7 @@ class Fetching:
         after = 0
         while rows := await self._db.read(library.present, self._source, after, CHUNK):
             after = rows[-1]["n"]
-            lost = await asyncio.to_thread(_lost, rows)
+            lost = await asyncio.to_thread(_rows_without_file, rows)
             if lost:
                 await self._db.run(library.lost, lost)
         await self._find_strays()
@@ -104,5 +104,5 @@ class Fetching:
         return adopted
 
 
-def _lost(rows: Sequence[sqlite3.Row]) -> list[int]:
+def _rows_without_file(rows: Sequence[sqlite3.Row]) -> list[int]:
     return [row["n"] for row in rows if not is_here(row["path"], row["size"])]

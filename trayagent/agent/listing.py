@@ -8,6 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from msgspec.structs import replace
+
 from trayagent.model import backoff
 from trayagent.model.download import ErrorInfo
 from trayagent.model.errors import WAITS, DownloadError
@@ -24,7 +26,7 @@ TRIES: Final = 3
 PATIENCE: Final = 120.0
 """Seconds; a server that wants to be left alone for longer is asked again by the next sync."""
 
-PageKept = Callable[[Run], Awaitable[None]]
+PageKept = Callable[[Run, Page], Awaitable[None]]
 
 _ENDS: Final[dict[Step, ErrorInfo]] = {
     "stuck": ErrorInfo(
@@ -59,25 +61,30 @@ class Listing:
         self._now = now
         self._sleep = sleep
         self._rand = rand
+        self._cut_off: ErrorInfo | None = None
+        """Why there is more than could be read."""
 
     async def read(self, run: Run) -> Run:
         """Read to the end and conclude. Raises SourceError or DownloadError; what was read stays kept."""
         try:
-            run, step = await self._pages(run)
+            run, step = await self._read_pages(run)
         except CursorError:
-            run, step = await self._pages(await self._db.run(runs.restart, run.n, self._now()))
+            self._cut_off = None
+            run, step = await self._read_pages(await self._db.run(runs.restart, run.n, self._now()))
         if step == "end" and run.tail:
-            run = await self._newest_again(run)
-        state: RunState = "incomplete" if step in _ENDS else "complete"
+            run = await self._read_newest_again(run)
+        error = self._cut_off or _ENDS.get(step)
+        state: RunState = "incomplete" if error else "complete"
+        conclude = step == "end" and not error
         return await self._db.run(
-            runs.finish, run, state, self._now(), error=_ENDS.get(step), conclude=step == "end"
+            runs.finish, run, state, self._now(), error=error, conclude=conclude
         )
 
-    async def _pages(self, run: Run) -> tuple[Run, Step]:
+    async def _read_pages(self, run: Run) -> tuple[Run, Step]:
         trail = Trail(run.first, run.pages, run.productive)
         while True:
             cursor = run.cursor
-            page = await self._page(cursor)
+            page = await self._ask(cursor)
             run, fresh = await self._keep(run, page)
             first = page.items[0].ident if page.items else None
             step = trail.step(cursor, page.next, first, fresh)
@@ -85,12 +92,12 @@ class Listing:
                 return run, step
             await self._rest()
 
-    async def _newest_again(self, run: Run) -> Run:
+    async def _read_newest_again(self, run: Run) -> Run:
         """A resumed run missed what was added meanwhile: read from page one until nothing is new."""
         trail, cursor = Trail(), None
         while True:
-            page = await self._page(cursor)
-            run, fresh = await self._keep(run, Page(page.items, None))
+            page = await self._ask(cursor)
+            run, fresh = await self._keep(run, replace(page, next=None))
             first = page.items[0].ident if page.items else None
             if not fresh or trail.step(cursor, page.next, first, fresh) != "on":
                 return run
@@ -99,10 +106,11 @@ class Listing:
 
     async def _keep(self, run: Run, page: Page) -> tuple[Run, int]:
         run, fresh = await self._db.run(runs.page, run, page.items, page.next, self._now())
-        await self._kept(run)
+        self._cut_off = self._cut_off or page.cut_off
+        await self._kept(run, page if fresh else replace(page, undated=0))
         return run, fresh
 
-    async def _page(self, cursor: str | None) -> Page:
+    async def _ask(self, cursor: str | None) -> Page:
         for attempt in range(1, TRIES + 1):
             try:
                 return await self._source.page(cursor)

@@ -9,8 +9,7 @@ from trayagent.model import config
 from trayagent.model.errors import NotFoundError
 from trayagent.model.library import Account, Listed
 from trayagent.model.transfer import Resolver
-from trayagent.sources.handed import Handed
-from trayagent.sources.source import Secrets, Source
+from trayagent.sources.source import Secrets, Source, TrialSecrets
 from trayagent.store import runs
 from trayagent.store.database import Database
 
@@ -87,6 +86,6 @@ class Roster:
 
         Raises SourceError or DownloadError.
         """
-        source = self._build(settings, Handed() if secret else self._vault)
+        source = self._build(settings, TrialSecrets() if secret else self._vault)
         account = await source.sign_in(secret) if secret else await source.account()
         return account, (await source.page(None)).items

@@ -16,7 +16,7 @@ from trayagent.agent.listing import Listing
 from trayagent.model.download import ErrorInfo
 from trayagent.model.errors import DownloadError, StoreUnavailableError, TrayagentError
 from trayagent.model.events import BatchEvent, DownloadEvent, Event, SyncEvent
-from trayagent.model.library import LastRun, RunState, SyncRun
+from trayagent.model.library import LastRun, Page, RunState, SyncRun
 from trayagent.sources.source import Source, SourceError
 from trayagent.store import runs
 from trayagent.store.database import Database
@@ -57,7 +57,7 @@ class Sync:
         self._now = now
         self._sleep = sleep
         self._run: Run | None = None
-        self._fetched = self._failed = 0
+        self._fetched = self._failed = self._undated = 0
         self._settled = asyncio.Event()
         self._news = time.monotonic()
 
@@ -67,7 +67,7 @@ class Sync:
     @property
     def shown(self) -> SyncRun:
         """How it stands: `running` until its last file is through."""
-        return self._told("running")
+        return self._sync_run("running")
 
     @property
     def idle(self) -> bool:
@@ -106,16 +106,16 @@ class Sync:
 
     async def _give_up(self, error: TrayagentError) -> None:
         with contextlib.suppress(StoreUnavailableError):
-            await self._stopped(error)
-        self._publish("finished", self._told("failed", error))
+            await self._note_failure(error)
+        self._publish("finished", self._sync_run("failed", error))
 
     async def _list_and_fetch(self) -> None:
         try:
             await self._list()
         except (SourceError, DownloadError) as error:
-            await self._stopped(error)
+            await self._note_failure(error)
         await self._fetch()
-        self._publish("finished", self._told(self.run.shown.state))
+        self._publish("finished", self._sync_run(self.run.shown.state))
 
     async def _list(self) -> None:
         account = await self._source.account()
@@ -123,20 +123,23 @@ class Sync:
         listing = Listing(
             self._db,
             self._source,
-            self._page_kept,
+            self._note_page,
             now=self._now,
             sleep=self._sleep,
             rand=random.random,
         )
         self._run = await listing.read(self.run)
 
-    async def _page_kept(self, run: Run) -> None:
+    async def _note_page(self, run: Run, page: Page) -> None:
         self._run = run
+        if page.undated and not self._undated:
+            log.warning("%s writes dates that are not understood", self._source.name)
+        self._undated += page.undated
         if not self._list_only:
             await self._fetching.more(run.n)
         self._publish("progress", self.shown)
 
-    async def _stopped(self, error: TrayagentError) -> None:
+    async def _note_failure(self, error: TrayagentError) -> None:
         log.warning("The sync of %s stopped: %s", self._source.name, error.code)
         info = ErrorInfo(error.code, error.message, error.action)
         self._run = await self._db.run(runs.finish, self.run, "failed", self._now(), error=info)
@@ -160,7 +163,7 @@ class Sync:
                 if batch is not None:
                     self._fetched += what == "completed"
                     self._failed += what == "failed"
-                    self._file_through()
+                    self._note_file()
             case BatchEvent(what="finished", batch=finished) if finished.id == batch:
                 self._fetched = finished.counts.get("completed", 0)
                 self._failed = finished.counts.get("failed", 0)
@@ -169,13 +172,13 @@ class Sync:
             case _:
                 pass
 
-    def _file_through(self) -> None:
+    def _note_file(self) -> None:
         now = time.monotonic()
         if now - self._news > CALM:
             self._publish("progress", self.shown)
         self._news = now
 
-    def _told(self, state: RunState, error: TrayagentError | None = None) -> SyncRun:
+    def _sync_run(self, state: RunState, error: TrayagentError | None = None) -> SyncRun:
         shown: LastRun = self.run.shown
         info = ErrorInfo(error.code, error.message, error.action) if error else shown.error
         return SyncRun(
@@ -193,6 +196,7 @@ class Sync:
             self._failed,
             self._reason,
             self._by_itself,
+            self._undated,
         )
 
     def _publish(self, what: str, run: SyncRun) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from trayagent.model import filenames
+from trayagent.model.dates import local_day
 from trayagent.model.order import New, Order
 from trayagent.store import library
 from trayagent.transfer.content import HEAD, sniff
@@ -32,11 +33,10 @@ class Place:
 
     def day(self, created: float | None, now: float) -> str:
         """The folder's name for an item: a day in local time."""
-        moment = now if self.by_download or created is None else created
-        try:
-            return datetime.fromtimestamp(moment, UTC).astimezone().strftime("%Y-%m-%d")
-        except (ValueError, OverflowError, OSError):
-            return datetime.fromtimestamp(now, UTC).astimezone().strftime("%Y-%m-%d")
+        if created is not None and not self.by_download:
+            with contextlib.suppress(OverflowError):  # what no calendar holds
+                return local_day(created)
+        return local_day(now)
 
 
 def stem_of(row: sqlite3.Row) -> str:

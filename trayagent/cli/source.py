@@ -19,6 +19,8 @@ from trayagent.cli.screen import Screen
 from trayagent.cli.words import local_time
 from trayagent.model.sizes import show_size
 
+LONG = 100_000
+"""Characters; the agent takes little more in one request."""
 ITEM_STATES = ("missing", "present", "gone", "failed", "ignored")
 
 
@@ -91,14 +93,19 @@ def add(screen: Screen, name: str, kind: str, every: str | None, file: str | Non
 def login(screen: Screen, name: str, stdin: bool) -> None:
     """Sign in: give a source its cookie or token.
 
-    Takes a cookie value, a Cookie header, cookies.txt or a JSON export of cookies. It is kept in the
-    system's keyring, or in a file that only you can read.
+    Takes a cookie value, a Cookie header, cookies.txt, a JSON export of cookies, or a request copied
+    from the developer tools (curl, fetch); only the source's own cookies are taken. The secret is kept
+    in the system's keyring, or in a file that only you can read.
     """
     with agent() as running:
         running.get(f"sources/{segment(name)}")
         secret = sys.stdin.read() if stdin else _asked(screen)
         if not secret.strip():
             raise MisuseError("Nothing was given.")
+        if len(secret) > LONG:  # all cookies of a browser: most have no business with the agent
+            from trayagent.sources.cookies import only_sessions
+
+            secret = only_sessions(secret) or secret
         found = running.post(f"sources/{segment(name)}/login", {"secret": secret.strip()})
     until = f", until {local_time(found['until'])}" if found["until"] else ""
     _told(screen, found, f"Signed in as {found['account']}{until}. To sync: trayagent sync {name}")

@@ -153,4 +153,6 @@ def _outcome(run: dict[str, Any]) -> str:
     parts += [f"{run['gone']:,} no longer on the server"] if run.get("gone") else []
     parts += ["suspiciously many gone, so nothing was marked"] if run.get("suspicious") else []
     parts += ["not all pages were read"] if run["state"] == "incomplete" else []
-    return ", ".join(parts)
+    parts += [f"{run['undated']:,} with a date we do not understand"] if run.get("undated") else []
+    why = f". {error['message']} {error['action']}".rstrip() if error else ""
+    return ", ".join(parts) + why

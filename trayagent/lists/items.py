@@ -44,6 +44,9 @@ def _elements(data: bytes) -> list[msgspec.Raw]:
 
 
 def _entry(element: msgspec.Raw) -> Entry:
+    repeated = foreign_json.repeated_key(element)
+    if repeated is not None:
+        return Entry(_url_of(element), problem=f"The key {repeated[:40]!r} is there twice.")
     try:
         value = foreign_json.read(element)
         item = Item(value) if isinstance(value, str) else msgspec.convert(value, Item)

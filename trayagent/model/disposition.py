@@ -5,13 +5,16 @@ from __future__ import annotations
 import codecs
 import re
 from binascii import a2b_base64, a2b_qp
-from itertools import groupby
+from itertools import count, groupby, takewhile
 from operator import itemgetter
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 _PARAMETER: Final = re.compile(r'(?:^|;)\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))')
 """Any parameter: what stands between the quotes of one is no other."""
+_SECTION: Final = re.compile(r"filename\*(\d{1,3})(\*?)", re.ASCII)
+_LONGEST: Final = 16 * 1024
+"""Characters of a header that are looked at."""
 _ENCODED_WORD: Final = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?]*)\?=")
 """RFC 2047 §2, with the language of RFC 2231 §5; spaces within, which are forbidden, do come."""
 _CHARSET: Final = re.compile(
@@ -28,17 +31,34 @@ _WIDER: Final = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "e
 
 
 def from_disposition(header: str) -> str | None:
-    """The raw file name of a Content-Disposition header (RFC 6266, RFC 8187), or None; not yet safe."""
+    """The raw file name of a Content-Disposition header (RFC 6266, RFC 8187), or None; not yet safe.
+
+    `filename*` counts first, then a name in sections (`filename*0`, RFC 2231 §3), then `filename`.
+    """
     plain: str | None = None
-    for match in _PARAMETER.finditer(header):
+    sections: dict[int, tuple[bool, str]] = {}
+    for match in _PARAMETER.finditer(header[:_LONGEST]):
         name, quoted, token = match[1].lower(), match[2], match[3]
-        if name == "filename*":
+        section = _SECTION.fullmatch(name)
+        if section:
+            text = token.strip() if token is not None else quoted
+            sections.setdefault(int(section[1]), (bool(section[2]), text))
+        elif name == "filename*":
             extended = _extended(token if token is not None else quoted)
             if extended:
                 return extended
         elif name == "filename" and plain is None:
             plain = _plain(re.sub(r'\\(["\\])', r"\1", quoted) if quoted is not None else token)
-    return plain or None
+    return _joined(sections) or plain or None
+
+
+def _joined(sections: dict[int, tuple[bool, str]]) -> str | None:
+    """A name in sections, in order up to the first gap; those with a star are percent-encoded."""
+    parts = [sections[number] for number in takewhile(sections.__contains__, count())]
+    if not parts or not parts[0][0]:  # only the first may name a charset
+        return _plain("".join(text for _, text in parts)) or None
+    encoded = (text if star else quote(text, safe="", errors="ignore") for star, text in parts)
+    return _extended("".join(encoded))
 
 
 def percent_decoded(text: str) -> str:

@@ -190,7 +190,7 @@ def fit(name: str, name_bytes: int, path_units: int | None = None) -> str:
     fitting = safe(name, most)
     while path_units is not None and _units(fitting) > _room(path_units):
         most = len(fitting.encode()) - 1
-        fitting = safe(name, most)
+        fitting = safe(fitting, most)
     return fitting
 
 
@@ -275,7 +275,10 @@ def _clean(raw: str, limit: int) -> str:
     while name != longer:  # A cut may bring another ending to light.
         longer = _inert(name)
         name = _cut(longer, limit)
-    return "_" + name if _RESERVED.match(name) else name
+    if not name.strip("_"):  # all that was cut off was one long emoji
+        return ""
+    uncovered = _RESERVED.match(name) or name.lower() in _SYSTEM_FILES  # by a cut
+    return "_" + name if uncovered else name
 
 
 def _inert(name: str) -> str:
@@ -289,6 +292,8 @@ def _is_known(ending: str) -> bool:
     )
 
 
+_ENOUGH: Final = 2048
+"""Characters from the beginning and from the end of what is to be a name: more of it would be cut anyway."""
 _JOINERS: Final = "\u200c\u200d"
 """ZWNJ and ZWJ."""
 _JOINED: Final = re.compile(
@@ -301,6 +306,8 @@ _JOINED: Final = re.compile(
 
 def _basename(raw: str) -> str:
     """The last part of a path of any system, of printable characters, composed (NFC)."""
+    if len(raw) > 2 * _ENOUGH:
+        raw = raw[:_ENOUGH] + raw[-_ENOUGH:]
     spaced = "".join(" " if c.isspace() else c for c in raw)
     printable = "".join(c for c in spaced if c.isprintable() or c in _JOINERS)
     name = unicodedata.normalize("NFC", printable)
@@ -362,7 +369,8 @@ def _cut(name: str, limit: int) -> str:
     cut = stem.encode()[:room].decode(errors="ignore")
     while cut and (cut[-1] in _JOINERS or _continues(cut, stem[len(cut) : len(cut) + 1])):
         cut = cut[:-1]
-    return (cut.rstrip(" .") or stem.encode()[:room].decode(errors="ignore")) + ending
+    torn = stem.encode()[:room].decode(errors="ignore").rstrip(_JOINERS)
+    return (cut.rstrip(" .") or torn) + ending
 
 
 def _continues(before: str, after: str) -> bool:

@@ -1,7 +1,8 @@
-"""JSON as others write it: with half a character where a text was cut inside an emoji."""
+"""JSON as others write it: with half a character where a text was cut inside an emoji, or a key said twice."""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Final
 
@@ -12,6 +13,10 @@ _HALVES: Final = re.compile(
     rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # both halves: one character
     rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+
+
+MOST_LOOKED_THROUGH: Final = 1024 * 1024
+"""Bytes in which a key is looked for twice: some values of them become Python's own for that moment."""
 
 
 def read(data: bytes | msgspec.Raw, type: Any = Any) -> Any:
@@ -29,3 +34,34 @@ def read(data: bytes | msgspec.Raw, type: Any = Any) -> Any:
         if whole == text:
             raise
         return msgspec.json.decode(whole, type=type)
+
+
+def repeated_key(data: bytes | msgspec.Raw) -> str | None:
+    """The key that an object says twice, at any depth; None where there is none, and for what is no JSON.
+
+    Readers differ on which of the two counts, so nobody can tell what is meant. What is longer than
+    `MOST_LOOKED_THROUGH` is taken for good.
+    """
+    if len(bytes(data)) > MOST_LOOKED_THROUGH:
+        return None
+    try:
+        json.loads(bytes(data).decode("utf-8", "replace"), object_pairs_hook=_unrepeated)
+    except _RepeatedKeyError as error:
+        return error.key
+    except (ValueError, RecursionError):
+        return None
+    return None
+
+
+class _RepeatedKeyError(Exception):
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise _RepeatedKeyError(key)
+        seen.add(key)

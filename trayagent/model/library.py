@@ -40,6 +40,10 @@ class Page(Struct, frozen=True):
     """The cursor of the page after; None: this was the last."""
     broken: int = 0
     """Entries that had no usable name."""
+    undated: int = 0
+    """Items whose date is written in a way that we do not understand."""
+    cut_off: ErrorInfo | None = None
+    """Why there is more, but nobody knows how to ask for it; `next` is None then."""
 
 
 class Account(Struct, frozen=True):
@@ -89,6 +93,8 @@ class SyncRun(Struct, frozen=True):
     """Why the first of the failed files failed."""
     by_itself: bool = False
     """Started by the schedule, not by a person."""
+    undated: int = 0
+    """Items whose date is not understood: they lie in the folder of the day they were fetched."""
 
     @property
     def is_news(self) -> bool:
@@ -104,6 +110,7 @@ class SyncRun(Struct, frozen=True):
         parts += [f"{self.failed} failed"] if self.failed else []
         parts += [f"{self.gone} no longer on the server"] if self.gone else []
         parts += ["not all pages were read"] if self.state == "incomplete" else []
+        parts += [f"{self.undated} with a date we do not understand"] if self.undated else []
         return ", ".join(parts)
 
     def public(self) -> LastRun:

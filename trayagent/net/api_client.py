@@ -46,7 +46,7 @@ _MOST_FIELDS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ApiPatience:
     """How long a service may take, in seconds."""
 
     connect: float = 20.0
@@ -96,7 +96,7 @@ class ApiClient:
     def __init__(
         self,
         network: Network | None = None,
-        patience: Patience | None = None,
+        patience: ApiPatience | None = None,
         *,
         own_ports: Callable[[], Collection[int]] = no_ports,
         tls: ssl.SSLContext | None = None,
@@ -104,7 +104,7 @@ class ApiClient:
         cooldown: Cooldown | None = None,
     ) -> None:
         self._network = network or Network()
-        self._patience = patience or Patience()
+        self._patience = patience or ApiPatience()
         self._policy = AddressPolicy(self._network, own_ports)
         self._tls = tls
         self._resolve = resolve

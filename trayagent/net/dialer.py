@@ -119,12 +119,12 @@ async def _ask_socks5(streams: Streams, host: str, port: int, user: str, passwor
     """
     reader, writer = streams
     methods = b"\0\2" if user else b"\0"
-    writer.write(b"\5" + _counted(methods))
+    writer.write(b"\5" + _with_length(methods))
     version, method = await reader.readexactly(2)
     if version != 5 or method not in methods:
         raise ConnectionRefusedError("the proxy makes no sense, or wants another sign-in")
     if method == 2:
-        writer.write(b"\1" + _counted(user.encode()) + _counted(password.encode()))
+        writer.write(b"\1" + _with_length(user.encode()) + _with_length(password.encode()))
         if (await reader.readexactly(2))[1] != 0:
             raise ConnectionRefusedError("the proxy does not know this user")
     writer.write(b"\5\1\0" + _socks_address(host) + port.to_bytes(2, "big"))
@@ -153,12 +153,12 @@ async def _ask_socks4(streams: Streams, host: str, port: int, user: str) -> None
 def _socks_address(host: str) -> bytes:
     """A host as SOCKS 5 writes it: an address as such, anything else as a name."""
     if not is_literal(host):
-        return b"\3" + _counted(host.encode())
+        return b"\3" + _with_length(host.encode())
     ip = ipaddress.ip_address(host)
     return (b"\1" if ip.version == 4 else b"\4") + ip.packed
 
 
-def _counted(text: bytes) -> bytes:
+def _with_length(text: bytes) -> bytes:
     if len(text) > _LONGEST:
         raise ConnectionRefusedError("it is too long for the proxy")
     return bytes([len(text)]) + text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import selectors
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a host that is to be asked at a port; raises OSError."""
 
 _VERSIONS: Final = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
+_SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_…, which pycurl has no name for
 _NOBODY: Final = Exchange(("", "", 0, ""), "", (), SimpleQueue())
 
 
@@ -38,17 +40,20 @@ class EasyHandle:
         resolve: Resolve | None,
         touched: list[EasyHandle],
         pause: Callable[[Exchange, float], None],
+        idle: IdleSockets,
     ) -> None:
         self._policy = policy
         self._resolve = resolve
         self._touched = touched
         self._pause = pause
+        self._idle = idle
         self._proxy = policy.network.proxy
         self.curl = curl = pycurl.Curl()
         curl.handle = self
         # libcurl takes much from the environment and from files unless it is told otherwise.
         curl.setopt(pycurl.PROXY, _proxy_for_libcurl(self._proxy))
         curl.setopt(pycurl.NOPROXY, "")
+        curl.setopt(_SUPPRESS_CONNECT_HEADERS, 1)  # a proxy's own answer is not the server's
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.NOSIGNAL, 1)  # signals belong to the main thread
         curl.setopt(pycurl.FOLLOWLOCATION, 0)
@@ -70,6 +75,8 @@ class EasyHandle:
         """Why we ended it ourselves, if there is a reason but that the sink had enough."""
         self.paused = False
         self.resume_at = 0.0
+        self.is_stale = False
+        """The connection it was to use again brings what nobody asked for: it needs another."""
         self._refused: DownloadError | None = None
         self._enough = False
         self._told = False
@@ -85,6 +92,7 @@ class EasyHandle:
         curl.setopt(pycurl.HTTPHEADER, exchange.headers)
         curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0 if exchange.raw else 1)
         curl.setopt(pycurl.BUFFERSIZE, exchange.piece)
+        curl.setopt(pycurl.FRESH_CONNECT, 0)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(patience.connect * 1000))
         if self._resolve is not None and not self._proxy:
             addresses = ",".join(self._resolve(exchange.host, exchange.port))
@@ -92,6 +100,18 @@ class EasyHandle:
         exchange.began = time.monotonic()
         self.watch = SilenceWatch()
         self.due = exchange.began + min(patience.first_byte, patience.stall / SilenceWatch.PARTS)
+
+    def begin_anew(self) -> None:
+        """The same again, on a connection that nobody has used."""
+        self.is_stale = False
+        self.curl.setopt(pycurl.FRESH_CONNECT, 1)
+
+    def note_idle(self) -> None:
+        """Its connection may be used again, as far as HTTP/1 goes: remember the socket."""
+        info = self.curl.getinfo
+        if info(pycurl.INFO_HTTP_VERSION) != pycurl.CURL_HTTP_VERSION_2_0:
+            ends = (pycurl.PRIMARY_IP, pycurl.LOCAL_IP, pycurl.PRIMARY_PORT, pycurl.LOCAL_PORT)
+            self._idle.add(tuple(map(info, ends)), info(pycurl.ACTIVESOCKET))
 
     def why_failed(self, code: int, words: str) -> DownloadError | None:
         """The reason for an end that libcurl reports; None: it is no failure."""
@@ -128,7 +148,9 @@ class EasyHandle:
 
     def _before_request(self, peer: Any, ours: Any, port: int, our_port: int) -> int:
         """Look once more at who gets the request: a connection that is used again had no look."""
-        del ours, port, our_port
+        if self._idle.has_more((_text(peer), _text(ours), port, our_port)):
+            self.is_stale = True
+            return int(pycurl.PREREQFUNC_ABORT)
         if not self._proxy:
             try:
                 self._policy.admit(self.exchange.host, self.exchange.port, (_text(peer),))
@@ -138,7 +160,7 @@ class EasyHandle:
         return int(pycurl.PREREQFUNC_OK)
 
     def _take_line(self, line: bytes) -> None:
-        """Keep a header line. Every answer begins anew: interim ones, and a proxy's own, do not count."""
+        """Keep a header line. Every answer begins anew: interim ones do not count."""
         exchange = self.exchange
         if line[:5] == b"HTTP/" and not exchange.gathered:
             exchange.lines, exchange.head_at = [line], 0.0
@@ -216,14 +238,43 @@ class EasyHandle:
             if now - exchange.began >= patience.first_byte:
                 return DownloadError("timeout")
             self.watch.held = True
-        elif self.sink is None and self.paused:
-            self.watch.held = True  # nobody has come for it yet
+        elif self.paused or self.resume_at > now:
+            self.watch.held = True  # nobody has come for it yet, or its sink has no room
         if self.watch.is_stalled(patience.stall * patience.slowest):
             return DownloadError("stalled")
         self.due = now + patience.stall / SilenceWatch.PARTS
         if not exchange.head_at:
             self.due = min(self.due, exchange.began + patience.first_byte)
         return None
+
+
+class IdleSockets:
+    """The sockets of idle HTTP/1 connections, by both their ends (address, address, port, port).
+
+    What comes on one of them belongs to no request, and would be taken for the next one's answer:
+    libcurl looks only at connections that were idle for a second.
+    """
+
+    MOST: Final = 1024
+
+    def __init__(self) -> None:
+        self._sockets: dict[tuple[object, ...], int] = {}
+
+    def add(self, ends: tuple[object, ...], fd: int) -> None:
+        """A request is over there; the connection may have been closed with it."""
+        self._sockets.pop(ends, None)
+        self._sockets[ends] = fd
+        if len(self._sockets) > self.MOST:
+            del self._sockets[next(iter(self._sockets))]
+
+    def has_more(self, ends: tuple[object, ...]) -> bool:
+        """Whether something, or the end, has come on a connection that is about to be used."""
+        fd = self._sockets.pop(ends, -1)
+        if fd < 0:
+            return False  # a new one
+        with selectors.DefaultSelector() as selector:
+            selector.register(fd, selectors.EVENT_READ)
+            return bool(selector.select(0))
 
 
 class _Lent:

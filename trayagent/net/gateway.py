@@ -163,17 +163,17 @@ class Gateway:
             if tunnel:
                 near[1].write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             else:
-                far[1].write(self._forwarded(head, method, target))
+                far[1].write(self._request_to_forward(head, method, target))
             await _join(leave, near, far)
         finally:
             leave.writers.discard(far[1])
             far[1].close()
 
-    def _forwarded(self, head: bytes, method: str, target: str) -> bytes:
+    def _request_to_forward(self, head: bytes, method: str, target: str) -> bytes:
         """The request as the server, or the next proxy, gets it; one request a connection."""
         lines = head[:-4].split(b"\r\n")[1:]
         kept = [line for line in lines if not _OURS.match(line)]
-        _, host, path = _taken_apart(target)
+        _, host, path = _split_target(target)
         via = self._dialer.forwards
         if via:
             kept.append(b"Proxy-Authorization: " + via.encode())
@@ -182,7 +182,7 @@ class Gateway:
         return b"\r\n".join([first, *kept]) + b"\r\n\r\n"
 
 
-def _taken_apart(target: str) -> tuple[str, str, str]:
+def _split_target(target: str) -> tuple[str, str, str]:
     scheme, _, rest = target.partition("://")
     cut = re.search(r"[/?]", rest)
     netloc, path = (rest[: cut.start()], rest[cut.start() :]) if cut else (rest, "/")

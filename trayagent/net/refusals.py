@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from typing import Final
 
 import pycurl
@@ -101,6 +102,10 @@ _ERRNOS: Final = (
 )
 
 
+_OPENSSL: Final = re.compile(r"(?:certificate problem|verify result): (.*?)(?: \(\d+\))?$")
+_OTHER_NAME: Final = re.compile(r"match.*'([^']{1,255})'")
+
+
 def refuse_transfer(
     code: int, words: str, number: int, host: str, *, proxied: bool = False
 ) -> DownloadError:
@@ -142,6 +147,10 @@ def is_bare_end(code: int, words: str) -> bool:
 
 
 def _certificate_reason(words: str) -> str:
-    """OpenSSL's own words, "certificate has expired", which name hosts but no paths."""
-    reason = words.rpartition("SSL certificate problem: ")[2]
-    return reason.removeprefix("SSL: ").strip().rstrip(".").lower()[:200]
+    """OpenSSL's own words, "certificate has expired"; for a name that does not fit, plain ones."""
+    if name := _OTHER_NAME.search(words):
+        return f"the certificate is not valid for '{name[1]}'"
+    if "common name" in words:
+        return "the certificate names no host"
+    reason = _OPENSSL.search(words)
+    return (reason[1] if reason else words).strip().rstrip(".").lower()[:200]

@@ -19,7 +19,7 @@ from trayagent.net.easy_handle import Resolve
 from trayagent.net.exchange import BUFFER, Exchange, Patience, Sink
 from trayagent.net.host_limits import Cooldown
 from trayagent.net.redirects import REDIRECTS, Redirects
-from trayagent.net.response import Head
+from trayagent.net.response import CODED, Head
 from trayagent.net.transport import Transport
 
 _BREAKS: Final = re.compile(r"[\r\n\0]")
@@ -153,22 +153,20 @@ class Answer:
         """The head, once it is here; follows redirects meanwhile. Raises DownloadError."""
         while self.head is None:
             exchange = self.exchange
-            if exchange.ended and exchange.undecodable and not self.is_raw:
-                self.is_raw = True  # "aws-chunked", say, which changes no byte
-                self._send()
-                continue
             if not exchange.head_at:
                 if exchange.ended:
                     raise exchange.error or DownloadError("network")
                 return None
             endpoint = self._redirects.endpoint
             head = Head(exchange.lines, exchange.status, endpoint.url, endpoint.authority)
-            if head.status not in REDIRECTS:
+            if head.status in REDIRECTS:
+                self._redirects.follow(head.status, head.headers)
+            elif head.coding and head.coding not in CODED and not self.is_raw:
+                self.is_raw = True  # "aws-chunked", say, which changes no byte
+            else:
                 self.head = head
                 break
-            if not exchange.ended:  # its body is of no use to anyone
-                self._client.transport.cancel(exchange)
-            self._redirects.follow(head.status, head.headers)
+            self.cancel()  # its body is of no use to anyone
             self._send()
         return self.head
 

@@ -40,7 +40,7 @@ import pycurl
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.address_policy import AddressPolicy
-from trayagent.net.easy_handle import EasyHandle, Resolve
+from trayagent.net.easy_handle import EasyHandle, IdleSockets, Resolve
 from trayagent.net.exchange import Exchange, Patience, Sink
 
 log = logging.getLogger(__name__)
@@ -81,6 +81,7 @@ class Transport:
         # The rest belongs to the engine's thread.
         self._live: dict[Exchange, EasyHandle] = {}
         self._idle: list[EasyHandle] = []
+        self._idle_sockets = IdleSockets()
         self._open: dict[str, int] = {}
         """host -> connections in use, for all who ask there"""
         self._waiting: dict[str, deque[Exchange]] = {}
@@ -210,9 +211,15 @@ class Transport:
         while left:
             left, complete, failed = self._multi.info_read()
             for curl in complete:
+                curl.handle.note_idle()
                 self._end(curl.handle.exchange, None)
             for curl, code, words in failed:
-                self._end(curl.handle.exchange, curl.handle.why_failed(code, words))
+                if curl.handle.is_stale:
+                    self._multi.remove_handle(curl)
+                    curl.handle.begin_anew()
+                    self._multi.add_handle(curl)
+                else:
+                    self._end(curl.handle.exchange, curl.handle.why_failed(code, words))
         for handle in self._touched:
             handle.tell()
         self._touched.clear()
@@ -237,7 +244,14 @@ class Transport:
             self._sweep_due = min(self._sweep_due, handle.due)
 
     def _new_handle(self) -> EasyHandle:
-        return EasyHandle(self._policy, self._ca_file, self._resolve, self._touched, self._pause)
+        return EasyHandle(
+            self._policy,
+            self._ca_file,
+            self._resolve,
+            self._touched,
+            self._pause,
+            self._idle_sockets,
+        )
 
     def _attach(self, exchange: Exchange, sink: Sink) -> None:
         if (handle := self._live.get(exchange)) is not None:
@@ -257,11 +271,15 @@ class Transport:
                 case "not now":
                     return
                 case "ended":
+                    exchange.pieces.clear()
                     self._end(exchange, handle.failure)
                     return
         if handle.paused and handle.resume_at <= time.monotonic():
             handle.paused = False
-            handle.curl.pause(pycurl.PAUSE_CONT)  # hands over at once what it kept
+            try:
+                handle.curl.pause(pycurl.PAUSE_CONT)  # hands over at once what it kept
+            except pycurl.error as error:  # its sink did not want that
+                self._end(exchange, handle.why_failed(*error.args))
 
     def _pause(self, exchange: Exchange, until: float) -> None:
         self._pause_number += 1

@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 
 from trayagent.model.download import Cookie
 from trayagent.model.filenames import AUDIO
+from trayagent.model.routing import MANIFESTS
 from trayagent.sites import choice
-from trayagent.sites.reasons import LIVE, NO_MERGE, PROTECTED, StopError
+from trayagent.sites.answers import clean_manifests
+from trayagent.sites.reasons import LIVE, NO_MERGE, OUTDATED, PROTECTED, StopError
 from trayagent.sites.wire import (
     Ask,
     Direct,
@@ -53,6 +55,7 @@ def run(ask: Ask, say: Say) -> None:
     silent.disabled = True
     headers = _headers(ask)
     with yt_dlp.YoutubeDL(params | {"logger": silent, "http_headers": headers}) as site:
+        clean_manifests(site, yt_dlp.networking.common.Response)
         if ask.known_only and not _knows(yt_dlp, ask.url):
             say(Unknown())
             return
@@ -77,6 +80,8 @@ def _answer(site: Any, ask: Ask, say: Say) -> Said:
         raise StopError(Failed("no_media_found", LIVE))
     if ask.quality != "audio" and _only_sound(info):
         raise StopError(Failed("no_media_found", NO_MERGE))
+    if _is_plain(info, ask) and info.get("ext") in MANIFESTS:
+        raise StopError(Failed("no_media_found", OUTDATED))  # it took the manifest for the film
     warning = _doubt(info, ask)
     if _is_plain(info, ask):
         return Direct(
@@ -186,7 +191,8 @@ def _name(info: Info, ask: Ask, path: Path | None = None) -> str:
     ending = path.suffix[1:] if path else str(info.get("ext") or "")
     if path and ending == "mp4" and _is_transport_stream(path):
         ending = "ts"  # only ffmpeg could have put it into another container
-    return f"{title}.{ending if re.fullmatch('[a-z0-9]{2,5}', ending) else 'mp4'}"
+    usable = re.fullmatch("[a-z0-9]{2,5}", ending) and ending not in MANIFESTS
+    return f"{title}.{ending if usable else 'mp4'}"
 
 
 def _is_transport_stream(path: Path) -> bool:

@@ -15,6 +15,8 @@ PROTECTED: Final = "it is protected against copying"
 NO_MERGE: Final = "picture and sound come apart here; install ffmpeg to put them together"
 ELSEWHERE: Final = "it points to something that is not on the web"
 OUTDATED: Final = "the page engine could not read it; try: trayagent sites update"
+STUMBLED: Final = "yt-dlp, the page engine, stumbled over it ({}); try: trayagent sites update"
+"""Said of an error inside yt-dlp, with its kind and place."""
 NONSENSE: Final = "its answer is not proper HTTP"
 _LONGEST: Final = 160
 _GAVE_UP: Final = re.compile(r"Got error: HTTP Error (\d{3})\b")
@@ -72,14 +74,17 @@ def explain(error: BaseException) -> Failed:
         for one in chain:
             if (found := step(one)) is not None:
                 return found
-    if "PostProcessingError" in _names(error):
-        return Failed("internal", "ffmpeg could not put the file together")
+    if any("PostProcessingError" in _names(one) for one in chain):
+        return Failed("no_media_found", "ffmpeg could not put the file together")
     for one in chain:
         if "ExtractorError" in _names(one):
             return Failed(
                 "no_media_found", _said(one) if getattr(one, "expected", False) else OUTDATED
             )
-    return Failed("internal", f"the page engine: {type(chain[-1]).__name__}{_place(chain[-1])}")
+    kind = f"{type(chain[-1]).__name__}{_place(chain[-1])}"
+    if any(map(_is_theirs, chain)):
+        return Failed("no_media_found", STUMBLED.format(kind))
+    return Failed("internal", f"the page engine: {kind}")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -189,6 +194,16 @@ def _place(error: BaseException) -> str:
         return ""
     name = trace.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
     return f" in {name}, line {trace.tb_lineno}"
+
+
+def _is_theirs(error: BaseException) -> bool:
+    """Whether it was raised in yt-dlp, or in what yt-dlp calls, rather than in our own part of the worker."""
+    trace, last = error.__traceback__, ""
+    while trace is not None:
+        package = str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0]
+        last = package if package in ("yt_dlp", "trayagent") else last
+        trace = trace.tb_next
+    return last == "yt_dlp"
 
 
 def _module(error: BaseException) -> str:

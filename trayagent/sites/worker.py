@@ -56,7 +56,7 @@ def _end_with_parent() -> None:
 
 
 def _confine(ask: Ask) -> None:
-    os.umask(0o077)
+    # What is written has the user's own mode, as the film is to have it: the folder is for them alone.
     os.chdir(ask.folder)
     if ask.release:
         sys.path.insert(0, str(Path(ask.release)))

@@ -6,26 +6,62 @@ server ignores a cursor beside it. Files come inline as base64, else by a signed
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import binascii
 import json
+import re
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
 from trayagent.model import sizes, urls
-from trayagent.model.errors import DownloadError
+from trayagent.model.dates import parse_moment
+from trayagent.model.download import ErrorInfo
+from trayagent.model.errors import WAITS, DownloadError
 from trayagent.model.library import Account, Listed, Page
 from trayagent.model.transfer import Content, Request, Target
-from trayagent.sources import names
-from trayagent.sources.cookies import session_cookie
-from trayagent.sources.flow_media import Media
-from trayagent.sources.flow_session import Session, moved, seconds
-from trayagent.sources.source import CursorError, Secrets, SourceError, signed_out
-from trayagent.sources.web import Answer, Web, judged
+from trayagent.sources import json_mapping
+from trayagent.sources.api_client import (
+    MEDIA_LIMIT,
+    ApiAnswer,
+    SourceClient,
+    decode_base64,
+    refusal,
+)
+from trayagent.sources.cookies import NAMES, session_cookie
+from trayagent.sources.flow_session import Session, account_moved
+from trayagent.sources.recent import Recent
+from trayagent.sources.source import (
+    CursorError,
+    CutOffError,
+    Secrets,
+    SourceError,
+    download_error,
+    not_signed_in,
+    question_refused,
+)
 
 PAGE_SIZE: Final = 18
 """What the site itself asks for."""
 _KINDS: Final = {"IMAGE": "image", "VIDEO": "video"}
 _FORMS: Final = {"userUploadedImage": "image", "image": "image", "video": "video"}
+# Not `\s`: that leaves U+200B and U+FEFF, and takes U+001C to U+001F and U+0085.
+_SPACE: Final = re.compile(
+    "[\t\n\v\f\r \u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]+"
+)
+_RAW_PATH: Final = re.compile(r"[!$&'()*+,\-./0-9:;=@A-Z_a-z~]{1,2048}")
+"""What goes into the path of a URL as it is (RFC 3986 `pchar` and `/`, without percent-encoding)."""
+_DOT_SEGMENTS: Final = re.compile(r"(?:^|/)\.{1,2}(?:/|$)")
+_INLINE: Final = (
+    ("userUploadedImage", "image"),
+    ("image", "encodedImage"),
+    ("image", "image"),
+    ("video", "encodedVideo"),
+)
+"""Where the base64 is: form -> key."""
 
 
 class Flow:
@@ -36,7 +72,7 @@ class Flow:
     def __init__(
         self,
         name: str,
-        web: Web,
+        client: SourceClient,
         session: Session,
         secrets: Secrets,
         *,
@@ -47,11 +83,11 @@ class Flow:
         self.name = name
         self.host = urls.authority(media_base)
         self.page_delay = sizes.parse_range(page_delay)
-        self._web = web
+        self._client = client
         self._session = session
         self._secrets = secrets
         self._labs = labs_base.rstrip("/")
-        self._media = Media(web, session, media_base)
+        self._media = FlowMedia(client, session, media_base)
 
     def __repr__(self) -> str:
         return f"<Flow {self.name}>"
@@ -67,12 +103,13 @@ class Flow:
 
     async def sign_in(self, text: str) -> Account:
         """Keep the session cookie found in `text`, once the site has said whose it is."""
-        value = session_cookie(text)
+        host = urls.origin(self._labs)[1]
+        value = await asyncio.to_thread(session_cookie, text, host)
         if value is None:
             raise SourceError(
                 "no_cookie",
-                "There is no session cookie in this text.",
-                "Copy the cookie __Secure-next-auth.session-token of labs.google and try again.",
+                f"There is no session cookie of {host} in this text.",
+                f"Copy the cookie {NAMES[0]} of {host} and try again.",
             )
         self._session.forget()
         account = await self._session.account(
@@ -88,10 +125,10 @@ class Flow:
 
     async def page(self, cursor: str | None) -> Page:
         """One page, newest first."""
-        address = f"{self._labs}/api/trpc/media.fetchUserHistoryDirectly?input={_input(cursor)}"
-        answer = await self._web.get(address, await self._session.cookie())
+        address = f"{self._labs}/api/trpc/media.fetchUserHistoryDirectly?input={_question(cursor)}"
+        answer = await self._client.get(address, await self._session.cookie())
         self._judge(answer, cursor)
-        inner = _at(await answer.json(), "result", "data", "json")
+        inner = _inside(await answer.json(), "result", "data", "json")
         if not isinstance(inner, dict) or inner.get("status", 200) != 200:
             raise DownloadError("server_error", "Flow reports a fault of its own")
         return self._read(inner.get("result"))
@@ -110,34 +147,47 @@ class Flow:
         del target, note
         return await self._media.answer(key.partition("/")[2], failure)
 
-    def _judge(self, answer: Answer, cursor: str | None) -> None:
-        if answer.host not in self._web.named or answer.status in (404, 410):
-            raise moved(self.name)
+    def _judge(self, answer: ApiAnswer, cursor: str | None) -> None:
+        if answer.host not in self._client.named or answer.status in (404, 410):
+            raise account_moved(self.name)
         if answer.status == 401:
             # The session was found good just before page one, so that its refusal there means something else.
-            raise moved(self.name) if cursor is None else signed_out(self.name)
+            raise account_moved(self.name) if cursor is None else not_signed_in(self.name)
         if answer.status == 400 and cursor is not None:
             raise CursorError
+        if answer.status == 400:
+            raise question_refused(
+                self.name, 400, "Flow may have changed; see if trayagent is new."
+            )
         if answer.status >= 300:
-            raise judged(answer)
+            raise refusal(answer)
 
     def _read(self, result: Any) -> Page:
-        rows = result.get("userWorkflows") if isinstance(result, dict) else None
-        found = [self._listed(row) for row in rows] if isinstance(rows, list) else []
+        rows = result.get("userWorkflows", []) if isinstance(result, dict) else None
+        if not isinstance(rows, list):
+            raise DownloadError("server_error", "Flow answers with no list")
+        found = [self._item_of(row) for row in rows]
         items = tuple(item for item in found if item is not None)
-        token = result.get("nextPageToken") if found else None
-        following = token if isinstance(token, str) and token else None
-        return Page(items, following, broken=len(found) - len(items))
+        undated = sum(
+            item is not None and item.created is None and bool(row.get("createTime"))
+            for item, row in zip(found, rows, strict=True)
+        )
+        following, cut_off = None, None
+        try:
+            following = json_mapping.cursor(result.get("nextPageToken"))
+        except CutOffError as error:
+            cut_off = ErrorInfo(error.code, error.message, "Sync again later.")
+        return Page(items, following, len(found) - len(items), undated, cut_off)
 
-    def _listed(self, row: Any) -> Listed | None:
+    def _item_of(self, row: Any) -> Listed | None:
         media = row.get("media") if isinstance(row, dict) else None
         media = media if isinstance(media, dict) else {}
         raw = row.get("name") if isinstance(row, dict) else None
         raw = raw or media.get("name")
-        name = names.canonical(raw) if isinstance(raw, str) else ""
-        if not names.is_usable(name):
+        name = canonical_name(raw) if isinstance(raw, str) else ""
+        if not is_usable_name(name):
             return None
-        given, inside = media.get("mediaGenerationId"), names.decoded(name)
+        given, inside = media.get("mediaGenerationId"), ids_in(name)
         ids = given if isinstance(given, dict) else {}
         form = next((form for form in _FORMS if isinstance(media.get(form), dict)), "")
         about = media.get(form, {}) if form else {}
@@ -147,14 +197,14 @@ class Flow:
             ident=name,
             name=name,
             kind="video" if kind == "video" else "image" if kind == "image" else "unknown",
-            created=seconds(row.get("createTime")),
+            created=parse_moment(row.get("createTime")),
             aspect_ratio=_text(about.get("aspectRatio")),
             media_key=_text(ids.get("mediaKey")) or inside.media_key,
             workflow_id=_text(ids.get("workflowId")) or inside.workflow,
         )
 
 
-def _input(cursor: str | None) -> str:
+def _question(cursor: str | None) -> str:
     asked: dict[str, Any] = {
         "json": {
             "type": "ASSET_MANAGER",
@@ -168,7 +218,7 @@ def _input(cursor: str | None) -> str:
     return quote(json.dumps(asked, separators=(",", ":")), safe="")
 
 
-def _at(value: Any, *path: str) -> Any:
+def _inside(value: Any, *path: str) -> Any:
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
@@ -178,3 +228,214 @@ def _text(value: Any) -> str | None:
     return (
         value if isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable() else None
     )
+
+
+# --- one medium: inline data first, then signed links; the first error stays the cause ---
+
+
+@dataclass(slots=True)
+class _MediaTrial:
+    """How far the attempts for one download have come."""
+
+    cause: DownloadError | None = None
+    refreshed: bool = False
+    used: str | None = None
+
+
+class FlowMedia:
+    """Answers what to fetch next for a name."""
+
+    def __init__(
+        self,
+        client: SourceClient,
+        session: Session,
+        media_base: str,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._session = session
+        self._base = media_base.rstrip("/")
+        self._now = now
+        # Signed links are credentials: they live in memory only.
+        self._links: Recent[str] = Recent(20_000)
+        self._trials: Recent[_MediaTrial] = Recent(256)
+
+    def remember(self, name: str, link: Any) -> None:
+        """A link that the listing gave."""
+        if isinstance(link, str) and link.startswith(("https://", "http://")):
+            self._links.put(name, link)
+
+    async def answer(self, name: str, failure: DownloadError | None) -> Content | Request:
+        """The next thing to try. Raises DownloadError, the first cause, when nothing is left."""
+        trial = self._trials.get(name)
+        if failure is None or trial is None:
+            trial = _MediaTrial()
+            self._trials.put(name, trial)
+        try:
+            if failure is None:
+                return await self._first(name, trial)
+            trial.cause = trial.cause or failure
+            return await self._fallback(name, trial)
+        except SourceError as error:
+            raise download_error(error) from error
+
+    async def _first(self, name: str, trial: _MediaTrial) -> Content | Request:
+        try:
+            about = await self._ask(name, uri_only=ids_in(name).kind == "video")
+        except DownloadError as error:
+            trial.cause = error
+            return await self._fallback(name, trial)
+        try:
+            if (data := await _inline_data(about)) is not None:
+                return Content(data)
+        except DownloadError as error:
+            trial.cause = error
+        link = _signed_link(about)
+        if link is None:
+            trial.cause = trial.cause or DownloadError(
+                "no_media_found", "neither data nor a link in the answer"
+            )
+            return await self._fallback(name, trial)
+        return self._request_for(link, trial)
+
+    async def _fallback(self, name: str, trial: _MediaTrial) -> Content | Request:
+        cause = trial.cause
+        assert cause is not None
+        kept = self._links.get(name)
+        if kept and kept != trial.used and self._ends(kept) > self._now() + 60:
+            return self._request_for(kept, trial)
+        if (not trial.refreshed and trial.used is not None) or cause.code in (
+            "no_media_found",
+            "truncated",
+        ):
+            link = await self._refresh(name, trial)
+            if link:
+                return self._request_for(link, trial)
+        if kept and kept != trial.used:
+            # Its date is past by our clock, which may be the wrong one.
+            return self._request_for(kept, trial)
+        raise cause
+
+    async def _refresh(self, name: str, trial: _MediaTrial) -> str | None:
+        if trial.refreshed:
+            return None
+        trial.refreshed = True
+        try:
+            return _signed_link(await self._ask(name, uri_only=True))
+        except DownloadError as error:
+            if error.code in WAITS and trial.cause is not None and trial.cause.code not in WAITS:
+                trial.cause = (
+                    error  # worth another try later, which the first cause alone would not be
+                )
+            return None
+
+    def _request_for(self, link: str, trial: _MediaTrial) -> Request:
+        trial.used = link
+        # Only the hosts of the settings may be private; the link carries its own signature and nothing else.
+        return Request(link, named=self._client.named)
+
+    def _ends(self, link: str) -> float:
+        expires = re.search(r"[?&]Expires=(\d{1,12})(?:&|$)", link)
+        return float(expires[1]) if expires else float("inf")
+
+    async def _ask(self, name: str, *, uri_only: bool) -> dict[str, Any]:
+        if not is_usable_name(name):
+            raise DownloadError("bad_url", "the name cannot be part of an address")
+        token = await self._session.token()
+        key = await self._session.key()
+        answer = await self._get(name, key, token, uri_only)
+        if answer.status == 401:
+            token = await self._session.token(refused=token)
+            answer = await self._get(name, key, token, uri_only)
+            if answer.status == 401:
+                self._session.refuse(token)
+        if answer.status == 400 and b"API_KEY_INVALID" in answer.body:
+            key = await self._session.key(refused=key)
+            answer = await self._get(name, key, token, uri_only)
+        if answer.status == 400:
+            raise DownloadError("not_found", "Flow no longer gives it out this way")
+        if answer.status >= 300:
+            raise refusal(answer)
+        about = await answer.json()
+        if not isinstance(about, dict):
+            raise DownloadError("no_media_found", "the answer describes no medium")
+        return about
+
+    async def _get(self, name: str, key: str, token: str, uri_only: bool) -> ApiAnswer:
+        # By concatenation: the server knows names raw, and nothing in them may be encoded.
+        only = "&returnUriOnly=true" if uri_only else ""
+        address = f"{self._base}/media/{name}?key={key}&clientContext.tool=PINHOLE{only}"
+        return await self._client.get(
+            address, {"Authorization": f"Bearer {token}"}, limit=MEDIA_LIMIT
+        )
+
+
+async def _inline_data(about: dict[str, Any]) -> bytes | None:
+    for form, key in _INLINE:
+        part = about.get(form)
+        text = part.get(key) if isinstance(part, dict) else None
+        if isinstance(text, str) and text:
+            return await asyncio.to_thread(decode_base64, text)
+    return None
+
+
+def _signed_link(about: dict[str, Any]) -> str | None:
+    """The medium's signed link. `servingBaseUri` is a video's poster, never the video."""
+    for form in ("userUploadedImage", "image", "video"):
+        part = about.get(form)
+        if not isinstance(part, dict):
+            continue
+        inner = part.get("generatedImage")
+        for place in (part, inner if isinstance(inner, dict) else {}):
+            link = place.get("fifeUrl")
+            if isinstance(link, str) and link.startswith(("https://", "http://")):
+                return link
+    return None
+
+
+# --- names: canonical form, what may go into a URL raw, and the ids inside ---
+
+
+@dataclass(frozen=True, slots=True)
+class NameIds:
+    """What a name tells about its item; empty where it does not."""
+
+    kind: str = ""
+    workflow: str | None = None
+    media_key: str | None = None
+
+
+def canonical_name(listed: str) -> str:
+    """The name without the white space a listing may break it with."""
+    return _SPACE.sub("", listed)
+
+
+def is_usable_name(name: str) -> bool:
+    """Whether the name can go into a URL raw without any client altering it."""
+    return bool(_RAW_PATH.fullmatch(name)) and not _DOT_SEGMENTS.search(name)
+
+
+def ids_in(name: str) -> NameIds:
+    """The ids inside: a name is base64url of `08 03|05, fields` with workflow (3) and media key (5)."""
+    kind = "video" if name.startswith("CAUS") else "image" if name.startswith("CAM") else ""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "", name)
+    try:
+        data = base64.urlsafe_b64decode(plain + "=" * (-len(plain) % 4))
+    except (binascii.Error, ValueError):
+        return NameIds(kind)
+    fields = dict(_protobuf_fields(data))
+    return NameIds(kind, _uuid_in(fields.get(3)), _uuid_in(fields.get(5)))
+
+
+def _protobuf_fields(data: bytes) -> list[tuple[int, bytes]]:
+    found, at = [], 2
+    while at + 2 <= len(data) and data[at] & 7 == 2:
+        field, length = data[at] >> 3, data[at + 1]
+        found.append((field, data[at + 2 : at + 2 + length]))
+        at += 2 + length
+    return found
+
+
+def _uuid_in(value: bytes | None) -> str | None:
+    match = re.fullmatch(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", value or b"")
+    return match[0].decode() if match else None

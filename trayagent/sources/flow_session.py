@@ -7,14 +7,14 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, Final
 
 from trayagent.model import urls
+from trayagent.model.dates import parse_moment
 from trayagent.model.library import Account
+from trayagent.sources.api_client import SourceClient, refusal
 from trayagent.sources.cookies import NAMES
-from trayagent.sources.source import Secrets, SourceError, signed_out
-from trayagent.sources.web import Web, judged
+from trayagent.sources.source import Secrets, SourceError, not_signed_in
 
 REST: Final = 60.0
 """Seconds for which a refused session is not asked about again."""
@@ -22,7 +22,7 @@ _KEY: Final = re.compile(r"AIzaSy[A-Za-z0-9_-]{33}")
 _SCRIPT: Final = re.compile(r"""["']([^"'\s]*/_next/static/chunks/pages/_app-[^"'\s]+\.js)["']""")
 
 
-def moved(source: str) -> SourceError:
+def account_moved(source: str) -> SourceError:
     """Flow answers as it does for accounts that were moved to its successor."""
     return SourceError(
         "moved",
@@ -37,7 +37,7 @@ class Session:
     def __init__(
         self,
         name: str,
-        web: Web,
+        client: SourceClient,
         secrets: Secrets,
         *,
         labs_base: str,
@@ -47,7 +47,7 @@ class Session:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._name = name
-        self._web = web
+        self._client = client
         self._labs = labs_base.rstrip("/")
         self._secrets = secrets
         self._api_key = api_key
@@ -72,7 +72,7 @@ class Session:
         """The header that signs in to the site; raises SourceError `signed_out`."""
         value = await self._secrets.get(self.secret_name)
         if not value:
-            raise signed_out(self._name)
+            raise not_signed_in(self._name)
         return {"Cookie": f"{NAMES[0]}={value}"}
 
     async def account(self, cookie: Mapping[str, str] | None = None) -> Account:
@@ -84,12 +84,12 @@ class Session:
         """A token that should work; `refused` is one that just did not. One refresh serves all who wait."""
         async with self._lock:
             if self._clock() < self._refused_until:
-                raise signed_out(self._name)
+                raise not_signed_in(self._name)
             if self._token is None or self._token == refused or self._is_old():
                 await self._ask(await self.cookie())
             if self._token is None or self._token == refused:
                 self._refused_until = self._clock() + REST
-                raise signed_out(self._name)
+                raise not_signed_in(self._name)
             return self._token
 
     def refuse(self, token: str) -> None:
@@ -107,24 +107,24 @@ class Session:
         return self._ends is not None and self._clock() >= self._ends
 
     async def _ask(self, cookie: Mapping[str, str]) -> Account:
-        answer = await self._web.get(f"{self._labs}/api/auth/session", cookie)
-        if answer.host not in self._web.named or answer.status == 404:
-            raise moved(self._name)
+        answer = await self._client.get(f"{self._labs}/api/auth/session", cookie)
+        if answer.host not in self._client.named or answer.status == 404:
+            raise account_moved(self._name)
         if answer.status >= 300:
-            raise judged(answer)
+            raise refusal(answer)
         session = await answer.json()
         token = session.get("access_token") if isinstance(session, dict) else None
         # A stale token comes with an error, and is as good as none.
         if not isinstance(token, str) or not token or session.get("error"):
             self._token, self._refused_until = None, self._clock() + REST
-            raise signed_out(self._name)
+            raise not_signed_in(self._name)
         self._token, self._refused_until = token, 0.0
         self._note_end(session.get("expires"))
         return Account(_account(session), _until(session))
 
     def _note_end(self, expires: Any) -> None:
         """Refresh a tenth of its life, at most an hour, before the end; a clock that disagrees is not trusted."""
-        end = seconds(expires)
+        end = parse_moment(expires)
         life = end - self._now() if end is not None else 0.0
         self._ends = self._clock() + life - min(3600.0, life / 10) if life > 0 else None
 
@@ -134,8 +134,8 @@ class Session:
         """The site's key: from the settings, else found in its script. Raises SourceError."""
         async with self._lock:
             if self._key is None or self._key == refused:
-                self._key = await self._configured() if refused is None else None
-                self._key = self._key or await self._found()
+                self._key = await self._configured_key() if refused is None else None
+                self._key = self._key or await self._find_key()
             if self._key == refused:
                 raise SourceError(
                     "bad_key",
@@ -144,7 +144,7 @@ class Session:
                 )
             return self._key
 
-    async def _configured(self) -> str | None:
+    async def _configured_key(self) -> str | None:
         kind, _, name = self._api_key.partition(":")
         if kind == "env":
             return self._environ.get(name)
@@ -152,12 +152,12 @@ class Session:
             return await self._secrets.get(name)
         return self._api_key or None
 
-    async def _found(self) -> str:
-        page = await self._web.get(self._labs, {})
+    async def _find_key(self) -> str:
+        page = await self._client.get(self._labs, {})
         script = _SCRIPT.search(page.body.decode("utf-8", "replace"))
         address = urls.resolve(self._labs, script[1]) if script else None
-        if address and urls.authority(address) in self._web.named:
-            code = (await self._web.get(address, {})).body.decode("utf-8", "replace")
+        if address and urls.authority(address) in self._client.named:
+            code = (await self._client.get(address, {})).body.decode("utf-8", "replace")
             if keys := Counter(str(key) for key in _KEY.findall(code)).most_common(1):
                 return keys[0][0]
         raise SourceError(
@@ -165,14 +165,6 @@ class Session:
             "Flow's site no longer shows the key its interface needs.",
             f"Set api_key of {self._name} in the settings.",
         )
-
-
-def seconds(text: Any) -> float | None:
-    """Unix seconds of an RFC 3339 time, or None."""
-    try:
-        return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _account(session: Mapping[str, Any]) -> str:
@@ -186,4 +178,4 @@ def _account(session: Mapping[str, Any]) -> str:
 
 def _until(session: Mapping[str, Any]) -> str | None:
     expires = session.get("expires")
-    return expires if seconds(expires) is not None else None
+    return expires if isinstance(expires, str) and parse_moment(expires) is not None else None

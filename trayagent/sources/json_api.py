@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import re
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, unquote_plus, urlencode, urlsplit, urlunsplit
+
+from msgspec.structs import replace
 
 from trayagent.model import config, sizes, urls
+from trayagent.model.download import ErrorInfo
 from trayagent.model.errors import DownloadError
 from trayagent.model.library import Account, Listed, Page
 from trayagent.model.transfer import Content, Request, Target
-from trayagent.sources import json_read, paths
+from trayagent.sources import json_mapping
+from trayagent.sources.api_client import (
+    MEDIA_LIMIT,
+    PAGE_LIMIT,
+    ApiAnswer,
+    SourceClient,
+    decode_base64,
+    refusal,
+)
 from trayagent.sources.json_auth import Auth
-from trayagent.sources.json_files import Files
-from trayagent.sources.json_web import JsonWeb, put, with_query
-from trayagent.sources.source import CursorError, Secrets, SourceError, signed_out
-from trayagent.sources.web import Answer, Web, judged
+from trayagent.sources.recent import Recent
+from trayagent.sources.source import (
+    CursorError,
+    CutOffError,
+    Secrets,
+    SourceError,
+    download_error,
+    not_signed_in,
+    question_refused,
+)
 
 PAGE_SIZE: Final = 50
+MANY: Final = 200
+"""Items of a page."""
+SEARCH_PAGES: Final = 200
+"""Pages read at most to find a fresh link again."""
 
 
 class JsonApi:
@@ -25,7 +51,7 @@ class JsonApi:
 
     type = "json"
 
-    def __init__(self, settings: config.Source, web: Web, secrets: Secrets) -> None:
+    def __init__(self, settings: config.Source, client: SourceClient, secrets: Secrets) -> None:
         self.name = settings.name
         self.host = urls.authority(settings.base)
         self.page_delay = sizes.parse_range(settings.page_delay)
@@ -35,10 +61,11 @@ class JsonApi:
         self._item = settings.item
         self._style: str = settings.page.get("style", "cursor")
         self._size = int(settings.list.get("page_size", PAGE_SIZE))
-        self._named = web.named
-        self._auth = Auth(settings.name, settings.auth, secrets)
-        self._web = JsonWeb(settings.name, self._base, web, self._auth)
-        self._files = Files(settings.fetch, self._base, self._web, self.page)
+        self._named = client.named
+        self._dates: deque[Any] = deque(maxlen=json_mapping.NEIGHBOURS)
+        self._auth = Auth(settings.name, settings.auth, secrets, urls.origin(settings.base)[1])
+        self._origin = OwnOrigin(settings.name, self._base, client, self._auth)
+        self._files = ItemFiles(settings.fetch, self._base, self._origin, self.page)
 
     def __repr__(self) -> str:
         return f"<JsonApi {self.name}>"
@@ -50,13 +77,13 @@ class JsonApi:
     async def account(self) -> Account:
         """One source is one account; it has no other name."""
         if not await self._auth.is_complete():
-            raise signed_out(self.name)
+            raise not_signed_in(self.name)
         return Account("default")
 
     async def sign_in(self, text: str) -> Account:
         """Keep the secret (or `name=value` lines, where there are several), if page one then works."""
-        given = self._auth.given(text)
-        before = await self._auth.kept(given)
+        given = await asyncio.to_thread(self._auth.parse, text)
+        before = await self._auth.current(given)
         await self._auth.keep(given)
         try:
             account = await self.account()
@@ -72,24 +99,36 @@ class JsonApi:
 
     async def page(self, cursor: str | None) -> Page:
         """One page, in the server's order."""
-        answer = await self._web.get(self._address(cursor))
+        answer = await self._origin.get(self._address(cursor))
         self._judge(answer, cursor)
         body = await answer.json()
-        rows = paths.at(body, self._page["items"])
+        rows = json_mapping.at_path(body, self._page["items"])
         if not isinstance(rows, list):
             raise SourceError(
                 "bad_answer",
                 f"The answer of {self.name} holds no list of items.",
                 "Check page.items.",
             )
-        found = [self._listed(row) for row in rows]
-        items = tuple(item for item in found if item is not None)
+        items, undated = await self._items(rows)
         if rows and not items:
             raise SourceError(
                 "bad_answer", f"No item of {self.name} has an id.", "Check item.id in its settings."
             )
-        following = self._following(cursor, body, answer, len(rows)) if rows else None
-        return Page(items, following, broken=len(found) - len(items))
+        following, cut_off = None, None
+        try:
+            following = self._following(cursor, body, answer, len(rows))
+        except CutOffError as error:
+            cut_off = ErrorInfo(error.code, error.message, error.action)
+        return Page(items, following, len(rows) - len(items), undated, cut_off)
+
+    async def _items(self, rows: list[Any]) -> tuple[tuple[Listed, ...], int]:
+        """The items of a page, and how many of them have a date that is not understood."""
+        work = partial(json_mapping.items, rows, self._item, self._base, tuple(self._dates))
+        # A page of many items is no work for the loop.
+        mapped = await asyncio.to_thread(work) if len(rows) > MANY else work()
+        self._dates.extend(mapped.dates)
+        remembered = zip(mapped.items, mapped.rows, strict=True)
+        return tuple(self._files.remember(item, row) for item, row in remembered), mapped.undated
 
     def recall(self, item: Listed) -> None:
         """What the library knows of an item that is about to be fetched."""
@@ -106,21 +145,19 @@ class JsonApi:
         del target, note
         return await self._files.answer(key.partition("/")[2], failure)
 
-    def _listed(self, row: Any) -> Listed | None:
-        item = json_read.item(row, self._item, self._base)
-        return self._files.remember(item, row) if item is not None else None
-
-    def _judge(self, answer: Answer, cursor: str | None) -> None:
+    def _judge(self, answer: ApiAnswer, cursor: str | None) -> None:
         if answer.status in {401, 403}:
-            raise signed_out(self.name)
+            raise not_signed_in(self.name)
         if answer.status in {400, 404, 410} and cursor is not None:
             raise CursorError
+        if 400 <= answer.status < 500 and answer.status not in {404, 408, 410}:
+            raise question_refused(self.name, answer.status, "Check list in its settings.")
         if answer.status >= 300 or answer.host not in self._named:
-            raise judged(answer)
+            raise refusal(answer)
 
     def _address(self, cursor: str | None) -> str:
         if cursor is not None and self._style in {"next_url", "link_header"}:
-            return self._web.own(cursor)
+            return self._origin.require_own(cursor)
         values = {
             "base": self._base,
             "page_size": str(self._size),
@@ -129,43 +166,229 @@ class JsonApi:
             "offset": cursor or "0",
         }
         query = {
-            name: paths.filled(str(one), values)
+            name: json_mapping.fill(str(one), values)
             for name, one in self._list.get("query", {}).items()
         }
-        address = paths.filled(self._list["url"], values, put(self._base))
+        address = json_mapping.fill(self._list["url"], values, quote_except(self._base))
         return with_query(address, {name: value for name, value in query.items() if value})
 
-    def _following(self, cursor: str | None, body: Any, answer: Answer, rows: int) -> str | None:
-        told = paths.at(body, self._page["next"]) if self._page.get("next") else None
+    def _following(self, cursor: str | None, body: Any, answer: ApiAnswer, rows: int) -> str | None:
+        """The cursor of the page after, None at the end. Raises CutOffError."""
+        told = json_mapping.at_path(body, self._page["next"]) if self._page.get("next") else None
         match self._style:
-            case "page":
-                return self._counted(told, int(cursor or 1) + 1)
-            case "offset":
-                return self._counted(told, int(cursor or 0) + rows)
+            case "page" | "offset":
+                here = int(cursor or (1 if self._style == "page" else 0))
+                # Without `page.next` an empty page is the end; with it the server's word counts.
+                more = rows > 0 if not self._page.get("next") else told
+                return json_mapping.count(more, here + (1 if self._style == "page" else rows))
             case "next_url":
-                return self._stored(told)
+                address = json_mapping.next_address(told)
             case "link_header":
-                return self._stored(json_read.linked_next(", ".join(answer.links)))
+                address = json_mapping.next_link(answer.links)
             case _:
-                return json_read.text(told)
+                word = json_mapping.cursor(told)
+                if word is not None and len(self._address(word)) > urls.MAX_LENGTH:
+                    raise CutOffError("its cursor is too long for an address")
+                return word
+        return None if address is None else self._origin.page_address(address, answer.url)
 
-    def _counted(self, told: Any, following: int) -> str | None:
-        # Without `page.next` an empty page is the end; with it the server's word counts.
-        if not self._page.get("next") or told is True:
-            return str(following)
-        word = json_read.text(told)
-        return word if word and word.isdecimal() else None
 
-    def _stored(self, told: Any) -> str | None:
-        """The next page's address without our own secrets, since cursors are kept in the database."""
-        address = json_read.link(told, self._base)
+# --- asking: with our secrets at our own origin, without them elsewhere ---
+
+
+class OwnOrigin:
+    """GET on the API, and requests for its files."""
+
+    def __init__(self, source: str, base: str, client: SourceClient, auth: Auth) -> None:
+        self._source = source
+        self._home = urlsplit(urls.check(base))
+        self._origin = urls.origin(base)
+        self._client = client
+        self._auth = auth
+
+    async def get(self, address: str, limit: int = PAGE_LIMIT) -> ApiAnswer:
+        """Ask our own origin, with our secrets."""
+        headers, query = await self._auth.parts()
+        return await self._client.get(
+            with_query(self.require_own(address), query), headers, limit=limit
+        )
+
+    async def request(self, address: str) -> Request:
+        """What transfer is to fetch; secrets go along to our own origin only."""
+        headers, query = (
+            await self._auth.parts() if urls.origin(address) == self._origin else ({}, {})
+        )
+        return Request(with_query(address, query), headers=headers, named=self._client.named)
+
+    def require_own(self, address: str) -> str:
+        """The address, if it is on our origin; raises SourceError."""
+        if urls.origin(address) != self._origin:
+            raise SourceError(
+                "foreign", f"{self._source} leads to another server.", "Check base in its settings."
+            )
+        return address
+
+    def page_address(self, told: str, page: str) -> str:
+        """The address of another page, as `page` gives it, to be kept and asked. Raises CutOffError.
+
+        Servers behind a proxy often think that their own scheme or port is another: it is asked
+        where we know it to be. Our own secrets are left out, since addresses are kept.
+        """
+        address = json_mapping.link(told, page)
         if address is None:
-            return None
-        parts = urlsplit(self._web.own(address))
-        ours = self._auth.query_names
-        if not ours:
-            return address
+            raise CutOffError("the address of its next page cannot be read")
+        if urls.origin(address)[1] != self._origin[1]:
+            raise CutOffError("its next page is on another server", "Check base in its settings.")
+        parts = urlsplit(address)
         pairs = [
-            pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in ours
+            pair
+            for pair in parts.query.split("&")
+            if unquote_plus(pair.partition("=")[0]) not in self._auth.query_names
         ]
-        return urlunsplit(parts._replace(query=urlencode(pairs)))
+        home = parts._replace(scheme=self._home.scheme, netloc=self._home.netloc)
+        return urlunsplit(home._replace(query="&".join(pairs)))
+
+
+def quote_except(*whole: str) -> Callable[[str], str]:
+    """How a value goes into an address: percent-encoded, but these whole addresses as they are."""
+    return lambda value: value if value and value in whole else quote(value, safe="")
+
+
+def with_query(address: str, query: Mapping[str, str]) -> str:
+    """The address with parameters added."""
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(query)}" if query else address
+
+
+# --- one file: the configured address, then the item's fallback, then a fresh one ---
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLinks:
+    """An item's addresses as they were listed; what may be signed is kept in memory only."""
+
+    link: str | None = field(repr=False)
+    fallback: str | None = field(repr=False)
+
+
+@dataclass(slots=True)
+class _FileTrial:
+    cause: DownloadError | None = None
+    steps: int = 0
+    """Fallbacks tried."""
+
+
+class ItemFiles:
+    """Answers what to fetch next for an item."""
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        base: str,
+        origin: OwnOrigin,
+        page: Callable[[str | None], Awaitable[Page]],
+    ) -> None:
+        self._template: str = settings.get("url") or "{url}"
+        self._base64: str = settings.get("base64") or ""
+        self._where_fallback: str = settings.get("fallback") or ""
+        self._base = base
+        self._origin = origin
+        self._page = page
+        self._links: Recent[ItemLinks] = Recent(20_000)
+        self._items: Recent[Listed] = Recent(256)
+        self._trials: Recent[_FileTrial] = Recent(256)
+        self._searching = asyncio.Lock()
+
+    def remember(self, item: Listed, row: Any) -> Listed:
+        """The listing has just shown this; returns the item without what may be signed."""
+        fallback = (
+            json_mapping.link(json_mapping.at_path(row, self._where_fallback), f"{self._base}/")
+            if self._where_fallback
+            else None
+        )
+        signed = item.link if item.link and "?" in item.link else None
+        if signed or fallback:
+            self._links.put(item.ident, ItemLinks(item.link, fallback))
+        return replace(item, link=None) if signed else item
+
+    def recall(self, item: Listed) -> None:
+        """What the library knows of an item that is about to be fetched."""
+        self._items.put(item.ident, item)
+
+    async def answer(self, ident: str, failure: DownloadError | None) -> Content | Request:
+        """The next thing to try. Raises DownloadError, the first cause, when nothing is left."""
+        trial = self._trials.get(ident)
+        if failure is None or trial is None:
+            trial = _FileTrial()
+            self._trials.put(ident, trial)
+        try:
+            if failure is None:
+                try:
+                    return await self._first(ident)
+                except DownloadError as error:
+                    failure = error
+            trial.cause = trial.cause or failure
+            return await self._fallback(ident, trial)
+        except SourceError as error:
+            raise download_error(error) from error
+
+    async def _first(self, ident: str) -> Content | Request:
+        values = await self._values(ident)
+        address = json_mapping.fill(
+            self._template, values, quote_except(self._base, values.get("url", ""))
+        )
+        if not self._base64:
+            return await self._origin.request(address)
+        answer = await self._origin.get(address, MEDIA_LIMIT)
+        if answer.status >= 300:
+            raise refusal(answer)
+        data = json_mapping.at_path(await answer.json(), self._base64)
+        if not isinstance(data, str) or not data:
+            raise DownloadError("no_media_found", "the answer holds no data")
+        return Content(
+            await asyncio.to_thread(decode_base64, re.sub(r"^data:[^,]*,|\s+", "", data))
+        )
+
+    async def _fallback(self, ident: str, trial: _FileTrial) -> Request:
+        assert trial.cause is not None
+        # First the link that we know of, then one from a fresh listing, since links expire.
+        while self._where_fallback and trial.steps < 2:
+            trial.steps += 1
+            links = await self._find(ident, fresh=trial.steps == 2)
+            if links is not None and links.fallback is not None:
+                return await self._origin.request(links.fallback)
+        raise trial.cause
+
+    async def _values(self, ident: str) -> dict[str, str]:
+        item = self._items.get(ident) or Listed(ident, ident)
+        values = {
+            "base": self._base,
+            "id": ident,
+            "name": item.name,
+            "kind": item.kind,
+            "url": item.link or "",
+        }
+        if "url" in json_mapping.fields(self._template) and not item.link:
+            links = await self._find(ident)
+            if links is None or links.link is None:
+                raise DownloadError("link_expired", "the library no longer lists it")
+            values["url"] = links.link
+        return values
+
+    async def _find(self, ident: str, *, fresh: bool = False) -> ItemLinks | None:
+        before = self._links.get(ident)
+        if before is not None and not fresh:
+            return before
+        async with self._searching:
+            if self._links.get(ident) is before:  # nobody else has listed it meanwhile
+                await self._search(ident)
+        return self._links.get(ident)
+
+    async def _search(self, ident: str) -> None:
+        """Read pages until the item comes by; all that comes by is known afresh."""
+        cursor, asked = None, set[str]()
+        for _ in range(SEARCH_PAGES):
+            page = await self._page(cursor)
+            cursor = page.next
+            if cursor is None or cursor in asked or any(item.ident == ident for item in page.items):
+                return
+            asked.add(cursor)

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from trayagent.sources import paths
+from trayagent.sources import json_mapping
+from trayagent.sources.cookies import by_domain, cookies_in
 from trayagent.sources.source import Secrets, SourceError
+
+_COOKIE: Final = re.compile(r"([^\s;={}]+)=\{secret:([A-Za-z0-9_-]+)\}")
+"""A cookie in a template, and the secret that is its value."""
 
 
 class Auth:
     """Headers and query parameters with `{secret:name}` in them, as `[sources.auth]` has them."""
 
-    def __init__(self, source: str, settings: Mapping[str, Any], secrets: Secrets) -> None:
+    def __init__(
+        self, source: str, settings: Mapping[str, Any], secrets: Secrets, host: str = ""
+    ) -> None:
         self._source = source
+        self._host = host
         self._headers = {
             name: str(template) for name, template in settings.get("headers", {}).items()
         }
         self._query = {name: str(template) for name, template in settings.get("query", {}).items()}
         self._secrets = secrets
+        cookies = [text for name, text in self._headers.items() if name.lower() == "cookie"]
+        self._cookies = dict(_COOKIE.findall("; ".join(cookies)))
         templates = [*self._headers.values(), *self._query.values()]
-        fields = [field for template in templates for field in paths.fields(template)]
+        fields = [field for template in templates for field in json_mapping.fields(template)]
         self._wanted = list(
             dict.fromkeys(field.partition(":")[2] for field in fields if ":" in field)
         )
@@ -35,18 +45,20 @@ class Auth:
 
     async def is_complete(self) -> bool:
         """Whether all secrets that the settings name are kept."""
-        return all((await self.kept(self._wanted)).values())
+        return all((await self.current(self._wanted)).values())
 
     async def parts(self) -> tuple[dict[str, str], dict[str, str]]:
         """Headers and query with the secrets in them."""
-        kept = await self.kept(self._wanted)
+        kept = await self.current(self._wanted)
         values = {f"secret:{name}": value or "" for name, value in kept.items()}
-        headers = {name: paths.filled(template, values) for name, template in self._headers.items()}
+        headers = {
+            name: json_mapping.fill(template, values) for name, template in self._headers.items()
+        }
         return headers, {
-            name: paths.filled(template, values) for name, template in self._query.items()
+            name: json_mapping.fill(template, values) for name, template in self._query.items()
         }
 
-    async def kept(self, names: list[str] | dict[str, str]) -> dict[str, str | None]:
+    async def current(self, names: list[str] | dict[str, str]) -> dict[str, str | None]:
         """The secrets as they are now."""
         return {name: await self._secrets.get(f"{self._source}/{name}") for name in names}
 
@@ -62,8 +74,24 @@ class Auth:
         """Forget all of them."""
         await self.keep(dict.fromkeys(self._wanted))
 
-    def given(self, text: str) -> dict[str, str]:
-        """The secrets in what a person typed: the one, or `name=value` lines. Raises SourceError."""
+    def parse(self, text: str) -> dict[str, str]:
+        """The secrets in what a person typed: the one, or `name=value` lines. Raises SourceError.
+
+        Cookies are also found in whatever `cookies_in` reads, if they are of the API's own host.
+        """
+        if self._cookies and (found := cookies_in(text)):
+            for cookies in by_domain(found, self._host):
+                taken = {
+                    self._cookies[name]: cookies[name] for name in self._cookies.keys() & cookies
+                }
+                if taken:
+                    return taken
+            if any(cookie.domain for cookie in found):
+                raise SourceError(
+                    "no_cookie",
+                    f"There is no cookie for {self._host} in this text.",
+                    f"It needs {', '.join(self._cookies)}.",
+                )
         if len(self._wanted) == 1 and text.strip():
             return {self._wanted[0]: "".join(text.strip().splitlines())}
         pairs = dict(line.strip().split("=", 1) for line in text.splitlines() if "=" in line)

@@ -23,12 +23,28 @@ class CursorError(SourceError):
         )
 
 
-def signed_out(source: str) -> SourceError:
+class CutOffError(SourceError):
+    """There are more pages, and no way to ask for them that we understand."""
+
+    def __init__(self, why: str, action: str = "Check page.next in its settings.") -> None:
+        super().__init__("cut_off", f"The list is not complete: {why}.", action)
+
+
+def not_signed_in(source: str) -> SourceError:
     """Nobody is signed in, or no longer."""
     return SourceError(
         "signed_out",
         f"You are not signed in to {source}, or no longer.",
         f"Sign in again: trayagent source login {source}",
+    )
+
+
+def question_refused(source: str, status: int, action: str) -> SourceError:
+    """The server does not understand how it is asked for its list: no file is missing."""
+    return SourceError(
+        "bad_request",
+        f"{source} does not take the question for its list (HTTP {status}).",
+        action,
     )
 
 
@@ -49,6 +65,25 @@ class Secrets(Protocol):
 
     async def delete(self, name: str) -> None:
         """Forget it; harmless when there is none."""
+
+
+class TrialSecrets:
+    """Secrets handed over for a trial, and forgotten with it."""
+
+    def __init__(self) -> None:
+        self._secrets: dict[str, str] = {}
+
+    async def get(self, name: str) -> str | None:
+        """The secret, or None."""
+        return self._secrets.get(name)
+
+    async def set(self, name: str, value: str) -> None:
+        """Keep it for the trial."""
+        self._secrets[name] = value
+
+    async def delete(self, name: str) -> None:
+        """Forget it."""
+        self._secrets.pop(name, None)
 
 
 class Source(Protocol):

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from trayagent.model import manifests
 from trayagent.model.download import Kind
 from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import extension, from_url, media_kind
@@ -37,7 +38,6 @@ _MAGIC: Final[tuple[tuple[bytes, Seen], ...]] = (
     (b"\x00\x00\x01\xba", Seen("video", "mpg")),
     (b"\x00\x00\x01\xb3", Seen("video", "mpg")),
     (b"0&\xb2u\x8ef\xcf\x11", Seen("video", "wmv")),
-    (b"ID3", Seen("audio", "mp3")),
     (b"fLaC", Seen("audio", "flac")),
     (b"#!AMR", Seen("audio", "amr")),
     (b"\x0b\x77", Seen("audio", "ac3")),
@@ -56,6 +56,9 @@ _ALIEN: Final = tuple(
 _BY_FIRST_BYTE: Final = {
     magic[:1]: tuple(pair for pair in _MAGIC if pair[0][:1] == magic[:1]) for magic, _ in _MAGIC
 }
+_MANIFESTS: Final = {"hls": Seen("text", "m3u8"), "dash": Seen("xml", "mpd")}
+_BEGINS_TEXT: Final = frozenset(bytes([byte]) for byte in b"#< \t\r\n\xef\xff\xfe")
+"""The first bytes of a manifest: its own, blanks, and the marks of UTF-8 and UTF-16."""
 _RIFF: Final = {
     b"WEBP": Seen("image", "webp"),
     b"AVI ": Seen("video", "avi"),
@@ -110,8 +113,13 @@ _LOGIN_PLACE: Final = re.compile(
 )
 
 
-def sniff(head: bytes) -> Seen | None:
-    """What a file is by its first bytes, None when they tell nothing."""
+def sniff(head: bytes, declared: str = "") -> Seen | None:
+    """What a file is by its first bytes, None when they tell nothing.
+
+    `declared` is the Content-Type: it counts only where a cover picture hides the sound behind it.
+    """
+    if head[:3] == b"ID3":
+        return _behind_tag(head, declared)
     for magic, seen in _BY_FIRST_BYTE.get(head[:1], ()):
         if head.startswith(magic):
             return seen
@@ -119,7 +127,28 @@ def sniff(head: bytes) -> Seen | None:
         return Seen("video", "webm" if b"webm" in head[:64] else "mkv")
     if head[:4] == b"OggS":
         return _ogg(head)
+    kind = manifests.kind_of(head) if head[:1] in _BEGINS_TEXT else None
+    if kind is not None:
+        return _MANIFESTS[kind]
     return _boxed(head) or _packets(head) or _text(head) or _mpeg_audio(head)
+
+
+def _behind_tag(head: bytes, declared: str) -> Seen:
+    """The sound that ID3 tags stand before (ID3v2.4 §3.1); mostly MP3, but FLAC and AAC have them, too."""
+    at = 0
+    while head[at : at + 3] == b"ID3" and len(head) >= at + 10:
+        size = 0
+        for byte in head[at + 6 : at + 10]:
+            size = size << 7 | byte & 0x7F
+        at += 10 + size + (10 if head[at + 5] & 0x10 else 0)
+    sound = head[at:].lstrip(b"\0")  # padding that does not count as the tag's
+    if sound[:3] == b"ID3":  # a tag cut off before it says how long it is
+        return Seen("audio", "mp3")
+    if sound:
+        seen = sniff(sound)
+        return seen if seen is not None and seen.kind == "audio" else Seen("audio", "mp3")
+    said = re.match(r"audio/(?:x-)?(flac|aac|aiff|wav)\b", declared.strip().lower())
+    return Seen("audio", {"aiff": "aif"}.get(said[1], said[1]) if said else "mp3")
 
 
 def _boxed(head: bytes) -> Seen | None:
@@ -171,10 +200,8 @@ def page(head: bytes, seen: Seen | None) -> Literal["html", "hls", "dash"] | Non
     """What a page engine may make a medium of: a web page, or a manifest of HLS (RFC 8216) or DASH."""
     if seen is None:
         return None
-    if seen.kind == "text" and head.lstrip().startswith(b"#EXTM3U") and b"#EXT-X-" in head:
-        return "hls"
-    if seen.kind == "xml" and b"<MPD" in head:
-        return "dash"
+    if seen.kind in ("text", "xml"):
+        return manifests.kind_of(head)
     return "html" if seen.kind == "html" else None
 
 

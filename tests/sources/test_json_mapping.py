@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from trayagent.sources import paths
+from trayagent.sources import json_mapping
 
 DATA = {"a": {"b": [{"c": 1}, {"c": 2}, {}]}, "list": [[1, 2], [3]], "empty": [], "no": None}
 
@@ -27,13 +27,15 @@ DATA = {"a": {"b": [{"c": 1}, {"c": 2}, {}]}, "list": [[1, 2], [3]], "empty": []
     ],
 )
 def test_paths(path: str, found: Any) -> None:
-    assert paths.at(DATA, path) == found
+    assert json_mapping.at_path(DATA, path) == found
 
 
 def test_templates() -> None:
     assert (
-        paths.filled("{base}/items/{id}?x={other}", {"base": "http://h", "id": "a b"})
+        json_mapping.fill("{base}/items/{id}?x={other}", {"base": "http://h", "id": "a b"})
         == "http://h/items/a b?x="
     )
-    assert paths.filled("{id}", {"id": "a/b"}, lambda value: value.replace("/", "%2F")) == "a%2Fb"
-    assert paths.fields("Bearer {secret:token} {id} {Not A Field}") == ["secret:token", "id"]
+    assert (
+        json_mapping.fill("{id}", {"id": "a/b"}, lambda value: value.replace("/", "%2F")) == "a%2Fb"
+    )
+    assert json_mapping.fields("Bearer {secret:token} {id} {Not A Field}") == ["secret:token", "id"]

@@ -3,12 +3,12 @@
 import pytest
 
 from trayagent.model.errors import DownloadError
-from trayagent.sources.web import Answer
+from trayagent.sources.api_client import ApiAnswer
 
 
-def answer(body: bytes) -> Answer:
+def answer(body: bytes) -> ApiAnswer:
     """An answer of 200 with this body."""
-    return Answer(200, "h:443", (), body)
+    return ApiAnswer(200, "h:443", (), body)
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b'{"a": "\xff"}', b"[" * 100_000, b"[" * 300_000])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +26,7 @@ _LARGE: Final = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     """A status and a whole body."""
 
     status: int
@@ -32,7 +34,9 @@ class Answer:
     """`host:port` that answered, after redirects."""
     links: tuple[str, ...]
     """The Link headers, one to a line (RFC 8288)."""
-    body: bytes
+    body: bytes = field(repr=False)
+    url: str = field(default="", repr=False)
+    """What answered, after redirects; what it says is relative to it."""
 
     async def json(self) -> Any:
         """The body as JSON; raises DownloadError `truncated` or `needs_login` when it is none."""
@@ -46,14 +50,16 @@ class Answer:
             raise DownloadError("truncated", "the answer is not proper JSON") from None
 
 
-class Web:
+class SourceClient:
     """GET for sources. `named` are the hosts of the user's own settings, which may be private."""
 
     def __init__(self, client: ApiClient, named: frozenset[str]) -> None:
         self.named = named
         self._client = client
 
-    async def get(self, url: str, secret: Mapping[str, str], *, limit: int = PAGE_LIMIT) -> Answer:
+    async def get(
+        self, url: str, secret: Mapping[str, str], *, limit: int = PAGE_LIMIT
+    ) -> ApiAnswer:
         """Ask for exactly this URL; `secret` headers go to its origin only.
 
         Any status but 429 and 503 is the caller's to judge; those raise DownloadError `server_busy`
@@ -65,11 +71,12 @@ class Web:
         async with self._client.open(request, accept) as response:
             if response.status in (429, 503):
                 raise self._client.busy(response)
-            return Answer(
+            return ApiAnswer(
                 response.status,
                 urls.authority(response.url),
                 tuple(response.headers.getall("Link", ())),
                 await response.read(limit),
+                response.url,
             )
 
 
@@ -83,7 +90,7 @@ def _refuse_plain_text(url: str, secret: Mapping[str, str]) -> None:
         )
 
 
-def judged(answer: Answer) -> DownloadError:
+def refusal(answer: ApiAnswer) -> DownloadError:
     """The error for a status that is not a success."""
     detail = f"HTTP {answer.status}"
     match answer.status:
@@ -98,4 +105,15 @@ def judged(answer: Answer) -> DownloadError:
         case status if status >= 500:
             return DownloadError("server_error", detail)
         case _:
-            return DownloadError("not_found", detail)
+            return DownloadError("forbidden", detail)
+
+
+def decode_base64(text: str) -> bytes:
+    """The bytes of a file inside JSON, padded or not (RFC 4648 §4).
+
+    Raises DownloadError `truncated` for anything damaged.
+    """
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except binascii.Error:
+        raise DownloadError("truncated", "the data in the answer is damaged") from None
