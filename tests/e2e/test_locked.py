@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.e2e.agent import Agent, until
 from tests.servers.media import Media, content
@@ -30,6 +31,7 @@ def timed(agent: Agent, method: str, path: str, body: object = None) -> tuple[in
     return agent.call(method, path, body)[0], time.monotonic() - began
 
 
+@pytest.mark.timeout(150)  # each wait says what it waited for, before the time is up
 def test_a_locked_database_refuses_in_time_and_loses_nothing(tmp_path: Path) -> None:
     """Four downloads run and end meanwhile; who asks is answered within 5 s, the next one at once."""
     with Media() as media, Agent(tmp_path) as agent:
@@ -67,4 +69,5 @@ def test_a_locked_database_does_not_keep_the_program_from_ending(tmp_path: Path)
             assert time.monotonic() - began < 6
         agent.start()
         until(lambda: agent.get("status")["completed"] == 1, "the download")
-        assert os.listdir(tmp_path / "downloads") == ["a.bin"]  # noqa: PTH208
+        downloads = tmp_path / "downloads"
+        until(lambda: [path.name for path in downloads.iterdir()] == ["a.bin"], "its record to go")

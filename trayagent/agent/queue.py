@@ -178,7 +178,7 @@ class Queue:
             for finished in gone.finished:
                 self._bus.publish(BatchEvent("finished", finished))
             for n in gone.numbers:
-                self._secrets.erase(downloads.public_id(n))
+                await self._erase(downloads.public_id(n))
             for id in gone.tried:
                 await self._leave(id)
 
@@ -244,13 +244,17 @@ class Queue:
             self._bus.publish(BatchEvent("finished", batch))
 
     async def _tidy(self, download: Download) -> None:
-        self._secrets.erase(download.id)
+        await self._erase(download.id)
         if download.path and download.state != State.COMPLETED:
             try:
                 await self._discard(Path(download.path), download.owner)
             except DownloadError as error:  # the wish itself is done, and the others have theirs
                 log.warning("What %s left behind stays: %s", download.id, error.message)
         await self._leave(download.id)
+
+    async def _erase(self, id: str) -> None:
+        if self._secrets.keeps(id):  # most have none, and need no thread
+            await asyncio.to_thread(self._secrets.erase, id)
 
     async def _leave(self, id: str) -> None:
         if self._forget is not None:

@@ -401,13 +401,14 @@ def _remove_orphan(settled: Settled, part: str) -> None:
     """Remove a `.part` that nothing says the owner of, if it is the one that was to be made then.
 
     It has no sidecar, nobody holds its lock, it is no longer than the file was to be, and it was
-    made after the intention was noted. Left there, it would keep its name from this download.
+    made after the intention was noted (by its ctime: it may bear the server's date already). Left
+    there, it would keep its name from this download.
     """
     with suppress(OSError):
         if os.path.lexists(sidecar_of(Path(settled.final))):
             return
         told = os.lstat(part)
-        if told.st_size <= settled.size and told.st_mtime >= settled.noted_at - 1:
+        if told.st_size <= settled.size and told.st_ctime >= settled.noted_at - 1:
             found = Part.reopen(Path(settled.final), settled.owner)
             if found is not None:
                 found.discard()

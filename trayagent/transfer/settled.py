@@ -103,10 +103,10 @@ class SettledFiles:
                     os.unlink(entry.path)  # noqa: PTH108  as above
 
     def _write(self, owner: str, text: bytes) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | FLAGS
-        fd = os.open(self._path(owner), flags, 0o600)
+        fd = os.open(self._path(owner), os.O_WRONLY | os.O_CREAT | FLAGS, 0o600)
         try:
-            os.write(fd, text)
+            # One short write over what was there: a kill leaves the one record or the other, never none.
+            os.write(fd, text.ljust(os.fstat(fd).st_size))
         finally:
             os.close(fd)
 
@@ -124,7 +124,7 @@ def _read(path: str) -> Settled | None:
     except OSError:
         return None
     with os.fdopen(fd, "rb") as file:
-        text, _, check = file.read(_LONGEST).rpartition(b" ")
+        text, _, check = file.read(_LONGEST).rstrip().rpartition(b" ")
     try:
         settled = msgspec.json.decode(text, type=Settled)
         return settled if int(check) == zlib.crc32(text) else None

@@ -1,0 +1,40 @@
+"""Kills around the record of a finished file: a record is whole or the one before, and an orphan goes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from trayagent.transfer.destination import find_settled
+from trayagent.transfer.settled import Settled, SettledFiles
+
+
+def test_a_record_is_written_over_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill before the write leaves the earlier record; a shorter one leaves nothing of a longer one."""
+    files = SettledFiles(tmp_path / "settled")
+    long = Settled("d1 2026", "/x/a name that is long.bin", 7, 0)
+    files.note(long)
+    with monkeypatch.context() as killed:
+        killed.setattr(os, "write", lambda *_: 0)
+        files.note(Settled("d1 2026", "/x/a.bin", 7, 12))
+    before = files.find("d1 2026")
+    assert before is not None
+    assert before.final == long.final
+    files.note(Settled("d1 2026", "/x/a.bin", 7, 12))
+    found = files.find("d1 2026")
+    assert found is not None
+    assert (found.final, found.inode) == ("/x/a.bin", 12)
+
+
+def test_an_orphan_with_the_servers_date_goes(tmp_path: Path) -> None:
+    """The part was stamped, and a kill came before its record: only the intention says whose it is."""
+    files = SettledFiles(tmp_path / "settled")
+    files.note(Settled("d1 2026", str(tmp_path / "a.bin"), 7, 0))
+    part = tmp_path / "a.bin.part"
+    part.write_bytes(b"1234567")
+    os.utime(part, (1.0, 1.0))
+
+    assert find_settled(files, "d1 2026") is None
+    assert not part.exists()
