@@ -39,6 +39,7 @@ def all_checks(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
     except ConfigError as error:
         yield Check("settings", "problem", " ".join(error.problems), f"Edit {home.config}")
     yield from agent(home, config)
+    yield other_users()
     if config is not None:
         yield from folders(config)
     yield database(home)
@@ -87,6 +88,19 @@ def agent(home: Home, config: Config | None) -> Iterator[Check]:
             f"Port {wanted} was taken; a bookmarklet made for it does not reach us.",
             "Save it anew: trayagent bookmarklet",
         )
+
+
+def other_users() -> Check:
+    """Whether the hook can tell this user's programs from those of others."""
+    from trayagent.net.peer_user import can_tell
+
+    if can_tell():
+        return Check("other users", "ok", "Programs of other users of this machine are refused.")
+    return Check(
+        "other users",
+        "warning",
+        "This system does not say whose program connects; the token alone keeps others out.",
+    )
 
 
 def folders(config: Config) -> Iterator[Check]:
