@@ -196,7 +196,7 @@ def darwin(ends: Ends, uid: int) -> bytes:
 def test_the_table_of_macos(
     ends: Ends, uid: int, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peer_tables.os, "geteuid", lambda: 7, raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 7, raising=False)
     head = struct.pack("=I", 24) + bytes(20)
     table = head + darwin(STRANGER, 99) + darwin(ends, uid) + head
     assert peer_tables.owner_in_pcblist(table, ends) is owner
