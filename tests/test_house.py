@@ -47,6 +47,7 @@ HOMES = {
     "msgspec": ("",),
     "multidict": ("net", "hook"),
     "platformdirs": ("settings",),
+    "pycurl": ("net",),
     "pystray": ("desktop.tray",),
     "rich": ("cli",),
     "send2trash": ("agent",),

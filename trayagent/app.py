@@ -24,6 +24,7 @@ from trayagent.hook.server import Hook
 from trayagent.instance import AlreadyRunningError, announced, only_one
 from trayagent.loopthread import LoopThread
 from trayagent.model.config import Config
+from trayagent.net.api_client import ApiClient
 from trayagent.net.client import Client, Limits
 from trayagent.net.gateway import Gateway
 from trayagent.settings import Home, change, load
@@ -76,8 +77,11 @@ async def serve(
         stack.callback(door.close)
         await db.run(facts.set_fact, facts.PORT, str(door.port))
         network = preferences.config.network
+        client = _client(preferences.config, door)
+        apis = ApiClient(network, own_ports=lambda: (door.port,), cooldown=client.cooldown)
         wires = Wires(
-            await stack.enter_async_context(_client(preferences.config, door)),
+            await stack.enter_async_context(client),
+            await stack.enter_async_context(apis),
             await stack.enter_async_context(Gateway(network, own_ports=lambda: (door.port,))),
         )
         agent, services = await build(home, environ, preferences, notifier, db, wires)

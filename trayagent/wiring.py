@@ -29,6 +29,7 @@ from trayagent.agent.trash import Trash
 from trayagent.agent.undo import Undo
 from trayagent.agent.worker import Worker
 from trayagent.model.config import Config
+from trayagent.net.api_client import ApiClient
 from trayagent.net.client import Client
 from trayagent.net.gateway import Gateway
 from trayagent.settings import Home
@@ -46,9 +47,10 @@ Service = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Wires:
-    """The ways out: our own client, and the gateway for the page engine."""
+    """The ways out: for files, for APIs, and the gateway for the page engine."""
 
     client: Client
+    apis: ApiClient
     gateway: Gateway
 
 
@@ -79,7 +81,7 @@ async def build(
         db,
         bus,
         intake,
-        build=lambda source, secrets: sources.build(source, wires.client, secrets, environ),
+        build=lambda source, secrets: sources.build(source, wires.apis, secrets, environ),
         vault=Vault.open(home.data, environ),
         thumbnails=home.data / "thumbnails",
     )

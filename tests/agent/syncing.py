@@ -26,6 +26,7 @@ from trayagent.model.config import Config, Downloads, Source
 from trayagent.model.config import Library as LibrarySettings
 from trayagent.model.events import BatchEvent, Event, SyncEvent
 from trayagent.model.library import LibraryItem, SourceInfo, SyncRun
+from trayagent.net.api_client import ApiClient
 from trayagent.net.client import Client
 from trayagent.sources.build import build
 from trayagent.store import claims, downloads
@@ -166,6 +167,7 @@ async def rig(
         bus, secrets, bell = Bus(), SecretFiles(home / "secrets"), asyncio.Event()
         client = await stack.enter_async_context(Client(config.network))
         transfer = Transfer(client, config.downloads)
+        apis = await stack.enter_async_context(ApiClient(config.network))
         intake = Intake(db, bus, secrets, bell.set)
         vault = Vault.open(home, {"TRAYAGENT_SECRETS": "file"})
         library = Library(
@@ -176,7 +178,7 @@ async def rig(
             thumbnails=home / "thumbnails",
             now=now,
             sleep=sleep,
-            build=lambda source, kept: build(source, client, kept, os.environ),
+            build=lambda source, kept: build(source, apis, kept, os.environ),
         )
         library.configure(config)
         pool = Pool(

@@ -113,6 +113,21 @@ def test_every_spelling_of_an_ipv4_address_is_that_address(ip: ipaddress.IPv4Add
         ("i❤.ws", "xn--i-7iq.ws"),
         ("a_b.example", "a_b.example"),
         ("xn--mnchen-3ya.de", "xn--mnchen-3ya.de"),
+        # ZWNJ and ZWJ where they change what is seen (UTS 46, RFC 5892)
+        ("\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.com", "xn--mgba3gch31f060k.com"),
+        ("\u0646\u0627\u0645\u0647\u0627\u06cc.com", "xn--mgba3gch31f.com"),
+        (
+            "\u0646\u0627\u0645\u0647\u064e\u200c\u064e\u0627\u06cc.com",
+            "xn--mgba3gch6ba32hd67n.com",
+        ),
+        ("\u0dc1\u0dca\u200d\u0dbb\u0dd3.com", "xn--10cl1a0b660p.com"),
+        ("\u0915\u094d\u200c\u0937.com", "xn--11b2ezcs70k.com"),
+        # what means nothing, a sigma at the end, a capital sharp s
+        ("ex\u200bam\u2060p\ufeffle.com", "example.com"),
+        ("\u039f\u0394\u039f\u03a3.gr", "xn--pxavbq.gr"),
+        ("\u03bf\u03b4\u03cc\u03c2.gr", "xn--pxavk3b.gr"),
+        ("stra\u1e9ee.de", "xn--strae-oqa.de"),
+        ("\u05d0\u05d1\u05d21.com", "xn--1-zhcde.com"),
     ],
 )
 def test_the_canonical_host(host: str, canonical: str) -> None:
@@ -125,6 +140,21 @@ def test_the_canonical_host(host: str, canonical: str) -> None:
         *("", ".", "a..b", "a b", "a/b", "a@b", "a#b", "a:1", "1.2.3.4.5", "256.1.1.1", "1.2.3.0x"),
         *("09.1.1.1", "[::1", "[::1%lo]", "[x]", "a" * 64 + "é.com", "a\u202eb.com", "\u0430b.com"),
         *(".".join(["a" * 60] * 5), "%ff.com", "a\u0000b"),
+        # ZWNJ and ZWJ that only hide: between Latin letters, at an edge, after a letter that joins nothing
+        *(
+            "pay\u200cpal.com",
+            "pay\u200dpal.com",
+            "\u0646\u0627\u0645\u0647\u200c.com",
+            "\u200c\u0627.com",
+        ),
+        *(
+            "\u0627\u200c\u0646.com",
+            "\u0646\u200d\u0627.com",
+            "a\u200c\u0646.com",
+            "\u4f8b\u200c\u3048.jp",
+        ),
+        # a mark without a letter; letters of both directions in one label
+        *("\u0301a.com", "\u05d0a.com", "1\u05d0.com", "a\u0627.com", "\u06271\u0661.com"),
     ],
 )
 def test_hosts_that_cannot_be_used(host: str) -> None:

@@ -89,6 +89,21 @@ TABLE = [
     # our own suffixes stay ours
     ("x.part", "x.part.download"),
     ("x.part.json", "x.part.json.download"),
+    # ZWNJ and ZWJ stay where scripts and emoji need them, and nowhere else
+    (
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645.mp4",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645.mp4",
+    ),
+    ("\u0915\u094d\u200d\u0937", "\u0915\u094d\u200d\u0937"),
+    ("\u0dc1\u0dca\u200d\u0dbb\u0dd3", "\u0dc1\u0dca\u200d\u0dbb\u0dd3"),
+    (
+        "👩🏽\u200d🚀 ❤\ufe0f\u200d🔥 🏳\ufe0f\u200d🌈.png",
+        "👩🏽\u200d🚀 ❤\ufe0f\u200d🔥 🏳\ufe0f\u200d🌈.png",
+    ),
+    ("\u0645\u06cc\u200c\u200c\u062e\u200c.mp4", "\u0645\u06cc\u200c\u062e.mp4"),
+    ("\u200c\u0645\u200d.e\u200cx\u200de", "\u0645.exe.download"),
+    ("pay\u200cpal\u200d👩\u200c👧", "paypal👩👧"),
+    ("e\u200d\u0301.mp4", "\u00e9.mp4"),
     # F10: one form of a letter
     ("e\u0301.mp4", "\u00e9.mp4"),
 ]
@@ -122,7 +137,10 @@ def judge(name: str, limit: int = filenames.LIMIT) -> None:
     encoded = name.encode()
     assert 0 < len(encoded) <= limit
     assert len(name.encode("utf-16-le")) // 2 <= limit
-    assert name.isprintable()
+    shown = re.sub(
+        "(?<=[^ -\u02ff])[\u200c\u200d](?=[^ -\u02ff])", "", name
+    )  # where letters and pictures join
+    assert shown.isprintable()
     assert unicodedata.is_normalized("NFC", name)
     assert not re.search(r'[<>:"/\\|?*]', name)
     assert name[0] not in ". -"
@@ -164,6 +182,7 @@ PIECES = [
         ".tar.gz",
         "\u202e",
         "\u200d",
+        "\u200c",
         "\ufe0f",
     ),
     *(
@@ -180,6 +199,9 @@ PIECES = [
         "한" * 40,
     ),
     *(
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\u0915\u094d\u200d\u0937",
+        "\u0627\u0653",
         "\u2126",
         "\u212a",
         "\u1100\u1161",
@@ -248,7 +270,14 @@ def test_such_names_can_be_made_on_a_real_disk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cluster", "size"),
-    [("e\u0323\u0301", 5), ("👍🏽", 8), ("🇩🇪", 8), ("☂\ufe0f", 6), ("न\u094d", 6)],
+    [
+        ("👩🏽\u200d🚀", 15),
+        ("e\u0323\u0301", 5),
+        ("👍🏽", 8),
+        ("🇩🇪", 8),
+        ("☂\ufe0f", 6),
+        ("न\u094d", 6),
+    ],
 )
 def test_a_cut_never_tears_a_character_from_its_marks(cluster: str, size: int) -> None:
     composed = unicodedata.normalize("NFC", cluster)
@@ -268,6 +297,46 @@ def test_a_cut_keeps_the_ending() -> None:
 
 
 @pytest.mark.parametrize(
+    "raw",
+    [
+        "n" * 136 + ".mp4",
+        "\u6620\u753b" * 60 + ".mp4",
+        "a.mp4",
+        "x" * 300 + ".tar.gz",
+        "👩🏽\u200d🚀" * 30,
+    ],
+)
+@pytest.mark.parametrize(
+    ("name_bytes", "path_units"),
+    [(143, None), (255, None), (255, 70), (143, 40), (33, 33), (1 << 20, 1 << 20)],
+)
+def test_a_name_fits_what_the_file_system_takes(
+    raw: str, name_bytes: int, path_units: int | None
+) -> None:
+    name = filenames.fit(raw, name_bytes, path_units)
+    judge(name)
+    assert filenames.fit(name, name_bytes, path_units) == name
+    assert len((name + LONGEST_SUFFIX).encode()) <= min(255, name_bytes)
+    assert len((name + LONGEST_SUFFIX).encode("utf-16-le")) // 2 <= (path_units or 255)
+    assert filenames.extension(name) == filenames.extension(raw)
+
+
+def test_a_short_name_is_cut_for_nobody() -> None:
+    assert filenames.fit("film.mp4", 143, 60) == "film.mp4"
+    # Windows counts letters, not bytes.
+    assert filenames.fit("\u6620" * 40 + ".mp4", 255, 70) == "\u6620" * 40 + ".mp4"
+
+
+@pytest.mark.parametrize(("name_bytes", "path_units"), [(12, None), (255, 20), (255, -5)])
+def test_a_folder_without_room_for_any_name_is_told(
+    name_bytes: int, path_units: int | None
+) -> None:
+    with pytest.raises(DownloadError) as caught:
+        filenames.fit("n" * 100, name_bytes, path_units)
+    assert caught.value.code == "permission_denied"
+
+
+@pytest.mark.parametrize(
     ("name", "second"),
     [
         ("a.mp4", "a (1).mp4"),
@@ -275,6 +344,9 @@ def test_a_cut_keeps_the_ending() -> None:
         ("a.tar.gz", "a (1).tar.gz"),
         ("a.exe.download", "a (1).exe.download"),
         ("Dr. Who", "Dr. Who (1)"),
+        ("particles.v2", "particles.v2 (1)"),
+        ("Show.S01E02.WEB-DL", "Show.S01E02.WEB-DL (1)"),
+        ("plan.sketchup", "plan (1).sketchup"),
     ],
 )
 def test_the_second_of_a_name(name: str, second: str) -> None:
@@ -292,6 +364,35 @@ def test_the_second_of_a_name(name: str, second: str) -> None:
         ("attachment; filename*=iso-8859-1'en'%a3.mp4", "£.mp4"),
         ("attachment; filename*=UTF-8''%ff; filename=x.mp4", "x.mp4"),
         ("attachment; filename*=KOI8''a; filename=x.mp4", "x.mp4"),
+        ("attachment; filename*=GBK''%D6%D0%CE%C4.mp4; filename=x.mp4", "\u4e2d\u6587.mp4"),
+        ("attachment; filename*=gb2312'zh'%D6%D0.mp4", "\u4e2d.mp4"),
+        ("attachment; filename*=Shift_JIS''%93%FA%83%5C.mp4", "\u65e5\u30bd.mp4"),
+        ("attachment; filename*=EUC-KR''%C7%D1.mp4", "\ud55c.mp4"),
+        ("attachment; filename*=Big5''%A4%A4.mp4", "\u4e2d.mp4"),
+        ("attachment; filename*=windows-1251''%EA%E8%ED%EE.mp4", "\u043a\u0438\u043d\u043e.mp4"),
+        ("attachment; filename*=koi8-r''%CB.mp4", "\u043a.mp4"),
+        # No charsets of texts, though Python has them.
+        ("attachment; filename*=unicode_escape''%5Cx41; filename=x.mp4", "x.mp4"),
+        ("attachment; filename*=rot13''nop; filename=x.mp4", "x.mp4"),
+        ("attachment; filename*=idna''xn--4ca; filename=x.mp4", "x.mp4"),
+        # In the encoded words of mail (RFC 2047).
+        ('attachment; filename="=?UTF-8?B?5pel5pys6KqeLm1wNA==?="', "\u65e5\u672c\u8a9e.mp4"),
+        ("attachment; filename==?UTF-8?B?5pel5pys6KqeLm1wNA==?=", "\u65e5\u672c\u8a9e.mp4"),
+        ('attachment; filename="=?utf-8?Q?Caf=C3=A9_menu=2Emp4?="', "Caf\u00e9 menu.mp4"),
+        ('attachment; filename="=?UTF-8?Q?my?= =?UTF-8?Q?File.mp4?="', "myFile.mp4"),
+        ('attachment; filename="=?UTF-8?Q?=E6=97?==?UTF-8?Q?=A5.mp4?="', "\u65e5.mp4"),
+        ('attachment; filename="=?UTF-8?Q?a?= =?ISO-8859-1?Q?=E9?= (1).mp4"', "a\u00e9 (1).mp4"),
+        ('attachment; filename="=?gb2312?B?1tDOxA?=.mp4"', "\u4e2d\u6587.mp4"),
+        ('attachment; filename="=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=.mp4"', "\u65e5\u672c.mp4"),
+        ('attachment; filename="=?UTF-8*en?Q?a b.mp4?="', "a b.mp4"),
+        ("attachment; filename=\"=?UTF-8?Q?a.mp4?=\"; filename*=UTF-8''b.mp4", "b.mp4"),
+        ('attachment; filename="=?UTF-8?B?5?="', "=?UTF-8?B?5?="),
+        ('attachment; filename="=?UTF-8?Q?=FF?=.mp4"', "=?UTF-8?Q?=FF?=.mp4"),
+        ('attachment; filename="=?nonsense?Q?a?="', "=?nonsense?Q?a?="),
+        ('attachment; filename="=?.mp4"', "=?.mp4"),
+        # Latin-1 means windows-1252.
+        ('attachment; filename="Bob\udc92s \udc96 1.mp4"', "Bob\u2019s \u2013 1.mp4"),
+        ('attachment; filename="\udc81\udce9.mp4"', "\x81\u00e9.mp4"),
         ('attachment; filename="a\\"b;c.mp4"', 'a"b;c.mp4'),
         ('attachment; filename="\u00c3\u00a9.mp4"', "é.mp4"),
         ('attachment; filename="\udcc3\udca9.mp4"', "é.mp4"),
@@ -364,6 +465,49 @@ def test_names_in_urls(url: str, name: str | None) -> None:
         (None, None, "http://h/a.jpeg", "image", "jpg", "a.jpeg"),
         (None, None, "http://h/a.gif", "auto", "mp4", "a.mp4"),
         (None, "attachment; filename=a.jpg", "http://h/", "auto", "webm", "a.webm"),
+        # What follows the last dot is an ending only if it is one.
+        (None, None, "http://h/Movie.2023.1080p", "auto", "mp4", "Movie.2023.1080p.mp4"),
+        (
+            None,
+            "attachment; filename=Show.S01E02.WEB-DL",
+            "http://h/",
+            "auto",
+            "mp4",
+            "Show.S01E02.WEB-DL.mp4",
+        ),
+        (None, None, "http://h/Show.S01E02", "auto", "webm", "Show.S01E02.webm"),
+        (None, None, "http://h/Film.x264", "video", None, "Film.x264.mp4"),
+        (
+            None,
+            None,
+            "http://h/Film.from.www.site.com",
+            "video",
+            "mp4",
+            "Film.from.www.site.com.mp4",
+        ),
+        ("Mr. Robot.final", None, "http://h/", "auto", "mp4", "Mr. Robot.final.mp4"),
+        ("Dr. Who", None, "http://h/", "video", None, "Dr. Who.mp4"),
+        (None, None, "http://h/album.remastered", "auto", "flac", "album.remastered.flac"),
+        (None, None, "http://h/holiday.July", "auto", "jpg", "holiday.July.jpg"),
+        (None, None, "http://h/particles.v2", "auto", "webm", "particles.v2.webm"),
+        (None, None, "http://h/particles.v2", "auto", "zip", "particles.v2.zip"),
+        ("particles.v2", None, "http://h/", "auto", "zip", "particles.v2"),
+        (None, None, "http://h/particles.v2", "auto", None, "particles.v2"),
+        (None, None, "http://h/tool-1.2rc1", "auto", "gz", "tool-1.2rc1.gz"),
+        # One that we do not know is one all the same, where we do not know better.
+        (None, None, "http://h/plan.sketchup", "auto", "zip", "plan.sketchup"),
+        (None, None, "http://h/board.xyz", "auto", "txt", "board.xyz"),
+        # Files that begin like another's.
+        (None, None, "http://h/IMG_1.CR2", "auto", "tif", "IMG_1.CR2"),
+        (None, None, "http://h/a.dng", "image", "tif", "a.dng"),
+        (None, None, "http://h/GX01.LRV", "auto", "mp4", "GX01.LRV"),
+        (None, None, "http://h/film.rmvb", "video", None, "film.rmvb"),
+        (None, None, "http://h/film.mp4.001", "auto", "mp4", "film.mp4.001"),
+        (None, None, "http://h/disk.7z.002", "auto", None, "disk.7z.002"),
+        # A film is never called a playlist.
+        (None, None, "http://h/index.m3u8", "auto", "ts", "index.ts"),
+        (None, None, "http://h/manifest.mpd", "video", "mp4", "manifest.mp4"),
+        (None, None, "http://h/radio.m3u", "auto", "txt", "radio.m3u"),
         # Any bytes may begin like a sound, and no server sends one for a picture.
         (None, None, "http://h/a.jpg", "auto", "mp3", "a.jpg"),
         (None, None, "http://h/a.jpg", "auto", "html", "a.jpg"),

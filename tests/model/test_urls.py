@@ -148,6 +148,17 @@ def test_what_is_shown_of_a_synced_item_is_its_name() -> None:
         ("/a%20b?x=%2F&y=[1]", "http://h/a%20b?x=%2F&y=[1]"),
         ("http://münchen.de/x", "http://xn--mnchen-3ya.de/x"),
         ("../../../etc", "http://h/etc"),
+        # As curl and browsers take them.
+        ("http:/other.example/y", "http://other.example/y"),
+        ("http:///other.example/y", "http://other.example/y"),
+        ("HTTPS:////other.example/y?a=/b", "https://other.example/y?a=/b"),
+        ("http:/127.0.0.1:81/y", "http://127.0.0.1:81/y"),
+        ("http:/nas:81/y", "http://nas:81/y"),
+        ("http:///localhost", "http://localhost"),
+        ("https:/[::1]:8080/y", "https://[::1]:8080/y"),
+        ("/r?to=http:/other.example/", "http://h/r?to=http:/other.example/"),
+        ("\\y", "http://h/y"),
+        ("\\y\\z", "http://h/y\\z"),
     ],
 )
 def test_a_redirect_is_resolved(location: str, target: str) -> None:
@@ -159,6 +170,14 @@ def test_a_redirect_is_resolved(location: str, target: str) -> None:
     [
         *("", " ", "file:///etc/passwd", "ftp://h/", "data:x", "javascript:x", "\\\\host\\share"),
         *("/\\host/x", "http:///x", "http:x", "https:/x", "//", "//[", "http://h\r\nX: y/"),
+        *(
+            "\\/host/x",
+            "///host.example/x",
+            "http:/",
+            "http:///",
+            "http:/user@host.example/x",
+            "http:\\\\h.example/x",
+        ),
     ],
 )
 def test_a_redirect_to_nowhere_is_refused(location: str) -> None:
@@ -200,3 +219,60 @@ def test_odd_redirects_are_refused_or_lead_to_the_web(text: str, punctuation: st
 def test_the_identity_of_a_checked_url_is_that_of_any(url: str) -> None:
     """The quick way for checked URLs gives what `normalise` and `authority` give."""
     assert urls.identity(urls.check(url)) == (urls.normalise(url), urls.authority(url))
+
+
+SIGNED = [
+    "oh=00_Af&oe=6576D61D",
+    "x-expires=1&x-signature=a",
+    "auth_key=1-2-3-4",
+    "ex=65&is=64&hm=ab",
+    "se=2020&sig=a",
+    "X-Amz-Expires=60&X-Amz-Signature=a",
+    "Expires=1&Signature=a&Key-Pair-Id=b",
+    "X-Goog-Expires=60",
+    "q-sign-algorithm=sha1&q-sign-time=1;2",
+    "txSecret=a&txTime=5F",
+    "wsSecret=a&wsTime=5F",
+    "upsig=a&deadline=1",
+    "expire=1&sparams=x&sig=a",
+    "st=abc&e=1700000000",
+    "temp_url_sig=a&temp_url_expires=1",
+    "hdnts=exp=1~acl=*~hmac=a",
+]
+
+
+@pytest.mark.parametrize("query", SIGNED)
+def test_a_signed_link_that_is_refused_has_expired(query: str) -> None:
+    for status in (401, 403, 410):
+        assert urls.looks_expired(f"https://h/a.mp4?w=1&{query}", status)
+    for status in (200, 206, 302, 404, 429, 500, 503):
+        expected = status == 404 and query.startswith("ex=")
+        assert urls.looks_expired(f"https://h/a.mp4?w=1&{query}", status) is expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "https://h/a.mp4",
+            "https://h/a.mp4?page=2",
+            "https://h/a.mp4?oe=1",
+            "https://h/a?e=1",
+            "https://h/a?is=1&hm=2",
+        ),
+        *("https://h/a#sig=1", "https://h/sig=1/a", "https://h/export=1/a", "https://h/a?q=sig"),
+    ],
+)
+def test_a_plain_link_that_is_refused_has_not_expired(url: str) -> None:
+    assert not any(urls.looks_expired(url, status) for status in range(200, 600))
+
+
+def test_a_token_in_the_path_and_an_ended_session_count() -> None:
+    assert urls.looks_expired("https://h/exp=1700000000~acl=%2F*~hmac=ab/v/a.mp4", 403)
+    assert urls.looks_expired("https://h/a?X-Amz-Security-Token=x&X-Amz-Signature=y", 400)
+    assert not urls.looks_expired("https://h/a?signature=y", 400)
+
+
+def test_raw_spaces_in_a_pasted_link() -> None:
+    assert urls.with_spaces_encoded("http://h/a b c.mp4?q=d e") == "http://h/a%20b%20c.mp4?q=d%20e"
+    assert urls.with_spaces_encoded("http://h/a%20b") == "http://h/a%20b"

@@ -12,9 +12,6 @@ from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net.client import Client, Limits
-from trayagent.net.connect import Policy
-
-NOBODY: frozenset[str] = frozenset()
 
 
 class Names(AbstractResolver):
@@ -39,81 +36,6 @@ class Names(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing to close."""
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "127.0.0.1",
-        "localhost",
-        "a.localhost",
-        "::1",
-        "169.254.169.254",
-        "10.1.2.3",
-        "192.168.0.1",
-        "100.64.0.1",
-        "0.0.0.0",
-        "224.0.0.1",
-        "64:ff9b::7f00:1",
-        "2002:7f00:1::",
-        "nas",
-        "nas.local",
-        "nas.lan",
-        "nas.home.arpa",
-    ],
-)
-def test_private_hosts_need_to_be_named(host: str) -> None:
-    pair = f"[{host}]:80" if ":" in host else f"{host}:80"
-    named = Policy(Network())
-    with pytest.raises(DownloadError) as failed:
-        named.check(host, 80, NOBODY)
-    assert failed.value.code == "blocked_address"
-    assert pair in failed.value.message, "what to write into network.allow"
-    with pytest.raises(DownloadError):
-        named.check(host, 80, {pair.replace(":80", ":81")})
-    named.check(host, 80, {pair})
-    with pytest.raises(DownloadError):
-        Policy(Network(private_addresses="refuse")).check(host, 80, {pair})
-    Policy(Network(private_addresses="refuse", allow=(pair,))).check(host, 80, NOBODY)
-    Policy(Network(private_addresses="allow")).check(host, 80, NOBODY)
-
-
-@pytest.mark.parametrize("host", ["example.com", "93.184.216.34", "2606:4700::1111"])
-def test_public_hosts_need_nothing(host: str) -> None:
-    Policy(Network(private_addresses="refuse")).check(host, 443, NOBODY)
-
-
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "a.localhost", "::1", "0.0.0.0", "::ffff:127.0.0.1"]
-)
-def test_we_never_talk_to_ourselves(host: str) -> None:
-    policy = Policy(Network(private_addresses="allow"), own_ports=lambda: {17830})
-    with pytest.raises(DownloadError):
-        policy.check(host, 17830, {f"{host}:17830"})
-    with pytest.raises(DownloadError):
-        policy.admit("innocent.example", 17830, ["127.0.0.1"])
-    policy.check(host, 17831, NOBODY)
-
-
-@pytest.mark.parametrize(
-    ("addresses", "fine"),
-    [
-        (["93.184.216.34"], True),
-        (["93.184.216.34", "127.0.0.1"], False),
-        (["10.0.0.1"], False),
-        (["::ffff:10.0.0.1"], False),
-        (["fe80::1%eth0"], False),
-        (["64:ff9b::a00:1"], False),
-    ],
-)
-def test_a_public_name_leads_to_public_addresses_only(addresses: list[str], fine: bool) -> None:
-    policy = Policy(Network())
-    if fine:
-        policy.admit("example.com", 80, addresses)
-    else:
-        with pytest.raises(DownloadError, match=r"example\.com:80"):
-            policy.admit("example.com", 80, addresses)
-    policy.admit("nas.local", 80, ["192.168.0.7"])
 
 
 async def blocked(client: Client, request: Request) -> bool:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.servers.site import Site
 from tests.sites.rig import release
-from trayagent.net.client import Client
+from trayagent.net.api_client import ApiClient
 from trayagent.sites.releases import Releases, installed, newer
 from trayagent.sites.update import UpdateError, Updater
 
@@ -65,7 +65,7 @@ async def updating(site: Site, folder: Path) -> AsyncIterator[tuple[Updater, Rel
     """An updater that asks the test's index."""
     releases = Releases(folder)
     named = frozenset({site.authority})
-    async with Client() as client:
+    async with ApiClient() as client:
         yield (
             Updater(client, releases, os.environ, index=f"{site.base}/index", named=named),
             releases,

@@ -14,7 +14,7 @@ from tests.servers.flow import FakeFlow
 from trayagent.model.config import Source as Settings
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Content, Request, Target
-from trayagent.net.client import Client
+from trayagent.net.api_client import ApiClient
 from trayagent.sources.build import build
 from trayagent.sources.flow_session import Session
 from trayagent.sources.handed import Handed
@@ -31,8 +31,8 @@ def fake() -> Iterator[FakeFlow]:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    async with Client() as one:
+async def client() -> AsyncIterator[ApiClient]:
+    async with ApiClient() as one:
         yield one
 
 
@@ -42,7 +42,7 @@ def settings(fake: FakeFlow, **more: str) -> Settings:
 
 
 async def flow(
-    fake: FakeFlow, client: Client, *, environ: Mapping[str, str] | None = None, **more: str
+    fake: FakeFlow, client: ApiClient, *, environ: Mapping[str, str] | None = None, **more: str
 ) -> Source:
     secrets = Handed()
     await secrets.set("spare", data.API_KEY)
@@ -62,7 +62,7 @@ async def fetched(
     return answer
 
 
-async def test_signing_in_says_who_and_until_when(fake: FakeFlow, client: Client) -> None:
+async def test_signing_in_says_who_and_until_when(fake: FakeFlow, client: ApiClient) -> None:
     source = build(settings(fake), client, Handed(), {})
     assert not await source.has_secrets()
     account = await source.sign_in("Cookie: x=y; next-auth.session-token=st-bob-1")
@@ -76,7 +76,7 @@ async def test_signing_in_says_who_and_until_when(fake: FakeFlow, client: Client
 
 @pytest.mark.parametrize("text", ["nothing here at all", "st-nobody-1", "st-dead-1"])
 async def test_a_session_that_does_not_work_is_not_kept(
-    fake: FakeFlow, client: Client, text: str
+    fake: FakeFlow, client: ApiClient, text: str
 ) -> None:
     source = build(settings(fake), client, Handed(), {})
     with pytest.raises(SourceError):
@@ -84,7 +84,7 @@ async def test_a_session_that_does_not_work_is_not_kept(
     assert not await source.has_secrets()
 
 
-async def test_a_token_that_comes_with_an_error_is_none(fake: FakeFlow, client: Client) -> None:
+async def test_a_token_that_comes_with_an_error_is_none(fake: FakeFlow, client: ApiClient) -> None:
     source = await flow(fake, client)
     fake.scenario(session_error=True)
     with pytest.raises(SourceError, match="not signed in"):
@@ -94,7 +94,7 @@ async def test_a_token_that_comes_with_an_error_is_none(fake: FakeFlow, client: 
 @pytest.mark.parametrize(
     "api_key", ["", data.API_KEY, "env:FLOW_KEY", "keyring:spare", "wrong-key"]
 )
-async def test_the_key_is_set_or_found(fake: FakeFlow, client: Client, api_key: str) -> None:
+async def test_the_key_is_set_or_found(fake: FakeFlow, client: ApiClient, api_key: str) -> None:
     source = await flow(fake, client, api_key=api_key, environ={"FLOW_KEY": data.API_KEY})
     answers = [await fetched(source, data.image("alice", i)) for i in (1, 2, 3)]
     assert [answer.data for answer in answers if isinstance(answer, Content)] == [
@@ -103,7 +103,7 @@ async def test_the_key_is_set_or_found(fake: FakeFlow, client: Client, api_key: 
     assert fake.state.requests["/_next"] == (1 if api_key in {"", "wrong-key"} else 0)
 
 
-async def test_many_who_find_the_token_dead_ask_for_one(fake: FakeFlow, client: Client) -> None:
+async def test_many_who_find_the_token_dead_ask_for_one(fake: FakeFlow, client: ApiClient) -> None:
     source = await flow(fake, client)
     await fetched(source, data.image("alice", 1))
     asked = fake.state.requests[SESSION]
@@ -117,7 +117,7 @@ async def test_many_who_find_the_token_dead_ask_for_one(fake: FakeFlow, client: 
     assert fake.state.requests[SESSION] == asked + 1
 
 
-async def test_a_token_is_renewed_before_its_end(fake: FakeFlow, client: Client) -> None:
+async def test_a_token_is_renewed_before_its_end(fake: FakeFlow, client: ApiClient) -> None:
     clock = [0.0]
     secrets = Handed()
     await secrets.set("flow/session", "st-alice-1")
@@ -136,7 +136,9 @@ async def test_a_token_is_renewed_before_its_end(fake: FakeFlow, client: Client)
     assert first not in repr(session)
 
 
-async def test_a_refused_session_is_left_alone_for_a_minute(fake: FakeFlow, client: Client) -> None:
+async def test_a_refused_session_is_left_alone_for_a_minute(
+    fake: FakeFlow, client: ApiClient
+) -> None:
     source = await flow(fake, client)
     fake.state.tokens.clear()
     fake.state.signed_out.add("alice")
@@ -147,7 +149,7 @@ async def test_a_refused_session_is_left_alone_for_a_minute(fake: FakeFlow, clie
     assert fake.state.requests[SESSION] == 2
 
 
-async def test_a_page_shows_what_the_listing_says(fake: FakeFlow, client: Client) -> None:
+async def test_a_page_shows_what_the_listing_says(fake: FakeFlow, client: ApiClient) -> None:
     fake.scenario(include_videos=True)
     source = await flow(fake, client)
     page = await source.page(None)
@@ -178,8 +180,8 @@ class Told(Web):
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(200, "flow.google.com:443", {}, b"<html>"),
-        Answer(404, "labs.google:443", {}, b""),
+        Answer(200, "flow.google.com:443", (), b"<html>"),
+        Answer(404, "labs.google:443", (), b""),
     ],
     ids=["redirected", "gone"],
 )
@@ -191,7 +193,7 @@ async def test_a_moved_service_is_told_so(answer: Answer) -> None:
         await session.account({"Cookie": "x"})
 
 
-async def test_a_nameless_or_unusable_entry_is_left_out(fake: FakeFlow, client: Client) -> None:
+async def test_a_nameless_or_unusable_entry_is_left_out(fake: FakeFlow, client: ApiClient) -> None:
     source = await flow(fake, client)
     images = fake.state.images["alice"]
     images[0] = type(images[0])(**{**vars(images[0]), "listed": "../../etc/passwd"})
@@ -214,7 +216,7 @@ async def test_an_account_is_safe_to_show_and_to_keep(email: object, account: st
     body = json.encode({"access_token": "ya29.plain", "user": {"email": email}})
     session = Session(
         "flow",
-        Told(Answer(200, "labs.google:443", {}, body)),
+        Told(Answer(200, "labs.google:443", (), body)),
         Handed(),
         labs_base="https://labs.google/fx",
         api_key="",
@@ -225,7 +227,7 @@ async def test_an_account_is_safe_to_show_and_to_keep(email: object, account: st
 
 async def test_a_session_without_anything_optional_works(fake: FakeFlow) -> None:
     body = json.encode({"access_token": "ya29.plain", "expires": "soon"})
-    answer = Answer(200, "labs.google:443", {}, body)
+    answer = Answer(200, "labs.google:443", (), body)
     session = Session(
         "flow", Told(answer), Handed(), labs_base="https://labs.google/fx", api_key="", environ={}
     )

@@ -15,7 +15,7 @@ from trayagent.model.config import Source as Settings
 from trayagent.model.errors import DownloadError
 from trayagent.model.library import Listed
 from trayagent.model.transfer import Content, Request, Target
-from trayagent.net.client import Client
+from trayagent.net.api_client import ApiClient
 from trayagent.sources.build import build
 from trayagent.sources.handed import Handed
 from trayagent.sources.source import CursorError, Source, SourceError
@@ -48,8 +48,8 @@ def server() -> Iterator[JsonLibrary]:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    async with Client() as one:
+async def client() -> AsyncIterator[ApiClient]:
+    async with ApiClient() as one:
         yield one
 
 
@@ -68,7 +68,7 @@ def settings(server: JsonLibrary, style: str = "cursor", **more: Any) -> Setting
     )
 
 
-async def signed_in(made: Settings, client: Client) -> Source:
+async def signed_in(made: Settings, client: ApiClient) -> Source:
     source = build(made, client, Handed(), {})
     await source.sign_in(TOKEN)
     return source
@@ -99,7 +99,7 @@ async def resolved(
 
 @pytest.mark.parametrize("style", LISTS)
 async def test_every_paging_style_lists_every_item(
-    server: JsonLibrary, client: Client, style: str
+    server: JsonLibrary, client: ApiClient, style: str
 ) -> None:
     source = await signed_in(settings(server, style), client)
     items = await everything(source)
@@ -116,7 +116,7 @@ async def test_every_paging_style_lists_every_item(
 
 
 async def test_the_secret_in_a_query_is_not_part_of_a_cursor(
-    server: JsonLibrary, client: Client
+    server: JsonLibrary, client: ApiClient
 ) -> None:
     made = settings(server, "next_url", auth={"query": {"key": "{secret:token}"}})
     source = await signed_in(made, client)
@@ -126,7 +126,7 @@ async def test_the_secret_in_a_query_is_not_part_of_a_cursor(
     assert len(await everything(source)) == 7
 
 
-async def test_a_wrong_secret_is_not_kept(server: JsonLibrary, client: Client) -> None:
+async def test_a_wrong_secret_is_not_kept(server: JsonLibrary, client: ApiClient) -> None:
     secrets = Handed()
     source = build(settings(server), client, secrets, {})
     with pytest.raises(SourceError, match="not signed in"):
@@ -138,7 +138,7 @@ async def test_a_wrong_secret_is_not_kept(server: JsonLibrary, client: Client) -
     assert not await source.has_secrets()
 
 
-async def test_several_secrets_are_given_by_name(server: JsonLibrary, client: Client) -> None:
+async def test_several_secrets_are_given_by_name(server: JsonLibrary, client: ApiClient) -> None:
     auth = {"headers": {"Authorization": "Bearer {secret:token}", "X-Id": "{secret:id}"}}
     source = build(settings(server, auth=auth), client, Handed(), {})
     with pytest.raises(SourceError, match="not what shots needs"):
@@ -147,7 +147,7 @@ async def test_several_secrets_are_given_by_name(server: JsonLibrary, client: Cl
     assert await source.has_secrets()
 
 
-async def test_base64_is_decoded(server: JsonLibrary, client: Client) -> None:
+async def test_base64_is_decoded(server: JsonLibrary, client: ApiClient) -> None:
     made = settings(server, fetch={"url": "{base}/items/{id}/original", "base64": "data.b64"})
     source = await signed_in(made, client)
     answer = await resolved(source, "i/4")
@@ -155,7 +155,7 @@ async def test_base64_is_decoded(server: JsonLibrary, client: Client) -> None:
     assert answer.data == body(4)
 
 
-async def test_a_file_on_our_origin_gets_the_secret(server: JsonLibrary, client: Client) -> None:
+async def test_a_file_on_our_origin_gets_the_secret(server: JsonLibrary, client: ApiClient) -> None:
     source = await signed_in(settings(server, fetch={"url": "{base}/items/{id}/original"}), client)
     answer = await resolved(source, "i/4")
     assert isinstance(answer, Request)
@@ -165,7 +165,7 @@ async def test_a_file_on_our_origin_gets_the_secret(server: JsonLibrary, client:
 
 
 async def test_a_file_elsewhere_gets_no_secret_and_no_trust(
-    server: JsonLibrary, client: Client
+    server: JsonLibrary, client: ApiClient
 ) -> None:
     server.shots.other_origin = "http://127.0.0.2:9"
     source = await signed_in(settings(server, fetch={"url": "{url}"}), client)
@@ -179,7 +179,7 @@ async def test_a_file_elsewhere_gets_no_secret_and_no_trust(
 
 
 async def test_the_fallback_is_used_then_renewed_and_the_first_error_is_the_cause(
-    server: JsonLibrary, client: Client
+    server: JsonLibrary, client: ApiClient
 ) -> None:
     fetch = {
         "url": "{base}/items/{id}/original",
@@ -202,7 +202,7 @@ async def test_the_fallback_is_used_then_renewed_and_the_first_error_is_the_caus
 
 
 async def test_a_link_lost_with_the_process_is_listed_again(
-    server: JsonLibrary, client: Client
+    server: JsonLibrary, client: ApiClient
 ) -> None:
     made = settings(server, fetch={"url": "{url}"})
     server.shots.rows = [{"id": str(n), "file": {"url": f"/signed/{n}?serial=1"}} for n in range(5)]
@@ -227,7 +227,7 @@ async def test_a_link_lost_with_the_process_is_listed_again(
     ],
 )
 async def test_nonsense_is_an_error_not_an_empty_library(
-    server: JsonLibrary, client: Client, answer: bytes, problem: type[Exception]
+    server: JsonLibrary, client: ApiClient, answer: bytes, problem: type[Exception]
 ) -> None:
     source = await signed_in(settings(server), client)
     server.shots.page_answer = answer
@@ -235,7 +235,7 @@ async def test_nonsense_is_an_error_not_an_empty_library(
         await source.page(None)
 
 
-async def test_items_without_an_id_are_left_out(server: JsonLibrary, client: Client) -> None:
+async def test_items_without_an_id_are_left_out(server: JsonLibrary, client: ApiClient) -> None:
     source = await signed_in(settings(server), client)
     server.shots.rows = [
         {"id": 1},
@@ -250,7 +250,7 @@ async def test_items_without_an_id_are_left_out(server: JsonLibrary, client: Cli
     assert (last.ident, last.created) == ("2", 1_761_847_200)
 
 
-async def test_a_next_page_elsewhere_is_refused(server: JsonLibrary, client: Client) -> None:
+async def test_a_next_page_elsewhere_is_refused(server: JsonLibrary, client: ApiClient) -> None:
     source = await signed_in(settings(server, "next_url"), client)
     server.shots.page_answer = json.dumps(
         {"data": {"items": [{"id": 1}], "next": "http://127.0.0.1:9/steal"}}
@@ -259,7 +259,7 @@ async def test_a_next_page_elsewhere_is_refused(server: JsonLibrary, client: Cli
         await source.page(None)
 
 
-async def test_a_dead_cursor_is_told_apart(server: JsonLibrary, client: Client) -> None:
+async def test_a_dead_cursor_is_told_apart(server: JsonLibrary, client: ApiClient) -> None:
     made = settings(server, auth={})
     gone = structs.replace(made, list={"url": "{base}/gone", "query": {"cursor": "{cursor}"}})
     with pytest.raises(CursorError):
@@ -268,7 +268,7 @@ async def test_a_dead_cursor_is_told_apart(server: JsonLibrary, client: Client) 
         await build(gone, client, Handed(), {}).page(None)
 
 
-async def test_secrets_are_never_sent_in_plain_text_to_a_public_host(client: Client) -> None:
+async def test_secrets_are_never_sent_in_plain_text_to_a_public_host(client: ApiClient) -> None:
     made = Settings(
         name="shots", type="json", base="http://api.example.com", list={"url": "{base}/items"}, page={"items": "items"},
         item={"id": "id"}, auth={"headers": {"Authorization": "Bearer {secret:token}"}},

@@ -8,7 +8,7 @@ from trayagent.sources.web import Answer
 
 def answer(body: bytes) -> Answer:
     """An answer of 200 with this body."""
-    return Answer(200, "h:443", {}, body)
+    return Answer(200, "h:443", (), body)
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b'{"a": "\xff"}', b"[" * 100_000, b"[" * 300_000])

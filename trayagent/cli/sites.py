@@ -70,13 +70,13 @@ def renew(screen: Screen, undo: bool) -> int:
 
 async def _update() -> tuple[str | None, str]:
     from trayagent import settings
-    from trayagent.net.client import Client
+    from trayagent.net.api_client import ApiClient
     from trayagent.sites import update
     from trayagent.sites.releases import Releases
 
     place = home()
     config = settings.load(place, os.environ, {})
-    async with Client(config.network) as client:
+    async with ApiClient(config.network) as client:
         releases = Releases(place.data / "sites")
         return await update.Updater(client, releases, os.environ, index=update.INDEX).update()
 

@@ -46,6 +46,24 @@ _INTERNAL_SUFFIXES: Final = (".internal", ".intranet", ".localdomain", ".corp", 
 _IPV4_PART: Final = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
 _DOTS: Final = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})
 _NAME_PUNCTUATION: Final = "\u00b7\u30fb"
+_IGNORED: Final = re.compile(
+    "[\u00ad\u034f\u180b-\u180d\u180f\u200b\u2060\u2064\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]"
+)
+"""What means nothing in a host (UTS 46)."""
+_ZWNJ, _ZWJ = "\u200c", "\u200d"
+_VIRAMA: Final = 9
+"""The combining class of the sign that takes a letter its vowel, in the scripts of India."""
+_JOINS_NEXT: Final = re.compile(
+    "[\u0620\u0626\u0628\u062a-\u062e\u0633-\u063f\u0641-\u0647\u0649\u064a\u066e\u066f\u0678-\u0687"
+    "\u069a-\u06bf\u06c1\u06c2\u06cc\u06ce\u06d0\u06d1\u06fa-\u06fc\u06ff\u0712-\u0714\u071a-\u071d"
+    "\u071f-\u0727\u0729\u072b\u072d\u072e\u074e-\u0758\u075c-\u076a\u076d-\u0770\u0772\u0775-\u0777"
+    "\u077a-\u077f\u07ca-\u07ea]"
+)
+"""Letters of Arabic, Syriac and N'Ko that join what follows them (Unicode's ArabicShaping, type D)."""
+_JOINS_BEFORE: Final = re.compile(
+    "[\u0620-\u064a\u066e-\u06d3\u06d5-\u06ff\u0710-\u077f\u07ca-\u07ea]"
+)
+"""Letters of those that join what is before them (types R and D)."""
 _LATIN_TWINS: Final = frozenset("авекмнорстухіјѕһԁԛԝӏёүґѡԍ" + "ανορτυχικ")
 """Cyrillic and Greek letters that can pass for Latin ones."""
 
@@ -149,10 +167,10 @@ def _mapped(host: str) -> str:
             host = unquote_to_bytes(host).decode()
         except UnicodeDecodeError as error:
             raise ValueError("the host is malformed") from error
-    host = unicodedata.normalize("NFKC", host.translate(_DOTS)).lower().translate(_DOTS)
-    return unicodedata.normalize(
-        "NFC", "".join(c for c in host if c != "\u00ad" and not "\ufe00" <= c <= "\ufe0f")
-    )
+    host = unicodedata.normalize("NFKC", host.translate(_DOTS))
+    # Letter by letter: all at once, a sigma at the end of a word would become another letter.
+    host = "".join(c.lower() for c in host).translate(_DOTS)
+    return unicodedata.normalize("NFC", _IGNORED.sub("", host))
 
 
 def _ipv4(labels: list[str]) -> str:
@@ -178,8 +196,13 @@ def _ipv4_number(text: str) -> int:
 def _to_ascii(label: str) -> str:
     if label.isascii():
         ascii_label = label
-    elif not all(c in _NAME_PUNCTUATION or c.isascii() or _in_names(c) for c in label):
+    elif not all(
+        c in _NAME_PUNCTUATION or c.isascii() or _in_names(c) or _is_joiner(label, place)
+        for place, c in enumerate(label)
+    ):
         raise ValueError("the host contains characters that no name has")
+    elif unicodedata.category(label[0])[0] == "M" or not _reads_one_way(label):
+        raise ValueError("the host is malformed")
     else:
         ascii_label = "xn--" + label.encode("punycode").decode("ascii")
     if len(ascii_label) > 63:
@@ -191,6 +214,34 @@ def _in_names(character: str) -> bool:
     """Letters, marks, numbers, and the symbols that emoji are made of."""
     category = unicodedata.category(character)
     return category[0] in "LMN" or category in {"So", "Sk"}
+
+
+def _is_joiner(label: str, place: int) -> bool:
+    """Whether it is a ZWNJ or ZWJ that changes what is seen (RFC 5892 A.1 and A.2); others only hide."""
+    before, after = label[:place], label[place + 1 :]
+    if label[place] not in (_ZWNJ, _ZWJ) or not before:
+        return False
+    if unicodedata.combining(before[-1]) == _VIRAMA:
+        return True
+    # Marks between the letters do not part them.
+    before = next((c for c in reversed(before) if unicodedata.category(c) != "Mn"), "")
+    after = next((c for c in after if unicodedata.category(c) != "Mn"), "")
+    joins = _JOINS_NEXT.match(before) is not None and _JOINS_BEFORE.match(after) is not None
+    return label[place] == _ZWNJ and joins
+
+
+def _reads_one_way(label: str) -> bool:
+    """Whether a label with letters of right-to-left scripts has nothing but what they may stand with (RFC 5893 §2)."""
+    kinds = [unicodedata.bidirectional(c) for c in label]
+    if not {"R", "AL"} & set(kinds):
+        return True
+    ends = [kind for kind in kinds if kind != "NSM"][-1]
+    return (
+        kinds[0] in ("R", "AL")
+        and ends in ("R", "AL", "EN", "AN")
+        and not {"EN", "AN"} <= set(kinds)
+        and set(kinds) <= {"R", "AL", "AN", "EN", "ES", "CS", "ET", "ON", "BN", "NSM"}
+    )
 
 
 def _refuse_lookalikes(labels: list[str]) -> None:

@@ -9,12 +9,16 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Final
-from urllib.parse import unquote
 
+from trayagent.model.disposition import (
+    from_disposition as from_disposition,  # noqa: PLC0414  one of the ways in which a name comes
+)
+from trayagent.model.disposition import percent_decoded
 from trayagent.model.download import Kind
 from trayagent.model.errors import DownloadError
 
-LIMIT: Final = 255 - len(" (9999)") - len(".part.json")
+_SUFFIXES: Final = len(" (9999)") + len(".part.json")
+LIMIT: Final = 255 - _SUFFIXES
 """Bytes in UTF-8, and so at most as many UTF-16 units, that leave room for every suffix we add."""
 
 INERT: Final = ".download"
@@ -49,8 +53,40 @@ IMAGE: Final = frozenset(
     "jpg jpeg jpe jfif png gif webp avif heic heif bmp tif tiff ico jxl".split()
 )
 
-_SAYS_NOTHING: Final = frozenset("php php5 asp aspx jsp jspx cgi do ashx htm html".split())
-"""Endings of server scripts and pages, which tell nothing about a medium they deliver."""
+_OTHERS: Final = frozenset(
+    # pictures, films and sounds of cameras, editors and old times
+    "3fr apng arw avifs bay cap cr2 cr3 crw cur dcr dcs dds dicom dng dpx drf eps erf exr fff fits gtif hdr"
+    " heics heifs hif iiq j2c j2k jif jfi jls jp2 jpf jpm jps jpx k25 kdc mdc mef mos mpo mrw nef nrw orf pbm"
+    " pcx pef pgm pjp pjpeg png8 pnm ppm ps psb psd ptx qoi r3d raf ras raw rgb rw2 rwl sgi sr2 srf srw svs"
+    " tga thm wbmp wdp x3f xbm xcf xpm 360 3gpp 3gpp2 amv bik cmfa cmfv dat dav dv dvr dvr-ms evo f4a f4b f4p"
+    " gifv h264 h265 hevc ifo insv ism isma ismv ivf lrv m1v m2p m2t m4p m4r m4s mj2 mjpeg mjpg mk3d mks mod"
+    " mp1 mp2 mp4v mpg4 mpga mpv mqv mxf nsv nut oga ogx qt rm rmvb smk spx swf tod tp trp tts vdr vid vro wm"
+    " wtv y4m yuv 3ga 8svx aa aac2 aax act adts aifc alac ape au awb bwf caf dff dsf dss dts eac3 flp gsm it kar"
+    " la mid midi mlp mmf mpa mpc ofr pcm ra ram rf64 s3m shn snd sf2 tak tta voc vox w64 wv xm xmf"
+    # subtitles and lists
+    " ass ssa srt sub idx sup vtt ttml sbv lrc cue m3u m3u8 mpd pls xspf asx wax wvx nfo torrent metalink meta4"
+    # documents, data and code
+    " pdf txt md rst rtf doc docx docm dot dotx xls xlsx xlsm xlsb xlt ppt pptx pptm pps ppsx odt ods odp odg odf"
+    " pages numbers key epub mobi azw azw3 fb2 djvu djv cbz cbr cb7 chm tex log csv tsv json jsonl ndjson geojson"
+    " yaml yml toml ini cfg conf xml kml kmz gpx ics vcf eml msg mbox sql db sqlite sqlite3 mdb parquet avro orc"
+    " h5 hdf5 nc mat npy npz pkl pt pth onnx safetensors gguf ggml bin c h cpp hpp cc go rs java kt swift ts tsx"
+    " jsx css scss less php lock map wasm asc sig pem crt cer der p12 md5 sha1 sha256 sha512 diff patch po mo"
+    # archives, disk images, drawings, fonts
+    " zip zipx rar 7z tar gz tgz bz2 tbz tbz2 xz txz zst lz lz4 lzma br z cab arj lzh iso img vhd vhdx vmdk qcow2"
+    " vdi ova ovf dmg toast nrg mdf wim esd squashfs dwg dxf stl obj fbx gltf glb 3ds 3mf blend step stp ai indd"
+    " ttf otf woff woff2 part tmp bak old crdownload download".split()
+)
+"""Endings of what is neither a medium we make nor anything that runs: enough of them to tell an ending from a word."""
+_SAYS_NOTHING: Final = frozenset(
+    "php php5 asp aspx jsp jspx cgi do ashx htm html m3u m3u8 mpd".split()
+)
+"""Endings of server scripts, pages and manifests, which tell nothing about a medium they deliver."""
+_NO_ENDING: Final = re.compile(
+    r"\d.*|v\d+\w*|s\d+(?:e\d+)*|e\d+|ep\d+|[xh]26\d|rc\d+|alpha\d*|beta\d*|.*-.*|.{13,}"
+)
+"""Words that follow the last dot of a title or a version: `1080p`, `S01E02`, `v2`, `WEB-DL`."""
+_VOLUME: Final = re.compile(r"\.([A-Za-z0-9]{1,5})\.\d{3}$")
+"""A part of something that was cut: `film.7z.001`."""
 _SAME_IMAGE: Final = ({"jpg", "jpeg", "jpe", "jfif"}, {"tif", "tiff"}, {"heic", "heif"})
 
 _RESERVED: Final = re.compile(
@@ -69,7 +105,6 @@ _DRIVE: Final = re.compile(r"[A-Za-z]:(?=\S)")
 _DOUBLE: Final = re.compile(
     r"\.(?:tar\.[A-Za-z0-9]{1,4}|[A-Za-z0-9_-]{1,24}\.download)$", re.IGNORECASE
 )
-_LETTER: Final = re.compile(r"[a-z]")
 _PATH: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)")
 """The path of a URL (RFC 3986, appendix B)."""
 _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9_-]{1,24})$")
@@ -95,6 +130,7 @@ def choose(
 
     `content_ext` is the extension of the bytes seen (`mp4`), None while unknown. A name without an
     extension gets that, a given one only for a video, which else gets `.mp4`; a wrong one of a picture is corrected.
+    What follows a name's last dot is an extension only if it is one: `Movie.2023.1080p` has none.
     """
     # Cleaned once for the choice and once with the extension, so that a cut never costs the extension.
     own = _usable(given)
@@ -102,7 +138,7 @@ def choose(
     plain = _PLAIN.fullmatch(chosen) is not None
     name = (chosen if plain else _basename(chosen)) if chosen else f"video-{now():%Y%m%d-%H%M%S}"
     content = (content_ext or "").lstrip(".").lower()
-    if own and not _LETTER.search(extension(name)) and kind != "video" and content not in VIDEO:
+    if own and not has_extension(name, content) and kind != "video" and content not in VIDEO:
         return safe(name)
     return safe(_with_extension(name, kind, content))
 
@@ -112,32 +148,66 @@ def _usable(raw: str | None) -> str:
     return raw if raw and _clean(raw, LIMIT) else ""
 
 
-def from_disposition(header: str) -> str | None:
-    """The raw file name of a Content-Disposition header (RFC 6266, RFC 8187), or None; not yet safe."""
-    plain: str | None = None
-    for match in _PARAMETER.finditer(header):
-        name, quoted, token = match[1].lower(), match[2], match[3]
-        if name == "filename*":
-            extended = _extended(token if token is not None else quoted)
-            if extended:
-                return extended
-        elif name == "filename" and plain is None:
-            plain = _plain(re.sub(r'\\(["\\])', r"\1", quoted) if quoted is not None else token)
-    return plain or None
-
-
 @lru_cache(maxsize=256)  # asked again at every station of the same download
 def from_url(url: str) -> str | None:
     """The last segment of a URL's path, percent-decoded once, or None; not yet safe."""
     match = _PATH.match(url)
     last = match[1].rstrip("/").rpartition("/")[2] if match else ""
-    return (_percent_decoded(last) if "%" in last else last) or None
+    return (percent_decoded(last) if "%" in last else last) or None
 
 
 def extension(name: str) -> str:
     """The last extension in lower case without its dot, `""` if there is none."""
     match = _EXTENSION.search(name)
     return match[1].lower() if match and match.start() > 0 else ""
+
+
+def has_extension(name: str, content: str = "") -> bool:
+    """Whether a name ends in an extension, rather than in a word that follows a dot.
+
+    For a medium of the type `content` only an extension counts that programs know; for other files, whose
+    types nobody can list, also what may be one.
+    """
+    ending = extension(name)
+    volume = _VOLUME.search(name)
+    if volume and _is_known(volume[1].lower()):
+        return True
+    if content in VIDEO | AUDIO | IMAGE:
+        return (
+            _is_known(ending) and ending != "com"
+        )  # a film is called after its site, never a program
+    return bool(ending) and (_is_known(ending) or not _NO_ENDING.fullmatch(ending))
+
+
+def fit(name: str, name_bytes: int, path_units: int | None = None) -> str:
+    """A safe name, cut so that it and every suffix we add to it fit into a folder.
+
+    `name_bytes` is what the file system takes of a name, in UTF-8 (`PC_NAME_MAX`); `path_units` what is left
+    of a whole path behind the folder and its separator, in UTF-16 (of 259 on Windows), None for enough.
+    Raises DownloadError `permission_denied` where no name has room.
+    """
+    most = min(LIMIT, _room(name_bytes))
+    fitting = safe(name, most)
+    while path_units is not None and _units(fitting) > _room(path_units):
+        most = len(fitting.encode()) - 1
+        fitting = safe(name, most)
+    return fitting
+
+
+def _units(name: str) -> int:
+    return len(name.encode("utf-16-le")) // 2
+
+
+def _room(most: int) -> int:
+    if most - _SUFFIXES < _SHORTEST:
+        raise DownloadError(
+            "permission_denied", "the folder's path leaves no room for a file's name"
+        )
+    return most - _SUFFIXES
+
+
+_SHORTEST: Final = 16
+"""Bytes, or UTF-16 units, with which a name still says something."""
 
 
 def media_kind(name: str) -> Kind | None:
@@ -173,43 +243,6 @@ def safe_folder(relative: str | None) -> PurePosixPath:
     return PurePosixPath(*(safe(part, 128) for part in parts if part.strip(" .")))
 
 
-_PARAMETER: Final = re.compile(r'(?:^|;)\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))')
-"""Any parameter: what stands between the quotes of one is no other."""
-
-
-def _extended(value: str) -> str | None:
-    """RFC 8187 `charset'language'percent-encoded`."""
-    charset, quote, rest = value.strip().partition("'")
-    _, second, encoded = rest.partition("'")
-    if not quote or not second or charset.lower() not in ("utf-8", "iso-8859-1", "us-ascii"):
-        return None
-    try:
-        return unquote(encoded, charset, "strict")
-    except (UnicodeDecodeError, UnicodeEncodeError):
-        return None
-
-
-def _plain(value: str) -> str:
-    """A `filename` as servers really send it: raw bytes in UTF-8 or Latin-1, or percent-encoded."""
-    value = value.strip()
-    for charset in ("latin-1", "utf-8"):
-        try:
-            value = value.encode(charset, "surrogateescape").decode("utf-8")
-            break
-        except UnicodeError:
-            continue
-    else:
-        value = re.sub("[\ud800-\udfff]", lambda byte: chr(ord(byte[0]) & 0xFF), value)
-    return _percent_decoded(value) if "%" in value else value
-
-
-def _percent_decoded(text: str) -> str:
-    try:
-        return unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        return unquote(text, "latin-1")
-
-
 def _with_extension(name: str, kind: Kind, content: str) -> str:
     name = name.rstrip(" .") or name
     ending = extension(name)
@@ -217,9 +250,9 @@ def _with_extension(name: str, kind: Kind, content: str) -> str:
         content in VIDEO | AUDIO | IMAGE or kind in ("video", "image", "audio")
     ):
         name, ending = name[: -len(ending) - 1], ""
-    if not _LETTER.search(ending):
-        content = content or ("mp4" if kind == "video" else "")
-        return f"{name}.{content}" if content else name
+    content = content or ("mp4" if kind == "video" else "")
+    if content and not has_extension(name, content):
+        return f"{name}.{content}"
     # Image servers send what they think best under any name: a newer format, or a film for a GIF.
     wrong_image = ending in IMAGE and content != ending and (content in IMAGE or content in VIDEO)
     if wrong_image and not any({ending, content} <= same for same in _SAME_IMAGE):
@@ -250,11 +283,29 @@ def _inert(name: str) -> str:
     return name + INERT if runs or name.lower().endswith((".part", ".part.json")) else name
 
 
+def _is_known(ending: str) -> bool:
+    return any(
+        ending in endings for endings in (VIDEO, AUDIO, IMAGE, _OTHERS, RUNNABLE, _SAYS_NOTHING)
+    )
+
+
+_JOINERS: Final = "\u200c\u200d"
+"""ZWNJ and ZWJ."""
+_JOINED: Final = re.compile(
+    "[\u0600-\u0dff\u1000-\u109f\u1780-\u18af\u1a20-\u1aaf\u1b00-\u1c4f\ua8e0-\ua8ff\ua980-\ua9df"
+    "\uaa60-\uaa7f\uaae0-\uaaff\uabc0-\uabff\ufb50-\ufdff\ufe70-\ufefe\U00010d00-\U00010d3f"
+    "\U00011000-\U000116ff\U0001e900-\U0001e95f]"
+)
+"""The scripts whose letters change with their neighbours: Arabic and its kin, those of India and around it."""
+
+
 def _basename(raw: str) -> str:
     """The last part of a path of any system, of printable characters, composed (NFC)."""
     spaced = "".join(" " if c.isspace() else c for c in raw)
-    printable = "".join(c for c in spaced if c.isprintable())
+    printable = "".join(c for c in spaced if c.isprintable() or c in _JOINERS)
     name = unicodedata.normalize("NFC", printable)
+    if _JOINERS[0] in name or _JOINERS[1] in name:
+        name = unicodedata.normalize("NFC", _without_idle_joiners(name))
     name = re.sub(r"\s+", " ", name)
     parts = [part for part in re.split(r"[/\\]", name) if part.strip(" .")]
     return (
@@ -264,13 +315,37 @@ def _basename(raw: str) -> str:
     )
 
 
+def _without_idle_joiners(name: str) -> str:
+    """Without the joiners that change nothing that can be seen: elsewhere they only hide."""
+    kept = ""
+    for place, c in enumerate(name):
+        following = name[place + 1 : place + 2]
+        if c not in _JOINERS or (kept and following and _is_of_use(kept[-1], c, following)):
+            kept += c
+    return kept
+
+
+def _is_of_use(before: str, joiner: str, after: str) -> bool:
+    """Whether a joiner is needed between two characters: as in RFC 5892 A.1 and A.2, and in emoji (UTS 51)."""
+    if _JOINED.match(before) and _JOINED.match(after):
+        return unicodedata.category(before)[0] in "LM" and unicodedata.category(after)[0] == "L"
+    pictures = unicodedata.category(after) == "So" and (
+        unicodedata.category(before) == "So" or before == "\ufe0f" or _is_skin(before)
+    )
+    return joiner == _JOINERS[1] and pictures
+
+
+def _is_skin(character: str) -> bool:
+    return "\U0001f3fb" <= character <= "\U0001f3ff"
+
+
 def _trimmed(name: str) -> str:
     return name.lstrip(" .-").rstrip(" .")
 
 
 def _split(name: str) -> tuple[str, str]:
     """Stem and ending, where `.tar.gz` and `.exe.download` are one ending."""
-    match = _DOUBLE.search(name) or _EXTENSION.search(name)
+    match = _DOUBLE.search(name) or (_EXTENSION.search(name) if has_extension(name) else None)
     if not match or match.start() == 0:
         return name, ""
     return name[: match.start()], match[0]
@@ -285,7 +360,7 @@ def _cut(name: str, limit: int) -> str:
         stem, ending = name, ""
     room = limit - len(ending)
     cut = stem.encode()[:room].decode(errors="ignore")
-    while cut and _continues(cut, stem[len(cut) : len(cut) + 1]):
+    while cut and (cut[-1] in _JOINERS or _continues(cut, stem[len(cut) : len(cut) + 1])):
         cut = cut[:-1]
     return (cut.rstrip(" .") or stem.encode()[:room].decode(errors="ignore")) + ending
 
@@ -296,5 +371,5 @@ def _continues(before: str, after: str) -> bool:
         return False
     flag = "\U0001f1e6" <= after <= "\U0001f1ff"
     odd = flag and len(before) - len(before.rstrip("".join(map(chr, range(0x1F1E6, 0x1F200))))) & 1
-    modifier = "\U0001f3fb" <= after <= "\U0001f3ff"
-    return unicodedata.category(after)[0] == "M" or modifier or bool(odd)
+    marks = unicodedata.category(after)[0] == "M" or _is_skin(after) or after == _JOINERS[1]
+    return marks or bool(odd)

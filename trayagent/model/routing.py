@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from trayagent.model.download import Kind, Via
 from trayagent.model.errors import DownloadError
-from trayagent.model.filenames import extension, from_url, media_kind
+from trayagent.model.filenames import extension, from_url, has_extension, media_kind
 
 Found = Literal["html", "hls", "dash"]
 """What came instead of a medium."""
@@ -72,4 +72,4 @@ def _is_medium(url: str) -> bool:
 
 def _plain(filename: str | None) -> bool:
     """Whether the name asked for is that of no medium: then the answer is wanted as it is."""
-    return bool(filename and extension(filename) and media_kind(filename) is None)
+    return bool(filename and has_extension(filename) and media_kind(filename) is None)

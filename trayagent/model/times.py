@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def stamp(seconds: float | None) -> str | None:
@@ -16,4 +19,5 @@ def stamp(seconds: float | None) -> str | None:
 
 @lru_cache(maxsize=64)  # what happens happens many times a second
 def _second(whole: int) -> str:
-    return datetime.fromtimestamp(whole, UTC).replace(tzinfo=None).isoformat()
+    # Not fromtimestamp: on Windows it knows nothing before 1970.
+    return (_EPOCH + timedelta(seconds=whole)).replace(tzinfo=None).isoformat()

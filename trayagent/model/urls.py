@@ -6,7 +6,7 @@ import re
 from base64 import b64encode
 from functools import lru_cache
 from typing import Final
-from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urljoin, urlsplit, urlunsplit
 
 from trayagent.model.addresses import canonical_host
 from trayagent.model.errors import DownloadError
@@ -26,6 +26,11 @@ _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]|[
 _INVISIBLE_EDGE: Final = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _SECRET: Final = re.compile(r"[?#\s]")
 """What begins the part of a URL that is never shown."""
+_ODD_SLASHES: Final = re.compile(
+    r"\A(https?):(?:/|///+)(?=(?:[^/?#:@]*\.|localhost|[^/?#:@]+:\d|\[)[^/?#@]*(?:[/?#]|$))",
+    re.IGNORECASE,
+)
+"""`http:/host/x` and `http:///host/x`, where a dot, a port or brackets tell that it is a host."""
 _HAS_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -134,10 +139,13 @@ def redact(url: str) -> str:
 def resolve(base: str, location: str) -> str:
     """The URL a redirect from `base` leads to, without its fragment (RFC 9110 §10.2.2).
 
-    Raw spaces and non-ASCII bytes are percent-encoded, as browsers do; everything that is not
+    Raw spaces and non-ASCII bytes are percent-encoded, as browsers do, a backslash at the beginning is a
+    slash, and a slash too few or too many before the host is none (as curl has it). Everything that is not
     http(s), or that browsers and libraries read differently, is DownloadError `bad_url`.
     """
-    location = location.strip(" \t\r\n")
+    location = _ODD_SLASHES.sub(r"\1://", location.strip(" \t\r\n"), count=1)
+    if re.match(r"\\(?![/\\])", location):
+        location = "/" + location[1:]
     if not location or "\\" in location[:2] or re.match(r"//(?:[/\\?#]|$)", location):
         raise DownloadError("bad_url", "the redirect leads nowhere")
     if _HAS_SCHEME.match(location) and not _ABSOLUTE.match(location):
@@ -147,6 +155,62 @@ def resolve(base: str, location: str) -> str:
     except ValueError as error:
         raise DownloadError("bad_url", "the redirect is malformed") from error
     return check(joined.partition("#")[0])
+
+
+def with_spaces_encoded(url: str) -> str:
+    """A link as people paste it, the raw spaces within it as %20 (the URL standard, path and query state)."""
+    return "%20".join(url.split(" ")) if " " in url else url
+
+
+def looks_expired(url: str, status: int) -> bool:
+    """Whether an answer with this status refuses a link that was only meant for a time.
+
+    By the parameters that the signed links of the common CDNs carry. Most answer 403 or 410 once the time is
+    over, a storage whose session has ended 400, some 401; one answers 404.
+    """
+    parts = urlsplit(url)
+    names = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    if status == 404:
+        return names >= _SIGNED_404
+    if status == 400:
+        return bool(names & _SIGNED_400)
+    if status not in (401, 403, 410):
+        return False
+    signed = bool(names & _SIGNED) or any(names >= pair for pair in _SIGNED_BY_SEVERAL)
+    return signed or _SIGNED_PATH.search(parts.path) is not None
+
+
+_SIGNED: Final = frozenset(
+    # storages: S3, Google, Azure, Alibaba, Tencent, Huawei, Swift
+    "x-amz-signature x-amz-expires x-goog-signature x-goog-expires awsaccesskeyid googleaccessid sig se"
+    " ossaccesskeyid x-oss-signature x-oss-expires q-sign-time q-signature x-cos-security-token temp_url_sig"
+    " temp_url_expires x-obs-signature signature"
+    # CDNs: CloudFront, Akamai, TikTok, Alibaba, Tencent, Wangsu, Bilibili, YouTube and many small ones
+    " policy key-pair-id hdnea hdnts hdntl hdnet __token__ x-expires x-signature auth_key txsecret wssecret"
+    " upsig deadline expire expires exp token_expires validuntil valid_until validto expiry expiration"
+    " expires_at expiresat e_ts md5hash ttl".split()
+)
+"""Parameters of which one tells that a link was signed for a time, in lower case."""
+_SIGNED_BY_SEVERAL: Final = (
+    frozenset({"oe", "oh"}),  # Facebook, Instagram
+    frozenset({"ex", "is", "hm"}),  # Discord
+    frozenset({"st", "e"}),  # nginx secure_link
+    frozenset({"verify", "t"}),
+    frozenset({"sign", "t"}),
+    frozenset({"token", "t"}),
+    frozenset({"hash", "t"}),
+    frozenset({"hmac", "t"}),
+    frozenset({"md5", "t"}),
+)
+"""Short parameters that tell it only together."""
+_SIGNED_404: Final = frozenset({"ex", "is", "hm"})
+"""Of the one that denies an expired link, as though there had never been a file."""
+_SIGNED_400: Final = frozenset({"x-amz-security-token", "x-goog-signature", "x-oss-security-token"})
+"""Of storages that call the token of an ended session a bad request (ExpiredToken)."""
+_SIGNED_PATH: Final = re.compile(
+    r"[/~,](?:exp|expires?|st|hmac)=[^/]*(?:~|hmac=|$|/)", re.IGNORECASE
+)
+"""Akamai's and Vimeo's token, in the path: `/exp=1700000000~acl=…~hmac=…/`."""
 
 
 def ascii_only(text: str) -> str:

@@ -88,7 +88,7 @@ class Client:
             if response.status not in REDIRECTS:
                 return response
             with response:
-                journey.follow(response)
+                journey.follow(response.status, response.headers)
         raise DownloadError("too_many_redirects")
 
     def busy(self, response: Response) -> DownloadError:

@@ -49,7 +49,7 @@ def translate(error: BaseException) -> DownloadError:
         return DownloadError("network", f"no address was found for {error.host}")
     if _is_of_socks(error):
         late = isinstance(error.__cause__, TimeoutError)
-        return DownloadError("timeout") if late else DownloadError("network", _PROXY)
+        return DownloadError("timeout") if late else DownloadError("network", PROXY_UNUSABLE)
     for kinds, code, detail in _WORDS:
         if isinstance(error, kinds):
             return DownloadError(code, detail)
@@ -83,7 +83,7 @@ _ERRNOS: Final = (
 )
 
 
-_PROXY: Final = "the proxy could not be used"
+PROXY_UNUSABLE: Final = "the proxy could not be used"
 _WORDS: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] = (
     ((aiohttp.ClientSSLError, ssl.SSLError), "tls", "the secure connection could not be set up"),
     (
@@ -93,7 +93,7 @@ _WORDS: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] = (
             asyncio.IncompleteReadError,  # a SOCKS proxy hung up
         ),
         "network",
-        _PROXY,
+        PROXY_UNUSABLE,
     ),
     ((TimeoutError,), "timeout", ""),
     ((aiohttp.InvalidURL,), "bad_url", ""),

@@ -19,14 +19,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
 
-import aiohttp
-from aiohttp.abc import AbstractResolver
-
 from trayagent.model import urls
 from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
-from trayagent.net.connect import Policy, nothing
-from trayagent.net.dial import LIMIT, Dialer, Streams
+from trayagent.net.address_policy import AddressPolicy, Resolve, addresses_of, no_ports
+from trayagent.net.dialer import LIMIT, Dialer, Streams
 
 HEAD_PATIENCE: Final = 10.0
 """Seconds for a request's head."""
@@ -66,18 +63,14 @@ class Gateway:
         self,
         network: Network | None = None,
         *,
-        own_ports: Callable[[], Collection[int]] = nothing,
-        resolver: AbstractResolver | None = None,
+        own_ports: Callable[[], Collection[int]] = no_ports,
+        resolve: Resolve = addresses_of,
     ) -> None:
-        self._policy = Policy(network or Network(), own_ports)
-        self._resolver = resolver
+        self._dialer = Dialer(AddressPolicy(network or Network(), own_ports), resolve)
         self._passes: list[Pass] = []
         self._serving: set[asyncio.Task[object]] = set()
 
     async def __aenter__(self) -> Self:
-        resolver = self._resolver or aiohttp.DefaultResolver()
-        self._resolver = resolver
-        self._dialer = Dialer(self._policy, resolver)
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LIMIT)
         self._port: int = self._server.sockets[0].getsockname()[1]
         return self
@@ -95,8 +88,6 @@ class Gateway:
             task.cancel()
         if self._serving:
             await asyncio.wait(self._serving)
-        assert self._resolver is not None
-        await self._resolver.close()
 
     def __repr__(self) -> str:
         return f"<Gateway for {len(self._passes)} programs>"
@@ -227,6 +218,7 @@ async def _pump(
 
 async def _refuse(writer: asyncio.StreamWriter, status: bytes) -> None:
     extra = b'Proxy-Authenticate: Basic realm="trayagent"\r\n' if status[:3] == b"407" else b""
+    extra += b"Proxy-Status: trayagent\r\n"  # not the server's answer (RFC 9209)
     writer.write(
         b"HTTP/1.1 " + status + b"\r\n" + extra + b"Content-Length: 0\r\nConnection: close\r\n\r\n"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from trayagent import __version__
 from trayagent.model import urls
@@ -14,7 +14,6 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net.cookies import Jar
 from trayagent.net.hop import Hop
-from trayagent.net.response import Response
 
 USER_AGENT: Final = f"Mozilla/5.0 (compatible; trayagent/{__version__})"
 REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
@@ -75,26 +74,25 @@ class Journey:
         headers.update(self._extra)
         return headers
 
-    def follow(self, response: Response) -> None:
+    def follow(self, status: int, headers: CIMultiDictProxy[str]) -> None:
         """Go where a redirect leads. Raises DownloadError `server_error`, `bad_url`, `tls`."""
-        self._jar.take(self.hop.url, response.headers.getall("Set-Cookie", ()))
-        following = self._next(response)
+        self._jar.take(self.hop.url, headers.getall("Set-Cookie", ()))
+        following = self._next(status, headers.get("Location"))
         if (self.hop.scheme, following.scheme) == ("https", "http") and self._is_secret():
             raise DownloadError(
                 "tls", "it redirects from https to plain http, which would expose your sign-in"
             )
         self._at_first = self._at_first and following.same_origin(self.hop)
-        if response.status not in (307, 308) or not self._at_first:
+        if status not in (307, 308) or not self._at_first:
             self.method, self.body = ("HEAD" if self.method == "HEAD" else "GET"), None
         self.hop = following
 
     def __repr__(self) -> str:
         return f"<Journey at {self.hop.host}>"
 
-    def _next(self, response: Response) -> Hop:
-        location = response.headers.get("Location")
+    def _next(self, status: int, location: str | None) -> Hop:
         if location is None:
-            raise DownloadError("server_error", f"HTTP {response.status} without a place to go")
+            raise DownloadError("server_error", f"HTTP {status} without a place to go")
         # Credentials in a redirect are the server's invention, not the user's.
         return Hop.to(urls.split_userinfo(urls.resolve(self.hop.url, location))[0])
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import socket
 from typing import Any, Final
 
 import aiohttp
 
-from trayagent.model.errors import ConfigError, DownloadError
+from trayagent.model.errors import ConfigError
 
 ADVICE: Final = "install what a SOCKS proxy needs with: pip install 'trayagent[socks]'"
 
@@ -22,20 +21,6 @@ def connector(proxy: str) -> aiohttp.BaseConnector:
     made: aiohttp.BaseConnector = _told(
         package.ProxyConnector, proxy, limit=0, keepalive_timeout=30
     )
-    return made
-
-
-async def connect(proxy: str, host: str, port: int) -> socket.socket:
-    """A connected socket. Raises OSError, and DownloadError `network` when the extra is missing."""
-    try:
-        package = importlib.import_module("python_socks.async_.asyncio")
-        errors = importlib.import_module("python_socks")
-    except ImportError as error:
-        raise DownloadError("network", ADVICE) from error
-    try:
-        made: socket.socket = await _told(package.Proxy, proxy).connect(host, port)
-    except errors.ProxyError as error:
-        raise ConnectionRefusedError("the proxy refused") from error
     return made
 
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from trayagent.model.errors import DownloadError, TrayagentError
 from trayagent.model.transfer import Request
-from trayagent.net.client import Client
+from trayagent.net.api_client import ApiClient
 from trayagent.sites.child import Child
 from trayagent.sites.releases import Releases, newer
 from trayagent.sites.wire import Ask, Failed, Phase, Received, Unknown
@@ -59,7 +59,7 @@ class Updater:
 
     def __init__(
         self,
-        client: Client,
+        client: ApiClient,
         releases: Releases,
         environ: Mapping[str, str],
         *,
@@ -105,7 +105,7 @@ class Updater:
 
     async def _get(self, url: str) -> bytes:
         try:
-            with await self._client.open(Request(url, named=self._named)) as response:
+            async with self._client.open(Request(url, named=self._named)) as response:
                 if response.status != 200:
                     raise UpdateError(f"The package index answered HTTP {response.status}.")
                 return await response.read(_MOST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trayagent.model import config, urls
-from trayagent.net.client import Client
+from trayagent.net.api_client import ApiClient
 from trayagent.sources.flow import Flow
 from trayagent.sources.flow_session import Session
 from trayagent.sources.json_api import JsonApi
@@ -14,7 +14,7 @@ from trayagent.sources.web import Web
 
 
 def build(
-    source: config.Source, client: Client, secrets: Secrets, environ: Mapping[str, str]
+    source: config.Source, client: ApiClient, secrets: Secrets, environ: Mapping[str, str]
 ) -> Source:
     """The source that the settings describe; asks nobody anything yet."""
     if source.type == "json":

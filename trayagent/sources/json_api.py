@@ -145,7 +145,7 @@ class JsonApi:
             case "next_url":
                 return self._stored(told)
             case "link_header":
-                return self._stored(json_read.linked_next(answer.headers.get("Link")))
+                return self._stored(json_read.linked_next(", ".join(answer.links)))
             case _:
                 return json_read.text(told)
 

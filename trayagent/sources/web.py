@@ -12,7 +12,7 @@ import msgspec
 from trayagent.model import addresses, foreign_json, urls
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
-from trayagent.net.client import Client
+from trayagent.net.api_client import ApiClient
 from trayagent.sources.source import SourceError
 
 PAGE_LIMIT: Final = 16 << 20
@@ -30,7 +30,8 @@ class Answer:
     status: int
     host: str
     """`host:port` that answered, after redirects."""
-    headers: Mapping[str, str]
+    links: tuple[str, ...]
+    """The Link headers, one to a line (RFC 8288)."""
     body: bytes
 
     async def json(self) -> Any:
@@ -48,7 +49,7 @@ class Answer:
 class Web:
     """GET for sources. `named` are the hosts of the user's own settings, which may be private."""
 
-    def __init__(self, client: Client, named: frozenset[str]) -> None:
+    def __init__(self, client: ApiClient, named: frozenset[str]) -> None:
         self.named = named
         self._client = client
 
@@ -60,11 +61,16 @@ class Web:
         """
         _refuse_plain_text(url, secret)
         request = Request(url, headers=dict(secret), named=self.named)
-        with await self._client.open(request, {"Accept": "application/json, */*"}) as response:
+        accept = {"Accept": "application/json, */*"}
+        async with self._client.open(request, accept) as response:
             if response.status in (429, 503):
                 raise self._client.busy(response)
-            body = await response.read(limit)
-            return Answer(response.status, urls.authority(response.url), response.headers, body)
+            return Answer(
+                response.status,
+                urls.authority(response.url),
+                tuple(response.headers.getall("Link", ())),
+                await response.read(limit),
+            )
 
 
 def _refuse_plain_text(url: str, secret: Mapping[str, str]) -> None:
