@@ -40,6 +40,7 @@ def all_checks(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
         yield Check("settings", "problem", " ".join(error.problems), f"Edit {home.config}")
     yield from agent(home, config)
     yield other_users()
+    yield logs(home)
     if config is not None:
         yield from folders(config)
     yield database(home)
@@ -101,6 +102,16 @@ def other_users() -> Check:
         "warning",
         "This system does not say whose program connects; the token alone keeps others out.",
     )
+
+
+def logs(home: Home) -> Check:
+    """Whether a log can be kept."""
+    from trayagent.logs import prepare
+
+    problem = prepare(home.logs)
+    if problem is None:
+        return Check("logs", "ok", f"They are in {home.logs}.")
+    return Check("logs", "warning", f"No log is kept: {problem}", "Move it away, then start again.")
 
 
 def folders(config: Config) -> Iterator[Check]:

@@ -26,7 +26,7 @@ def parse_desktop(data: bytes) -> Iterator[Entry]:
     text = decode(data)
     if _value(text, "desktop entry", re.compile("Type")) != "Link":
         raise ListError("This is a launcher of a program, not a link.")
-    found = _value(text, "desktop entry", re.compile(r"URL(\[.*\])?"))
+    found = _value(text, "desktop entry", re.compile(r"URL(\[[^\[\]]*\])?"))
     yield _entry(re.sub(r"\\([sntr\\])", lambda match: _ESCAPES[match[1]], found))
 
 
