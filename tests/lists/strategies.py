@@ -12,6 +12,8 @@ FOLDER = st.one_of(st.none(), WORD, st.builds("{}/{}".format, WORD, WORD))
 NAME = st.one_of(st.none(), WORD)
 TITLE = st.one_of(st.none(), VALUE.filter(bool))
 CHECKSUM = st.one_of(st.none(), st.just("sha-256=" + "0a" * 32), st.just("md5=" + "ff" * 16))
+SIZE = st.sampled_from([None, 251, 400])
+PIECES = st.sampled_from([None, "sha-1:200:" + "0a" * 40, "md5:250:" + "ff" * 32])
 SEGMENTS = st.one_of(st.none(), st.integers(1, 16))
 MIRRORS = st.lists(URL, max_size=3).map(tuple)
 COOKIE = st.builds(
@@ -36,7 +38,14 @@ def link_items() -> st.SearchStrategy[Item]:
 
 def metalink_items() -> st.SearchStrategy[Item]:
     """Items of which Metalink says everything: a folder needs a file in it."""
-    return st.builds(Item, URL, filename=WORD, folder=FOLDER, mirrors=MIRRORS, checksum=CHECKSUM)
+    return st.one_of(
+        st.builds(
+            Item, URL, filename=WORD, folder=FOLDER, mirrors=MIRRORS, checksum=CHECKSUM, size=SIZE
+        ),
+        st.builds(
+            Item, URL, filename=WORD, folder=FOLDER, mirrors=MIRRORS, pieces=PIECES, size=SIZE
+        ),
+    )
 
 
 def crawljob_items() -> st.SearchStrategy[Item]:
@@ -67,6 +76,8 @@ def items() -> st.SearchStrategy[Item]:
         page_url=st.one_of(st.none(), URL),
         title=TITLE,
         checksum=CHECKSUM,
+        size=SIZE,
+        pieces=PIECES,
         kind=st.sampled_from(["auto", "video", "image", "audio", "file", "page"]),
         mirrors=MIRRORS,
         segments=SEGMENTS,

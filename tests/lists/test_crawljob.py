@@ -83,6 +83,99 @@ def test_json() -> None:
     assert lines[2].warnings == ("The key extractPasswords is ignored.",)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "http://h/a http://h/b",
+            "http://h/a, http://h/b",
+            "http://h/a,http://h/b",
+            "http://h/a;http://h/b ",
+            "http://h/a | http://h/b",
+        ),
+        *(
+            '"http://h/a" "http://h/b"',
+            '"http://h/a http://h/b"',
+            "'http://h/a','http://h/b'",
+            "<http://h/a> <http://h/b>",
+        ),
+        *(
+            "first http://h/a (http://h/b)",
+            "http://h/a\\nhttp://h/b",
+            "http://h/a\\thttp://h/b",
+            "[http://h/a] [http://h/b]",
+        ),
+    ],
+)
+def test_the_links_of_a_text_stand_there_in_any_way(text: str) -> None:
+    both = [Item("http://h/a", folder="d"), Item("http://h/b", folder="d")]
+    assert items(f"text={text}\npackageName=d\n") == both
+    as_json = text.replace('"', '\\"')
+    assert items(f'[{{"text": "{as_json}", "packageName": "d"}}]') == both
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://h/a_(film)",
+        "http://h/r?to=http://i/b",
+        "http://h/a,b;c",
+        "http://h/a%20b",
+        "http://h/[1]",
+    ],
+)
+def test_one_link_stays_one(link: str) -> None:
+    assert items(f"text={link}\n") == [Item(link)]
+    assert items(f'text="{link}"\n') == [Item(link)]
+
+
+def test_a_raw_space_in_a_link_is_encoded() -> None:
+    assert items("text=http://h/a b http://h/c\n") == [Item("http://h/a%20b"), Item("http://h/c")]
+
+
+def test_one_job_as_a_json_object() -> None:
+    assert items('{"text": "http://h/a", "packageName": "Trip", "autoStart": false}') == [
+        Item("http://h/a", folder="Trip", paused=True)
+    ]
+    assert items('{"text": ["http://h/a", "http://h/b"]}') == [
+        Item("http://h/a"),
+        Item("http://h/b"),
+    ]
+
+
+def test_null_is_not_set() -> None:
+    text = (
+        "->NEW ENTRY<-\n   text=http://h/a\n   packageName=null\n   filename=null\n   comment=null\n   priority=null\n"
+        "   downloadFolder=null\n   enabled=null\n   autoStart=NULL\n   chunks=null\n"
+    )
+    assert items(text) == [Item("http://h/a")]
+    assert items(
+        '{"text": "http://h/a", "filename": null, "enabled": null, "chunks": null, "comment": "null"}'
+    ) == [Item("http://h/a")]
+    (line,) = parse("text=null\n")
+    assert line.error == ("bad_url", "The job has no link.")
+
+
+def test_values_may_be_quoted_and_keys_in_any_case() -> None:
+    assert items('TEXT="http://h/a"\nPackagename="My Show"\nautostart="false"\n') == [
+        Item("http://h/a", folder="My Show", paused=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["hello", "->NEW ENTRY<-\nsome words\n", "a: b\nc: d\n", "# jobs\nsoon\n"]
+)
+def test_a_file_without_any_job_is_one_refusal(text: str) -> None:
+    (line,) = parse(text)
+    assert line.error
+    assert line.error[0] == "bad_list"
+
+
+def test_a_link_of_another_kind_is_told() -> None:
+    (line,) = parse("text=ftp://h/a\n")
+    assert line.item == Item("ftp://h/a")  # refused by whoever lets it in
+
+
 @pytest.mark.parametrize("folder", ["/etc", "../x", "C:\\\\Users", "~"])
 def test_a_place_outside_is_refused(folder: str) -> None:
     bad, good = parse(f"text=http://h/a\ndownloadFolder={folder}\n\ntext=http://h/b\n")
@@ -111,6 +204,7 @@ def test_broken_json_is_one_refusal(text: str) -> None:
 def test_an_empty_file_has_no_entries() -> None:
     assert parse("") == []
     assert parse("# only a comment\n") == []
+    assert parse("[]") == []
 
 
 @given(st.lists(strategies.crawljob_items()))

@@ -31,8 +31,9 @@ def test_version_4() -> None:
         folder="d",
         mirrors=("http://b/x", "http://c/x"),
         checksum="sha-256=ab",
+        size=3,
     )
-    assert line.warnings == ("1 addresses are not http.",)
+    assert line.warnings == ("1 address is not http.",)
 
 
 def test_version_3() -> None:
@@ -46,6 +47,63 @@ def test_version_3() -> None:
     assert line.item == Item(
         "http://a/x", filename="x", mirrors=("http://b/x",), checksum="sha-1=aa"
     )
+
+
+def version_3(resources: str, verification: str = "") -> str:
+    return (
+        '<metalink version="3.0" xmlns="http://www.metalinker.org/"><files><file name="x">'
+        f"<verification>{verification}</verification><resources>{resources}</resources></file></files></metalink>"
+    )
+
+
+def test_a_torrent_is_no_mirror() -> None:
+    torrent = '<url type="bittorrent" preference="100">http://h/x.torrent</url>'
+    (line,) = parse(
+        version_3(
+            torrent + '<url type="HTTPS" preference="50">https://h/x</url><url>http://i/x</url>'
+        )
+    )
+    assert line.item == Item("https://h/x", filename="x", mirrors=("http://i/x",))
+    assert line.warnings == ("1 address is not http.",)
+    (line,) = parse(version_3(torrent))
+    assert line.error == ("bad_url", "The file has no http address.")
+
+
+PIECES = "".join(f'<hash piece="{n}">{digit * 40}</hash>' for n, digit in ((1, "b"), (0, "A")))
+
+
+def test_size_and_pieces_are_what_the_file_must_be() -> None:
+    (line,) = parse(
+        HEAD + '<file name="x"><size> 300 </size><pieces type="sha-1" length="200">'
+        f"<hash>{'aa' * 20}</hash><hash>{'bb' * 20}</hash></pieces><url>http://h/x</url></file></metalink>"
+    )
+    assert line.item == Item(
+        "http://h/x", filename="x", size=300, pieces="sha-1:200:" + "aa" * 20 + "bb" * 20
+    )
+    (line,) = parse(
+        version_3("<url>http://h/x</url>", f'<pieces type="sha1" length="200">{PIECES}</pieces>')
+    )
+    assert line.item == Item(
+        "http://h/x", filename="x", pieces="sha-1:200:" + "aa" * 20 + "bb" * 20
+    )
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        f'<size>500</size><pieces type="sha-1" length="200">{PIECES}</pieces>',
+        f'<pieces type="sha-1" length="0">{PIECES}</pieces>',
+        '<pieces type="sha-1" length="200"><hash>aa</hash></pieces>',
+        '<pieces type="sha-1" length="200"></pieces>',
+        '<pieces type="md5" length="1">' + f"<hash>{'aa' * 16}</hash>" * 7000 + "</pieces>",
+        "<size>many</size>",
+    ],
+)
+def test_checks_that_make_no_sense_are_told_and_the_file_is_fetched(checks: str) -> None:
+    (line,) = parse(HEAD + f'<file name="x">{checks}<url>http://h/x</url></file></metalink>')
+    assert line.item
+    assert line.item.pieces is None
+    assert len(line.warnings) == 1
 
 
 def test_a_bad_file_never_blocks_a_good_one() -> None:

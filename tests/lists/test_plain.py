@@ -77,6 +77,42 @@ def test_a_bad_line_never_blocks_a_good_one(bad: str) -> None:
     assert [lines[0].item, lines[2].item] == [Item("http://h/a"), Item("http://h/b")]
 
 
+def test_a_raw_space_in_a_link_is_part_of_it() -> None:
+    text = 'http://h/a b.mp4?q=c d\nhttp://h/a.mp4\thttp://i/a b.mp4\nhttp://h/c.mp4  # the third\n"http://h/d e"\n'
+    lines = parse(text)
+    assert [line.item for line in lines] == [
+        Item("http://h/a%20b.mp4?q=c%20d"),
+        Item("http://h/a.mp4", mirrors=("http://i/a%20b.mp4",)),
+        Item("http://h/c.mp4"),
+        Item("http://h/d%20e"),
+    ]
+    assert lines[0].url == "http://h/a%20b.mp4?q=c%20d"
+
+
+@pytest.mark.parametrize(
+    "line", ["http://h/a http://h/b", "http://h/a out=b.mp4", "http://h/a -o b.mp4"]
+)
+def test_what_is_more_than_a_link_is_left_for_a_refusal(line: str) -> None:
+    (only,) = parse(line)
+    assert only.item == Item(line)
+
+
+def test_a_browsers_headers_and_referers_never_cost_the_line() -> None:
+    text = (
+        "http://h/a\n header=Host: h\n header=User-Agent: Mozilla/5.0\n header=Accept-Encoding: gzip\n"
+        " header=Referer: http://h/page\n header=Cookie: k=v\n header=:authority: h\n"
+        "http://h/b\n referer=about:reader?url=x\nhttp://h/c\n referer=*\n"
+    )
+    first, second, third = parse(text)
+    assert first.item == Item(
+        "http://h/a", headers={"Cookie": "k=v"}, referer="http://h/page", user_agent="Mozilla/5.0"
+    )
+    assert len(first.warnings) == 3
+    assert second.item == Item("http://h/b")
+    assert second.warnings == ("The referer is left out: it is no web address.",)
+    assert third.item == Item("http://h/c", referer="http://h/c")
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "[folder]\n"])
 def test_an_empty_list_has_no_entries(text: str) -> None:
     assert parse(text) == []

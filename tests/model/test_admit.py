@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 
 from tests.lists import strategies
-from trayagent.model.admit import admit
+from trayagent.model.admit import admit, mend
 from trayagent.model.download import Cookie, Item
 from trayagent.model.errors import TrayagentError
 
@@ -71,7 +71,8 @@ def test_a_bad_url_is_refused_wherever_it_stands(url: str) -> None:
 def test_nothing_enters_that_could_break_a_header(text: str) -> None:
     assert refusal(headers={"X-A": text}) == "bad_item"
     assert refusal(user_agent=text) == "bad_item"
-    assert refusal(referer=f"http://h/{text}") in {"bad_item", "bad_url"}
+    if text != "☂":  # a referer is an address, and its letters are percent-encoded
+        assert refusal(referer=f"http://h/{text}") in {"bad_item", "bad_url"}
     if len(text) < 100:
         assert refusal(headers={f"X{text}": "a"}) == "bad_item"
         assert refusal(cookies=(Cookie("a", text, "h"),)) == "bad_item"
@@ -141,3 +142,77 @@ def test_what_is_usual_enters(item: Item) -> None:
     new = admit(item)
     assert new.order.mirrors == item.mirrors
     assert new.secrets.headers == item.headers
+
+
+def test_what_other_programs_write_into_lists_and_no_request_carries_goes_with_a_warning() -> None:
+    headers = {
+        "Host": "h",
+        "accept-encoding": "gzip",
+        "Range": "bytes=0-",
+        "a b": "c",
+        "Cookie": "k=v",
+        "X-Key": "1",
+    }
+    item, warnings = mend(Item(URL, headers=headers))
+    assert item == Item(URL, headers={"Cookie": "k=v", "X-Key": "1"})
+    assert len(warnings) == 4
+    assert "Host" in warnings[0]
+    admit(item)
+
+
+def test_headers_that_an_item_has_a_field_for_become_it() -> None:
+    item, warnings = mend(
+        Item(URL, headers={"referer": "http://h/page", "User-Agent": "Mozilla/5.0"})
+    )
+    assert (item, warnings) == (Item(URL, referer="http://h/page", user_agent="Mozilla/5.0"), ())
+    item, _ = mend(Item(URL, referer="http://h/own", headers={"Referer": "http://h/page"}))
+    assert item == Item(URL, referer="http://h/own")
+
+
+@pytest.mark.parametrize(
+    "referer",
+    [
+        *(
+            "about:reader?url=https%3A%2F%2Fh%2F",
+            "moz-extension://0f2c/popup.html",
+            "chrome://newtab",
+            "null",
+            "-",
+        ),
+        *("https://h/a b", "file:///home/me/x.html", "http://", "javascript:x"),
+    ],
+)
+def test_a_referer_that_is_no_web_address_goes_with_a_warning(referer: str) -> None:
+    for item in (
+        Item(URL, referer=referer),
+        Item(URL, headers={"Referer": referer}),
+        Item(URL, page_url=referer),
+    ):
+        mended, warnings = mend(item)
+        assert mended == Item(URL)
+        assert len(warnings) == 1
+        assert "left out" in warnings[0]
+        admit(mended)
+
+
+def test_a_good_referer_stays() -> None:
+    order = admit(Item(URL, referer="http://h/\u4e2d?a=b")).order
+    assert order.referer == "http://h/%E4%B8%AD?a=b"
+    assert mend(Item(URL, referer="http://me:pw@h/a"))[0].referer == "http://h/a"
+
+
+def test_a_link_with_raw_spaces_is_one() -> None:
+    assert mend(Item("http://h/a b", mirrors=("http://i/a b",))) == (
+        Item("http://h/a%20b", mirrors=("http://i/a%20b",)),
+        (),
+    )
+
+
+@given(strategies.items())
+def test_what_needs_no_mending_stays_as_it_is(item: Item) -> None:
+    assume(
+        {name.lower() for name in item.headers}.isdisjoint(
+            {"referer", "user-agent", "te", "via", "host"}
+        )
+    )
+    assert mend(item) == (item, ())

@@ -273,6 +273,31 @@ def test_a_token_in_the_path_and_an_ended_session_count() -> None:
     assert not urls.looks_expired("https://h/a?signature=y", 400)
 
 
-def test_raw_spaces_in_a_pasted_link() -> None:
-    assert urls.with_spaces_encoded("http://h/a b c.mp4?q=d e") == "http://h/a%20b%20c.mp4?q=d%20e"
-    assert urls.with_spaces_encoded("http://h/a%20b") == "http://h/a%20b"
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("http://h/a b  c.mp4?q=d e", "http://h/a%20b%20%20c.mp4?q=d%20e"),
+        ("http://h/Artist - Song.mp3", "http://h/Artist%20-%20Song.mp3"),
+        ("http://h/a%20b", "http://h/a%20b"),
+        (' "http://h/a b" ', "http://h/a%20b"),
+        ("<http://h/a>", "http://h/a"),
+        ("http://h/a.mp4   # the first", "http://h/a.mp4"),
+        ("http://h/a b #1", "http://h/a%20b"),
+        ("http://h/a.mp4#t=1", "http://h/a.mp4#t=1"),
+        # What follows is no part of the link.
+        *(
+            (text, text)
+            for text in (
+                *("http://h/a http://h/b", 'http://h/a "http://h/b"', "http://h/a.mp4 out=b.mp4"),
+                *("http://h/a --out=b", "http://h/a -o b", "not a link", "ftp://h/a b"),
+            )
+        ),
+    ],
+)
+def test_a_pasted_link_is_made_one(text: str, link: str) -> None:
+    assert urls.unpasted(text) == link
+
+
+def test_several_addresses_in_one_are_told() -> None:
+    with pytest.raises(DownloadError, match="several addresses"):
+        urls.check("http://h/a http://h/b")

@@ -52,6 +52,8 @@ def target_of(job: Job, downloads: Path) -> Target:
         owner=job.owner,
         kind=order.kind,
         checksum=order.checksum,
+        size=order.size,
+        pieces=order.pieces,
         segments=order.segments,
         speed_limit=sizes.parse_size(order.speed_limit) if order.speed_limit else 0,
         mtime=order.mtime,

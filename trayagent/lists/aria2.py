@@ -12,7 +12,7 @@ from typing import Any, Final, get_args
 from trayagent.lists.line import ListError
 from trayagent.model import filenames
 from trayagent.model.download import Cookie, Item, Kind
-from trayagent.model.sizes import parse_size
+from trayagent.model.sizes import parse_count, parse_size
 
 _REFUSED: Final = re.compile(
     r"on-.*|hook-.*|conf-path|input-file|log|save-.*|load-cookies|server-stat-.*|netrc-path|rpc-.*|daemon"
@@ -75,6 +75,8 @@ def _options(one: Item) -> Iterator[tuple[str, str]]:
     yield from _secrets(one)
     if one.kind != "auto":
         yield "kind", one.kind
+    if one.size is not None:
+        yield "size", str(one.size)
     if one.segments:
         yield "split", str(one.segments)
     if one.speed_limit:
@@ -100,6 +102,7 @@ _TEXTS: Final = {
     "referer": "referer",
     "user_agent": "user-agent",
     "checksum": "checksum",
+    "pieces": "pieces",
     "quality": "quality",
     "title": "title",
     "page_url": "page-url",
@@ -122,6 +125,12 @@ def _split(value: str) -> dict[str, Any]:
     return {"segments": min(16, int(value)) or None}
 
 
+def _size(value: str) -> dict[str, Any]:
+    if parse_count(value) is None:
+        raise ListError(f"The option size={value[:40]} is not a number of bytes.")
+    return {"size": parse_count(value)}
+
+
 def _limit(value: str) -> dict[str, Any]:
     # aria2's K and M are powers of 1024.
     text = f"{value}iB" if re.fullmatch(r"[0-9]+[KkMm]", value) else value
@@ -142,6 +151,7 @@ _READ: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     **{name: _flag(field) for field, name in _FLAGS.items()},
     "dir": lambda value: {"dir": value},
     "checksum": lambda value: {"checksum": value.replace(" ", "").lower() or None},
+    "size": _size,
     "split": _split,
     "max-download-limit": _limit,
     "kind": _kind,

@@ -1,7 +1,9 @@
-"""JDownloader's folder-watch jobs: properties, or a JSON array of the same keys.
+"""JDownloader's folder-watch jobs: properties, a JSON object of the same keys, or an array of such.
 
 Source: FolderWatch V2, CrawlJobStorable. Stricter than the original: what asks for a place outside the
-downloads folder is refused, and programs and archives' passwords are ignored with a warning.
+downloads folder is refused, and programs and archives' passwords are ignored with a warning. As lenient
+with what programs really write: `null` is "not set", values may be quoted, keys in any case, and the text
+may hold its links in any way.
 """
 
 from __future__ import annotations
@@ -27,6 +29,10 @@ _SILENT: Final = frozenset(
     "type autoConfirm forcedStart addOfflineLink deepAnalyseEnabled overwritePackagizerEnabled"
     " setBeforePackagizerEnabled".split()
 )
+_KEYS: Final = {key.lower(): key for key in _USED | _SILENT}
+_LINK: Final = re.compile(r"(^|[\s,;|\"'<(\[])(https?://)", re.IGNORECASE)
+"""A link behind what may part the links of a text, or enclose them."""
+_CLOSING: Final = {'"': '"', "'": "'", "<": ">", "(": ")", "[": "]"}
 _HIGH: Final = frozenset({"HIGHEST", "HIGHER", "HIGH"})
 _PROPERTY: Final = re.compile(r"([A-Za-z]+)\s*=(.*)")
 _ESCAPE: Final = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/bfnrt]))')
@@ -34,9 +40,12 @@ _PLAIN: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 def parse(data: bytes) -> Iterator[Entry]:
-    """An entry for every link, in order; raises ListError for broken JSON."""
+    """An entry for every link, in order; raises ListError for broken JSON, and for what holds no job at all."""
     text = decode(data).strip()
-    for job in _json_jobs(text) if text.startswith("[") else _jobs(text):
+    jobs = list(_json_jobs(text) if text.startswith(("[", "{")) else _jobs(text))
+    if not jobs and text != "[]" and any(map(_says_something, text.splitlines())):
+        raise ListError("No job is recognised here; a job has a line like text=https://…")
+    for job in jobs:
         yield from _entries(job)
 
 
@@ -75,11 +84,25 @@ def _unescaped(value: str) -> str:
     return _ESCAPE.sub(one, value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _json_jobs(text: str) -> Iterator[dict[str, Any]]:
+def _says_something(line: str) -> bool:
+    line = line.strip()
+    return bool(line) and not line.startswith(("#", "->"))
+
+
+def _json_jobs(text: str) -> list[dict[str, Any]]:
     try:
-        yield from foreign_json.read(text.encode(), list[dict[str, Any]])
+        found: dict[str, Any] | list[dict[str, Any]] = foreign_json.read(
+            text.encode(), dict[str, Any] | list[dict[str, Any]]
+        )
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ListError("This is not a JSON array of jobs.") from error
+        raise ListError("This is neither a JSON job nor an array of jobs.") from error
+    jobs = found if isinstance(found, list) else [found]
+    return [{_key(key): value for key, value in job.items()} for job in jobs]
+
+
+def _key(word: str) -> str:
+    """A key as JDownloader spells it."""
+    return _KEYS.get(word.lower(), word)
 
 
 def _jobs(text: str) -> Iterator[dict[str, Any]]:
@@ -97,11 +120,11 @@ def _jobs(text: str) -> Iterator[dict[str, Any]]:
         elif match and match[1].lower() == "resttext":
             job["text"] = "\n".join([match[2], *lines[place + 1 :]])
             break
-        elif not match or match[1] in job:
+        elif not match or _key(match[1]) in job:
             yield from _finished(job, [])
-            job = {match[1]: _unescaped(match[2].strip())} if match else {}
+            job = {_key(match[1]): _unescaped(match[2].strip())} if match else {}
         elif match[2].strip():
-            job[match[1]] = _unescaped(match[2].strip())
+            job[_key(match[1])] = _unescaped(match[2].strip())
     yield from _finished(job, links)
 
 
@@ -112,11 +135,7 @@ def _finished(job: Mapping[str, Any], links: list[str]) -> Iterator[dict[str, An
 
 
 def _entries(job: Mapping[str, Any]) -> Iterator[Entry]:
-    links = [
-        link
-        for link in (urls.trimmed(part) for part in re.split(r"[\r\n]+", _text(job, "text")))
-        if link
-    ]
+    links = _links(_text(job, "text"))
     if not links:
         yield Entry("", problem="The job has no link.", code="bad_url")
     for link in links:
@@ -131,6 +150,21 @@ def _entries(job: Mapping[str, Any]) -> Iterator[Entry]:
                 f"The key {key} is ignored." for key in job if key not in _USED | _SILENT
             )
             yield Entry(link, item, warnings=(*warnings, *ignored))
+
+
+def _links(text: str) -> list[str]:
+    """The links in a text: each by itself, or several with spaces or commas between them, quoted or not."""
+    links: list[str] = []
+    for line in re.split(r"[\r\n]+", text):
+        found = list(_LINK.finditer(line))
+        ends = [match.start() for match in found[1:]] + [len(line)]
+        for match, end in zip(found, ends, strict=False):
+            link, closing = line[match.start(2) : end], _CLOSING.get(match[1])
+            enclosed = closing is not None and closing in link
+            links.append(link[: link.rindex(closing)] if enclosed and closing else link)
+        if not found and urls.trimmed(line) not in ("", "null"):
+            links.append(line)
+    return [urls.unpasted(link.rstrip(" \t,;|")) for link in links]
 
 
 def _options(job: Mapping[str, Any], *, alone: bool) -> Iterator[tuple[str, str]]:
@@ -152,4 +186,9 @@ def _options(job: Mapping[str, Any], *, alone: bool) -> Iterator[tuple[str, str]
 
 def _text(job: Mapping[str, Any], key: str) -> str:
     value = job.get(key)
-    return "" if value is None else str(value)
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
+    text = "" if value is None else str(value).strip()
+    quoted = re.fullmatch(r"\"([^\"]*)\"", text)
+    text = quoted[1] if quoted else text
+    return "" if text.lower() == "null" else text

@@ -1,4 +1,4 @@
-"""Metalink 4 (RFC 5854), and what is left of Metalink 3: files with mirrors and checksums."""
+"""Metalink 4 (RFC 5854), and what is left of Metalink 3: files with mirrors, sizes and checksums."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from trayagent.lists.whole import Entry, reader
 from trayagent.model import urls
 from trayagent.model.download import Item
 from trayagent.model.errors import DownloadError
+from trayagent.model.pieces import Pieces
+from trayagent.model.sizes import parse_count
 
 _NAMESPACE: Final = "urn:ietf:params:xml:ns:metalink"
 _STRENGTH: Final = ("sha-512", "sha-384", "sha-256", "sha-224", "sha-1", "md5")
@@ -38,7 +40,7 @@ read = reader(parse)
 
 
 def write(items: Iterable[Item]) -> str:
-    """Items as Metalink 4: addresses, name, folder and checksum; the format has no more."""
+    """Items as Metalink 4: addresses, name, folder, size and checksums; the format has no more."""
     files = "".join(_file(item) for item in items)
     head = '<?xml version="1.0" encoding="UTF-8"?>\n'
     return f'{head}<metalink xmlns="{_NAMESPACE}">\n{files}</metalink>\n'
@@ -66,21 +68,34 @@ def _local(element: ET.Element) -> str:
 
 
 def _entry(element: ET.Element) -> Entry:
-    addresses = [(child.text or "").strip() for child in _urls_by_rank(element)]
-    usable = [address for address in addresses if urls.looks_absolute(address)]
+    found = _urls_by_rank(element)
+    addresses = [(child.text or "").strip() for child in found]
+    usable = [
+        address
+        for child, address in zip(found, addresses, strict=True)
+        if urls.looks_absolute(address) and _is_of_the_web(child)
+    ]
     if not usable:
         first = addresses[0] if addresses else ""
         return Entry(first, problem="The file has no http address.", code="bad_url")
     options = [("out", (element.get("name") or "").strip())]
-    options += [("checksum", checksum) for checksum in _checksums(element)[:1]]
+    checks, warnings = _checks(element)
+    options += checks
     try:
         item, _ = aria2.item(usable, options, None)
     except DownloadError as error:
         return Entry(usable[0], problem=error.message, code=error.code)
     skipped = len(addresses) - len(usable)
-    return Entry(
-        usable[0], item, warnings=(f"{skipped} addresses are not http.",) if skipped else ()
-    )
+    if skipped:
+        warnings.append(
+            "1 address is not http." if skipped == 1 else f"{skipped} addresses are not http."
+        )
+    return Entry(usable[0], item, warnings=tuple(warnings))
+
+
+def _is_of_the_web(url: ET.Element) -> bool:
+    """Whether an address is the file: Metalink 3 also has torrents among them, told by their `type`."""
+    return (url.get("type") or "http").strip().lower() in ("http", "https")
 
 
 def _urls_by_rank(element: ET.Element) -> list[ET.Element]:
@@ -105,12 +120,70 @@ def _checksums(element: ET.Element) -> list[str]:
     return [f"{kind}={found[kind]}" for kind in _STRENGTH if found.get(kind)]
 
 
+def _checks(element: ET.Element) -> tuple[list[tuple[str, str]], list[str]]:
+    """What the file must be, as options, and warnings on what of that cannot be checked.
+
+    The pieces are needed only where there is no checksum of the whole.
+    """
+    checks: list[tuple[str, str]] = []
+    warnings: list[str] = []
+    told = next((child.text or "" for child in element if _local(child) == "size"), "").strip()
+    size = parse_count(told)
+    if size is not None:
+        checks.append(("size", str(size)))
+    elif told:
+        warnings.append("The size is not a number of bytes.")
+    whole = _checksums(element)[:1]
+    checks += [("checksum", checksum) for checksum in whole]
+    pieces = None if whole else _pieces(element)
+    if pieces is None:
+        return checks, warnings
+    try:
+        parsed = Pieces.parse(pieces[: _MOST_PIECES + 1])
+        fitting = len(pieces) <= _MOST_PIECES and (size is None or parsed.fits(size))
+    except ValueError:
+        fitting = False
+    if fitting:
+        checks.append(("pieces", pieces))
+    else:
+        warnings.append("The checksums of its pieces do not fit the file, and are not checked.")
+    return checks, warnings
+
+
+_MOST_PIECES: Final = 200_000
+"""Letters: as many as an item may have of them; enough for 1.3 GB in pieces of 256 KiB."""
+
+
+def _pieces(element: ET.Element) -> str | None:
+    """The pieces with the strongest checksums, as `Pieces.parse` reads them."""
+    found: dict[str, str] = {}
+    parents = [element, *(child for child in element if _local(child) == "verification")]
+    for child in (child for parent in parents for child in parent if _local(child) == "pieces"):
+        kind = (child.get("type") or "").lower()
+        kind = _OLD_NAMES.get(kind, kind)
+        hashes = [one for one in child if _local(one) == "hash"]
+        if all((one.get("piece") or "").isdecimal() for one in hashes):  # numbered in Metalink 3
+            hashes.sort(key=lambda one: int((one.get("piece") or "0")[:9]))
+        digests = "".join("".join((one.text or "").split()).lower() for one in hashes)
+        found[kind] = f"{kind}:{(child.get('length') or '').strip()}:{digests}"
+    return next((found[kind] for kind in _STRENGTH if kind in found), None)
+
+
 def _file(item: Item) -> str:
     name = "/".join(part for part in (item.folder, item.filename) if part)
     rows = [f'  <file name="{escape(name)}">\n']
     if item.checksum:
         kind, _, digest = item.checksum.partition("=")
         rows.append(f'    <hash type="{escape(kind)}">{escape(digest)}</hash>\n')
+    if item.size is not None:
+        rows.append(f"    <size>{item.size}</size>\n")
+    if item.pieces:
+        kind, length, digests = item.pieces.split(":")
+        width = len(Pieces.parse(item.pieces).digests[0]) * 2
+        hashes = "".join(
+            f"<hash>{digests[at : at + width]}</hash>" for at in range(0, len(digests), width)
+        )
+        rows.append(f'    <pieces type="{kind}" length="{length}">{hashes}</pieces>\n')
     for priority, url in enumerate((item.url, *item.mirrors), 1):
         rows.append(f'    <url priority="{priority}">{escape(url)}</url>\n')
     return "".join([*rows, "  </file>\n"])

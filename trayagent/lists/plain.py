@@ -10,11 +10,13 @@ from typing import BinaryIO, Final
 from trayagent.lists import aria2
 from trayagent.lists.line import START, Line, ListError, Position
 from trayagent.lists.text import RawLine, lines
-from trayagent.model import filenames, urls
+from trayagent.model import admit, filenames, urls
 from trayagent.model.download import Item
 from trayagent.model.errors import DownloadError
 
 _HEADING: Final = re.compile(r"\[(.*)\]")
+_ODD: Final = re.compile(r"[\s\"'<>]")
+"""What no plain address holds."""
 _OPTION: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]*)\s*=(.*)", re.DOTALL)
 
 
@@ -97,7 +99,7 @@ def _folder(heading: str) -> tuple[str | None, tuple[str, str] | None]:
 
 def _line(entry: _Entry) -> Line:
     after = Position(entry.end.end, entry.end.number, entry.folder)
-    if not entry.options and "\t" not in entry.url_line:
+    if not entry.options and not _ODD.search(entry.url_line):
         item = Item(entry.url_line, folder=entry.folder)
         return Line(entry.number, entry.url_line, item, after=after)
     uris = [uri for uri in (urls.trimmed(part) for part in entry.url_line.split("\t")) if uri]
@@ -107,7 +109,8 @@ def _line(entry: _Entry) -> Line:
         return Line(entry.number, uris[0], error=(error.code, error.message), after=after)
     except ListError as error:
         return Line(entry.number, uris[0], error=("bad_item", str(error)), after=after)
-    return Line(entry.number, uris[0], item, warnings=warnings, after=after)
+    item, more = admit.mend(item)
+    return Line(entry.number, item.url, item, warnings=(*warnings, *more), after=after)
 
 
 def _refused(raw: RawLine, text: str, error: tuple[str, str], folder: str | None) -> Line:

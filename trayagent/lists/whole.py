@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from msgspec.structs import replace
-
 from trayagent.lists.line import START, Line, ListError, Position
+from trayagent.model import admit
 from trayagent.model.download import Item
 
 MAX_SIZE: Final = 32 * 1024 * 1024
@@ -54,6 +53,10 @@ def _bounded(file: BinaryIO) -> bytes:
 
 
 def _line(number: int, entry: Entry) -> Line:
-    error = None if entry.item else (entry.code, entry.problem)
-    line = Line(number, entry.url, entry.item, error, entry.warnings)
-    return replace(line, after=Position(line=number))
+    after = Position(line=number)
+    if entry.item is None:
+        return Line(
+            number, entry.url, None, (entry.code, entry.problem), entry.warnings, after=after
+        )
+    item, more = admit.mend(entry.item)
+    return Line(number, item.url, item, warnings=(*entry.warnings, *more), after=after)

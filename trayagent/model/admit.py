@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
+
+from msgspec import structs
 
 from trayagent.model import filenames, sizes, urls
 from trayagent.model.download import Cookie, Item
 from trayagent.model.errors import DownloadError, TrayagentError
 from trayagent.model.order import New, Order, Secrets
+from trayagent.model.pieces import Pieces
 
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """What a header's name may be (RFC 9110 §5.6.2)."""
@@ -38,6 +41,8 @@ def admit(item: Item) -> New:
     Raises DownloadError `bad_url`, or RefusedItemError, for what must not enter.
     """
     url, user, password = urls.split_userinfo(urls.check(item.url))
+    if item.referer and not item.referer.isascii():  # browsers send it percent-encoded
+        item = structs.replace(item, referer=urls.ascii_only(urls.check(item.referer)))
     for mirror in item.mirrors:
         urls.check(mirror)
     _check_words(item)
@@ -61,6 +66,50 @@ def admit(item: Item) -> New:
         urgent=item.next,
         again=item.again,
     )
+
+
+def mend(item: Item) -> tuple[Item, tuple[str, ...]]:
+    """An item of a list without what other programs write there and no request may carry; a warning for each.
+
+    1. A link has its raw spaces encoded (`urls.unpasted`).
+    2. Headers that only we may set, or whose name is none, go.
+    3. `Referer` and `User-Agent` among the headers become the fields they are.
+    4. A referer or a page that is no web address goes: a browser's own page, an add-on's.
+    """
+    changes: dict[str, Any] = {"url": urls.unpasted(item.url)}
+    if item.mirrors:
+        changes["mirrors"] = tuple(map(urls.unpasted, item.mirrors))
+    warnings: list[str] = []
+    headers: dict[str, str] = {}
+    for name, value in item.headers.items():
+        field = _FIELDS.get(name.lower())
+        if field:
+            changes[field] = getattr(item, field) or value
+        elif name.lower() in _OURS:
+            warnings.append(f"The header {name[:40]} is left out: we set it ourselves.")
+        elif not TOKEN.fullmatch(name):
+            warnings.append(f"The header {name[:40]!r} is left out: no header has such a name.")
+        else:
+            headers[name] = value
+    changes["headers"] = headers
+    for field, word in (("referer", "referer"), ("page_url", "page")):
+        given = changes.get(field) or getattr(item, field)
+        changes[field] = _web_address(given) if given else None
+        if given and not changes[field]:
+            warnings.append(f"The {word} is left out: it is no web address.")
+    return structs.replace(item, **changes), tuple(warnings)
+
+
+_FIELDS: Final = {"referer": "referer", "referrer": "referer", "user-agent": "user_agent"}
+"""Headers that an item has a field for."""
+
+
+def _web_address(text: str) -> str | None:
+    """An address that may be sent along, without a user; None for what is none."""
+    try:
+        return urls.split_userinfo(urls.check(text))[0]
+    except DownloadError:
+        return None
 
 
 def _climbs(name: str | None) -> bool:
@@ -95,6 +144,8 @@ def _check_words(item: Item) -> None:
         _check_cookie(cookie)
     if item.checksum is not None:
         _check_checksum(item.checksum)
+    if item.pieces is not None:
+        _check_pieces(item.pieces, item.size)
     if item.speed_limit is not None:
         _check_speed(item.speed_limit)
 
@@ -127,6 +178,15 @@ def _check_checksum(checksum: str) -> None:
         raise refuse(
             f"The checksum must be one of {', '.join(_HEX)} with as many hex digits as it has."
         )
+
+
+def _check_pieces(text: str, size: int | None) -> None:
+    try:
+        pieces = Pieces.parse(text)
+    except ValueError as error:
+        raise refuse(f"The pieces are wrong: {error}.") from error
+    if size is not None and not pieces.fits(size):
+        raise refuse("There are more or fewer pieces than a file of this size has.")
 
 
 def _check_speed(limit: str) -> None:

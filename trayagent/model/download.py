@@ -53,6 +53,10 @@ class Item(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     title: Annotated[str, Meta(max_length=1024)] | None = None
     checksum: Annotated[str, Meta(pattern=r"^[a-z0-9-]+=[0-9A-Fa-f]+$")] | None = None
     """`sha-256=<hex>` and friends."""
+    size: Annotated[int, Meta(ge=0)] | None = None
+    """Bytes that the file must have."""
+    pieces: Annotated[str, Meta(max_length=200_000)] | None = None
+    """Checksums of its pieces, as `Pieces.parse` reads them."""
     kind: Kind = "auto"
     mirrors: tuple[str, ...] = ()
     segments: Annotated[int, Meta(ge=1, le=16)] | None = None

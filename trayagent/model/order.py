@@ -24,6 +24,8 @@ class Order(Struct, frozen=True, omit_defaults=True):
     page_url: str | None = None
     title: str | None = None
     checksum: str | None = None
+    size: int | None = None
+    pieces: str | None = None
     kind: Kind = "auto"
     mirrors: tuple[str, ...] = ()
     segments: int | None = None
@@ -42,6 +44,8 @@ class Order(Struct, frozen=True, omit_defaults=True):
             page_url=item.page_url,
             title=item.title,
             checksum=item.checksum,
+            size=item.size,
+            pieces=item.pieces,
             kind=item.kind,
             mirrors=item.mirrors,
             segments=item.segments,

@@ -44,6 +44,10 @@ class Target(Struct, frozen=True):
     """Which download this is, for good: written beside the `.part`, which no other takes up."""
     kind: Kind = "auto"
     checksum: str | None = None
+    size: int | None = None
+    """Bytes that it must have; another length is `checksum_mismatch`."""
+    pieces: str | None = None
+    """Checksums of its pieces (`Pieces.parse`)."""
     segments: int | None = None
     speed_limit: int = 0
     """Bytes a second for this download; 0: none of its own."""

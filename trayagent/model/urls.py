@@ -48,7 +48,13 @@ def check(url: str) -> str:
     if len(url) > MAX_LENGTH:
         raise DownloadError("bad_url", "it is too long")
     if _FORBIDDEN.search(url):
-        raise DownloadError("bad_url", "it contains spaces or control characters")
+        several = re.search(r"\shttps?://", url, re.IGNORECASE)
+        raise DownloadError(
+            "bad_url",
+            "it holds several addresses; write each by itself"
+            if several
+            else "it contains spaces or control characters",
+        )
     if not looks_absolute(url):
         raise DownloadError("bad_url", "it must start with http:// or https://")
     parts = _split(url)
@@ -157,9 +163,28 @@ def resolve(base: str, location: str) -> str:
     return check(joined.partition("#")[0])
 
 
-def with_spaces_encoded(url: str) -> str:
-    """A link as people paste it, the raw spaces within it as %20 (the URL standard, path and query state)."""
-    return "%20".join(url.split(" ")) if " " in url else url
+def unpasted(text: str) -> str:
+    """A link out of what people and programs paste: its raw spaces as %20, as browsers have it.
+
+    Quotes or brackets around it go, and so does a comment behind it. Where another link or an option
+    follows, nothing is changed: nobody can tell what is meant.
+    """
+    text = trimmed(text)
+    quoted = _QUOTED.fullmatch(text)
+    if quoted:
+        text = trimmed(quoted[2])
+    if " " not in text or not looks_absolute(text):
+        return text
+    link = _COMMENT.sub("", text)
+    return text if _FOLLOWED.search(link) else link.replace(" ", "%20")
+
+
+_QUOTED: Final = re.compile(r"([\"'<])(.*)[\"'>]", re.DOTALL)
+_COMMENT: Final = re.compile(r"\s+#.*", re.DOTALL)
+_FOLLOWED: Final = re.compile(
+    r"\s[\"'<]?(?:https?://|--[a-z]|-[A-Za-z](?:\s|$)|[a-z][a-z-]*=)", re.IGNORECASE
+)
+"""Another link, or an option as of a command line or an aria2 list."""
 
 
 def looks_expired(url: str, status: int) -> bool:
