@@ -13,6 +13,8 @@ from trayagent.lists.text import decode
 from trayagent.lists.whole import Entry, reader
 from trayagent.model.download import Item
 
+MAX_LINK: Final = 64 * 1024
+"""Bytes; it holds one address."""
 _ESCAPES: Final = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
 
 
@@ -46,9 +48,9 @@ def parse_webloc(data: bytes) -> Iterator[Entry]:
     yield _entry(url if isinstance(url, str) else "")
 
 
-read_url = reader(parse_url)
-read_desktop = reader(parse_desktop)
-read_webloc = reader(parse_webloc)
+read_url = reader(parse_url, MAX_LINK)
+read_desktop = reader(parse_desktop, MAX_LINK)
+read_webloc = reader(parse_webloc, MAX_LINK)
 
 
 def write_url(items: Iterable[Item]) -> str:
