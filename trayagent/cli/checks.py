@@ -47,6 +47,7 @@ def all_checks(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
     yield keyring(home, environ)
     yield from desktop()
     yield engine(home)
+    yield confinement()
     yield ffmpeg()
 
 
@@ -211,6 +212,20 @@ def engine(home: Home) -> Check:
             "trayagent sites update",
         )
     return Check("video pages", "ok", f"yt-dlp {found}.")
+
+
+def confinement() -> Check:
+    """What keeps the page engine to its own folder and to us."""
+    from trayagent.sites.landlock import holds
+
+    held = holds()
+    if held:
+        return Check("page engine", "ok", f"The system confines it: {held}.")
+    return Check(
+        "page engine",
+        "warning",
+        "This system cannot confine it; it runs in a process of its own, without our secrets.",
+    )
 
 
 def ffmpeg() -> Check:
