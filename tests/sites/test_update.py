@@ -17,7 +17,7 @@ from tests.servers.site import Site
 from tests.sites.rig import release
 from trayagent.net.api_client import ApiClient
 from trayagent.sites.releases import Releases, installed, newer
-from trayagent.sites.update import UpdateError, Updater
+from trayagent.sites.update import PINNED, UpdateError, Updater
 
 WORKS = """
 import types
@@ -166,3 +166,25 @@ def test_versions_are_compared_by_number() -> None:
     assert newer("2026.10.26.232323", "2026.10.26")
     assert not newer("2026.10.26", "2026.10.26")
     assert newer("9" * 5000, "2026.10.26")
+
+
+@pytest.mark.parametrize("how", ["named", "redirected"])
+async def test_the_index_cannot_send_us_to_another_host(how: str, tmp_path: Path) -> None:
+    body = wheel()
+    with Site() as site, Site({"/yt_dlp.whl": body}) as other:
+        publish(site, body)
+        if how == "named":
+            listing = json.loads(site.files["/index"])
+            listing["urls"][1]["url"] = f"{other.base}/yt_dlp.whl"
+            site.files["/index"] = json.dumps(listing).encode()
+        else:
+            site.redirects["/yt_dlp.whl"] = f"{other.base}/yt_dlp.whl"
+        async with updating(site, tmp_path / "sites") as (updater, releases):
+            updater._named |= {other.authority}
+            with pytest.raises(UpdateError, match="not its own"):
+                await updater.update()
+            assert releases.current() is None
+
+
+def test_only_the_index_and_its_files_server_are_asked() -> None:
+    assert {host for _, host, _ in PINNED} == {"pypi.org", "files.pythonhosted.org"}
