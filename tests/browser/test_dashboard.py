@@ -282,7 +282,7 @@ async def test_no_violations_and_no_sideways_scrolling(page: Page, agent: Runnin
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
 
 
-async def test_agent_gone_is_said_and_a_new_one_asks_to_open_again(
+async def test_agent_gone_is_said_and_the_page_goes_on_when_it_is_back(
     chromium: Browser, tmp_path: Path
 ) -> None:
     page = await chromium.new_page()
@@ -291,5 +291,10 @@ async def test_agent_gone_is_said_and_a_new_one_asks_to_open_again(
         await expect(page.locator("#shell")).to_be_visible()
     await expect(page.locator("#banner")).to_contain_text("does not answer")
     with Running(tmp_path / "home", HOOK__PORT=str(agent.port)):
+        await expect(page.locator("#banner")).to_be_hidden(timeout=15_000)
+        await page.reload()
+        await expect(page.locator("#shell")).to_be_visible()
+    # Another agent on that port knows nothing of it.
+    with Running(tmp_path / "another", HOOK__PORT=str(agent.port)):
         await expect(page.locator("#locked-reason")).to_contain_text("signed out", timeout=15_000)
     await page.close()

@@ -17,7 +17,7 @@ from tests.servers.site import Site
 from tests.sites.rig import release
 from trayagent.net.api_client import ApiClient
 from trayagent.sites.releases import Releases, installed, newer
-from trayagent.sites.update import PINNED, UpdateError, Updater
+from trayagent.sites.update import UpdateError, Updater
 
 WORKS = """
 import types
@@ -186,5 +186,6 @@ async def test_the_index_cannot_send_us_to_another_host(how: str, tmp_path: Path
             assert releases.current() is None
 
 
-def test_only_the_index_and_its_files_server_are_asked() -> None:
-    assert {host for _, host, _ in PINNED} == {"pypi.org", "files.pythonhosted.org"}
+def test_only_the_index_and_its_files_server_are_asked(tmp_path: Path) -> None:
+    updater = Updater(ApiClient(), Releases(tmp_path), {})
+    assert {host for _, host, _ in updater._places} == {"pypi.org", "files.pythonhosted.org"}

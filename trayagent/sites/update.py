@@ -24,8 +24,8 @@ from trayagent.sites.releases import Releases, newer
 from trayagent.sites.wire import Ask, Failed, Phase, Received, Unknown
 
 INDEX: Final = "https://pypi.org/pypi/yt-dlp/json"
-PINNED: Final = frozenset(("https", host, 443) for host in ("pypi.org", "files.pythonhosted.org"))
-"""Where the index and its files are; it is believed about hashes, never about hosts."""
+FILES: Final = ("https", "files.pythonhosted.org", 443)
+"""Where the index keeps its files; it is believed about hashes, never about hosts."""
 _MOST: Final = 64 * 1024 * 1024
 """Bytes of an answer; the wheel has about 3 MiB."""
 _UNPACKED: Final = 256 * 1024 * 1024
@@ -75,7 +75,7 @@ class Updater:
         self._environ = environ
         self._index = index
         self._named = named
-        self._places = PINNED if index == INDEX else frozenset({urls.origin(index)})
+        self._places = frozenset({urls.origin(index), FILES})
 
     async def update(self) -> tuple[str | None, str]:
         """Take over the newest release; returns the versions before and after. Raises UpdateError."""
