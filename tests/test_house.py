@@ -32,7 +32,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 HOMES = {
     "AppKit": ("desktop.tray",),
     "Foundation": ("desktop.tray",),
-    "PIL": ("desktop.tray", "agent.thumbnails"),
+    "PIL": ("desktop.tray", "agent.thumbnail_child"),
     "PyObjCTools": ("desktop.tray",),
     "Xlib": ("desktop",),
     "aiohttp": ("net",),

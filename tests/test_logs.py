@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,3 +70,53 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
         logging.getLogger("trayagent.test").error("x")
     finally:
         logs.stop(handler)
+
+
+@pytest.mark.parametrize("kind", ["file", "dangling link", "foreign folder"])
+def test_what_is_in_the_way_of_the_logs_keeps_nothing_from_starting(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "logs"
+    if kind == "file":
+        place.write_text("mine")
+    elif kind == "dangling link":
+        place.symlink_to(tmp_path / "nowhere")
+    else:
+        if sys.platform == "win32" or os.geteuid() != 0:
+            pytest.skip("only root can give a folder away")
+        place.mkdir()
+        os.chown(place, 65534, 65534)
+
+    handler = logs.start(place)
+    logging.getLogger("trayagent.test").error("Authorization: Bearer CANARY")
+    logs.stop(handler)
+
+    said = capsys.readouterr().err
+    assert said.count(f"No log is kept: {place}") == 1
+    assert "CANARY" not in said
+    assert not (tmp_path / "nowhere").exists()
+    assert kind != "file" or place.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://" * 15_000,
+        "http://a@" * 11_000,
+        "a" * 100_000,
+        "token" * 20_000,
+        "token" + " " * 100_000,
+        "key=" * 25_000,
+        "https://h/?" + "x" * 100_000,
+    ],
+)
+def test_long_texts_are_redacted_in_no_time(text: str) -> None:
+    began = time.process_time()
+    logs.redacted(text)
+    assert time.process_time() - began < 0.05
+
+
+def test_an_address_keeps_what_tells_where_it_led() -> None:
+    assert (
+        logs.redacted("GET HTTPS://u:p@h:8/a/b.mp4?sig=x#y, then") == "GET HTTPS://h:8/a/b.mp4 then"
+    )

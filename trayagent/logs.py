@@ -5,26 +5,34 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final
 
-_QUERY: Final = re.compile(r"(https?://)(?:[^\s/@?#]*@)?([^\s?#'\"<>]*)[?#][^\s'\"<>]*")
+from trayagent.model import urls
+
+_ADDRESS: Final = re.compile(r"https?://[^\s'\"<>]*", re.IGNORECASE)
 _SECRET: Final = re.compile(
-    r"(?i)\b(authorization|cookie|set-cookie|x-api-key|token|key|signature)(['\"]?\s*[:=]\s*['\"]?)(?:bearer\s+|basic\s+)?[^\s,;'\"&]+"
+    r"\b(authorization|cookie|set-cookie|x-api-key|token|key|signature)(['\"]?\s{0,8}[:=]\s{0,8}['\"]?)"
+    r"(?:(?:bearer|basic)\s{1,8})?[^\s,;'\"&]+",
+    re.IGNORECASE,
 )
+MOST: Final = 64 * 1024
+"""Characters of one entry; the rest of it is left out."""
 
 
 def redacted(text: str) -> str:
     """The text without query strings, passwords in addresses, and values of secret headers."""
-    return _SECRET.sub(r"\1\2…", _QUERY.sub(r"\1\2", text))
+    return _SECRET.sub(r"\1\2…", _ADDRESS.sub(lambda address: urls.redact(address[0]), text))
 
 
 class _Redacting(logging.Formatter):
     """The last gate before the disk; tracebacks of foreign code pass through it too."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return redacted(super().format(record))
+        text = super().format(record)
+        return redacted(text if len(text) <= MOST else f"{text[:MOST]}…")
 
 
 class _PrivateFile(RotatingFileHandler):
@@ -39,17 +47,47 @@ class _PrivateFile(RotatingFileHandler):
         """Nothing: there is no place left to complain."""
 
 
+def prepare(folder: Path) -> str | None:
+    """Make the folder of the logs, 0700; or say why no log can be kept there."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        seen = folder.stat()
+        if sys.platform != "win32":
+            if seen.st_uid != os.geteuid():
+                return f"{folder} belongs to another user."
+            folder.chmod(0o700)
+    except FileExistsError:
+        return f"{folder} is in the way; it is not a folder."
+    except OSError as error:
+        return f"{folder} cannot be used ({error.strerror})."
+    return None
+
+
 def start(folder: Path) -> logging.Handler:
-    """Log to `folder`/trayagent.log; returns the handler, to be closed at the end."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handler = _PrivateFile(
-        folder / "trayagent.log", maxBytes=2_000_000, backupCount=4, encoding="utf-8", delay=True
-    )
+    """Log to `folder`/trayagent.log; returns the handler, to be closed at the end.
+
+    Where no log can be kept, the program works all the same: this is said, and the log goes to
+    standard error.
+    """
+    problem = prepare(folder)
+    handler: logging.Handler
+    if problem is None:
+        handler = _PrivateFile(
+            folder / "trayagent.log",
+            maxBytes=2_000_000,
+            backupCount=4,
+            encoding="utf-8",
+            delay=True,
+        )
+    else:
+        handler = logging.StreamHandler()
     handler.setFormatter(_Redacting("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     wanted = os.environ.get("TRAYAGENT_LOG", "").upper()
     root.setLevel(wanted if wanted in logging.getLevelNamesMapping() else logging.INFO)
+    if problem is not None:
+        logging.getLogger(__name__).warning("No log is kept: %s", problem)
     return handler
 
 

@@ -1,6 +1,6 @@
 // The part without a face: menus, the shortcut, pairing, and the one place that talks to trayagent.
 import { cookiesFor, granted, wanted } from "./cookies.js";
-import { Door, isUsual } from "./door.js";
+import { Door } from "./door.js";
 import { clicked, item, pageItem, wishes } from "./items.js";
 import { badge, notify, summary } from "./outcome.js";
 import { watchTraffic } from "./traffic.js";
@@ -69,35 +69,39 @@ async function browserName() {
   return `${{ Edg: "Edge", OPR: "Opera", Chrome: "Chrome or Chromium" }[name] ?? name ?? "Browser"} on ${system}`;
 }
 
-/** A pairing page asks. Unusual ports, and a change of port, need a word from the user first. */
+/** Pages that wait to hear what a person answered, by the client they asked for. */
+const waiting = new Map();
+
+/** A pairing page asks: a person is asked whether to send to that port, every time. */
 async function pairFrom(sender, code) {
   const page = new URL(sender.url);
   const port = Number(page.port || 80);
   if (page.hostname !== "127.0.0.1" || sender.frameId !== 0) return "failed: This is not a pairing page.";
-  const { pairing } = await chrome.storage.local.get("pairing");
-  if (isUsual(port) && (!pairing || pairing.port === port)) return pairNow(port, code);
-  await chrome.storage.session.set({ asked: { port, code } });
-  await chrome.tabs.create({ url: "options.html#pair" });
-  return "asking";
-}
-
-async function pairNow(port, code) {
   try {
-    await door.pair(port, code, await browserName());
-    await badge("good");
-    return "done";
+    const { client } = await door.pair(port, code, await browserName());
+    const answered = new Promise((resolve) => waiting.set(client, resolve));
+    await chrome.tabs.create({ url: "options.html#pair" });
+    return await answered;
   } catch (error) {
     return `failed: ${error.reason ? error.message : "trayagent did not answer."}`;
   }
 }
 
+/** What a person answered, about the pairing that was shown. */
+async function pairingAnswered({ yes, asked }) {
+  let said = yes ? "done" : "failed: You chose not to pair.";
+  await door.answer(yes, asked).catch((error) => {
+    said = `failed: ${error.message}`;
+  });
+  if (said === "done") await badge("good");
+  waiting.get(asked.client)?.(said);
+  waiting.delete(asked.client);
+  return said;
+}
+
 const TASKS = {
   pair: ({ code }, sender) => pairFrom(sender, String(code)),
-  "pair-confirmed": async () => {
-    const { asked } = await chrome.storage.session.get("asked");
-    await chrome.storage.session.remove("asked");
-    return asked ? pairNow(asked.port, asked.code) : "failed: The code is gone. Pair again.";
-  },
+  "pairing-answered": pairingAnswered,
   check: () =>
     door.open().then(
       ({ port }) => ({ ok: true, port }),

@@ -1,11 +1,12 @@
 // The way to trayagent on this computer: found by proof, asked with the token of our pairing.
-// Nothing secret leaves before the program on the port has proved that it knows our token.
+// Nothing secret leaves before the program on the port has proved that it knows our token and listens
+// there: a proof that was fetched from trayagent on another port is worth nothing.
 
 export const FIRST_PORT = 17830;
 const PORTS = 10;
 const PATIENCE = 3000; // milliseconds for a program on this computer to answer
 
-/** Why nothing was sent; `reason` is down, unpaired or refused, `message` one sentence for people. */
+/** Why nothing was sent; `reason` is down, unpaired, unanswered or refused, `message` one sentence for people. */
 export class DoorError extends Error {
   constructor(reason, message) {
     super(message);
@@ -15,12 +16,11 @@ export class DoorError extends Error {
 
 const DOWN = "trayagent is not running on this computer.";
 const UNPAIRED = "This browser is not paired with trayagent yet.";
+const UNANSWERED = "The extension asks whether to send to trayagent. Answer in its options.";
+const STRANGER =
+  "This browser is paired already, and the program on this port does not know that pairing. " +
+  "If you revoked it, choose “Forget the pairing” in the extension’s options, then pair again.";
 const REVOKED = "trayagent no longer knows this browser. Pair it again.";
-
-/** Whether a port is one of those trayagent takes by itself. */
-export function isUsual(port) {
-  return port >= FIRST_PORT && port < FIRST_PORT + PORTS;
-}
 
 /** The remembered port first, then the usual ten. */
 export function candidates(remembered) {
@@ -34,18 +34,38 @@ export class Door {
     this.ask = ask;
   }
 
-  /** Exchanges the one-time code of a pairing page for a token of our own. */
+  /**
+   * Exchanges the one-time code of a pairing page for a token of our own, and answers the pairing that
+   * asks. Nothing is sent with it before a person has said yes to its port (`answer`). Whatever pairing
+   * there is gives way only to a program that proves that it knows its token.
+   */
   async pair(port, code, name) {
+    const { pairing } = await this.store.get("pairing");
+    if (pairing && !(await this.#prove(port, pairing).catch(() => null)))
+      throw new DoorError("refused", pairing.waiting ? UNANSWERED : STRANGER);
     const answer = await this.#post(port, "pair", { code, name });
     const body = await answer.json().catch(() => ({}));
     if (!answer.ok) throw new DoorError("refused", body.error?.message ?? "trayagent refused the code.");
-    await this.store.set({ pairing: { port, client: body.client, token: body.token } });
+    const asked = { port, client: String(body.client), token: String(body.token), waiting: true };
+    await this.store.set(pairing && !pairing.waiting ? { asked } : { pairing: asked, asked });
+    return asked;
+  }
+
+  /** A person's answer to the pairing that asks, as it was shown: it becomes the pairing, or is forgotten. */
+  async answer(yes, { port, client }) {
+    const { pairing, asked } = await this.store.get(["pairing", "asked"]);
+    if (asked?.port !== port || asked?.client !== client)
+      throw new DoorError("refused", "This question is too old. Pair again.");
+    if (yes) await this.store.set({ pairing: { port, client, token: asked.token } });
+    else if (pairing?.waiting) await this.store.remove("pairing");
+    await this.store.remove("asked");
   }
 
   /** The pairing with a port that has proved itself just now. */
   async open() {
     const { pairing } = await this.store.get("pairing");
     if (!pairing) throw new DoorError("unpaired", UNPAIRED);
+    if (pairing.waiting) throw new DoorError("unanswered", UNANSWERED);
     let strange = 0;
     for (const port of candidates(pairing.port)) {
       const proved = await this.#prove(port, pairing).catch(() => null);
@@ -81,7 +101,7 @@ export class Door {
     const answer = await this.#post(port, "hello", { client, nonce });
     const { proof, error } = await answer.json();
     if (!answer.ok) return error?.code ? false : null;
-    return proof === (await hmac(token, nonce));
+    return proof === (await hmac(token, `127.0.0.1:${port}\n${nonce}`));
   }
 
   async #remember(pairing, port) {
@@ -104,10 +124,10 @@ export class Door {
 }
 
 /** HMAC-SHA256 as lower-case hex (RFC 2104). */
-export async function hmac(token, nonce) {
+export async function hmac(token, message) {
   const bytes = (text) => new TextEncoder().encode(text);
   const key = await crypto.subtle.importKey("raw", bytes(token), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-  return hex(new Uint8Array(await crypto.subtle.sign("HMAC", key, bytes(nonce))));
+  return hex(new Uint8Array(await crypto.subtle.sign("HMAC", key, bytes(message))));
 }
 
 const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,8 +1,11 @@
-// The options page: connection, video pages, access; and the question before pairing with an unusual port.
+// The options page: connection, video pages, access; and the question before pairing.
 import { TRAFFIC } from "./traffic.js";
 
 const at = (id) => document.getElementById(id);
 const ask = (message) => chrome.runtime.sendMessage(message);
+
+/** The question that stands on the page: only that one is answered. */
+let shown = null;
 
 async function showLink() {
   const { ok, port, message } = await ask({ do: "check" });
@@ -11,18 +14,20 @@ async function showLink() {
 }
 
 async function showAsked() {
-  const { asked } = await chrome.storage.session.get("asked");
+  const { asked } = await chrome.storage.local.get("asked");
+  shown = asked ? { port: asked.port, client: asked.client } : null;
   at("asked").hidden = !asked;
   if (asked)
     at("asked-text").textContent =
-      `A program on port ${asked.port} of this computer asks to receive what you send. Pair only if you just asked trayagent to.`;
+      `A program on port ${asked.port} of this computer asks to receive what you send, sign-ins included. Pair only if you just asked trayagent to.`;
 }
 
 async function answer(yes) {
-  const said = yes ? await ask({ do: "pair-confirmed" }) : await chrome.storage.session.remove("asked");
+  if (!shown) return;
+  const said = await ask({ do: "pairing-answered", yes, asked: shown });
   await showAsked();
   await showLink();
-  if (said?.startsWith("failed")) at("link").textContent = said.replace(/^failed: /, "");
+  if (yes && said.startsWith("failed")) at("link").textContent = said.replace(/^failed: /, "");
 }
 
 async function start() {
@@ -43,9 +48,12 @@ async function start() {
   at("accept").addEventListener("click", () => answer(true));
   at("decline").addEventListener("click", () => answer(false));
   at("forget").addEventListener("click", async () => {
-    await chrome.storage.local.remove("pairing");
+    await chrome.storage.local.remove(["pairing", "asked"]);
+    await showAsked();
     await showLink();
   });
+  // Another pairing page may ask while this one is open.
+  chrome.storage.onChanged.addListener(({ asked }) => asked && showAsked());
   await Promise.all([showAsked(), showLink()]);
 }
 

@@ -67,14 +67,15 @@ function tell(text, kind) {
 /** Says whether trayagent can be reached, and what to do when it cannot. */
 async function showState() {
   const { ok, reason, message } = await ask({ do: "check" });
-  at("state").textContent = ok ? "Connected" : reason === "unpaired" ? "Not paired" : "Not running";
+  at("state").textContent = ok ? "Connected" : reason.startsWith("un") ? "Not paired" : "Not running";
   at("state").className = `state small ${ok ? "good" : "bad"}`;
   at("trouble").hidden = ok;
   if (ok) return;
   const next =
-    reason === "unpaired"
-      ? "Click the tray icon → “Send from browser…”, or run: trayagent pair"
-      : "Start it, or let the browser download.";
+    {
+      unpaired: "Click the tray icon → “Send from browser…”, or run: trayagent pair",
+      unanswered: "",
+    }[reason] ?? "Start it, or let the browser download.";
   at("trouble").textContent = `${message} ${next}`;
 }
 

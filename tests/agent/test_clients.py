@@ -35,7 +35,14 @@ async def house(tmp_path: Path) -> AsyncIterator[tuple[Clients, Database, Clock,
     heard: list[Event] = []
     bus.subscribe(heard.append)
     own = OwnToken.load(tmp_path / "token")
-    yield await Clients.open(db, bus, own, tmp_path / "key", clock=clock), db, clock, heard
+    yield (
+        await Clients.open(
+            db, bus, own, tmp_path / "key", clock=clock, now=lambda: 1.7e9 + clock.now
+        ),
+        db,
+        clock,
+        heard,
+    )
     db.close()
 
 
@@ -103,24 +110,24 @@ async def test_a_dashboard_code_does_not_pair_and_a_pairing_code_opens_no_dashbo
     with pytest.raises(BadCodeError):
         await clients.pair(clients.session_code(), "", ORIGIN)
     with pytest.raises(BadCodeError):
-        clients.begin_session(clients.pairing_code())
+        await clients.begin_session(clients.pairing_code())
 
 
 async def test_a_session_is_recognised_and_its_code_is_spent(house: House) -> None:
     clients = house[0]
     code = clients.session_code()
 
-    caller = clients.recognise(clients.begin_session(code))
+    caller = clients.recognise(await clients.begin_session(code))
 
     assert caller is not None
     assert (caller.kind, caller.origin) == ("session", None)
     with pytest.raises(BadCodeError):
-        clients.begin_session(code)
+        await clients.begin_session(code)
 
 
 async def test_the_oldest_of_too_many_sessions_ends(house: House) -> None:
     clients = house[0]
-    tokens = [clients.begin_session(clients.session_code()) for _ in range(33)]
+    tokens = [await clients.begin_session(clients.session_code()) for _ in range(33)]
 
     assert [token for token in tokens if clients.recognise(token) is None] == tokens[:1]
 
@@ -141,30 +148,111 @@ async def test_a_revoked_client_is_out_at_once_and_stays_out(house: House, tmp_p
         await clients.revoke(paired.client)
 
 
-async def test_clients_outlive_a_restart_and_sessions_do_not(house: House, tmp_path: Path) -> None:
+async def test_clients_and_dashboards_outlive_a_restart(house: House, tmp_path: Path) -> None:
     clients, db, clock, _ = house
     paired = await clients.pair(clients.pairing_code(), "Firefox", ORIGIN)
-    session = clients.begin_session(clients.session_code())
+    session = await clients.begin_session(clients.session_code())
 
     again = await Clients.open(
-        db, Bus(), OwnToken.load(tmp_path / "token"), tmp_path / "key", clock=clock
+        db,
+        Bus(),
+        OwnToken.load(tmp_path / "token"),
+        tmp_path / "key",
+        clock=clock,
+        now=clients._now,
     )
 
     assert again.recognise(paired.token) == clients.recognise(paired.token)
-    assert again.recognise(session) is None
-    assert again.prove(paired.client, "n" * 16) == clients.prove(paired.client, "n" * 16)
+    assert again.recognise(session) == clients.recognise(session)
+    assert again.prove(paired.client, "n" * 16, 1) == clients.prove(paired.client, "n" * 16, 1)
+
+
+async def test_a_dashboard_ends_after_a_day_in_which_it_asked_for_nothing(house: House) -> None:
+    clients, _, clock, _ = house
+    used = await clients.begin_session(clients.session_code())
+    left = await clients.begin_session(clients.session_code())
+    for _ in range(4):
+        clock.now += 12 * 3600
+        caller = clients.recognise(used)
+        assert caller is not None
+        await clients.seen(caller)
+
+    assert clients.recognise(left) is None
+    assert [client.kind for client in await clients.listing()] == ["session"]
+    # The next one that is opened clears the row away.
+    await clients.begin_session(clients.session_code())
+    assert len(clients._rows) == 2
+
+
+async def test_a_dashboard_is_listed_and_ended_like_any_client(house: House) -> None:
+    clients = house[0]
+    token, other = [await clients.begin_session(clients.session_code()) for _ in range(2)]
+    caller = clients.recognise(token)
+    assert caller is not None
+
+    listed = [(client.kind, client.origin) for client in await clients.listing()]
+    await clients.revoke(caller.id)
+
+    assert listed == [("session", "")] * 2
+    assert clients.recognise(token) is None
+    assert clients.recognise(other) is not None
+    assert clients.origins == frozenset()
+    with pytest.raises(NotFoundError):
+        clients.prove(caller.id, "nonce", 17830)
+
+
+async def test_a_code_leads_through_a_file_that_goes_when_it_is_spent(
+    house: House, tmp_path: Path
+) -> None:
+    clients = house[0]
+    code = clients.session_code()
+    page = await clients.page_for(code, f"http://127.0.0.1:17830/#code={code}&view=queue")
+    pairing = clients.pairing_code()
+    other = await clients.page_for(pairing, f"http://127.0.0.1:17830/pair#code={pairing}")
+
+    assert f"#code={code}&amp;view=queue" in page.read_text()
+    assert code not in page.name
+    if os.name == "posix":
+        assert page.stat().st_mode & 0o777 == 0o600
+        assert page.parent.stat().st_mode & 0o777 == 0o700
+    await clients.begin_session(code)
+    assert (page.exists(), other.exists()) == (False, True)
+    await clients.pair(pairing, "x", ORIGIN)
+    assert not other.exists()
+
+
+async def test_files_of_codes_that_nobody_used_are_swept(house: House, tmp_path: Path) -> None:
+    clients, db, clock, _ = house
+    page = await clients.page_for(clients.session_code(), "http://127.0.0.1:1/#code=x")
+
+    await Clients.open(db, Bus(), OwnToken.load(tmp_path / "token"), tmp_path / "key", clock=clock)
+
+    assert not page.exists()
+
+
+async def test_a_locked_page_may_ask_a_few_times_a_minute(house: House) -> None:
+    clients, _, clock, heard = house
+    for _ in range(600):
+        clients.ask_to_open()
+        clock.now += 0.1
+    notices = [event for event in heard if isinstance(event, Notice)]
+
+    assert len(notices) == 3
+    assert [action.label for action in notices[0].actions] == ["Open the dashboard"]
 
 
 async def test_hello_proves_that_we_know_the_token(house: House) -> None:
     clients = house[0]
     paired = await clients.pair(clients.pairing_code(), "", ORIGIN)
 
-    proof = clients.prove(paired.client, "a fresh nonce", ORIGIN)
+    proof = clients.prove(paired.client, "a fresh nonce", 17830, ORIGIN)
 
-    assert proof == hmac.new(paired.token.encode(), b"a fresh nonce", hashlib.sha256).hexdigest()
+    said = b"127.0.0.1:17830\na fresh nonce"
+    assert proof == hmac.new(paired.token.encode(), said, hashlib.sha256).hexdigest()
+    assert proof != clients.prove(paired.client, "a fresh nonce", 17831, ORIGIN)
     for client, origin in (("nobody", None), (paired.client, "moz-extension://other")):
         with pytest.raises(NotFoundError):
-            clients.prove(client, "a fresh nonce", origin)
+            clients.prove(client, "a fresh nonce", 17830, origin)
 
 
 async def test_hello_proves_the_machine_token_to_the_command_line(
@@ -173,8 +261,8 @@ async def test_hello_proves_the_machine_token_to_the_command_line(
     token = (tmp_path / "token").read_text()
 
     assert (
-        house[0].prove("local", "nonce")
-        == hmac.new(token.encode(), b"nonce", hashlib.sha256).hexdigest()
+        house[0].prove("local", "nonce", 17830)
+        == hmac.new(token.encode(), b"127.0.0.1:17830\nnonce", hashlib.sha256).hexdigest()
     )
 
 
@@ -191,13 +279,16 @@ async def test_with_a_lost_key_file_tokens_still_work_and_hello_says_pair_again(
 
     assert again.recognise(paired.token) is not None
     with pytest.raises(NotFoundError):
-        again.prove(paired.client, "nonce")
+        again.prove(paired.client, "nonce", 17830)
 
 
 async def test_no_token_is_in_the_database(house: House, tmp_path: Path) -> None:
     clients, db, _, _ = house
     paired = await clients.pair(clients.pairing_code(), "", ORIGIN)
-    own, session = (tmp_path / "token").read_text(), clients.begin_session(clients.session_code())
+    own, session = (
+        (tmp_path / "token").read_text(),
+        await clients.begin_session(clients.session_code()),
+    )
     await db.run(lambda conn: conn.execute("SELECT 1").fetchone())
 
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("test.db*"))
@@ -212,7 +303,7 @@ async def test_rotation_ends_the_old_token_and_the_dashboards_but_no_pairing(
 ) -> None:
     clients = house[0]
     old = (tmp_path / "token").read_text()
-    session = clients.begin_session(clients.session_code())
+    session = await clients.begin_session(clients.session_code())
     paired = await clients.pair(clients.pairing_code(), "", ORIGIN)
 
     await clients.rotate()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +18,9 @@ from PIL import Image
 from tests.agent.syncing import BOB, flow, rig
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
-from trayagent.agent.thumbnails import EDGE, Thumbnails
+from trayagent.agent import thumbnail_child
+from trayagent.agent.thumbnail_child import EDGE
+from trayagent.agent.thumbnails import Decoder, Thumbnails
 from trayagent.model.errors import NotFoundError
 from trayagent.store import items
 
@@ -135,3 +140,62 @@ async def test_a_library_shows_its_pictures(tmp_path: Path) -> None:
             thumbnails = Thumbnails(tmp_path / "thumbnails")
             await thumbnails.prune(lambda numbers: agent.db.read(items.paths, numbers))
             assert len(list((tmp_path / "thumbnails").iterdir())) == kept - 1
+
+
+def large_png(width: int, height: int) -> bytes:
+    """Some 200 kB that are as many pixels as we decode at most."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + checksum
+
+    squeezed = zlib.compressobj(9)
+    rows = b"".join(squeezed.compress(bytes(width * 4 + 1)) for _ in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", rows + squeezed.flush()) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory from /proc")
+async def test_large_pictures_take_no_memory_of_ours(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).write_bytes(large_png(7000, 7000))
+    thumbnails = Thumbnails(tmp_path / "small")
+    await thumbnails.of(3, str(picture(tmp_path, (9, 9), "png")))
+
+    def memory() -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+
+    before = memory()
+    async with asyncio.TaskGroup() as group:
+        made = [group.create_task(thumbnails.of(n, str(tmp_path / "ab"[n]))) for n in (0, 1)]
+    assert [task.result()[:2] for task in made] == [b"\xff\xd8"] * 2
+    assert memory() - before < 64 * 1024
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no bound on memory there")
+def test_a_picture_that_needs_too_much_memory_has_no_thumbnail(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(large_png(5000, 5000))
+    load = "import sys; from trayagent.agent import thumbnail_child as c"
+    code = f"{load}; c._confine(); print(len(c.make(sys.argv[1])))"
+    small = f"{load}; c.MOST_MEMORY = 150 << 20; c._confine(); print(len(c.make(sys.argv[1])))"
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+        )
+        for program in (code, small)
+    ]
+    assert [int(one.stdout) > 0 for one in said] == [True, False], said
+
+
+def test_a_child_that_ends_is_replaced(tmp_path: Path) -> None:
+    path, decoder = picture(tmp_path, (9, 9), "png"), Decoder()
+    assert decoder.make(path)
+    assert decoder._process is not None
+    decoder._process.kill()
+    decoder._process.wait()
+    assert decoder.make(path)
+    decoder.close()
+    assert thumbnail_child.make(str(tmp_path / "gone")) == b""

@@ -1,5 +1,6 @@
 """The extension in Chromium: a profile with it installed, and the ways a person uses it."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -45,13 +46,30 @@ class Extended:
         return page
 
     async def pair(self, address: str) -> str:
-        """Open a pairing page and return what it says in the end."""
+        """Open a pairing page, say yes where the extension asks, and return what it says in the end."""
         page = await self.open(address)
+        await self.say_yes(page)
         root = page.locator("html")
         await expect(root).to_have_attribute("data-pairing", re.compile("^(done|failed)"))
         said = str(await root.get_attribute("data-pairing"))
         await page.close()
         return said
+
+    async def say_yes(self, page: Page) -> None:
+        """Answer what the extension asks, until the pairing page knows the answer."""
+        async with asyncio.timeout(20):
+            while not await self._answered(page):
+                await page.wait_for_timeout(50)
+
+    async def _answered(self, page: Page) -> bool:
+        if re.match("done|failed", await page.locator("html").get_attribute("data-pairing") or ""):
+            return True
+        for each in self.context.pages:
+            if "options.html#pair" in each.url and await each.locator("#accept").is_visible():
+                await each.locator("#accept").click()
+                await expect(each.locator("#asked")).to_be_hidden()
+                await each.close()
+        return False
 
     async def click_menu(self, page: Page, **info: object) -> None:
         """Click an entry of the context menu: the event that the browser itself would send."""

@@ -201,21 +201,58 @@ async def test_settings_are_written_with_comments_kept(page: Page, agent: Runnin
     await expect(page.get_by_role("alert")).to_contain_text("speed_limit")
 
 
-async def test_code_works_once_and_token_stays_in_memory(
-    page: Page, chromium: Browser, agent: Running
+async def test_code_works_once_and_the_session_stays_in_its_tab(
+    chromium: Browser, agent: Running
 ) -> None:
     opened = agent.dashboard()
-    other = await chromium.new_page()
+    context = await chromium.new_context()
+    other = await context.new_page()
     await other.goto(opened)
     await expect(other.locator("#shell")).to_be_visible()
     assert other.url == f"{agent.base}/"
-    kept = await other.evaluate(
-        "[document.cookie, localStorage.length, sessionStorage.length, location.href]"
-    )
-    assert kept == ["", 0, 0, f"{agent.base}/"]
-    await other.goto("about:blank")
-    await other.goto(opened)
+    kept = await other.evaluate("[document.cookie, localStorage.length, location.href]")
+    assert kept == ["", 0, f"{agent.base}/"]
+    await other.reload()
+    await expect(other.locator("#shell")).to_be_visible()
+    second = await context.new_page()
+    for address in (opened, agent.base):
+        await second.goto("about:blank")
+        await second.goto(address)
+        await expect(second.locator("#locked-reason")).to_contain_text("trayagent dashboard")
+    # Ended from elsewhere, it locks at once and stays locked.
+    for client in agent.call("GET", "clients")["clients"]:
+        agent.call("DELETE", f"clients/{client['id']}")
+    await expect(other.locator("#locked-reason")).to_contain_text("signed out")
+    await other.reload()
     await expect(other.locator("#locked-reason")).to_contain_text("trayagent dashboard")
+    await context.close()
+
+
+async def test_a_locked_page_asks_and_learns_nothing(chromium: Browser, agent: Running) -> None:
+    page = await chromium.new_page()
+    await page.goto(agent.base)
+    async with page.expect_response("**/sessions/ask") as answered:
+        await page.get_by_role("button", name="Ask to open it").click()
+    answer = await answered.value
+    assert (answer.status, await answer.json()) == (202, {"done": True})
+    await expect(page.locator("#locked-reason")).to_contain_text("notification")
+    await page.close()
+
+
+async def test_open_dashboards_are_listed_and_ended_one_by_one(
+    page: Page, chromium: Browser, agent: Running
+) -> None:
+    other = await chromium.new_page()
+    await other.goto(agent.dashboard())
+    await expect(other.locator("#shell")).to_be_visible()
+    await see(page, "browsers")
+    await expect(page.get_by_role("heading", name="This dashboard")).to_have_count(1)
+    listed = len(agent.call("GET", "clients")["clients"])
+    ends = page.get_by_role("button", name="End", exact=True)
+    await expect(ends).to_have_count(listed)
+    await ends.last.click()
+    await expect(other.locator("#locked-reason")).to_contain_text("signed out")
+    await expect(page.locator("#shell")).to_be_visible()
     await other.close()
 
 
@@ -245,7 +282,7 @@ async def test_no_violations_and_no_sideways_scrolling(page: Page, agent: Runnin
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
 
 
-async def test_agent_gone_is_said_and_a_new_one_asks_to_open_again(
+async def test_agent_gone_is_said_and_the_page_goes_on_when_it_is_back(
     chromium: Browser, tmp_path: Path
 ) -> None:
     page = await chromium.new_page()
@@ -254,5 +291,10 @@ async def test_agent_gone_is_said_and_a_new_one_asks_to_open_again(
         await expect(page.locator("#shell")).to_be_visible()
     await expect(page.locator("#banner")).to_contain_text("does not answer")
     with Running(tmp_path / "home", HOOK__PORT=str(agent.port)):
+        await expect(page.locator("#banner")).to_be_hidden(timeout=15_000)
+        await page.reload()
+        await expect(page.locator("#shell")).to_be_visible()
+    # Another agent on that port knows nothing of it.
+    with Running(tmp_path / "another", HOOK__PORT=str(agent.port)):
         await expect(page.locator("#locked-reason")).to_contain_text("signed out", timeout=15_000)
     await page.close()

@@ -1,8 +1,10 @@
 """The extension pairs without copying anything, sends by menu, shortcut and popup, and loses nothing."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -10,6 +12,7 @@ from playwright.async_api import Playwright, expect
 
 from tests.browser.chromium import EXTENSION, violations
 from tests.browser.extension import Extended, browser_with, with_permissions_granted
+from tests.browser.impostor import impostor
 from tests.browser.name_proxy import NameProxy
 from tests.browser.public_site import PublicSite
 from tests.browser.running import Running
@@ -41,6 +44,11 @@ async def extended(
         yield extended
 
 
+def browsers(agent: Running) -> list[dict[str, Any]]:
+    """The paired browsers; open dashboards are clients, too."""
+    return [c for c in agent.call("GET", "clients")["clients"] if c["kind"] == "extension"]
+
+
 async def test_loads_without_complaint_under_its_lasting_id(extended: Extended) -> None:
     page = await extended.open("chrome://extensions")
     complaints = await page.evaluate(
@@ -54,8 +62,7 @@ async def test_loads_without_complaint_under_its_lasting_id(extended: Extended) 
 
 
 async def test_paired_client_is_bound_to_its_origin(extended: Extended, agent: Running) -> None:
-    clients = agent.call("GET", "clients")["clients"]
-    assert [client["origin"] for client in clients] == [extended.base]
+    assert [client["origin"] for client in browsers(agent)] == [extended.base]
     stored = await extended.ask("chrome.storage.local.get('pairing')")
     assert stored["pairing"]["port"] == agent.port
     assert stored["pairing"]["token"] != agent.token
@@ -69,18 +76,20 @@ async def test_pairs_from_the_dashboard_and_is_revoked_there(
     async with extended.context.expect_page() as opened:
         await page.get_by_role("button", name="Pair this browser").click()
     pairing = await opened.value
+    await extended.say_yes(pairing)
     await expect(pairing.get_by_role("heading", name="Paired")).to_be_visible()
     assert await violations(pairing) == []
     await pairing.close()
     revokes = page.locator("#view").get_by_role("button", name="Revoke", exact=True)
-    paired = len(agent.call("GET", "clients")["clients"])
+    paired = len(browsers(agent))
     await expect(revokes).to_have_count(paired)  # the page hears of it by itself
     for left in reversed(range(paired)):
         await revokes.first.click()
         await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
         await expect(revokes).to_have_count(left)
-    assert agent.call("GET", "clients")["clients"] == []
+    assert browsers(agent) == []
     await page.close()
+    await extended.ask("chrome.storage.local.remove('pairing')")
     assert await extended.pair(agent.pairing()) == "done"
 
 
@@ -238,20 +247,83 @@ async def test_no_token_for_a_program_that_cannot_prove_itself(
     assert remembered["port"] == agent.port
 
 
-async def test_unusual_port_needs_a_word_from_the_user(
-    extended: Extended, site: PublicSite, proxy: NameProxy, tmp_path: Path
+async def test_a_person_is_asked_with_the_port_named_and_no_means_no(
+    extended: Extended, site: PublicSite, tmp_path: Path
 ) -> None:
+    stored = (await extended.ask("chrome.storage.local.get('pairing')"))["pairing"]
+    await extended.ask("chrome.storage.local.remove('pairing')")
     with Running(tmp_path / "other") as other:
         async with extended.context.expect_page(lambda page: "options" in page.url) as opened:
             page = await extended.open(other.pairing())
         options = await opened.value
         await expect(options.locator("#asked-text")).to_contain_text(str(other.port))
-        assert other.call("GET", "clients")["clients"] == []
         assert await violations(options) == []
+        assert await sent(extended, site) == {"ok": False, "reason": "unanswered"}
         await options.get_by_role("button", name="Do not pair").click()
         await expect(options.locator("#asked")).to_be_hidden()
+        await expect(page.locator("html")).to_have_attribute("data-pairing", re.compile("failed"))
+        assert await sent(extended, site) == {"ok": False, "reason": "unpaired"}
+        assert other.downloads() == []
         await options.close()
         await page.close()
+    await extended.ask("pairing => chrome.storage.local.set({pairing})", stored)
+
+
+async def test_an_impostor_takes_no_pairing_over(
+    extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    before = await extended.ask("chrome.storage.local.get()")
+    for relay in (0, agent.port):
+        with impostor(relay=relay) as evil:
+            assert (await extended.pair(evil.pairing)).startswith("failed: ")
+            assert evil.asked == ["hello"]
+            # It has the port of the pairing, too: then the proof must be bound to its own.
+            await remember_port(extended, evil.port)
+            await sent(extended, site)
+            assert set(evil.asked) == {"hello"}
+            assert before["pairing"]["token"] not in str(evil.heard)
+            await remember_port(extended, agent.port)
+    assert await extended.ask("chrome.storage.local.get()") == before
+
+
+async def test_an_impostor_is_asked_about_and_gets_nothing_before_the_yes(
+    extended: Extended, site: PublicSite
+) -> None:
+    stored = (await extended.ask("chrome.storage.local.get('pairing')"))["pairing"]
+    await extended.ask("chrome.storage.local.remove('pairing')")
+    with impostor() as evil:
+        async with extended.context.expect_page(lambda page: "options" in page.url) as opened:
+            page = await extended.open(evil.pairing)
+        options = await opened.value
+        await expect(options.locator("#asked-text")).to_contain_text(f"port {evil.port} ")
+        assert await sent(extended, site) == {"ok": False, "reason": "unanswered"}
+        await options.get_by_role("button", name="Do not pair").click()
+        await expect(options.locator("#asked")).to_be_hidden()
+        assert await sent(extended, site) == {"ok": False, "reason": "unpaired"}
+        assert evil.asked == ["pair"]
+        await options.close()
+        await page.close()
+    await extended.ask("pairing => chrome.storage.local.set({pairing})", stored)
+
+
+async def sent(extended: Extended, site: PublicSite) -> dict[str, Any]:
+    """What becomes of an item with a cookie that the popup sends."""
+    page = await extended.open(f"{extended.base}/options.html")
+    said = await page.evaluate(
+        "items => chrome.runtime.sendMessage({do: 'send', items, key: crypto.randomUUID()})",
+        [{"url": site.url("/media/secret.mp4"), "cookies": [{"name": "s", "value": "SECRET"}]}],
+    )
+    await page.close()
+    return {"ok": said["ok"], "reason": said.get("reason")}
+
+
+async def remember_port(extended: Extended, port: int) -> None:
+    """Let the extension look at this port first."""
+    await extended.ask(
+        """async port => { const { pairing } = await chrome.storage.local.get("pairing");
+        await chrome.storage.local.set({pairing: {...pairing, port}}); }""",
+        port,
+    )
 
 
 async def test_revoked_says_so(extended: Extended, agent: Running, site: PublicSite) -> None:
@@ -259,6 +331,10 @@ async def test_revoked_says_so(extended: Extended, agent: Running, site: PublicS
         agent.call("DELETE", f"clients/{client['id']}")
     page = await extended.open(f"{extended.base}/options.html")
     await expect(page.locator("#link")).to_contain_text("no longer knows this browser")
+    # Nobody can prove the old pairing any more: a person forgets it first.
+    assert (await extended.pair(agent.pairing())).startswith("failed: ")
+    await page.locator("#forget").click()
+    await expect(page.locator("#link")).to_contain_text("not paired")
     await page.close()
     assert await extended.pair(agent.pairing()) == "done"
 

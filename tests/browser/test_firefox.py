@@ -6,6 +6,7 @@ import pytest
 
 from tests.browser.attacks import BATTERY
 from tests.browser.chromium import EXTENSION
+from tests.browser.impostor import impostor
 from tests.browser.marionette import ELEMENT, Firefox
 from tests.browser.name_proxy import NameProxy
 from tests.browser.public_site import POLICIES, PublicSite
@@ -48,10 +49,27 @@ def extension(running_firefox: Firefox, agent: Running) -> str:
     firefox = running_firefox
     firefox.settle()
     installed = str(firefox("Addon:Install", path=str(EXTENSION), temporary=True))
-    firefox.go(agent.pairing())
-    pairing = "return document.documentElement.dataset.pairing ?? ''"
-    assert until(lambda: firefox.run(pairing).replace("asking", "")) == "done"
+    assert pair(firefox, agent.pairing()) == "done"
     return installed
+
+
+PAIRING = "return document.documentElement.dataset.pairing ?? ''"
+
+
+def pair(firefox: Firefox, address: str, answer: str = "#accept") -> str:
+    """Open a pairing page, answer the extension's question, and return what the page says in the end."""
+    page = firefox.new_tab()
+    before = set(firefox.windows())
+    firefox.go(address)
+    question = until(lambda: set(firefox.windows()) - before).pop()
+    firefox.switch(question)
+    until(lambda: firefox.run("return document.getElementById('asked')?.hidden === false"))
+    firefox.click(answer)
+    until(lambda: firefox.run("return document.getElementById('asked').hidden"))
+    firefox.switch(page)
+    said: str = until(lambda: firefox.run(PAIRING).replace("asking", ""))
+    firefox.settle()
+    return said
 
 
 def click_bookmark(firefox: Firefox, text: str) -> None:
@@ -99,6 +117,21 @@ def test_extension_pairs(extension: str, agent: Running) -> None:
     clients = agent.call("GET", "clients")["clients"]
     assert [client["origin"].partition(":")[0] for client in clients] == ["moz-extension"]
     assert clients[0]["name"] == "Firefox on Linux"
+
+
+def test_an_impostor_takes_no_pairing_over(
+    extension: str, firefox: Firefox, agent: Running
+) -> None:
+    for relay in (0, agent.port):
+        with impostor(relay=relay) as evil:
+            firefox.new_tab()
+            firefox.go(evil.pairing)
+            assert firefox.run("return location.port") == str(evil.port)
+            said = until(lambda: firefox.run(PAIRING).replace("asking", ""))
+            assert said.startswith("failed: This browser is paired already")
+            assert evil.asked == ["hello"]
+    paired = [client["origin"] for client in agent.call("GET", "clients")["clients"]]
+    assert [origin.partition(":")[0] for origin in paired] == ["moz-extension"]
 
 
 def test_extension_loads_without_complaint(extension: str, firefox: Firefox) -> None:

@@ -51,7 +51,9 @@ class Stranger:
                         self.answer({"undone_at": "now"})
                     return
                 key = (token or "guess").encode()
-                proof = hmac.new(key, asked["nonce"].encode(), hashlib.sha256).hexdigest()
+                _, port = self.connection.getsockname()
+                said = f"127.0.0.1:{port}\n{asked['nonce']}"
+                proof = hmac.new(key, said.encode(), hashlib.sha256).hexdigest()
                 self.answer({"proof": proof})
 
             def answer(self, value: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -125,11 +126,21 @@ def check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "check", lambda *, whole: fine)
 
 
+def address_in(page: Path) -> str:
+    """Where a file for the browser leads."""
+    return html.unescape(page.read_text().partition('href="')[2].partition('"')[0])
+
+
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """What the desktop was asked to open."""
     notes: list[tuple[str, str]] = []
-    for name in ("open_file", "open_folder", "open_url"):
+
+    def open_page(file: Path) -> None:
+        notes.append(("open_page", address_in(file)))
+
+    monkeypatch.setattr(opener, "open_page", open_page)
+    for name in ("open_file", "open_folder"):
         monkeypatch.setattr(opener, name, lambda what, name=name: notes.append((name, str(what))))
     return notes
 

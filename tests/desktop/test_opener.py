@@ -11,6 +11,7 @@ import pytest
 
 from tests.desktop.rig import Desktop, until
 from tests.patience import patience
+from trayagent.agent.code_pages import CodePages
 from trayagent.desktop import opener
 from trayagent.model.errors import TrayagentError
 
@@ -70,11 +71,10 @@ def test_what_is_gone_is_said(opened: Opened, tmp_path: Path) -> None:
     assert opened() == []
 
 
-def test_only_web_addresses_go_to_the_browser(opened: Opened) -> None:
-    opener.open_url("http://127.0.0.1:17830/#code=x")
-    with pytest.raises(TrayagentError):
-        opener.open_url("file:///etc/passwd")
-    assert opened() == ["http://127.0.0.1:17830/#code=x"]
+def test_the_browser_gets_a_file_that_leads_to_a_code(opened: Opened, tmp_path: Path) -> None:
+    page = CodePages(tmp_path / "open").write("x", "http://127.0.0.1:17830/#code=x")
+    opener.open_page(page)
+    assert opened() == [str(page)]
 
 
 def test_a_desktop_that_cannot_open_it_is_reported(

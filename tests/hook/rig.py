@@ -201,7 +201,7 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
 
 
 @asynccontextmanager
-async def running(home: Path, library: Any = None) -> AsyncIterator[Rig]:
+async def running(home: Path, library: Any = None, **hook_options: Any) -> AsyncIterator[Rig]:
     """A hook that serves until the block ends."""
     db = Database.open(home / "test.db")
     bus, clock = Bus(), Clock()
@@ -233,7 +233,7 @@ async def running(home: Path, library: Any = None) -> AsyncIterator[Rig]:
     agent = cast("Agent", parts)
     door = bind(0)
     rig = Rig(agent, db, bus, own, door, clock, Ring())
-    hook = Hook(agent, quit=lambda: rig.quits.append(1), ring=rig.ring)
+    hook = Hook(agent, quit=lambda: rig.quits.append(1), ring=rig.ring, **hook_options)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(hook.serve(door), name="hook")
         try:

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from tests.hook.library import FakeLibrary
-from tests.hook.rig import EXTENSION, Rig, read_answer, running
+from tests.hook.rig import EXTENSION, Answer, Rig, read_answer, running
 from trayagent.agent.preferences import Preferences
 from trayagent.model.download import Download, Receipt
 from trayagent.model.errors import DownloadError, StoreUnavailableError
@@ -211,7 +211,7 @@ async def test_odd_keys_are_refused(rig: Rig, key: str | list[str]) -> None:
 
 async def test_who_asks_decides_what_it_came_by(rig: Rig) -> None:
     _, token = await rig.paired()
-    session = rig.agent.clients.begin_session(rig.agent.clients.session_code())
+    session = await rig.agent.clients.begin_session(rig.agent.clients.session_code())
     ways: list[tuple[str, dict[str, Any]]] = [
         ("hook", {"headers": {"User-Agent": "curl/8"}}),
         ("cli", {"headers": {"User-Agent": "trayagent-cli/0.1"}}),
@@ -465,7 +465,9 @@ async def test_pairing_from_code_to_revocation(rig: Rig) -> None:
     assert code["url"] == f"http://127.0.0.1:{rig.port}/pair#code={code['code']}"
     assert (web.status, paired.status, again.status) == (403, 200, 403)
     assert hello.json() == {
-        "proof": hmac.new(token.encode(), b"n" * 32, hashlib.sha256).hexdigest()
+        "proof": hmac.new(
+            token.encode(), f"{rig.host}\n{'n' * 32}".encode(), hashlib.sha256
+        ).hexdigest()
     }
     assert used.status == 202
     assert [(c["id"], c["name"], c["origin"]) for c in listed] == [
@@ -493,13 +495,57 @@ async def test_a_pairing_code_ends_after_two_minutes(rig: Rig) -> None:
 async def test_an_extension_is_not_the_owner(rig: Rig) -> None:
     client, token = await rig.paired()
     asks = f"""POST quit, GET config, PATCH config, GET clients, POST clients/codes, POST sessions/codes,
-        DELETE clients/{client}, POST token, POST sources, POST sources/flow/login, POST sources/flow/logout"""
+        DELETE clients/{client}, POST token, POST pause, POST resume, POST clear, GET status, GET events,
+        GET batches, POST batches/b1/undo, GET sources, POST sources/flow/sync, POST verify, GET openapi.json,
+        POST sources, POST sources/flow/login, POST sources/flow/logout"""
 
     for method, path in (ask.split() for ask in asks.split(",")):
         body: Any = None if method in {"GET", "DELETE"} else {}
         answer = await rig.ask(method, path, body, token=token, headers={"Origin": EXTENSION})
         assert (answer.status, answer.code) == (403, "owner_only")
     assert rig.quits == []
+
+
+async def test_an_extension_sees_and_steers_only_what_it_sent(rig: Rig) -> None:
+    _, token = await rig.paired()
+    _, other = await rig.paired("moz-extension://other")
+    origin = {"Origin": EXTENSION}
+    mine = await add(rig, "http://example.com/cli.mp4")
+    key: dict[str, str | list[str] | None] = {**origin, "Idempotency-Key": "one"}
+
+    async def asked(method: str, path: str, body: Any = None, **headers: Any) -> Answer:
+        return await rig.ask(method, path, body, token=token, headers={**origin, **headers})
+
+    shared = await asked("POST", "downloads", {"url": "http://example.com/cli.mp4"})
+    sent = [
+        (await rig.ask("POST", "downloads", {"url": url}, token=token, headers=headers)).json()
+        for url, headers in (
+            ("http://example.com/1.mp4", key),
+            ("http://example.com/2.mp4", origin),
+        )
+    ]
+    one, two = (receipt["downloads"][0]["id"] for receipt in sent)
+
+    assert shared.json()["downloads"][0]["id"] == mine
+    listed = (await asked("GET", "downloads")).json()["downloads"]
+    assert [download["id"] for download in listed] == [two, one]
+    first = (await asked("GET", "downloads?limit=1")).json()
+    rest = (await asked("GET", f"downloads?limit=1&after={first['next']}")).json()
+    assert [page["downloads"][0]["id"] for page in (first, rest)] == [two, one]
+    assert (await asked("GET", "downloads?state=paused")).json()["downloads"] == []
+    for method, path in (
+        ("GET", f"downloads/{mine}"),
+        ("DELETE", f"downloads/{mine}"),
+        ("POST", f"downloads/{mine}/cancel"),
+        ("GET", "downloads/d99"),
+    ):
+        assert (await asked(method, path, {} if method == "POST" else None)).status == 404
+    stranger: dict[str, Any] = {"token": other, "headers": {"Origin": "moz-extension://other"}}
+    assert (await rig.ask("GET", f"downloads/{one}", **stranger)).status == 404
+    assert (await asked("POST", f"downloads/{one}/pause", {})).json()["state"] == "paused"
+    assert (await asked("DELETE", f"downloads/{one}?files=true")).code == "owner_only"
+    assert (await asked("DELETE", f"downloads/{one}")).status == 200
+    assert [d["id"] for d in (await asked("GET", "downloads")).json()["downloads"]] == [two]
 
 
 async def test_the_dashboard_opens_with_a_code_and_no_cookie(rig: Rig) -> None:
@@ -536,7 +582,9 @@ async def test_hello_proves_the_agent_to_the_command_line(rig: Rig) -> None:
 
     assert (
         answer.json()["proof"]
-        == hmac.new(rig.own.value.encode(), b"12345678", hashlib.sha256).hexdigest()
+        == hmac.new(
+            rig.own.value.encode(), f"{rig.host}\n12345678".encode(), hashlib.sha256
+        ).hexdigest()
     )
     assert unknown.status == 404
 
@@ -584,22 +632,22 @@ async def test_a_stream_ends_with_the_token_that_opened_it(rig: Rig) -> None:
         return reader
 
     writers: list[asyncio.StreamWriter] = []
-    (id, token), (_, other) = await rig.paired(), await rig.paired("moz-extension://other")
-    session = rig.agent.clients.begin_session(rig.agent.clients.session_code())
-    revoked, kept = await listen(token), await listen(other)
+    clients = rig.agent.clients
+    token, session = [await clients.begin_session(clients.session_code()) for _ in range(2)]
+    caller = clients.recognise(token)
+    assert caller is not None
+    revoked = await listen(token)
     own, dashboard = await listen(rig.own.value), await listen(session)
 
     async with asyncio.timeout(5):
-        assert (await rig.ask("DELETE", f"clients/{id}")).status == 200
+        assert (await rig.ask("DELETE", f"clients/{caller.id}")).status == 200
         assert b"data:" not in await revoked.read()
         rig.bus.publish(QueueEvent("paused"))
-        for reader in (kept, own, dashboard):
+        for reader in (own, dashboard):
             assert b"event: queue.paused" in await reader.readuntil(b"\n\n")
         assert (await rig.ask("POST", "token", {})).status == 200
         for reader in (own, dashboard):
             assert b"data:" not in await reader.read()
-        rig.bus.publish(QueueEvent("resumed"))
-        assert b"event: queue.resumed" in await kept.readuntil(b"\n\n")
     for writer in writers:
         writer.close()
 

@@ -21,9 +21,17 @@ POST /downloads/{id}/resume; POST /downloads/{id}/cancel; POST /downloads/{id}/r
 POST /pause; POST /resume; GET /status; GET /events; GET /batches; GET /batches/{id}; POST /batches/{id}/undo;
 GET /sources; GET /sources/{name}; GET /sources/{name}/items; POST /sources/{name}/sync; POST /sources/{name}/download;
 GET /sources/{name}/items/{id}/thumbnail; GET /config; PATCH /config; POST /confirm; POST /pair; POST /hello;
-POST /sessions; GET /clients; DELETE /clients/{id}; POST /verify; GET /verify; GET /openapi.json; POST /quit
+POST /sessions; POST /sessions/ask; GET /clients; DELETE /clients/{id}; POST /verify; GET /verify;
+GET /openapi.json; POST /quit
 """
-NO_TOKEN = {"GET /health", "POST /confirm", "POST /pair", "POST /hello", "POST /sessions"}
+NO_TOKEN = {
+    "GET /health",
+    "POST /confirm",
+    "POST /pair",
+    "POST /hello",
+    "POST /sessions",
+    "POST /sessions/ask",
+}
 
 
 def made() -> dict[str, Any]:

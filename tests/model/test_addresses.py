@@ -1,6 +1,7 @@
 """A private address is known as private in every spelling, and a public one is public on every Python."""
 
 import ipaddress
+import time
 
 import pytest
 from hypothesis import given
@@ -173,3 +174,20 @@ def test_a_canonical_host_stays_as_it_is(text: str) -> None:
         return
     assert addresses.canonical_host(host) == host
     assert host.isascii()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "".join(chr(0x4E00 + n) for n in range(2600)) + ".example",
+        "%E4%B8%80" * 3000,
+        "\u00ad" * 30_000 + "a",
+        "a" * 64_000,
+        "\u4e00." * 20_000,
+    ],
+)
+def test_a_host_that_is_too_long_is_refused_at_once(host: str) -> None:
+    began = time.process_time()
+    with pytest.raises(ValueError, match="malformed"):
+        addresses.canonical_host(host)
+    assert time.process_time() - began < 0.05

@@ -74,7 +74,7 @@ TABLE = [
     ("...", "download"),
     ("///", "download"),
     ("???", "download"),
-    ("desktop.ini", "_desktop.ini"),
+    ("desktop.ini", "_desktop.ini.download"),
     ("Thumbs.db", "_Thumbs.db"),
     ("autorun.inf", "_autorun.inf.download"),
     ("x.mp4. . ", "x.mp4"),

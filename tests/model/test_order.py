@@ -16,6 +16,20 @@ def test_an_order_is_the_item_without_its_secrets(item: Item) -> None:
         assert getattr(order, field) == getattr(item, field)
 
 
+def test_a_settled_order_keeps_no_query() -> None:
+    order = Order(
+        filename="a.mp4",
+        referer="https://me:pw@forum.example/thread?token=CANARY#post",
+        page_url="https://forum.example/?sig=CANARY",
+    )
+    settled = order.without_queries()
+    assert settled.referer == "https://forum.example/thread"
+    assert settled.page_url == "https://forum.example/"
+    assert settled.filename == "a.mp4"
+    assert settled.without_queries() == settled
+    assert Order().without_queries() == Order()
+
+
 def test_secrets_are_counted_never_shown() -> None:
     secrets = Secrets({"A": "CANARY"}, (Cookie("a", "CANARY", "h"),))
     assert secrets

@@ -15,6 +15,7 @@ from tests.servers.site import Site
 from tests.servers.socks_proxy import SocksProxy
 from trayagent.model.config import Network
 from trayagent.net import gateway as gateways
+from trayagent.net import peer_user
 from trayagent.net.gateway import Gateway, Pass
 
 
@@ -239,3 +240,13 @@ async def test_who_says_nothing_is_not_listened_to_for_ever(
             assert await reader.read() == b""
             writer.close()
             await writer.wait_closed()
+
+
+async def test_another_user_of_the_machine_is_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Site({"/a": b"body"}) as site:
+        async with Gateway() as gateway:
+            with gateway.admit({site.authority}) as leave:
+                monkeypatch.setattr(peer_user, "is_another_users", lambda _: True)
+                with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+                    await ask(leave, f"{site.base}/a")
+        assert site.asked == []

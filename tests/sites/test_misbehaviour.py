@@ -18,7 +18,7 @@ from trayagent.model import filenames
 from trayagent.model.config import Downloads
 from trayagent.model.download import Cookie
 from trayagent.model.errors import DownloadError
-from trayagent.sites import engine
+from trayagent.sites import engine, landlock
 from trayagent.sites.child import environment
 from trayagent.sites.engine import Bounds
 from trayagent.sites.page import Address
@@ -196,7 +196,10 @@ async def test_a_file_outside_its_folder_is_not_taken(tmp_path: Path, made: str)
         f"return {{**info, 'requested_downloads': [{{'filepath': {made!r}}}]}}"
     )
     error = await reason(tmp_path, fetch=fetch)
-    assert (error.code, error.detail) == ("internal", "the page engine left its folder")
+    # Where the kernel confines it, it cannot even look at such a file.
+    said = (error.code, error.detail)
+    confined = {("permission_denied", "")} if landlock.version() and made[0] != "/" else set()
+    assert said in {("internal", "the page engine left its folder")} | confined
     assert (tmp_path / "to" / "outside.mp4").read_text() == "mine"
 
 
@@ -221,7 +224,7 @@ def alive(pid: int) -> bool:
 
 
 FAMILY = (
-    "child = subprocess.Popen(['sleep', '60']);"
+    "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
     "open('pids', 'w').write(f'{os.getpid()} {child.pid} '); time.sleep(60)"
 )
 

@@ -168,3 +168,26 @@ def test_versions_are_compared_by_number() -> None:
     assert newer("2026.10.26.232323", "2026.10.26")
     assert not newer("2026.10.26", "2026.10.26")
     assert newer("9" * 5000, "2026.10.26")
+
+
+@pytest.mark.parametrize("how", ["named", "redirected"])
+async def test_the_index_cannot_send_us_to_another_host(how: str, tmp_path: Path) -> None:
+    body = wheel()
+    with Site() as site, Site({"/yt_dlp.whl": body}) as other:
+        publish(site, body)
+        if how == "named":
+            listing = json.loads(site.files["/index"])
+            listing["urls"][1]["url"] = f"{other.base}/yt_dlp.whl"
+            site.files["/index"] = json.dumps(listing).encode()
+        else:
+            site.redirects["/yt_dlp.whl"] = f"{other.base}/yt_dlp.whl"
+        async with updating(site, tmp_path / "sites") as (updater, releases):
+            updater._named |= {other.authority}
+            with pytest.raises(UpdateError, match="not its own"):
+                await updater.update()
+            assert releases.current() is None
+
+
+def test_only_the_index_and_its_files_server_are_asked(tmp_path: Path) -> None:
+    updater = Updater(ApiClient(), Releases(tmp_path), {})
+    assert {host for _, host, _ in updater._places} == {"pypi.org", "files.pythonhosted.org"}

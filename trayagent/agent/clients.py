@@ -2,7 +2,8 @@
 
 A browser is paired by a one-time code and bound to the origin it came from. Its token is made from
 the agent's key file and a salt, so the database holds nothing that opens a door, and `hello` can
-still prove that we are the ones the browser was paired with.
+still prove that we are the ones the browser was paired with. A dashboard is a client without an
+origin; it ends after a day in which it asked for nothing.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from pathlib import Path
 from typing import Final
 
 from trayagent.agent.bus import Bus
+from trayagent.agent.code_pages import KEPT, CodePages
 from trayagent.agent.codes import Clock, Codes, Guesses, digest
 from trayagent.agent.owntoken import OwnToken
 from trayagent.model.client import Caller, Client, Paired
 from trayagent.model.errors import NotFoundError, TrayagentError
-from trayagent.model.events import Notice
+from trayagent.model.events import Action, Notice
 from trayagent.model.times import stamp
 from trayagent.store import clients as store
 from trayagent.store.clients import ClientRow
@@ -35,9 +37,13 @@ LOCAL: Final = "local"
 """The machine's own token, as `hello` calls it."""
 PAIRING: Final = 120.0
 SESSION_CODE: Final = 120.0
+SESSION_IDLE: Final = 24 * 3600.0
+"""Seconds without a request after which a dashboard has to be opened again."""
 SESSIONS: Final = 32
 """So many dashboards may be open; the oldest has to be opened again."""
 SEEN_EVERY: Final = 600.0
+ASKED_EVERY: Final = 20.0
+"""Seconds between two times that a locked page may ask a person to open it."""
 
 
 class BadCodeError(TrayagentError):
@@ -48,41 +54,64 @@ class Clients:
     """Open with `Clients.open`; loop-only. Answers about tokens come from memory."""
 
     def __init__(
-        self, db: Database, bus: Bus, own: OwnToken, key: bytes, rows: list[ClientRow], clock: Clock
+        self,
+        db: Database,
+        bus: Bus,
+        own: OwnToken,
+        key: bytes,
+        rows: list[ClientRow],
+        pages: CodePages,
+        *,
+        clock: Clock = time.monotonic,
+        now: Clock = time.time,
     ) -> None:
         self._db = db
         self._bus = bus
         self._own = own
         self._key = key
         self._rows = {row.id: row for row in rows}
-        self._sessions: dict[bytes, Caller] = {}
+        self._pages = pages
+        self._clock, self._now = clock, now
+        self._asked = -ASKED_EVERY
         self._pairing = Codes(PAIRING, clock)
         self._dashboard = Codes(SESSION_CODE, clock)
         self.guesses = Guesses(clock=clock)
 
     @classmethod
     async def open(
-        cls, db: Database, bus: Bus, own: OwnToken, key_file: Path, *, clock: Clock = time.monotonic
+        cls,
+        db: Database,
+        bus: Bus,
+        own: OwnToken,
+        key_file: Path,
+        *,
+        clock: Clock = time.monotonic,
+        now: Clock = time.time,
     ) -> Clients:
-        """The clients paired so far; `key_file` is made when there is none."""
+        """The clients paired so far; `key_file` is made when there is none.
+
+        `clock` is steady and measures codes; `now` tells the time, over which sessions last.
+        """
         key = await asyncio.to_thread(_load_key, key_file)
-        return cls(db, bus, own, key, await db.read(store.listing), clock)
+        pages = CodePages(key_file.with_name("open"))
+        await asyncio.to_thread(pages.sweep, 0.0)
+        rows = await db.read(store.listing)
+        return cls(db, bus, own, key, rows, pages, clock=clock, now=now)
 
     def recognise(self, token: str) -> Caller | None:
         """Whose token this is. Takes as long for a wrong one as for a right one."""
         given = digest(token)
         known = [
             (digest(self._own.value), Caller(LOCAL, "owner")),
-            *((row.digest, Caller(row.id, "extension", row.origin)) for row in self._rows.values()),
-            *self._sessions.items(),
+            *((row.digest, _caller(row)) for row in self._rows.values()),
         ]
         found = [caller for mark, caller in known if hmac.compare_digest(mark, given)]
-        return found[0] if found else None
+        return found[0] if found and not self._is_over(found[0].id) else None
 
     @property
     def origins(self) -> frozenset[str]:
         """The origins of paired clients."""
-        return frozenset(row.origin for row in self._rows.values())
+        return frozenset(row.origin for row in self._rows.values() if row.origin)
 
     def pairing_code(self) -> str:
         """A code that pairs one browser within two minutes."""
@@ -92,13 +121,30 @@ class Clients:
         """A code that opens one dashboard within two minutes."""
         return self._dashboard.issue()
 
+    async def page_for(self, code: str, url: str) -> Path:
+        """A file for the browser that leads to `url`, so that no command line holds the code."""
+        page = await asyncio.to_thread(self._pages.write, code, url)
+        asyncio.get_running_loop().call_later(KEPT, self._pages.remove, code)
+        return page
+
+    def ask_to_open(self) -> None:
+        """A locked page asks a person to open it, a few times a minute at most."""
+        if self._clock() - self._asked < ASKED_EVERY:
+            return
+        self._asked = self._clock()
+        open_it = Action("Open the dashboard", "queue", "queue")
+        self._bus.publish(
+            Notice("A page asks to be the dashboard", "Did you open it just now?", (open_it,))
+        )
+
     async def pair(self, code: str, name: str, origin: str) -> Paired:
         """Exchange a code for a token that is good from `origin` only. Raises BadCodeError."""
         if not EXTENSION.fullmatch(origin) or not self._pairing.redeem(code):
             raise _bad_code("Start the pairing again from the tray or the dashboard.")
         id, salt = f"c{secrets.token_hex(6)}", secrets.token_bytes(16)
+        await asyncio.to_thread(self._pages.remove, code)
         token = self._token(id, salt)
-        row = ClientRow(id, _plain(name) or "Browser", origin, salt, digest(token), time.time())
+        row = ClientRow(id, _plain(name) or "Browser", origin, salt, digest(token), self._now())
         await self._db.run(store.add, row)
         self._rows[id] = row
         self._bus.publish(
@@ -106,34 +152,54 @@ class Clients:
         )
         return Paired(id, token)
 
-    def begin_session(self, code: str) -> str:
-        """Exchange a code for a token kept in the dashboard's memory. Raises BadCodeError."""
+    async def begin_session(self, code: str) -> str:
+        """Exchange a code for a token of one dashboard. Raises BadCodeError."""
         if not self._dashboard.redeem(code):
             raise _bad_code("Open the dashboard again from the tray, or with: trayagent dashboard")
-        while len(self._sessions) >= SESSIONS:
-            del self._sessions[next(iter(self._sessions))]
+        await asyncio.to_thread(self._pages.remove, code)
+        over = [row.id for row in self._sessions() if self._is_over(row.id)]
+        alive = [row.id for row in self._sessions() if row.id not in over]
+        for id in over + alive[: max(0, len(alive) - SESSIONS + 1)]:
+            await self.revoke(id)
         token = secrets.token_urlsafe(32)
-        self._sessions[digest(token)] = Caller(f"s{secrets.token_hex(4)}", "session")
+        row = ClientRow(
+            f"s{secrets.token_hex(6)}", "Dashboard", "", b"", digest(token), self._now()
+        )
+        await self._db.run(store.add, row)
+        self._rows[row.id] = row
         return token
 
-    def prove(self, client: str, nonce: str, origin: str | None = None) -> str:
-        """HMAC-SHA256 of the nonce with the client's token, in hex. Raises NotFoundError."""
+    def prove(self, client: str, nonce: str, port: int, origin: str | None = None) -> str:
+        """Prove to a client that we know its token, and listen on `port`. Raises NotFoundError.
+
+        HMAC-SHA256 in hex of our address and the nonce: a program on another port that passes the
+        question on to us gets an answer that is of no use to it.
+        """
         row = self._rows.get(client)
         if client == LOCAL:
             token = self._own.value
-        elif row is not None and origin in (None, row.origin):
+        elif row is not None and row.origin and origin in (None, row.origin):
             token = self._token(row.id, row.salt)
         else:
             raise _unknown()
         if row is not None and not hmac.compare_digest(digest(token), row.digest):
             raise _unknown()  # the key file was lost: only pairing again helps
-        return hmac.new(token.encode(), nonce.encode(), hashlib.sha256).hexdigest()
+        said = f"127.0.0.1:{port}\n{nonce}"
+        return hmac.new(token.encode(), said.encode(), hashlib.sha256).hexdigest()
 
     async def listing(self) -> tuple[Client, ...]:
-        """The paired clients, the oldest first."""
+        """The paired clients and open dashboards, the oldest first."""
         return tuple(
-            Client(row.id, row.name, row.origin, stamp(row.created_at) or "", stamp(row.last_seen))
+            Client(
+                id=row.id,
+                name=row.name,
+                origin=row.origin,
+                created_at=stamp(row.created_at) or "",
+                last_seen=stamp(row.last_seen),
+                kind=_caller(row).kind,
+            )
             for row in self._rows.values()
+            if not self._is_over(row.id)
         )
 
     async def revoke(self, id: str) -> None:
@@ -144,12 +210,13 @@ class Clients:
     async def rotate(self) -> None:
         """A new machine token; the old one and all dashboards are out at once."""
         await asyncio.to_thread(self._own.rotate)
-        self._sessions.clear()
+        for row in self._sessions():
+            await self.revoke(row.id)
 
     async def seen(self, caller: Caller) -> None:
         """Note that a client spoke to us; written down every ten minutes at most."""
         row = self._rows.get(caller.id)
-        now = time.time()
+        now = self._now()
         if row is None or (row.last_seen is not None and abs(now - row.last_seen) < SEEN_EVERY):
             return
         self._rows[row.id] = ClientRow(
@@ -157,12 +224,27 @@ class Clients:
         )
         await self._db.run(store.seen, row.id, now)
 
+    def _sessions(self) -> list[ClientRow]:
+        return [row for row in self._rows.values() if not row.origin]
+
+    def _is_over(self, id: str) -> bool:
+        """Whether it is a dashboard that nobody has used for a day."""
+        row = self._rows.get(id)
+        if row is None or row.origin:
+            return False
+        return abs(self._now() - (row.last_seen or row.created_at)) > SESSION_IDLE
+
     def _token(self, id: str, salt: bytes) -> str:
         made = hmac.new(self._key, id.encode() + salt, hashlib.sha256).digest()
         return urlsafe_b64encode(made).rstrip(b"=").decode()
 
     def __repr__(self) -> str:
-        return f"<Clients: {len(self._rows)} paired, {len(self._sessions)} dashboards>"
+        dashboards = len(self._sessions())
+        return f"<Clients: {len(self._rows) - dashboards} paired, {dashboards} dashboards>"
+
+
+def _caller(row: ClientRow) -> Caller:
+    return Caller(row.id, "extension", row.origin) if row.origin else Caller(row.id, "session")
 
 
 def _plain(name: str) -> str:

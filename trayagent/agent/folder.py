@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -24,7 +25,7 @@ class Scan:
     lists: dict[str, Look]
     """Regular files that are named like lists."""
     odd: tuple[str, ...]
-    """Named like lists, but links, folders or devices: left alone."""
+    """Named like lists, but links, folders, devices or another user's: left alone."""
     working: tuple[str, ...]
     """Lists taken before."""
 
@@ -40,6 +41,7 @@ class DropFolder:
         """Look; makes what is missing. Raises OSError when the folder cannot be had."""
         for folder in (self.root, self.working, self.root / DONE, self.root / FAILED):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        owners = self._owners()
         lists: dict[str, Look] = {}
         odd: list[str] = []
         with os.scandir(self.root) as entries:
@@ -48,13 +50,28 @@ class DropFolder:
                     continue
                 with contextlib.suppress(FileNotFoundError):
                     seen = entry.stat(follow_symlinks=False)
-                    if stat.S_ISREG(seen.st_mode):
+                    if stat.S_ISREG(seen.st_mode) and _is_of(seen, owners):
                         lists[entry.name] = Look(seen.st_ino, seen.st_size, seen.st_mtime_ns)
                     else:
                         odd.append(entry.name)
         with os.scandir(self.working) as entries:
             working = tuple(e.name for e in entries if e.is_file(follow_symlinks=False))
         return Scan(lists, tuple(odd), tuple(name for name in working if dialect_for(name)))
+
+    def _owners(self) -> set[int]:
+        """Whose lists are taken: ours, root's, and those of whoever the folder itself belongs to.
+
+        In a folder that everybody may write to, others could have made ours first: raises
+        PermissionError where one of them is a link, or not of these.
+        """
+        owners = {0, self.root.stat().st_uid}
+        if sys.platform != "win32":
+            owners.add(os.geteuid())
+        for folder in (self.working, self.root / DONE, self.root / FAILED):
+            seen = folder.lstat()
+            if not stat.S_ISDIR(seen.st_mode) or not _is_of(seen, owners):
+                raise PermissionError(f"{folder} was made by somebody else")
+        return owners
 
     def take(self, name: str) -> str:
         """Move a list that has arrived into working/; returns its name there. Raises OSError."""
@@ -91,6 +108,10 @@ class DropFolder:
         with contextlib.suppress(FileNotFoundError):
             move_new(self.working / name, final)
         sync_folder(final.parent)
+
+
+def _is_of(seen: os.stat_result, owners: set[int]) -> bool:
+    return sys.platform == "win32" or seen.st_uid in owners
 
 
 def parts(name: str) -> tuple[str, str, str]:

@@ -13,7 +13,7 @@ from trayagent.model.download import Download, ErrorInfo, State
 from trayagent.model.errors import DownloadError
 from trayagent.model.status import Status
 from trayagent.model.times import stamp
-from trayagent.store import batches, downloads
+from trayagent.store import batches, downloads, idempotency
 from trayagent.store.database import Database
 
 
@@ -53,6 +53,10 @@ class Queries:
             downloads.listing, states=states, batch=batch, q=q, limit=limit, after=after
         )
         return [self.live(download) for download in page], more
+
+    async def ids_sent_by(self, sender: str) -> list[str]:
+        """What a paired client sent in the last day, newest first: all that it may see and steer."""
+        return await self._db.read(idempotency.ids_sent_by, sender)
 
     async def batch(self, id: str) -> Batch:
         """One batch; raises NotFoundError."""

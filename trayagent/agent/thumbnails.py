@@ -1,15 +1,19 @@
-"""Small JPEGs of saved pictures, made once; what could hurt the decoder is refused."""
+"""Small JPEGs of saved pictures, made once by a process of its own with a bound on its memory."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import hashlib
+import json
 import logging
 import os
+import subprocess
+import sys
 import tempfile
+import threading
 import time
-import warnings
+import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -17,13 +21,14 @@ from typing import Final
 
 from trayagent.model.errors import NotFoundError
 
-EDGE: Final = 256
-"""Pixels of the longer side."""
-MOST_PIXELS: Final = 50_000_000
-"""Larger pictures are not decoded: a small file can claim to be endless."""
 MOST_BYTES: Final = 64 << 20
-_FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP")
-AT_ONCE: Final = 2
+MOST_JPEG: Final = 1 << 20
+PATIENCE: Final = 20.0
+"""Seconds that one picture may take."""
+_BOOT: Final = (
+    "import sys; sys.path.insert(0, sys.argv.pop()); "
+    "from trayagent.agent.thumbnail_child import main; sys.exit(main())"
+)
 CHUNK: Final = 500
 """Small pictures looked at together when they are pruned."""
 SOON: Final = 90.0
@@ -41,24 +46,26 @@ class Thumbnails:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._decoder = Decoder()
 
     async def of(self, item: int, path: str) -> bytes:
         """The JPEG of an item's picture; raises NotFoundError when there can be none."""
-        async with self._turns:
-            return await asyncio.to_thread(self._of, item, Path(path))
+        return await asyncio.to_thread(self._of, item, Path(path))
 
     async def run(self, paths: Paths) -> None:
         """Prune soon after the start, then once a day, until cancelled."""
-        await asyncio.sleep(SOON)
-        while True:
-            try:
-                await self.prune(paths)
-            except (
-                Exception
-            ):  # the boundary: a store or disk that is away; what is left goes another day
-                log.exception("The small pictures could not be pruned")
-            await asyncio.sleep(DAY)
+        try:
+            await asyncio.sleep(SOON)
+            while True:
+                try:
+                    await self.prune(paths)
+                except (
+                    Exception
+                ):  # the boundary: a store or disk that is away; what is left goes another day
+                    log.exception("The small pictures could not be pruned")
+                await asyncio.sleep(DAY)
+        finally:
+            self._decoder.close()
 
     async def prune(self, paths: Paths) -> None:
         """Remove those whose item is gone, or whose picture is gone or no longer the same."""
@@ -75,7 +82,9 @@ class Thumbnails:
                 return kept.read_bytes()
             if seen.st_size > MOST_BYTES:
                 raise _none()
-            made = _made(picture)
+            made = self._decoder.make(picture)
+            if not made:
+                raise _none()
             self._keep(kept, made)
         except OSError as error:
             raise _none() from error
@@ -87,6 +96,88 @@ class Thumbnails:
         with os.fdopen(fd, "wb") as file:
             file.write(made)
         Path(name).replace(kept)
+
+
+class Decoder:
+    """The child that decodes pictures, one at a time; it is started when it is needed. Blocking.
+
+    A picture that is too much for it ends the child, not the agent.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def make(self, picture: Path) -> bytes:
+        """The JPEG, or nothing where there can be none."""
+        with self._lock:
+            for _ in range(2):  # it may have gone to sleep just now
+                process = self._alive()
+                alarm = threading.Timer(PATIENCE, process.kill)
+                alarm.start()
+                try:
+                    return _asked(process, picture)
+                except (OSError, EOFError):
+                    slept = process.poll() == 0
+                    self._end()
+                    if not slept:
+                        break
+                finally:
+                    alarm.cancel()
+        return b""
+
+    def close(self) -> None:
+        """End the child."""
+        with self._lock:
+            self._end()
+
+    def _alive(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self._end()
+            self._process = subprocess.Popen(
+                command(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+            weakref.finalize(self, _end, self._process)
+        return self._process
+
+    def _end(self) -> None:
+        if self._process is not None:
+            _end(self._process)
+        self._process = None
+
+
+def command() -> list[str]:
+    """What starts the child: this Python, isolated; a frozen program starts itself."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "sites", "thumbnails"]
+    return [sys.executable, "-I", "-c", _BOOT, str(Path(__file__).parents[2])]
+
+
+def _asked(process: subprocess.Popen[bytes], picture: Path) -> bytes:
+    """One answer of the child; raises OSError or EOFError when it has ended."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps(str(picture)).encode() + b"\n")
+    process.stdin.flush()
+    head = process.stdout.read(4)
+    size = int.from_bytes(head, "big")
+    made = process.stdout.read(size) if len(head) == 4 and size <= MOST_JPEG else b""
+    if len(head) < 4 or len(made) < size:
+        raise EOFError
+    return made
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    process.wait()
 
 
 def _name(item: int, picture: Path, seen: os.stat_result) -> str:
@@ -121,37 +212,6 @@ def _in_use(kept: Path, picture: str | None) -> bool:
         return kept.name == _name(_item_of(kept), Path(picture), Path(picture).stat())
     except (FileNotFoundError, NotADirectoryError):
         return False
-
-
-def _made(picture: Path) -> bytes:
-    import io
-
-    from PIL import Image, ImageOps
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(picture, formats=_FORMATS) as image:
-                if image.width * image.height > MOST_PIXELS:
-                    raise _none()
-                image.draft("RGB", (EDGE, EDGE))
-                image.thumbnail((EDGE, EDGE))
-                upright = ImageOps.exif_transpose(image)
-                flat = Image.new("RGB", upright.size, "white")
-                colours = upright.convert("RGBA")
-                flat.paste(colours, mask=colours.getchannel("A"))
-    except (
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-        OSError,
-        ValueError,
-        SyntaxError,
-    ) as error:
-        # Pillow reports damaged files in all of these ways.
-        raise _none() from error
-    out = io.BytesIO()
-    flat.save(out, "JPEG", quality=80)
-    return out.getvalue()
 
 
 def _none() -> NotFoundError:

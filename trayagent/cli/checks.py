@@ -39,12 +39,15 @@ def all_checks(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
     except ConfigError as error:
         yield Check("settings", "problem", " ".join(error.problems), f"Edit {home.config}")
     yield from agent(home, config)
+    yield other_users()
+    yield logs(home)
     if config is not None:
         yield from folders(config)
     yield database(home)
     yield keyring(home, environ)
     yield from desktop()
     yield engine(home)
+    yield confinement()
     yield ffmpeg()
 
 
@@ -87,6 +90,29 @@ def agent(home: Home, config: Config | None) -> Iterator[Check]:
             f"Port {wanted} was taken; a bookmarklet made for it does not reach us.",
             "Save it anew: trayagent bookmarklet",
         )
+
+
+def other_users() -> Check:
+    """Whether the hook can tell this user's programs from those of others."""
+    from trayagent.net.peer_user import can_tell
+
+    if can_tell():
+        return Check("other users", "ok", "Programs of other users of this machine are refused.")
+    return Check(
+        "other users",
+        "warning",
+        "This system does not say whose program connects; the token alone keeps others out.",
+    )
+
+
+def logs(home: Home) -> Check:
+    """Whether a log can be kept."""
+    from trayagent.logs import prepare
+
+    problem = prepare(home.logs)
+    if problem is None:
+        return Check("logs", "ok", f"They are in {home.logs}.")
+    return Check("logs", "warning", f"No log is kept: {problem}", "Move it away, then start again.")
 
 
 def folders(config: Config) -> Iterator[Check]:
@@ -186,6 +212,20 @@ def engine(home: Home) -> Check:
             "trayagent sites update",
         )
     return Check("video pages", "ok", f"yt-dlp {found}.")
+
+
+def confinement() -> Check:
+    """What keeps the page engine to its own folder and to us."""
+    from trayagent.sites.landlock import holds
+
+    held = holds()
+    if held:
+        return Check("page engine", "ok", f"The system confines it: {held}.")
+    return Check(
+        "page engine",
+        "warning",
+        "This system cannot confine it; it runs in a process of its own, without our secrets.",
+    )
 
 
 def ffmpeg() -> Check:

@@ -90,7 +90,8 @@ class Agent:
         status, answer = self._exchange(
             "POST", "hello", {"client": "local", "nonce": nonce}, secret=False
         )
-        expected = hmac.new(self._token.encode(), nonce.encode(), "sha256").hexdigest()
+        message = f"127.0.0.1:{self._port}\n{nonce}"
+        expected = hmac.new(self._token.encode(), message.encode(), "sha256").hexdigest()
         proof = answer.get("proof") if isinstance(answer, dict) else None
         if status != 200 or not hmac.compare_digest(str(proof).encode(), expected.encode()):
             raise NotRunningError("Another program answers at the agent's port.")

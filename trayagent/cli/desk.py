@@ -150,14 +150,15 @@ def raise_dashboard(running: Agent) -> None:
     """Show the dashboard in the browser."""
     from trayagent.desktop import opener
 
-    opener.open_url(dashboard_url(running))
+    opener.open_page(running.post("sessions/codes", {"file": True})["file"])
 
 
 def _invite(screen: Screen, running: Agent, only_print: bool) -> None:
-    code = running.post("clients/codes")
+    shown = not (screen.json or only_print) and can_show(os.environ)
+    code = running.post("clients/codes", {"file": shown})
     if screen.json:
         screen.data(code)
-    elif only_print or not can_show(os.environ):
+    elif not shown:
         screen.say(
             "Open this in the browser that has the extension, or paste the code into its options:"
         )
@@ -166,12 +167,12 @@ def _invite(screen: Screen, running: Agent, only_print: bool) -> None:
     else:
         from trayagent.desktop import opener
 
-        opener.open_url(code["url"])
+        opener.open_page(code["file"])
         screen.say("The browser shows how to go on. Nothing there? Use: trayagent pair --print")
 
 
 def _paired(screen: Screen, running: Agent) -> None:
-    clients = running.get("clients")["clients"]
+    clients = [c for c in running.get("clients")["clients"] if c["kind"] != "session"]
     if screen.json:
         screen.data({"clients": clients})
     elif clients:

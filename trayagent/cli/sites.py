@@ -87,3 +87,11 @@ def worker() -> int:
     from trayagent.sites.worker import main
 
     return main()
+
+
+@sites.command(hidden=True)
+def thumbnails() -> int:
+    """What the frozen program starts to decode pictures; see trayagent.agent.thumbnails."""
+    from trayagent.agent.thumbnail_child import main
+
+    return main()

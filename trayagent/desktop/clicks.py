@@ -101,11 +101,15 @@ class Clicks:
     async def _page(self, view: str) -> None:
         """Open the dashboard at a view, or at a download by its id."""
         code = self._agent.clients.session_code()
-        await asyncio.to_thread(opener.open_url, f"{self._url}/#code={code}&view={view}")
+        await self._open(code, f"{self._url}/#code={code}&view={view}")
 
     async def _pairing(self) -> None:
         code = self._agent.clients.pairing_code()
-        await asyncio.to_thread(opener.open_url, f"{self._url}/pair#code={code}")
+        await self._open(code, f"{self._url}/pair#code={code}")
+
+    async def _open(self, code: str, url: str) -> None:
+        page = await self._agent.clients.page_for(code, url)
+        await asyncio.to_thread(opener.open_page, page)
 
     # The queue
 

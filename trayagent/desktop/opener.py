@@ -51,14 +51,16 @@ def open_folder(path: Path | str) -> None:
         raise _gone(place)
 
 
-def open_url(url: str) -> None:
-    """Open an http address in the browser."""
-    if not url.startswith(("http://", "https://")):
-        raise TrayagentError("bad_url", "Only web addresses open in the browser.")
+def open_page(file: Path | str) -> None:
+    """Open a page of ours in the browser, by a file that leads there.
+
+    The address holds a one-time code, and other users can read every command line.
+    """
+    page = Path(file).absolute()
     if sys.platform == "win32" or not _can_hand_over():
-        webbrowser.open(url)
+        webbrowser.open(page.as_uri())
     else:
-        _hand_over(url)
+        _hand_over(str(page))
 
 
 def can_run(file: Path) -> bool:

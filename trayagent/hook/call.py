@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -105,9 +106,16 @@ class Call:
         return "cli" if program.startswith("trayagent-cli/") else "hook"
 
     @property
+    def is_extension(self) -> bool:
+        """Whether a paired extension asks: it sees and steers only what it sent."""
+        return self.caller is not None and self.caller.kind == "extension"
+
+    @property
     def idempotency(self) -> IdempotencyKey | None:
         """The Idempotency-Key, which counts for its sender only. Raises SchemaError."""
         keys = self.request.headers.getall("Idempotency-Key", [])
+        if not keys and self.is_extension:
+            keys = [secrets.token_hex(16)]  # what it sends is its own by the key that came along
         if not keys:
             return None
         if len(keys) > 1 or not (

@@ -18,7 +18,7 @@ _WHO: Final = {
     "anyone": "No token.",
     "page": "No token; our own page only.",
     "extension": "No token; from a browser extension's origin only.",
-    "caller": "Any token.",
+    "caller": "Any token; an extension's for what it sent itself.",
     "owner": "The machine's token or the dashboard's; not a paired extension's.",
 }
 

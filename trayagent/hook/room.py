@@ -16,7 +16,8 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from trayagent.hook.connections import GRACE, Connection
+from trayagent.hook.connections import GRACE, LINGER, Connection
+from trayagent.net import peer_user
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,15 @@ PLACES: Final = 64
 """So many connections may wait for longer than a moment."""
 RUSH: Final = 1024
 """So many may wait for a moment."""
+TURNED_AWAY: Final = 32
+"""So many are told why they are turned away at a time; the others are just cut off."""
+_NOT_YOURS_BODY: Final = (
+    b'{"error":{"code":"other_user","message":"Only programs of this user are served."}}'
+)
+_NOT_YOURS: Final = (
+    b"HTTP/1.1 403 Forbidden\r\nServer: trayagent\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\nConnection: close\r\n\r\n%b"
+) % (len(_NOT_YOURS_BODY), _NOT_YOURS_BODY)
 _FULL: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -31,9 +41,15 @@ class Room:
     """Lets connections in, and keeps the waiting ones in the order they began to wait."""
 
     def __init__(
-        self, make: Callable[[Room, socket.socket], Connection], rush: int | None = None
+        self,
+        make: Callable[[Room, socket.socket], Connection],
+        rush: int | None = None,
+        *,
+        is_another_users: Callable[[socket.socket], bool] = peer_user.is_another_users,
     ) -> None:
         self._make = make
+        self._is_another_users = is_another_users
+        self._turned_away = 0
         self._rush = rush or _rush()
         self._places = min(PLACES, self._rush)
         self._waiting: dict[Connection, None] = {}
@@ -64,7 +80,11 @@ class Room:
         async with asyncio.TaskGroup() as group:
             while True:
                 sock = await self._accepted(loop, listening)
-                if sock is not None:
+                if sock is None:
+                    continue
+                if self._is_another_users(sock):
+                    group.create_task(self._turn_away(loop, sock), name="turn away")
+                else:
                     await self._find_place(loop, sock)
                     self._arriving += 1
                     group.create_task(self._welcome(loop, sock), name="welcome")
@@ -109,6 +129,23 @@ class Room:
             sock.close()
         finally:
             self._arriving -= 1
+
+    async def _turn_away(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        """Say why, and drop what is sent meanwhile: a reset would overtake the answer."""
+        if self._turned_away >= TURNED_AWAY:
+            sock.close()
+            return
+        self._turned_away += 1
+        try:
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(LINGER):
+                    await loop.sock_sendall(sock, _NOT_YOURS)
+                    sock.shutdown(socket.SHUT_WR)
+                    while await loop.sock_recv(sock, 4096):
+                        pass
+        finally:
+            self._turned_away -= 1
+            sock.close()
 
     def _make_room(self, now: float) -> bool:
         """Send the oldest that only waits away; False when nobody has waited in silence long enough."""

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 Who = Literal["anyone", "page", "extension", "caller", "owner"]
 """`anyone`: no token; `page`: our own page, no token; `extension`: any extension, no token;
-`caller`: a token; `owner`: the machine's token or the dashboard's, not an extension's."""
+`caller`: a token, an extension's for what it sent itself; `owner`: the machine's token or the
+dashboard's, not an extension's."""
 
 Handler = Callable[["Call"], Awaitable["Reply | web.StreamResponse"]]
 

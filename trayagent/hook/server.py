@@ -27,6 +27,7 @@ from trayagent.hook.room import Room
 from trayagent.hook.routes import Route, Table
 from trayagent.model.client import Caller
 from trayagent.model.errors import StoreUnavailableError
+from trayagent.net import peer_user
 from trayagent.store.patience import REQUEST_SECONDS, waiting_at_most
 
 if TYPE_CHECKING:
@@ -53,7 +54,15 @@ _HEADERS: Final = {
 class Hook:
     """Serves the agent on a door. `quit` ends the program; it must return at once."""
 
-    def __init__(self, agent: Agent, quit: Callable[[], None], *, ring: Ring | None = None) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        quit: Callable[[], None],
+        *,
+        ring: Ring | None = None,
+        is_another_users: Callable[[socket.socket], bool] = peer_user.is_another_users,
+    ) -> None:
+        self._is_another_users = is_another_users
         self._agent = agent
         self._quit = quit
         self._table = Table(ROUTES)
@@ -70,7 +79,7 @@ class Hook:
         def connection(room: Room, sock: socket.socket) -> Connection:
             return Connection(server, room, sock, _early_refusal)
 
-        room = Room(connection)
+        room = Room(connection, is_another_users=self._is_another_users)
         try:
             with self._agent.bus.subscribe(self._ring.hear):
                 async with asyncio.TaskGroup() as group:

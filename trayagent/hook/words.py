@@ -179,7 +179,15 @@ class Hello(Body, frozen=True):
 
 class Proof(Struct, frozen=True):
     proof: str
-    """HMAC-SHA256 of the nonce with the client's token as the key, both as UTF-8; lower-case hex."""
+    """HMAC-SHA256 of `127.0.0.1:<port>`, a line feed and the nonce, with the client's token as the key,
+    all as UTF-8; lower-case hex. The port is the one that we listen on."""
+
+
+class CodeWish(Body, frozen=True):
+    file: bool = False
+    """Also make a file that leads there, for a browser that is started with it."""
+    view: Short = ""
+    """What the dashboard shows first."""
 
 
 class SessionCode(Body, frozen=True):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import msgspec
 
@@ -12,11 +14,21 @@ from trayagent.lists.whole import Entry, reader
 from trayagent.model import foreign_json
 from trayagent.model.download import Item
 
+MOST_ENTRIES: Final = 1_000_000
+DEEPEST: Final = 100
+"""Brackets inside each other; an item needs three."""
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
+"""A string, or what separates; a string that never ends is one to the end of the file."""
+_NO_ARRAY: Final = "This is not a JSON array of items."
+
 
 def parse(data: bytes) -> Iterator[Entry]:
     """The entries of an array, of one object, or of `{"items": […]}`; raises ListError."""
-    for element in _elements(decode(data).strip().encode()):
-        yield _entry(element)
+    text = decode(data).strip().encode()
+    del data  # it may have been another coding, and large
+    array = _array(text)
+    for element in _elements(array) if array is not None else [text] if text else []:
+        yield _entry(msgspec.Raw(element))
 
 
 read = reader(parse)
@@ -28,19 +40,60 @@ def write(items: Iterable[Item]) -> str:
     return f"[\n{rows}\n]\n"
 
 
-def _elements(data: bytes) -> list[msgspec.Raw]:
-    if not data:
-        return []
+class _Several(msgspec.Struct, forbid_unknown_fields=True):
+    items: msgspec.Raw
+
+
+def _array(text: bytes) -> bytes | None:
+    """The array of a list; None: it is one object, or empty. Raises ListError."""
+    if text.startswith(b"[") or not text:
+        return text or None
     try:
-        if data.startswith(b"["):
-            elements: list[msgspec.Raw] = foreign_json.read(data, list[msgspec.Raw])
-            return elements
-        fields: dict[str, msgspec.Raw] = foreign_json.read(data, dict[str, msgspec.Raw])
-        if set(fields) == {"items"}:
-            return msgspec.json.decode(fields["items"], type=list[msgspec.Raw])
+        return bytes(foreign_json.read(text, _Several).items)
+    except msgspec.ValidationError:
+        return None
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ListError("This is not a JSON array of items.") from error
-    return [msgspec.Raw(data)]
+        raise ListError(_NO_ARRAY) from error
+
+
+def _elements(array: bytes) -> Iterator[bytes]:
+    """The elements one by one, once all of them are known to be JSON: a broken list brings nothing.
+
+    All at once they would take many times the memory of the file.
+    """
+    empty = array[1:].strip() == b"]"
+    for number, element in enumerate(_split(array)):
+        if number >= MOST_ENTRIES:
+            raise ListError("The list has too many entries; save it as a .txt, one address a line.")
+        try:
+            if not empty:
+                foreign_json.read(element, msgspec.Raw)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ListError(_NO_ARRAY) from error
+    yield from () if empty else _split(array)
+
+
+def _split(array: bytes) -> Iterator[bytes]:
+    """What stands between the commas of an array; raises ListError where its brackets do not fit."""
+    depth = start = 0
+    for token in _TOKEN.finditer(array):
+        mark = token[0][:1]
+        if mark in (b"[", b"{"):
+            depth += 1
+            start = start if depth > 1 else token.end()
+        elif mark in (b"]", b"}"):
+            depth -= 1
+            if not depth:
+                yield array[start : token.start()]
+                if mark == b"}" or array[token.end() :].strip():
+                    break
+                return
+        elif mark == b"," and depth == 1:
+            yield array[start : token.start()]
+            start = token.end()
+        if depth > DEEPEST:
+            break
+    raise ListError(_NO_ARRAY)
 
 
 def _entry(element: msgspec.Raw) -> Entry:

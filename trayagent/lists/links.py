@@ -13,6 +13,8 @@ from trayagent.lists.text import decode
 from trayagent.lists.whole import Entry, reader
 from trayagent.model.download import Item
 
+MAX_LINK: Final = 64 * 1024
+"""Bytes; it holds one address."""
 _ESCAPES: Final = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
 
 
@@ -26,7 +28,7 @@ def parse_desktop(data: bytes) -> Iterator[Entry]:
     text = decode(data)
     if _value(text, "desktop entry", re.compile("Type")) != "Link":
         raise ListError("This is a launcher of a program, not a link.")
-    found = _value(text, "desktop entry", re.compile(r"URL(\[.*\])?"))
+    found = _value(text, "desktop entry", re.compile(r"URL(\[[^\[\]]*\])?"))
     yield _entry(re.sub(r"\\([sntr\\])", lambda match: _ESCAPES[match[1]], found))
 
 
@@ -46,9 +48,9 @@ def parse_webloc(data: bytes) -> Iterator[Entry]:
     yield _entry(url if isinstance(url, str) else "")
 
 
-read_url = reader(parse_url)
-read_desktop = reader(parse_desktop)
-read_webloc = reader(parse_webloc)
+read_url = reader(parse_url, MAX_LINK)
+read_desktop = reader(parse_desktop, MAX_LINK)
+read_webloc = reader(parse_webloc, MAX_LINK)
 
 
 def write_url(items: Iterable[Item]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from html import escape
-from typing import Final
+from typing import Any, Final
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
@@ -17,6 +17,11 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.pieces import Pieces
 from trayagent.model.sizes import parse_count
 
+DEEPEST: Final = 32
+MOST_ELEMENTS: Final = 1_000_000
+"""Some hundred thousand files; larger lists belong into a .txt."""
+_PIECE: Final = 64 * 1024
+"""Bytes read at a time: other threads get their turn in between."""
 _NAMESPACE: Final = "urn:ietf:params:xml:ns:metalink"
 _STRENGTH: Final = ("sha-512", "sha-384", "sha-256", "sha-224", "sha-1", "md5")
 _OLD_NAMES: Final = {name.replace("-", ""): name for name in _STRENGTH}
@@ -24,16 +29,34 @@ _OLD_NAMES: Final = {name.replace("-", ""): name for name in _STRENGTH}
 
 def parse(data: bytes) -> Iterator[Entry]:
     """An entry for every file; raises ListError for what is no Metalink."""
-    _refuse_declarations(data)
+    _refuse_bombs(data)
+    parser: Any = ET.XMLPullParser(("start", "end"))  # no declarations, so no entities
+    path: list[ET.Element] = []
     try:
-        root = ET.fromstring(data)  # noqa: S314  # No declarations, so no entities.
+        for piece in _cut(data):
+            parser.feed(piece)
+            for event, element in parser.read_events():
+                yield from _close(path) if event == "end" else _open(path, element)
+        parser.close()
     except (ET.ParseError, ValueError, LookupError) as error:
         raise ListError("This is not readable XML.") from error
-    if _local(root) != "metalink":
+
+
+def _open(path: list[ET.Element], element: ET.Element) -> Iterator[Entry]:
+    """An element begins; raises ListError where the first one is of another format."""
+    path.append(element)
+    if len(path) == 1 and _local(element) != "metalink":
         raise ListError("This is not a Metalink file.")
-    for element in root.iter():
-        if _local(element) == "file":
-            yield _entry(element)
+    yield from ()
+
+
+def _close(path: list[ET.Element]) -> Iterator[Entry]:
+    """An element ends: a file is an entry, and what belongs to no file is forgotten."""
+    element = path.pop()
+    if _local(element) == "file":
+        yield _entry(element)
+    if path and not any(_local(parent) == "file" for parent in path):
+        path[-1].remove(element)
 
 
 read = reader(parse)
@@ -46,8 +69,28 @@ def write(items: Iterable[Item]) -> str:
     return f'{head}<metalink xmlns="{_NAMESPACE}">\n{files}</metalink>\n'
 
 
-def _refuse_declarations(data: bytes) -> None:
-    """A document type can make a small file explode in memory or reach for other files; Metalink needs none."""
+def _cut(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), _PIECE):
+        yield data[start : start + _PIECE]
+
+
+def _refuse_bombs(data: bytes) -> None:
+    """What makes a small file explode in memory is found before anything of it is kept.
+
+    A document type can do so, or reach for other files, and Metalink needs none; so can elements by
+    the million, beside or inside each other.
+    """
+    depth = count = 0
+
+    def start(*_: object) -> None:
+        nonlocal depth, count
+        depth, count = depth + 1, count + 1
+        if depth > DEEPEST or count > MOST_ELEMENTS:
+            raise ListError("The XML has too many elements, or too many inside each other.")
+
+    def end(_: str) -> None:
+        nonlocal depth
+        depth -= 1
 
     def refuse(*_: object) -> None:
         raise ListError("The XML declares a document type, which a Metalink never needs.")
@@ -55,8 +98,12 @@ def _refuse_declarations(data: bytes) -> None:
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
     try:
-        parser.Parse(data, True)
+        for piece in _cut(data):
+            parser.Parse(piece)
+        parser.Parse(b"", True)
     except (expat.ExpatError, ValueError, LookupError) as error:
         if isinstance(error, ListError):
             raise

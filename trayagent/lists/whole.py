@@ -25,13 +25,16 @@ class Entry(NamedTuple):
 
 def reader(
     parse: Callable[[bytes], Iterator[Entry]],
+    most: int | None = None,
 ) -> Callable[[BinaryIO, Position], Iterator[Line]]:
-    """A `read` for a dialect whose parser takes the whole file."""
+    """A `read` for a dialect whose parser takes the whole file, of at most so many bytes (else `MAX_SIZE`)."""
 
     def read(file: BinaryIO, start: Position = START) -> Iterator[Line]:
         number = 0
         try:
-            for number, entry in enumerate(parse(_bounded(file)), 1):
+            for number, entry in enumerate(
+                parse(_bounded(file, MAX_SIZE if most is None else most)), 1
+            ):
                 if number > start.line:
                     yield _line(number, entry)
         except ListError as error:
@@ -42,10 +45,10 @@ def reader(
     return read
 
 
-def _bounded(file: BinaryIO) -> bytes:
+def _bounded(file: BinaryIO, most: int) -> bytes:
     file.seek(0)
-    data = file.read(MAX_SIZE + 1)
-    if len(data) > MAX_SIZE:
+    data = file.read(most + 1)
+    if len(data) > most:
         raise ListError(
             "The list is too large for its format; save it as a .txt, one address a line."
         )

@@ -43,6 +43,8 @@ _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _PRIVATE_SUFFIXES: Final = (".localhost", ".local", ".lan", ".home.arpa")
 _INTERNAL_SUFFIXES: Final = (".internal", ".intranet", ".localdomain", ".corp", ".home", ".private")
 
+MAX_HOST: Final = 253
+"""Characters of a host's name (RFC 1035 §2.3.4, without the root's dot)."""
 _IPV4_PART: Final = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
 _DOTS: Final = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})
 _NAME_PUNCTUATION: Final = "\u00b7\u30fb"
@@ -127,20 +129,23 @@ def canonical_host(host: str) -> str:
     Follows the URL standard's host parser (percent-decoding, UTS 46 mapping, IPv4 as numbers).
     Raises ValueError, with a plain reason, for a host that cannot be used.
     """
+    if len(host) > 9 * MAX_HOST:  # its letters may be percent-encoded, three bytes each
+        raise ValueError("the host is malformed")
     if host.startswith("["):
         return _ipv6(host)
     if host.count(":") > 1:
         return _ipv6(f"[{host}]")
     mapped = _mapped(host).removesuffix(".")
     labels = mapped.split(".")
-    if not all(labels):
+    # Punycode takes time that grows with the square of a label: longer ones are not looked at.
+    if not all(labels) or len(mapped) > MAX_HOST:
         raise ValueError("the host is malformed")
     if _IPV4_PART.fullmatch(labels[-1]):
         return _ipv4(labels)
     if not mapped.isascii():
         _refuse_lookalikes(labels)
     ascii_host = ".".join(_to_ascii(label) for label in labels)
-    if len(ascii_host) > 253 or not re.fullmatch(r"[a-z0-9_.-]+", ascii_host):
+    if len(ascii_host) > MAX_HOST or not re.fullmatch(r"[a-z0-9_.-]+", ascii_host):
         raise ValueError("the host is malformed")
     return ascii_host
 

@@ -18,13 +18,14 @@ class Caller(Struct, frozen=True):
 
 
 class Client(Struct, frozen=True):
-    """A paired client as others see it."""
+    """A paired client or an open dashboard as others see it."""
 
     id: str
     name: str
     origin: str
     created_at: str
     last_seen: str | None = None
+    kind: Literal["owner", "session", "extension"] = "extension"
 
     def __repr__(self) -> str:
         return f"<Client {self.id} {self.name}>"
@@ -46,6 +47,8 @@ class Code(Struct, frozen=True):
     code: str
     url: str
     expires_at: str
+    file: str | None = None
+    """A file that leads a browser there, if one was wished: a command line may hold its name."""
 
     def __repr__(self) -> str:
         return f"<Code until {self.expires_at}>"

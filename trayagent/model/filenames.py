@@ -16,6 +16,7 @@ from trayagent.model.disposition import (
 from trayagent.model.disposition import percent_decoded
 from trayagent.model.download import Kind
 from trayagent.model.errors import DownloadError
+from trayagent.model.inert import DANGEROUS
 
 _SUFFIXES: Final = len(" (9999)") + len(".part.json")
 LIMIT: Final = 255 - _SUFFIXES
@@ -41,7 +42,7 @@ RUNNABLE: Final = frozenset(
     "mau mav maw cdxml diagcab diagpkg job shb shs vsw webpnp wcx mobileconfig prefpane "
     # what a browser runs
     "html htm xhtml xht shtml shtm mht mhtml svg svgz xml xsl xslt xbl".split()
-)
+).union(DANGEROUS)
 
 VIDEO: Final = frozenset(
     "mp4 m4v mov webm mkv avi wmv flv f4v mpg mpeg mpe m2v ts mts m2ts 3gp 3g2 ogv ogm asf vob divx".split()

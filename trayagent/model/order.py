@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from trayagent.model import urls
 from trayagent.model.download import Cookie, Item, Kind, Via
 
 
@@ -52,6 +53,16 @@ class Order(Struct, frozen=True, omit_defaults=True):
             speed_limit=item.speed_limit,
             quality=item.quality,
             subtitles=item.subtitles,
+        )
+
+    def without_queries(self) -> Order:
+        """What is kept once the download has settled: referer and page are told without their queries,
+        which may hold what opens somebody's account.
+        """
+        return structs.replace(
+            self,
+            referer=urls.redact(self.referer) if self.referer else None,
+            page_url=urls.redact(self.page_url) if self.page_url else None,
         )
 
 

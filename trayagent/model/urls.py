@@ -175,12 +175,12 @@ def unpasted(text: str) -> str:
         text = trimmed(quoted[2])
     if " " not in text or not looks_absolute(text):
         return text
-    link = _COMMENT.sub("", text)
+    link = _COMMENT.sub("", text).rstrip()
     return text if _FOLLOWED.search(link) else link.replace(" ", "%20")
 
 
 _QUOTED: Final = re.compile(r"([\"'<])(.*)[\"'>]", re.DOTALL)
-_COMMENT: Final = re.compile(r"\s+#.*", re.DOTALL)
+_COMMENT: Final = re.compile(r"\s#.*", re.DOTALL)
 _FOLLOWED: Final = re.compile(
     r"\s[\"'<]?(?:https?://|--[a-z]|-[A-Za-z](?:\s|$)|[a-z][a-z-]*=)", re.IGNORECASE
 )

@@ -22,6 +22,7 @@ from typing import Final, Self
 from trayagent.model import urls
 from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
+from trayagent.net import peer_user
 from trayagent.net.address_policy import AddressPolicy, Resolve, addresses_of, no_ports
 from trayagent.net.dialer import LIMIT, Dialer, Streams
 
@@ -114,6 +115,8 @@ class Gateway:
         assert task is not None
         self._serving.add(task)
         try:
+            if peer_user.is_another_users(writer.get_extra_info("socket")):
+                return
             async with asyncio.timeout(HEAD_PATIENCE):
                 head = await reader.readuntil(b"\r\n\r\n")
             leave = self._pass_of(head)

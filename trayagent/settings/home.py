@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -106,9 +107,13 @@ class Home:
 
         Raises ConfigError when a folder is not the user's own, OSError when it cannot be made.
         """
-        for folder in (self.data, self.config.parent, self.secrets_dir, self.logs):
+        for folder in (self.data, self.config.parent, self.secrets_dir):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _make_private(folder)
+        # Without a log everything still works: `logs.start` says what is in the way.
+        with contextlib.suppress(OSError, ConfigError):
+            self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_private(self.logs)
 
 
 def _apart(folder: Path, name: str) -> Path:

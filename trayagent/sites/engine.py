@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +20,7 @@ from trayagent.model.transfer import Made, Request
 from trayagent.net.gateway import Gateway, Pass
 from trayagent.sites.child import Child
 from trayagent.sites.page import Address, Answer, Choice, Note, Page
+from trayagent.sites.reasons import without_addresses
 from trayagent.sites.releases import Releases
 from trayagent.sites.scratch import Scratch
 from trayagent.sites.wire import (
@@ -232,7 +232,7 @@ def _failure(said: Failed, leave: Pass) -> DownloadError:
 def _text(text: str) -> str:
     """Printable, and without any address."""
     plain = "".join(c if c.isprintable() else " " for c in text)
-    return re.sub(r"\S+://\S+", "…", plain)
+    return without_addresses(plain)
 
 
 def _request(said: Direct, asked: Request) -> Request:

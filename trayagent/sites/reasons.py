@@ -18,6 +18,8 @@ OUTDATED: Final = "the page engine could not read it; try: trayagent sites updat
 STUMBLED: Final = "yt-dlp, the page engine, stumbled over it ({}); try: trayagent sites update"
 """Said of an error inside yt-dlp, with its kind and place."""
 NONSENSE: Final = "its answer is not proper HTTP"
+_MOST: Final = 4096
+"""Characters of a sentence or a title that are looked at."""
 _LONGEST: Final = 160
 _GAVE_UP: Final = re.compile(r"Got error: HTTP Error (\d{3})\b")
 """All that is told of a piece of a medium that was asked for in vain; the reason's words are the server's."""
@@ -183,9 +185,14 @@ def _cause(error: BaseException) -> BaseException:
 def _said(error: BaseException) -> str:
     """An engine's own sentence, without addresses and markup."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(getattr(error, "orig_msg", "") or ""))
-    text = re.sub(r"\S+://\S+", "…", text)
+    text = without_addresses(text)
     text = "".join(c if c.isprintable() else " " for c in text).strip().rstrip(".")
     return text[:_LONGEST]
+
+
+def without_addresses(text: str) -> str:
+    """Foreign words, cut to what anybody would read, without web addresses."""
+    return re.sub(r"\S+", lambda word: "…" if "://" in word[0] else word[0], text[:_MOST])
 
 
 def _place(error: BaseException) -> str:

@@ -7,31 +7,50 @@ import hashlib
 import json
 import os
 import shutil
+import stat
+import sys
 from pathlib import Path
 
 from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
 
 _CHOICE = "first.json"
+NAMES = 8
+"""Names that are tried where others have taken them."""
 
 
 class Scratch:
-    """The folder of one download, `.trayagent-<home>-<id>.part`. All methods block."""
+    """The folder of one download, `.trayagent-<home>-<id>.part`. All of it blocks."""
 
     def __init__(self, root: Path, tag: str, id: str) -> None:
         mine = hashlib.sha256(tag.encode()).hexdigest()[:8]
-        self.path = root / f".trayagent-{mine}-{id}.part"
+        stem = f".trayagent-{mine}-{id}"
+        names = (f"{stem}.part", *(f"{stem}-{number}.part" for number in range(2, NAMES + 1)))
+        self._places = [root / name for name in names]
+
+    @property
+    def path(self) -> Path:
+        """Where it is: the first of its names that is ours, or else would be."""
+        return next((place for place in self._places if _is_ours(place)), self._places[0])
 
     def open(self) -> None:
-        """Make it, for us alone. Raises DownloadError."""
-        try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise DownloadError("permission_denied", "the downloads folder") from error
+        """Make it, for us alone, under a name that nobody took before us. Raises DownloadError."""
+        if _is_ours(self.path):
+            return
+        for place in self._places:
+            try:
+                place.mkdir(mode=0o700, parents=True)
+            except FileExistsError:
+                continue  # in a folder that others write to, anybody may have made it
+            except OSError as error:
+                raise DownloadError("permission_denied", "the downloads folder") from error
+            return
+        raise DownloadError("permission_denied", "others took all names in the downloads folder")
 
     def remove(self) -> None:
-        """All of it, if it is there; links in it are not followed."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """All of it, if it is there and ours; links in it are not followed."""
+        if _is_ours(self.path):
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def tidy(self, *, choice: bool = False) -> None:
         """Remove it unless there are bytes in it to go on from, or the choice, if that is still of use."""
@@ -67,6 +86,17 @@ class Scratch:
 
     def __repr__(self) -> str:
         return f"<Scratch {self.path.name}>"
+
+
+def _is_ours(place: Path) -> bool:
+    """Whether it is a folder of this user's that nobody else may write to; a link never is."""
+    try:
+        seen = place.lstat()
+    except OSError:
+        return False
+    if not stat.S_ISDIR(seen.st_mode):
+        return False
+    return sys.platform == "win32" or (seen.st_uid == os.geteuid() and not seen.st_mode & 0o022)
 
 
 def _is_of_use(path: Path) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from trayagent.model import urls
 from trayagent.model.errors import DownloadError, TrayagentError
 from trayagent.model.transfer import Request
 from trayagent.net.api_client import ApiClient
@@ -22,6 +24,8 @@ from trayagent.sites.releases import Releases, newer
 from trayagent.sites.wire import Ask, Failed, Phase, Received, Unknown
 
 INDEX: Final = "https://pypi.org/pypi/yt-dlp/json"
+FILES: Final = ("https", "files.pythonhosted.org", 443)
+"""Where the index keeps its files; it is believed about hashes, never about hosts."""
 _MOST: Final = 64 * 1024 * 1024
 """Bytes of an answer; the wheel has about 3 MiB."""
 _UNPACKED: Final = 256 * 1024 * 1024
@@ -71,6 +75,7 @@ class Updater:
         self._environ = environ
         self._index = index
         self._named = named
+        self._places = frozenset({urls.origin(index), FILES})
 
     async def update(self) -> tuple[str | None, str]:
         """Take over the newest release; returns the versions before and after. Raises UpdateError."""
@@ -104,8 +109,13 @@ class Updater:
         return before, version
 
     async def _get(self, url: str) -> bytes:
+        """An answer of the index or of its files' server, and of no other."""
         try:
+            if urls.origin(url) not in self._places:
+                raise UpdateError("The package index leads to a place that is not its own.")
             async with self._client.open(Request(url, named=self._named)) as response:
+                if urls.origin(response.url) not in self._places:
+                    raise UpdateError("The package index leads to a place that is not its own.")
                 if response.status != 200:
                     raise UpdateError(f"The package index answered HTTP {response.status}.")
                 return await response.read(_MOST)
@@ -117,10 +127,14 @@ class Updater:
 
     async def _try(self, release: Path) -> None:
         """A worker must start with it and look through its list of sites."""
+        with tempfile.TemporaryDirectory(prefix=".trial-", dir=release.parent) as folder:
+            await self._try_in(folder, release)
+
+    async def _try_in(self, folder: str, release: Path) -> None:
         # No site has this name (RFC 6761), so the answer comes from the new release alone.
         ask = Ask(
             url="https://nothing.invalid/",
-            folder=str(release),
+            folder=folder,
             proxy="http://127.0.0.1:9",
             release=str(release),
             known_only=True,

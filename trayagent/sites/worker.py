@@ -8,10 +8,11 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
-from trayagent.sites import extract
+from trayagent.sites import extract, landlock
 from trayagent.sites.reasons import explain
 from trayagent.sites.wire import Ask, Said
 
@@ -20,8 +21,9 @@ def main() -> int:
     """Read one request, answer it on standard output, one JSON object a line."""
     out = _own_output()
     ask = msgspec.json.decode(sys.stdin.buffer.readline(), type=Ask)
+    _bound(ask)
+    _confine(ask)  # before there is a second thread: a confinement is a thread's own
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
-    _confine(ask)
     lock = threading.Lock()
 
     def say(said: Said) -> None:
@@ -56,6 +58,15 @@ def _end_with_parent() -> None:
 
 
 def _confine(ask: Ask) -> None:
+    """Before yt-dlp is loaded: read Python, it and ffmpeg, write the folder, connect to the gateway."""
+    if sys.platform != "linux":
+        return
+    ffprobe = str(Path(ask.ffmpeg).with_name("ffprobe")) if ask.ffmpeg else None
+    read = landlock.needs([ask.release], [ask.ffmpeg, ffprobe])
+    landlock.confine(read, [ask.folder, os.devnull], urlsplit(ask.proxy).port or 0)
+
+
+def _bound(ask: Ask) -> None:
     # What is written has the user's own mode, as the film is to have it: the folder is for them alone.
     os.chdir(ask.folder)
     if ask.release:

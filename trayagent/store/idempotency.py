@@ -53,3 +53,18 @@ def remember(conn: sqlite3.Connection, key: IdempotencyKey, receipt: Receipt, no
         "INSERT INTO idempotency VALUES (?, ?, ?, ?)",
         (key.key, key.body, msgspec.json.encode(receipt), now),
     )
+
+
+def ids_sent_by(conn: sqlite3.Connection, sender: str) -> list[str]:
+    """The downloads that a sender's requests began while their keys are kept, newest first."""
+    rows = conn.execute(
+        "SELECT receipt FROM idempotency WHERE key GLOB ? ORDER BY at DESC", (f"{sender}:*",)
+    )
+    receipts = [msgspec.json.decode(row["receipt"], type=Receipt) for row in rows]
+    began = (
+        download
+        for receipt in receipts
+        for download in reversed(receipt.downloads)
+        if download.via == "extension" and download.duplicate_of is None
+    )
+    return list(dict.fromkeys(download.id for download in began))

@@ -94,8 +94,8 @@ _BLANK: Final = _CONTROL + b"\t\n\v\f\r \xef\xbb\xbf\xff\xfe"
 _PRINTABLE: Final = bytes(range(32, 127)) + b"\t\n\r"
 _DECLARED: Final = (
     (re.compile(r"text/html|application/xhtml\+xml"), Seen("html", "html")),
-    (re.compile(r"(?:text|application)/(?:.+\+)?json"), Seen("json", "json")),
-    (re.compile(r"(?:text|application)/(?:.+\+)?xml"), Seen("xml", "xml")),
+    (re.compile(r"(?:text|application)/(?:[^+/]{1,99}\+)?json"), Seen("json", "json")),
+    (re.compile(r"(?:text|application)/(?:[^+/]{1,99}\+)?xml"), Seen("xml", "xml")),
     (re.compile(r"text/.+|application/(?:x-)?(?:java|ecma)script"), Seen("text", "txt")),
 )
 """Types that servers declare for words."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from trayagent.agent.clients import PAIRING, SESSION_CODE
 from trayagent.hook import words
@@ -21,33 +24,52 @@ async def pair(call: Call) -> Reply:
 async def hello(call: Call) -> Reply:
     """A paired client checks that it talks to us, before it sends its token."""
     asked = call.json(words.Hello)
-    return Reply(200, words.Proof(call.agent.clients.prove(asked.client, asked.nonce, call.origin)))
+    clients, port = call.agent.clients, call.house.port
+    return Reply(200, words.Proof(clients.prove(asked.client, asked.nonce, port, call.origin)))
 
 
 async def session(call: Call) -> Reply:
-    """The dashboard exchanges its one-time code for a token that only its memory holds."""
-    token = call.agent.clients.begin_session(call.json(words.SessionCode).code)
+    """The dashboard exchanges its one-time code for a token that only its tab holds."""
+    token = await call.agent.clients.begin_session(call.json(words.SessionCode).code)
     call.house.ring.look()
     return Reply(200, words.Session(token))
 
 
+async def ask(call: Call) -> Reply:
+    """A locked page asks a person to open it; the answer says nothing."""
+    decode(call.body or b"{}", words.Empty)
+    call.agent.clients.ask_to_open()
+    return Reply(202, words.Done())
+
+
 async def pairing_code(call: Call) -> Reply:
     """A code for one browser."""
-    decode(call.body or b"{}", words.Empty)
+    wish = decode(call.body or b"{}", words.CodeWish)
     code = call.agent.clients.pairing_code()
-    return Reply(200, Code(code, f"{call.house.url}/pair#code={code}", _end(PAIRING)))
+    return await _code(call, code, f"{call.house.url}/pair#code={code}", PAIRING, wish)
 
 
 async def session_code(call: Call) -> Reply:
     """A code for one dashboard."""
-    decode(call.body or b"{}", words.Empty)
+    wish = decode(call.body or b"{}", words.CodeWish)
     code = call.agent.clients.session_code()
-    return Reply(200, Code(code, f"{call.house.url}/#code={code}", _end(SESSION_CODE)))
+    view = f"&view={quote(wish.view, safe='')}" if wish.view else ""
+    return await _code(call, code, f"{call.house.url}/#code={code}{view}", SESSION_CODE, wish)
+
+
+async def _code(call: Call, code: str, url: str, seconds: float, wish: words.CodeWish) -> Reply:
+    file = str(await call.agent.clients.page_for(code, url)) if wish.file else None
+    return Reply(200, Code(code, url, _end(seconds), file))
 
 
 async def listing(call: Call) -> Reply:
-    """The paired clients."""
-    return Reply(200, words.ClientList(await call.agent.clients.listing()))
+    """The paired clients, and the open dashboards."""
+    own = call.caller.id if call.caller else ""
+    clients = [
+        replace(client, name="This dashboard") if client.id == own else client
+        for client in await call.agent.clients.listing()
+    ]
+    return Reply(200, words.ClientList(tuple(clients)))
 
 
 async def revoke(call: Call) -> Reply:
@@ -103,16 +125,31 @@ ROUTES: Final = (
     ),
     Route(
         "POST",
+        "/api/v1/sessions/ask",
+        ask,
+        "page",
+        "A locked page asks a person to open the dashboard.",
+        takes=words.Empty,
+        bare=True,
+        gives={202: words.Done},
+    ),
+    Route(
+        "POST",
         "/api/v1/sessions/codes",
         session_code,
         "owner",
         "A one-time code that opens a dashboard.",
-        takes=words.Empty,
+        takes=words.CodeWish,
         bare=True,
         gives={200: Code},
     ),
     Route(
-        "GET", "/api/v1/clients", listing, "owner", "Paired clients.", gives={200: words.ClientList}
+        "GET",
+        "/api/v1/clients",
+        listing,
+        "owner",
+        "Paired clients and open dashboards.",
+        gives={200: words.ClientList},
     ),
     Route(
         "POST",
@@ -120,7 +157,7 @@ ROUTES: Final = (
         pairing_code,
         "owner",
         "A one-time code that pairs a browser.",
-        takes=words.Empty,
+        takes=words.CodeWish,
         bare=True,
         gives={200: Code},
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +14,7 @@ from trayagent.hook import words
 from trayagent.hook.call import Call, Reply, SchemaError, decode
 from trayagent.hook.routes import Route
 from trayagent.model.download import Download, Item, Patch, Receipt, Rejected, State
-from trayagent.model.errors import DownloadError, StoreUnavailableError
+from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
 
 _PATH: Final = "/api/v1/downloads"
 MOST: Final = 15_000
@@ -54,6 +55,8 @@ async def confirm(call: Call) -> Reply:
 async def listing(call: Call) -> Reply:
     """A page of downloads, newest first."""
     asked = call.query(words.DownloadsQuery)
+    if call.is_extension:
+        return Reply(200, await _own_page(call, asked))
     page, more = await call.agent.queries.downloads(
         states=_states(asked.state),
         batch=asked.batch,
@@ -66,17 +69,22 @@ async def listing(call: Call) -> Reply:
 
 async def one(call: Call) -> Reply:
     """One download."""
+    await _check_own(call)
     return Reply(200, await call.agent.queries.download(call.params["id"]))
 
 
 async def remove(call: Call) -> Reply:
     """Forget it; with `files` the file goes to the trash."""
     asked = call.query(words.RemoveQuery)
+    await _check_own(call)
+    if asked.files and call.is_extension:
+        return Reply(403, _FILES_STAY)
     return Reply(200, await call.agent.queue.remove(call.params["id"], files=asked.files))
 
 
 async def change(call: Call) -> Reply:
     """A fresh link, other cookies, another name… for the same file."""
+    await _check_own(call)
     patch = call.json(Patch)
     if patch == Patch():
         raise SchemaError("bad_request", "Object names nothing to change.")
@@ -87,6 +95,7 @@ async def change(call: Call) -> Reply:
 async def ask(call: Call) -> Reply:
     """Pause, resume, cancel or retry one download."""
     decode(call.body or b"{}", words.Empty)
+    await _check_own(call)
     verb = call.route.pattern.rpartition("/")[2]
     queue = call.agent.queue
     verbs = {
@@ -96,6 +105,33 @@ async def ask(call: Call) -> Reply:
         "retry": queue.retry,
     }
     return Reply(200, call.agent.queries.live(await verbs[verb](call.params["id"])))
+
+
+async def _check_own(call: Call) -> None:
+    """Raise NotFoundError for an extension that did not send this download, as if there were none."""
+    if not call.is_extension:
+        return
+    assert call.caller is not None
+    id = call.params["id"]
+    if id not in await call.agent.queries.ids_sent_by(call.caller.id):
+        raise NotFoundError("not_found", f"There is no download {id[:40]}.")
+
+
+async def _own_page(call: Call, asked: words.DownloadsQuery) -> words.DownloadPage:
+    """What an extension sent itself in the last day; the history is the owner's."""
+    assert call.caller is not None
+    ids = await call.agent.queries.ids_sent_by(call.caller.id)
+    if asked.after in ids:
+        ids = ids[ids.index(asked.after) + 1 :]
+    states, found = _states(asked.state), list[Download]()
+    for id in ids:
+        with suppress(NotFoundError):  # removed since
+            download = await call.agent.queries.download(id)
+            if (not states or download.state in states) and asked.batch in (None, download.batch):
+                found.append(download)
+        if len(found) == asked.limit:
+            return words.DownloadPage(tuple(found), id if id != ids[-1] else None)
+    return words.DownloadPage(tuple(found), None)
 
 
 def _asked(body: bytes) -> tuple[Sequence[Candidate], str | None]:
@@ -142,6 +178,10 @@ def _states(text: str | None) -> tuple[str, ...]:
 
 _SPENT: Final = words.ErrorBody(
     words.Fault("bad_nonce", "This page is too old, or was used already.", "Send the video again.")
+)
+
+_FILES_STAY: Final = words.ErrorBody(
+    words.Fault("owner_only", "Only this computer's own programs may delete files.")
 )
 
 ROUTES: Final = (

@@ -8,6 +8,7 @@ from trayagent.hook.call import Call, Reply
 from trayagent.hook.routes import Route
 from trayagent.model.config import Config
 from trayagent.settings import shown
+from trayagent.settings.places import check_folders
 
 
 async def read(call: Call) -> Reply:
@@ -18,6 +19,7 @@ async def read(call: Call) -> Reply:
 async def change(call: Call) -> Reply:
     """Write changes to config.toml; all problems are told at once and nothing is changed then."""
     changes = call.json(dict[str, dict[str, Any] | list[Any]])
+    check_folders(changes, shown(call.agent.preferences.config))
     return Reply(200, shown(await call.agent.preferences.change(changes)))
 
 

@@ -1,7 +1,9 @@
-// The agent's HTTP interface. The token lives in this object only: not in the address, a cookie or any storage.
+// The agent's HTTP interface. The token lives in this object and in the tab's sessionStorage, which ends with the
+// tab: not in the address, a cookie, or what other tabs can read.
 import { events } from "./stream.js";
 
 const BASE = "/api/v1/";
+const KEPT = "session";
 
 /** An answer that is not what was asked for; `message` is the agent's own sentence. */
 export class ApiError extends Error {
@@ -28,8 +30,25 @@ export class Api {
 
   /** A session for a one-time code. */
   static async open(code) {
-    const nobody = new Api("");
-    return new Api((await nobody.post("sessions", { code })).token);
+    const { token } = await new Api("").post("sessions", { code });
+    sessionStorage.setItem(KEPT, token);
+    return new Api(token);
+  }
+
+  /** The session of this tab, from before a reload or a restart of the agent; null where there is none. */
+  static kept() {
+    const token = sessionStorage.getItem(KEPT);
+    return token ? new Api(token) : null;
+  }
+
+  /** The session is over. */
+  static forget() {
+    sessionStorage.removeItem(KEPT);
+  }
+
+  /** A page without a session asks a person to open it; the answer says nothing. */
+  static ask() {
+    return new Api("").post("sessions/ask");
   }
 
   get(path) {

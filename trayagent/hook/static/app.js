@@ -22,6 +22,8 @@ const VIEWS = {
   browsers: BrowsersView,
   settings: SettingsView,
 };
+const SIGNED_OUT = "This page was signed out. Open it again from the tray icon, or with: trayagent dashboard";
+const ASK_AGAIN = 20_000; // milliseconds; the agent asks a person no more often
 const at = (id) => document.getElementById(id);
 
 /** What a fragment names: a view, or with `d42` that download in the history. Null: nothing we have. */
@@ -41,15 +43,19 @@ function takeCode() {
 
 async function start() {
   const code = takeCode();
-  if (!code) return lock("This page opens from the tray icon, or with: trayagent dashboard");
+  const kept = Api.kept();
+  if (!code && !kept) return lock("This page opens from the tray icon, or with: trayagent dashboard");
   try {
-    const api = await Api.open(code);
-    await open(api);
+    await open(kept && !code ? kept : await Api.open(code));
   } catch (error) {
+    if (error instanceof TypeError) return lock("trayagent does not answer.");
+    if (error.status === 401) Api.forget();
+    // A code that was spent: a tab that is open already goes on with the session it has.
+    if (code && kept) return start();
     lock(
-      error instanceof TypeError
-        ? "trayagent does not answer."
-        : "This link was used already, or is too old. Open the page again from the tray icon, or with: trayagent dashboard",
+      code
+        ? "This link was used already, or is too old. Open the page again from the tray icon, or with: trayagent dashboard"
+        : SIGNED_OUT,
     );
   }
 }
@@ -84,8 +90,10 @@ async function follow(api, board, status) {
         failures = 0;
       }
     } catch (error) {
-      if (error.status === 401)
-        return lock("This page was signed out. Open it again from the tray icon, or with: trayagent dashboard");
+      if (error.status === 401) {
+        Api.forget();
+        return lock(SIGNED_OUT);
+      }
       if (!(error instanceof TypeError) && !error.status) console.error(error);
     }
     status.connected(failures < 1);
@@ -134,8 +142,19 @@ class Router {
 function lock(sentence) {
   at("shell").hidden = true;
   at("locked").hidden = false;
+  at("ask").hidden = false;
   at("locked-reason").textContent = sentence;
   document.title = "trayagent";
 }
 
+async function ask() {
+  at("ask").disabled = true;
+  await Api.ask().catch(() => null);
+  at("locked-reason").textContent = "Look at the notification, or at the tray icon: “Open dashboard”.";
+  setTimeout(() => {
+    at("ask").disabled = false;
+  }, ASK_AGAIN);
+}
+
+at("ask").addEventListener("click", ask);
 start();

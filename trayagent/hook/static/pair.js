@@ -22,7 +22,7 @@ function report() {
   forgetCode();
   if (state === "done") say("Paired", "This browser can now send to trayagent. You can close this page.", "good");
   else if (state === "asking")
-    say("Pairing this browser…", "The extension is asking trayagent. If it opened a page, answer there.", "");
+    say("Pairing this browser…", "The extension opened a page with a question: answer there.", "");
   else say("Not paired", state.replace(/^failed:\s*/, "") || "Pairing failed. Try again.", "bad");
 }
 

@@ -11,6 +11,7 @@ export class BrowsersView {
   constructor({ api, board, messages, config }) {
     Object.assign(this, { api, messages, config });
     this.clients = h("ul", { class: "plain-list card" });
+    this.dashboards = h("ul", { class: "plain-list card" });
     this.bookmark = h("div", { class: "card pad stack" });
     this.element = h(
       "div",
@@ -21,6 +22,7 @@ export class BrowsersView {
         button("Pair this browser", () => this.#pair(), { kind: "primary", glyph: "plug" }),
       ),
       section("Bookmark", this.bookmark),
+      section("Open dashboards", this.dashboards),
     );
     // A pairing ends in another tab, and a notice tells of it.
     board.addEventListener("event", ({ detail }) => {
@@ -91,32 +93,40 @@ export class BrowsersView {
   async #listClients() {
     const answer = await this.messages.trying(() => this.api.get("clients"));
     if (!answer) return;
-    const lines = answer.clients.map((client) =>
-      h(
-        "li",
-        {},
-        icon("plug"),
-        h(
-          "div",
-          { class: "grow" },
-          h("h3", {}, client.name || client.origin || client.id),
-          h(
-            "p",
-            { class: "muted small" },
-            [
-              client.created_at ? `paired ${ago(client.created_at)}` : "",
-              client.last_seen ? `last used ${ago(client.last_seen)}` : "",
-            ]
-              .filter(Boolean)
-              .join(" · "),
-          ),
-        ),
-        button("Revoke", () => this.#revoke(client), { kind: "danger" }),
-      ),
+    const open = answer.clients.filter(({ kind }) => kind === "session");
+    const lines = answer.clients
+      .filter((client) => !open.includes(client))
+      .map((client) => this.#line(client, "paired", button("Revoke", () => this.#revoke(client), { kind: "danger" })));
+    this.dashboards.replaceChildren(
+      ...open.map((client) => this.#line(client, "opened", button("End", () => this.#end(client)))),
     );
     this.clients.replaceChildren(
       ...(lines.length ? lines : [h("li", { class: "muted" }, "No browser is paired yet.")]),
     );
+  }
+
+  #line(client, since, act) {
+    const times = [
+      client.created_at ? `${since} ${ago(client.created_at)}` : "",
+      client.last_seen ? `last used ${ago(client.last_seen)}` : "",
+    ];
+    return h(
+      "li",
+      {},
+      icon(client.kind === "session" ? "globe" : "plug"),
+      h(
+        "div",
+        { class: "grow" },
+        h("h3", {}, client.name || client.origin || client.id),
+        h("p", { class: "muted small" }, times.filter(Boolean).join(" · ")),
+      ),
+      act,
+    );
+  }
+
+  async #end(client) {
+    await this.messages.trying(() => this.api.delete(`clients/${client.id}`));
+    await this.#listClients();
   }
 
   async #revoke(client) {

@@ -1,0 +1,58 @@
+"""The drop folder takes this user's lists, also where everybody may write."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from trayagent.agent.folder import DropFolder
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0, reason="only root can give files away"
+)
+HE = 65534
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "drop"
+    root.mkdir()
+    root.chmod(0o1777)
+    return root
+
+
+def test_a_list_of_another_user_is_left_alone(root: Path) -> None:
+    for name in ("mine.txt", "his.txt"):
+        (root / name).write_text("http://example.com/a.mp4")
+    os.chown(root / "his.txt", HE, HE)
+    scan = DropFolder(root).scan()
+    assert set(scan.lists) == {"mine.txt"}
+    assert scan.odd == ("his.txt",)
+
+
+@pytest.mark.parametrize("name", ["working", "done", "failed"])
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_folders_that_another_user_made_first_are_not_used(
+    name: str, kind: str, root: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if kind == "link":
+        (root / name).symlink_to(elsewhere)
+    else:
+        (root / name).mkdir()
+        os.chown(root / name, HE, HE)
+    (root / "mine.txt").write_text("http://example.com/a.mp4")
+    with pytest.raises(PermissionError, match="made by somebody else"):
+        DropFolder(root).scan()
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_folder_of_somebody_else_may_hold_his_lists(root: Path) -> None:
+    os.chown(root, HE, HE)  # as on a share whose files all seem to be of one user
+    (root / "his.txt").write_text("http://example.com/a.mp4")
+    os.chown(root / "his.txt", HE, HE)
+    assert set(DropFolder(root).scan().lists) == {"his.txt"}

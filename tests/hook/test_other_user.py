@@ -1,0 +1,106 @@
+"""Another user of this machine is refused on every route, whatever is sent, before anything is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.hook.rig import EXTENSION, Rig, running
+from trayagent.hook import room
+from trayagent.hook.server import ROUTES
+
+ROOT = pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0, reason="only root can become another user"
+)
+
+CLIENT = """
+import encodings.idna, os, socket, sys
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+data = sys.stdin.buffer.read()
+for request in data.split(b"\\0"):
+    conn = socket.socket()
+    conn.connect(("127.0.0.1", int(sys.argv[1])))
+    conn.settimeout(20)
+    conn.sendall(request)
+    said = b""
+    while piece := conn.recv(65536): said += piece
+    print(said.split(b"\\r\\n")[0].decode(), said.rpartition(b"\\r\\n")[2].decode())
+"""
+
+
+async def as_nobody(port: int, *requests: bytes) -> list[str]:
+    """First line and body of each answer, asked for by another user."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", CLIENT, str(port),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, _ = await process.communicate(b"\0".join(requests))
+    return said.decode().splitlines()
+
+
+@pytest.fixture
+async def strange(tmp_path: Path) -> AsyncIterator[Callable[[bool], Rig]]:
+    """A hook that takes every client for another user's."""
+    answer = [True]
+    async with running(tmp_path, is_another_users=lambda _: answer[0]) as rig:
+
+        def turn(other: bool) -> Rig:
+            answer[0] = other
+            return rig
+
+        yield turn
+
+
+@ROOT
+async def test_every_route_is_closed_to_another_user(rig: Rig) -> None:
+    pages = [r.pattern.replace("{id}", "d1").replace("{name}", "n") for r in ROUTES]
+    asked = [
+        rig.request(r.method, path, {} if r.takes else None)
+        for r, path in zip(ROUTES, pages, strict=True)
+    ]
+    code, pairing = rig.agent.clients.session_code(), rig.agent.clients.pairing_code()
+    asked += [
+        rig.request("POST", "sessions", {"code": code}, token=None),
+        rig.request("POST", "confirm", {"nonce": "x"}, headers={"Origin": rig.origin}),
+        rig.request("POST", "hello", {"client": "local", "nonce": "0" * 32}, token=None),
+        rig.request("POST", "pair", {"code": pairing, "name": "x"}, headers={"Origin": EXTENSION}),
+        rig.request("POST", "downloads", {"url": "http://example.com/x.mp4"}),
+        b"",
+        b"\x16\x03\x01",
+    ]
+    said = await as_nobody(rig.port, *asked)
+    assert len(said) == len(asked)
+    assert {line.partition(" {")[0] for line in said} == {"HTTP/1.1 403 Forbidden"}
+    assert all('"other_user"' in line for line in said)
+    assert await rig.count() == 0
+    assert await rig.agent.clients.listing() == ()
+    # His tries used nothing up, and slow nobody down.
+    assert (await rig.ask("POST", "sessions", {"code": code}, token=None)).status == 200
+    assert rig.agent.clients.guesses.wait == 0.0
+
+
+async def test_he_is_told_before_he_has_said_anything(strange: Callable[[bool], Rig]) -> None:
+    rig = strange(True)
+    assert (await rig.raw(b"")).status == 403
+    assert (await strange(False).ask("GET", "health")).status == 200
+
+
+async def test_many_of_another_users_keep_no_place(strange: Callable[[bool], Rig]) -> None:
+    rig = strange(True)
+    strangers = []
+    for _ in range(room.RUSH):
+        sock = socket.socket()
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", rig.port))
+        strangers.append(sock)
+    strange(False)
+    async with asyncio.timeout(2):
+        assert (await rig.ask("GET", "health")).status == 200
+    for sock in strangers:
+        sock.close()

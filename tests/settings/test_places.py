@@ -1,0 +1,95 @@
+"""Through the hook nobody chooses a hidden folder or the system's; in the file a person may."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from trayagent.model.errors import ConfigError
+from trayagent.settings.places import check_folders, is_kept_from
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="paths of POSIX")
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "folder",
+    [
+        *(
+            "~/.ssh",
+            "~/.config/autostart",
+            "~/.local/bin/x",
+            "~/a/../.ssh",
+            "~/.ssh/.",
+            "/tmp/.x/y",
+        ),
+        *(
+            "/",
+            "/etc",
+            "/etc/cron.d",
+            "/usr/local/bin",
+            "/var/spool/cron",
+            "/run",
+            "/dev/shm/../../etc",
+        ),
+        *("/opt", "/boot/efi", "/run/media", "/var/tmp/../spool"),
+    ],
+)
+def test_hidden_and_system_folders_are_refused(folder: str) -> None:
+    assert is_kept_from(folder, system="linux")
+    for changes in (
+        {"downloads": {"folder": folder}},
+        {"library": {"folder": folder}},
+        {"move": {"to": folder}},
+        {"folders": {"video": folder}},
+        {"folders": {"example.com": folder}},
+        {"engines": [{"name": "x", "folder": folder}]},
+    ):
+        with pytest.raises(ConfigError):
+            check_folders(changes, {})
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "~/Downloads",
+        "~/x.y",
+        "/mnt/nas/media",
+        "/run/media/me/disk",
+        "/media/me/x",
+        "/srv/films",
+    ],
+)
+def test_others_are_fine(folder: str) -> None:
+    assert not is_kept_from(folder, system="linux")
+    check_folders({"downloads": {"folder": folder, "workers": 3}, "folders": {"video": folder}}, {})
+
+
+@POSIX
+def test_a_link_is_judged_by_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "innocent").symlink_to(tmp_path / ".hidden")
+    (tmp_path / "system").symlink_to("/etc")
+    assert is_kept_from(str(tmp_path / "innocent" / "x"))
+    assert is_kept_from(str(tmp_path / "system"))
+    assert not is_kept_from(str(tmp_path / "visible"))
+
+
+def test_what_is_set_already_may_stay() -> None:
+    now = {"downloads": {"folder": "/home/me/.mine"}}
+    check_folders({"downloads": {"folder": "/home/me/.mine", "workers": 2}}, now)
+    with pytest.raises(ConfigError, match=r"downloads\.folder"):
+        check_folders({"downloads": {"folder": "/home/me/.other"}}, now)
+
+
+def test_folders_of_kinds_inside_downloads_are_no_hidden_ones() -> None:
+    check_folders({"folders": {"video": "Videos", "image": "a/b"}}, {})
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="paths of Windows")
+def test_windows_has_its_own() -> None:
+    assert is_kept_from(r"C:\\Windows\\System32")
+    assert is_kept_from("C:\\\\")

@@ -1,0 +1,92 @@
+"""The page engine's folder is ours alone, also where everybody may write."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from trayagent.model.errors import DownloadError
+from trayagent.sites.scratch import NAMES, Scratch
+
+PAGE = "http://h/page"
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="owners and modes of POSIX")
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    return folder
+
+
+def plant(place: Path, kind: str, target: Path) -> None:
+    """What another user makes first."""
+    match kind:
+        case "folder":
+            place.mkdir()
+            place.chmod(0o777)
+            (place / "first.json").symlink_to(target)
+        case "his folder":
+            place.mkdir(mode=0o755)
+            os.chown(place, 65534, 65534)
+        case "link":
+            place.symlink_to(target.parent)
+        case "dangling link":
+            place.symlink_to(target.parent / "nowhere")
+        case "file":
+            place.write_text("{}")
+
+
+@POSIX
+@pytest.mark.parametrize("kind", ["folder", "his folder", "link", "dangling link", "file"])
+def test_what_others_made_first_is_neither_followed_nor_trusted(
+    kind: str, shared: Path, tmp_path: Path
+) -> None:
+    if kind == "his folder" and os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    own = tmp_path / "own"
+    own.mkdir(mode=0o700)
+    diary = own / "diary"
+    diary.write_text("precious")
+    name = Scratch(shared, "tag", "d1").path
+    plant(name, kind, diary)
+
+    scratch = Scratch(shared, "tag", "d1")
+    scratch.open()
+    assert scratch.path != name
+    assert scratch.first(PAGE) is None
+    scratch.note_first(PAGE, "http://h/first", "title")
+
+    assert diary.read_text() == "precious"
+    again = Scratch(shared, "tag", "d1")
+    again.open()
+    assert again.first(PAGE) == ("http://h/first", "title")
+    again.remove()
+    assert not again.path.exists() or kind == "dangling link" or again.path == name
+    assert name.is_symlink() or name.exists()
+    assert diary.read_text() == "precious"
+
+
+@POSIX
+def test_where_all_names_are_taken_it_is_said(shared: Path) -> None:
+    scratch = Scratch(shared, "tag", "d1")
+    for place in scratch._places:
+        place.write_text("")
+    assert len(scratch._places) == NAMES
+    with pytest.raises(DownloadError, match="others took"):
+        scratch.open()
+
+
+@POSIX
+def test_it_is_private_whatever_the_mask_says(shared: Path) -> None:
+    scratch = Scratch(shared, "tag", "d1")
+    before = os.umask(0)
+    try:
+        scratch.open()
+    finally:
+        os.umask(before)
+    assert scratch.path.stat().st_mode & 0o777 == 0o700

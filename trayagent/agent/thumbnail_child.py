@@ -1,0 +1,94 @@
+"""The process that decodes pictures for thumbnails: bounded in memory, and nothing is lost with it.
+
+It reads the path of a picture from its standard input, a JSON text a line, and writes the size of
+the JPEG in four bytes, then the JPEG; a size of 0 says that there can be none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import select
+import sys
+import warnings
+from typing import Final
+
+EDGE: Final = 256
+"""Pixels of the longer side."""
+MOST_PIXELS: Final = 50_000_000
+"""Larger pictures are not decoded: a small file can claim to be endless."""
+MOST_MEMORY: Final = 640 << 20
+"""Bytes of address space: Python, Pillow, and the pixels of the largest picture."""
+IDLE_SECONDS: Final = 30.0
+_FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP")
+
+
+def main() -> int:
+    """Answer requests until there is none for a while, or the agent has ended."""
+    out = os.dup(1)
+    os.dup2(2, 1)  # what a library prints is no answer
+    _confine()
+    asked = sys.stdin.buffer
+    while _waits_for_us() and (line := asked.readline()):
+        made = make(json.loads(line))
+        with os.fdopen(os.dup(out), "wb") as answer:
+            answer.write(len(made).to_bytes(4, "big") + made)
+    return 0
+
+
+def make(picture: str) -> bytes:
+    """The small JPEG of a picture, or nothing."""
+    from PIL import Image
+
+    # Pillow reports damaged files in all of these ways.
+    damaged = (
+        *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+        *(OSError, ValueError, SyntaxError, MemoryError, OverflowError, EOFError),
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return _small(picture)
+    except damaged:
+        return b""
+
+
+def _small(picture: str) -> bytes:
+    from PIL import Image, ImageOps
+
+    with Image.open(picture, formats=_FORMATS) as image:
+        if image.width * image.height > MOST_PIXELS:
+            return b""
+        image.draft("RGB", (EDGE, EDGE))
+        image.thumbnail((EDGE, EDGE))
+        upright = ImageOps.exif_transpose(image)
+        flat = Image.new("RGB", upright.size, "white")
+        colours = upright.convert("RGBA")
+        flat.paste(colours, mask=colours.getchannel("A"))
+    out = io.BytesIO()
+    flat.save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+def _waits_for_us() -> bool:
+    """Whether there is something to read; after a while without, the memory goes back."""
+    if sys.platform == "win32":
+        return True
+    return bool(select.select([0], [], [], IDLE_SECONDS)[0])
+
+
+def _confine() -> None:
+    if sys.platform == "win32":
+        return
+    import resource
+
+    os.nice(5)
+    for name, bound in (("RLIMIT_CORE", 0), ("RLIMIT_AS", MOST_MEMORY), ("RLIMIT_FSIZE", 0)):
+        with contextlib.suppress(ValueError, OSError):  # macOS has no bound on address space
+            resource.setrlimit(getattr(resource, name), (bound, bound))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
