@@ -220,6 +220,8 @@ class Attempt:
         finally:
             answer.cancel()
             answer.wait_for_end()
+            if self._writer is not None and (lost := self._writer.drop()):
+                self._destination.take_back(lost)
 
     def _rest(self, request: Request, record: ranges.Record | None) -> ranges.Ask | None:
         """The range to ask for, if this address's validators tell what the bytes are.
@@ -298,6 +300,7 @@ class Attempt:
             wait = lane.take_here(data) if data else 0.0
         except EnoughError:
             wait = 0.0
+        self._drain()
         self._rest_for(wait)
         if not exchange.ended or exchange.pieces:
             if lane.left:
@@ -386,7 +389,7 @@ class Attempt:
         part = self._destination.part
         assert part is not None
         if self._writer is None or self._writer.part is not part:
-            self._writer = Writer(part, lambda: self._signal.put(None))
+            self._writer = Writer(part, lambda: self._signal.put(None), self._check_stopped)
         lane = Lane(
             self._writer,
             start,
