@@ -225,6 +225,7 @@ def deflated(data: bytes, bits: int) -> bytes:
         ("deflate", deflated(TEXT, -15), TEXT),
         ("br", BROTLI["stored"], b"hello"),
     ],
+    ids=["gzip", "x-gzip", "GZIP", "deflate with zlib's head", "deflate", "br"],
 )
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_what_nobody_asked_to_be_coded_is_decoded(
