@@ -43,12 +43,12 @@ class Writer:
 
     def takes(self, count: int) -> bool:
         """Whether so many bytes may come now; if not, `drain` says when they may."""
-        if self.is_slow and (queued := self._put - self._written):
-            if queued + count > MOST_QUEUED:
-                self._refused = True
-                self._tell()  # the last of the queue may have been written just before
-                return False
-        return True
+        queued = self._put - self._written
+        if not queued or queued + count <= MOST_QUEUED:
+            return True
+        self._refused = True
+        self._tell()  # the last of the queue may have been written just before
+        return False
 
     def write(self, data: bytes | memoryview, at: int) -> None:
         """Write bytes and see how long that takes, or queue them for the file's own thread. Raises OSError."""
