@@ -7,6 +7,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final, Literal
@@ -75,6 +76,8 @@ class EasyHandle:
         """Why we ended it ourselves, if there is a reason but that the sink had enough."""
         self.paused = False
         self.resume_at = 0.0
+        self.due = inf
+        """When to look for silence, in monotonic seconds."""
         self.is_stale = False
         """The connection it was to use again brings what nobody asked for: it needs another."""
         self._refused: DownloadError | None = None
