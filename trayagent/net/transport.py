@@ -133,7 +133,7 @@ class Transport:
         self._call(self._attach, exchange, sink)
 
     def resume(self, exchange: Exchange) -> None:
-        """There is room again for what its sink did not take."""
+        """There is room again for what its sink did not take, or more `room` to gather in."""
         self._call(self._continue, exchange)
 
     def cancel(self, exchange: Exchange) -> None:
@@ -272,10 +272,10 @@ class Transport:
     def _continue(self, exchange: Exchange) -> None:
         """Hand over what has gathered, then let libcurl go on."""
         handle = self._live.get(exchange)
-        if handle is None or handle.sink is None:
+        if handle is None:
             return
         handle.watch.held = True
-        while exchange.pieces:
+        while handle.sink is not None and exchange.pieces:
             match handle.give(exchange.pieces[0]):
                 case "taken":
                     exchange.pieces.popleft()

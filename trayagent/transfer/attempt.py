@@ -327,18 +327,18 @@ class Attempt:
         """
         exchange, data = answer.exchange, b""
         until = time.monotonic() + AT_ONCE
-        while not exchange.ended:
-            if exchange.gathered >= exchange.wanted:
+        while not exchange.ended and exchange.gathered < exchange.wanted:
+            left = until - time.monotonic()
+            if left <= 0 and exchange.gathered >= LOOKED_AT:
                 break
-            self._wait(max(0.0, until - time.monotonic()))
-            if time.monotonic() >= until:
-                exchange.wanted = min(exchange.wanted, LOOKED_AT)
+            self._wait(left if left > 0 else AT_ONCE)
         data = _popped(exchange.pieces)
         while is_further and len(data) < LOOKED_THROUGH and content.is_blank(data):
             if exchange.ended and not exchange.pieces:
                 break
-            exchange.wanted = exchange.gathered + 1
             if not exchange.pieces:
+                exchange.room = LOOKED_THROUGH + exchange.piece
+                answer.resume()  # under a slow limit it is paused already
                 self._wait(AT_ONCE)
             data += _popped(exchange.pieces)
         if not data and exchange.error is not None:
