@@ -141,8 +141,8 @@ class Transport:
         self._call(self._cancel, exchange)
 
     def spare(self, host: str) -> int:
-        """How many more connections the host may get at once."""
-        return self._per_host - self._open.get(host, 0)
+        """How many more connections the host may get at once; below 0: so many requests wait for one."""
+        return self._per_host - self._open.get(host, 0) - len(self._waiting.get(host, ()))
 
     def __repr__(self) -> str:
         return f"<Transport of {len(self._live)} exchanges>"
