@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 from pathlib import Path
 
 import pytest
 
 from tests.servers.lying import Exchange, Lying, Served, in_turn, saying
-from tests.transfer.rig import noise, transferring, until
+from tests.transfer.rig import mp4, noise, transferring, until
 from trayagent.model.errors import DownloadError
+from trayagent.transfer.finish import LENGTH_UNKNOWN
 
 
 async def test_a_mirror_serves_when_the_checksum_of_the_first_is_wrong(tmp_path: Path) -> None:
@@ -112,3 +114,22 @@ async def test_a_compressed_file_is_kept_as_it_came_and_that_is_said(
         fetched = await rig.get(server.at(f"/{name}", served))
         assert rig.files() == {name: noise(100)}
         assert ("compressed (gzip)" in (fetched.warning or "")) == warned
+
+
+async def test_a_decoded_file_that_ends_too_early_is_no_silent_success(tmp_path: Path) -> None:
+    """What was sent has the length that was said; what was coded in it may have been cut before."""
+    film, table = mp4(200_000), noise(100_000).hex().encode()
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+
+        def coded(path: str, body: bytes, cut: int) -> str:
+            data = gzip.compress(body)
+            return server.at(
+                path, Served(data[: len(data) - cut], extra={"Content_Encoding": "gzip"})
+            )
+
+        whole = await rig.get(coded("/whole.mp4", film, 0))
+        assert (whole.path.read_bytes(), whole.warning) == (film, None)
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(coded("/cut.mp4", film, 1000))
+        assert failed.value.code == "truncated"
+        assert (await rig.get(coded("/cut.csv", table, 1000))).warning == LENGTH_UNKNOWN

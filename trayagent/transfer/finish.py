@@ -66,7 +66,9 @@ def finish(
     wanted = checksums.expected(target.checksum, origin.digests)
 
     def verify(part: Part) -> tuple[str | None, str | None]:
-        is_sure = origin.is_framed or _is_certainly_whole(part, origin.seen)
+        # A coded body may end too early within itself: libcurl decodes what there is, and says nothing.
+        is_told = origin.is_framed and not origin.is_decoded
+        is_sure = is_told or _is_certainly_whole(part, origin.seen)
         sha256 = checksums.verify(part.read, wanted, check_stopped) if wanted else None
         return sha256, _coded_warning(part, origin) if is_sure else LENGTH_UNKNOWN
 
