@@ -110,10 +110,10 @@ class Bench:
         )
 
     def run(
-        self, *words: str, seconds: float = 60, **more: str
+        self, *words: str, seconds: float = 60, cwd: Path = ROOT, **more: str
     ) -> subprocess.CompletedProcess[bytes]:
         """Run python.exe to its end."""
-        with self.start(*words, **more) as process:
+        with self.start(*words, cwd=cwd, **more) as process:
             try:
                 out, err = process.communicate(timeout=seconds)
             finally:
@@ -158,7 +158,12 @@ def make(where: Path | None = None) -> Bench:
 
 def key() -> str:
     """Return the hash of everything that goes into it."""
-    parts = [*(ROOT / lock for lock in LOCKS), HERE / "bench.py", HERE / "python.c", HERE / "prng.c"]
+    parts = [
+        *(ROOT / lock for lock in LOCKS),
+        HERE / "bench.py",
+        HERE / "python.c",
+        HERE / "prng.c",
+    ]
     whole = hashlib.sha256(sys.version.encode())
     for part in parts:
         whole.update(hashlib.sha256(part.read_bytes()).digest())
@@ -202,7 +207,9 @@ def unpack(panda: Path, python: Path, runtime: Path) -> None:
                 continue
             if file == "python311.dll":
                 (python / file).write_bytes(wheel.read(name))
-            elif file.endswith(".pyd") or file == "sqlite3.dll" or re.fullmatch(r"lib.*\.dll", file):
+            elif (
+                file.endswith(".pyd") or file == "sqlite3.dll" or re.fullmatch(r"lib.*\.dll", file)
+            ):
                 (python / "DLLs" / file).write_bytes(wheel.read(name))
     with zipfile.ZipFile(runtime) as wheel:
         for name in wheel.namelist():

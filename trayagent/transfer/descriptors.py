@@ -7,7 +7,9 @@ import os
 import sys
 from typing import Final
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+    from trayagent.transfer.windows_lock import lock_far_byte
+else:
     import fcntl
 
 FLAGS: Final = (
@@ -22,10 +24,11 @@ FLAGS: Final = (
 def lock(fd: int) -> None:
     """Lock a file until it is closed, against everybody who asks, this process included.
 
-    Raises FileExistsError while another has it. There is no lock where the file system has none, nor on
-    Windows, whose locks keep readers away, too: there only the sidecar says whose the bytes are.
+    Raises FileExistsError while another has it. There is no lock where the file system has none.
     """
-    if sys.platform != "win32":
+    if sys.platform == "win32":
+        lock_far_byte(fd)
+    else:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
