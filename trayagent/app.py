@@ -221,6 +221,7 @@ def run_desktop(
     try:
         running = started[0]
         icon = choose_tray(tray, clicks)
+        notifier.balloon = icon.balloon
         clicks.attach(running.agent, running.port, thread.post, running.quit, icon)
 
         say(_greeting(running))

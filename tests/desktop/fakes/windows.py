@@ -14,12 +14,13 @@ from typing import Any
 
 from tests.desktop.fakes.modules import forget
 
-NOTHING_CHOSEN = "TrackPopupMenuEx"
+ANSWERS = {"TrackPopupMenuEx": 0, "GetSystemMetrics": 16}
+"""In menus nothing is chosen, and icons are small."""
 Call = tuple[str, tuple[Any, ...]]
 
 
 class Function:
-    """A function of a DLL: notes its call, answers something true; in menus nothing is chosen."""
+    """A function of a DLL: notes its call, and answers something true unless `ANSWERS` knows better."""
 
     def __init__(self, name: str, calls: list[Call]) -> None:
         self.name, self.calls = name, calls
@@ -29,7 +30,7 @@ class Function:
 
     def __call__(self, *args: Any) -> int:
         self.calls.append((self.name, args))
-        return 0 if self.name == NOTHING_CHOSEN else len(self.calls) + 1000
+        return ANSWERS.get(self.name, len(self.calls) + 1000)
 
 
 class Dll:
