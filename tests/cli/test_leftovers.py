@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.links import link
 from trayagent.cli.leftovers import NOTE, Leftovers
 from trayagent.model.download import Download, State
 
@@ -40,7 +41,7 @@ def test_a_link_in_its_place_is_not_written_through(tmp_path: Path) -> None:
     folder, victim = tmp_path / "in", tmp_path / "victim"
     folder.mkdir()
     victim.write_bytes(b"precious")
-    (folder / NOTE).symlink_to(victim)
+    link(folder / NOTE, victim)
     Leftovers(folder).leave([here(folder / "f.mp4", 4)])
     assert victim.read_bytes() == b"precious"
 

@@ -105,7 +105,7 @@ def test_completion_wins_over_what_was_asked_meanwhile(conn: sqlite3.Connection)
     change = claims.complete(conn, n, Fetched(Path("/x/y.bin"), 7), 3.0)
 
     assert change.download.state == State.COMPLETED
-    assert change.download.path == "/x/y.bin"
+    assert change.download.path == str(Path("/x/y.bin"))
 
 
 def test_a_failure_does_not_undo_what_was_asked_meanwhile(conn: sqlite3.Connection) -> None:
@@ -222,7 +222,7 @@ def test_an_entry_follows_a_file_that_arrived_after_all(conn: sqlite3.Connection
     claims.complete(conn, n, Fetched(Path("/x/y"), 1), 2.0)
 
     (entry,) = batches.entries(conn, "b1")
-    assert (entry.outcome, entry.path) == ("completed", "/x/y")
+    assert (entry.outcome, entry.path) == ("completed", str(Path("/x/y")))
 
 
 def test_a_host_that_asked_us_to_slow_down_is_remembered(conn: sqlite3.Connection) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.privacy import is_private
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.store import connection, downloads
 from trayagent.store.database import Database, DatabaseError
@@ -235,7 +236,7 @@ def test_the_database_is_private(tmp_path: Path) -> None:
 
     Database.open(path).close()
 
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert is_private(path)
 
 
 async def test_close_is_idempotent_and_later_calls_say_so(tmp_path: Path) -> None:

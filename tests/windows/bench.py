@@ -158,12 +158,8 @@ def make(where: Path | None = None) -> Bench:
 
 def key() -> str:
     """Return the hash of everything that goes into it."""
-    parts = [
-        *(ROOT / lock for lock in LOCKS),
-        HERE / "bench.py",
-        HERE / "python.c",
-        HERE / "prng.c",
-    ]
+    own = ("bench.py", "python.c", "prng.c", "sitecustomize.py")
+    parts = [*(ROOT / lock for lock in LOCKS), *(HERE / name for name in own)]
     whole = hashlib.sha256(sys.version.encode())
     for part in parts:
         whole.update(hashlib.sha256(part.read_bytes()).digest())
@@ -190,6 +186,7 @@ def assemble(work: Path) -> None:
     shutil.copytree(
         sysconfig.get_path("stdlib"), python / "Lib", ignore=shutil.ignore_patterns(*NOT_COPIED)
     )
+    shutil.copy(HERE / "sitecustomize.py", python / "Lib")
     (work / "packages.txt").write_text("".join(f"{line}\n" for line in windows_packages()))
     site = python / "Lib/site-packages"
     pip(
