@@ -35,8 +35,12 @@ def test_columns_line_up_and_end_without_blanks() -> None:
     [(Terminal, {}, True), (Terminal, {"NO_COLOR": "1"}, False), (io.StringIO, {}, False)],
 )
 def test_colour_is_for_terminals_only(
-    stream: type[io.StringIO], environ: dict[str, str], coloured: bool
+    stream: type[io.StringIO],
+    environ: dict[str, str],
+    coloured: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(streams, "obeys_escapes", lambda stream: stream.isatty())
     out = stream()
     Screen(out, io.StringIO(), environ).say("It failed.", "failed")
     assert ("\x1b[" in out.getvalue()) is coloured

@@ -147,9 +147,11 @@ def main(args: Sequence[str] | None = None) -> int:
         screen.error(error)
         return exit_of(error)
     except OSError as error:
-        if streams.is_unread(error):  # not worth a word
+        if streams.is_unread(
+            error
+        ):  # not worth a word; click ends like this where it sees it first
             streams.close_unread()
-            return Exit.OK
+            return Exit.ERROR
         name = f"{error.filename}: " if error.filename else ""
         mend = "Check the path and its permissions." if error.filename else ""
         screen.error(TrayagentError("os_error", f"{name}{error.strerror or error}.", mend))
