@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.links import link
 from tests.sites.rig import release, resolving
 from tests.transfer.rig import until
 from trayagent.model import filenames
@@ -122,10 +123,14 @@ async def test_a_worker_that_never_ends_talking_is_ended(
     assert (error.code, error.detail) == ("internal", "the page engine said too much")
 
 
+KILLED = 9 if sys.platform == "win32" else -9
+"""How a process that was killed has ended."""
+
+
 @pytest.mark.parametrize(
     ("look", "code", "says"),
     [
-        ("os.kill(os.getpid(), 9)", "internal", "ended by itself (-9)"),
+        ("os.kill(os.getpid(), 9)", "internal", f"ended by itself ({KILLED})"),
         ("os.abort()", "internal", "ended by itself"),
         ("sys.exit(3)", "internal", "SystemExit"),
         (
@@ -189,10 +194,10 @@ async def test_odd_words_are_not_believed(tmp_path: Path, words: str) -> None:
 async def test_a_file_outside_its_folder_is_not_taken(tmp_path: Path, made: str) -> None:
     (tmp_path / "to").mkdir()
     (tmp_path / "to" / "outside.mp4").write_text("mine")
-    fetch = (
-        "os.path.lexists('link.mp4') or os.symlink('../outside.mp4', 'link.mp4');"
-        f"return {{**info, 'requested_downloads': [{{'filepath': {made!r}}}]}}"
-    )
+    fetch = f"return {{**info, 'requested_downloads': [{{'filepath': {made!r}}}]}}"
+    if made == "link.mp4":
+        link(tmp_path / "a link can be made", tmp_path)
+        fetch = f"os.path.lexists({made!r}) or os.symlink('../outside.mp4', {made!r}); {fetch}"
     error = await reason(tmp_path, fetch=fetch)
     assert (error.code, error.detail) == ("internal", "the page engine left its folder")
     assert (tmp_path / "to" / "outside.mp4").read_text() == "mine"

@@ -27,11 +27,12 @@ import sys
 import sysconfig
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 HERE: Final = Path(__file__).parent
@@ -98,27 +99,74 @@ class Bench:
             **more,
         }
 
-    def start(self, *words: str, cwd: Path = ROOT, **more: str) -> subprocess.Popen[bytes]:
-        """Start python.exe with these words; streams are pipes (it cannot start with plain files)."""
+    @contextmanager
+    def apart(self) -> Iterator[Bench]:
+        """Yield the same Python in a Windows of its own: registry, desktop and processes end with the block."""
+        base = self.prefix.parent
+        with tempfile.TemporaryDirectory(
+            dir=base, prefix="apart-", ignore_cleanup_errors=True
+        ) as own:
+            fresh = Bench(self.folder, Path(own, "prefix"))
+            # Wine's programs are never changed, so a second name is as good as a copy.
+            shutil.copytree(self.prefix, fresh.prefix, symlinks=True, copy_function=link_or_copy)
+            try:
+                yield fresh
+            finally:
+                subprocess.run(
+                    ["wineserver", "-k"], env=fresh.environment(), check=False, timeout=60
+                )
+
+    def start(
+        self,
+        *words: str,
+        cwd: Path = ROOT,
+        program: Path | None = None,
+        streams: bool = True,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> subprocess.Popen[bytes]:
+        """Start python.exe, or another program, with these words.
+
+        Its streams are pipes, for under Wine it cannot start with plain files; or there are none.
+        """
+        stream = subprocess.PIPE if streams else None
         return subprocess.Popen(
-            ["nice", "-n", "10", "wine", str(self.python), *words],
+            ["nice", "-n", "10", "wine", str(program or self.python), *words],
             cwd=cwd,
-            env=self.environment(**more),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            env=self.environment(**environment),
+            stdin=stream,
+            stdout=stream,
+            stderr=stream,
         )
 
     def run(
-        self, *words: str, seconds: float = 60, cwd: Path = ROOT, **more: str
+        self,
+        *words: str,
+        seconds: float = 60,
+        cwd: Path = ROOT,
+        program: Path | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> subprocess.CompletedProcess[bytes]:
         """Run python.exe to its end."""
-        with self.start(*words, cwd=cwd, **more) as process:
+        with self.start(*words, cwd=cwd, program=program, environment=environment) as process:
             try:
                 out, err = process.communicate(timeout=seconds)
             finally:
                 process.kill()
         return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
+def link_or_copy(source: str, target: str) -> str:
+    """Give a program of Wine a second name; copy what may change: the registry."""
+    if source.endswith(".reg"):
+        shutil.copy2(source, target)
+    else:
+        os.link(source, target)
+    return target
+
+
+def windows_path(path: Path) -> str:
+    """Return what Wine calls one of our files."""
+    return "Z:" + str(path).replace("/", "\\")
 
 
 def cache() -> Path:
@@ -270,8 +318,8 @@ def set_up_wine(bench: Bench) -> None:
     """Make Wine's folder; the profile's Documents and Downloads are folders, no links into the real home."""
     with tempfile.TemporaryDirectory(dir=bench.prefix.parent) as work:
         fresh = Bench(bench.folder, Path(work, "prefix"))
-        environment = fresh.environment(WINEDLLOVERRIDES="mscoree,mshtml=", WINEARCH="win64")
-        quiet = {"env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        variables = fresh.environment(WINEDLLOVERRIDES="mscoree,mshtml=", WINEARCH="win64")
+        quiet = {"env": variables, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         subprocess.run(["wineboot", "-i"], check=True, timeout=300, **quiet)  # type: ignore[call-overload]
         subprocess.run(["wineserver", "-w"], check=True, timeout=60, **quiet)  # type: ignore[call-overload]
         for link in fresh.prefix.glob("drive_c/users/*/*"):

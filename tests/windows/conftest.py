@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.windows.bench import PROGRAMS, Bench, make
@@ -10,6 +12,13 @@ NOT_ASKED = (
     "runs a Windows Python under Wine: python3 dev.py test --windows "
     f"(Debian's packages: {' '.join(sorted(PROGRAMS.values()))})"
 )
+
+
+@pytest.fixture
+def alone(bench: Bench) -> Iterator[Bench]:
+    """The same Python in a Windows that nobody else uses."""
+    with bench.apart() as fresh:
+        yield fresh
 
 
 @pytest.fixture(scope="session")
