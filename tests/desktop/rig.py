@@ -305,6 +305,14 @@ class Desktop:
     def key(self, *names: str) -> None:
         self.xdo("key", *names)
 
+    def asked(self, *words: str) -> str:
+        """What xdotool finds; empty when it finds nothing."""
+        command = ["xdotool", *words]
+        done = subprocess.run(
+            command, env=self.env, capture_output=True, text=True, check=False, timeout=10
+        )
+        return done.stdout.strip()
+
     def xdo(self, *words: str) -> None:
         subprocess.run(["xdotool", *words], env=self.env, check=True, timeout=10)
 

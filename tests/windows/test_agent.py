@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -16,7 +17,12 @@ from tests.windows.bench import Bench, windows_path
 from tests.windows.person import Person
 
 NAME = "näme 中文.bin"
-RUN_KEY = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run"
+READ_RUN_KEY = r"""
+import json, winreg
+path = r"Software\Microsoft\Windows\CurrentVersion\Run"
+with winreg.OpenKey(winreg.HKEY_CURRENT_USER, path) as key:
+    print(json.dumps(winreg.QueryValueEx(key, "trayagent")[0]))
+"""
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -77,9 +83,8 @@ def test_a_killed_agent_goes_on_where_it_was(person: Person, media: Media) -> No
 def test_the_session_starts_the_agent_of_this_home(person: Person, alone: Bench) -> None:
     """What is in the Run key, started with no environment of ours, is an agent of the same home."""
     assert person.command("autostart", "on").returncode == 0
-    found = alone.run("query", RUN_KEY, "/v", "trayagent", program=Path("reg.exe"))
-    line = found.stdout.decode("utf-8", "replace").partition("REG_SZ")[2].strip()
-    assert line.endswith(f'run --home "{windows_path(person.home)}"'), found
+    line = json.loads(alone.run("-c", READ_RUN_KEY).stdout)
+    assert line.endswith(f'run --home "{windows_path(person.home)}"')
     assert person.command("autostart", "off").returncode == 0
     other = Person(alone, person.home, TRAYAGENT_HOME="")
     with other.running("--headless", "--home", windows_path(person.home)):
