@@ -69,7 +69,7 @@ IMPURE = {
 }
 GRAB_BAGS = re.compile(r"utils?|helpers?|managers?|common|misc|stuff|tools?")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-FILE_LINES, FUNCTION_LINES = 300, 40
+FILE_LINES, FUNCTION_LINES = 500, 60
 
 # "path" or "path:function" -> why it reads better long.
 LONG: dict[str, str] = {

@@ -504,3 +504,23 @@ def test_a_cut_brings_no_ending_to_light_that_could_run(limit: int, behind: str)
     name = filenames.safe("x" * (limit - 4) + ".exe" + behind, limit)
     assert filenames.extension(name) not in filenames.RUNNABLE
     assert len(name.encode()) <= limit
+
+
+@pytest.mark.parametrize(
+    ("folder", "windows", "limit"),
+    [
+        ("/home/me/Downloads", False, filenames.LIMIT),
+        (r"C:\Users\me\Downloads", True, 259 - 21 - 1 - 17),
+        ("D:\\" + "x" * 60, True, 259 - 63 - 1 - 17),
+        ("D:\\" + "\U0001f4c1" * 60, True, 259 - 123 - 1 - 17),
+        ("D:\\" + "x" * 250, True, 40),
+    ],
+)
+def test_windows_bounds_the_whole_path(folder: str, windows: bool, limit: int) -> None:
+    """Where long paths are off, which is the default, a name has what its folder leaves."""
+    assert filenames.longest_name(folder, windows=windows) == limit
+    name = filenames.safe("ü" * 500 + ".mp4", limit)
+    assert name.endswith(".mp4")
+    if windows and limit > 40:
+        longest = f"{folder}\\{name} (9999).part.json"
+        assert len(longest.encode("utf-16-le")) // 2 <= 259

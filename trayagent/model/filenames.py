@@ -17,6 +17,8 @@ from trayagent.model.errors import DownloadError
 LIMIT: Final = 255 - len(" (9999)") - len(".part.json")
 """Bytes in UTF-8, and so at most as many UTF-16 units, that leave room for every suffix we add."""
 
+WINDOWS_PATH_UNITS: Final = 259
+
 INERT: Final = ".download"
 """What is appended to a type that a double click could run."""
 
@@ -73,6 +75,19 @@ _LETTER: Final = re.compile(r"[a-z]")
 _PATH: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)")
 """The path of a URL (RFC 3986, appendix B)."""
 _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9_-]{1,24})$")
+
+
+def longest_name(folder: str, *, windows: bool) -> int:
+    """The `limit` of `safe` for a name in this folder: bytes of UTF-8, every suffix we add already taken off.
+
+    Windows ends a whole path after 259 UTF-16 units (MAX_PATH without its zero) unless its registry says
+    otherwise; a name has at least as many bytes as units. 40 are left for a name in any folder.
+    """
+    if not windows:
+        return LIMIT
+    suffixes = len(" (9999)") + len(".part.json")
+    left = WINDOWS_PATH_UNITS - len(folder.encode("utf-16-le")) // 2 - len("\\") - suffixes
+    return max(40, min(LIMIT, left))
 
 
 def safe(raw: str, limit: int = LIMIT) -> str:
