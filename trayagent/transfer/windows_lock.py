@@ -7,8 +7,8 @@ import os
 import sys
 from typing import Final
 
-FAR: Final = (1 << 62) - 1
-"""The byte that is locked: behind the end of every file, for Windows keeps all others away from it."""
+FAR: Final = 1 << 40
+"""The byte that is locked: behind the end of any file of a terabyte, for Windows keeps all others away from it."""
 
 
 def lock_far_byte(fd: int) -> None:
@@ -26,8 +26,8 @@ def lock_far_byte(fd: int) -> None:
         os.lseek(fd, FAR, os.SEEK_SET)
         msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
     except OSError as error:
-        # LockFile's ERROR_LOCK_VIOLATION arrives as EACCES; EDEADLOCK comes from the waiting kind.
-        if error.errno in {errno.EACCES, getattr(errno, "EDEADLOCK", errno.EACCES)}:
+        # A held lock arrives as EACCES, from the waiting kind as EDEADLOCK, and under Wine as 0.
+        if error.errno in {0, errno.EACCES, getattr(errno, "EDEADLOCK", errno.EACCES)}:
             raise FileExistsError(errno.EEXIST, "another download is writing it") from None
     finally:
         os.lseek(fd, here, os.SEEK_SET)
