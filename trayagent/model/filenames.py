@@ -22,6 +22,8 @@ _SUFFIXES: Final = len(" (9999)") + len(".part.json")
 LIMIT: Final = 255 - _SUFFIXES
 """Bytes in UTF-8, and so at most as many UTF-16 units, that leave room for every suffix we add."""
 
+WINDOWS_PATH_UNITS: Final = 259
+
 INERT: Final = ".download"
 """What is appended to a type that a double click could run."""
 

@@ -69,9 +69,24 @@ def read(path: Path) -> dict[str, Any]:
 def parse(data: bytes) -> dict[str, Any]:
     """The plain values of TOML; raises ConfigError."""
     try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise ConfigError([f"{_FILE} is not valid TOML: {error}."]) from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problem = f"{_FILE} is not valid TOML: {error}."
+        if path := _backslashed(text, str(error)):
+            problem += f" Write paths in single quotes: '{path}'."
+        raise ConfigError([problem]) from error
+
+
+def _backslashed(text: str, said: str) -> str | None:
+    """What stands in double quotes, with a backslash, in the line of which TOML's reader complained."""
+    where = re.search(r"at line (\d+)", said)
+    line = text.split("\n")[int(where[1]) - 1] if where else ""
+    quoted = re.search(r'"([^"\n]*\\[^"\n]*)"', line)
+    return quoted[1] if quoted else None
 
 
 def build(
@@ -152,6 +167,13 @@ def _with_folders(
     sections: dict[str, Any] = {}
     for section, default in places.items():
         text = getattr(config, section).folder
+        if not text.isprintable():
+            # In double quotes, "C:\new" is a line end: TOML reads \n, \t, \b, \f, \r as JSON does.
+            where = written[f"{section}.folder"].where
+            problems.append(
+                f"{section}.folder holds a control character ({where}). Write paths in single quotes: 'C:\\new'."
+            )
+            text = ""
         folder = Path(text).expanduser() if text else default
         if not folder.is_absolute():
             if not home.portable:
