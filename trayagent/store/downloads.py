@@ -125,6 +125,17 @@ def orders_json(order: Order) -> str | None:
     return None if orders == b"{}" else orders.decode()
 
 
+def settled_orders(row: sqlite3.Row) -> str | None:
+    """The orders that a completed or cancelled row keeps: its referer and page without their queries.
+
+    A failed one keeps them: its retry goes on with them, and its page is what a person opens to mend it.
+    """
+    order = order_of(row)
+    is_bare = order.referer is None and order.page_url is None
+    orders: str | None = row["orders"] if is_bare else orders_json(order.without_queries())
+    return orders
+
+
 def error_json(error: DownloadError) -> str:
     """An error as the row keeps it."""
     return info_json(ErrorInfo(error.code, error.message, error.action))
