@@ -365,6 +365,19 @@ def test_a_fresh_link_at_another_origin_gets_no_secret_of_the_first(
     assert (order.referer, order.filename, order.user_agent) == (None, "f.mp4", "UA")
 
 
+def test_a_cookie_of_a_change_is_for_the_host_of_the_link_it_came_with(
+    conn: sqlite3.Connection, tmp_path: Path
+) -> None:
+    (n,) = queue(conn, "h")
+    secrets, id = SecretFiles(tmp_path), downloads.public_id(n)
+    transitions.change(conn, id, Patch(cookies=(Cookie("a", "1"),)), secrets)
+    assert [cookie.domain for cookie in secrets.load(id).cookies] == ["h"]
+    transitions.change(conn, id, Patch("http://other/x"), secrets)
+    assert [cookie.domain for cookie in secrets.load(id).cookies] == ["h"]
+    transitions.change(conn, id, Patch("http://third/x", cookies=(Cookie("a", "1", ""),)), secrets)
+    assert [cookie.domain for cookie in secrets.load(id).cookies] == ["third"]
+
+
 def test_what_is_due_wakes_some_at_a_time(conn: sqlite3.Connection) -> None:
     """A hundred thousand that became due together do not hold up one transaction."""
     for n in queue(conn, "h", claims.AT_ONCE + 1):
