@@ -217,6 +217,15 @@ def current(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
     return row
 
 
+def saved_at(conn: sqlite3.Connection, key: str) -> list[str]:
+    """Where the completed downloads for `key` have their files."""
+    rows = conn.execute(
+        "SELECT path FROM downloads WHERE key = ? AND state = 'completed' AND path IS NOT NULL",
+        (key,),
+    )
+    return [path for (path,) in rows]
+
+
 def owned(conn: sqlite3.Connection, key: str, exists: Callable[[str], bool]) -> sqlite3.Row | None:
     """The newest completed download for `key` whose file is still there."""
     rows = conn.execute(
