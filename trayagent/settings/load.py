@@ -71,7 +71,20 @@ def parse(data: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{_FILE} is not valid TOML: {error}."]) from error
+        hint = f" {_QUOTES}" if _holds_backslash(data, str(error)) else ""
+        raise ConfigError([f"{_FILE} is not valid TOML: {error}.{hint}"]) from error
+
+
+_QUOTES: Final = r"A path with backslashes goes in single quotes: 'C:\Users\me'."
+_LINE: Final = re.compile(r"at line (\d{1,9})")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def _holds_backslash(data: bytes, error: str) -> bool:
+    """Whether the line that TOML stumbled over has a backslash in it."""
+    at = _LINE.search(error)
+    lines = data.splitlines()
+    return at is not None and int(at[1]) <= len(lines) and b"\\" in lines[int(at[1]) - 1]
 
 
 def build(
@@ -82,6 +95,10 @@ def build(
     written = _gather(table, environ, flags, problems)
     values: dict[str, dict[str, Any]] = {section: {} for section in schema.SECTIONS}
     for key, raw in written.items():
+        if isinstance(raw.value, str) and _CONTROL.search(raw.value):
+            # In double quotes TOML reads \t as a tab: nobody means that.
+            problems.append(f"{key} holds a control character ({raw.where}). {_QUOTES}")
+            continue
         value = schema.convert(key, raw, problems)
         section, _, name = key.partition(".")
         if value is not msgspec.UNSET:
