@@ -116,6 +116,34 @@ def test_an_error_that_nobody_can_read_has_a_window(monkeypatch: pytest.MonkeyPa
     assert boxes == [("trayagent", "It is broken.\n\nMend it.")]
 
 
+LONG = "/home/me/" + "a long folder/" * 12 + "film.mp4"
+
+
+def terminal(monkeypatch: pytest.MonkeyPatch, columns: int = 80) -> tuple[Screen, Terminal]:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = Terminal()
+    return Screen(out, io.StringIO(), {"NO_COLOR": "1"}), out
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_a_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """The longest columns give way; the short ones and the state stay whole."""
+    screen, out = terminal(monkeypatch, columns)
+    rows = [["1", "download", LONG, f"http://{'h' * 90}/a"], ["2", "rejected", "no", "http://h/b"]]
+    screen.table(rows, head=["LINE", "WOULD BE", "WHERE OR WHY", "URL"], state=1)
+    lines = out.getvalue().splitlines()
+    assert all(len(line) <= columns for line in lines)
+    assert [line.split()[:2] for line in lines[1:]] == [["1", "download"], ["2", "rejected"]]
+    assert "http" in lines[1]
+
+
+def test_facts_are_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody copies the path from there."""
+    screen, out = terminal(monkeypatch)
+    screen.facts([["id", "d1"], ["path", LONG]])
+    assert out.getvalue().splitlines() == ["id    d1", f"path  {LONG}"]
+
+
 def test_long_names_are_cut_in_the_middle() -> None:
     assert middle("abcdefghij", 10) == "abcdefghij"
     assert middle("abcdefghijk", 10) == "abcde…hijk"

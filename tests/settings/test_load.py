@@ -7,7 +7,7 @@ import pytest
 from tests.links import link
 from trayagent.model.config import Config
 from trayagent.model.errors import ConfigError
-from trayagent.settings import Home, load, origins, shown
+from trayagent.settings import Home, load, origins, schema, shown
 
 CONTRACT = """
 [downloads]
@@ -112,7 +112,7 @@ def test_a_flag_beats_the_environment_beats_the_file(place: Home) -> None:
     assert where["downloads.retries"] == "TRAYAGENT_DOWNLOADS__RETRIES"
     assert where["downloads.per_host"] == "config.toml"
     assert where["downloads.max_size"] == "default"
-    assert len(where) == 19
+    assert set(where) == set(schema.all_keys())
 
 
 def test_text_from_the_environment_becomes_what_the_key_needs(place: Home) -> None:
@@ -257,6 +257,27 @@ def test_all_problems_show_at_once_with_where_they_are(place: Home) -> None:
 def test_what_is_no_toml_is_told(place: Home, text: str) -> None:
     (problem,) = problems(place, text)
     assert "config.toml is not valid TOML" in problem
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r'folder = "C:\Users\me"',
+        r'folder = "C:\my films"',
+        r'folder = "D:\temp\new"',
+        r'folder = "C:\Downloads\"',
+        r'folder = "C:\films" # mine',
+    ],
+)
+def test_a_path_with_backslashes_belongs_in_single_quotes(place: Home, line: str) -> None:
+    r"""In double quotes `\t` is a tab: such a folder is never taken as it stands."""
+    place.config.write_text(f"[downloads]\nworkers = 4\n{line}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(place, {})
+    assert "single quotes" in str(caught.value)
+    place.config.write_text(f"[downloads]\n{line.replace(chr(34), chr(39))}\n")
+    loaded = load(place, {}).downloads.folder
+    assert loaded.endswith(line.split(chr(34))[1])
 
 
 def test_a_byte_order_mark_does_no_harm(place: Home) -> None:

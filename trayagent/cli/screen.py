@@ -27,6 +27,10 @@ COLOURS: Final[Mapping[str, str]] = {
 }
 
 
+NARROWEST: Final = 10
+"""Columns of a table's column that still say something."""
+
+
 class Screen:
     """Where a command's words go; `json` is set by the option of that name.
 
@@ -102,7 +106,7 @@ class Screen:
     def table(
         self, rows: Iterable[Sequence[str]], *, head: Sequence[str] = (), state: int | None = None
     ) -> None:
-        """Aligned columns; the last one is cut to the terminal, column `state` is coloured by its word."""
+        """Aligned columns that fit the terminal; column `state` is coloured by its word, and never cut."""
         self._end_line()
         cells = [[clean(cell) for cell in row] for row in rows]
         if head and cells:
@@ -112,13 +116,25 @@ class Screen:
             if cells
             else []
         )
+        widths = fitting(widths, self.width, state)
         for number, row in enumerate(cells):
-            padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
-            room = max(10, self.width - sum(len(cell) + 2 for cell in padded))
-            last = middle(row[-1], room)
+            padded = [
+                middle(cell, width).ljust(width)
+                for cell, width in zip(row[:-1], widths, strict=False)
+            ]
+            last = middle(row[-1], max(widths[-1], NARROWEST))
             if state is not None and not (head and number == 0):
                 padded[state] = self._coloured(padded[state], row[state], self._out)
             print("  ".join([*padded, last]).rstrip(), file=self._out)
+        self._out.flush()
+
+    def facts(self, rows: Iterable[Sequence[str]]) -> None:
+        """Names and values, a line each; the values whole, however long: they are there to be copied."""
+        self._end_line()
+        pairs = [(clean(name), clean(value)) for name, value in rows]
+        room = max((len(name) for name, _ in pairs), default=0)
+        for name, value in pairs:
+            print(f"{name.ljust(room)}  {value}".rstrip(), file=self._out)
         self._out.flush()
 
     def error(self, error: TrayagentError) -> None:
@@ -155,6 +171,20 @@ def is_utf8(stream: TextIO) -> bool:
         "utf8",
         "utf8sig",
     }
+
+
+def fitting(widths: Sequence[int], room: int, kept: int | None) -> list[int]:
+    """The widths of columns, two blanks between them, once the widest have given way; `kept` never does.
+
+    Narrower than `NARROWEST` none gets by that: then a line is longer than the terminal.
+    """
+    narrowed = list(widths)
+    while sum(narrowed) + 2 * (len(narrowed) - 1) > room:
+        free = [(width, n) for n, width in enumerate(narrowed) if n != kept and width > NARROWEST]
+        if not free:
+            break
+        narrowed[max(free)[1]] -= 1
+    return narrowed
 
 
 def clean(text: str) -> str:

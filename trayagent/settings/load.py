@@ -85,8 +85,12 @@ def _backslashed(text: str, said: str) -> str | None:
     """What stands in double quotes, with a backslash, in the line of which TOML's reader complained."""
     where = re.search(r"at line (\d+)", said)
     line = text.split("\n")[int(where[1]) - 1] if where else ""
-    quoted = re.search(r'"([^"\n]*\\[^"\n]*)"', line)
+    quoted = re.search(r'"([^"\\\n]*\\[^"\n]*)"', line)
     return quoted[1] if quoted else None
+
+
+_QUOTES: Final = r"A path with backslashes goes in single quotes: 'C:\Users\me'."
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def build(
@@ -97,6 +101,10 @@ def build(
     written = _gather(table, environ, flags, problems)
     values: dict[str, dict[str, Any]] = {section: {} for section in schema.SECTIONS}
     for key, raw in written.items():
+        if isinstance(raw.value, str) and _CONTROL.search(raw.value):
+            # In double quotes TOML reads \t as a tab: nobody means that.
+            problems.append(f"{key} holds a control character ({raw.where}). {_QUOTES}")
+            continue
         value = schema.convert(key, raw, problems)
         section, _, name = key.partition(".")
         if value is not msgspec.UNSET:
