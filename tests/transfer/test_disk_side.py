@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from trayagent.transfer.marks import mark, quarantine, zone_identifier
 from trayagent.transfer.part_file import Part, part_of, sidecar_of
 from trayagent.transfer.publish import copy_new, publish, same_bytes
 from trayagent.transfer.ranges import Record
-from trayagent.transfer.threads import StoppedError, Threads
+from trayagent.transfer.threads import StoppedError, Threads, Turns
 
 WAYS = ["_rename_exclusively", "_link_then_unlink", "neither"]
 
@@ -259,3 +260,39 @@ def test_same_bytes_means_every_byte(tmp_path: Path) -> None:
         b.symlink_to(a)
         with pytest.raises(OSError, match=r".*"):
             same_bytes(a, b)
+
+
+async def test_a_cancellation_that_comes_with_the_end_waits_for_nothing() -> None:
+    """The end is known to the loop, though not yet to whoever waits."""
+    ended = threading.Event()
+    run = asyncio.ensure_future(Threads().run(ended.set, lambda: None))
+    await asyncio.sleep(0)
+    ended.wait()
+    time.sleep(0.05)  # the loop stands still, on purpose: the thread tells it meanwhile
+    run.cancel()
+    began = time.monotonic()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert time.monotonic() - began < threads.GIVE_UP / 2
+
+
+def test_a_turn_is_to_be_had_again_once_it_is_given() -> None:
+    """Also when it is given in the moment in which another gives up waiting for it."""
+    turns, other = Turns(), Turns()
+    assert turns.take()
+
+    class Late:
+        """A lock that is given back just when the wait for it is over."""
+
+        def acquire(self, *_: object, timeout: float = 0) -> bool:
+            turns.give()
+            turns._lock = other._lock
+            return False
+
+        def release(self) -> None: ...
+
+    turns._lock = Late()  # type: ignore[assignment]
+    assert not turns.take()
+    assert turns.take()
+    turns.give()
+    assert turns.take()

@@ -59,7 +59,7 @@ async def test_the_allowance_of_a_host_is_shared(tmp_path: Path) -> None:
                 for n in range(3):
                     downloads.create_task(rig.get(url, segments=16), name=f"{n}")
             watching.cancel()
-        assert min(spare) == 0
+        assert min(spare) <= 0  # below: requests that wait for a connection
         assert rig.client.transport.spare(server.authority) == 5
         assert set(rig.files().values()) == {body}
 

@@ -7,6 +7,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final, Literal
@@ -75,6 +76,9 @@ class EasyHandle:
         """Why we ended it ourselves, if there is a reason but that the sink had enough."""
         self.paused = False
         self.resume_at = 0.0
+        self.watch = SilenceWatch()
+        self.due = inf
+        """When to look for silence, in monotonic seconds."""
         self.is_stale = False
         """The connection it was to use again brings what nobody asked for: it needs another."""
         self._refused: DownloadError | None = None
@@ -98,7 +102,6 @@ class EasyHandle:
             addresses = ",".join(self._resolve(exchange.host, exchange.port))
             curl.setopt(pycurl.RESOLVE, [f"{exchange.host}:{exchange.port}:{addresses}"])
         exchange.began = time.monotonic()
-        self.watch = SilenceWatch()
         self.due = exchange.began + min(patience.first_byte, patience.stall / SilenceWatch.PARTS)
 
     def begin_anew(self) -> None:
@@ -176,7 +179,7 @@ class EasyHandle:
         """Gather a piece of the body or hand it to the sink; what is returned tells libcurl."""
         exchange = self.exchange
         if self.sink is None:
-            if exchange.gathered and exchange.gathered + len(data) > exchange.piece:
+            if exchange.gathered and exchange.gathered + len(data) > exchange.room:
                 self.paused, exchange.wanted = True, 0
                 self._touched.append(self)
                 return int(pycurl.WRITEFUNC_PAUSE)

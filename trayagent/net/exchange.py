@@ -55,7 +55,7 @@ class Exchange:
 
     __slots__ = (
         "authority", "began", "ended", "error", "gathered", "head_at", "headers", "host", "is_slow", "lines", "netloc",
-        "piece", "pieces", "port", "raw", "scheme", "signal", "status", "target", "undecodable", "wanted",
+        "piece", "pieces", "port", "raw", "room", "scheme", "signal", "status", "target", "undecodable", "wanted",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +80,8 @@ class Exchange:
         """Whether a coded body (RFC 9110 §8.4) is left as it comes; else it is decoded."""
         self.piece = piece
         """Bytes to hand over at a time, at most: fewer let a slow speed limit flow evenly."""
+        self.room = piece
+        """Bytes that gather before there is a sink; of a first piece all is taken."""
         self.status = 0
         self.lines: list[bytes] = []
         """The header lines of the last answer, its status line first, with their line ends."""

@@ -47,6 +47,8 @@ log = logging.getLogger(__name__)
 
 IDLE_CONNECTIONS: Final = 64
 IDLE_HANDLES: Final = 32
+GIVE_UP: Final = 3.0
+"""Seconds that the end of the thread is waited for: a disk it writes to may stand still for ever."""
 
 
 class Transport:
@@ -78,6 +80,8 @@ class Transport:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._closing = False
+        self._over: DownloadError | None = None
+        """Why the thread has ended: from then on it looks into its inbox no more."""
         # The rest belongs to the engine's thread.
         self._live: dict[Exchange, EasyHandle] = {}
         self._idle: list[EasyHandle] = []
@@ -106,7 +110,10 @@ class Transport:
             thread, self._thread = self._thread, None
         if thread is not None:
             self._call(_wake)
-            thread.join()
+            thread.join(GIVE_UP)
+            if thread.is_alive():
+                log.warning("The engine does not stop: it waits for a disk")
+                return
         self._in.close()
         self._out.close()
 
@@ -115,6 +122,8 @@ class Transport:
         if self._thread is None:
             self._start()
         self._call(self._enter, exchange)
+        if self._over is not None:
+            self._empty_inbox(self._over)
 
     def attach(self, exchange: Exchange, sink: Sink) -> None:
         """From now on the body goes to this sink, what has gathered first.
@@ -124,7 +133,7 @@ class Transport:
         self._call(self._attach, exchange, sink)
 
     def resume(self, exchange: Exchange) -> None:
-        """There is room again for what its sink did not take."""
+        """There is room again for what its sink did not take, or more `room` to gather in."""
         self._call(self._continue, exchange)
 
     def cancel(self, exchange: Exchange) -> None:
@@ -132,8 +141,8 @@ class Transport:
         self._call(self._cancel, exchange)
 
     def spare(self, host: str) -> int:
-        """How many more connections the host may get at once."""
-        return self._per_host - self._open.get(host, 0)
+        """How many more connections the host may get at once; below 0: so many requests wait for one."""
+        return self._per_host - self._open.get(host, 0) - len(self._waiting.get(host, ()))
 
     def __repr__(self) -> str:
         return f"<Transport of {len(self._live)} exchanges>"
@@ -172,6 +181,7 @@ class Transport:
             log.exception("The engine stopped")
             reason, self._closing = DownloadError("internal", "the engine stopped"), True
         finally:
+            self._over = reason  # first: what is submitted later is seen by its submitter
             self._end_all(reason)
             for handle in self._idle:
                 handle.curl.close()
@@ -239,7 +249,8 @@ class Transport:
             self._multi.add_handle(handle.curl)
         except (pycurl.error, OSError, ValueError) as error:
             log.warning("A request could not be made: %s", type(error).__name__)
-            self._end(exchange, DownloadError("network", "the request could not be made"))
+            # Later: the end of one lets the next in, and all in line may be of this kind.
+            self._call(self._fail, exchange, "the request could not be made")
         else:
             self._sweep_due = min(self._sweep_due, handle.due)
 
@@ -261,10 +272,10 @@ class Transport:
     def _continue(self, exchange: Exchange) -> None:
         """Hand over what has gathered, then let libcurl go on."""
         handle = self._live.get(exchange)
-        if handle is None or handle.sink is None:
+        if handle is None:
             return
         handle.watch.held = True
-        while exchange.pieces:
+        while handle.sink is not None and exchange.pieces:
             match handle.give(exchange.pieces[0]):
                 case "taken":
                     exchange.pieces.popleft()
@@ -285,11 +296,17 @@ class Transport:
         self._pause_number += 1
         heappush(self._pauses, (until, self._pause_number, exchange))
 
+    def _fail(self, exchange: Exchange, words: str) -> None:
+        if exchange in self._live:
+            self._end(exchange, DownloadError("network", words))
+
     def _cancel(self, exchange: Exchange) -> None:
         if exchange in self._live:
             self._end(exchange, DownloadError("cancelled"))
         elif exchange in (queue := self._waiting.get(exchange.authority, deque())):
             queue.remove(exchange)
+            if not queue:
+                del self._waiting[exchange.authority]
             exchange.end(DownloadError("cancelled"))
 
     def _end(self, exchange: Exchange, error: DownloadError | None) -> None:
@@ -318,9 +335,15 @@ class Transport:
         self._waiting.clear()
         for exchange in list(self._live):
             self._end(exchange, error)
-        for act, arguments in self._inbox:
-            if act == self._enter:
-                arguments[0].end(error)
+        self._empty_inbox(error)
+
+    def _empty_inbox(self, error: DownloadError) -> None:
+        """End what was submitted too late; called by the thread at its end, then by who submits."""
+        with suppress(IndexError):
+            while True:
+                act, arguments = self._inbox.popleft()
+                if act == self._enter:
+                    arguments[0].end(error)
 
     def _sweep(self, now: float) -> None:
         """Give up on those that are too slow; each is looked at when it is due."""
