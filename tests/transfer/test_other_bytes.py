@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -103,12 +104,21 @@ async def test_a_part_that_is_not_what_it_seems_gets_no_place_in_the_file(
         assert len(wholes) == (2 if size > 1_000_000 else 1)
 
 
-@pytest.mark.parametrize(("name", "warned"), [("a.csv", True), ("a.tar.gz", False)])
-async def test_a_compressed_file_is_kept_as_it_came_and_that_is_said(
-    tmp_path: Path, name: str, warned: bool
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tgz"])
+async def test_a_coded_file_is_decoded_unless_its_name_says_that_it_is_compressed(
+    tmp_path: Path, name: str
 ) -> None:
+    text = b"a,b,c\n" * 1000
+    sent = gzip.compress(text)
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
-        served = Served(noise(100), extra={"Content_Encoding": "gzip"})
+        served = Served(sent, extra={"Content_Encoding": "gzip"})
         fetched = await rig.get(server.at(f"/{name}", served))
-        assert rig.files() == {name: noise(100)}
-        assert ("compressed (gzip)" in (fetched.warning or "")) == warned
+        assert rig.files() == {name: text if name == "a.csv" else sent}
+        assert fetched.warning is None
+
+
+async def test_what_calls_itself_coded_and_is_not_is_refused(tmp_path: Path) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/a.csv", Served(noise(100), extra={"Content_Encoding": "gzip"}))
+        assert (await _error_of(rig.get(url))).code == "server_error"
+        assert rig.files() == {}

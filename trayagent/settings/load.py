@@ -175,13 +175,6 @@ def _with_folders(
     sections: dict[str, Any] = {}
     for section, default in places.items():
         text = getattr(config, section).folder
-        if not text.isprintable():
-            # In double quotes, "C:\new" is a line end: TOML reads \n, \t, \b, \f, \r as JSON does.
-            where = written[f"{section}.folder"].where
-            problems.append(
-                f"{section}.folder holds a control character ({where}). Write paths in single quotes: 'C:\\new'."
-            )
-            text = ""
         folder = Path(text).expanduser() if text else default
         if not folder.is_absolute():
             if not home.portable:
