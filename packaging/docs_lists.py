@@ -40,7 +40,8 @@ PLAIN = (Item("https://example.com/film.mp4"),)
 
 START = """
 A list is a file of links in the drop folder; `trayagent add - < list.txt` and `trayagent get -i list.txt` read
-the same. `trayagent plan FILE` says what a list would do, by the same code, without doing it.
+the same. `trayagent plan FILE` says what a list would do, by the same code and
+in the words of its report, without doing it: a line that repeats another is "the same as line N".
 
 | ending | what it is |
 |---|---|

@@ -33,7 +33,8 @@ start, or from the next such change.
 **What wins:** a flag (`--port`), then the environment (`TRAYAGENT_DOWNLOADS__WORKERS=8`: section, two
 underscores, key), then the file, then the default.
 
-**Folders:** `~` is your home. Without a setting, files go to the system's Downloads folder, synced images to
+**Folders:** `~` is your home. A path with backslashes goes in single quotes: `'D:\\films'`. Without a setting,
+files go to the system's Downloads folder, synced images to
 `trayagent` in Pictures, and lists are dropped into `trayagent/drop` in Documents. `TRAYAGENT_HOME=DIR` puts
 everything into one folder, for a memory stick or a test.
 

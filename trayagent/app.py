@@ -7,8 +7,8 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -37,6 +37,13 @@ log = logging.getLogger(__name__)
 
 FILES: Final = 4096
 """Files and connections that may be open at once, where the system lets us."""
+
+ENDING: Final = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
+)
+"""The signals that end the agent; Windows has SIGBREAK (Ctrl-Break, a closed console) for SIGHUP."""
 
 Say = Callable[[str], None]
 
@@ -121,12 +128,24 @@ def run(
     with ExitStack() as stack:
         home.prepare()
         stack.enter_context(only_one(home))
-        config = load(home, environ, flags)
         stack.callback(logs.stop, logs.start(home.logs))
+        # After the log has begun: without a console, it is all that can tell why there is no agent.
+        stack.enter_context(_failure_logged())
+        config = load(home, environ, flags)
         preferences = Preferences(config, lambda changes: change(home, environ, changes, flags))
         if tray == "none":
             return run_headless(home, environ, preferences, say)
         return run_desktop(home, environ, preferences, tray, say)
+
+
+@contextmanager
+def _failure_logged() -> Iterator[None]:
+    """Write down what ends the agent before its time; whoever started it may not see us."""
+    try:
+        yield
+    except Exception as error:
+        log.error("trayagent ends: %s", error)
+        raise
 
 
 def _set_bounds() -> None:
@@ -155,10 +174,7 @@ def run_headless(home: Home, environ: Mapping[str, str], preferences: Preference
 
 def _on_signals(quit: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-        number = getattr(signal, name, None)
-        if number is None:
-            continue
+    for number in ENDING:
         try:
             loop.add_signal_handler(number, quit)
         except (NotImplementedError, ValueError):  # Windows: only the plain way exists
@@ -203,6 +219,7 @@ def run_desktop(
     try:
         running = started[0]
         icon = choose_tray(tray, clicks)
+        notifier.balloon = icon.balloon
         clicks.attach(running.agent, running.port, thread.post, running.quit, icon)
 
         say(_greeting(running))
@@ -223,9 +240,8 @@ def _until_the_end(thread: LoopThread, quit: Callable[[], None], icon: Tray) -> 
         icon.stop()
 
     threading.Thread(target=end_with_the_loop, name="end", daemon=True).start()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: thread.post(quit))
+    for number in ENDING:
+        signal.signal(number, lambda *_: thread.post(quit))
     icon.run()
     thread.post(quit)
     error = thread.join()

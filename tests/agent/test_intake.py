@@ -79,7 +79,7 @@ async def test_secrets_never_reach_another_download(door: Door) -> None:
     new = check(0, given)
     assert isinstance(new, New)
     with pytest.raises(StoreUnavailableError):
-        await door.db.run(_failing, new, door.intake.admission("cli"))
+        await door.db.run(_failing, new, await door.intake.admission("cli", [new]))
 
     (download,) = (await door.intake.add([Item("http://other/x")], via="cli")).receipt.downloads
 

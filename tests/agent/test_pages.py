@@ -140,6 +140,10 @@ async def test_a_page_is_asked_for_its_file() -> None:
         ("mine.mp4", "mine.mkv"),
         ("mine.mkv", "mine.mkv"),
         ("v1.2", "v1.2.mkv"),
+        ("x.m3u8", "x.mkv"),
+        ("X.MPD", "X.mkv"),
+        ("watch.php", "watch.mkv"),
+        (".m3u8", ".m3u8.mkv"),
     ],
 )
 async def test_the_name_asked_for_has_the_ending_of_what_was_made(

@@ -97,7 +97,7 @@ async def test_the_lines_to_come_of_a_list_that_is_still_read_are_cancelled(tmp_
         await h.db.run(lists.open_or_begin, "x.txt", "{}", 1.0)
         await undo_of(h).batch("b1")
         line = (1, check(1, Item("http://h/1")), "")
-        new = await h.db.run(lists.enter, 1, [line], "{}", h.intake.admission("drop"))
+        new = await h.db.run(lists.enter, 1, [line], "{}", await h.intake.admission("drop", []))
         assert (new, (await h.queries.batch("b1")).counts) == ([], {"cancelled": 1})
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from tests.agent.syncing import BOB, Rig, flow, rig
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
+from tests.servers.lying import Lying, Served, in_turn
 from trayagent.model.download import Item
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import Event, VerifyEvent
@@ -93,6 +96,31 @@ async def test_repair_fetches_again_and_notes_new_places(agent: Rig, tmp_path: P
     assert clip.read_bytes() == whole
     again = await verified(agent)
     assert (again.ok, again.changed, again.moved, again.missing) == (6, 0, 0, 0)
+
+
+async def test_what_was_promised_of_a_file_holds_when_it_is_fetched_again(
+    agent: Rig, tmp_path: Path
+) -> None:
+    """The server has another file by now, of the same size: no repair."""
+    body = bytes(range(200)) * 40
+    said = f"sha-1:8000:{hashlib.sha1(body).hexdigest()}"
+    async with Lying() as server:
+        served = in_turn(Served(body), Served(body[::-1]))
+        url = server.at("/f.bin", served)
+        await agent.intake.add([Item(url, size=8000, pieces=said)], via="cli")
+        await agent.quiet()
+        file = tmp_path / "downloads" / "f.bin"
+        file.unlink()
+        await verified(agent, repair=True)
+        rows = await agent.db.read(_newest)
+    assert not file.exists()
+    assert rows["state"] == "failed"
+    assert "checksum_mismatch" in rows["error"]
+
+
+def _newest(conn: sqlite3.Connection) -> sqlite3.Row:
+    row: sqlite3.Row = conn.execute("SELECT * FROM downloads ORDER BY n DESC LIMIT 1").fetchone()
+    return row
 
 
 async def test_only_what_was_queued_again_counts_as_repaired(agent: Rig, tmp_path: Path) -> None:

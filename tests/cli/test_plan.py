@@ -1,8 +1,15 @@
 """`plan` says line by line what a list would do, and does nothing."""
 
+import asyncio
+from contextlib import closing
 from pathlib import Path
 
 from tests.cli.conftest import Run
+from trayagent.model.admit import admit
+from trayagent.model.download import Item
+from trayagent.model.transfer import Fetched
+from trayagent.store import downloads, transitions
+from trayagent.store.database import Database
 
 LIST = """\
 https://example.com/a/film.mp4
@@ -23,11 +30,12 @@ def test_every_line_has_a_fate(run: Run, home: Path, tmp_path: Path) -> None:
     downloads = home / "downloads"
     assert fates == {
         1: ("download", str(downloads / "film.mp4")),
-        2: ("duplicate", ""),
+        2: ("download", str(downloads / "film.mp4")),
         4: ("rejected", ""),
         6: ("download", str(downloads / "trip/b.jpg")),
     }
-    assert plan["counts"] == {"download": 2, "duplicate": 1, "rejected": 1}
+    assert plan["counts"] == {"download": 3, "rejected": 1}
+    assert plan["lines"][1]["message"] == "the same as line 1"
     assert sorted(home.rglob("*")) == before
 
 
@@ -39,7 +47,28 @@ def test_people_get_a_table_without_secrets(run: Run, tmp_path: Path) -> None:
     assert "the same as line 1" in said.out
     assert "secret" not in said.out
     assert "hidden" not in said.out
-    assert "4 entries: 2 download, 1 duplicate, 1 rejected." in said.out
+    assert "4 entries: 3 download, 1 rejected." in said.out
+
+
+def test_what_we_have_is_a_duplicate_and_what_is_on_its_way_is_shared(
+    run: Run, home: Path, tmp_path: Path
+) -> None:
+    """In the words of a list's report: a line shares the outcome of what it repeats."""
+    file = tmp_path / "had.bin"
+    file.touch()
+    with closing(Database.open(home / "trayagent.db")) as db:
+        for name in ("had", "coming", "lost"):
+            new = admit(Item(f"http://h/{name}"))
+            n = asyncio.run(db.run(downloads.insert, new, "cli", None, 0, 1.0))
+            if name != "coming":
+                path = file if name == "had" else tmp_path / "lost.bin"
+                asyncio.run(db.run(transitions.complete, n, Fetched(path, 0), 2.0))
+    listed = tmp_path / "list.txt"
+    listed.write_text("http://h/had\nhttp://h/coming\nhttp://h/lost\n")
+    lines = run("plan", str(listed), "--json").json["lines"]
+    assert [line["outcome"] for line in lines] == ["duplicate", "download", "download"]
+    assert str(file) in (lines[0]["path"] + lines[0]["message"])
+    assert lines[1]["message"] == "d2 is on its way already"
 
 
 def test_what_is_no_list_is_2(run: Run, tmp_path: Path) -> None:

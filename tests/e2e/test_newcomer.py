@@ -127,7 +127,9 @@ def test_reading_commands_answer_in_json(agent: Agent) -> None:
 
 def test_the_dashboard_and_pairing_give_addresses(agent: Agent) -> None:
     assert f"127.0.0.1:{agent.port}/#code=" in agent.run("dashboard", "--print").stdout
-    assert "/pair#code=" in agent.run("pair", "--print").stdout
+    pairing = agent.run("pair", "--print").stdout
+    assert "/pair#code=" in pairing
+    assert "option" not in pairing  # the extension's have no place for a code
     assert f":{agent.port}/send" in agent.run("bookmarklet").stdout
 
 

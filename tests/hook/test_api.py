@@ -161,6 +161,47 @@ async def test_every_answer_tells_the_bytes_of_this_moment(rig: Rig) -> None:
     assert again == resumed == seen
 
 
+TWICE = b'{"url": "http://files.example/a", "url": "http://files.example/b"}'
+"""Readers differ on which of the two counts."""
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "downloads", TWICE),
+        ("POST", "downloads", b'{"items": [%s]}' % TWICE),
+        ("POST", "downloads", b'{"items": [{"url": "http://f.example/a"}], "items": []}'),
+        ("POST", "downloads", b'{"items": [], "items": [%s]}' % TWICE),
+        ("POST", "downloads", b'{"url": "http://f.example/a", "headers": {"A": "1", "A": "2"}}'),
+        ("PATCH", "downloads/d1", b'{"filename": "a", "filename": "b"}'),
+        ("POST", "pause", b'{"minutes": 1, "minutes": 100}'),
+        ("PATCH", "config", b'{"downloads": {"workers": 1, "workers": 2}}'),
+    ],
+)
+@pytest.mark.parametrize("keyed", [False, True])
+async def test_a_key_given_twice_is_refused(
+    rig: Rig, method: str, path: str, body: bytes, keyed: bool
+) -> None:
+    """Also where the request is one that may be repeated; nothing of it is done, nothing remembered."""
+    await rig.ask("POST", "downloads", ITEM)
+    headers: dict[str, str | list[str] | None] = {"Idempotency-Key": "one"} if keyed else {}
+    for _ in range(2):
+        answer = await rig.ask(method, path, raw=body, headers=headers)
+        assert answer.status == 422
+        assert "twice" in answer.body.decode()
+    assert len((await rig.ask("GET", "downloads")).json()["downloads"]) == 1
+
+
+async def test_a_key_given_twice_costs_that_item_only(rig: Rig) -> None:
+    body = b'{"items": [%s, {"url": "http://files.example/c"}]}' % TWICE
+    answer = await rig.ask("POST", "downloads", raw=body)
+    assert answer.status == 202
+    assert [item["url"] for item in answer.json()["downloads"]] == ["http://files.example/c"]
+    (rejected,) = answer.json()["rejected"]
+    assert rejected["index"] == 0
+    assert "twice" in rejected["message"]
+
+
 async def test_a_key_makes_a_request_repeatable(rig: Rig) -> None:
     headers: dict[str, str | list[str] | None] = {"Idempotency-Key": "one"}
     answers = [

@@ -44,6 +44,10 @@ def one(*options: str) -> Line:
         ("kind=video", Item("http://h/a", kind="video")),
         ("subtitles=de, en", Item("http://h/a", subtitles=("de", "en"))),
         (
+            "cookie=a=b=c; Path=/x",
+            Item("http://h/a", cookies=(Cookie("a", "b=c", path="/x"),)),
+        ),
+        (
             "cookie=a=b=c; Domain=h; Secure",
             Item("http://h/a", cookies=(Cookie("a", "b=c", "h", "/", True),)),
         ),
@@ -76,7 +80,7 @@ def test_other_options_are_told_and_ignored(option: str) -> None:
         *("out=../x", "out=/etc/x", "out=..\\x", "out=a/..", "out=C:\\x", "out=~/x"),
         *("on-download-complete=rm", "on-bt-download-complete=x", "conf-path=/x", "input-file=x"),
         *("save-session=/x", "log=/x", "load-cookies=/etc/passwd", "save-cookies=x"),
-        *("split=many", "max-download-limit=fast", "kind=film", "cookie=a=b"),
+        *("split=many", "max-download-limit=fast", "kind=film", "cookie=;Domain=h"),
     ],
 )
 def test_options_that_reach_out_or_make_no_sense_refuse_their_line(option: str) -> None:

@@ -11,6 +11,7 @@ from tests.lists import strategies
 from trayagent.model.admit import admit, mend
 from trayagent.model.download import Cookie, Item
 from trayagent.model.errors import TrayagentError
+from trayagent.net.cookies import Jar
 
 URL = "http://h/a"
 
@@ -50,6 +51,26 @@ def test_no_secret_lies_in_what_the_database_keeps() -> None:
     )
     assert "CANARY" not in msgspec.json.encode(new.order).decode() + new.url + new.key
     assert "CANARY" not in repr(new.secrets)
+
+
+@pytest.mark.parametrize("written", [{}, {"domain": None}, {"domain": ""}, {"domain": " "}])
+def test_a_cookie_without_a_domain_is_for_the_host_of_its_link_alone(
+    written: dict[str, str | None],
+) -> None:
+    """Fixed when it enters: a fresh link on another host, a mirror or a redirect gets nothing of it."""
+    link = "https://Me:pw@Files.B\u00fccher.example:8443/a"
+    cookies = [{"name": "sid", "value": "1", **written}, {"name": "b", "value": "2", "domain": "h"}]
+    item = msgspec.convert({"url": link, "cookies": cookies}, Item)
+    own, other = admit(item).secrets.cookies
+    assert (own.domain, other.domain) == ("files.xn--bcher-kva.example", "h")
+    jar = Jar([own])
+    assert jar.header("https://files.xn--bcher-kva.example:8443/a") == "sid=1"
+    assert jar.header("https://sub.files.xn--bcher-kva.example/a") == ""
+    assert jar.header("https://b.example/a") == ""
+
+
+def test_a_cookie_that_was_given_no_host_goes_nowhere() -> None:
+    assert Jar([Cookie("sid", "1"), Cookie("a", "2", "")]).header("http://h/") == ""
 
 
 @pytest.mark.parametrize("field", ["mirrors", "referer", "page_url"])

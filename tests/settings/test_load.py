@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.links import link
 from trayagent.model.config import Config
 from trayagent.model.errors import ConfigError
-from trayagent.settings import Home, load, origins, shown
+from trayagent.settings import Home, load, origins, schema, shown
 
 CONTRACT = """
 [downloads]
@@ -111,7 +112,7 @@ def test_a_flag_beats_the_environment_beats_the_file(place: Home) -> None:
     assert where["downloads.retries"] == "TRAYAGENT_DOWNLOADS__RETRIES"
     assert where["downloads.per_host"] == "config.toml"
     assert where["downloads.max_size"] == "default"
-    assert len(where) == 19
+    assert set(where) == set(schema.all_keys())
 
 
 def test_text_from_the_environment_becomes_what_the_key_needs(place: Home) -> None:
@@ -258,6 +259,27 @@ def test_what_is_no_toml_is_told(place: Home, text: str) -> None:
     assert "config.toml is not valid TOML" in problem
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        r'folder = "C:\Users\me"',
+        r'folder = "C:\my films"',
+        r'folder = "D:\temp\new"',
+        r'folder = "C:\Downloads\"',
+        r'folder = "C:\films" # mine',
+    ],
+)
+def test_a_path_with_backslashes_belongs_in_single_quotes(place: Home, line: str) -> None:
+    r"""In double quotes `\t` is a tab: such a folder is never taken as it stands."""
+    place.config.write_text(f"[downloads]\nworkers = 4\n{line}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(place, {})
+    assert "single quotes" in str(caught.value)
+    place.config.write_text(f"[downloads]\n{line.replace(chr(34), chr(39))}\n")
+    loaded = load(place, {}).downloads.folder
+    assert loaded.endswith(line.split(chr(34))[1])
+
+
 def test_a_byte_order_mark_does_no_harm(place: Home) -> None:
     place.config.write_bytes(b"\xef\xbb\xbf[downloads]\r\nworkers = 5\r\n")
     assert load(place, {}).downloads.workers == 5
@@ -283,17 +305,50 @@ def test_the_drop_folder_may_not_overlap(
     place: Home, tmp_path: Path, drop: str, downloads: str
 ) -> None:
     (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    text = '[drop]\nfolder = "{}"\n[{}]\nfolder = "{}"\n'
+    if "link" in drop:
+        link(tmp_path / "link", tmp_path / "real")
+    text = "[drop]\nfolder = '{}'\n[{}]\nfolder = '{}'\n"
     for section in ("downloads", "library"):
         (problem,) = problems(place, text.format(drop, section, downloads).format(tmp_path))
         assert "drop.folder" in problem
         assert f"{section}.folder" in problem
 
 
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        (r'folder = "D:\Downloads"', r"Write paths in single quotes: 'D:\Downloads'."),
+        (r'folder = "C:\Users\me"', r"Write paths in single quotes: 'C:\Users\me'."),
+        (r'folder = "D:\x\"', "Write paths in single quotes: 'D:\\x\\'."),
+        ('folder = "D:/x', None),
+        (r"folder = 'D:\x", None),
+    ],
+)
+def test_backslashes_in_double_quotes_are_explained(
+    place: Home, line: str, advice: str | None
+) -> None:
+    """What every user of Windows writes first."""
+    (problem,) = problems(place, f"[downloads]\n{line}\n")
+    assert "is not valid TOML" in problem
+    assert ("single quotes" in problem) == (advice is not None)
+    assert advice is None or problem.endswith(advice)
+
+
+@pytest.mark.parametrize("section", ["downloads", "drop", "library"])
+def test_a_path_that_toml_read_as_a_line_end_is_explained(place: Home, section: str) -> None:
+    found = problems(place, f'[{section}]\nfolder = "C:\\new"\n')
+    assert f"{section}.folder holds a control character (config.toml)" in found[0]
+    assert "single quotes" in found[0]
+
+
+def test_a_path_in_single_quotes_is_read_as_it_stands(place: Home, tmp_path: Path) -> None:
+    config = load(written(place, f"[downloads]\nfolder = '{tmp_path / 'd'}'\n"), {})
+    assert config.downloads.folder == str(tmp_path / "d")
+
+
 def test_neighbours_do_not_overlap(place: Home, tmp_path: Path) -> None:
     load(
-        written(place, f'[drop]\nfolder = "{tmp_path}/d"\n[downloads]\nfolder = "{tmp_path}/d2"\n'),
+        written(place, f"[drop]\nfolder = '{tmp_path}/d'\n[downloads]\nfolder = '{tmp_path}/d2'\n"),
         {},
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from trayagent.model.download import Cookie, Item, Patch, State
 from trayagent.model.errors import DownloadError, TrayagentError, WrongStateError
 from trayagent.model.order import New, Order, Secrets
 from trayagent.model.transfer import Fetched
-from trayagent.store import batches, claims, downloads, schema, transitions
+from trayagent.store import batches, claims, downloads, schema, transitions, undoing
 from trayagent.store.claims import Turn
 from trayagent.store.secrets import SecretFiles
 from trayagent.store.transitions import Completed, Failed, Outcome, Reached, Requeued
@@ -365,6 +365,19 @@ def test_a_fresh_link_at_another_origin_gets_no_secret_of_the_first(
     assert (order.referer, order.filename, order.user_agent) == (None, "f.mp4", "UA")
 
 
+def test_a_cookie_of_a_change_is_for_the_host_of_the_link_it_came_with(
+    conn: sqlite3.Connection, tmp_path: Path
+) -> None:
+    (n,) = queue(conn, "h")
+    secrets, id = SecretFiles(tmp_path), downloads.public_id(n)
+    transitions.change(conn, id, Patch(cookies=(Cookie("a", "1"),)), secrets)
+    assert [cookie.domain for cookie in secrets.load(id).cookies] == ["h"]
+    transitions.change(conn, id, Patch("http://other/x"), secrets)
+    assert [cookie.domain for cookie in secrets.load(id).cookies] == ["h"]
+    transitions.change(conn, id, Patch("http://third/x", cookies=(Cookie("a", "1", ""),)), secrets)
+    assert [cookie.domain for cookie in secrets.load(id).cookies] == ["third"]
+
+
 def test_what_is_due_wakes_some_at_a_time(conn: sqlite3.Connection) -> None:
     """A hundred thousand that became due together do not hold up one transaction."""
     for n in queue(conn, "h", claims.AT_ONCE + 1):
@@ -407,3 +420,43 @@ def test_a_file_with_another_name_begins_anew_there(
     assert take(conn, 1) == []
     download = transitions.ask(conn, f"d{n}", "resume", 1.0).download
     assert (download.filename, download.path) == ("b.bin", None)
+
+
+SENT_FROM = Item("http://h/f", referer="http://h/?t=CANARY", page_url="http://h/p?t=CANARY")
+"""A download whose referer and page may open somebody's account."""
+
+
+def settle_complete(conn: sqlite3.Connection, n: int) -> None:
+    transitions.complete(conn, n, Fetched(Path("/x/f"), 1), 2.0)
+
+
+def settle_cancelled(conn: sqlite3.Connection, n: int) -> None:
+    transitions.ask(conn, f"d{n}", "cancel", 2.0)
+
+
+def settle_undone(conn: sqlite3.Connection, n: int) -> None:
+    undoing.cancel_untouched(conn, 1, 0, 2.0)
+
+
+@pytest.mark.parametrize("settle", [settle_complete, settle_cancelled, settle_undone])
+def test_what_is_settled_keeps_no_query_of_its_page(
+    conn: sqlite3.Connection, settle: Callable[[sqlite3.Connection, int], None]
+) -> None:
+    batch = batches.create(conn, "two", "hook", 0.0, open=False)
+    n = downloads.insert(conn, admit(SENT_FROM), "hook", batch, 0, 0.0)
+    settle(conn, n)
+    row = downloads.row_of(conn, n)
+    assert "CANARY" not in "".join(str(value) for value in row)
+    assert downloads.order_of(row).referer == "http://h/"
+    assert downloads.order_of(row).page_url == "http://h/p"
+
+
+def test_a_failure_keeps_what_a_retry_needs(conn: sqlite3.Connection) -> None:
+    """It is at rest, not at its end: its page is what a person opens to mend it."""
+    n = downloads.insert(conn, admit(SENT_FROM), "hook", None, 0, 0.0)
+    take(conn, 1)
+    transitions.fail(conn, n, DownloadError("forbidden"), Reached(), 2.0)
+    transitions.ask(conn, f"d{n}", "retry", 3.0)
+    turn = Turn(4, per_host=4)
+    (job,) = [job for job, _ in claims.claim(conn, turn, 4.0).jobs]
+    assert (job.order.referer, job.order.page_url) == (SENT_FROM.referer, SENT_FROM.page_url)

@@ -28,6 +28,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is done to the disk from here on, in order."""
     done: list[str] = []
     write, sync, sync_all, move = os.pwrite, os.fdatasync, os.fsync, publishing.move_new
+    link = os.link
 
     def writing(fd: int, data: bytes, at: int) -> int:
         done.append(f"write {os.fstat(fd).st_ino}")
@@ -46,6 +47,11 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         done.append("name")
         move(part, final)
 
+    def linking(part: str, final: Path, **how: int) -> None:
+        done.append("name")
+        link(part, final, **how)
+
+    monkeypatch.setattr(os, "link", linking)
     monkeypatch.setattr(os, "pwrite", writing)
     monkeypatch.setattr(os, "fdatasync", syncing)
     monkeypatch.setattr(os, "fsync", syncing_all)

@@ -326,6 +326,14 @@ async def test_a_name_of_no_medium_promises_none(tmp_path: Path) -> None:
         assert rig.files().keys() == {"notes.txt", "go.html.download", "saved.txt"}
 
 
+async def test_a_version_at_the_end_of_a_link_is_no_ending(tmp_path: Path) -> None:
+    """The link led to one that has an ending, so that one names the file."""
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        server.at("/tool-1.2.tar.gz", Served(b"\x1f\x8b\x08" + noise(600)))
+        await rig.get(server.at("/release/tool-1.2", redirecting("/tool-1.2.tar.gz")))
+        assert rig.files().keys() == {"tool-1.2.tar.gz"}
+
+
 async def test_the_extension_of_an_image_is_the_one_of_its_bytes(tmp_path: Path) -> None:
     png = b"\x89PNG\r\n\x1a\n" + noise(600)
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:

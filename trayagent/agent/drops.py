@@ -195,9 +195,8 @@ class Drops:
         total = 0
         async for lines, position in self._chunks(list_):
             failpoint("list-before-chunk")
-            new = await self._db.run(
-                _enter, list_.batch, lines, lists.encode(position), self._intake.admission("drop")
-            )
+            admission = await self._intake.admission("drop", [entry for _, entry, _ in lines])
+            new = await self._db.run(_enter, list_.batch, lines, lists.encode(position), admission)
             failpoint("list-after-chunk")
             total += len(new)
             await self._announce(new, quiet=total > ANNOUNCED_SINGLY)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
+from trayagent.agent.presence import Presence
 from trayagent.model import admit
 from trayagent.model.batch import Batch
 from trayagent.model.download import Download, Item, Receipt, Rejected, Via
@@ -18,7 +18,7 @@ from trayagent.model.errors import TrayagentError
 from trayagent.model.events import BatchEvent, DownloadEvent
 from trayagent.model.order import New
 from trayagent.store import batches, downloads, idempotency
-from trayagent.store.admission import Admission, Admitted, admit_line
+from trayagent.store.admission import Admission, Admitted, admit_line, saved_paths
 from trayagent.store.admission import admit as admit_one
 from trayagent.store.database import Database
 from trayagent.store.idempotency import IdempotencyKey
@@ -58,6 +58,7 @@ class Intake:
         self.wake = wake
         """Tells the pool that there is work."""
         self._now = now
+        self._presence = Presence()
 
     async def add(
         self,
@@ -92,7 +93,8 @@ class Intake:
         if title is None and len(candidates) > 1:
             title = f"{len(candidates)} downloads"
         wanted = _Wanted(None if batch else title, batches.number(batch) if batch else None, more)
-        entered = await self._db.run(_enter, candidates, wanted, key, self.admission(via))
+        admission = await self.admission(via, candidates)
+        entered = await self._db.run(_enter, candidates, wanted, key, admission)
         self.announce(entered.new, entered.batch)
         return entered
 
@@ -101,9 +103,20 @@ class Intake:
         for finished in await self._db.run(batches.close, batches.number(batch), self._now()):
             self._bus.publish(BatchEvent("finished", finished))
 
-    def admission(self, via: Via) -> Admission:
-        """What a transaction that admits items needs; made anew for each."""
-        return Admission(via=via, now=self._now(), exists=os.path.exists, secrets=self._secrets)
+    async def admission(self, via: Via, candidates: Iterable[Candidate]) -> Admission:
+        """What a transaction that admits these needs; made anew for each.
+
+        Their finished files are looked for here, before it, so that no disk holds up the database. One
+        that finishes in between counts as there.
+        """
+        new = [candidate for candidate in candidates if isinstance(candidate, New)]
+        missing = await self._presence.missing(await self._db.read(saved_paths, new))
+        return Admission(
+            via=via,
+            now=self._now(),
+            exists=lambda path: path not in missing,
+            secrets=self._secrets,
+        )
 
     def announce(self, new: Sequence[Download], batch: Batch | None) -> None:
         """Tell of committed downloads, and wake the pool."""

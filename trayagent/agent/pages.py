@@ -213,11 +213,13 @@ def _titled(entry: Entry) -> str:
 
 
 def _named(wanted: str | None, made: str) -> str:
-    """The name asked for with the ending of what was made."""
+    """The name asked for with the ending of what was made, in place of one that tells another medium or none."""
     if not wanted:
         return made
     ending = filenames.extension(made)
-    if filenames.extension(wanted) == ending or not ending:
+    given = filenames.extension(wanted)
+    if given == ending or not ending:
         return wanted
-    stem = wanted.rpartition(".")[0] if filenames.media_kind(wanted) else wanted
+    is_replaced = filenames.media_kind(wanted) or given in filenames.SAYS_NOTHING
+    stem = wanted.rpartition(".")[0] if is_replaced else wanted
     return f"{stem}.{ending}"

@@ -70,6 +70,8 @@ def _item(row: sqlite3.Row) -> Item:
         referer=order.referer,
         kind=order.kind,
         checksum=order.checksum,
+        size=order.size,
+        pieces=order.pieces,
         mirrors=order.mirrors,
         quality=order.quality,
         again=True,

@@ -159,11 +159,9 @@ def _invite(screen: Screen, running: Agent, only_print: bool) -> None:
     if screen.json:
         screen.data(code)
     elif not shown:
-        screen.say(
-            "Open this in the browser that has the extension, or paste the code into its options:"
-        )
+        screen.say("Open this in the browser that has the extension:")
         screen.say(code["url"])
-        screen.say(f"Code: {code['code']}   (good once, until {clock(code['expires_at'])})")
+        screen.say(f"It is good once, until {clock(code['expires_at'])}.")
     else:
         from trayagent.desktop import opener
 

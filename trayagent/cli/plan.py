@@ -61,10 +61,13 @@ class _Planner:
         place = home()
         self._folder = Path(settings.load(place, os.environ).downloads.folder)
         self._known = _Known(place.database)
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, dict[str, Any]] = {}
 
     def judge(self, line: Line) -> dict[str, Any]:
-        """One line's fate: `download`, `duplicate` or `rejected`."""
+        """One line's fate, in the words of a list's report: `download`, `duplicate` or `rejected`.
+
+        A line that repeats what is on its way shares its outcome: that is no duplicate.
+        """
         from trayagent.model.admit import admit
         from trayagent.model.urls import redact
 
@@ -83,14 +86,24 @@ class _Planner:
             )
         url = redact(new.url)
         if new.key in self._seen:
-            return _fate(
-                line.number, url, "duplicate", message=f"the same as line {self._seen[new.key]}"
-            )
-        self._seen[new.key] = line.number
-        had = None if new.again else self._known.look(new.key)
-        if had is not None:
-            return _fate(line.number, url, "duplicate", message=had)
-        return _fate(line.number, url, "download", path=str(self._place(new)), notes=line.warnings)
+            first = self._seen[new.key]
+            again = {**first, "line": line.number, "url": url}
+            if first["outcome"] == "download":
+                again["message"] = first["message"] or f"the same as line {first['line']}"
+            return again
+        fate = self._look(line, new, url)
+        self._seen[new.key] = fate
+        return fate
+
+    def _look(self, line: Line, new: Any, url: str) -> dict[str, Any]:
+        number = line.number
+        if (id := self._known.in_flight(new.key)) is not None:
+            message = f"{id} is on its way already"
+            return _fate(number, url, "download", message=message, notes=line.warnings)
+        if not new.again and (path := self._known.had(new.key)) is not None:
+            return _fate(number, url, "duplicate", path=path, message=f"we have it: {path}")
+        place = str(self._place(new))
+        return _fate(number, url, "download", path=place, notes=line.warnings)
 
     def _place(self, new: Any) -> Path:
         from trayagent.model import filenames
@@ -108,16 +121,21 @@ class _Known:
 
         self._conn = reading(database)
 
-    def look(self, key: str) -> str | None:
-        """Why an address would not be fetched again; None when it would."""
+    def in_flight(self, key: str) -> str | None:
+        """The id of the download that fetches this address already."""
+        from trayagent.store import downloads
+
+        row = None if self._conn is None else downloads.current(self._conn, key)
+        return None if row is None else downloads.public_id(row["n"])
+
+    def had(self, key: str) -> str | None:
+        """Where the file of this address is; None when it would be fetched."""
         from trayagent.store import downloads
 
         if self._conn is None:
             return None
-        if (row := downloads.current(self._conn, key)) is not None:
-            return f"{downloads.public_id(row['n'])} is on its way already"
         row = downloads.owned(self._conn, key, os.path.exists)
-        return None if row is None else f"we have it: {row['path']}"
+        return None if row is None else str(row["path"])
 
 
 def _fate(

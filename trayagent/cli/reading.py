@@ -88,7 +88,7 @@ def show(screen: Screen, id: str) -> None:
     if screen.json:
         screen.data(found)
         return
-    screen.table(_facts(found))
+    screen.facts(_facts(found))
 
 
 @click.command()

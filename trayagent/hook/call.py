@@ -147,7 +147,15 @@ def bearer_token(authorizations: list[str]) -> str | None:
 
 
 def decode(body: bytes | msgspec.Raw, type: type[T]) -> T:
-    """JSON as a value. Raises MalformedError or SchemaError."""
+    """JSON as a value; an object that says a key twice is none. Raises MalformedError or SchemaError."""
+    repeated = foreign_json.repeated_key(body)
+    if repeated is not None:
+        raise SchemaError("bad_request", f"The key {_plain(repeated[:40])} is given twice.")
+    return decode_loosely(body, type)
+
+
+def decode_loosely(body: bytes | msgspec.Raw, type: type[T]) -> T:
+    """As `decode`, but the last of a repeated key counts: for what is looked at in parts afterwards."""
     try:
         try:
             value: T = foreign_json.read(body, type)
@@ -160,5 +168,8 @@ def decode(body: bytes | msgspec.Raw, type: type[T]) -> T:
 
 
 def _sentence(error: msgspec.ValidationError) -> str:
-    text = "".join(c if c.isprintable() else "?" for c in str(error))
-    return f"{text[:300]}."
+    return f"{_plain(str(error))[:300]}."
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)

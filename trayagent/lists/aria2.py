@@ -89,10 +89,11 @@ def _secrets(one: Item) -> Iterator[tuple[str, str]]:
     for header, value in one.headers.items():
         yield "header", f"{header}: {value}"
     for cookie in one.cookies:
+        domain = f"; Domain={cookie.domain}" if cookie.domain else ""
         secure = "; Secure" if cookie.secure else ""
         yield (
             "cookie",
-            f"{cookie.name}={cookie.value}; Domain={cookie.domain}; Path={cookie.path}{secure}",
+            f"{cookie.name}={cookie.value}{domain}; Path={cookie.path}{secure}",
         )
 
 
@@ -174,15 +175,16 @@ def _add_header(headers: dict[str, str], value: str, warnings: list[str]) -> Non
 
 
 def _cookie(value: str) -> Cookie:
-    """A cookie in the words of Set-Cookie (RFC 6265 §4.1.1), its domain always named."""
+    """A cookie in the words of Set-Cookie (RFC 6265 §4.1.1)."""
     pair, *attributes = re.split(r";\s*", value)
     name, _, content = pair.partition("=")
     known = {
         key.strip().lower(): text for key, _, text in (part.partition("=") for part in attributes)
     }
-    if not name or not known.get("domain"):
-        raise ListError("A cookie needs a name and a Domain.")
-    return Cookie(name, content, known["domain"], known.get("path") or "/", "secure" in known)
+    if not name:
+        raise ListError("A cookie needs a name.")
+    domain = known.get("domain") or None
+    return Cookie(name, content, domain, known.get("path") or "/", "secure" in known)
 
 
 def _place(folder: str | None, out: str | None) -> dict[str, str | None]:

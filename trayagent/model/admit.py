@@ -61,10 +61,21 @@ def admit(item: Item) -> New:
         url=url,
         host=host,
         order=Order.of(item),
-        secrets=Secrets(headers, item.cookies),
+        secrets=Secrets(headers, _at_home(item.cookies, url)),
         paused=item.paused,
         urgent=item.next,
         again=item.again,
+    )
+
+
+def _at_home(cookies: tuple[Cookie, ...], url: str) -> tuple[Cookie, ...]:
+    """Cookies that all have a domain: those without one get the host of this URL."""
+    if all((cookie.domain or "").strip() for cookie in cookies):
+        return cookies
+    host = urls.origin(url)[1]
+    return tuple(
+        cookie if (cookie.domain or "").strip() else structs.replace(cookie, domain=host)
+        for cookie in cookies
     )
 
 

@@ -32,7 +32,10 @@ class Cookie(Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=4096)]
     value: Annotated[str, Meta(max_length=8192)]
-    domain: Annotated[str, Meta(min_length=1, max_length=253)]
+    domain: Annotated[str, Meta(max_length=253)] | None = None
+    """A leading dot: its subdomains, too. None or empty: the host of the item's own URL alone, which is
+    written here when the item enters; before that such a cookie goes nowhere.
+    """
     path: str = "/"
     secure: bool = False
 

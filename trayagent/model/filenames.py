@@ -22,6 +22,8 @@ _SUFFIXES: Final = len(" (9999)") + len(".part.json")
 LIMIT: Final = 255 - _SUFFIXES
 """Bytes in UTF-8, and so at most as many UTF-16 units, that leave room for every suffix we add."""
 
+WINDOWS_PATH_UNITS: Final = 259
+
 INERT: Final = ".download"
 """What is appended to a type that a double click could run."""
 
@@ -78,7 +80,7 @@ _OTHERS: Final = frozenset(
     " ttf otf woff woff2 part tmp bak old crdownload download".split()
 )
 """Endings of what is neither a medium we make nor anything that runs: enough of them to tell an ending from a word."""
-_SAYS_NOTHING: Final = frozenset(
+SAYS_NOTHING: Final = frozenset(
     "php php5 asp aspx jsp jspx cgi do ashx htm html m3u m3u8 mpd".split()
 )
 """Endings of server scripts, pages and manifests, which tell nothing about a medium they deliver."""
@@ -247,7 +249,7 @@ def safe_folder(relative: str | None) -> PurePosixPath:
 def _with_extension(name: str, kind: Kind, content: str) -> str:
     name = name.rstrip(" .") or name
     ending = extension(name)
-    if ending in _SAYS_NOTHING and (
+    if ending in SAYS_NOTHING and (
         content in VIDEO | AUDIO | IMAGE or kind in ("video", "image", "audio")
     ):
         name, ending = name[: -len(ending) - 1], ""
@@ -289,7 +291,7 @@ def _inert(name: str) -> str:
 
 def _is_known(ending: str) -> bool:
     return any(
-        ending in endings for endings in (VIDEO, AUDIO, IMAGE, _OTHERS, RUNNABLE, _SAYS_NOTHING)
+        ending in endings for endings in (VIDEO, AUDIO, IMAGE, _OTHERS, RUNNABLE, SAYS_NOTHING)
     )
 
 

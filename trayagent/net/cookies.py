@@ -31,7 +31,7 @@ class Jar:
         self._kept: dict[tuple[str, str, str], _Kept] = {}
         for cookie in cookies:
             # A leading dot is how cookie exports say "and its subdomains".
-            self._keep(cookie, host_only=not cookie.domain.startswith("."))
+            self._keep(cookie, host_only=not (cookie.domain or "").startswith("."))
 
     def header(self, url: str) -> str:
         """The Cookie header's value for a request to `url`, longest path first; empty for none."""
@@ -97,13 +97,17 @@ class Jar:
 
 
 def _key(cookie: Cookie) -> tuple[str, str, str]:
-    return cookie.domain.lstrip(".").lower(), cookie.path, cookie.name
+    return _domain(cookie), cookie.path, cookie.name
+
+
+def _domain(cookie: Cookie) -> str:
+    return (cookie.domain or "").lstrip(".").lower()
 
 
 def _domain_fits(kept: _Kept, host: str) -> bool:
-    domain = kept.cookie.domain.lstrip(".").lower()
+    domain = _domain(kept.cookie)
     return host == domain or (
-        not kept.host_only and host.endswith("." + domain) and not is_literal(host)
+        bool(domain) and not kept.host_only and host.endswith("." + domain) and not is_literal(host)
     )
 
 

@@ -103,7 +103,6 @@ _ERRNOS: Final = (
 
 
 _OPENSSL: Final = re.compile(r"(?:certificate problem|verify result): (.*?)(?: \(\d+\))?$")
-_OTHER_NAME: Final = re.compile(r"match.*'([^']{1,255})'")
 
 
 def refuse_transfer(
@@ -148,8 +147,10 @@ def is_bare_end(code: int, words: str) -> bool:
 
 def _certificate_reason(words: str) -> str:
     """OpenSSL's own words, "certificate has expired"; for a name that does not fit, plain ones."""
-    if name := _OTHER_NAME.search(words):
-        return f"the certificate is not valid for '{name[1]}'"
+    before, _, rest = words.partition("'")
+    if "match" in before and rest:  # "does not match target host name 'h.example'"
+        name, _, _ = rest.partition("'")
+        return f"the certificate is not valid for '{name[:255]}'"
     if "common name" in words:
         return "the certificate names no host"
     reason = _OPENSSL.search(words)

@@ -69,9 +69,28 @@ def read(path: Path) -> dict[str, Any]:
 def parse(data: bytes) -> dict[str, Any]:
     """The plain values of TOML; raises ConfigError."""
     try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise ConfigError([f"{_FILE} is not valid TOML: {error}."]) from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problem = f"{_FILE} is not valid TOML: {error}."
+        if path := _backslashed(text, str(error)):
+            problem += f" Write paths in single quotes: '{path}'."
+        raise ConfigError([problem]) from error
+
+
+def _backslashed(text: str, said: str) -> str | None:
+    """What stands in double quotes, with a backslash, in the line of which TOML's reader complained."""
+    where = re.search(r"at line (\d+)", said)
+    line = text.split("\n")[int(where[1]) - 1] if where else ""
+    quoted = re.search(r'"([^"\\\n]*\\[^"\n]*)"', line)
+    return quoted[1] if quoted else None
+
+
+_QUOTES: Final = r"A path with backslashes goes in single quotes: 'C:\Users\me'."
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def build(
@@ -82,6 +101,10 @@ def build(
     written = _gather(table, environ, flags, problems)
     values: dict[str, dict[str, Any]] = {section: {} for section in schema.SECTIONS}
     for key, raw in written.items():
+        if isinstance(raw.value, str) and _CONTROL.search(raw.value):
+            # In double quotes TOML reads \t as a tab: nobody means that.
+            problems.append(f"{key} holds a control character ({raw.where}). {_QUOTES}")
+            continue
         value = schema.convert(key, raw, problems)
         section, _, name = key.partition(".")
         if value is not msgspec.UNSET:

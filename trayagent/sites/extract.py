@@ -136,6 +136,8 @@ def _give_cookies(site: Any, cookies: tuple[Cookie, ...]) -> None:
     from http.cookiejar import Cookie as Kept
 
     for one in cookies:
+        if one.domain is None:
+            continue  # nobody said where it may go
         wide = one.domain.startswith(".")
         kept = Kept(
             0, one.name, one.value, None, False, one.domain, wide, wide, one.path, True, one.secure,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,7 +22,7 @@ class Admission:
     via: Via
     now: float
     exists: Callable[[str], bool]
-    """Whether a path still holds its file."""
+    """Whether a path still holds its file; it must know that, not find it out: the database waits."""
     secrets: SecretFiles
     urgent: int = 0
 
@@ -38,6 +38,16 @@ class Admitted:
     n: int
     outcome: Outcome
     path: str | None = None
+
+
+def saved_paths(conn: sqlite3.Connection, items: Iterable[New]) -> list[str]:
+    """The files that would make these items duplicates, if they are still there."""
+    return [
+        path
+        for new in items
+        if not new.again or _came_meanwhile(conn, new)
+        for path in downloads.saved_at(conn, new.key)
+    ]
 
 
 def admit(conn: sqlite3.Connection, new: New, admission: Admission, batch: int | None) -> Admitted:

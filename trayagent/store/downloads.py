@@ -125,6 +125,17 @@ def orders_json(order: Order) -> str | None:
     return None if orders == b"{}" else orders.decode()
 
 
+def settled_orders(row: sqlite3.Row) -> str | None:
+    """The orders that a completed or cancelled row keeps: its referer and page without their queries.
+
+    A failed one keeps them: its retry goes on with them, and its page is what a person opens to mend it.
+    """
+    order = order_of(row)
+    is_bare = order.referer is None and order.page_url is None
+    orders: str | None = row["orders"] if is_bare else orders_json(order.without_queries())
+    return orders
+
+
 def error_json(error: DownloadError) -> str:
     """An error as the row keeps it."""
     return info_json(ErrorInfo(error.code, error.message, error.action))
@@ -204,6 +215,15 @@ def current(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
         f"SELECT * FROM downloads WHERE key = ? AND {states}", (key,)
     ).fetchone()
     return row
+
+
+def saved_at(conn: sqlite3.Connection, key: str) -> list[str]:
+    """Where the completed downloads for `key` have their files."""
+    rows = conn.execute(
+        "SELECT path FROM downloads WHERE key = ? AND state = 'completed' AND path IS NOT NULL",
+        (key,),
+    )
+    return [path for (path,) in rows]
 
 
 def owned(conn: sqlite3.Connection, key: str, exists: Callable[[str], bool]) -> sqlite3.Row | None:

@@ -41,6 +41,7 @@ from trayagent.store.downloads import (
     orders_json,
     public_id,
     row_of,
+    settled_orders,
 )
 from trayagent.store.secrets import SecretFiles
 
@@ -128,8 +129,18 @@ def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> 
         return Change(download(row), row["state"])
     updated: sqlite3.Row = conn.execute(
         "UPDATE downloads SET state = 'completed', path = ?, size = ?, received = ?, sha256 = ?, warning = ?,"
-        " error = NULL, not_before = NULL, attempts = attempts + 1, finished_at = ? WHERE n = ? RETURNING *",
-        (str(fetched.path), fetched.size, fetched.size, fetched.sha256, fetched.warning, now, n),
+        " orders = ?, error = NULL, not_before = NULL, attempts = attempts + 1, finished_at = ? WHERE n = ?"
+        " RETURNING *",
+        (
+            str(fetched.path),
+            fetched.size,
+            fetched.size,
+            fetched.sha256,
+            fetched.warning,
+            settled_orders(row),
+            now,
+            n,
+        ),
     ).fetchone()
     conn.execute("INSERT OR IGNORE INTO settled_records VALUES (?)", (n,))
     if row["source"]:
@@ -225,8 +236,9 @@ def ask(conn: sqlite3.Connection, id: str, verb: str, now: float) -> Change:
         _retry(conn, row)
     elif verb == "cancel":
         conn.execute(
-            "UPDATE downloads SET state = 'cancelled', not_before = NULL, finished_at = ? WHERE n = ?",
-            (now, n),
+            "UPDATE downloads SET state = 'cancelled', orders = ?, not_before = NULL, finished_at = ?"
+            " WHERE n = ?",
+            (settled_orders(row), now, n),
         )
         finished = batches.settled(conn, n, now)
     else:

@@ -12,7 +12,14 @@ from msgspec import Struct
 from trayagent.model.batch import Batch
 from trayagent.model.download import ErrorInfo, State
 from trayagent.store import batches, library
-from trayagent.store.downloads import Change, download, find, info_json, public_id
+from trayagent.store.downloads import (
+    Change,
+    download,
+    find,
+    info_json,
+    public_id,
+    settled_orders,
+)
 from trayagent.store.facts import fact, set_fact
 
 AT_ONCE: Final = 1000
@@ -59,7 +66,7 @@ class Cancelled(Struct, frozen=True):
 def cancel_untouched(conn: sqlite3.Connection, batch: int, after: int, now: float) -> Cancelled:
     """Give up some downloads behind number `after` of which nothing is on the disk and nobody is at work."""
     rows = conn.execute(
-        "SELECT n, state, started_at FROM downloads INDEXED BY by_batch WHERE batch = ? AND n > ?"
+        "SELECT n, state, started_at, orders FROM downloads INDEXED BY by_batch WHERE batch = ? AND n > ?"
         " AND state IN ('queued', 'paused') AND path IS NULL AND received = 0 ORDER BY n LIMIT ?",
         (batch, after, AT_ONCE),
     ).fetchall()
@@ -68,6 +75,10 @@ def cancel_untouched(conn: sqlite3.Connection, batch: int, after: int, now: floa
         "UPDATE downloads SET state = 'cancelled', not_before = NULL, finished_at = ?"
         " WHERE n IN (SELECT value FROM json_each(?))",
         (now, json.dumps(numbers)),
+    )
+    conn.executemany(
+        "UPDATE downloads SET orders = ? WHERE n = ?",
+        ((settled_orders(row), row["n"]) for row in rows if row["orders"]),
     )
     return Cancelled(
         numbers,

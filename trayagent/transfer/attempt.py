@@ -39,7 +39,7 @@ from trayagent.net.response import CODED, Head
 from trayagent.transfer import content, ranges
 from trayagent.transfer.connections import SMALLEST, Connections, refuse_part
 from trayagent.transfer.destination import Destination, Names, find_settled
-from trayagent.transfer.finish import COMPRESSED, Origin, choose_name, finish
+from trayagent.transfer.finish import COMPRESSED, Origin, check_size, choose_name, finish
 from trayagent.transfer.folders import Folders, Look, explained
 from trayagent.transfer.lane import ENDLESS, Lane
 from trayagent.transfer.settled import SettledFiles
@@ -261,12 +261,15 @@ class Attempt:
         is_decoded = head.coding in CODED and not answer.is_raw
         length = None if is_decoded else head.length
         self._terms.check(length)
+        if length is not None:
+            check_size(self._target, length)
         medium = self._promise(request, head)
         data = self._look_at(answer, is_further=medium is not None)
         is_framed = head.is_framed
         if not data and (medium is not None or not is_framed):
             raise DownloadError("truncated", "the answer was empty")
-        self._origin = Origin(request.url, head.headers, content.sniff(data), is_framed, is_decoded)
+        seen = content.sniff(data, head.headers.get("Content-Type", ""))
+        self._origin = Origin(request.url, head.headers, seen, is_framed, is_decoded)
         self._check_promise(head, data, medium)
         name = choose_name(
             self._target,

@@ -12,6 +12,7 @@ from trayagent.model import filenames, urls
 from trayagent.model.dates import seconds_of
 from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import extension, from_url
+from trayagent.model.pieces import Pieces
 from trayagent.model.transfer import Fetched, Target
 from trayagent.net.refusals import CLOSED_EARLY
 from trayagent.net.response import CODED
@@ -66,9 +67,13 @@ def finish(
     wanted = checksums.expected(target.checksum, origin.digests)
 
     def verify(part: Part) -> tuple[str | None, str | None]:
-        # A coded body may end too early within itself: libcurl decodes what there is, and says nothing.
-        is_told = origin.is_framed and not origin.is_decoded
-        is_sure = is_told or _is_certainly_whole(part, origin.seen)
+        is_sure = origin.is_framed
+        # A coding may end too early within itself: libcurl decodes what there is, and says nothing.
+        if not is_sure or origin.is_decoded:
+            is_sure = _is_certainly_whole(part, origin.seen) or is_sure
+        check_size(target, part.size())
+        if target.pieces:
+            _check_pieces(target.pieces, part, check_stopped)
         sha256 = checksums.verify(part.read, wanted, check_stopped) if wanted else None
         return sha256, _coded_warning(part, origin) if is_sure else LENGTH_UNKNOWN
 
@@ -76,6 +81,24 @@ def finish(
     if mtime is None:
         mtime = seconds_of(origin.headers.get("Last-Modified"))
     return destination.publish(verify, origin.url, mtime)
+
+
+def check_size(target: Target, size: int) -> None:
+    """Raise DownloadError `checksum_mismatch` unless a file of so many bytes may be the one that is wanted."""
+    if target.size is not None and size != target.size:
+        raise DownloadError("checksum_mismatch", f"it has {size} bytes, not {target.size}")
+
+
+def _check_pieces(pieces: str, part: Part, check_stopped: Callable[[], None]) -> None:
+    """Raise DownloadError `checksum_mismatch` where a piece of the file is another than was said."""
+
+    def read(count: int, at: int) -> bytes:
+        check_stopped()
+        return part.read(count, at)
+
+    wrong = Pieces.parse(pieces).first_wrong(read, part.size())
+    if wrong is not None:
+        raise DownloadError("checksum_mismatch", f"piece {wrong + 1} of it is another")
 
 
 def _coded_warning(part: Part, origin: Origin) -> str | None:
@@ -103,7 +126,8 @@ def choose_name(
     if target.stem is not None:
         name = filenames.safe(f"{target.stem}.{ext or 'bin'}")
     else:
-        url = asked if came == asked or _ending(asked) or not _ending(came) else came
+        is_named = came == asked or _has_ending(asked, ext) or not _has_ending(came, ext)
+        url = asked if is_named else came
         name = filenames.choose(target.filename, disposition, url, target.kind, ext, _now)
     if look is None or (look.name_bytes >= _USUAL_NAME_BYTES and look.path_units is None):
         return name
@@ -119,8 +143,8 @@ def _is_certainly_whole(part: Part, seen: content.Seen | None) -> bool:
     return whole is True
 
 
-def _ending(url: str) -> str:
-    return extension(from_url(url) or "")
+def _has_ending(url: str, content_ext: str | None) -> bool:
+    return filenames.has_extension(from_url(url) or "", content_ext or "")
 
 
 def _now() -> datetime:

@@ -16,7 +16,8 @@ def mark(path: str | Path, url: str) -> None:
     """Mark a downloaded file where the file system can keep it; failing is no harm. Blocking."""
     with suppress(OSError, ValueError, AttributeError):
         if sys.platform == "win32":
-            Path(f"{path}:Zone.Identifier").write_text(zone_identifier(url), "utf-8")
+            # As bytes: a text file would write its line ends as \r\r\n, which nobody reads.
+            Path(f"{path}:Zone.Identifier").write_bytes(zone_identifier(url).encode())
         elif sys.platform == "darwin":
             _set_macos(path, quarantine(time.time()))
         else:

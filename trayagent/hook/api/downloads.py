@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from trayagent.agent.intake import Candidate, Entered, check, shown
 from trayagent.hook import words
-from trayagent.hook.call import Call, Reply, SchemaError, decode
+from trayagent.hook.call import Call, Reply, SchemaError, decode, decode_loosely
 from trayagent.hook.routes import Route
+from trayagent.model import foreign_json
 from trayagent.model.download import Download, Item, Patch, Receipt, Rejected, State
 from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
 
@@ -135,23 +136,24 @@ async def _own_page(call: Call, asked: words.DownloadsQuery) -> words.DownloadPa
 
 
 def _asked(body: bytes) -> tuple[Sequence[Candidate], str | None]:
-    shape = decode(body, dict[str, msgspec.Raw])
+    shape = decode_loosely(body, dict[str, msgspec.Raw])
     if "items" not in shape:
         return (check(0, decode(body, Item)),), None
     try:
         items = decode(body, words.Several).items
         wanted = [check(index, item) for index, item in enumerate(items)]
     except SchemaError:
-        wanted = _one_by_one(shape)
+        wanted = _one_by_one(body, shape)
         if not wanted:
             raise
     return wanted, "1 download" if len(wanted) == 1 else f"{len(wanted)} downloads"
 
 
-def _one_by_one(shape: Mapping[str, msgspec.Raw]) -> list[Candidate]:
+def _one_by_one(body: bytes, shape: Mapping[str, msgspec.Raw]) -> list[Candidate]:
     """Each item for itself, so that none blocks another; nothing where it is not the items that are wrong."""
-    elements = decode(shape["items"], list[msgspec.Raw])
-    if len(shape) > 1 or len(elements) > MOST:
+    elements = decode_loosely(shape["items"], list[msgspec.Raw])
+    around = body.replace(bytes(shape["items"]), b"[]")
+    if len(shape) > 1 or len(elements) > MOST or foreign_json.repeated_key(around) is not None:
         return []
     return [_candidate(index, element) for index, element in enumerate(elements)]
 
@@ -160,7 +162,7 @@ def _candidate(index: int, element: msgspec.Raw) -> Candidate:
     try:
         return check(index, decode(element, Item))
     except SchemaError as error:
-        said = decode(element, Any)
+        said = decode_loosely(element, Any)
         url = said.get("url") if isinstance(said, dict) else None
         code, message = "bad_item", error.message
         if "`$.url`" in message:
