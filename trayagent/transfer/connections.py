@@ -80,8 +80,8 @@ class Connections:
     """Runs the connections of one file until nothing is missing; used once, by the file's own thread.
 
     `ask` sends a request for a range or all, `new_lane` makes the lane for a stretch, `spare` says how
-    many more connections the host may get now (below 0: others wait for one), `wait` waits for news, at most so many seconds, and
-    raises what ends the file.
+    many more connections the host may get now (below 0: others wait for one), `wait` waits for news,
+    at most so many seconds, and raises what ends the file.
     """
 
     def __init__(
@@ -346,7 +346,7 @@ class Connections:
         while tries < len(ALONE_AFTER) and self._is_turned_away():
             here, self._allowed = self._destination.received, 1
             self._rest(ALONE_AFTER[tries])
-            self._refusal = None
+            self._refusal = self._failure = None
             if (share := self._share()) is None:
                 return
             self._start(self._new(*share))
