@@ -33,10 +33,10 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[[Write], None]:
     return lambda write: monkeypatch.setattr(Part, "write", write)
 
 
-async def stop_at(rig: Rig, url: str, received: int, **options: object) -> Path:
+async def stop_at(rig: Rig, url: str, received: int) -> Path:
     """Begin a download and cancel it once so many bytes came; returns its path."""
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(rig.get(url, owner="o", **options), name="get")
+        task = group.create_task(rig.get(url, owner="o", segments=4), name="get")
         await until(lambda: rig.told.received >= received)
         task.cancel()
     assert rig.told.path is not None
@@ -60,7 +60,7 @@ async def test_a_stop_vouches_for_nothing_that_the_disk_has_not_got(
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         url = server.at("/f.bin", Served(body))
         slow(halting)
-        path = await stop_at(rig, url, 4_000_000, segments=4)
+        path = await stop_at(rig, url, 4_000_000)
         slow(write)
         await rig.get(url, owner="o", path=path)
         assert rig.files() == {"f.bin": body}
