@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[[Write], None]:
     return lambda write: monkeypatch.setattr(Part, "write", write)
 
 
-async def stop_at(rig: Rig, url: str, received: int, **options: object) -> Path:
+async def stop_at(rig: Rig, url: str, received: int, **options: Any) -> Path:
     """Begin a download and cancel it once so many bytes came; returns its path."""
     async with asyncio.TaskGroup() as group:
         task = group.create_task(rig.get(url, owner="o", **options), name="get")

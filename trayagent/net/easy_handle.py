@@ -6,7 +6,7 @@ import logging
 import select
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import inf
 from pathlib import Path
 from queue import SimpleQueue
@@ -16,15 +16,12 @@ import pycurl
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.address_policy import AddressPolicy
-from trayagent.net.exchange import EnoughError, Exchange, Patience, SilenceWatch, Sink
+from trayagent.net.exchange import EnoughError, Exchange, Patience, Resolve, SilenceWatch, Sink
 from trayagent.net.refusals import is_bare_end, refuse_connection, refuse_transfer
 from trayagent.net.response import is_framed
 from trayagent.net.trust import trust
 
 log = logging.getLogger(__name__)
-
-Resolve = Callable[[str, int], Sequence[str]]
-"""The addresses of a host that is to be asked at a port; raises OSError."""
 
 _VERSIONS: Final = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
 _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_…, which pycurl has no name for

@@ -40,8 +40,8 @@ import pycurl
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.address_policy import AddressPolicy
-from trayagent.net.easy_handle import EasyHandle, IdleSockets, Resolve
-from trayagent.net.exchange import Exchange, Patience, Sink
+from trayagent.net.easy_handle import EasyHandle, IdleSockets
+from trayagent.net.exchange import Exchange, Patience, Resolve, Sink
 
 log = logging.getLogger(__name__)
 

@@ -80,8 +80,8 @@ class Connections:
     """Runs the connections of one file until nothing is missing; used once, by the file's own thread.
 
     `ask` sends a request for a range or all, `new_lane` makes the lane for a stretch, `spare` says how
-    many more connections the host may get now (below 0: others wait for one), `wait` waits for news, at most so many seconds, and
-    raises what ends the file.
+    many more connections the host may get now (below 0: others wait for one), `wait` waits for news,
+    at most so many seconds, and raises what ends the file.
     """
 
     def __init__(
