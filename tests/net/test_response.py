@@ -206,6 +206,16 @@ def test_hints_are_taken_from_raw_lines() -> None:
     assert not is_framed([b"X-Content-Length: 7\r\n"])
 
 
+@pytest.mark.parametrize(
+    ("version", "is_told"), [(b"HTTP/2 200", True), (b"HTTP/1.1 200 OK", False)]
+)
+def test_a_stream_tells_its_own_end(version: bytes, is_told: bool) -> None:
+    """In HTTP/2 a cut cannot pass for the end of a body without a length (RFC 9113 §8.1)."""
+    lines = [version + b"\r\n", b"Content-Type: text/csv\r\n"]
+    assert is_framed(lines) == is_told
+    assert Head(lines, 200, "https://h.example/", "h.example:443").is_framed == is_told
+
+
 # --- codings ---
 
 

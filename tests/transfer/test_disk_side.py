@@ -264,15 +264,14 @@ def test_same_bytes_means_every_byte(tmp_path: Path) -> None:
 
 async def test_a_cancellation_that_comes_with_the_end_waits_for_nothing() -> None:
     """The end is known to the loop, though not yet to whoever waits."""
-    ended = threading.Event()
-    run = asyncio.ensure_future(Threads().run(ended.set, lambda: None))
-    await asyncio.sleep(0)
-    ended.wait()
-    time.sleep(0.05)  # the loop stands still, on purpose: the thread tells it meanwhile
-    run.cancel()
-    began = time.monotonic()
-    with pytest.raises(asyncio.CancelledError):
-        await run
+    ended, began = threading.Event(), time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(Threads().run(ended.set, lambda: None), name="run")
+        await asyncio.sleep(0)
+        ended.wait()
+        time.sleep(0.05)  # noqa: ASYNC251  the loop stands still: the thread tells it meanwhile
+        task.cancel()
+    assert task.cancelled()
     assert time.monotonic() - began < threads.GIVE_UP / 2
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.lying import Exchange, Lying, Served, in_turn, saying
-from tests.transfer.rig import noise, transferring, until
+from tests.transfer.rig import mp4, noise, transferring, until
 from trayagent.model.errors import DownloadError
 
 
@@ -122,3 +122,18 @@ async def test_what_calls_itself_coded_and_is_not_is_refused(tmp_path: Path) -> 
         url = server.at("/a.csv", Served(noise(100), extra={"Content_Encoding": "gzip"}))
         assert (await _error_of(rig.get(url))).code == "server_error"
         assert rig.files() == {}
+
+
+async def test_a_coded_film_that_ends_too_early_is_no_file(tmp_path: Path) -> None:
+    """What was sent has the length that was said; what was coded in it had been cut before."""
+    film = mp4(200_000)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+
+        def coded(path: str, cut: int) -> str:
+            data = gzip.compress(film)
+            served = Served(data[: len(data) - cut], extra={"Content_Encoding": "gzip"})
+            return server.at(path, served)
+
+        whole = await rig.get(coded("/whole.mp4", 0))
+        assert (whole.path.read_bytes(), whole.warning) == (film, None)
+        assert (await _error_of(rig.get(coded("/cut.mp4", 1000)))).code == "truncated"

@@ -37,6 +37,7 @@ class Head:
         self.url = url
         """After redirects; may hold a query: never to be shown."""
         self.host = host
+        self._is_stream = _is_stream(lines)
 
     @cached_property
     def length(self) -> int | None:
@@ -88,7 +89,7 @@ class Head:
     @property
     def is_framed(self) -> bool:
         """Whether the end of the body is told, so that a cut cannot pass for the end."""
-        return self.is_chunked or "Content-Length" in self.headers
+        return self._is_stream or self.is_chunked or "Content-Length" in self.headers
 
     def __repr__(self) -> str:
         return f"<Head {self.status} from {self.host}>"
@@ -105,9 +106,14 @@ def length_in(lines: Sequence[bytes]) -> int | None:
 
 def is_framed(lines: Sequence[bytes]) -> bool:
     """Whether header lines tell where the body ends."""
-    return any(
+    return _is_stream(lines) or any(
         line.lower().startswith((b"content-length:", b"transfer-encoding:")) for line in lines
     )
+
+
+def _is_stream(lines: Sequence[bytes]) -> bool:
+    """Whether it came as a stream that is told to be over (RFC 9113 §8.1), whatever the headers say."""
+    return bool(lines) and lines[0].startswith(b"HTTP/2")
 
 
 def _headers_in(lines: Sequence[bytes]) -> CIMultiDictProxy[str]:

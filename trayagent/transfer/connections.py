@@ -346,7 +346,7 @@ class Connections:
         while tries < len(ALONE_AFTER) and self._is_turned_away():
             here, self._allowed = self._destination.received, 1
             self._rest(ALONE_AFTER[tries])
-            self._refusal = None
+            self._refusal = self._failure = None
             if (share := self._share()) is None:
                 return
             self._start(self._new(*share))
