@@ -46,6 +46,8 @@ class EasyHandle:
         self._pause = pause
         self._idle = idle
         self._proxy = policy.network.proxy
+        self._terms: tuple[bool, int, float] | None = None
+        """What it was told last: most exchanges differ in nothing but their target."""
         self.curl = curl = pycurl.Curl()
         curl.handle = self
         # libcurl takes much from the environment and from files unless it is told otherwise.
@@ -91,10 +93,12 @@ class EasyHandle:
             target = f"http://{exchange.netloc}{target}"
         curl.setopt(pycurl.REQUEST_TARGET, target)
         curl.setopt(pycurl.HTTPHEADER, exchange.headers)
-        curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0 if exchange.raw else 1)
-        curl.setopt(pycurl.BUFFERSIZE, exchange.piece)
-        curl.setopt(pycurl.FRESH_CONNECT, 0)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(patience.connect * 1000))
+        if (terms := (exchange.raw, exchange.piece, patience.connect)) != self._terms:
+            curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0 if exchange.raw else 1)
+            curl.setopt(pycurl.BUFFERSIZE, exchange.piece)
+            curl.setopt(pycurl.FRESH_CONNECT, 0)
+            curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(patience.connect * 1000))
+            self._terms = terms
         if self._resolve is not None and not self._proxy:
             addresses = ",".join(self._resolve(exchange.host, exchange.port))
             curl.setopt(pycurl.RESOLVE, [f"{exchange.host}:{exchange.port}:{addresses}"])
@@ -105,6 +109,7 @@ class EasyHandle:
         """The same again, on a connection that nobody has used."""
         self.is_stale = False
         self.curl.setopt(pycurl.FRESH_CONNECT, 1)
+        self._terms = None
 
     def note_idle(self) -> None:
         """Its connection may be used again, as far as HTTP/1 goes: remember the socket."""

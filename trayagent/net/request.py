@@ -18,7 +18,7 @@ from trayagent.net.address_policy import AddressPolicy, no_ports
 from trayagent.net.cookies import Jar
 from trayagent.net.exchange import BUFFER, Exchange, Patience, Resolve, Sink
 from trayagent.net.host_limits import Cooldown
-from trayagent.net.redirects import REDIRECTS, Redirects
+from trayagent.net.redirects import BARE, REDIRECTS, Redirects
 from trayagent.net.response import CODED, Head
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Client:
         exchange = Exchange(
             (endpoint.scheme, endpoint.host, endpoint.port, endpoint.netloc),
             endpoint.target,
-            _lines(redirects.headers()),
+            BARE_LINES if redirects.is_bare else _lines(redirects.headers()),
             signal,
             raw=raw,
             piece=piece,
@@ -233,3 +233,7 @@ def _lines(headers: Mapping[str, str]) -> list[bytes]:
     if _BREAKS.search("".join(lines)):
         raise DownloadError("bad_url", "a header holds a control character")
     return [line.encode("utf-8", "surrogateescape") for line in lines]
+
+
+BARE_LINES: Final = _lines(BARE)
+"""Of most requests: made once."""
