@@ -173,11 +173,24 @@ class Errand:
         self._news.set()
 
     async def run(self, fetcher: Fetcher) -> None:
-        """Return when all have ended; a cancellation keeps every `.part`, and tells the next run what is here."""
+        """Return when all have ended; a cancellation keeps every `.part`, and tells the next run what is here.
+
+        One that comes after the last file is none: nothing is left to be told, so nobody may think so.
+        """
         self._fetcher = fetcher
         self._loop = asyncio.get_running_loop()
         self._records = SettledRecords(self._keep)
         await self._find_settled()
+        try:
+            await self._work_off()
+        except asyncio.CancelledError:
+            if not self._over:
+                raise
+        if self._unnoted:
+            await self._forget(self._unnoted)
+        self._leftovers.clear()
+
+    async def _work_off(self) -> None:
         async with asyncio.TaskGroup() as around:
             services = [
                 around.create_task(self._records.run(), name="records"),
@@ -196,9 +209,6 @@ class Errand:
                     self._timer.cancel()
                 for service in services:
                     service.cancel()
-        if self._unnoted:
-            await self._forget(self._unnoted)
-        self._leftovers.clear()
 
     def __repr__(self) -> str:
         ready = sum(map(len, self._ready.values()))
