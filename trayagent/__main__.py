@@ -17,15 +17,26 @@ def run() -> None:
         from trayagent.cli.main import main
 
         code = main()
+        _ignore_signals()
         gc.freeze()  # all goes with the process: a last look at everything would take 20 ms
     except (KeyboardInterrupt, RuntimeError) as error:
         # Python 3.11 wraps one that comes while it makes a class.
         if not isinstance(error.__cause__ or error, KeyboardInterrupt):
             raise
+        _ignore_signals()
         code = 130  # Exit.INTERRUPTED, which may be what was just being loaded
         if sys.stderr is not None:
             sys.stderr.write("Interrupted.\n")
     sys.exit(code)
+
+
+def _ignore_signals() -> None:
+    """Its outcome is fixed: a signal in the last moments, in which Python lets go of its handlers, changes nothing."""
+    import signal
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _unraised(what: "sys.UnraisableHookArgs") -> None:

@@ -8,11 +8,11 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, Self
 
 from trayagent import __version__, logs
 from trayagent.agent.agent import Agent
@@ -38,12 +38,6 @@ log = logging.getLogger(__name__)
 FILES: Final = 4096
 """Files and connections that may be open at once, where the system lets us."""
 
-ENDING: Final = tuple(
-    getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-    if hasattr(signal, name)
-)
-"""The signals that end the agent; Windows has SIGBREAK (Ctrl-Break, a closed console) for SIGHUP."""
 
 Say = Callable[[str], None]
 
@@ -126,6 +120,7 @@ def run(
     """
     _set_bounds()
     with ExitStack() as stack:
+        ending = stack.enter_context(Ending())
         home.prepare()
         stack.enter_context(only_one(home))
         stack.callback(logs.stop, logs.start(home.logs))
@@ -134,8 +129,8 @@ def run(
         config = load(home, environ, flags)
         preferences = Preferences(config, lambda changes: change(home, environ, changes, flags))
         if tray == "none":
-            return run_headless(home, environ, preferences, say)
-        return run_desktop(home, environ, preferences, tray, say)
+            return run_headless(home, environ, preferences, say, ending)
+        return run_desktop(home, environ, preferences, tray, say, ending)
 
 
 @contextmanager
@@ -161,24 +156,70 @@ def _set_bounds() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def run_headless(home: Home, environ: Mapping[str, str], preferences: Preferences, say: Say) -> int:
+class Ending:
+    """The signals that end the agent.
+
+        phase     a signal
+        --------  -----------------------------------------------------------
+        starting  is followed once it runs: what it began is then put away
+        running   asks it to quit, as often as it comes
+        over      does nothing: the outcome is fixed, the process on its way
+
+    A start that fails leaves the signals as they were. Signals go to the main thread alone.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+        self._is_asked = False
+        self._quit: Callable[[], None] | None = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+                if hasattr(signal, name):
+                    number = getattr(signal, name)
+                    self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before if error is not None else signal.SIG_IGN)
+
+    def follow(self, quit: Callable[[], None]) -> None:
+        """From now on a signal calls `quit`, in the main thread; one that came before does so at once."""
+        self._quit = quit
+        if self._is_asked:
+            quit()
+
+    def _ask(self, number: int, frame: object) -> None:
+        del number, frame
+        self._is_asked = True
+        if self._quit is not None:
+            self._quit()
+
+    def __repr__(self) -> str:
+        return f"<Ending{' asked for' if self._is_asked else ''}>"
+
+
+def run_headless(
+    home: Home, environ: Mapping[str, str], preferences: Preferences, say: Say, ending: Ending
+) -> int:
     """Everything but a tray; notices go to the event stream alone."""
 
     def ready(running: Running) -> None:
-        _on_signals(running.quit)
+        loop = asyncio.get_running_loop()
+
+        def quit() -> None:
+            with suppress(RuntimeError):  # the loop has ended, as was asked
+                loop.call_soon_threadsafe(running.quit)
+
+        ending.follow(quit)
         say(_greeting(running))
 
     asyncio.run(serve(home, environ, preferences, NullNotifier(), ready))
     return 0
-
-
-def _on_signals(quit: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in ENDING:
-        try:
-            loop.add_signal_handler(number, quit)
-        except (NotImplementedError, ValueError):  # Windows: only the plain way exists
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(quit))
 
 
 def _greeting(running: Running) -> str:
@@ -192,7 +233,12 @@ def _greeting(running: Running) -> str:
 
 
 def run_desktop(
-    home: Home, environ: Mapping[str, str], preferences: Preferences, tray: str, say: Say
+    home: Home,
+    environ: Mapping[str, str],
+    preferences: Preferences,
+    tray: str,
+    say: Say,
+    ending: Ending,
 ) -> int:
     """The agent on a loop of its own thread; the main thread belongs to the tray."""
     from trayagent.desktop.clicks import Clicks
@@ -223,7 +269,7 @@ def run_desktop(
         clicks.attach(running.agent, running.port, thread.post, running.quit, icon)
 
         say(_greeting(running))
-        _until_the_end(thread, running.quit, icon)
+        _until_the_end(thread, running.quit, icon, ending)
     except BaseException:
         # No tray, or Ctrl-C: without a main thread the agent would run on, and nobody could end it.
         thread.stop()
@@ -232,7 +278,9 @@ def run_desktop(
     return 0
 
 
-def _until_the_end(thread: LoopThread, quit: Callable[[], None], icon: Tray) -> None:
+def _until_the_end(
+    thread: LoopThread, quit: Callable[[], None], icon: Tray, ending: Ending
+) -> None:
     """Let the tray have the main thread; the end of either, or a signal, ends both."""
 
     def end_with_the_loop() -> None:
@@ -240,8 +288,7 @@ def _until_the_end(thread: LoopThread, quit: Callable[[], None], icon: Tray) -> 
         icon.stop()
 
     threading.Thread(target=end_with_the_loop, name="end", daemon=True).start()
-    for number in ENDING:
-        signal.signal(number, lambda *_: thread.post(quit))
+    ending.follow(lambda: thread.post(quit))
     icon.run()
     thread.post(quit)
     error = thread.join()

@@ -1,6 +1,7 @@
 """Running commands in this process, and looking at what they said."""
 
 import json
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,11 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
     def one(*args: str) -> Said:
         capsys.readouterr()
-        code = main(list(args))
+        before = signal.getsignal(signal.SIGINT)
+        try:
+            code = main(list(args))
+        finally:
+            signal.signal(signal.SIGINT, before)  # a command may keep it to its process's end
         out, err = capsys.readouterr()
         return Said(code, out, err)
 

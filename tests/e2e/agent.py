@@ -84,8 +84,14 @@ class Agent:
 
     def start(self) -> float:
         """Start it; returns the seconds until it answered."""
-        self.home.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
+        self.launch()
+        until(self._answers, "the agent")
+        return time.monotonic() - began
+
+    def launch(self) -> None:
+        """Start its process, and no more."""
+        self.home.mkdir(parents=True, exist_ok=True)
         with (self.home / "output.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "trayagent", *self._words],
@@ -95,8 +101,6 @@ class Agent:
                 stdout=log,
                 stderr=log,
             )
-        until(self._answers, "the agent")
-        return time.monotonic() - began
 
     def kill(self) -> None:
         """As a power cut would."""

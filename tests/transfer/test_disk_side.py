@@ -242,6 +242,23 @@ def test_marks_hold_no_query(tmp_path: Path) -> None:
     mark(tmp_path / "gone", url)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files without a name")
+def test_a_file_without_a_name_keeps_its_mark(tmp_path: Path) -> None:
+    """A small file gets its name last, and its mark before."""
+    (tmp_path / "probe").write_bytes(b"x")
+    try:
+        os.setxattr(tmp_path / "probe", "user.probe", b"x")
+    except OSError:
+        pytest.skip("the file system keeps no marks")
+    part = Part(tmp_path / "f")
+    part.write(b"x", 0)
+    assert part.create_unnamed()
+    mark(part.path, "https://h.example/a?sig=CANARY")
+    publish(part.path, part.final)
+    part.close()
+    assert os.getxattr(tmp_path / "f", "user.xdg.origin.url") == b"https://h.example/a"
+
+
 def test_same_bytes_means_every_byte(tmp_path: Path) -> None:
     a, b = tmp_path / "a", tmp_path / "b"
     a.write_bytes(b"x" * 3_000_000)

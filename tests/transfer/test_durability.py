@@ -47,9 +47,9 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         done.append("name")
         move(part, final)
 
-    def linking(part: str, final: Path, **how: int) -> None:
+    def linking(part: str, final: Path, *, src_dir_fd: int) -> None:
         done.append("name")
-        link(part, final, **how)
+        link(part, final, src_dir_fd=src_dir_fd)
 
     monkeypatch.setattr(os, "link", linking)
     monkeypatch.setattr(os, "pwrite", writing)

