@@ -163,9 +163,9 @@ def is_bare_end(code: int, words: str) -> bool:
 
 def _certificate_reason(words: str) -> str:
     """OpenSSL's own words, "certificate has expired"; for a name that does not fit, plain ones."""
-    before, _, rest = words.partition("'")
-    if "match" in before and rest:  # "does not match target host name 'h.example'"
-        name, _, _ = rest.partition("'")
+    # The last name in quotes is ours: "subject name 'x.example' does not match target hostname 'h.example'".
+    before, _, name = words.rpartition("'")[0].rpartition("'")
+    if "match" in before:
         return f"the certificate is not valid for '{name[:255]}'"
     if "common name" in words:
         return "the certificate names no host"
