@@ -156,12 +156,13 @@ class EasyHandle:
 
     def _before_request(self, peer: Any, ours: Any, port: int, our_port: int) -> int:
         """Look once more at who gets the request: a connection that is used again had no look."""
-        if self._idle.has_more((_text(peer), _text(ours), port, our_port)):
+        address = _text(peer)
+        if self._idle.has_more((address, _text(ours), port, our_port)):
             self.is_stale = True
             return int(pycurl.PREREQFUNC_ABORT)
         if not self._proxy:
             try:
-                self._policy.admit(self.exchange.host, self.exchange.port, (_text(peer),))
+                self._policy.admit(self.exchange.host, self.exchange.port, (address,))
             except DownloadError as error:
                 self.failure = error
                 return int(pycurl.PREREQFUNC_ABORT)
