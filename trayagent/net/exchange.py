@@ -78,7 +78,7 @@ class Exchange:
         """What the request line says, as it is."""
         self.headers = headers
         self.signal = signal
-        """Gets this exchange whenever it is worth a look."""
+        """Gets something whenever this exchange is worth a look."""
         self.raw = raw
         """Whether a coded body (RFC 9110 §8.4) is left as it comes; else it is decoded."""
         self.piece = piece
@@ -126,7 +126,7 @@ class Exchange:
         """It is over; the last thing the engine does with it."""
         self.error = error
         self.ended = True
-        self.signal.put(self)
+        self.signal.put(None)  # not itself: a signal that nobody reads again would keep it alive
 
     def __repr__(self) -> str:
         return f"<Exchange with {self.netloc}: {self.status or 'asking'}{', over' if self.ended else ''}>"

@@ -27,7 +27,9 @@ class Sockets(Protocol):
 
 def waiting() -> Sockets:
     """The best that this system has."""
-    return EpollSockets() if sys.platform == "linux" else SelectorSockets()
+    if sys.platform == "linux":
+        return EpollSockets()
+    return SelectorSockets()
 
 
 class SelectorSockets:

@@ -224,7 +224,10 @@ class Transport:
         self._curl_due = inf if milliseconds < 0 else time.monotonic() + milliseconds / 1000
 
     def _settle(self) -> None:
-        """Take what libcurl has finished, then tell whoever has something to look at."""
+        """Hand over what came, take what libcurl has finished, then tell whoever has something to look at."""
+        for handle in self._touched:
+            if handle.batch and not handle.hand_over():
+                self._end(handle.exchange, handle.failure)
         left = 1
         while left:
             left, complete, failed = self._multi.info_read()

@@ -18,6 +18,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Final, Literal
@@ -392,7 +393,8 @@ class Attempt:
         part = self._destination.part
         assert part is not None
         if self._writer is None or self._writer.part is not part:
-            self._writer = Writer(part, lambda: self._signal.put(None), self._check_stopped)
+            tell = partial(self._signal.put, None)
+            self._writer = Writer(part, tell, self._check_stopped)
         lane = Lane(
             self._writer,
             start,

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class Threads:
     """Runs work in threads that are used again. They are daemons: a stuck one keeps no process alive."""
 
     def __init__(self) -> None:
-        self._idle: list[SimpleQueue[Callable[[], None]]] = []
+        self._idle: list[SimpleQueue[_Run[Any]]] = []
         self._count = 0
 
     async def run(self, act: Callable[[], T], stop: Callable[[], None]) -> T:
@@ -68,7 +68,7 @@ class Threads:
         work is over; what the work raised then is lost.
         """
         run = _Run(act)
-        self._start(run.work)
+        self._start(run)
         try:
             return await run.done
         except asyncio.CancelledError:
@@ -76,28 +76,30 @@ class Threads:
             await run.wait_for_end()
             raise
 
-    def _start(self, work: Callable[[], None]) -> None:
+    def _start(self, run: _Run[Any]) -> None:
         with suppress(IndexError):  # no thread is idle; one that ends goes by itself
-            self._idle.pop().put(work)
+            self._idle.pop().put(run)
             return
         self._count += 1
-        jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        jobs.put(work)
+        jobs: SimpleQueue[_Run[Any]] = SimpleQueue()
+        jobs.put(run)
         name = f"transfer {self._count}"
         threading.Thread(target=self._serve, args=(jobs,), name=name, daemon=True).start()
 
-    def _serve(self, jobs: SimpleQueue[Callable[[], None]]) -> None:
+    def _serve(self, jobs: SimpleQueue[_Run[Any]]) -> None:
         while True:
             try:
-                work = jobs.get(timeout=IDLE)
+                run = jobs.get(timeout=IDLE)
             except Empty:
                 try:
                     self._idle.remove(jobs)
                 except ValueError:
                     continue  # somebody has just chosen this thread: the work is on its way
                 return
-            work()
-            self._idle.append(jobs)
+            run.work()
+            self._idle.append(jobs)  # before anybody hears of it, who would start another thread
+            run.tell()
+            del run  # what it brought may be large
 
     def __repr__(self) -> str:
         return f"<Threads: {self._count}, {len(self._idle)} idle>"
@@ -109,28 +111,31 @@ class _Run(Generic[T]):
     def __init__(self, act: Callable[[], T]) -> None:
         self._loop = asyncio.get_running_loop()
         self._act = act
+        self._result: T | None = None
+        self._error: BaseException | None = None
         self._over = asyncio.Event()
         self.done: asyncio.Future[T] = self._loop.create_future()
 
     def work(self) -> None:
         """Do it; called by the thread."""
         try:
-            result, error = self._act(), None
+            self._result = self._act()
         except BaseException as raised:  # noqa: BLE001  whatever it is, it is the caller's
-            result, error = None, raised
-        try:
-            self._loop.call_soon_threadsafe(self._finish, result, error)
-        except RuntimeError:
-            return  # the loop is closed: nobody waits any more
+            self._error = raised
 
-    def _finish(self, result: T | None, error: BaseException | None) -> None:
+    def tell(self) -> None:
+        """Tell whoever waits; called by the thread."""
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._finish)
+
+    def _finish(self) -> None:
         self._over.set()
         if self.done.done():
             return
-        if error is None:
-            self.done.set_result(result)  # type: ignore[arg-type]
+        if self._error is None:
+            self.done.set_result(self._result)  # type: ignore[arg-type]
         else:
-            self.done.set_exception(error)
+            self.done.set_exception(self._error)
 
     async def wait_for_end(self) -> None:
         """Wait for work that was stopped, but not for ever; a second cancellation changes nothing."""
