@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.agent import Agent, environ, until
+from tests.servers.json_library import TOKEN, JsonLibrary, body
 from tests.servers.media import Media, content
+from tests.servers.site import Site
+from tests.servers.site import media as films
 
 FILES = 60
 SIZES = (2_000, 30_000, 150_000, 400_000)
@@ -52,6 +55,17 @@ class Files:
         """At the end: all of them, and nothing else."""
         self.check(folder)
         assert {path.name for path in folder.iterdir()} == set(self.sizes)
+
+
+SOURCE = """\
+base = "{base}"
+page_delay = "0"
+list = {{ url = "{{base}}/items", query = {{ cursor = "{{cursor}}", limit = "10" }} }}
+page = {{ items = "data.items", next = "data.next" }}
+item = {{ id = "id", name = "file.name", kind = "type", created = "created_at", url = "file.url" }}
+auth = {{ headers = {{ Authorization = "Bearer {{secret:token}}" }} }}
+"""
+PAGES = 4
 
 
 def settle(media: Media) -> None:
@@ -119,3 +133,84 @@ def test_a_get_that_is_killed_again_and_again(tmp_path: Path, kills: int) -> Non
             last = subprocess.run(words, capture_output=True, text=True, check=False, **where)  # type: ignore[call-overload]
             assert last.returncode == 6, last.stderr
             files.check_all(folder)
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kills", [6, pytest.param(MANY, marks=pytest.mark.soak)])
+def test_a_sync_that_is_killed_again_and_again(tmp_path: Path, kills: int) -> None:
+    chance = random.Random(kills)
+    for at in range(0, kills, FEW):
+        sync_and_kill(tmp_path / str(at), min(FEW, kills - at), chance)
+
+
+def sync_and_kill(home: Path, kills: int, chance: random.Random) -> None:
+    """One library, synced to its end in spite of so many kills."""
+    had: dict[Path, int] = {}
+    numbers = {body(n): n for n in range(FILES)}
+    agent = Agent(home, DOWNLOADS__KEEP_FREE="0")
+    with JsonLibrary() as library:
+        library.shots.count, library.shots.wait = FILES, 0.03
+
+        def check() -> None:
+            time.sleep(0.2)  # what was under way is answered: it counts as before the kill
+            for path in (home / "library").rglob("*.png"):
+                times = library.shots.paths[f"/plain/{numbers[path.read_bytes()]}"]
+                assert had.setdefault(path, times) == times, f"{path.name} was asked for again"
+
+        with agent:
+            (home / "shots.toml").write_text(SOURCE.format(base=library.base))
+            words = ("source", "add", "shots", "--type", "json", "--from", "shots.toml")
+            assert agent.run(*words).returncode == 0
+            assert agent.run("source", "login", "shots", "--stdin", input=TOKEN).returncode == 0
+        for _ in range(kills):
+            agent.start()
+            agent.post("sources/shots/sync")
+            time.sleep(chance.uniform(0, 0.5))
+            agent.kill()
+            check()
+        with agent:
+            assert agent.run("sync", "shots", "--wait").returncode == 0
+            state = agent.get("sources/shots")
+        check()
+    assert (state["present"], len(had)) == (FILES, FILES)
+    files = [path for path in (home / "library").rglob("*") if path.is_file()]
+    assert sorted(files) == sorted(had), "no second copy and no rest of one"
+
+
+@pytest.mark.needs("ffmpeg")
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.soak)])
+def test_pages_that_are_killed_again_and_again(tmp_path: Path, kills: int) -> None:
+    chance, made = random.Random(kills), films(tmp_path, "ts/index.m3u8")
+    for at in range(0, kills, 4):
+        watch_and_kill(tmp_path / str(at), made, min(4, kills - at), chance)
+
+
+def watch_and_kill(home: Path, made: dict[str, bytes], kills: int, chance: random.Random) -> None:
+    """Some films, made to their end in spite of so many kills."""
+    had: dict[str, int] = {}
+    films = {f"/p{n}{path[3:]}": data for n in range(PAGES) for path, data in made.items()}
+    agent = Agent(home, DOWNLOADS__KEEP_FREE="0", DOWNLOADS__WORKERS="2")
+    with Site(films) as site:
+
+        def check() -> None:
+            time.sleep(0.2)  # as above
+            for path in (home / "downloads").glob("*.mp4"):
+                asked = sum(url.startswith(f"/{path.stem}/") for url, _ in site.asked)
+                assert had.setdefault(path.name, asked) == asked, f"{path.name}: asked again"
+
+        agent.start()
+        urls = [f"{site.base}/p{n}/index.m3u8" for n in range(PAGES)]
+        items = [{"url": url, "filename": f"p{n}.mp4"} for n, url in enumerate(urls)]
+        agent.post("downloads", {"items": items})
+        for _ in range(kills):
+            time.sleep(chance.uniform(0.5, 4))
+            agent.kill()
+            check()
+            agent.launch()
+        agent.kill()
+        with agent:
+            until(lambda: agent.get("status")["completed"] == PAGES, "the films", 90)
+        check()
+    left = {path.name for path in (home / "downloads").iterdir()}
+    assert left == {f"p{n}.mp4" for n in range(PAGES)}
