@@ -28,6 +28,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is done to the disk from here on, in order."""
     done: list[str] = []
     write, sync, sync_all, move = os.pwrite, os.fdatasync, os.fsync, publishing.move_new
+    link = os.link
 
     def writing(fd: int, data: bytes, at: int) -> int:
         done.append(f"write {os.fstat(fd).st_ino}")
@@ -46,10 +47,15 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         done.append("name")
         move(part, final)
 
+    def linking(*words: object, **more: object) -> None:
+        done.append("name")  # of a file that had none
+        link(*words, **more)  # type: ignore[arg-type]
+
     monkeypatch.setattr(os, "pwrite", writing)
     monkeypatch.setattr(os, "fdatasync", syncing)
     monkeypatch.setattr(os, "fsync", syncing_all)
     monkeypatch.setattr(publishing, "move_new", moving)
+    monkeypatch.setattr(os, "link", linking)
     return done
 
 
@@ -131,12 +137,13 @@ async def test_a_disk_that_fills_up_meanwhile_ends_the_download_before_nothing_i
             monkeypatch.setattr(shutil, "disk_usage", full)
             await until(lambda: len(looks) > 1 or task.done())
             gate.set()
-    assert task.result() == "disk_full"
+    assert task.result().startswith("disk_full: ")
+    assert "(2.0 MB more needed, " in task.result()
 
 
 async def outcome(work: object) -> str:
     try:
         await work  # type: ignore[misc]
     except DownloadError as error:
-        return error.code
+        return str(error)
     return "done"
