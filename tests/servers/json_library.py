@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -40,7 +41,11 @@ class Shots:
     """What the last page gives as the cursor after it; `own`: the cursor it was asked with."""
     endless: bool = False
     """Cursors never end, and items never repeat."""
+    wait: float = 0.0
+    """Seconds before each answer."""
     requests: Counter[str] = field(default_factory=Counter)
+    paths: Counter[str] = field(default_factory=Counter)
+    """Every path that was asked for, without its query."""
     secrets_seen: int = 0
     """Requests to /signed or /plain that carried the token."""
 
@@ -86,6 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         first, _, rest = parts.path[1:].partition("/")
         self.shots.requests[first] += 1
+        self.shots.paths[parts.path] += 1
+        time.sleep(self.shots.wait)
         allowed = (
             self.headers.get("Authorization") == f"Bearer {TOKEN}" or query.get("key") == TOKEN
         )

@@ -57,7 +57,8 @@ class Rig:
             name: options.pop(name) for name in list(options) if name in Request.__struct_fields__
         }
         request = Request(url, named=self.named, **wanted)  # type: ignore[arg-type]
-        target = Target(self.folder, path=path, **options)  # type: ignore[arg-type]
+        folder = options.pop("folder", self.folder)
+        target = Target(folder, path=path, **options)  # type: ignore[arg-type]
         fetched = await self.transfer.fetch(request, target, self.told)
         await self.transfer.forget([(fetched.path, target.owner)])  # as whoever noted it would
         return fetched

@@ -137,12 +137,13 @@ async def test_a_disk_that_fills_up_meanwhile_ends_the_download_before_nothing_i
             monkeypatch.setattr(shutil, "disk_usage", full)
             await until(lambda: len(looks) > 1 or task.done())
             gate.set()
-    assert task.result() == "disk_full"
+    assert task.result().startswith("disk_full: ")
+    assert "(2.0 MB more needed, " in task.result()
 
 
 async def outcome(work: object) -> str:
     try:
         await work  # type: ignore[misc]
     except DownloadError as error:
-        return error.code
+        return str(error)
     return "done"

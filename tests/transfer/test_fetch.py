@@ -422,6 +422,7 @@ async def test_size_and_space_are_looked_at_before_the_first_byte(tmp_path: Path
             with pytest.raises(DownloadError) as failed:
                 await rig.get(huge)
             assert failed.value.code == "disk_full"
+            assert "1.0 PB needed" in failed.value.detail
         settings = Downloads(keep_free="0", max_size="100KB")
         async with transferring(tmp_path, server.authority, downloads=settings) as rig:
             endless = server.at("/endless", Served(noise(400_000), framing="close"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from pathlib import Path
 
@@ -171,6 +172,7 @@ async def test_disk_trouble_ends_all_segments(
                 await rig.get(url, segments=4)
         monkeypatch.undo()
         assert failed.value.code == "disk_full"
+        assert re.search(r"MB more needed, .* free", failed.value.detail)
 
 
 def seen(now: float, received: int, *, last: float, newest: int, left: int = 10**9) -> Seen:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import select
 import socket
+import sys
 import time
 from collections.abc import Callable
 from math import inf
@@ -280,7 +281,8 @@ class IdleSockets:
 
     def __init__(self) -> None:
         self._sockets: dict[tuple[object, ...], int] = {}
-        self._poll = select.poll() if hasattr(select, "poll") else None  # Windows has none
+        if sys.platform != "win32":  # which has none
+            self._poll = select.poll()
 
     def add(self, ends: tuple[object, ...], fd: int) -> None:
         """A request is over there; the connection may have been closed with it."""
@@ -294,8 +296,11 @@ class IdleSockets:
         fd = self._sockets.pop(ends, -1)
         if fd < 0:
             return False  # a new one
-        if self._poll is None:
-            return bool(select.select([fd], [], [], 0)[0])
+        if sys.platform == "win32":
+            try:
+                return bool(select.select([fd], [], [], 0)[0])
+            except OSError:
+                return True  # it is closed, and its number perhaps another's
         self._poll.register(fd, select.POLLIN)
         came = self._poll.poll(0)
         self._poll.unregister(fd)

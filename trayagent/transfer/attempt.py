@@ -41,7 +41,7 @@ from trayagent.transfer import content, ranges
 from trayagent.transfer.connections import SMALLEST, Connections, refuse_part
 from trayagent.transfer.destination import Destination, Names, find_settled
 from trayagent.transfer.finish import COMPRESSED, Origin, check_size, choose_name, finish
-from trayagent.transfer.folders import Folders, Look, explained
+from trayagent.transfer.folders import Folders, Look, explained, full_disk
 from trayagent.transfer.lane import ENDLESS, Lane
 from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.speed_limit import Bucket, buckets_of, piece_of
@@ -158,8 +158,11 @@ class Attempt:
                     destination.settle_lanes()
                     self._recover(error, progressed=destination.received > before)
         except DownloadError as error:
+            missing = None if destination.size is None else destination.size - destination.received
             destination.keep(failed=True, spoilt=error.code in _SPOILT)
             self._folders.forget(self._target.folder)
+            if error.code == "disk_full" and missing:
+                raise full_disk(self._target.folder, missing, self._terms.keep_free) from error
             raise
         except BaseException:
             destination.keep(failed=False)

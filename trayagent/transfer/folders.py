@@ -111,11 +111,26 @@ def check_room(folder: Path, needed: int, keep_free: int) -> None:
     with explained():
         free = shutil.disk_usage(folder).free
     if not has_room(free, needed, keep_free):
-        asked = f"{show_size(needed)} needed, " if needed else ""
-        raise DownloadError(
-            "disk_full",
-            f"{asked}{show_size(free)} free, {show_size(keep_free)} to be kept by downloads.keep_free",
-        )
+        asked = f"{show_size(needed)} needed" if needed else ""
+        raise _disk_full(asked, free, keep_free)
+
+
+def full_disk(folder: Path, missing: int, keep_free: int) -> DownloadError:
+    """`disk_full` for a file of which so many bytes are missing, with what is free now. Blocking."""
+    asked = f"{show_size(missing)} more needed"
+    try:
+        return _disk_full(asked, shutil.disk_usage(folder).free, keep_free)
+    except OSError:
+        return DownloadError("disk_full", asked)
+
+
+def _disk_full(asked: str, free: int, keep_free: int) -> DownloadError:
+    facts = (
+        asked,
+        f"{show_size(free)} free",
+        f"{show_size(keep_free)} to be kept by downloads.keep_free" if keep_free else "",
+    )
+    return DownloadError("disk_full", ", ".join(filter(None, facts)))
 
 
 def has_room(free: int, needed: int, keep_free: int) -> bool:
