@@ -94,21 +94,21 @@ async def test_a_fault_of_ours_fails_one_download_only(tmp_path: Path) -> None:
 async def test_what_the_page_engine_sees_to_goes_back_to_the_loop(tmp_path: Path) -> None:
     """Plain files follow each other; a manifest among them is fetched by itself, then they go on."""
 
-    class Counting(Served):
-        plain: list[str] = []
+    plain: list[str] = []
 
+    class Counting(Served):
         async def fetch_each(
             self, following: Callable[[], Task | None], tell: Callable[[Fetched], None]
         ) -> None:
             while (task := following()) is not None:
-                self.plain.append(task.request.url[-1])
+                plain.append(task.request.url[-1])
                 tell(await self.fetch(task.job, task.request, task.target, task.reporter))
 
     served = Counting()
     urls = ["http://h/a", "http://h/v.m3u8", "http://h/b", "http://h/c"]
     ended = await fetch(tmp_path, served, *urls, workers=1)
 
-    assert served.plain == ["a", "b", "c"]
+    assert plain == ["a", "b", "c"]
     assert served.asked == urls
     assert [one.state for one in ended.values()] == [State.COMPLETED] * 4
 
