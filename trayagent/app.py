@@ -29,6 +29,7 @@ from trayagent.net.request import client_for
 from trayagent.settings import Home, change, load
 from trayagent.store import facts
 from trayagent.store.database import Database
+from trayagent.transfer import memory
 from trayagent.wiring import Service, Wires, build
 
 __all__ = ["AlreadyRunningError", "Running", "run", "serve"]
@@ -77,6 +78,7 @@ async def serve(
         stack.callback(door.close)
         await db.run(facts.set_fact, facts.PORT, str(door.port))
         network = preferences.config.network
+        memory.share()
         client = client_for(preferences.config, lambda: (door.port,))
         apis = ApiClient(network, own_ports=lambda: (door.port,), cooldown=client.cooldown)
         wires = Wires(

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final
 
 from trayagent.agent.pages import Door, Engine, Pages, Task
 from trayagent.model.config import Config
@@ -18,10 +15,8 @@ from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.request import client_for
 from trayagent.settings import Home
 from trayagent.sites.page import Answer, Choice, Note, Page
+from trayagent.transfer import memory
 from trayagent.transfer.transfer import Asked, Transfer
-
-_MALLOPT: Final = ((-1, 32 << 20), (-2, 4 << 20), (-3, 8 << 20))
-"""M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of glibc's malloc.h, in bytes."""
 
 
 @asynccontextmanager
@@ -29,7 +24,8 @@ async def fetching(
     config: Config, home: Home, environ: Mapping[str, str], door: Door
 ) -> AsyncIterator[OneShot]:
     """What turns one address after the other into files; what else a page holds goes to `door`."""
-    _hold_memory()
+    memory.share()
+    memory.hold()
     async with AsyncExitStack() as stack:
         client = stack.enter_context(client_for(config))
         transfer = Transfer(client, home.data / "settled", config.downloads)
@@ -112,15 +108,3 @@ class _LateEngine:
 
     async def failed(self, id: str, error: DownloadError) -> None:
         await (await self._engine()).failed(id, error)
-
-
-def _hold_memory() -> None:
-    """Let glibc keep what was freed: to return it and ask again for each body takes a tenth of the time.
-
-    For a process that ends soon; the agent gives memory back.
-    """
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        if hasattr(libc, "mallopt"):  # musl has none
-            for option, value in _MALLOPT:
-                libc.mallopt(option, value)

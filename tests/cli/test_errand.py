@@ -91,6 +91,28 @@ async def test_a_fault_of_ours_fails_one_download_only(tmp_path: Path) -> None:
     assert [one.state for one in good] == [State.COMPLETED] * 3
 
 
+async def test_what_the_page_engine_sees_to_goes_back_to_the_loop(tmp_path: Path) -> None:
+    """Plain files follow each other; a manifest among them is fetched by itself, then they go on."""
+
+    plain: list[str] = []
+
+    class Counting(Served):
+        async def fetch_each(
+            self, following: Callable[[], Task | None], tell: Callable[[Fetched], None]
+        ) -> None:
+            while (task := following()) is not None:
+                plain.append(task.request.url[-1])
+                tell(await self.fetch(task.job, task.request, task.target, task.reporter))
+
+    served = Counting()
+    urls = ["http://h/a", "http://h/v.m3u8", "http://h/b", "http://h/c"]
+    ended = await fetch(tmp_path, served, *urls, workers=1)
+
+    assert plain == ["a", "b", "c"]
+    assert served.asked == urls
+    assert [one.state for one in ended.values()] == [State.COMPLETED] * 4
+
+
 async def test_a_cool_down_is_a_wait_and_costs_no_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

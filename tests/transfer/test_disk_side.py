@@ -227,6 +227,12 @@ async def test_a_thread_that_does_not_stop_holds_up_a_cancellation_only_so_long(
     assert task.cancelled()
 
 
+async def test_one_thread_does_what_comes_one_after_the_other() -> None:
+    own = Threads()
+    used = {await own.run(threading.get_ident, lambda: None) for _ in range(200)}
+    assert len(used) == 1
+
+
 def test_marks_hold_no_query(tmp_path: Path) -> None:
     url = "https://user:pw@h.example/a/b.mp4?sig=CANARY#x"
     assert "CANARY" not in zone_identifier(url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import threading
 from pathlib import Path
@@ -16,6 +17,8 @@ from trayagent.model.config import Downloads
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.transfer import publish
+from trayagent.transfer.attempt import Attempt
+from trayagent.transfer.writer import Writer
 
 
 async def test_a_correct_answer_becomes_a_file(tmp_path: Path) -> None:
@@ -443,3 +446,20 @@ async def test_a_truncated_container_without_a_length_is_noticed(tmp_path: Path)
         assert rig.files() == {}
         fetched = await rig.get(server.at("/whole.mp4", Served(body, framing="close")))
         assert fetched.warning is None
+
+
+async def test_an_attempt_is_gone_when_it_is_over(tmp_path: Path) -> None:
+    """Held by a cycle, each would keep its file's bytes until the collector comes."""
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        await rig.get(server.at("/warm.bin", Served(noise(100))))
+        gc.collect()
+        gc.disable()
+        try:
+            for name in "abc":
+                await rig.get(server.at(f"/{name}.bin", Served(noise(3000))))
+            await rig.get(server.at("/big.bin", Served(noise(700_000))))
+            await rig.get(server.at("/last.bin", Served(noise(100))))
+            left = [one for one in gc.get_objects() if isinstance(one, Attempt | Writer)]
+        finally:
+            gc.enable()
+    assert len(left) <= 2, left
