@@ -3,6 +3,7 @@
 
     python3 dev.py run [ARGS...]         set up, then start the agent (trayagent ARGS...)
     python3 dev.py test [ARGS...]        set up, then run every check and test (pytest ARGS...)
+    python3 dev.py test --windows        the same, and what a Windows Python under Wine can run
     python3 dev.py bench [WORKLOAD...]   set up, then measure
 
 Everything is installed in .venv beside this file, from hash-locked lists. The environment keeps a

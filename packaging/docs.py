@@ -32,12 +32,14 @@ How one download goes:
    one transaction. Only then is the caller told "accepted".
 3. `agent/pool.py` claims rows for its four workers, fairly by host, and hands each to its resolver: `transfer`
    for a plain URL, `sites` for a video page, `sources` for an item of a library.
-4. `transfer/attempt.py` fetches into `NAME.part` through `net`, which follows redirects itself and checks every
-   address where it connects; `transfer/publish.py` checks the content and gives the name.
-5. The outcome is written in one transaction, the event published on the bus; tray, notifications, dashboard
-   and SSE clients hear of it there, and nowhere else.
+4. `transfer/attempt.py` runs in a thread of its own, top to bottom. It asks through `net/request.py`, which follows
+   redirects itself; `net/transport.py` moves the bytes and checks every address where it connects. They gather in
+   memory or in `NAME.part`; `transfer/finish.py` verifies them, a settled record is noted, and the file gets its name.
+5. The outcome of a download and the claim of the next are one transaction (`store/transitions.py`). Then the event is
+   published on the bus; tray, notifications, dashboard and SSE clients hear of it there, and nowhere else.
 
-After a kill, rows that were active are queued again, and a `.part` file with a proof goes on where it was.
+After a kill, rows that were active are first looked up among the settled records: what has its name has arrived, and
+nobody is asked. The rest is queued again, and a `.part` file with a proof goes on where it was.
 """
 NOTE = "<!-- Made by packaging/docs.py from the code: change it there. -->"
 

@@ -1,6 +1,9 @@
 """The Windows installer, from a folder with the frozen program; makensis compiles it on Linux, too.
 
-python packaging/installer.py FOLDER [OUT]
+python packaging/installer.py FOLDER [OUT [TARGET]]
+
+TARGET is what makensis calls `-XTarget`: x86-unicode, which every NSIS can make and every Windows can
+run, or amd64-unicode, for a Windows without 32-bit programs.
 """
 
 from __future__ import annotations
@@ -17,14 +20,14 @@ sys.path.insert(0, str(ROOT))
 from trayagent import __version__
 
 
-def build(app: Path, out: Path) -> Path:
+def build(app: Path, out: Path, target: str = "x86-unicode") -> Path:
     """Make the installer of the frozen program in `app`, into the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
     setup = out.absolute() / f"trayagent-{__version__}-setup.exe"
     values = {"VERSION": __version__, "PAYLOAD": app.absolute(), "OUT": setup, "ROOT": ROOT}
     subprocess.run(
         [
-            "makensis", "-V2", "-WX", "-INPUTCHARSET", "UTF8",
+            "makensis", "-V2", "-WX", "-INPUTCHARSET", "UTF8", f"-XTarget {target}",
             *(f"-D{name}={value}" for name, value in values.items()),
             str(ROOT / "packaging/windows/trayagent.nsi"),
         ],
@@ -35,6 +38,7 @@ def build(app: Path, out: Path) -> Path:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in {2, 3}:
+    if not 2 <= len(sys.argv) <= 4:
         sys.exit(__doc__)
-    print(build(Path(sys.argv[1]), Path((sys.argv[2:] or ["dist"])[0])))
+    folder, out, *target = [*sys.argv[1:], "dist"][:2] + sys.argv[3:]
+    print(build(Path(folder), Path(out), *target))

@@ -154,6 +154,8 @@ def licences() -> str:
             if re.match(r"(licen[cs]e|copying|notice)", file.name, re.IGNORECASE)
             and ".dist-info" in str(file)
         ]
+        if (beside := ROOT / f"packaging/licences/with-{part.name}.txt").exists():
+            texts.append(beside.read_text("utf-8").strip())
         sections.append("\n\n".join([f"{'=' * 78}\n{head}", *texts]) + "\n")
     return "\n".join(sections)
 

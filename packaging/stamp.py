@@ -19,5 +19,8 @@ def epoch() -> int:
     if not (ROOT / ".git").exists():
         return LONG_AGO
     command = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return int(done.stdout) if done.returncode == 0 else LONG_AGO
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # a machine without git, or a broken checkout
+        return LONG_AGO
+    return int(done.stdout)

@@ -16,12 +16,21 @@ import pytest
 from tests import loopback, programs
 
 SESSION = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS")
+PROFILE = {
+    "LOCAL_APPDATA": "AppData/Local",
+    "APPDATA": "AppData/Roaming",
+    "PERSONAL": "Documents",
+    "DOWNLOADS": "Downloads",
+    "MYPICTURES": "Pictures",
+}
+"""A person's folders on Windows, as platformdirs calls them."""
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the two flags of the test command."""
+    """Add the flags of the test command."""
     parser.addoption("--desktop", action="store_true", help="missing system packages are failures")
+    parser.addoption("--windows", action="store_true", help="run a Windows Python under Wine, too")
     parser.addoption("--soak", action="store_true", help="run the tests that take minutes, too")
 
 
@@ -75,6 +84,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, pytest.
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Put everything that was skipped for want of a package into one line to paste."""
+    tell_windows(terminalreporter)
     reasons = [skip_reason(report) for report in terminalreporter.stats.get("skipped", [])]
     curable = [reason for reason in reasons if "apt install " in reason]
     if curable:
@@ -85,6 +95,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"To run the {len(curable)} skipped for want of packages: "
             f"sudo apt install {' '.join(sorted(packages))}"
         )
+
+
+def tell_windows(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests ran under Windows' Python inside of ours (see tests/windows)."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    properties = [
+        pair
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for pair in getattr(report, "user_properties", ())
+    ]
+    counts = {
+        outcome: sum(count for name, count in properties if name == f"windows {outcome}")
+        for outcome in ("passed", "skipped", "failed")
+    }
+    if any(counts.values()):
+        words = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        terminalreporter.write_line(f"Under Windows' Python: {words}")
 
 
 def skip_reason(report: pytest.TestReport) -> str:
@@ -127,6 +155,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     for name in ("CONFIG", "DATA", "CACHE", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(base / f".{name.lower()}"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(base))
+    # Windows answers from its registry, whatever the environment says; these come before it.
+    for name, place in PROFILE.items():
+        monkeypatch.setenv(f"WIN_PD_OVERRIDE_{name}", str(base / place))
     folder = base / "trayagent"
     folder.mkdir()
     monkeypatch.setenv("TRAYAGENT_HOME", str(folder))

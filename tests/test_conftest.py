@@ -15,6 +15,7 @@ from aioresponses import aioresponses as mocked
 from pytest_aiohttp.plugin import AiohttpClient
 
 from tests import loopback, programs
+from trayagent.settings import Home
 
 pytest_plugins = ["pytester"]
 CONFTEST = Path(__file__).with_name("conftest.py")
@@ -53,6 +54,15 @@ def test_home_is_empty_and_our_own(home: Path) -> None:
     assert Path(os.environ["HOME"]) in home.parents
     assert Path.home() == Path(os.environ["HOME"])
     assert not {"DISPLAY", "DBUS_SESSION_BUS_ADDRESS"} & os.environ.keys()
+
+
+def test_no_folder_of_a_person_is_ours_in_a_test() -> None:
+    """Also where the system says where they are, and not the environment: Windows asks its registry."""
+    of_platform = Home.of_platform()
+    base = Path(os.environ["HOME"])
+    for place in (of_platform.data, of_platform.config, of_platform.drop, of_platform.downloads):
+        assert base in place.parents
+    assert base in of_platform.library.parents
 
 
 async def test_aioresponses_answers_with_large_bodies() -> None:
@@ -128,6 +138,7 @@ def test_a_swallowed_attempt_and_a_lost_task_fail_the_test(small: pytest.Pyteste
     small.runpytest_subprocess().assert_outcomes(passed=2, errors=2)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="workers share the machine by locks of POSIX")
 def test_a_test_that_measures_time_has_the_machine_alone(small: pytest.Pytester) -> None:
     alone = (
         "import time, pathlib, pytest\n"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
+from tests.privacy import is_private
 from trayagent.instance import AlreadyRunningError, announced, only_one
 from trayagent.settings import Home
 
@@ -40,5 +42,18 @@ def test_runtime_json_is_there_only_while_running_and_private(home: Home) -> Non
         facts = json.loads(home.runtime.read_text())
         assert facts["url"] == "http://127.0.0.1:17830"
         assert set(facts) == {"url", "port", "pid", "version", "started_at"}
-        assert home.runtime.stat().st_mode & 0o777 == 0o600
+        assert is_private(home.runtime)
     assert not home.runtime.exists()
+
+
+def test_a_reader_of_runtime_json_keeps_nobody_from_starting_or_ending(home: Home) -> None:
+    """Windows lets no file be replaced or removed while another program reads it."""
+    home.runtime.write_text("{}")
+    with home.runtime.open() as held:
+        timer = threading.Timer(0.3, held.close)
+        timer.start()
+        with announced(home, 17830):
+            timer.join()
+            assert json.loads(home.runtime.read_text())["port"] == 17830
+            last = home.runtime.open()
+    last.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.privacy import is_private
 from trayagent import logs
 
 SECRETS = [
@@ -48,7 +49,7 @@ def test_only_the_user_may_read_it(log: Path) -> None:
     """0600, whatever the umask says."""
     logging.getLogger("trayagent.test").error("x")
 
-    assert log.stat().st_mode & 0o777 == 0o600
+    assert is_private(log)
 
 
 def test_the_log_never_grows_beyond_its_share(log: Path) -> None:

@@ -7,8 +7,8 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, ExitStack, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 FILES: Final = 4096
 """Files and connections that may be open at once, where the system lets us."""
+
 
 Say = Callable[[str], None]
 
@@ -122,12 +123,24 @@ def run(
         ending = stack.enter_context(Ending())
         home.prepare()
         stack.enter_context(only_one(home))
-        config = load(home, environ, flags)
         stack.callback(logs.stop, logs.start(home.logs))
+        # After the log has begun: without a console, it is all that can tell why there is no agent.
+        stack.enter_context(_failure_logged())
+        config = load(home, environ, flags)
         preferences = Preferences(config, lambda changes: change(home, environ, changes, flags))
         if tray == "none":
             return run_headless(home, environ, preferences, say, ending)
         return run_desktop(home, environ, preferences, tray, say, ending)
+
+
+@contextmanager
+def _failure_logged() -> Iterator[None]:
+    """Write down what ends the agent before its time; whoever started it may not see us."""
+    try:
+        yield
+    except Exception as error:
+        log.error("trayagent ends: %s", error)
+        raise
 
 
 def _set_bounds() -> None:
@@ -252,6 +265,7 @@ def run_desktop(
     try:
         running = started[0]
         icon = choose_tray(tray, clicks)
+        notifier.balloon = icon.balloon
         clicks.attach(running.agent, running.port, thread.post, running.quit, icon)
 
         say(_greeting(running))

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from trayagent import __version__
 from trayagent.model.errors import TrayagentError
 from trayagent.settings import Home
+from trayagent.sharing import retry_shared
 from trayagent.store.private import write_private
 
 
@@ -50,5 +51,6 @@ def announced(home: Home, port: int) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(FileNotFoundError):
-            home.runtime.unlink()
+        # Whoever holds it open keeps it; the process that it names will not be there.
+        with suppress(OSError):
+            retry_shared(lambda: home.runtime.unlink(missing_ok=True))

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from trayagent.agent.pages import Door, Engine, Pages
+from trayagent.agent.pages import Door, Engine, Pages, Task
 from trayagent.model.config import Config
 from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job
@@ -18,7 +18,7 @@ from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.request import client_for
 from trayagent.settings import Home
 from trayagent.sites.page import Answer, Choice, Note, Page
-from trayagent.transfer.transfer import Transfer
+from trayagent.transfer.transfer import Asked, Transfer
 
 _MALLOPT: Final = ((-1, 32 << 20), (-2, 4 << 20), (-3, 8 << 20))
 """M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of glibc's malloc.h, in bytes."""
@@ -58,6 +58,21 @@ class OneShot:
     ) -> Fetched:
         """The job's file, verified and published. Raises DownloadError."""
         return await self._pages.fetch(job, request, target, progress)
+
+    async def fetch_each(
+        self, following: Callable[[], Task | None], tell: Callable[[Fetched], None]
+    ) -> None:
+        """One file after the other, as transfer gets them; raises why it did not get the last."""
+
+        def asked() -> Asked | None:
+            task = following()
+            return None if task is None else (task.request, task.looking, task.reporter)
+
+        await self._transfer.fetch_each(asked, tell)
+
+    async def fetch_after(self, task: Task, failure: DownloadError) -> Fetched:
+        """What transfer alone did not get. Raises DownloadError."""
+        return await self._pages.fetch_after(task, failure)
 
     async def owners(self) -> set[str]:
         """Whose files have arrived without anybody noting it."""

@@ -34,10 +34,21 @@ VIAddVersionKey "LegalCopyright" "trayagent contributors, MIT"
 !define UNINSTALL "Software\Microsoft\Windows\CurrentVersion\Uninstall\trayagent"
 !define AUMID "Software\Classes\AppUserModelId\trayagent"
 
-; An agent that runs keeps its files open: ask it to end, and give it the time it needs.
+; An agent that runs keeps its files open: it is asked to end, and `quit` returns when its process is gone.
+; 0: it has ended. 3: there was none. "error": the program cannot be started, so it does not run either.
 !macro EndAgent
-  IfFileExists "$INSTDIR\trayagent.exe" 0 +2
+  !define ID ${__COUNTER__}
+  ask_${ID}:
+  IfFileExists "$INSTDIR\trayagent.exe" 0 ended_${ID}
   nsExec::Exec '"$INSTDIR\trayagent.exe" quit'
+  Pop $0
+  StrCmp $0 "0" ended_${ID}
+  StrCmp $0 "3" ended_${ID}
+  StrCmp $0 "error" ended_${ID}
+  MessageBox MB_RETRYCANCEL|MB_ICONEXCLAMATION "trayagent is still running. Quit it from its menu, then try again." /SD IDCANCEL IDRETRY ask_${ID}
+  Abort "trayagent is still running."
+  ended_${ID}:
+  !undef ID
 !macroend
 
 Section "trayagent" Main
@@ -66,7 +77,8 @@ SectionEnd
 
 Section /o "Start with Windows" Autostart
   ; Written by the program itself, so that it finds its own entry again.
-  nsExec::Exec '"$INSTDIR\trayagentw.exe" autostart on'
+  nsExec::Exec '"$INSTDIR\trayagent.exe" autostart on'
+  Pop $0
 SectionEnd
 
 Section "Uninstall"

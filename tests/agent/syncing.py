@@ -127,7 +127,7 @@ class Rig:
         """Everything in the library's folder, by relative path."""
         root = Path(self.config.library.folder)
         return {
-            str(path.relative_to(root)): path.read_bytes()
+            path.relative_to(root).as_posix(): path.read_bytes()
             for path in root.rglob("*")
             if path.is_file()
         }

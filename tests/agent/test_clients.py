@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from tests.privacy import is_private
 from trayagent.agent.bus import Bus
 from trayagent.agent.clients import BadCodeError, Clients
 from trayagent.agent.codes import OUTSTANDING, Codes, Guesses
@@ -369,8 +369,8 @@ def test_the_token_file_is_the_users_alone_whatever_it_was(tmp_path: Path) -> No
         os.umask(before)
 
     assert second.value == first.value
-    assert stat.S_IMODE(first.path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(first.path.parent.stat().st_mode) == 0o700
+    assert is_private(first.path)
+    assert is_private(first.path.parent)
     assert first.value not in repr(first)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.agent.syncing import ALICE, BOB, digest_of, flow, rig
+from tests.privacy import is_private
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
 from trayagent.model.errors import StoreUnavailableError
@@ -540,7 +541,7 @@ async def test_no_secret_in_logs_database_or_events(
         if secret != "kc1.":
             assert secret.encode() not in stored
     vault = tmp_path / "secrets.json"
-    assert vault.stat().st_mode & 0o777 == 0o600
+    assert is_private(vault)
     assert b"google-wide" not in vault.read_bytes()
 
 

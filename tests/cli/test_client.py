@@ -140,7 +140,6 @@ def test_a_broken_runtime_file_means_not_running(place: Home, runtime: str) -> N
         Agent.of(place)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell who is alive")
 def test_a_file_left_by_a_dead_agent_means_not_running(place: Home) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from trayagent.agent.pages import Task
 from trayagent.cli.errand import Errand, Terms
 from trayagent.cli.leftovers import HERE, NOTE
 from trayagent.model import backoff
@@ -47,6 +48,15 @@ class Served:
         path = target.folder / request.url.rpartition("/")[2]
         path.write_text("abc")
         return Fetched(path, 3)
+
+    async def fetch_each(
+        self, following: Callable[[], Task | None], tell: Callable[[Fetched], None]
+    ) -> None:
+        while (task := following()) is not None:
+            tell(await self.fetch(task.job, task.request, task.target, task.reporter))
+
+    async def fetch_after(self, task: Task, failure: DownloadError) -> Fetched:
+        raise failure
 
     async def owners(self) -> set[str]:
         return set(self.records)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.links import link
 from trayagent.cli.leftovers import NOTE, Leftovers
 
 
@@ -37,7 +38,7 @@ def test_a_link_in_its_place_is_not_written_through(tmp_path: Path) -> None:
     folder, victim = tmp_path / "in", tmp_path / "victim"
     folder.mkdir()
     victim.write_bytes(b"precious")
-    (folder / NOTE).symlink_to(victim)
+    link(folder / NOTE, victim)
     assert not Leftovers(folder).note([("g1", folder / "f.mp4", 4)])
     Leftovers(folder).clear()
     assert victim.read_bytes() == b"precious"

@@ -2,9 +2,11 @@
 
 import io
 import json
+import sys
 
 import pytest
 
+from trayagent.cli import streams
 from trayagent.cli.screen import Screen, middle
 from trayagent.model.errors import TrayagentError
 
@@ -33,8 +35,12 @@ def test_columns_line_up_and_end_without_blanks() -> None:
     [(Terminal, {}, True), (Terminal, {"NO_COLOR": "1"}, False), (io.StringIO, {}, False)],
 )
 def test_colour_is_for_terminals_only(
-    stream: type[io.StringIO], environ: dict[str, str], coloured: bool
+    stream: type[io.StringIO],
+    environ: dict[str, str],
+    coloured: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(streams, "obeys_escapes", lambda stream: stream.isatty())
     out = stream()
     Screen(out, io.StringIO(), environ).say("It failed.", "failed")
     assert ("\x1b[" in out.getvalue()) is coloured
@@ -67,6 +73,47 @@ def test_a_name_that_no_console_can_show_does_not_break_it() -> None:
     screen = Screen(out, io.StringIO(), {})
     screen.say("naïve–\udcff.mp4")
     out.flush()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_json_is_json_whatever_the_stream_can_write(encoding: str) -> None:
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding=encoding)
+    screen = Screen(out, io.StringIO(), {})
+    value = {"name": "é 中文 \U0001f600"}
+    screen.data(value)
+    screen.line(value)
+    first, _, second = raw.getvalue().decode("utf-8").partition("}")
+    assert json.loads(first + "}") == json.loads(second) == value
+
+
+def test_pipes_of_windows_carry_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.delenv("PYTHONIOENCODING", raising=False)
+    raw = io.BytesIO()
+    screen = Screen(io.TextIOWrapper(raw, encoding="cp1252"), io.StringIO(), {})
+    screen.say("中文.bin")
+    screen.data({"name": "中文"})
+    assert raw.getvalue().decode("utf-8").splitlines()[0] == "中文.bin"
+    assert raw.getvalue().splitlines()[2:3] == [b'  "name": "\\u4e2d\\u6587"']
+
+
+def test_a_console_that_obeys_no_escapes_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "obeys_escapes", lambda _stream: False)
+    out, err = Terminal(), Terminal()
+    screen = Screen(out, err, {})
+    screen.say("It failed.", "failed")
+    screen.live_line("42 %")
+    screen.error(TrayagentError("bad", "It is broken."))
+    assert "\x1b" not in out.getvalue() + err.getvalue()
+
+
+def test_an_error_that_nobody_can_read_has_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    boxes: list[tuple[str, str]] = []
+    monkeypatch.setattr(streams, "show_box", lambda title, text: boxes.append((title, text)))
+    screen = Screen(io.StringIO(), io.StringIO(), {}, unseen=True)
+    screen.error(TrayagentError("bad_config", "It is broken.", "Mend it."))
+    assert boxes == [("trayagent", "It is broken.\n\nMend it.")]
 
 
 LONG = "/home/me/" + "a long folder/" * 12 + "film.mp4"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
 
-from dbus_fast import Variant
-
 from tests.desktop.rig import Desktop
+
+if sys.platform == "linux":
+    from dbus_fast import Variant
 
 MENU: Final = "com.canonical.dbusmenu"
 ITEM: Final = "org.kde.StatusNotifierItem"

@@ -16,13 +16,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
-from dbus_fast import BusType, Message, MessageType, Variant
-from dbus_fast.aio import MessageBus
 from PIL import Image, ImageChops
-from Xlib import X
-from Xlib.display import Display
 
 from tests.patience import patience
+
+if sys.platform == "linux":  # elsewhere there is `until`, which all of these tests use
+    from dbus_fast import BusType, Message, MessageType, Variant
+    from dbus_fast.aio import MessageBus
+    from Xlib import X
+    from Xlib.display import Display
 
 Panel = Literal["xfce", "lxqt", "trayer", "none"]
 
@@ -302,6 +304,14 @@ class Desktop:
 
     def key(self, *names: str) -> None:
         self.xdo("key", *names)
+
+    def asked(self, *words: str) -> str:
+        """What xdotool finds; empty when it finds nothing."""
+        command = ["xdotool", *words]
+        done = subprocess.run(
+            command, env=self.env, capture_output=True, text=True, check=False, timeout=10
+        )
+        return done.stdout.strip()
 
     def xdo(self, *words: str) -> None:
         subprocess.run(["xdotool", *words], env=self.env, check=True, timeout=10)

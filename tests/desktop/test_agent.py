@@ -245,8 +245,8 @@ def test_a_second_start_shows_the_dashboard_of_the_first(desktop: Desktop) -> No
         )
         assert again.returncode == 0, again.stderr
         page = Path(until(agent.opened, "the dashboard")[0])
-        assert page.is_relative_to(agent.home)  # the code stands in no command line
-        assert f"http://127.0.0.1:{agent.port}/#code=" in page.read_text()
+        assert page.is_relative_to(agent.home)  # no code stands in a command line
+        assert f"http://127.0.0.1:{agent.port}/#code=" in page.read_text("utf-8")
 
 
 def test_a_killed_agent_takes_its_icon_along(desktop: Desktop) -> None:

@@ -20,6 +20,8 @@ from trayagent.desktop.tray.none import NoTray
 from trayagent.desktop.tray.snapshot import Snapshot
 from trayagent.model.check import Check
 
+linux_only = pytest.mark.skipif("sys.platform != 'linux'")
+
 FULL = Facts(bus=True, watcher=True, x=True, xembed=True, gi=True)
 HEADLESS = Facts()
 GNOME = Facts(bus=True, x=True, desktop="ubuntu:GNOME")
@@ -86,15 +88,13 @@ def test_no_tray_holds_the_main_thread_until_it_is_stopped() -> None:
     assert not thread.is_alive()
 
 
+@linux_only
 def test_importing_pystray_needs_no_display_and_leaves_the_environment_alone() -> None:
     import subprocess
 
     code = "import os; from trayagent.desktop.tray import sni; assert 'PYSTRAY_BACKEND' not in os.environ"
     env = {"PATH": os.environ["PATH"]}
     subprocess.run([sys.executable, "-c", code], env=env, check=True, cwd=Path(__file__).parents[2])
-
-
-linux_only = pytest.mark.skipif("sys.platform != 'linux'")
 
 
 @linux_only

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
@@ -97,6 +98,27 @@ async def test_long_texts_are_cut(session: str) -> None:
         await shown.close()
         assert len(service.asked[0]["title"]) == notifier.TITLE
         assert len(service.asked[0]["body"]) == notifier.BODY
+
+
+async def test_what_the_desktop_refuses_is_shown_at_the_icon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/bus")
+    balloons: list[Notice] = []
+    clicks: list[tuple[str, str]] = []
+    shown = DesktopNotifier(lambda do, id: clicks.append((do, id)))
+
+    def balloon(notice: Notice, click: Callable[[], object]) -> bool:
+        balloons.append(notice)
+        click()
+        return True
+
+    shown.balloon = balloon
+    for _ in range(2):
+        await shown.show(FAILED)
+    await shown.close()
+    assert balloons == [FAILED, FAILED]
+    assert clicks == [("why", "d7")] * 2
 
 
 async def test_a_desktop_without_popups_is_asked_once_and_told_once(

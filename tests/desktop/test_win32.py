@@ -16,6 +16,7 @@ from tests.desktop import samples
 from tests.desktop.fakes.windows import Call, windows
 from trayagent.desktop.tray.actions import Actions
 from trayagent.desktop.tray.snapshot import Snapshot
+from trayagent.model.events import Notice
 
 HWND = 7
 
@@ -141,6 +142,80 @@ def test_the_icon_returns_when_explorer_does(bench: Bench) -> None:
     bench.message(bench.module.win32.WM_TASKBARCREATED)
     added = [args for name, args in bench.calls[before:] if name == "Shell_NotifyIconW"]
     assert [args[0] for args in added] == [bench.module.win32.NIM_ADD]
+
+
+def test_a_taskbar_that_refuses_the_icon_is_asked_again_until_it_takes_it(bench: Bench) -> None:
+    asked: list[int] = []
+    shell = bench.module.win32.Shell_NotifyIcon
+
+    def refuse(code: int, _data: object) -> int:
+        asked.append(code)
+        return 0
+
+    bench.module.win32.Shell_NotifyIcon = refuse
+    bench.icon.visible = False
+    bench.tray._reveal()
+    bench.message(bench.module.WM_TIMER)
+    adds = asked.count(bench.module.win32.NIM_ADD)
+    assert adds == 2
+    bench.module.win32.Shell_NotifyIcon = shell
+    bench.message(bench.module.WM_TIMER)
+    before = len(bench.calls)
+    bench.message(bench.module.WM_TIMER)
+    assert len(bench.calls) == before, "the taskbar has it now"
+
+
+def test_a_taskbar_that_took_the_icon_too_late_to_say_so_is_believed(bench: Bench) -> None:
+    win32 = bench.module.win32
+    win32.Shell_NotifyIcon = lambda code, _data: code == win32.NIM_MODIFY
+    bench.icon.visible = False
+    bench.tray._reveal()
+    assert bench.icon._taken
+
+
+def test_python_runs_twice_a_second_so_that_ctrl_c_ends_it(bench: Bench) -> None:
+    bench.icon._mark_ready()
+    bench.icon._running = False  # no loop was started that would have to be stopped
+    assert ("SetTimer", (HWND, 1, 500, None)) in bench.calls
+    assert bench.module.WM_TIMER in bench.icon._message_handlers
+
+
+def test_an_end_while_the_menu_is_open_closes_the_menu_first(bench: Bench) -> None:
+    inside: list[str] = []
+
+    def while_open(*_: object) -> int:
+        bench.message(bench.module.win32.WM_STOP)
+        inside.extend(bench.names())
+        return 0
+
+    bench.module.win32.TrackPopupMenuEx = while_open
+    bench.right_click()
+    assert inside[-1] == "EndMenu"
+    assert "PostQuitMessage" not in inside, "the menu's loop would swallow it"
+    assert bench.names()[-1] == "PostQuitMessage"
+
+
+def test_a_notice_is_a_balloon_and_a_click_on_it_does_what_it_says(bench: Bench) -> None:
+    clicked: list[str] = []
+    notice = Notice("t" * 99, "b" * 999, (), "error")
+    assert bench.tray.balloon(notice, lambda: clicked.append("it"))
+    bench.message(bench.module.WM_HOP)
+    shown = bench.calls[-1][1][1]
+    assert (shown.szInfoTitle, shown.szInfo) == ("t" * 63, "b" * 255)
+    assert shown.dwInfoFlags == bench.module.NIIF_ERROR
+    bench.message(bench.module.win32.WM_NOTIFY, bench.module.NIN_BALLOONUSERCLICK)
+    assert clicked == ["it"]
+
+
+def test_a_notice_without_a_text_is_shown_too(bench: Bench) -> None:
+    bench.tray.balloon(Notice("List done", ""), lambda: None)
+    bench.message(bench.module.WM_HOP)
+    assert bench.calls[-1][1][1].szInfo == "List done"
+
+
+def test_before_the_icon_is_there_nothing_can_be_shown_at_it(bench: Bench) -> None:
+    bench.tray._shown.clear()
+    assert not bench.tray.balloon(Notice("a", "b"), lambda: None)
 
 
 @given(st.text(), st.integers(0, 40))

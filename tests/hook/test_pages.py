@@ -159,7 +159,7 @@ async def test_the_real_pages_ask_for_nothing_from_outside_and_run_nothing_inlin
 
     assert found
     for page in found:
-        text = page.read_text()
+        text = page.read_text("utf-8")
         assert re.findall(r'(?:src|href)="(?!/|#|data:)[^"]*"', text) == []
         assert re.findall(r"<script(?![^>]*\bsrc=)", text) == []
         assert re.findall(r"<style|\son\w+=|\sstyle=", text) == []

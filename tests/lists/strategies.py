@@ -55,7 +55,7 @@ def crawljob_items() -> st.SearchStrategy[Item]:
         URL,
         filename=NAME,
         folder=FOLDER,
-        title=TITLE,
+        title=TITLE.filter(lambda title: not (title or "").startswith('"')),  # quotes are taken off
         segments=SEGMENTS,
         paused=st.booleans(),
         next=st.booleans(),

@@ -150,7 +150,7 @@ def judge(name: str, limit: int = filenames.LIMIT) -> None:
     assert not re.match(r"(?i)(con|prn|aux|nul|com\d|lpt\d)\s*(\.|$)", name)
     assert PurePosixPath(name).name == name
     assert PureWindowsPath(name).name == name
-    root = "/somewhere/downloads"
+    root = str(Path("/somewhere/downloads").absolute())
     assert os.path.commonpath([root, os.path.normpath(f"{root}/{name}")]) == root
 
 

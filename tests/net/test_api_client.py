@@ -21,7 +21,7 @@ from trayagent.model.config import Network
 from trayagent.model.download import Cookie
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
-from trayagent.net.api_client import ApiClient, Patience
+from trayagent.net.api_client import ApiClient, ApiPatience
 from trayagent.net.redirects import MOST_REDIRECTS
 
 NAME = "api.example.com"  # looking it up would fail the test
@@ -154,7 +154,7 @@ async def test_one_that_is_silent_or_never_ends_is_left() -> None:
             await exchange.raw(b".")
             await asyncio.sleep(0.02)
 
-    patience = Patience(silence=0.3, whole=0.6)
+    patience = ApiPatience(silence=0.3, whole=0.6)
     async with Answering() as silent, Lying() as endless, ApiClient(patience=patience) as client:
         quiet = Request(f"http://{silent.authority}/", named=frozenset({silent.authority}))
         with pytest.raises(DownloadError) as failed:

@@ -191,7 +191,9 @@ def darwin(ends: Ends, uid: int) -> bytes:
 
 @EACH
 @pytest.mark.parametrize(
-    ("uid", "owner"), [(os.getpid() + 1, Owner.ANOTHER), (0, Owner.SYSTEM), (7, Owner.US)]
+    ("uid", "owner"),
+    [(os.getpid() + 1, Owner.ANOTHER), (0, Owner.SYSTEM), (7, Owner.US)],
+    ids=["another's", "the system's", "ours"],
 )
 def test_the_table_of_macos(
     ends: Ends, uid: int, owner: Owner, monkeypatch: pytest.MonkeyPatch

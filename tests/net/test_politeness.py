@@ -118,7 +118,7 @@ async def test_connections_are_given_in_order_and_none_is_lost() -> None:
             urls = [server.at(f"/{number}", gate) for number in range(20)]
             all_asked = [asker.start(url) for url in urls]
             await until(lambda: len(gate.here) == 2)
-            assert transport.spare(server.authority) == 0
+            assert transport.spare(server.authority) == -18  # so many wait
             for number in (5, 7):  # these wait, and go
                 await asyncio.to_thread(all_asked[number].cancel)
             left = [n for n in range(20) if n not in (5, 7)]

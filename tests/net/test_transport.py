@@ -11,14 +11,16 @@ from itertools import accumulate
 import pytest
 from msgspec.structs import replace
 
-from tests.net.asking import QUICK, Asked, Asker, Kept, asking
+from tests.net.asking import LONGEST, QUICK, Asked, Asker, Kept, asking
 from tests.patience import patience
 from tests.servers.certificates import Authority
 from tests.servers.lying import Exchange, Lying, Served, replying
 from tests.transfer.rig import noise, until
 from trayagent.model.errors import DownloadError
 from trayagent.net import exchange as exchanges
+from trayagent.net import transport
 from trayagent.net.exchange import BUFFER, Patience, SilenceWatch
+from trayagent.net.transport import Transport
 
 SIZE = 5_000_000
 
@@ -471,3 +473,73 @@ async def test_the_loop_stays_responsive_under_four_downloads() -> None:
 
 async def whole(asker: Asker, url: str) -> None:
     assert len(await asker.get(url)) == 20_000_000
+
+
+# --- what must not stop the others ---
+
+
+async def test_requests_that_cannot_be_made_are_told_one_by_one() -> None:
+    """Those in line behind a connection too, however many there are."""
+    asked = 0
+
+    def resolve(host: str, port: int) -> list[str]:
+        nonlocal asked
+        asked += 1
+        if 1 < asked < 5:
+            raise OSError("no such name")
+        return ["127.0.0.1"]
+
+    async with Lying() as server:
+        url = server.at("/f", Served(b"x" * 1000))
+        with asking(server.authority, connections_per_host=1, resolve=resolve) as asker:
+            waiting = [asker.start(url) for _ in range(5)]
+
+            def read(one: Asked) -> bytes | DownloadError:
+                try:
+                    return one.read()
+                except DownloadError as error:
+                    return error
+
+            came = [await asyncio.to_thread(read, one) for one in waiting]
+            assert [isinstance(one, DownloadError) for one in came] == [False, *[True] * 3, False]
+            assert await asker.get(url) == b"x" * 1000
+
+
+async def test_an_engine_that_stopped_lets_nobody_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise RuntimeError("it stops")
+
+    async with Lying() as server:
+        url = server.at("/f", Served(noise(SIZE), rate=SIZE))
+        with asking(server.authority) as asker:
+            monkeypatch.setattr(Transport, "_attach", stop)
+            asked = asker.start(url)
+            with pytest.raises(DownloadError) as failed:
+                await asyncio.to_thread(asked.into, Kept())
+            assert failed.value.code == "internal"
+            assert (await asker.fail(url)).code == "internal"
+
+
+async def test_the_close_does_not_wait_for_a_disk_that_stands_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transport, "GIVE_UP", 0.1)
+    go, stuck = threading.Event(), threading.Event()
+
+    class Stuck(Kept):
+        def take(self, data: bytes) -> float | None:
+            stuck.set()
+            go.wait(LONGEST)
+            return super().take(data)
+
+    async with Lying() as server:
+        url = server.at("/f", Served(noise(SIZE)))
+        with asking(server.authority) as asker:
+            asked = asker.start(url)
+            asked.answer.attach(Stuck())
+            await asyncio.to_thread(stuck.wait)
+            async with asyncio.timeout(5):
+                await asyncio.to_thread(asker.client.close)
+            assert not asked.answer.exchange.ended
+            go.set()
+            await asyncio.to_thread(asked.end)

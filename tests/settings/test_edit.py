@@ -1,7 +1,6 @@
 """A change keeps the user's comments, is checked before it is written, and replaces the file in one step."""
 
 import os
-import stat
 import sys
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.links import link
+from tests.privacy import is_private
 from trayagent.model.errors import ConfigError
 from trayagent.settings import Home, change, load, shown
 from trayagent.settings.document import apply
@@ -160,7 +161,7 @@ def test_the_file_is_private_whatever_the_umask(place: Home) -> None:
         change(place, {}, {"downloads": {"workers": 2}})
     finally:
         os.umask(before)
-    assert stat.S_IMODE(place.config.stat().st_mode) == 0o600
+    assert is_private(place.config)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="making links needs a privilege there")
@@ -168,7 +169,7 @@ def test_a_linked_file_stays_a_link(place: Home, tmp_path: Path) -> None:
     real = tmp_path / "dotfiles" / "config.toml"
     real.parent.mkdir()
     place.config.replace(real)
-    place.config.symlink_to(real)
+    link(place.config, real)
     change(place, {}, {"downloads": {"workers": 2}})
     assert place.config.is_symlink()
     assert parse(real.read_bytes())["downloads"]["workers"] == 2

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.links import link
 from trayagent.model.config import Config
 from trayagent.model.errors import ConfigError
 from trayagent.settings import Home, load, origins, schema, shown
@@ -304,17 +305,50 @@ def test_the_drop_folder_may_not_overlap(
     place: Home, tmp_path: Path, drop: str, downloads: str
 ) -> None:
     (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    text = '[drop]\nfolder = "{}"\n[{}]\nfolder = "{}"\n'
+    if "link" in drop:
+        link(tmp_path / "link", tmp_path / "real")
+    text = "[drop]\nfolder = '{}'\n[{}]\nfolder = '{}'\n"
     for section in ("downloads", "library"):
         (problem,) = problems(place, text.format(drop, section, downloads).format(tmp_path))
         assert "drop.folder" in problem
         assert f"{section}.folder" in problem
 
 
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        (r'folder = "D:\Downloads"', r"Write paths in single quotes: 'D:\Downloads'."),
+        (r'folder = "C:\Users\me"', r"Write paths in single quotes: 'C:\Users\me'."),
+        (r'folder = "D:\x\"', "Write paths in single quotes: 'D:\\x\\'."),
+        ('folder = "D:/x', None),
+        (r"folder = 'D:\x", None),
+    ],
+)
+def test_backslashes_in_double_quotes_are_explained(
+    place: Home, line: str, advice: str | None
+) -> None:
+    """What every user of Windows writes first."""
+    (problem,) = problems(place, f"[downloads]\n{line}\n")
+    assert "is not valid TOML" in problem
+    assert ("single quotes" in problem) == (advice is not None)
+    assert advice is None or problem.endswith(advice)
+
+
+@pytest.mark.parametrize("section", ["downloads", "drop", "library"])
+def test_a_path_that_toml_read_as_a_line_end_is_explained(place: Home, section: str) -> None:
+    found = problems(place, f'[{section}]\nfolder = "C:\\new"\n')
+    assert f"{section}.folder holds a control character (config.toml)" in found[0]
+    assert "single quotes" in found[0]
+
+
+def test_a_path_in_single_quotes_is_read_as_it_stands(place: Home, tmp_path: Path) -> None:
+    config = load(written(place, f"[downloads]\nfolder = '{tmp_path / 'd'}'\n"), {})
+    assert config.downloads.folder == str(tmp_path / "d")
+
+
 def test_neighbours_do_not_overlap(place: Home, tmp_path: Path) -> None:
     load(
-        written(place, f'[drop]\nfolder = "{tmp_path}/d"\n[downloads]\nfolder = "{tmp_path}/d2"\n'),
+        written(place, f"[drop]\nfolder = '{tmp_path}/d'\n[downloads]\nfolder = '{tmp_path}/d2'\n"),
         {},
     )
 

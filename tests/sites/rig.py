@@ -80,6 +80,6 @@ def release(folder: Path, code: str, version: str = "2099.1.1") -> Path:
     """A yt-dlp of our making, put where an update would put it; returns the folder of releases."""
     package = folder / version / "yt_dlp"
     package.mkdir(parents=True, exist_ok=True)
-    (package / "__init__.py").write_text(code)
+    (package / "__init__.py").write_text(code, "utf-8")
     (folder / "current.json").write_text(f'{{"version": "{version}"}}')
     return folder

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.links import link
 from tests.sites.rig import release, resolving
 from tests.transfer.rig import until
 from trayagent.model import filenames
@@ -124,10 +125,14 @@ async def test_a_worker_that_never_ends_talking_is_ended(
     assert (error.code, error.detail) == ("internal", "the page engine said too much")
 
 
+KILLED = 9 if sys.platform == "win32" else -9
+"""How a process that was killed has ended."""
+
+
 @pytest.mark.parametrize(
     ("look", "code", "says"),
     [
-        ("os.kill(os.getpid(), 9)", "internal", "ended by itself (-9)"),
+        ("os.kill(os.getpid(), 9)", "internal", f"ended by itself ({KILLED})"),
         ("os.abort()", "internal", "ended by itself"),
         ("sys.exit(3)", "no_media_found", "SystemExit"),
         (
@@ -191,10 +196,10 @@ async def test_odd_words_are_not_believed(tmp_path: Path, words: str) -> None:
 async def test_a_file_outside_its_folder_is_not_taken(tmp_path: Path, made: str) -> None:
     (tmp_path / "to").mkdir()
     (tmp_path / "to" / "outside.mp4").write_text("mine")
-    fetch = (
-        "os.path.lexists('link.mp4') or os.symlink('../outside.mp4', 'link.mp4');"
-        f"return {{**info, 'requested_downloads': [{{'filepath': {made!r}}}]}}"
-    )
+    fetch = f"return {{**info, 'requested_downloads': [{{'filepath': {made!r}}}]}}"
+    if made == "link.mp4":
+        link(tmp_path / "a link can be made", tmp_path)
+        fetch = f"os.path.lexists({made!r}) or os.symlink('../outside.mp4', {made!r}); {fetch}"
     error = await reason(tmp_path, fetch=fetch)
     # Where the kernel confines it, it cannot even look at such a file.
     said = (error.code, error.detail)

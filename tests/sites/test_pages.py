@@ -434,7 +434,7 @@ async def test_a_page_may_not_read_this_machines_files(
 ) -> None:
     secret = tmp_path / "secret.mp4"
     secret.write_text("CANARY")
-    entries = HERE[what].replace("SECRET", str(secret))
+    entries = HERE[what].replace("SECRET", f"/{secret.as_posix().lstrip(chr(47))}")
     manifest = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n{entries}#EXT-X-ENDLIST\n"
     site.files["/list.m3u8"] = manifest.encode()
     async with resolving(tmp_path / "to", site.authority) as rig:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.privacy import is_private
 from trayagent.model.download import Cookie
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.order import Secrets
@@ -65,8 +66,8 @@ def test_a_number_given_anew_does_not_inherit_secrets(folder: Path) -> None:
 def test_secrets_are_for_their_owners_eyes_only(folder: Path) -> None:
     """Neither the folder nor a file in it can be read by anybody else."""
     SecretFiles(folder).keep("d1", SECRETS)
-    assert folder.stat().st_mode & 0o777 == 0o700
-    assert (folder / "d1.json").stat().st_mode & 0o777 == 0o600
+    assert is_private(folder)
+    assert is_private(folder / "d1.json")
 
 
 def test_secrets_are_on_the_disk_before_their_download_is_accepted(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import keyring.backends.fail
 import keyring.errors
 import pytest
 
+from tests.links import link
+from tests.privacy import is_private
 from trayagent.store import vault
 from trayagent.store.vault import Keyring, SecretFile, Vault
 
@@ -46,6 +49,41 @@ async def test_a_secret_comes_back_and_goes(tmp_path: Path) -> None:
     assert repr(kept) == "<Vault in a file>"
 
 
+class CredentialManager(Box):
+    """Windows' own: an entry holds 2560 bytes."""
+
+    def set_password(self, service: str, name: str, value: str) -> None:
+        if len(value.encode("utf-16-le")) > 2560:
+            raise OSError(22, "The stub received bad data", None, 1783)
+        super().set_password(service, name, value)
+
+
+@pytest.mark.parametrize("secret", ["c=" + "x" * 16_000, "ü" * 1300, "\U0001f511" * 4000, "short"])
+def test_a_long_secret_is_kept_on_windows_too(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cookies of a login are longer than an entry there."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    box = CredentialManager()
+    for function in ("get_password", "set_password", "delete_password"):
+        monkeypatch.setattr(f"keyring.{function}", getattr(box, function))
+    for value in (secret, secret[::-1], secret):
+        Keyring().set("flow/session", value)
+        assert Keyring().get("flow/session") == value
+    assert len(box.kept) <= 2 + len(secret.encode("utf-16-le")) // 1200, "old pieces are gone"
+    Keyring().delete("flow/session")
+    assert box.kept == {}
+
+
+def test_a_secret_of_which_a_piece_is_missing_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    box = CredentialManager()
+    for function in ("get_password", "set_password", "delete_password"):
+        monkeypatch.setattr(f"keyring.{function}", getattr(box, function))
+    Keyring().set("flow/session", "x" * 5000)
+    name = next(name for _, name in box.kept if "#" in name)
+    box.delete_password(vault.SERVICE, name)
+    assert Keyring().get("flow/session") is None
+
+
 @pytest.mark.skipif(os.name != "posix", reason="file modes are a thing of POSIX")
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "secrets.json"
@@ -53,13 +91,13 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     path.write_text("{}")
     path.chmod(0o644)
     trap = tmp_path / "elsewhere"
-    path.with_suffix(".new").symlink_to(trap)
+    link(path.with_suffix(".new"), trap)
     before = os.umask(0)
     try:
         SecretFile(path).set("a", "b")
     finally:
         os.umask(before)
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert is_private(path)
     assert not trap.exists()
 
 

@@ -27,7 +27,7 @@ class Remembering(Progress):
         super().__init__()
 
     @property
-    def path(self) -> Path | None:  # type: ignore[override]
+    def path(self) -> Path | None:
         """The final name."""
         return self._path
 

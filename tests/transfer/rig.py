@@ -26,7 +26,7 @@ class RecordingProgress(Progress):
         super().__init__()
 
     @property
-    def path(self) -> Path | None:  # type: ignore[override]
+    def path(self) -> Path | None:
         """The last name."""
         return self.names[-1] if self.names else None
 

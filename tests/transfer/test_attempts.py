@@ -130,7 +130,7 @@ def test_bytes_that_the_disk_refused_are_not_counted(
     part, progress = Part(tmp_path / "f"), Progress()
     part.create()
     lane = Lane(
-        Writer(part, lambda: None),
+        Writer(part, lambda: None, lambda: None),
         0,
         1000,
         limit=10**6,

@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from trayagent.transfer.marks import mark, quarantine, zone_identifier
 from trayagent.transfer.part_file import Part, part_of, sidecar_of
 from trayagent.transfer.publish import copy_new, publish, same_bytes
 from trayagent.transfer.ranges import Record
-from trayagent.transfer.threads import StoppedError, Threads
+from trayagent.transfer.threads import StoppedError, Threads, Turns
 
 WAYS = ["_rename_exclusively", "_link_then_unlink", "neither"]
 
@@ -241,6 +242,23 @@ def test_marks_hold_no_query(tmp_path: Path) -> None:
     mark(tmp_path / "gone", url)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files without a name")
+def test_a_file_without_a_name_keeps_its_mark(tmp_path: Path) -> None:
+    """A small file gets its name last, and its mark before."""
+    (tmp_path / "probe").write_bytes(b"x")
+    try:
+        os.setxattr(tmp_path / "probe", "user.probe", b"x")
+    except OSError:
+        pytest.skip("the file system keeps no marks")
+    part = Part(tmp_path / "f")
+    part.write(b"x", 0)
+    assert part.create_unnamed()
+    mark(part.path, "https://h.example/a?sig=CANARY")
+    publish(part.path, part.final)
+    part.close()
+    assert os.getxattr(tmp_path / "f", "user.xdg.origin.url") == b"https://h.example/a"
+
+
 def test_same_bytes_means_every_byte(tmp_path: Path) -> None:
     a, b = tmp_path / "a", tmp_path / "b"
     a.write_bytes(b"x" * 3_000_000)
@@ -259,3 +277,38 @@ def test_same_bytes_means_every_byte(tmp_path: Path) -> None:
         b.symlink_to(a)
         with pytest.raises(OSError, match=r".*"):
             same_bytes(a, b)
+
+
+async def test_a_cancellation_that_comes_with_the_end_waits_for_nothing() -> None:
+    """The end is known to the loop, though not yet to whoever waits."""
+    ended, began = threading.Event(), time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(Threads().run(ended.set, lambda: None), name="run")
+        await asyncio.sleep(0)
+        ended.wait()
+        time.sleep(0.05)  # noqa: ASYNC251  the loop stands still: the thread tells it meanwhile
+        task.cancel()
+    assert task.cancelled()
+    assert time.monotonic() - began < threads.GIVE_UP / 2
+
+
+def test_a_turn_is_to_be_had_again_once_it_is_given() -> None:
+    """Also when it is given in the moment in which another gives up waiting for it."""
+    turns, other = Turns(), Turns()
+    assert turns.take()
+
+    class Late:
+        """A lock that is given back just when the wait for it is over."""
+
+        def acquire(self, *_: object, timeout: float = 0) -> bool:
+            turns.give()
+            turns._lock = other._lock
+            return False
+
+        def release(self) -> None: ...
+
+    turns._lock = Late()  # type: ignore[assignment]
+    assert not turns.take()
+    assert turns.take()
+    turns.give()
+    assert turns.take()

@@ -47,15 +47,15 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         done.append("name")
         move(part, final)
 
-    def linking(*words: object, **more: object) -> None:
-        done.append("name")  # of a file that had none
-        link(*words, **more)  # type: ignore[arg-type]
+    def linking(part: str, final: Path, *, src_dir_fd: int) -> None:
+        done.append("name")
+        link(part, final, src_dir_fd=src_dir_fd)
 
+    monkeypatch.setattr(os, "link", linking)
     monkeypatch.setattr(os, "pwrite", writing)
     monkeypatch.setattr(os, "fdatasync", syncing)
     monkeypatch.setattr(os, "fsync", syncing_all)
     monkeypatch.setattr(publishing, "move_new", moving)
-    monkeypatch.setattr(os, "link", linking)
     return done
 
 

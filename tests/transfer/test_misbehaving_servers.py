@@ -26,6 +26,7 @@ from tests.servers.lying import (
 from tests.transfer.rig import QUICK, mp4, noise, transferring, until
 from trayagent.model.errors import WAITS, DownloadError
 from trayagent.net.refusals import refuse_status
+from trayagent.transfer.attempt import Attempt
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -448,4 +449,39 @@ async def test_a_lie_late_in_the_chunks_ends_the_download_at_once(
         with pytest.raises(DownloadError) as failed:
             await rig.get(server.at("/f.bin", lying))
         assert failed.value.code == "server_error"
+        assert rig.files() == {}
+
+
+async def test_a_short_body_that_trickles_is_waited_for_without_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too few bytes to name it, and no more for a while: nobody looks again and again."""
+    looks, wait = 0, Attempt._wait
+
+    def counted(attempt: Attempt, seconds: float | None) -> None:
+        nonlocal looks
+        looks += 1
+        wait(attempt, seconds)
+
+    async def trickle(exchange: Exchange) -> None:
+        await exchange.head("200 OK", Content_Length=5000)
+        await exchange.raw(b"x" * 100)
+        await asyncio.sleep(0.6)
+        await exchange.raw(b"x" * 4900)
+
+    monkeypatch.setattr(Attempt, "_wait", counted)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        await rig.get(server.at("/f.bin", trickle))
+        assert rig.files() == {"f.bin": b"x" * 5000}
+    assert looks < 20
+
+
+async def test_a_page_behind_white_space_is_seen_under_a_slow_limit_too(tmp_path: Path) -> None:
+    """Few bytes are taken at a time then, and more are needed to see what it is."""
+    page = b" " * 3000 + b"<!doctype html><html><body>no</body></html>" + b" " * 200_000
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        async with asyncio.timeout(10):
+            with pytest.raises(DownloadError) as failed:
+                await rig.get(server.at("/f.mp4", Served(page)), speed_limit=8_000)
+        assert failed.value.code == "not_media"
         assert rig.files() == {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 from pathlib import Path
 
 import pytest
 
 from tests.servers.lying import Exchange, Lying, Served, in_turn, saying
-from tests.transfer.rig import noise, transferring, until
+from tests.transfer.rig import mp4, noise, transferring, until
 from trayagent.model.errors import DownloadError
 
 
@@ -103,12 +104,36 @@ async def test_a_part_that_is_not_what_it_seems_gets_no_place_in_the_file(
         assert len(wholes) == (2 if size > 1_000_000 else 1)
 
 
-@pytest.mark.parametrize(("name", "warned"), [("a.csv", True), ("a.tar.gz", False)])
-async def test_a_compressed_file_is_kept_as_it_came_and_that_is_said(
-    tmp_path: Path, name: str, warned: bool
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tgz"])
+async def test_a_coded_file_is_decoded_unless_its_name_says_that_it_is_compressed(
+    tmp_path: Path, name: str
 ) -> None:
+    text = b"a,b,c\n" * 1000
+    sent = gzip.compress(text)
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
-        served = Served(noise(100), extra={"Content_Encoding": "gzip"})
+        served = Served(sent, extra={"Content_Encoding": "gzip"})
         fetched = await rig.get(server.at(f"/{name}", served))
-        assert rig.files() == {name: noise(100)}
-        assert ("compressed (gzip)" in (fetched.warning or "")) == warned
+        assert rig.files() == {name: text if name == "a.csv" else sent}
+        assert fetched.warning is None
+
+
+async def test_what_calls_itself_coded_and_is_not_is_refused(tmp_path: Path) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/a.csv", Served(noise(100), extra={"Content_Encoding": "gzip"}))
+        assert (await _error_of(rig.get(url))).code == "server_error"
+        assert rig.files() == {}
+
+
+async def test_a_coded_film_that_ends_too_early_is_no_file(tmp_path: Path) -> None:
+    """What was sent has the length that was said; what was coded in it had been cut before."""
+    film = mp4(200_000)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+
+        def coded(path: str, cut: int) -> str:
+            data = gzip.compress(film)
+            served = Served(data[: len(data) - cut], extra={"Content_Encoding": "gzip"})
+            return server.at(path, served)
+
+        whole = await rig.get(coded("/whole.mp4", 0))
+        assert (whole.path.read_bytes(), whole.warning) == (film, None)
+        assert (await _error_of(rig.get(coded("/cut.mp4", 1000)))).code == "truncated"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,16 @@ import pytest
 from tests.servers.lying import Exchange, Lying, Served
 from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Progress, Target
+from trayagent.net.exchange import EnoughError
+from trayagent.transfer.connections import Connection, Connections
+from trayagent.transfer.destination import Destination, Names
+from trayagent.transfer.folders import Folders
+from trayagent.transfer.lane import Lane
+from trayagent.transfer.part_file import Part
+from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.width import Seen, Width
+from trayagent.transfer.writer import Writer
 
 SIZE = 6_000_000
 
@@ -20,9 +30,16 @@ SIZE = 6_000_000
 async def test_many_connections_one_file(tmp_path: Path, segments: int) -> None:
     body = noise(SIZE)
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
-        await rig.get(server.at("/f.bin", Served(body, rate=3_000_000)), segments=segments)
+        served, used = Served(body, rate=3_000_000), set[int]()
+
+        async def behave(exchange: Exchange) -> None:
+            # The server's own count lags behind: it notices late that a connection was given up.
+            used.add(16 - rig.client.transport.spare(server.authority))
+            await served(exchange)
+
+        await rig.get(server.at("/f.bin", behave), segments=segments)
         assert rig.files() == {"f.bin": body}
-        assert 2 <= server.most_open <= segments
+        assert 2 <= max(used) <= segments
 
 
 async def test_a_server_that_throttles_by_connection_gets_more_of_them(tmp_path: Path) -> None:
@@ -60,7 +77,7 @@ async def test_the_allowance_of_a_host_is_shared(tmp_path: Path) -> None:
                 for n in range(3):
                     downloads.create_task(rig.get(url, segments=16), name=f"{n}")
             watching.cancel()
-        assert min(spare) == 0
+        assert min(spare) <= 0  # below: requests that wait for a connection
         assert rig.client.transport.spare(server.authority) == 5
         assert set(rig.files().values()) == {body}
 
@@ -206,3 +223,29 @@ def test_width_keeps_to_what_the_host_has_room_for() -> None:
     width = Width(0.0, 0.001)
     width.look(seen(0.03, 2_000_000, last=0.005, newest=2_000_000), 16)
     assert width.look(seen(0.05, 4_000_000, last=0.005, newest=2_000_000), 3) == 3
+
+
+def test_a_share_that_was_given_up_is_not_taken_back(tmp_path: Path) -> None:
+    """The engine may bring more for it until it hears of that: those bytes are another's by then."""
+    names, settled = Names(), SettledFiles(tmp_path / "settled")
+    target = Target(tmp_path)
+    destination = Destination(names, Folders(), settled, target, Progress(), 0)
+    lock = threading.Lock()
+    connections = Connections(
+        destination,
+        ask=lambda _: pytest.fail("nothing is asked"),
+        new_lane=lambda start, end: pytest.fail("nothing is begun"),
+        spare=lambda: 0,
+        wait=lambda _: None,
+        lock=lock,
+    )
+    writer = Writer(Part(tmp_path / "f"), lambda: None, lambda: None)
+    lane = Lane(writer, 0, 100, limit=1000, buckets=(), progress=Progress(), lock=lock)
+    lane.reach, lane.extend = 100, connections._extend
+    given_up = Connection(lane, 0.0)
+    connections._active.append(given_up)
+    lane.take(b"x" * 10)
+    connections._drop(given_up)
+    with pytest.raises(EnoughError):
+        lane.take(b"x" * 10)
+    assert (lane.at, connections._todo) == (10, [(10, 100)])

@@ -59,7 +59,7 @@ def test_no_limit_costs_nothing_and_can_be_set_while_running() -> None:
 @pytest.mark.parametrize("size", [60_000, 2_000_000])
 async def test_downloads_share_one_limit(tmp_path: Path, size: int) -> None:
     body = noise(size)
-    settings = Downloads(keep_free="0", speed_limit=str(size * 4))
+    settings = Downloads(keep_free="0", speed_limit=str(size * 2))
     async with (
         Lying() as server,
         transferring(tmp_path, server.authority, downloads=settings) as rig,
@@ -69,7 +69,8 @@ async def test_downloads_share_one_limit(tmp_path: Path, size: int) -> None:
         async with asyncio.TaskGroup() as group:
             for n in range(3):
                 group.create_task(rig.get(url), name=f"{n}")
-        assert 0.5 < time.monotonic() - began < patience(3)
+        # 1.5 s, less 0.1 s of credit, and an eighth for the last piece of each: nobody waits for that.
+        assert 1.0 < time.monotonic() - began < patience(4)
         assert set(rig.files().values()) == {body}
 
 

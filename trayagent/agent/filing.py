@@ -15,6 +15,7 @@ from trayagent.lists import START, Line, dialect_for
 from trayagent.lists.aria2 import write as write_list
 from trayagent.model.batch import Batch, Entry
 from trayagent.model.download import Item
+from trayagent.sharing import retry_shared
 from trayagent.store import batches, lists
 from trayagent.store.database import Database
 from trayagent.store.lists import OpenList
@@ -105,7 +106,7 @@ class Filing:
             some = bool(file.tell())
             _sync(file)
         if some:
-            os.replace(_fresh(path), path)
+            retry_shared(lambda: os.replace(_fresh(path), path))
         else:  # Refused as a whole, it has no line that could be dropped again.
             _fresh(path).unlink()
 
@@ -149,7 +150,7 @@ def _end(path: Path, tail: bytes) -> None:
     with _open(path, os.O_APPEND) as file:
         file.write(tail)
         _sync(file)
-    os.replace(_fresh(path), path)
+    retry_shared(lambda: os.replace(_fresh(path), path))
 
 
 def _sync(file: BinaryIO) -> None:

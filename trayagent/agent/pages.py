@@ -51,13 +51,19 @@ class Door(Protocol):
         """Queue items as one batch."""
 
 
-class _Task(Struct, frozen=True):
+class Task(Struct, frozen=True):
     """One download on its way through here."""
 
     job: Job
     request: Request
     target: Target
     reporter: Progress
+
+    @property
+    def looking(self) -> Target:
+        """What transfer is asked at first: to tell of a page instead of saving it."""
+        kind = self.target.kind
+        return replace(self.target, pages=routing.looks_for_pages(kind, self.target.filename))
 
 
 class Pages:
@@ -72,17 +78,18 @@ class Pages:
         self, job: Job, request: Request, target: Target, reporter: Progress
     ) -> Fetched:
         """The job's file, verified and published. Raises DownloadError."""
-        kind = routing.meant(target.kind, job.order.quality, job.order.subtitles)
-        if kind != target.kind:
-            target = replace(target, kind=kind)
-        task = _Task(job, request, target, reporter)
-        if routing.begins_with_engine(target.kind, request.url):
+        task = task_of(job, request, target, reporter)
+        if is_engines(task):
             return await self._through_engine(task)
-        looking = replace(target, pages=routing.looks_for_pages(target.kind, target.filename))
         try:
-            return await self._transfer.fetch(request, looking, reporter)
+            return await self._transfer.fetch(request, task.looking, reporter)
         except DownloadError as error:
             failure = error
+        return await self.fetch_after(task, failure)
+
+    async def fetch_after(self, task: Task, failure: DownloadError) -> Fetched:
+        """The file that transfer did not get at first, if it was a page, say. Raises DownloadError."""
+        job, request, target = task.job, task.request, task.target
         following = routing.after(target.kind, job.via, request.url, failure)
         if following != "fail":
             fetched = await self._tried(task, failure, known_only=following == "engine if known")
@@ -91,14 +98,15 @@ class Pages:
         promised = content.promised(target.kind, request.url, target.filename)
         if failure.found is None or promised:
             raise failure
-        return await self._transfer.fetch(request, target, reporter)  # a plain file after all
+        # a plain file after all
+        return await self._transfer.fetch(request, target, task.reporter)
 
     async def leave(self, id: str) -> None:
         """The file of this download is here: what the engine kept for it is needed no more."""
         await self._engine.discard(id)
 
     async def _tried(
-        self, task: _Task, failure: DownloadError, *, known_only: bool
+        self, task: Task, failure: DownloadError, *, known_only: bool
     ) -> Fetched | None:
         """As `_through_engine`, or None when the engine does not know the site by name."""
         try:
@@ -110,7 +118,7 @@ class Pages:
                 raise failure from error  # the page asked for a login: that is what helps
             raise
 
-    async def _through_engine(self, task: _Task, *, known_only: bool = False) -> Fetched:
+    async def _through_engine(self, task: Task, *, known_only: bool = False) -> Fetched:
         page = _page(task, known_only=known_only)
 
         def note(received: int, size: int | None) -> None:
@@ -136,13 +144,13 @@ class Pages:
         await self._engine.discard(task.job.id)
         return fetched
 
-    async def _enter(self, task: _Task, choice: Choice) -> None:
+    async def _enter(self, task: Task, choice: Choice) -> None:
         """Queue what else the page holds; asked twice after a kill, the intake knows what it has."""
         items = _items(task, choice)
         if items:
             await self._intake.add(items, via=task.job.via, title=choice.title or "A page's videos")
 
-    async def _finished(self, task: _Task, answer: Made | Address) -> Fetched:
+    async def _finished(self, task: Task, answer: Made | Address) -> Fetched:
         target = replace(task.target, filename=_named(task.target.filename, answer.filename))
         if isinstance(answer, Made):
             return await self._transfer.publish(answer, target, task.reporter)
@@ -156,7 +164,20 @@ class _UnknownError(Exception):
     """The engine does not know the site by name."""
 
 
-def _page(task: _Task, *, known_only: bool) -> Page:
+def task_of(job: Job, request: Request, target: Target, reporter: Progress) -> Task:
+    """What is meant: who names a quality wants a medium, say."""
+    kind = routing.meant(target.kind, job.order.quality, job.order.subtitles)
+    return Task(
+        job, request, target if kind == target.kind else replace(target, kind=kind), reporter
+    )
+
+
+def is_engines(task: Task) -> bool:
+    """Whether the page engine is asked before a byte is fetched."""
+    return routing.begins_with_engine(task.target.kind, task.request.url)
+
+
+def _page(task: Task, *, known_only: bool) -> Page:
     request, order = task.request, task.job.order
     raw = next((v for k, v in request.headers.items() if k.lower() == "cookie"), "")
     host = urls.origin(request.url)[1]
@@ -174,7 +195,7 @@ def _page(task: _Task, *, known_only: bool) -> Page:
     )
 
 
-def _items(task: _Task, choice: Choice) -> list[Item]:
+def _items(task: Task, choice: Choice) -> list[Item]:
     """The further entries as items; a page's word never opens a private address."""
     request, order = task.request, task.job.order
     own = urls.authority(request.url)

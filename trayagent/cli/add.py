@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -56,12 +57,17 @@ def _read(urls: Iterable[str]) -> list[dict[str, Any]]:
         if url == "-":
             found += _stdin()
         elif "://" not in url and Path(url).exists():
-            raise MisuseError(
-                f"{url} is a file.", f"To add the list in it: trayagent add - < {url}"
-            )
+            raise MisuseError(f"{url} is a file.", f"To add the list in it: {_reading(url)}")
         else:
             found.append({"url": url})
     return found
+
+
+def _reading(path: str) -> str:
+    # PowerShell has no `<`; cmd would know it, but not in both do the same words work.
+    if sys.platform == "win32":
+        return f'cmd /c "trayagent add - < {path}"'
+    return f"trayagent add - < {path}"
 
 
 def _stdin() -> Iterator[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from trayagent import __version__
 from trayagent.cli.exits import NotRunningError, RefusedError
+from trayagent.cli.process import Process
 from trayagent.model.errors import ConfigError, NotFoundError, TrayagentError
 
 PATIENCE: Final = 30.0
@@ -188,35 +188,16 @@ def read_runtime(home: Places) -> dict[str, Any] | None:
     """What a living agent wrote about itself; None when there is none."""
     try:
         runtime = json.loads(home.runtime.read_text("utf-8"))
-        url, pid = runtime["url"], runtime["pid"]
+        url, pid = runtime["url"], int(runtime["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if urlsplit(url).hostname not in {"127.0.0.1", "::1", "localhost"} or not alive(pid):
+    if urlsplit(url).hostname not in {"127.0.0.1", "::1", "localhost"}:
         return None
+    with Process(pid) as process:
+        if process.has_ended():
+            return None
     found: dict[str, Any] = runtime
     return found
-
-
-def alive(pid: int) -> bool:
-    """Whether that process runs (Windows: cannot be asked safely, so yes)."""
-    if os.name == "nt":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return not _ended(pid)
-
-
-def _ended(pid: int) -> bool:
-    # A process that ended but was not yet waited for still has its number (proc(5), state Z).
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] == "Z"
 
 
 def refusal(status: int, answer: Any) -> TrayagentError:

@@ -6,6 +6,11 @@ left alone. A queue in memory instead of a store, because a transaction costs mo
     added → ready (by host, in turn) → running → completed | failed
                   ↑                       │
                   └── its time has come ── waiting
+
+A worker is a task of the loop with a thread of its files. Plain files follow each other in that
+thread, which takes the next one itself and leaves word for the loop: a hand-over to the loop and back
+costs more than a small file (measured: 0.42 of 0.93 ms of CPU). A failure, and what the page engine
+has to look at, goes back to the task.
 """
 
 from __future__ import annotations
@@ -13,16 +18,20 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
+import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
+from trayagent.agent.pages import Task, is_engines, task_of
 from trayagent.agent.records import Record, SettledRecords
 from trayagent.agent.requests import request_of, target_of
 from trayagent.agent.retry import CoolHosts, decide
@@ -35,6 +44,9 @@ from trayagent.model.times import stamp
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.address_policy import is_offline
 
+TOGETHER: Final = 0.02
+"""Seconds in which the words of the threads come together: waking the loop costs them much."""
+
 
 class Fetcher(Protocol):
     """What turns an address into a file."""
@@ -42,6 +54,17 @@ class Fetcher(Protocol):
     async def fetch(
         self, job: Job, request: Request, target: Target, progress: Progress, /
     ) -> Fetched: ...
+
+    async def fetch_each(
+        self, following: Callable[[], Task | None], tell: Callable[[Fetched], None], /
+    ) -> None:
+        """The plain file of each task that `following` gives, until one raises DownloadError or there is none.
+
+        Both are called by another thread.
+        """
+
+    async def fetch_after(self, task: Task, failure: DownloadError, /) -> Fetched:
+        """What `fetch_each` did not get, by other means."""
 
     async def owners(self) -> set[str]:
         """Whose files have arrived without anybody noting it."""
@@ -87,6 +110,17 @@ class _Running:
     progress: Progress
 
 
+@dataclass(slots=True)
+class _Slot:
+    """What one worker is at."""
+
+    job: Job | None = None
+    """It counts as busy at its host."""
+    task: Task | None = None
+    """None: there is no job, or it came to nothing before anybody was asked."""
+    is_begun: bool = False
+
+
 class Errand:
     """Fetches what is added and says how each ended; `run` it once."""
 
@@ -94,13 +128,19 @@ class Errand:
         self._terms = terms
         self._watcher = watcher
         self._leftovers = Leftovers(terms.folder)
+        # Tasks and their threads take jobs: the lock is for these five.
+        self._taking = threading.Lock()
         self._cool = CoolHosts()
         self._ready: dict[str, deque[Job]] = {}
         self._waiting: list[tuple[float, int, Job]] = []
-        self._running: dict[str, _Running] = {}
         self._busy: Counter[str] = Counter()
         self._known: set[str] = set()
+        self._running: dict[str, _Running] = {}
         self._news = asyncio.Event()
+        self._told: deque[Callable[[], None]] = deque()
+        """What threads say."""
+        self._is_heard = True
+        self._some_told = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._over = False
         self._unnoted: list[Record] = []
@@ -128,7 +168,8 @@ class Errand:
         if finished is not None:
             self._end(_completed(_begun(job), finished, 0))
             return
-        self._ready.setdefault(job.host, deque()).append(job)
+        with self._taking:
+            self._ready.setdefault(job.host, deque()).append(job)
         self._news.set()
 
     async def run(self, fetcher: Fetcher) -> None:
@@ -137,6 +178,7 @@ class Errand:
         One that comes after the last file is none: nothing is left to be told, so nobody may think so.
         """
         self._fetcher = fetcher
+        self._loop = asyncio.get_running_loop()
         self._records = SettledRecords(self._keep)
         await self._find_settled()
         try:
@@ -150,7 +192,10 @@ class Errand:
 
     async def _work_off(self) -> None:
         async with asyncio.TaskGroup() as around:
-            services = [around.create_task(self._records.run(), name="records")]
+            services = [
+                around.create_task(self._records.run(), name="records"),
+                around.create_task(self._listen(), name="listen"),
+            ]
             if self._watcher.period is not None:
                 services.append(around.create_task(self._look(self._watcher.period), name="look"))
             try:
@@ -159,6 +204,7 @@ class Errand:
                         group.create_task(self._work(), name=f"worker {number + 1}")
                 self._over = True
             finally:
+                self._hear()
                 if self._timer is not None:
                     self._timer.cancel()
                 for service in services:
@@ -183,7 +229,7 @@ class Errand:
                 fetched = await self._fetcher.settled(target)
                 if fetched is not None:
                     self._ready[job.host].remove(job)
-                    self._complete(job, _begun(job), replace(fetched, warning=HERE))
+                    self._complete(job, replace(fetched, warning=HERE))
         self._ready = {host: queue for host, queue in self._ready.items() if queue}
 
     async def _keep(self, records: Sequence[Record]) -> None:
@@ -200,35 +246,61 @@ class Errand:
     # -- workers
 
     async def _work(self) -> None:
-        while self._ready or self._waiting or self._busy.total():
-            job = self._next()
-            if job is None:
-                self._news.clear()
+        slot = _Slot()
+        while not self._is_over():
+            if not self._take(slot):
+                self._rest()
                 await self._news.wait()
                 continue
-            self._busy[job.host] += 1
             try:
-                await self._fetch(job)
+                await self._serve(slot)
             finally:
-                self._busy[job.host] -= 1
+                self._free(slot)
                 self._news.set()
 
-    def _next(self) -> Job | None:
+    def _is_over(self) -> bool:
+        with self._taking:
+            return not (self._ready or self._waiting or self._busy.total())
+
+    def _take(self, slot: _Slot) -> bool:
+        """Give back what the slot had and take the next; for any thread. False: there is none for now."""
+        with self._taking:
+            if slot.job is not None:
+                self._busy[slot.job.host] -= 1
+            slot.job, slot.task, slot.is_begun = self._next(time.time()), None, False
+            if slot.job is None:
+                return False
+            self._busy[slot.job.host] += 1
+        return True
+
+    def _free(self, slot: _Slot) -> None:
+        with self._taking:
+            if slot.job is not None:
+                self._busy[slot.job.host] -= 1
+                slot.job = None
+
+    def _next(self, now: float) -> Job | None:
         """The next one whose host has room and may be asked. Hosts take turns: who is served goes to the end."""
-        now = time.time()
         while self._waiting and self._waiting[0][0] <= now:
             job = heapq.heappop(self._waiting)[2]
             self._ready.setdefault(job.host, deque()).appendleft(job)
         cool = self._cool.current(now)
-        for host in list(self._ready):
+        for host in self._ready:
             if self._busy[host] < self._terms.per_host and host not in cool:
                 queue = self._ready.pop(host)
                 job = queue.popleft()
                 if queue:
                     self._ready[host] = queue
                 return job
-        self._arm([*cool.values(), *(due for due, *_ in self._waiting[:1])], now)
         return None
+
+    def _rest(self) -> None:
+        """There is nothing to do for now: ring when there is."""
+        self._news.clear()
+        now = time.time()
+        with self._taking:
+            dates = [*self._cool.current(now).values(), *(due for due, *_ in self._waiting[:1])]
+        self._arm(dates, now)
 
     def _arm(self, dates: Sequence[float], now: float) -> None:
         if self._timer is not None:
@@ -238,32 +310,92 @@ class Errand:
             seconds = max(0.0, min(dates) - now)
             self._timer = asyncio.get_running_loop().call_later(seconds, self._news.set)
 
-    async def _fetch(self, job: Job) -> None:
-        running = _Running(_begun(job), Progress())
-        running.progress.path = Path(job.path) if job.path else None
-        self._running[job.id] = running
-        self._watcher.show(running.download)
+    async def _serve(self, slot: _Slot) -> None:
+        """Fetch what the slot has, and plain files after it; until one of them needs more than its thread."""
         try:
-            fetched = await self._fetched(job, running.progress)
+            fetched = await self._fetched(slot)
         except DownloadError as error:
-            self._failed(job, _seen(running), error)
+            assert slot.job is not None
+            self._hear()
+            self._failed(slot.job, _seen(self._running.pop(slot.job.id)), error)
         else:
-            self._complete(job, running.download, fetched)
-        finally:
-            del self._running[job.id]
+            self._hear()
+            if slot.job is not None and fetched is not None:
+                self._complete(slot.job, fetched)
 
-    async def _fetched(self, job: Job, progress: Progress) -> Fetched:
-        """The file. Raises DownloadError, for faults of ours, too: those are of this download alone."""
+    async def _fetched(self, slot: _Slot) -> Fetched | None:
+        """The file of the last job, where its thread did not get it itself.
+
+        Raises DownloadError, for faults of ours, too: those are of this download alone.
+        """
+        fetcher = self._fetcher
         try:
-            target = target_of(job, self._terms.folder)
-            return await self._fetcher.fetch(job, request_of(job), target, progress)
+            try:
+                await fetcher.fetch_each(
+                    partial(self._following, slot), partial(self._tell_complete, slot)
+                )
+            except DownloadError as error:
+                if slot.task is None:
+                    raise
+                return await fetcher.fetch_after(slot.task, error)
+            if (task := slot.task) is None:
+                return None
+            return await fetcher.fetch(task.job, task.request, task.target, task.reporter)
         except DownloadError:
             raise
         except Exception as error:
             # Its words may hold an address with a secret in it; its kind does not.
             raise DownloadError("internal", type(error).__name__) from error
 
-    def _complete(self, job: Job, download: Download, fetched: Fetched) -> None:
+    # -- in the threads of the files
+
+    def _following(self, slot: _Slot) -> Task | None:
+        """The next plain file for this slot; None: there is none, or the task must see to it."""
+        if slot.is_begun and not self._take(slot):
+            return None
+        job, progress = slot.job, Progress()
+        assert job is not None
+        slot.is_begun = True
+        progress.path = Path(job.path) if job.path else None
+        self._tell(partial(self._begin, job, progress))
+        slot.task = task_of(job, request_of(job), target_of(job, self._terms.folder), progress)
+        return None if is_engines(slot.task) else slot.task
+
+    def _tell_complete(self, slot: _Slot, fetched: Fetched) -> None:
+        assert slot.job is not None
+        self._tell(partial(self._complete, slot.job, fetched))
+
+    def _tell(self, act: Callable[[], None]) -> None:
+        """Have something done on the loop, soon."""
+        self._told.append(act)
+        if self._is_heard:
+            self._is_heard = False
+            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+                self._loop.call_soon_threadsafe(self._some_told.set)
+
+    # -- on the loop again
+
+    async def _listen(self) -> None:
+        """Do what the threads say until cancelled."""
+        while True:
+            await self._some_told.wait()
+            await asyncio.sleep(TOGETHER)
+            self._some_told.clear()
+            self._is_heard = True
+            self._hear()
+            self._news.set()
+
+    def _hear(self) -> None:
+        while self._told:
+            self._told.popleft()()
+
+    def _begin(self, job: Job, progress: Progress) -> None:
+        running = self._running[job.id] = _Running(_begun(job), progress)
+        self._watcher.show(running.download)
+
+    def _complete(self, job: Job, fetched: Fetched) -> None:
+        running = self._running.pop(job.id, None)
+        download = _begun(job) if running is None else running.download
         self._end(_completed(download, fetched, job.attempts + 1))
         self._records.add(Record(job.n, fetched.path, job.owner))
 
@@ -271,11 +403,13 @@ class Errand:
         offline = error.code == "network" and is_offline(job.host)
         again = decide(error, job.attempts, self._terms.retries, random.random(), offline=offline)
         now = time.time()
-        self._cool.note(job.host, error, again, now)
+        with self._taking:
+            self._cool.note(job.host, error, again, now)
         if again is None or error.code in BLOCKED:
             return self._end(_failed(download, error, job.attempts + 1))
         job = replace(job, path=download.path, attempts=job.attempts + again.counts)
-        heapq.heappush(self._waiting, (now + again.seconds, job.n, job))
+        with self._taking:
+            heapq.heappush(self._waiting, (now + again.seconds, job.n, job))
         return self._watcher.show(_waiting(download, error, again.seconds))
 
     def _end(self, download: Download) -> None:

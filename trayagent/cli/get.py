@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from trayagent.cli import streams
 from trayagent.cli.exits import InterruptedByUserError, MisuseError, exit_of_states
 from trayagent.cli.options import home, item_options, item_words, json_option, pass_screen
 from trayagent.cli.progress import Bars, bars
@@ -74,7 +75,7 @@ def get(
     except KeyboardInterrupt:
         raise InterruptedByUserError(GO_ON) from None
     except BaseExceptionGroup as errors:
-        if errors.subgroup(BrokenPipeError):
+        if errors.subgroup(_is_unread):
             # Who read our output has gone: no more of it is wanted.
             raise BrokenPipeError(errno.EPIPE, "nobody reads") from errors
         raise
@@ -247,6 +248,10 @@ def _shown(url: str) -> str:
     from trayagent.model.urls import redact
 
     return redact(url) if "://" in url else url[:200]
+
+
+def _is_unread(error: BaseException) -> bool:
+    return isinstance(error, OSError) and streams.is_unread(error)
 
 
 def _conclude(

@@ -125,8 +125,8 @@ def trayagent(ctx: click.Context) -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; the exit code of contract and documentation."""
-    streams.complete()
-    screen = Screen(sys.stdout, sys.stderr, os.environ)
+    unseen = streams.complete()
+    screen = Screen(sys.stdout, sys.stderr, os.environ, unseen=unseen)
     screen.json = "--json" in (sys.argv[1:] if args is None else args)
     try:
         answer: Any = trayagent.main(
@@ -146,9 +146,12 @@ def main(args: Sequence[str] | None = None) -> int:
     except TrayagentError as error:
         screen.error(error)
         return exit_of(error)
-    except BrokenPipeError:
-        return _unread()
     except OSError as error:
+        if streams.is_unread(
+            error
+        ):  # not worth a word; click ends like this where it sees it first
+            streams.close_unread()
+            return Exit.ERROR
         name = f"{error.filename}: " if error.filename else ""
         mend = "Check the path and its permissions." if error.filename else ""
         screen.error(TrayagentError("os_error", f"{name}{error.strerror or error}.", mend))
@@ -179,9 +182,3 @@ def _misused(screen: Screen, error: click.ClickException) -> int:
     )
     screen.error(TrayagentError("usage", error.format_message(), help))
     return error.exit_code
-
-
-def _unread() -> int:
-    # Whoever read our output has gone (`trayagent list | head`): not worth a word.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return Exit.OK

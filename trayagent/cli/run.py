@@ -11,15 +11,16 @@ from typing import Final
 import click
 
 import trayagent
-from trayagent.cli.client import Agent, alive, read_runtime
+from trayagent.cli.client import Agent, read_runtime
 from trayagent.cli.exits import Exit, NotRunningError
 from trayagent.cli.options import agent, home, json_option, pass_screen
+from trayagent.cli.process import Process
 from trayagent.cli.screen import Screen
 from trayagent.model.errors import TrayagentError
 
 TRAYS: Final = ("auto", "sni", "gtk", "xorg", "none")
-STOPPING: Final = 15.0
-"""Seconds we wait for an agent to end; it needs five at most."""
+STOPPING_SECONDS: Final = 15.0
+"""How long `quit` waits for an agent to end; it needs five at most."""
 
 
 @click.command()
@@ -37,9 +38,17 @@ STOPPING: Final = 15.0
     show_default=True,
     help="How to show the icon.",
 )
+@click.option(
+    "--home",
+    "folder",
+    metavar="DIR",
+    help="Keep everything in this folder, as TRAYAGENT_HOME does.",
+)
 @pass_screen
-def run(screen: Screen, headless: bool, port: int | None, tray: str) -> int:
+def run(screen: Screen, headless: bool, port: int | None, tray: str, folder: str | None) -> int:
     """Start the agent (the same as trayagent alone)."""
+    if folder:  # what the agent starts, and its entry for the session, shall find it, too
+        os.environ["TRAYAGENT_HOME"] = str(Path(folder).expanduser().absolute())
     first = _running()
     if first is None:
         from trayagent import app
@@ -58,20 +67,20 @@ def run(screen: Screen, headless: bool, port: int | None, tray: str) -> int:
 @pass_screen
 def quit(screen: Screen) -> int:
     """Stop the agent; downloads are kept and go on at its next start."""
-    runtime = read_runtime(home())
     with agent() as running:
-        running.post("quit")
-    deadline = time.monotonic() + STOPPING
-    while runtime is not None and (
-        home().runtime.exists() or (os.name != "nt" and alive(runtime["pid"]))
-    ):
-        if time.monotonic() > deadline:
-            raise TrayagentError(
-                "still_running",
-                "The agent has not ended yet.",
-                f"Its process id is {runtime['pid']}.",
-            )
-        time.sleep(0.02)
+        runtime = read_runtime(home())
+        if runtime is None:  # it has just ended
+            raise NotRunningError
+        # Held before it is asked: the process outlives its announcement by a second or two, its files
+        # locked meanwhile, and an installer that waits for us is about to replace them.
+        with Process(runtime["pid"]) as process:
+            running.post("quit")
+            if not process.has_ended(STOPPING_SECONDS):
+                raise TrayagentError(
+                    "still_running",
+                    "The agent has not ended yet.",
+                    f"Its process id is {runtime['pid']}.",
+                )
     screen.say("The agent has ended. Downloads go on when it runs again.")
     return Exit.OK
 

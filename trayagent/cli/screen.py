@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TextIO
 
 import click
 
+from trayagent.cli import streams
 from trayagent.model.errors import TrayagentError
 
 COLOURS: Final[Mapping[str, str]] = {
@@ -30,19 +32,27 @@ NARROWEST: Final = 10
 
 
 class Screen:
-    """Where a command's words go; `json` is set by the option of that name."""
+    """Where a command's words go; `json` is set by the option of that name.
 
-    def __init__(self, out: TextIO, err: TextIO, environ: Mapping[str, str]) -> None:
+    `unseen` says that nobody can read stderr: errors then have a window of their own.
+    """
+
+    def __init__(
+        self, out: TextIO, err: TextIO, environ: Mapping[str, str], *, unseen: bool = False
+    ) -> None:
         self._out = out
         self._err = err
         self.json = False
         self._open_line = False
+        self._unseen = unseen
         self.live = out.isatty()
-        """Whether a person looks: colours and progress bars make sense."""
+        """Whether a person looks: progress bars make sense."""
+        self._obeys = {id(stream): streams.obeys_escapes(stream) for stream in (out, err)}
         self.quiet_colour = "NO_COLOR" in environ and environ["NO_COLOR"] != ""
         for stream in (out, err):
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="backslashreplace")
+            streams.prepare(stream)
+        # PowerShell reads what a program prints in a code page: plain ASCII is the same in all of them.
+        self._ascii = sys.platform == "win32" or not is_utf8(out)
 
     def __repr__(self) -> str:
         return f"<Screen for {'a program' if self.json else 'a person'}{', live' if self.live else ''}>"
@@ -55,12 +65,15 @@ class Screen:
     @property
     def width(self) -> int:
         """Columns of the terminal; a pipe has no end."""
-        return shutil.get_terminal_size().columns if self.live else 1 << 16
+        if not self.live:
+            return 1 << 16
+        # A console of Windows begins a new line as soon as one is full.
+        return shutil.get_terminal_size().columns - (sys.platform == "win32")
 
     def say(self, text: str = "", word: str | None = None, *, flush: bool = True) -> None:
         """Text for a person; `word` (a state or verdict) gives it its colour."""
         self._end_line()
-        print(self._coloured(plain(text), word, self.live), file=self._out, flush=flush)
+        print(self._coloured(plain(text), word, self._out), file=self._out, flush=flush)
 
     def flush(self) -> None:
         """Hand over what was said."""
@@ -72,11 +85,11 @@ class Screen:
 
     def data(self, value: Any) -> None:
         """The answer for a program, whole."""
-        print(json.dumps(value, indent=2, ensure_ascii=False), file=self._out, flush=True)
+        print(json.dumps(value, indent=2, ensure_ascii=self._ascii), file=self._out, flush=True)
 
     def line(self, value: Any) -> None:
         """One of many answers for a program: JSON on one line."""
-        print(json.dumps(value, ensure_ascii=False), file=self._out, flush=True)
+        print(json.dumps(value, ensure_ascii=self._ascii), file=self._out, flush=True)
 
     def raw(self, text: str) -> None:
         """Exactly these characters: for a file or another program to read."""
@@ -85,7 +98,7 @@ class Screen:
 
     def live_line(self, text: str) -> None:
         """A line that the next one replaces; only where a person looks."""
-        if self.live and not self.json:
+        if self._obeys[id(self._out)] and not self.json:
             self._out.write(f"\r\x1b[K{middle(clean(text), self.width - 1)}")
             self._out.flush()
             self._open_line = True
@@ -111,7 +124,7 @@ class Screen:
             ]
             last = middle(row[-1], max(widths[-1], NARROWEST))
             if state is not None and not (head and number == 0):
-                padded[state] = self._coloured(padded[state], row[state], self.live)
+                padded[state] = self._coloured(padded[state], row[state], self._out)
             print("  ".join([*padded, last]).rstrip(), file=self._out)
         self._out.flush()
 
@@ -130,10 +143,13 @@ class Screen:
             value = {
                 "error": {"code": error.code, "message": error.message, "action": error.action}
             }
-            print(json.dumps(value, ensure_ascii=False), file=self._err, flush=True)
+            print(json.dumps(value, ensure_ascii=self._ascii), file=self._err, flush=True)
+            return
+        if self._unseen:
+            streams.show_box("trayagent", "\n\n".join(filter(None, (error.message, error.action))))
             return
         first, *more = error.message.splitlines() or [error.code]
-        print(self._coloured(clean(first), "problem", self._err.isatty()), file=self._err)
+        print(self._coloured(clean(first), "problem", self._err), file=self._err)
         for text in [*more, *([error.action] if error.action else [])]:
             print(f"  {clean(text)}", file=self._err)
         self._err.flush()
@@ -143,9 +159,18 @@ class Screen:
             self._out.write("\r\x1b[K")
             self._open_line = False
 
-    def _coloured(self, text: str, word: str | None, live: bool) -> str:
+    def _coloured(self, text: str, word: str | None, stream: TextIO) -> str:
         colour = COLOURS.get(word or "")
-        return click.style(text, fg=colour) if colour and live and not self.quiet_colour else text
+        shown = colour and self._obeys[id(stream)] and not self.quiet_colour
+        return click.style(text, fg=colour) if shown else text
+
+
+def is_utf8(stream: TextIO) -> bool:
+    """Whether every letter can be written there; a stream of text alone has no encoding."""
+    return (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") in {
+        "utf8",
+        "utf8sig",
+    }
 
 
 def fitting(widths: Sequence[int], room: int, kept: int | None) -> list[int]:

@@ -1,14 +1,22 @@
-"""The three standard streams are always there for whoever reads or prints."""
+"""The three standard streams: always there, and as the terminal or program behind them reads them."""
 
+import errno
 import os
 import sys
-from typing import Final
+from typing import Final, TextIO
 
 _MODES: Final = {"stdin": "r", "stdout": "w", "stderr": "w"}
 
+ENABLE_VIRTUAL_TERMINAL_PROCESSING: Final = 0x0004
+"""The mode in which a console of Windows obeys escape sequences (SetConsoleMode)."""
 
-def complete() -> None:
-    """Give each stream that was closed before we started (Windows without a console has none) nowhere for its place."""
+
+def complete() -> bool:
+    """Give each stream that was closed before we started nowhere for its place; returns whether errors have none.
+
+    On Windows a program without a console has no stream at all.
+    """
+    unseen = sys.stderr is None
     for name, mode in _MODES.items():
         if getattr(sys, name) is None:
             stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115, PTH123 - as long as we live
@@ -16,3 +24,66 @@ def complete() -> None:
             # under it any more, and programs that we start find it there, too.
             os.set_inheritable(stream.fileno(), True)
             setattr(sys, name, stream)
+    return unseen
+
+
+def obeys_escapes(stream: TextIO) -> bool:
+    """Whether colours and a line that is written anew work there; a console of Windows is asked to obey first."""
+    if not stream.isatty():
+        return False
+    if sys.platform != "win32":
+        return True
+    import ctypes
+    import msvcrt
+
+    kernel = ctypes.windll.kernel32
+    try:
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(stream.fileno()))
+    except OSError:  # a stream of Python's own, for a test or a log
+        return False
+    mode = ctypes.c_ulong()
+    if not kernel.GetConsoleMode(handle, ctypes.byref(mode)):
+        return False
+    wanted = mode.value | ENABLE_VIRTUAL_TERMINAL_PROCESSING
+    return bool(kernel.SetConsoleMode(handle, wanted))
+
+
+def prepare(stream: TextIO) -> None:
+    """Let any text be written: UTF-8 into the pipes of Windows, and an escape for what a stream has no letter for.
+
+    The code pages of Windows lack most letters, and each program there reads another one.
+    """
+    if not hasattr(stream, "reconfigure"):
+        return
+    chosen = os.environ.get("PYTHONIOENCODING")
+    if sys.platform == "win32" and not stream.isatty() and not chosen:
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    else:
+        stream.reconfigure(errors="backslashreplace")
+
+
+def is_unread(error: OSError) -> bool:
+    """Whether our output has no reader any more: `trayagent list | head`.
+
+    Windows says so with EINVAL, and names no file; what comes of a file or an address names it.
+    """
+    if isinstance(error, BrokenPipeError):
+        return True
+    return sys.platform == "win32" and error.errno == errno.EINVAL and error.filename is None
+
+
+def close_unread() -> None:
+    """Send what is still to be written nowhere, so that the flush at the end of the process is no error."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def show_box(title: str, text: str) -> None:
+    """Show words in a window of their own: on Windows, where a program without a console has no other place."""
+    if sys.platform == "win32":
+        import ctypes
+
+        ctypes.windll.user32.MessageBoxW(None, text, title, 0x10)  # MB_ICONERROR

@@ -34,7 +34,10 @@ if sys.platform == "win32":
             return State(not off, None, line != self._line())
 
         def _line(self) -> str:
-            return subprocess.list2cmdline(self.command.words)
+            # A line of the registry has no environment, so the home is told with an option.
+            home = self.command.environment.get("TRAYAGENT_HOME")
+            words = (*self.command.words, "--home", home) if home else self.command.words
+            return subprocess.list2cmdline(words)
 
         def _forget(self, path: str) -> None:
             rights = winreg.KEY_SET_VALUE

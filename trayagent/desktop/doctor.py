@@ -7,11 +7,24 @@ import sys
 
 from trayagent.desktop import session
 from trayagent.desktop.autostart import Autostart
+from trayagent.desktop.notifier import toasts
 from trayagent.desktop.tray import backend
 from trayagent.model.check import Check
 from trayagent.model.events import Notice
 
 SERVICE = "org.freedesktop.Notifications"
+
+WINDOWS = {
+    "shown": Check("notifications", "ok", "Windows shows them."),
+    "off": Check(
+        "notifications",
+        "warning",
+        "They are switched off in Windows.",
+        "Settings > System > Notifications > trayagent",
+    ),
+    "refused": Check("notifications", "ok", "Balloons at the icon; this Windows has no toasts."),
+}
+"""What each answer of `toasts` means."""
 
 
 def checks() -> list[Check]:
@@ -22,7 +35,7 @@ def checks() -> list[Check]:
 def notifications() -> Check:
     """Whether popups can be shown here."""
     if sys.platform == "win32":
-        return Check("notifications", "ok", "Windows shows them.")
+        return WINDOWS[toasts()]
     if sys.platform == "darwin":
         return Check(
             "notifications",

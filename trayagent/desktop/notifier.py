@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import time
 from collections import deque
@@ -28,6 +29,9 @@ REST: Final = 60.0
 TITLE: Final = 80
 BODY: Final = 400
 """Characters."""
+
+Balloon = Callable[[Notice, Callable[[], object]], bool]
+"""Shows a notice at the icon, and calls that when it is clicked; tells whether it could."""
 
 Follow = Callable[[str, str], object]
 """Called with `do` and `id` of the `Action` that was clicked; from any thread."""
@@ -56,9 +60,13 @@ class NullNotifier:
 
 
 class DesktopNotifier:
-    """Popups of the desktop, through desktop-notifier, which is imported at the first notice."""
+    """Popups of the desktop, through desktop-notifier, which is imported at the first notice.
+
+    `balloon`, once there is a tray, serves where the desktop refuses them: an old or stripped Windows.
+    """
 
     def __init__(self, follow: Follow) -> None:
+        self.balloon: Balloon = lambda _notice, _click: False
         self._follow = follow
         self._service: Service | None = None
         self._shown: deque[str] = deque()
@@ -70,8 +78,12 @@ class DesktopNotifier:
 
     async def show(self, notice: Notice) -> None:
         """Show it; a desktop that cannot is left alone for a while, and the log says so once."""
-        if time.monotonic() < self._not_before:
+        if time.monotonic() >= self._not_before and await self._sent(notice):
             return
+        first = notice.actions[0] if notice.actions else None
+        self.balloon(notice, self._clicked(first) if first else lambda: None)
+
+    async def _sent(self, notice: Notice) -> bool:
         try:
             async with asyncio.timeout(WITHIN):
                 await self._send(notice)
@@ -80,10 +92,12 @@ class DesktopNotifier:
             self._not_before = time.monotonic() + REST
             if not self._told:
                 log.warning(
-                    "no notification can be shown (%s); everything else goes on",
+                    "the desktop shows no notification (%s); everything else goes on",
                     str(error) or type(error).__name__,
                 )
             self._told = True
+            return False
+        return True
 
     async def close(self) -> None:
         """Take back what is still on the screen, as far as the desktop lets us."""
@@ -141,7 +155,21 @@ class DesktopNotifier:
             await self._service.clear(self._shown.popleft())
 
 
-def choose_notifier(follow: Follow) -> Notifier:
+def toasts() -> str:
+    """What Windows says of our toasts: `shown`, `off` (by its user or administrator), or `refused`. Blocking."""
+    try:
+        foreign = importlib.import_module("winrt.windows.ui.notifications")
+        manager = foreign.ToastNotificationManager.get_default()
+        service = manager.create_toast_notifier_with_id("trayagent")
+    except (ImportError, OSError, RuntimeError, AttributeError):
+        return "refused"
+    try:
+        return "shown" if service.setting == foreign.NotificationSetting.ENABLED else "off"
+    except OSError:  # nothing is known of a program that has shown none yet
+        return "shown"
+
+
+def choose_notifier(follow: Follow) -> DesktopNotifier:
     """Popups of this desktop; costs nothing before the first one."""
     return DesktopNotifier(follow)
 

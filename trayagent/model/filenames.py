@@ -22,6 +22,8 @@ _SUFFIXES: Final = len(" (9999)") + len(".part.json")
 LIMIT: Final = 255 - _SUFFIXES
 """Bytes in UTF-8, and so at most as many UTF-16 units, that leave room for every suffix we add."""
 
+WINDOWS_PATH_UNITS: Final = 259
+
 INERT: Final = ".download"
 """What is appended to a type that a double click could run."""
 
@@ -98,7 +100,7 @@ _SYSTEM_FILES: Final = frozenset(
     {"desktop.ini", "thumbs.db", "autorun.inf", "ehthumbs.db", "icon\r"}
 )
 _PLAIN: Final = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\.(?:jpg|jpeg|png|gif|webp|mp4|webm|mp3|pdf|zip|bin)"
+    r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\.(?:jpg|jpeg|png|gif|webp|mp4|webm|mp3|pdf|zip|bin))?"
 )
 """Names that need nothing done to them, unless reserved: a shortcut for most files of most lists."""
 _FORBIDDEN: Final = re.compile(r'[<>:"|?*/\\]')
@@ -135,7 +137,7 @@ def choose(
     """
     # Cleaned once for the choice and once with the extension, so that a cut never costs the extension.
     own = _usable(given)
-    chosen = own or _usable(from_disposition(disposition or "")) or _usable(from_url(url))
+    chosen = own or _usable(disposition and from_disposition(disposition)) or _usable(from_url(url))
     plain = _PLAIN.fullmatch(chosen) is not None
     name = (chosen if plain else _basename(chosen)) if chosen else f"video-{now():%Y%m%d-%H%M%S}"
     content = (content_ext or "").lstrip(".").lower()

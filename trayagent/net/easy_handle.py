@@ -6,7 +6,8 @@ import logging
 import select
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final, Literal
@@ -15,15 +16,12 @@ import pycurl
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.address_policy import AddressPolicy
-from trayagent.net.exchange import EnoughError, Exchange, Patience, SilenceWatch, Sink
+from trayagent.net.exchange import EnoughError, Exchange, Patience, Resolve, SilenceWatch, Sink
 from trayagent.net.refusals import is_bare_end, refuse_connection, refuse_transfer
 from trayagent.net.response import is_framed
 from trayagent.net.trust import trust
 
 log = logging.getLogger(__name__)
-
-Resolve = Callable[[str, int], Sequence[str]]
-"""The addresses of a host that is to be asked at a port; raises OSError."""
 
 _VERSIONS: Final = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
 _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_…, which pycurl has no name for
@@ -48,6 +46,8 @@ class EasyHandle:
         self._pause = pause
         self._idle = idle
         self._proxy = policy.network.proxy
+        self._terms: tuple[bool, int, float] | None = None
+        """What it was told last: most exchanges differ in nothing but their target."""
         self.curl = curl = pycurl.Curl()
         curl.handle = self
         # libcurl takes much from the environment and from files unless it is told otherwise.
@@ -75,6 +75,9 @@ class EasyHandle:
         """Why we ended it ourselves, if there is a reason but that the sink had enough."""
         self.paused = False
         self.resume_at = 0.0
+        self.watch = SilenceWatch()
+        self.due = inf
+        """When to look for silence, in monotonic seconds."""
         self.is_stale = False
         """The connection it was to use again brings what nobody asked for: it needs another."""
         self._refused: DownloadError | None = None
@@ -90,21 +93,23 @@ class EasyHandle:
             target = f"http://{exchange.netloc}{target}"
         curl.setopt(pycurl.REQUEST_TARGET, target)
         curl.setopt(pycurl.HTTPHEADER, exchange.headers)
-        curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0 if exchange.raw else 1)
-        curl.setopt(pycurl.BUFFERSIZE, exchange.piece)
-        curl.setopt(pycurl.FRESH_CONNECT, 0)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(patience.connect * 1000))
+        if (terms := (exchange.raw, exchange.piece, patience.connect)) != self._terms:
+            curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0 if exchange.raw else 1)
+            curl.setopt(pycurl.BUFFERSIZE, exchange.piece)
+            curl.setopt(pycurl.FRESH_CONNECT, 0)
+            curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(patience.connect * 1000))
+            self._terms = terms
         if self._resolve is not None and not self._proxy:
             addresses = ",".join(self._resolve(exchange.host, exchange.port))
             curl.setopt(pycurl.RESOLVE, [f"{exchange.host}:{exchange.port}:{addresses}"])
         exchange.began = time.monotonic()
-        self.watch = SilenceWatch()
         self.due = exchange.began + min(patience.first_byte, patience.stall / SilenceWatch.PARTS)
 
     def begin_anew(self) -> None:
         """The same again, on a connection that nobody has used."""
         self.is_stale = False
         self.curl.setopt(pycurl.FRESH_CONNECT, 1)
+        self._terms = None
 
     def note_idle(self) -> None:
         """Its connection may be used again, as far as HTTP/1 goes: remember the socket."""
@@ -176,7 +181,7 @@ class EasyHandle:
         """Gather a piece of the body or hand it to the sink; what is returned tells libcurl."""
         exchange = self.exchange
         if self.sink is None:
-            if exchange.gathered and exchange.gathered + len(data) > exchange.piece:
+            if exchange.gathered and exchange.gathered + len(data) > exchange.room:
                 self.paused, exchange.wanted = True, 0
                 self._touched.append(self)
                 return int(pycurl.WRITEFUNC_PAUSE)

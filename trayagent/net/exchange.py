@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from queue import SimpleQueue
 from typing import Final, Protocol
@@ -12,6 +12,9 @@ from msgspec import Struct
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.response import length_in
+
+Resolve = Callable[[str, int], Sequence[str]]
+"""The addresses of a host that is to be asked at a port; raises OSError."""
 
 BUFFER: Final = 512 * 1024
 """Bytes that libcurl hands over at a time, at most; with TLS a record's 16 KiB.
@@ -55,7 +58,7 @@ class Exchange:
 
     __slots__ = (
         "authority", "began", "ended", "error", "gathered", "head_at", "headers", "host", "is_slow", "lines", "netloc",
-        "piece", "pieces", "port", "raw", "scheme", "signal", "status", "target", "undecodable", "wanted",
+        "piece", "pieces", "port", "raw", "room", "scheme", "signal", "status", "target", "undecodable", "wanted",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +83,8 @@ class Exchange:
         """Whether a coded body (RFC 9110 §8.4) is left as it comes; else it is decoded."""
         self.piece = piece
         """Bytes to hand over at a time, at most: fewer let a slow speed limit flow evenly."""
+        self.room = piece
+        """Bytes that gather before there is a sink; of a first piece all is taken."""
         self.status = 0
         self.lines: list[bytes] = []
         """The header lines of the last answer, its status line first, with their line ends."""

@@ -27,6 +27,14 @@ _OURS: Final = frozenset(
 """Request headers that only we may set; custom ones of these names are left out."""
 
 
+BARE: Final[Mapping[str, str]] = {
+    "User-Agent": USER_AGENT,
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+}
+"""What is said where nobody asked for anything else."""
+
+
 class Endpoint(Struct, frozen=True):
     """Where one request goes, taken apart once. Its URL may hold a query: never to be shown."""
 
@@ -100,13 +108,9 @@ class Redirects:
     def headers(self) -> CIMultiDict[str]:
         """What to say at the present endpoint."""
         request = self._request
-        headers = CIMultiDict(
-            {
-                "User-Agent": request.user_agent or USER_AGENT,
-                "Accept": "*/*",
-                "Accept-Encoding": "identity",
-            }
-        )
+        headers = CIMultiDict(BARE)
+        if request.user_agent:
+            headers["User-Agent"] = request.user_agent
         if self._at_first:
             if request.referer:
                 headers["Referer"] = request.referer
@@ -118,6 +122,18 @@ class Redirects:
             headers["Cookie"] = f"{raw}; {cookies}" if raw else cookies
         headers.update(self._extra)
         return headers
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether `headers` are the `BARE` ones; asked before every request."""
+        request = self._request
+        return not (
+            self._extra
+            or self._secret
+            or request.user_agent
+            or request.referer
+            or self._jar.header(self.endpoint.url)
+        )
 
     def follow(self, status: int, headers: CIMultiDictProxy[str]) -> None:
         """Go where a redirect leads.

@@ -10,8 +10,6 @@ import os
 import re
 from typing import Final
 
-import pycurl
-
 from trayagent.model.errors import DownloadError
 from trayagent.model.urls import looks_expired
 
@@ -20,6 +18,24 @@ CLOSED: Final = "the server closed the connection"
 CLOSED_EARLY: Final = "the connection was closed early"
 NOT_HTTP: Final = "its answer is not proper HTTP"
 TLS_FAILED: Final = "the secure connection could not be set up"
+
+# libcurl's codes (its manual, libcurl-errors(3)), so that asking no file loads no libcurl.
+_UNSUPPORTED_PROTOCOL: Final = 1
+_URL_MALFORMAT: Final = 3
+_COULDNT_RESOLVE_PROXY: Final = 5
+_COULDNT_RESOLVE_HOST: Final = 6
+_COULDNT_CONNECT: Final = 7
+_HTTP2: Final = 16
+_PARTIAL_FILE: Final = 18
+_OPERATION_TIMEDOUT: Final = 28
+_SSL_CONNECT_ERROR: Final = 35
+_GOT_NOTHING: Final = 52
+_SEND_ERROR: Final = 55
+_RECV_ERROR: Final = 56
+_SSL_CIPHER: Final = 59
+_PEER_FAILED_VERIFICATION: Final = 60
+_BAD_CONTENT_ENCODING: Final = 61
+_SSL_CACERT_BADFILE: Final = 77
 
 _NO_FILE: Final = {
     203: "a version that a proxy has changed",
@@ -66,23 +82,23 @@ def refuse_status(status: int, url: str, wish: float | None = None) -> DownloadE
 
 
 _LIBCURL: Final[dict[int, tuple[str, str]]] = {
-    pycurl.E_COULDNT_RESOLVE_PROXY: ("network", PROXY_UNUSABLE),
+    _COULDNT_RESOLVE_PROXY: ("network", PROXY_UNUSABLE),
     97: ("network", PROXY_UNUSABLE),  # CURLE_PROXY, which pycurl has no name for
-    pycurl.E_OPERATION_TIMEDOUT: ("timeout", ""),
-    pycurl.E_GOT_NOTHING: ("network", CLOSED),
-    pycurl.E_SEND_ERROR: ("network", CLOSED),
-    pycurl.E_RECV_ERROR: ("network", CLOSED),
-    pycurl.E_PARTIAL_FILE: ("truncated", CLOSED_EARLY),
-    pycurl.E_HTTP2: ("network", CLOSED),
+    _OPERATION_TIMEDOUT: ("timeout", ""),
+    _GOT_NOTHING: ("network", CLOSED),
+    _SEND_ERROR: ("network", CLOSED),
+    _RECV_ERROR: ("network", CLOSED),
+    _PARTIAL_FILE: ("truncated", CLOSED_EARLY),
+    _HTTP2: ("network", CLOSED),
     92: ("network", CLOSED),  # CURLE_HTTP2_STREAM
-    pycurl.E_UNSUPPORTED_PROTOCOL: ("server_error", NOT_HTTP),  # HTTP/0.9
+    _UNSUPPORTED_PROTOCOL: ("server_error", NOT_HTTP),  # HTTP/0.9
     100: ("server_error", NOT_HTTP),  # CURLE_TOO_LARGE: header or trailer lines without end
     8: ("server_error", NOT_HTTP),  # CURLE_WEIRD_SERVER_REPLY: two lengths, a bad line
-    pycurl.E_BAD_CONTENT_ENCODING: ("server_error", "it sends in a coding that nobody asked for"),
-    pycurl.E_URL_MALFORMAT: ("bad_url", ""),
-    pycurl.E_SSL_CONNECT_ERROR: ("tls", TLS_FAILED),
-    pycurl.E_SSL_CIPHER: ("tls", TLS_FAILED),
-    pycurl.E_SSL_CACERT_BADFILE: ("tls", "this machine's list of trusted certificates is missing"),
+    _BAD_CONTENT_ENCODING: ("server_error", "it sends in a coding that nobody asked for"),
+    _URL_MALFORMAT: ("bad_url", ""),
+    _SSL_CONNECT_ERROR: ("tls", TLS_FAILED),
+    _SSL_CIPHER: ("tls", TLS_FAILED),
+    _SSL_CACERT_BADFILE: ("tls", "this machine's list of trusted certificates is missing"),
 }
 
 _ERRNOS: Final = (
@@ -103,22 +119,21 @@ _ERRNOS: Final = (
 
 
 _OPENSSL: Final = re.compile(r"(?:certificate problem|verify result): (.*?)(?: \(\d+\))?$")
-_OTHER_NAME: Final = re.compile(r"match.*'([^']{1,255})'")
 
 
 def refuse_transfer(
     code: int, words: str, number: int, host: str, *, proxied: bool = False
 ) -> DownloadError:
     """Why libcurl gave up: its code, its own words, the system's errno (0: none)."""
-    if code == pycurl.E_COULDNT_RESOLVE_HOST:
+    if code == _COULDNT_RESOLVE_HOST:
         return DownloadError("network", f"no address was found for {host}")
-    if code == pycurl.E_PEER_FAILED_VERIFICATION:
+    if code == _PEER_FAILED_VERIFICATION:
         return DownloadError("tls", _certificate_reason(words))
-    if proxied and (code == pycurl.E_COULDNT_CONNECT or "CONNECT tunnel failed" in words):
+    if proxied and (code == _COULDNT_CONNECT or "CONNECT tunnel failed" in words):
         return DownloadError("network", PROXY_UNUSABLE)
-    if code == pycurl.E_COULDNT_CONNECT:
+    if code == _COULDNT_CONNECT:
         return refuse_connection(number)
-    if code == pycurl.E_RECV_ERROR and any(word in words.lower() for word in ("chunk", "header")):
+    if code == _RECV_ERROR and any(word in words.lower() for word in ("chunk", "header")):
         return DownloadError("server_error", NOT_HTTP)
     known, detail = _LIBCURL.get(code, ("network", ""))
     return DownloadError(known, detail)
@@ -143,13 +158,15 @@ def is_bare_end(code: int, words: str) -> bool:
 
     The bytes that came are whole as far as anyone can tell; the file is kept with a warning.
     """
-    return code == pycurl.E_RECV_ERROR and "unexpected eof" in words.lower()
+    return code == _RECV_ERROR and "unexpected eof" in words.lower()
 
 
 def _certificate_reason(words: str) -> str:
     """OpenSSL's own words, "certificate has expired"; for a name that does not fit, plain ones."""
-    if name := _OTHER_NAME.search(words):
-        return f"the certificate is not valid for '{name[1]}'"
+    # The last name in quotes is ours: "subject name 'x.example' does not match target hostname 'h.example'".
+    before, _, name = words.rpartition("'")[0].rpartition("'")
+    if "match" in before:
+        return f"the certificate is not valid for '{name[:255]}'"
     if "common name" in words:
         return "the certificate names no host"
     reason = _OPENSSL.search(words)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from trayagent.model import backoff, sizes
 from trayagent.model.config import Config, Network
@@ -15,12 +16,13 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net.address_policy import AddressPolicy, no_ports
 from trayagent.net.cookies import Jar
-from trayagent.net.easy_handle import Resolve
-from trayagent.net.exchange import BUFFER, Exchange, Patience, Sink
+from trayagent.net.exchange import BUFFER, Exchange, Patience, Resolve, Sink
 from trayagent.net.host_limits import Cooldown
-from trayagent.net.redirects import REDIRECTS, Redirects
+from trayagent.net.redirects import BARE, REDIRECTS, Redirects
 from trayagent.net.response import CODED, Head
-from trayagent.net.transport import Transport
+
+if TYPE_CHECKING:
+    from trayagent.net.transport import Transport
 
 _BREAKS: Final = re.compile(r"[\r\n\0]")
 
@@ -45,13 +47,13 @@ class Client:
     ) -> None:
         self.cooldown = cooldown or Cooldown()
         self._policy = AddressPolicy(network or Network(), own_ports)
-        self.transport = Transport(
-            self._policy,
-            patience,
-            connections_per_host=connections_per_host,
-            ca_file=ca_file,
-            resolve=resolve,
-        )
+        self._patience = patience
+        self._per_host = connections_per_host
+        self._ca_file = ca_file
+        self._resolve = resolve
+        self._starting = threading.Lock()
+        self._transport: Transport | None = None
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +63,32 @@ class Client:
 
     def close(self) -> None:
         """End the engine's thread and every answer with it."""
-        self.transport.close()
+        with self._starting:
+            self._is_closed = True
+            transport = self._transport
+        if transport is not None:
+            transport.close()
+
+    @property
+    def transport(self) -> Transport:
+        """The engine, made when it is first needed: libcurl takes 9 MiB, which an agent at rest can spare.
+
+        Raises DownloadError once this is closed.
+        """
+        with self._starting:
+            if self._transport is None:
+                if self._is_closed:
+                    raise DownloadError("internal", "the engine is closed")
+                from trayagent.net.transport import Transport
+
+                self._transport = Transport(
+                    self._policy,
+                    self._patience,
+                    connections_per_host=self._per_host,
+                    ca_file=self._ca_file,
+                    resolve=self._resolve,
+                )
+            return self._transport
 
     def ask(
         self,
@@ -105,7 +132,7 @@ class Client:
         exchange = Exchange(
             (endpoint.scheme, endpoint.host, endpoint.port, endpoint.netloc),
             endpoint.target,
-            _lines(redirects.headers()),
+            BARE_LINES if redirects.is_bare else _lines(redirects.headers()),
             signal,
             raw=raw,
             piece=piece,
@@ -206,3 +233,7 @@ def _lines(headers: Mapping[str, str]) -> list[bytes]:
     if _BREAKS.search("".join(lines)):
         raise DownloadError("bad_url", "a header holds a control character")
     return [line.encode("utf-8", "surrogateescape") for line in lines]
+
+
+BARE_LINES: Final = _lines(BARE)
+"""Of most requests: made once."""

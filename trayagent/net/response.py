@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Final
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -37,8 +36,12 @@ class Head:
         self.url = url
         """After redirects; may hold a query: never to be shown."""
         self.host = host
+        self._is_stream = _is_stream(lines)
+        said = self.headers.get("Content-Encoding", "").strip().lower()
+        self.coding = "" if said in ("identity", "none") else said
+        """The Content-Encoding in small letters, empty for none: `identity` and `none` say nothing."""
 
-    @cached_property
+    @property
     def length(self) -> int | None:
         """Bytes of the body as it is sent; None when chunks or the close tell where it ends.
 
@@ -56,13 +59,10 @@ class Head:
             raise DownloadError("server_error", "it contradicts itself about the range")
         if self.is_chunked:
             return None
-        said = {
-            text.strip()
-            for line in self.headers.getall("Content-Length", ())
-            for text in line.split(",")
-        }
-        if not said:
+        lines = self.headers.getall("Content-Length", ())
+        if not lines:
             return None
+        said = {text.strip() for text in ",".join(lines).split(",")}
         if len(said) > 1:
             raise DownloadError("server_error", "it contradicts itself about the length")
         length = sizes.parse_count(said.pop())
@@ -74,12 +74,6 @@ class Head:
         """Raise DownloadError `server_error` for a head that contradicts itself, whatever it is about."""
         _ = self.length
 
-    @cached_property
-    def coding(self) -> str:
-        """The Content-Encoding in small letters, empty for none: `identity` and `none` say nothing."""
-        said = self.headers.get("Content-Encoding", "").strip().lower()
-        return "" if said in ("identity", "none") else said
-
     @property
     def is_chunked(self) -> bool:
         """Whether chunks tell where the body ends (RFC 9112 §7.1)."""
@@ -88,7 +82,7 @@ class Head:
     @property
     def is_framed(self) -> bool:
         """Whether the end of the body is told, so that a cut cannot pass for the end."""
-        return self.is_chunked or "Content-Length" in self.headers
+        return self._is_stream or self.is_chunked or "Content-Length" in self.headers
 
     def __repr__(self) -> str:
         return f"<Head {self.status} from {self.host}>"
@@ -96,39 +90,45 @@ class Head:
 
 def length_in(lines: Sequence[bytes]) -> int | None:
     """The first Content-Length among header lines, as far as it is one: a hint, no judgement."""
-    for line in lines:
-        if line[:15].lower() == b"content-length:":
-            text = line[15:].strip()
-            return int(text) if text.isdigit() and len(text) < 20 else None
-    return None
+    _, found, rest = b"".join(lines).lower().partition(b"\ncontent-length:")
+    text = rest.partition(b"\n")[0].strip()
+    return int(text) if found and text.isdigit() and len(text) < 20 else None
 
 
 def is_framed(lines: Sequence[bytes]) -> bool:
     """Whether header lines tell where the body ends."""
-    return any(
+    return _is_stream(lines) or any(
         line.lower().startswith((b"content-length:", b"transfer-encoding:")) for line in lines
     )
 
 
+def _is_stream(lines: Sequence[bytes]) -> bool:
+    """Whether it came as a stream that is told to be over (RFC 9113 §8.1), whatever the headers say."""
+    return bool(lines) and lines[0].startswith(b"HTTP/2")
+
+
 def _headers_in(lines: Sequence[bytes]) -> CIMultiDictProxy[str]:
     """The header fields; a line that is none is passed over, one that continues another is joined."""
-    headers: CIMultiDict[str] = CIMultiDict()
-    name = ""
+    fields: list[tuple[str, str]] = []
+    is_field = False
     for line in lines[1:]:
-        text = line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
-        if text[:1] in (" ", "\t") and name:  # obs-fold, RFC 9112 §5.2
-            values = headers.popall(name)
-            values[-1] = f"{values[-1]} {text.strip()}"
-            for value in values:
-                headers.add(name, value)
+        if line[:1] in (b" ", b"\t") and is_field:  # obs-fold, RFC 9112 §5.2
+            name, value = fields[-1]
+            fields[-1] = name, f"{value} {_text(line)}"
             continue
-        name, colon, value = text.partition(":")
-        name = name.strip()
-        if colon and name:
-            headers.add(name, value.strip())
-    if len(set(map(str.lower, headers))) < len(headers):
+        name, colon, value = _text(line).partition(":")
+        name = name.rstrip()
+        is_field = bool(colon and name)
+        if is_field:
+            fields.append((name, value.lstrip()))
+    headers = CIMultiDict(fields)
+    if len({name.lower() for name, _ in fields}) < len(fields):
         _join(headers)
     return CIMultiDictProxy(headers)
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape").strip()
 
 
 def _join(headers: CIMultiDict[str]) -> None:

@@ -23,14 +23,12 @@ libcurl's own timer there are the ends of our pauses and a sweep that looks for 
 from __future__ import annotations
 
 import logging
-import selectors
 import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from heapq import heappop, heappush
 from math import inf
 from pathlib import Path
@@ -40,13 +38,16 @@ import pycurl
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.address_policy import AddressPolicy
-from trayagent.net.easy_handle import EasyHandle, IdleSockets, Resolve
-from trayagent.net.exchange import Exchange, Patience, Sink
+from trayagent.net.easy_handle import EasyHandle, IdleSockets
+from trayagent.net.exchange import Exchange, Patience, Resolve, Sink
+from trayagent.net.sockets import Sockets, waiting
 
 log = logging.getLogger(__name__)
 
 IDLE_CONNECTIONS: Final = 64
 IDLE_HANDLES: Final = 32
+GIVE_UP: Final = 3.0
+"""Seconds that the end of the thread is waited for: a disk it writes to may stand still for ever."""
 
 
 class Transport:
@@ -73,11 +74,14 @@ class Transport:
         self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._awake = False
         self._in, self._out = socket.socketpair()
+        self._waker = self._in.fileno()
         self._in.setblocking(False)
         self._out.setblocking(False)
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._closing = False
+        self._over: DownloadError | None = None
+        """Why the thread has ended: from then on it looks into its inbox no more."""
         # The rest belongs to the engine's thread.
         self._live: dict[Exchange, EasyHandle] = {}
         self._idle: list[EasyHandle] = []
@@ -106,7 +110,10 @@ class Transport:
             thread, self._thread = self._thread, None
         if thread is not None:
             self._call(_wake)
-            thread.join()
+            thread.join(GIVE_UP)
+            if thread.is_alive():
+                log.warning("The engine does not stop: it waits for a disk")
+                return
         self._in.close()
         self._out.close()
 
@@ -115,6 +122,8 @@ class Transport:
         if self._thread is None:
             self._start()
         self._call(self._enter, exchange)
+        if self._over is not None:
+            self._empty_inbox(self._over)
 
     def attach(self, exchange: Exchange, sink: Sink) -> None:
         """From now on the body goes to this sink, what has gathered first.
@@ -124,7 +133,7 @@ class Transport:
         self._call(self._attach, exchange, sink)
 
     def resume(self, exchange: Exchange) -> None:
-        """There is room again for what its sink did not take."""
+        """There is room again for what its sink did not take, or more `room` to gather in."""
         self._call(self._continue, exchange)
 
     def cancel(self, exchange: Exchange) -> None:
@@ -132,8 +141,8 @@ class Transport:
         self._call(self._cancel, exchange)
 
     def spare(self, host: str) -> int:
-        """How many more connections the host may get at once."""
-        return self._per_host - self._open.get(host, 0)
+        """How many more connections the host may get at once; below 0: so many requests wait for one."""
+        return self._per_host - self._open.get(host, 0) - len(self._waiting.get(host, ()))
 
     def __repr__(self) -> str:
         return f"<Transport of {len(self._live)} exchanges>"
@@ -158,36 +167,45 @@ class Transport:
 
     def _run(self) -> None:
         """Turn until closed. Whatever ends this thread ends every exchange with it."""
-        selector = selectors.DefaultSelector()
-        selector.register(self._in, selectors.EVENT_READ)
+        sockets = waiting()
+        sockets.watch(self._waker, pycurl.POLL_IN)
+
+        def watch(what: int, fd: int, multi: object, data: object) -> None:
+            del multi, data
+            if what == pycurl.POLL_REMOVE:
+                sockets.leave(fd)
+            else:
+                sockets.watch(fd, what)
+
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, IDLE_CONNECTIONS)
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, partial(_watch_socket, selector))
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         reason = DownloadError("cancelled")
         try:
             while not self._closing:
-                self._turn(selector)
+                self._turn(sockets)
         except Exception:  # the boundary of this thread: those who wait must hear of it
             log.exception("The engine stopped")
             reason, self._closing = DownloadError("internal", "the engine stopped"), True
         finally:
+            self._over = reason  # first: what is submitted later is seen by its submitter
             self._end_all(reason)
             for handle in self._idle:
                 handle.curl.close()
             self._multi.close()
-            selector.close()
+            sockets.close()
 
-    def _turn(self, selector: selectors.BaseSelector) -> None:
+    def _turn(self, sockets: Sockets) -> None:
         """Wait for sockets and timers, let libcurl work, then tell those who wait."""
         due = min(self._curl_due, self._sweep_due, self._pauses[0][0] if self._pauses else inf)
         timeout = None if due == inf else max(0.0, due - time.monotonic())
-        for key, events in selector.select(timeout):
-            if key.fileobj is self._in:
+        for fd, events in sockets.wait(timeout):
+            if fd == self._waker:
                 self._in.recv(4096)
                 self._awake = False
-            else:  # selectors' bits are libcurl's: 1 to read, 2 to write
-                self._multi.socket_action(key.fd, events)
+            else:
+                self._multi.socket_action(fd, events)
         now = time.monotonic()
         if now >= self._curl_due:
             self._curl_due = inf
@@ -239,7 +257,8 @@ class Transport:
             self._multi.add_handle(handle.curl)
         except (pycurl.error, OSError, ValueError) as error:
             log.warning("A request could not be made: %s", type(error).__name__)
-            self._end(exchange, DownloadError("network", "the request could not be made"))
+            # Later: the end of one lets the next in, and all in line may be of this kind.
+            self._call(self._fail, exchange, "the request could not be made")
         else:
             self._sweep_due = min(self._sweep_due, handle.due)
 
@@ -261,10 +280,10 @@ class Transport:
     def _continue(self, exchange: Exchange) -> None:
         """Hand over what has gathered, then let libcurl go on."""
         handle = self._live.get(exchange)
-        if handle is None or handle.sink is None:
+        if handle is None:
             return
         handle.watch.held = True
-        while exchange.pieces:
+        while handle.sink is not None and exchange.pieces:
             match handle.give(exchange.pieces[0]):
                 case "taken":
                     exchange.pieces.popleft()
@@ -285,11 +304,17 @@ class Transport:
         self._pause_number += 1
         heappush(self._pauses, (until, self._pause_number, exchange))
 
+    def _fail(self, exchange: Exchange, words: str) -> None:
+        if exchange in self._live:
+            self._end(exchange, DownloadError("network", words))
+
     def _cancel(self, exchange: Exchange) -> None:
         if exchange in self._live:
             self._end(exchange, DownloadError("cancelled"))
         elif exchange in (queue := self._waiting.get(exchange.authority, deque())):
             queue.remove(exchange)
+            if not queue:
+                del self._waiting[exchange.authority]
             exchange.end(DownloadError("cancelled"))
 
     def _end(self, exchange: Exchange, error: DownloadError | None) -> None:
@@ -318,9 +343,15 @@ class Transport:
         self._waiting.clear()
         for exchange in list(self._live):
             self._end(exchange, error)
-        for act, arguments in self._inbox:
-            if act == self._enter:
-                arguments[0].end(error)
+        self._empty_inbox(error)
+
+    def _empty_inbox(self, error: DownloadError) -> None:
+        """End what was submitted too late; called by the thread at its end, then by who submits."""
+        with suppress(IndexError):
+            while True:
+                act, arguments = self._inbox.popleft()
+                if act == self._enter:
+                    arguments[0].end(error)
 
     def _sweep(self, now: float) -> None:
         """Give up on those that are too slow; each is looked at when it is due."""
@@ -329,21 +360,6 @@ class Transport:
             if (error := handle.judge_silence(now, self.patience)) is not None:
                 self._end(exchange, error)
         self._sweep_due = min((handle.due for handle in self._live.values()), default=inf)
-
-
-def _watch_socket(
-    selector: selectors.BaseSelector, what: int, fd: int, multi: object, data: object
-) -> None:
-    """Wait for what libcurl wants to know of a socket of its own."""
-    del multi, data
-    known = fd in selector.get_map()
-    if what == pycurl.POLL_REMOVE:
-        if known:
-            selector.unregister(fd)
-    elif known:
-        selector.modify(fd, what)
-    else:
-        selector.register(fd, what)
 
 
 def _wake() -> None:

@@ -13,6 +13,7 @@ from trayagent.model.config import Config
 from trayagent.model.errors import ConfigError
 from trayagent.settings.home import Home
 from trayagent.settings.load import build, parse
+from trayagent.sharing import retry_shared
 
 
 def change(
@@ -56,7 +57,7 @@ def replace(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(target)
+        retry_shared(lambda: Path(name).replace(target))
     except BaseException:
         with contextlib.suppress(OSError):
             Path(name).unlink()

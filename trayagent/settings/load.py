@@ -69,22 +69,28 @@ def read(path: Path) -> dict[str, Any]:
 def parse(data: bytes) -> dict[str, Any]:
     """The plain values of TOML; raises ConfigError."""
     try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        hint = f" {_QUOTES}" if _holds_backslash(data, str(error)) else ""
-        raise ConfigError([f"{_FILE} is not valid TOML: {error}.{hint}"]) from error
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{_FILE} is not valid TOML: {error}."]) from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problem = f"{_FILE} is not valid TOML: {error}."
+        if path := _backslashed(text, str(error)):
+            problem += f" Write paths in single quotes: '{path}'."
+        raise ConfigError([problem]) from error
+
+
+def _backslashed(text: str, said: str) -> str | None:
+    """What stands in double quotes, with a backslash, in the line of which TOML's reader complained."""
+    where = re.search(r"at line (\d+)", said)
+    line = text.split("\n")[int(where[1]) - 1] if where else ""
+    quoted = re.search(r'"([^"\\\n]*\\[^"\n]*)"', line)
+    return quoted[1] if quoted else None
 
 
 _QUOTES: Final = r"A path with backslashes goes in single quotes: 'C:\Users\me'."
-_LINE: Final = re.compile(r"at line (\d{1,9})")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-
-
-def _holds_backslash(data: bytes, error: str) -> bool:
-    """Whether the line that TOML stumbled over has a backslash in it."""
-    at = _LINE.search(error)
-    lines = data.splitlines()
-    return at is not None and int(at[1]) <= len(lines) and b"\\" in lines[int(at[1]) - 1]
 
 
 def build(

@@ -32,6 +32,7 @@ def broken(config: Config) -> Iterator[tuple[str, str]]:
     """Every rule a config breaks: (key, sentence); its folders must be absolute already."""
     for name in ("speed_limit", "max_size", "keep_free"):
         yield from _parsed(f"downloads.{name}", getattr(config.downloads, name), sizes.parse_size)
+    yield from _parsed("network.first_byte", config.network.first_byte, sizes.parse_duration)
     for entry in config.network.allow:
         if host_port(entry) is None:
             yield "network.allow", f'network.allow holds "{entry}"; write each entry as host:port.'

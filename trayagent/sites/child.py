@@ -104,6 +104,11 @@ class Child:
         assert self._process.stdin is not None
         self._process.stdin.close()
         await self._process.wait()
+        # Windows' pipes stay open until they are read to their end, and nobody reads this one any more;
+        # asyncio has no public way to let go of it (test_update would hear of a pipe that was not closed).
+        transport: Any = getattr(self._process, "_transport", None)
+        if transport is not None:
+            transport.close()
 
     def __repr__(self) -> str:
         return f"<Child {self._process.pid}>"

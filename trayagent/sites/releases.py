@@ -10,6 +10,8 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
+from trayagent.sharing import retry_shared
+
 
 class Releases:
     """`<folder>/<version>/yt_dlp`, and `<folder>/current.json`, which names the one to use."""
@@ -64,7 +66,7 @@ class Releases:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = self.folder / "current.json.new"
         fresh.write_text(json.dumps(noted), "utf-8")
-        os.replace(fresh, self.folder / "current.json")
+        retry_shared(lambda: os.replace(fresh, self.folder / "current.json"))
 
 
 def installed() -> str | None:

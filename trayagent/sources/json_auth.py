@@ -10,7 +10,7 @@ from trayagent.sources import json_mapping
 from trayagent.sources.cookies import by_domain, cookies_in
 from trayagent.sources.source import Secrets, SourceError
 
-_COOKIE: Final = re.compile(r"([^\s;={}]+)=\{secret:([A-Za-z0-9_-]+)\}")
+_COOKIE: Final = re.compile(r"(?<![^\s;={}])([^\s;={}]+)=\{secret:([A-Za-z0-9_-]+)\}")
 """A cookie in a template, and the secret that is its value."""
 
 

@@ -29,7 +29,7 @@ _PARAMETER: Final = re.compile(
     r"""\s*;\s*([\w!#$%&*+.^`|~-]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^\s;,"]*))?"""
 )
 """Of a link (RFC 8288 §3); single quotes are no quotes there, but are sent."""
-_SAYS_NEXT: Final = re.compile(r"\brel\b[\s=\"']{0,9}[^\"',;=]{0,99}\bnext\b", re.IGNORECASE)
+_SAYS_NEXT: Final = re.compile(r"\brel\b[\s=\"']{0,9}[^\"',;=]{0,40}\bnext\b", re.IGNORECASE)
 
 
 # --- paths and templates ---

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from secrets import token_hex
 from typing import Final, Protocol, Self
 
 import msgspec
@@ -15,6 +18,15 @@ import msgspec
 from trayagent.store.private import write_private
 
 SERVICE: Final = "trayagent"
+PIECE_LENGTH: Final = 1200
+"""Characters of one entry. Windows' Credential Manager takes 2560 bytes: 1280 UTF-16 units (wincred.h,
+CRED_MAX_CREDENTIAL_BLOB_SIZE); the cookies of a login are often longer."""
+
+PIECES: Final = "trayagent-pieces:"
+"""How an entry begins that, in place of the secret, tells the number of its pieces and what their names have."""
+
+_NAMES_PIECES: Final = re.compile(rf"{PIECES}(\d{{1,3}}):([0-9a-f]{{8}})")
+
 REST: Final = 30.0
 """Seconds for which a keyring is not asked again for what it did not have."""
 
@@ -140,7 +152,7 @@ class Keyring:
         value, until = self._kept.get(name, (None, 0.0))
         if value is None and self._clock() >= until:
             with contextlib.suppress(keyring.errors.KeyringError):
-                value = keyring.get_password(SERVICE, name)
+                value = self._joined(name)
             self._kept[name] = (value, self._clock() + REST)
         return value
 
@@ -148,7 +160,14 @@ class Keyring:
         """Keep it."""
         import keyring
 
-        keyring.set_password(SERVICE, name, value)
+        if sys.platform == "win32" and len(value.encode("utf-16-le")) > 2 * PIECE_LENGTH:
+            kept = self._keep_pieces(name, value)
+        else:
+            kept = value
+        # The entry itself last: until then, the old secret is what there is.
+        before = keyring.get_password(SERVICE, name)
+        keyring.set_password(SERVICE, name, kept)
+        self._delete_pieces(name, before)
         self._kept[name] = (value, 0.0)
 
     def delete(self, name: str) -> None:
@@ -157,4 +176,51 @@ class Keyring:
 
         self._kept.pop(name, None)
         with contextlib.suppress(keyring.errors.KeyringError):
+            before = keyring.get_password(SERVICE, name)
             keyring.delete_password(SERVICE, name)
+            self._delete_pieces(name, before)
+
+    @staticmethod
+    def _joined(name: str) -> str | None:
+        """The secret, put together again; None when a piece is missing."""
+        import keyring
+
+        entry = keyring.get_password(SERVICE, name)
+        names = piece_names(name, entry)
+        if not names:
+            return entry
+        pieces = [keyring.get_password(SERVICE, piece) for piece in names]
+        return None if None in pieces else "".join(filter(None, pieces))
+
+    @staticmethod
+    def _keep_pieces(name: str, value: str) -> str:
+        """Keep the secret in several entries of new names; returns the entry that names them."""
+        import keyring
+
+        pieces = split(value)
+        entry = f"{PIECES}{len(pieces)}:{token_hex(4)}"
+        for piece_name, piece in zip(piece_names(name, entry), pieces, strict=True):
+            keyring.set_password(SERVICE, piece_name, piece)
+        return entry
+
+    @staticmethod
+    def _delete_pieces(name: str, entry: str | None) -> None:
+        """Forget the pieces that an entry of before named."""
+        import keyring
+
+        for piece_name in piece_names(name, entry):
+            with contextlib.suppress(keyring.errors.KeyringError):
+                keyring.delete_password(SERVICE, piece_name)
+
+
+def split(value: str) -> list[str]:
+    """The secret in pieces of at most `PIECE_LENGTH` UTF-16 units."""
+    # Half as many characters: one outside the basic plane takes two units.
+    step = PIECE_LENGTH if value.isascii() else PIECE_LENGTH // 2
+    return [value[start : start + step] for start in range(0, len(value), step)]
+
+
+def piece_names(name: str, entry: str | None) -> list[str]:
+    """The names of a secret's pieces; none for an entry that is the secret itself."""
+    found = _NAMES_PIECES.fullmatch(entry or "")
+    return [f"{name}#{found[2]}#{number}" for number in range(int(found[1]))] if found else []

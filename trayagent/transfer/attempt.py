@@ -223,6 +223,8 @@ class Attempt:
         finally:
             answer.cancel()
             answer.wait_for_end()
+            if self._writer is not None and (lost := self._writer.drop()):
+                self._destination.take_back(lost)
 
     def _rest(self, request: Request, record: ranges.Record | None) -> ranges.Ask | None:
         """The range to ask for, if this address's validators tell what the bytes are.
@@ -304,6 +306,7 @@ class Attempt:
             wait = lane.take_here(data) if data else 0.0
         except EnoughError:
             wait = 0.0
+        self._drain()
         self._rest_for(wait)
         if not exchange.ended or exchange.pieces:
             if lane.left:
@@ -330,18 +333,18 @@ class Attempt:
         """
         exchange, data = answer.exchange, b""
         until = time.monotonic() + AT_ONCE
-        while not exchange.ended:
-            if exchange.gathered >= exchange.wanted:
+        while not exchange.ended and exchange.gathered < exchange.wanted:
+            left = until - time.monotonic()
+            if left <= 0 and exchange.gathered >= LOOKED_AT:
                 break
-            self._wait(max(0.0, until - time.monotonic()))
-            if time.monotonic() >= until:
-                exchange.wanted = min(exchange.wanted, LOOKED_AT)
+            self._wait(left if left > 0 else AT_ONCE)
         data = _popped(exchange.pieces)
         while is_further and len(data) < LOOKED_THROUGH and content.is_blank(data):
             if exchange.ended and not exchange.pieces:
                 break
-            exchange.wanted = exchange.gathered + 1
             if not exchange.pieces:
+                exchange.room = LOOKED_THROUGH + exchange.piece
+                answer.resume()  # under a slow limit it is paused already
                 self._wait(AT_ONCE)
             data += _popped(exchange.pieces)
         if not data and exchange.error is not None:
@@ -392,7 +395,7 @@ class Attempt:
         part = self._destination.part
         assert part is not None
         if self._writer is None or self._writer.part is not part:
-            self._writer = Writer(part, lambda: self._signal.put(None))
+            self._writer = Writer(part, lambda: self._signal.put(None), self._check_stopped)
         lane = Lane(
             self._writer,
             start,

@@ -80,8 +80,8 @@ class Connections:
     """Runs the connections of one file until nothing is missing; used once, by the file's own thread.
 
     `ask` sends a request for a range or all, `new_lane` makes the lane for a stretch, `spare` says how
-    many more connections the host may get now, `wait` waits for news, at most so many seconds, and
-    raises what ends the file.
+    many more connections the host may get now (below 0: others wait for one), `wait` waits for news,
+    at most so many seconds, and raises what ends the file.
     """
 
     def __init__(
@@ -154,6 +154,7 @@ class Connections:
             if width is not None:
                 self._follow(width)
             self._renew()
+            self._make_room()
             self._widen()
             self._wait(EARLY_LOOK if time.monotonic() - began < EARLY else LOOK)
 
@@ -243,7 +244,8 @@ class Connections:
         with self._lock:
             if lane.left:
                 self._todo.append((lane.at, lane.end))
-                lane.end = lane.at  # from here on the engine writes nothing of it
+                lane.end = lane.at
+            lane.extend = None  # from here on the engine writes nothing of it
         if connection.answer is not None and not connection.answer.exchange.ended:
             connection.answer.cancel()
             self._closing.append(connection.answer)
@@ -344,7 +346,7 @@ class Connections:
         while tries < len(ALONE_AFTER) and self._is_turned_away():
             here, self._allowed = self._destination.received, 1
             self._rest(ALONE_AFTER[tries])
-            self._refusal = None
+            self._refusal = self._failure = None
             if (share := self._share()) is None:
                 return
             self._start(self._new(*share))
@@ -381,7 +383,7 @@ class Connections:
                 answer.wait_for_end()
 
     def _follow(self, width: Width) -> None:
-        most = min(self._most, len(self._active) + self._spare())
+        most = max(1, min(self._most, len(self._active) + self._spare()))
         hushed = width.hushed
         self._allowed = min(width.look(self._seen(), most), self._most)
         if width.hushed and not hushed and len(self._active) == 1:
@@ -394,6 +396,12 @@ class Connections:
         while len(self._active) < self._allowed and room > 0 and (lane := self._next()):
             self._start(lane)
             room -= 1
+
+    def _make_room(self) -> None:
+        """Others wait for a connection to this host: give them one, as long as one is left."""
+        is_closing = not all(answer.exchange.ended for answer in self._closing)
+        if self._spare() < 0 and len(self._active) > 1 and not is_closing:
+            self._drop(self._active[-1])
 
     def _renew(self) -> None:
         """Every connection is silent: make one anew. If it gets bytes, idle ones take over the others'."""

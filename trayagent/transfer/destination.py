@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -239,6 +239,12 @@ class Destination:
             done = (*self._done, *((lane.start, lane.at) for lane in self._lanes))
             self._done, self._lanes = ranges.merged(done), []
             self._progress.received = self.received
+
+    def take_back(self, lost: Sequence[tuple[int, int]]) -> None:
+        """These stretches have not reached the disk, and will not: they count as missing."""
+        self.settle_lanes()
+        self._done = ranges.without(self._done, lost)
+        self._progress.received = self.received
 
     def forget(self) -> None:
         """Nothing of the bytes proves anything now."""

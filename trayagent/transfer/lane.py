@@ -60,22 +60,22 @@ class Lane:
         """As `Sink.take`; called by the engine's thread."""
         if not self._writer.takes(len(data)):
             return None
-        return self._fill(data, self._writer.write)
+        return self._fill(data)
 
     def take_here(self, data: bytes) -> float:
-        """Write bytes in the file's own thread, before the engine has this lane or after it had it.
+        """Take bytes in the file's own thread, before the engine has this lane or after it had it.
 
         Returns the seconds to wait; raises EnoughError, DownloadError.
         """
-        return self._fill(data, self._writer.write_here)
+        return self._fill(data)
 
-    def _fill(self, data: bytes, write: Callable[[bytes | memoryview, int], None]) -> float:
+    def _fill(self, data: bytes) -> float:
         rest: bytes | memoryview = data
         with self._lock:
             while rest and (room := self._room()):
                 if room < len(rest):
                     rest = memoryview(rest)
-                self._write(rest[:room], write)
+                self._write(rest[:room])
                 rest = rest[room:]
             # Nobody waits for a piece that will not be wanted: the connection ends at once.
             is_enough = bool(rest) or (self.at < self.reach and not self._room())
@@ -85,11 +85,9 @@ class Lane:
             raise EnoughError
         return max((bucket.spend(len(data)) for bucket in self._buckets if bucket.rate), default=0)
 
-    def _write(
-        self, data: bytes | memoryview, write: Callable[[bytes | memoryview, int], None]
-    ) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         try:
-            write(data, self.at)
+            self._writer.write(data, self.at)  # never long: the engine may wait for the lock
         except OSError as error:
             raise explain(error) from error
         self.at += len(data)

@@ -10,17 +10,22 @@ from contextlib import suppress
 from pathlib import Path
 
 from trayagent.model.urls import redact
+from trayagent.transfer.publish import UNNAMED
 
 
 def mark(path: str | Path, url: str) -> None:
     """Mark a downloaded file where the file system can keep it; failing is no harm. Blocking."""
     with suppress(OSError, ValueError, AttributeError):
         if sys.platform == "win32":
-            Path(f"{path}:Zone.Identifier").write_text(zone_identifier(url), "utf-8")
+            # As bytes: a text file would write its line ends as \r\r\n, which nobody reads.
+            Path(f"{path}:Zone.Identifier").write_bytes(zone_identifier(url).encode())
         elif sys.platform == "darwin":
             _set_macos(path, quarantine(time.time()))
         else:
-            os.setxattr(path, "user.xdg.origin.url", redact(url).encode(), follow_symlinks=False)
+            # Where a file without a name is, the system itself leads to it: by what looks like a link.
+            follows = str(path).startswith(UNNAMED)
+            value = redact(url).encode()
+            os.setxattr(path, "user.xdg.origin.url", value, follow_symlinks=follows)
 
 
 def zone_identifier(url: str) -> str:

@@ -31,7 +31,9 @@ from trayagent.transfer.failpoints import failpoint
 from trayagent.transfer.publish import UNNAMED, move_new
 from trayagent.transfer.ranges import Record, sane
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+    from trayagent.transfer.windows_lock import lock_far_byte
+else:
     import fcntl
 
 SUFFIX: Final = ".part.json"
@@ -198,7 +200,8 @@ class Part:
         if not flag:
             return False
         try:
-            fd = os.open(self.final.parent, os.O_RDWR | flag | _CLOEXEC, 0o666)
+            folder = os.path.dirname(self.final)  # noqa: PTH120  as in `publish`
+            fd = os.open(folder, os.O_RDWR | flag | _CLOEXEC, 0o666)
         except OSError as error:
             if error.errno in _NO_UNNAMED:
                 return False
@@ -389,10 +392,11 @@ def remove(final: Path, owner: str) -> None:
 def lock(fd: int) -> None:
     """Lock a file until it is closed, against everybody who asks, this process included.
 
-    Raises FileExistsError while another has it. There is no lock where the file system has none, nor on
-    Windows, whose locks keep readers away, too: there only the sidecar says whose the bytes are.
+    Raises FileExistsError while another has it. There is no lock where the file system has none.
     """
-    if sys.platform != "win32":
+    if sys.platform == "win32":
+        lock_far_byte(fd)
+    else:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -169,6 +169,17 @@ def merged(done: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
         else:
             joined.append((start, end))
     return tuple(joined)
+
+
+def without(
+    done: tuple[tuple[int, int], ...], lost: Sequence[tuple[int, int]]
+) -> tuple[tuple[int, int], ...]:
+    """Finished ranges, less what was lost of them."""
+    left = done
+    for start, end in lost:
+        cut = [part for a, b in left for part in ((a, min(b, start)), (max(a, end), b))]
+        left = tuple(part for part in cut if part[0] < part[1])
+    return left
 
 
 def sane(record: Record) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final, Generic, TypeVar
 
@@ -38,9 +39,8 @@ class Turns:
 
     def take(self) -> bool:
         """Wait for a turn, not for long; returns whether there is one to `give` back."""
-        if self._is_stuck:
-            return False
-        if self._lock.acquire(timeout=PATIENCE):
+        # One that lasts may be over by now, even if its end was missed here.
+        if self._lock.acquire(timeout=0 if self._is_stuck else PATIENCE):
             return True
         self._is_stuck = True
         return False
@@ -77,7 +77,7 @@ class Threads:
             raise
 
     def _start(self, work: Callable[[], None]) -> None:
-        if self._idle:
+        with suppress(IndexError):  # no thread is idle; one that ends goes by itself
             self._idle.pop().put(work)
             return
         self._count += 1
@@ -109,7 +109,7 @@ class _Run(Generic[T]):
     def __init__(self, act: Callable[[], T]) -> None:
         self._loop = asyncio.get_running_loop()
         self._act = act
-        self._over: asyncio.Event | None = None
+        self._over = asyncio.Event()
         self.done: asyncio.Future[T] = self._loop.create_future()
 
     def work(self) -> None:
@@ -124,8 +124,7 @@ class _Run(Generic[T]):
             return  # the loop is closed: nobody waits any more
 
     def _finish(self, result: T | None, error: BaseException | None) -> None:
-        if self._over is not None:
-            self._over.set()
+        self._over.set()
         if self.done.done():
             return
         if error is None:
@@ -135,7 +134,6 @@ class _Run(Generic[T]):
 
     async def wait_for_end(self) -> None:
         """Wait for work that was stopped, but not for ever; a second cancellation changes nothing."""
-        self._over = asyncio.Event()
         ends = self._loop.time() + GIVE_UP
         while not self._over.is_set() and self._loop.time() < ends:
             try:

@@ -25,6 +25,9 @@ from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.speed_limit import Bucket, buckets_of
 from trayagent.transfer.threads import StoppedError, Threads, Turns
 
+Asked = tuple[Request, Target, Progress]
+"""What `fetch` takes for one file."""
+
 
 class Transfer:
     """Turns requests into files, any number at a time; all of them share one speed limit.
@@ -59,6 +62,17 @@ class Transfer:
         """
         attempt = Attempt(self._equipment, request, target, progress)
         return await self._threads.run(attempt.run, attempt.stop)
+
+    async def fetch_each(
+        self, following: Callable[[], Asked | None], tell: Callable[[Fetched], None]
+    ) -> None:
+        """Fetch one file after the other in one thread, until one fails or there is none.
+
+        Both calls come from that thread: a hand-over to a loop and back costs more than a small file.
+        Raises as `fetch` does, whatever stands for the file that `following` gave last.
+        """
+        series = _Series(lambda: self._equipment, following, tell)
+        await self._threads.run(series.run, series.stop)
 
     async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
         """Check bytes or a file that a resolver made, and give them their name. Raises as `fetch` does."""
@@ -117,6 +131,36 @@ class Transfer:
 
     def __repr__(self) -> str:
         return f"<Transfer {self._equipment.everything!r}, {self._equipment.names!r}>"
+
+
+class _Series:
+    """Attempts one after the other, in the thread that calls `run`. Only `stop` is for others."""
+
+    def __init__(
+        self,
+        equipment: Callable[[], Equipment],
+        following: Callable[[], Asked | None],
+        tell: Callable[[Fetched], None],
+    ) -> None:
+        self._equipment = equipment
+        self._following = following
+        self._tell = tell
+        self._attempt: Attempt | None = None
+        self._is_stopped = False
+
+    def run(self) -> None:
+        """Fetch each. Raises what an attempt raises."""
+        while (asked := self._following()) is not None:
+            self._attempt = Attempt(self._equipment(), *asked)
+            if self._is_stopped:
+                raise StoppedError
+            self._tell(self._attempt.run())
+
+    def stop(self) -> None:
+        """End soon, keeping what can be resumed."""
+        self._is_stopped = True
+        if self._attempt is not None:
+            self._attempt.stop()
 
 
 def _nothing() -> None:

@@ -23,7 +23,7 @@ def take(server: Server, scratch: Path) -> Iterator[Figure]:
     with Agent(scratch / "agent", NOTIFICATIONS__LEVEL="none") as agent:
         yield from _resting(agent)
         agent.post("pause")
-        yield Figure("hook at rest, 99 of 100 posts within", _posts(agent, "rest"), 5, "ms")
+        yield Figure("hook at rest, 99 of 100 posts within", _posts(agent, "rest"), 3, "ms")
         agent.post("resume")
     with Agent(scratch / "busy") as agent:
         yield from _working(agent, server)
@@ -39,8 +39,8 @@ def _starting(home: Path) -> Iterator[Figure]:
             agent.run("add", "http://127.0.0.1:9/nothing")
             add.append(time.perf_counter() - began)
         agent.stop()
-    yield Figure("ready after", statistics.median(ready), 0.7, "s")
-    yield Figure("trayagent add", statistics.median(add), 0.25, "s")
+    yield Figure("ready after", statistics.median(ready), 0.5, "s")
+    yield Figure("trayagent add", statistics.median(add), 0.15, "s")
 
 
 def _resting(agent: Agent) -> Iterator[Figure]:
@@ -48,7 +48,7 @@ def _resting(agent: Agent) -> Iterator[Figure]:
     before = _switches(agent)
     time.sleep(20)
     yield Figure("wake-ups in 20 s of rest", _switches(agent) - before, 5, "")
-    yield Figure("memory at rest", memory(agent) / 1024, 60, "MiB")
+    yield Figure("memory at rest", memory(agent) / 1024, 55, "MiB")
 
 
 def _working(agent: Agent, server: Server) -> Iterator[Figure]:
@@ -62,7 +62,7 @@ def _working(agent: Agent, server: Server) -> Iterator[Figure]:
     until(lambda: agent.get("status")["active"] == 4, "four downloads")
     worst = _posts(agent, "work", 200)
     active = agent.get("status")["active"]
-    yield Figure(f"hook beside {active} unthrottled downloads, 99 of 100", worst, 15, "ms")
+    yield Figure(f"hook beside {active} unthrottled downloads, 99 of 100", worst, 5, "ms")
     for download in agent.get("downloads?state=active")["downloads"]:
         agent.call("DELETE", f"downloads/{download['id']}?files=true")
     for path in big.iterdir():

@@ -21,10 +21,10 @@ WORKLOAD = Workload(
         peers.queued(server.root / "images-tls.txt", ca=server.ca),
     ],
     goals=(
-        Goal("trayagent", "aria2c -j4", "wall", 1.10),
-        Goal("trayagent's queue", "aria2c -j4", "wall", 1.10),
-        Goal("trayagent", "", "rss", 64),
-        Goal("trayagent's queue", "", "rss", 64),
+        Goal("trayagent", "aria2c -j4", "wall", 1.00),
+        Goal("trayagent's queue", "aria2c -j4", "wall", 1.30),
+        Goal("trayagent", "", "rss", 60),
+        Goal("trayagent's queue", "", "rss", 60),
     ),
     rounds=4,
 )

@@ -14,9 +14,10 @@ WORKLOAD = Workload(
         peers.ours(f"{server.plain}/{names[0]}"),
     ],
     goals=(
-        Goal("trayagent", "curl", "wall", 0.90),
-        Goal("trayagent", "aria2c -x1", "wall", 0.70),
-        Goal("trayagent", "aria2c -x1", "cpu", 0.70),
-        Goal("trayagent", "", "rss", 64),
+        Goal("trayagent", "curl", "wall", 0.80),
+        Goal("trayagent", "curl", "cpu", 0.80),
+        Goal("trayagent", "aria2c -x1", "wall", 0.60),
+        Goal("trayagent", "aria2c -x1", "cpu", 0.60),
+        Goal("trayagent", "", "rss", 60),
     ),
 )

@@ -13,6 +13,6 @@ WORKLOAD = Workload(
         peers.wget2("--max-threads=4", "-i", f"{server.root}/small-plain.txt"),
         peers.ours("-i", f"{server.root}/small-plain.txt", "--workers", "4"),
     ],
-    goals=(Goal("trayagent", "aria2c -j4", "wall", 1.10), Goal("trayagent", "", "rss", 64)),
+    goals=(Goal("trayagent", "aria2c -j4", "wall", 0.90), Goal("trayagent", "", "rss", 60)),
     rounds=3,
 )

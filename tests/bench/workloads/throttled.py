@@ -13,9 +13,9 @@ WORKLOAD = Workload(
         peers.ours(f"{server.plain}/slow/{names[0]}", name="trayagent auto"),
     ],
     goals=(
-        Goal("trayagent 16", "aria2c -x16", "wall", 1.05),
-        Goal("trayagent auto", "aria2c -x16", "wall", 1.15),
-        Goal("trayagent 16", "", "rss", 64),
-        Goal("trayagent auto", "", "rss", 64),
+        Goal("trayagent 16", "aria2c -x16", "wall", 1.00),
+        Goal("trayagent auto", "aria2c -x16", "wall", 1.05),
+        Goal("trayagent 16", "", "rss", 60),
+        Goal("trayagent auto", "", "rss", 60),
     ),
 )

@@ -14,6 +14,7 @@ WORKLOAD = Workload(
     ],
     goals=(
         Goal("trayagent", "curl", "wall", 1.05),
-        Goal("trayagent", "", "rss", 64),
+        Goal("trayagent", "aria2c -x1", "wall", 0.70),
+        Goal("trayagent", "", "rss", 60),
     ),
 )

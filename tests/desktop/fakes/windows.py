@@ -14,12 +14,14 @@ from typing import Any
 
 from tests.desktop.fakes.modules import forget
 
-NOTHING_CHOSEN = "TrackPopupMenuEx"
+ANSWERS = {"TrackPopupMenuEx": 0, "GetSystemMetrics": 16}
+"""In menus nothing is chosen, and icons are small."""
+IMPORTED = ("pystray._win32", "pystray._util.win32", "trayagent.desktop.tray.win32")
 Call = tuple[str, tuple[Any, ...]]
 
 
 class Function:
-    """A function of a DLL: notes its call, answers something true; in menus nothing is chosen."""
+    """A function of a DLL: notes its call, and answers something true unless `ANSWERS` knows better."""
 
     def __init__(self, name: str, calls: list[Call]) -> None:
         self.name, self.calls = name, calls
@@ -29,7 +31,7 @@ class Function:
 
     def __call__(self, *args: Any) -> int:
         self.calls.append((self.name, args))
-        return 0 if self.name == NOTHING_CHOSEN else len(self.calls) + 1000
+        return ANSWERS.get(self.name, len(self.calls) + 1000)
 
 
 class Dll:
@@ -69,6 +71,7 @@ def windows() -> Iterator[tuple[ModuleType, list[Call]]]:
         "windll": Loader(),
     }
     importlib.import_module("trayagent.desktop.tray.base")
+    forget(*IMPORTED)  # on Windows, the real one came along
     missing = object()
     before = {name: getattr(ctypes, name, missing) for name in fakes}
     for name, fake in fakes.items():
@@ -81,4 +84,4 @@ def windows() -> Iterator[tuple[ModuleType, list[Call]]]:
                 delattr(ctypes, name)
             else:
                 setattr(ctypes, name, value)
-        forget("pystray._win32", "pystray._util.win32", "trayagent.desktop.tray.win32")
+        forget(*IMPORTED)

@@ -18,6 +18,7 @@ from trayagent.desktop.tray.face import Face, icon_state, tooltip
 from trayagent.desktop.tray.menu import LINE, Row, Seating
 from trayagent.desktop.tray.none import hold
 from trayagent.desktop.tray.snapshot import Snapshot
+from trayagent.model.events import Notice
 
 INTERVAL: Final = 0.25
 """Seconds between repaints."""
@@ -152,6 +153,10 @@ class IconTray:
         self._snapshot = snapshot
         if self._shown.is_set():
             self._pace.poke()
+
+    def balloon(self, notice: Notice, click: Callable[[], object]) -> bool:  # noqa: ARG002
+        """Where the desktop has notifications of its own, the icon shows none."""
+        return False
 
     def stop(self) -> None:
         self._stopped.set()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 from trayagent.desktop.tray.snapshot import Snapshot
+from trayagent.model.events import Notice
 
 
 class Tray(Protocol):
@@ -17,6 +19,9 @@ class Tray(Protocol):
 
     def show(self, snapshot: Snapshot) -> None:
         """Show this state soon; the newest wins. From any thread, returns at once."""
+
+    def balloon(self, notice: Notice, click: Callable[[], object]) -> bool:
+        """Show a notice at the icon, for a desktop that refuses another way; False if that is none of its ways."""
 
     def stop(self) -> None:
         """Let `run` return. From any thread, at any time, as often as you like."""
@@ -42,6 +47,9 @@ class NoTray:
 
     def show(self, snapshot: Snapshot) -> None:
         pass
+
+    def balloon(self, notice: Notice, click: Callable[[], object]) -> bool:  # noqa: ARG002
+        return False
 
     def stop(self) -> None:
         self._stopped.set()

@@ -2,15 +2,20 @@
 
 Texts are cut before ctypes refuses them, `&` is doubled, every change happens on the icon's own
 thread, and the menu is built just before it opens, never under the hand that holds it.
+
+A taskbar that is not there yet, or too busy at a login, is asked for the icon again until it takes
+it. Where Windows refuses toasts, the icon shows balloons in their place.
 """
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from PIL import Image
 from pystray import _win32
@@ -22,12 +27,27 @@ from trayagent.desktop.tray.face import Face
 from trayagent.desktop.tray.frame import IconTray, pystray_menu
 from trayagent.desktop.tray.icons import Theme
 from trayagent.desktop.tray.menu import Row
+from trayagent.model.events import Notice
 
 TIP_UNITS: Final = 127
 """UTF-16 units of a tooltip, without the closing zero."""
 
+INFO_UNITS: Final = 255
+INFO_TITLE_UNITS: Final = 63
+"""UTF-16 units of a balloon (NOTIFYICONDATAW), without the closing zeros."""
+
+NIIF_INFO: Final = 1
+NIIF_ERROR: Final = 3
+
+NIN_BALLOONUSERCLICK: Final = 0x0400 + 5
+
 WM_HOP: Final = 0x8000 + 17
 """Our own message (WM_APP and up): run what waits."""
+
+WM_TIMER: Final = 0x0113
+LOOK_MILLISECONDS: Final = 500
+"""How often the icon's thread wakes by itself: Ctrl-C is handled only while Python runs, not while
+it waits for messages, and a taskbar that refused the icon is asked again."""
 
 SM_CXSMICON: Final = 49
 SMALL_ICON: Final = 16
@@ -44,6 +64,15 @@ def verbatim(label: str) -> str:
     return label.replace("&", "&&").replace("\t", " ")
 
 
+class Balloon(NamedTuple):
+    """A notice beside the icon, and what a click on it does."""
+
+    title: str
+    body: str
+    flags: int
+    click: Callable[[], object]
+
+
 class WindowsIcon(_win32.Icon):
     """`before_menu` is called when the menu is about to open; `hop` runs things on this thread."""
 
@@ -51,15 +80,70 @@ class WindowsIcon(_win32.Icon):
         super().__init__(name)
         self.before_menu: Callable[[], None] = lambda: None
         self.hopped: Callable[[], None] = lambda: None
+        self.balloon_clicked: Callable[[], object] = lambda: None
         self._menu_open = False
+        self._stopping = False
+        self._taken = False
+        """Whether the taskbar has the icon."""
         self._message_handlers[WM_HOP] = lambda _wparam, _lparam: self.hopped()
+        self._message_handlers[WM_TIMER] = lambda _wparam, _lparam: self._look()
 
     def hop(self) -> None:
         """Have `hopped` called on the thread of the icon."""
         if self._hwnd:
             win32.PostMessage(self._hwnd, WM_HOP, 0, 0)
 
+    def _mark_ready(self) -> None:
+        if self._hwnd:
+            win32.windll.user32.SetTimer(self._hwnd, 1, LOOK_MILLISECONDS, None)
+        super()._mark_ready()
+
+    def _look(self) -> None:
+        if self.visible and not self._taken:
+            self._show()
+
+    def _show(self) -> None:
+        self._assert_icon_handle()
+        parts = {
+            "uCallbackMessage": win32.WM_NOTIFY,
+            "hIcon": self._icon_handle,
+            "szTip": self.title,
+        }
+        flags = win32.NIF_MESSAGE | win32.NIF_ICON | win32.NIF_TIP
+        # A busy taskbar may take the icon and answer too late: then it can be changed.
+        self._taken = any(
+            self._message(code, flags, **parts) for code in (win32.NIM_ADD, win32.NIM_MODIFY)
+        )
+
+    def _message(self, code: int, flags: int, **parts: object) -> bool:
+        """Tell the taskbar about the icon; returns whether it took that (pystray does not look)."""
+        size = ctypes.sizeof(win32.NOTIFYICONDATAW)
+        data = win32.NOTIFYICONDATAW(cbSize=size, hWnd=self._hwnd, uFlags=flags, **parts)
+        return bool(win32.Shell_NotifyIcon(code, data))
+
+    def show_balloon(self, balloon: Balloon) -> None:
+        """Show it in place of the one before; on this thread only."""
+        self.balloon_clicked = balloon.click
+        self._message(
+            win32.NIM_MODIFY,
+            win32.NIF_INFO,
+            szInfo=fitting(balloon.body, INFO_UNITS),
+            szInfoTitle=fitting(balloon.title, INFO_TITLE_UNITS),
+            dwInfoFlags=balloon.flags,
+        )
+
+    def _on_stop(self, wparam: int, lparam: int) -> None:
+        """End the loop; an open menu has a loop of its own, which swallows the order to quit, and ends first."""
+        self._stopping = True
+        if self._menu_open:
+            win32.windll.user32.EndMenu()
+        else:
+            super()._on_stop(wparam, lparam)
+
     def _on_notify(self, wparam: int, lparam: int) -> None:
+        if lparam == NIN_BALLOONUSERCLICK:
+            self.balloon_clicked()
+            return
         if lparam != win32.WM_RBUTTONUP or self._menu_open:
             super()._on_notify(wparam, lparam)
             return
@@ -69,6 +153,8 @@ class WindowsIcon(_win32.Icon):
             super()._on_notify(wparam, lparam)
         finally:
             self._menu_open = False
+            if self._stopping:
+                win32.PostQuitMessage(0)
 
     def _update_menu(self) -> None:
         if not self._menu_open:
@@ -96,8 +182,26 @@ class WindowsTray(IconTray):
 
     def __init__(self, actions: Actions) -> None:
         super().__init__(WindowsIcon, actions)
+        self._balloons: deque[Balloon] = deque(maxlen=1)
         self._icon.before_menu = self._build_menu
-        self._icon.hopped = self._paint
+        self._icon.hopped = self._hopped
+
+    def balloon(self, notice: Notice, click: Callable[[], object]) -> bool:
+        """Show it at the icon; of several at once, the newest."""
+        if not self._shown.is_set() or self._stopped.is_set():
+            return False
+        flags = NIIF_ERROR if notice.level == "error" else NIIF_INFO
+        # An empty text would take the balloon back.
+        body = notice.body or notice.title
+        title = notice.title if notice.body else "trayagent"
+        self._balloons.append(Balloon(title, body, flags, click))
+        self._icon.hop()
+        return True
+
+    def _hopped(self) -> None:
+        self._paint()
+        while self._balloons:
+            self._icon.show_balloon(self._balloons.popleft())
 
     def _repaint(self) -> None:
         self._icon.hop()
@@ -119,8 +223,6 @@ class WindowsTray(IconTray):
 def icon_size() -> int:
     """Pixels of a tray icon at this screen's scale."""
     if sys.platform == "win32":
-        import ctypes
-
         return int(ctypes.windll.user32.GetSystemMetrics(SM_CXSMICON)) or SMALL_ICON
     return SMALL_ICON
 

@@ -1,0 +1,26 @@
+"""Where Wine's Windows does other than a real one, the bench does as the real one would.
+
+It lies in the library of the bench's Python, so that every process of it, also one that a test starts, has it.
+"""
+
+import os
+import sys
+from typing import Any
+
+
+def refuse_stream(event: str, arguments: tuple[Any, ...]) -> None:
+    """Alternate streams: Wine would make a file with a colon in its name. FAT has none either, and refuses."""
+    if event != "open" or not isinstance(arguments[0], str):
+        return
+    path = arguments[0].replace("/", "\\")
+    if ":" in path[2:].rpartition("\\")[2]:
+        raise OSError(22, "The filename syntax is incorrect", path, 123)
+
+
+def refuse_link(source: Any, target: Any, *_: Any, **__: Any) -> None:
+    """Symbolic links: Wine would make nothing and say that it did. Windows lets few users make one."""
+    raise OSError(22, "A required privilege is not held by the client", source, 1314, target)
+
+
+sys.addaudithook(refuse_stream)
+setattr(os, "symlink", refuse_link)  # noqa: B010 - mypy would compare every argument
