@@ -33,8 +33,9 @@ def test_a_folder_that_goes_twice_is_waited_for_twice(tmp_path: Path, media: Med
 
         for _ in range(2):
             until(lambda: look()["received"] > 200_000, "bytes of it")
-            shutil.rmtree(folder.parent)
+            gone = folder.parent.rename(tmp_path / "gone")
             folder.parent.write_text("where the disk was")  # nobody can make the folder anew
+            shutil.rmtree(gone)
             waiting = until(lambda: (one := look())["state"] == "queued" and one, "a wait")
             assert waiting["not_before"]
             assert waiting["error"]["code"] == "permission_denied"
