@@ -16,6 +16,8 @@ class Listening:
         self._tls = tls
         self._host = host
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
+        self._is_dead = False
         self.connections = 0
         self.open = 0
         self.most_open = 0
@@ -25,7 +27,7 @@ class Listening:
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, self._host, 0, ssl=self._tls)
+        self._server = await asyncio.start_server(self._accept, self._host, 0, ssl=self._tls)
         self.port: int = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -37,8 +39,8 @@ class Listening:
     ) -> None:
         self.die()
         await self._server.wait_closed()
-        while self._writers:  # noqa: ASYNC110  handlers end by themselves now
-            await asyncio.sleep(0)
+        if self._serving:  # they end by themselves now
+            await asyncio.wait(self._serving)
 
     @property
     def authority(self) -> str:
@@ -51,9 +53,19 @@ class Listening:
 
     def die(self) -> None:
         """Take no more connections and drop those that are open."""
+        self._is_dead = True
         self.shut()
         for writer in list(self._writers):
             writer.transport.abort()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_dead:  # a handshake that was not over when the server was
+            writer.transport.abort()
+            return
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._serve(reader, writer), name=f"serve {self.connections}")
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
