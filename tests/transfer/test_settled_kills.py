@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from trayagent.transfer.destination import find_settled
+from trayagent.transfer.part_file import Part
 from trayagent.transfer.settled import Settled, SettledFiles
 
 
@@ -38,3 +39,20 @@ def test_an_orphan_with_the_servers_date_goes(tmp_path: Path) -> None:
 
     assert find_settled(files, "d1 2026") is None
     assert not part.exists()
+
+
+def test_a_sidecar_without_a_word_keeps_no_name(tmp_path: Path) -> None:
+    """A kill came between its open and its first write."""
+    files = SettledFiles(tmp_path / "settled")
+    files.note(Settled("d1 2026", str(tmp_path / "a.bin"), 7, 0))
+    for left in ("a.bin.part", "a.bin.part.json"):
+        (tmp_path / left).touch()
+
+    assert find_settled(files, "d1 2026") is None
+    assert {path.name for path in tmp_path.iterdir()} == {"settled"}
+
+    (tmp_path / "b.bin.part.json").touch()
+    part = Part(tmp_path / "b.bin", "d2 2026")
+    part.create(signed=True)
+    part.discard()
+    assert {path.name for path in tmp_path.iterdir()} == {"settled"}

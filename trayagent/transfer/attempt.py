@@ -170,7 +170,9 @@ class Attempt:
         finally:
             destination.leave()
             self._give_turn()
-            self._writer = None  # it knows this attempt: a circle would keep both until a collection
+            self._writer = (
+                None  # it knows this attempt: a circle would keep both until a collection
+            )
 
     def _recover(self, error: DownloadError, *, progressed: bool) -> None:
         """Prepare to ask again at once; raises the error when that is of no use."""

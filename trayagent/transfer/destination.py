@@ -32,7 +32,7 @@ from trayagent.transfer.failpoints import failpoint
 from trayagent.transfer.folders import Folders, check_room, explained
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.marks import mark
-from trayagent.transfer.part_file import Part, part_of, read_mark, remove, sidecar_of
+from trayagent.transfer.part_file import Part, is_blank, part_of, read_mark, remove, sidecar_of
 from trayagent.transfer.publish import publish
 from trayagent.transfer.settled import Settled, SettledFiles
 
@@ -406,12 +406,13 @@ def find_settled(settled_files: SettledFiles, owner: str) -> Fetched | None:
 def _remove_orphan(settled: Settled, part: str) -> None:
     """Remove a `.part` that nothing says the owner of, if it is the one that was to be made then.
 
-    It has no sidecar, nobody holds its lock, it is no longer than the file was to be, and it was
+    It has no sidecar, or one without a word in it; nobody holds its lock, it is no longer than the file was to be, and it was
     made after the intention was noted (by its ctime: it may bear the server's date already). Left
     there, it would keep its name from this download.
     """
     with suppress(OSError):
-        if os.path.lexists(sidecar_of(Path(settled.final))):
+        sidecar = sidecar_of(Path(settled.final))
+        if os.path.lexists(sidecar) and not is_blank(sidecar):
             return
         told = os.lstat(part)
         if told.st_size <= settled.size and told.st_ctime >= settled.noted_at - 1:

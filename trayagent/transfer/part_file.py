@@ -101,7 +101,7 @@ class Sidecar:
     def clear(self) -> None:
         """Remove one that outlived its part; raises FileExistsError for a file that is no sidecar of ours."""
         if os.path.lexists(f"{self._final}{SUFFIX}"):
-            if self.read() is None:
+            if self.read() is None and not is_blank(f"{self._final}{SUFFIX}"):
                 self.there = False
                 raise FileExistsError(errno.EEXIST, "a file is where the sidecar should be")
             self.drop()
@@ -377,6 +377,15 @@ def read_mark(path: str | Path) -> Mark | None:
     except (ValueError, msgspec.MsgspecError):
         return None
     return mark if mark.record is None or sane(mark.record) else Mark(mark.owner)
+
+
+def is_blank(sidecar: str | Path) -> bool:
+    """Whether a kill came between a sidecar's open and its first write: a file, and nothing in it."""
+    try:
+        told = os.lstat(sidecar)
+    except OSError:
+        return False
+    return stat.S_ISREG(told.st_mode) and not told.st_size
 
 
 def remove(final: Path, owner: str) -> None:
