@@ -406,9 +406,9 @@ def find_settled(settled_files: SettledFiles, owner: str) -> Fetched | None:
 def _remove_orphan(settled: Settled, part: str) -> None:
     """Remove a `.part` that nothing says the owner of, if it is the one that was to be made then.
 
-    It has no sidecar, or one without a word in it; nobody holds its lock, it is no longer than the file was to be, and it was
-    made after the intention was noted (by its ctime: it may bear the server's date already). Left
-    there, it would keep its name from this download.
+    It has no sidecar, or one without a word in it; nobody holds its lock; it is no longer than the
+    file was to be, and was made after the intention was noted (by its ctime: it may bear the server's
+    date already). Left there, it would keep its name from this download.
     """
     with suppress(OSError):
         sidecar = sidecar_of(Path(settled.final))
