@@ -316,7 +316,7 @@ async def test_planted_links_are_not_followed(tmp_path: Path) -> None:
 async def test_a_published_file_that_was_never_noted_is_recognised(
     tmp_path: Path, is_known: bool
 ) -> None:
-    """Hardening U11: the settled record tells, without a request, for whoever's file it is and no other."""
+    """The settled record tells, without a request, for whoever's file it is and no other."""
     body, progress = noise(50_000), Progress()
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         request = Request(server.at("/f.bin", Served(body)), named=rig.named)
