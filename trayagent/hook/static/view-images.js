@@ -50,9 +50,10 @@ export class ImagesView {
     );
     this.add = button("Set up images…", () => this.#setUp(), { glyph: "plus" });
     this.syncAll = button("Sync all", () => this.#syncAll(), { kind: "primary", glyph: "again" });
+    // Hidden until the sources are known: a button that vanishes under the pointer is none.
     this.tools = h(
       "div",
-      { class: "part-head" },
+      { class: "part-head", hidden: true },
       h("h2", {}, "Sources"),
       h("div", { class: "buttons" }, this.add, this.syncAll),
     );
