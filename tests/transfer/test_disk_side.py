@@ -20,7 +20,7 @@ from trayagent.transfer.destination import Names
 from trayagent.transfer.folders import Folders, check_room, explain, has_room
 from trayagent.transfer.marks import mark, quarantine, zone_identifier
 from trayagent.transfer.part_file import Part, part_of, sidecar_of
-from trayagent.transfer.publish import copy_new, publish, same_bytes
+from trayagent.transfer.publish import copy_new, publish
 from trayagent.transfer.ranges import Record
 from trayagent.transfer.threads import StoppedError, Threads, Turns
 
@@ -263,26 +263,6 @@ def test_a_file_without_a_name_keeps_its_mark(tmp_path: Path) -> None:
     publish(part.path, part.final)
     part.close()
     assert os.getxattr(tmp_path / "f", "user.xdg.origin.url") == b"https://h.example/a"
-
-
-def test_same_bytes_means_every_byte(tmp_path: Path) -> None:
-    a, b = tmp_path / "a", tmp_path / "b"
-    a.write_bytes(b"x" * 3_000_000)
-    b.write_bytes(b"x" * 3_000_000)
-    assert same_bytes(a, b)
-    b.write_bytes(b"x" * 2_999_999 + b"y")
-    assert not same_bytes(a, b)
-    b.write_bytes(b"x")
-    assert not same_bytes(a, b)
-    a.write_bytes(b"x" * 2**20)
-    b.write_bytes(b"x" * 2**21)
-    assert not same_bytes(a, b)
-    assert not same_bytes(b, a)
-    if sys.platform != "win32":
-        b.unlink()
-        b.symlink_to(a)
-        with pytest.raises(OSError, match=r".*"):
-            same_bytes(a, b)
 
 
 async def test_a_cancellation_that_comes_with_the_end_waits_for_nothing() -> None:

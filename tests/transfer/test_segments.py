@@ -14,7 +14,7 @@ from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Progress, Target
 from trayagent.net.exchange import EnoughError
-from trayagent.transfer.connections import Connection, Connections
+from trayagent.transfer.connections import Connections, SegmentConnection
 from trayagent.transfer.destination import Destination, Names
 from trayagent.transfer.folders import Folders
 from trayagent.transfer.lane import Lane
@@ -242,7 +242,7 @@ def test_a_share_that_was_given_up_is_not_taken_back(tmp_path: Path) -> None:
     writer = Writer(Part(tmp_path / "f"), lambda: None, lambda: None)
     lane = Lane(writer, 0, 100, limit=1000, buckets=(), progress=Progress(), lock=lock)
     lane.reach, lane.extend = 100, connections._extend
-    given_up = Connection(lane, 0.0)
+    given_up = SegmentConnection(lane, 0.0)
     connections._active.append(given_up)
     lane.take(b"x" * 10)
     connections._drop(given_up)

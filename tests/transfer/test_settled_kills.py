@@ -56,3 +56,14 @@ def test_a_sidecar_without_a_word_keeps_no_name(tmp_path: Path) -> None:
     part.create(signed=True)
     part.discard()
     assert {path.name for path in tmp_path.iterdir()} == {"settled"}
+
+
+def test_a_record_that_nobody_came_for_goes_in_the_end(tmp_path: Path) -> None:
+    """A command that was killed and is never given again leaves its record behind."""
+    files = SettledFiles(tmp_path / "settled")
+    files.note(Settled("g1 old", "/x/a.bin", 7, 12))
+    (old,) = (tmp_path / "settled").iterdir()
+    os.utime(old, (1.0, 1.0))
+    files.note(Settled("g2 new", "/x/b.bin", 7, 13))
+    assert files.owners() == {"g2 new"}
+    assert not old.exists()

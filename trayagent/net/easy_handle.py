@@ -134,7 +134,6 @@ class EasyHandle:
             and is_bare_end(code, words)
         ):
             return None
-        self.exchange.undecodable = code == pycurl.E_BAD_CONTENT_ENCODING
         number = int(self.curl.getinfo(pycurl.OS_ERRNO) or 0)
         return refuse_transfer(code, words, number, self.exchange.host, proxied=bool(self._proxy))
 

@@ -58,7 +58,7 @@ class Exchange:
 
     __slots__ = (
         "authority", "began", "ended", "error", "gathered", "head_at", "headers", "host", "is_slow", "lines", "netloc",
-        "piece", "pieces", "port", "raw", "room", "scheme", "signal", "status", "target", "undecodable", "wanted",
+        "piece", "pieces", "port", "raw", "room", "scheme", "signal", "status", "target", "wanted",
     )  # fmt: skip
 
     def __init__(
@@ -102,8 +102,6 @@ class Exchange:
         self.ended = False
         self.error: DownloadError | None = None
         """Why it ended early; None: it is complete, or its sink had enough."""
-        self.undecodable = False
-        """Whether it ended because of a coding that libcurl does not know."""
 
     def take_head(self, now: float) -> None:
         """The head is complete, unless it was an interim answer (RFC 9110 §15.2)."""

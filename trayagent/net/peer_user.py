@@ -23,7 +23,7 @@ from typing import Protocol
 from trayagent.net.peer_tables import TABLES, Ends, Owner, Table, say_unknown
 
 
-class Endpoint(Protocol):
+class SocketEnd(Protocol):
     """What is needed of a socket; asyncio's own wrapper of one has it too."""
 
     @property
@@ -32,7 +32,7 @@ class Endpoint(Protocol):
     def getpeername(self) -> tuple[object, ...]: ...
 
 
-def is_another_users(sock: Endpoint, table: Table | None = None) -> bool:
+def is_another_users(sock: SocketEnd, table: Table | None = None) -> bool:
     """Whether a connection comes from a process of another user, or from none that is left.
 
     Root may do anything here anyway, so root is let in. False where the system cannot say.
@@ -43,7 +43,7 @@ def is_another_users(sock: Endpoint, table: Table | None = None) -> bool:
     return (table or table_of_system())(ends) in (Owner.ANOTHER, Owner.GONE)
 
 
-def ends_of(sock: Endpoint) -> Ends | None:
+def ends_of(sock: SocketEnd) -> Ends | None:
     """Both addresses of a TCP connection; None when it has ended."""
     try:
         ours, own = sock.getsockname(), sock.getpeername()

@@ -62,7 +62,7 @@ class NoPartsError(DownloadError):
         super().__init__("changed_on_server", "it served no parts")
 
 
-class Connection:
+class SegmentConnection:
     """One connection of a file, and the lane it is there for."""
 
     def __init__(self, lane: Lane, starts_at: float, answer: Answer | None = None) -> None:
@@ -73,7 +73,7 @@ class Connection:
         self.is_filling = False
 
     def __repr__(self) -> str:
-        return f"<Connection for {self.lane!r}>"
+        return f"<SegmentConnection for {self.lane!r}>"
 
 
 class Connections:
@@ -101,7 +101,7 @@ class Connections:
         self._wait = wait
         self._lock = lock
         """Held while ends of lanes move: the engine fills them at the same time."""
-        self._active: list[Connection] = []
+        self._active: list[SegmentConnection] = []
         self._closing: list[Answer] = []
         self._todo: list[tuple[int, int]] = []
         self._coding: str | None = None
@@ -128,7 +128,7 @@ class Connections:
             else None
         )
         self._allowed = 1 if width else int(wanted)
-        connection, reach = Connection(first, 0.0, answer), first.end
+        connection, reach = SegmentConnection(first, 0.0, answer), first.end
         if not width:
             self._share_out(first, int(wanted))
         try:
@@ -158,7 +158,7 @@ class Connections:
             self._widen()
             self._wait(EARLY_LOOK if time.monotonic() - began < EARLY else LOOK)
 
-    def _step(self, connection: Connection) -> None:
+    def _step(self, connection: SegmentConnection) -> None:
         """Go on with one connection as far as it goes now. Raises DownloadError for what ends the file."""
         try:
             while connection in self._active and self._advance(connection):
@@ -170,7 +170,7 @@ class Connections:
             self._failure = error
             self._most = self._allowed = max(1, len(self._active))
 
-    def _advance(self, connection: Connection) -> bool:
+    def _advance(self, connection: SegmentConnection) -> bool:
         """One step of the table above; whether there may be another at once."""
         answer, lane = connection.answer, connection.lane
         if answer is None:
@@ -191,7 +191,7 @@ class Connections:
             self._start(following)
         return False
 
-    def _begin(self, connection: Connection) -> None:
+    def _begin(self, connection: SegmentConnection) -> None:
         record = self._destination.record
         assert record is not None
         lane = connection.lane
@@ -202,7 +202,7 @@ class Connections:
             self._refusal = error
             raise
 
-    def _look_at_head(self, connection: Connection, answer: Answer) -> bool:
+    def _look_at_head(self, connection: SegmentConnection, answer: Answer) -> bool:
         """Let the answer fill its lane if it is the part asked for. Raises DownloadError."""
         try:
             head = answer.poll()
@@ -216,7 +216,7 @@ class Connections:
         self._fill(connection, connection.ask.end)
         return True
 
-    def _fill(self, connection: Connection, reach: int) -> None:
+    def _fill(self, connection: SegmentConnection, reach: int) -> None:
         assert connection.answer is not None
         connection.is_filling = True
         connection.lane.reach, connection.lane.extend = reach, self._extend
@@ -233,11 +233,11 @@ class Connections:
 
     def _start(self, lane: Lane) -> None:
         rest = BREATHER if self._refusal is not None else 0.0
-        connection = Connection(lane, time.monotonic() + rest)
+        connection = SegmentConnection(lane, time.monotonic() + rest)
         self._active.append(connection)
         self._step(connection)
 
-    def _drop(self, connection: Connection) -> None:
+    def _drop(self, connection: SegmentConnection) -> None:
         """End one; what it has not brought is to be done by others."""
         self._active.remove(connection)
         lane = connection.lane

@@ -11,12 +11,11 @@ from msgspec import Struct
 from trayagent.model import filenames, urls
 from trayagent.model.dates import seconds_of
 from trayagent.model.errors import DownloadError
-from trayagent.model.filenames import extension, from_url
+from trayagent.model.filenames import from_url
 from trayagent.model.pieces import Pieces
 from trayagent.model.transfer import Fetched, Target
 from trayagent.net.refusals import CLOSED_EARLY
-from trayagent.net.response import CODED
-from trayagent.transfer import checksums, containers, content, ranges
+from trayagent.transfer import checksums, containers, content
 from trayagent.transfer.destination import Destination
 from trayagent.transfer.folders import Look
 from trayagent.transfer.part_file import Part
@@ -75,7 +74,7 @@ def finish(
         if target.pieces:
             _check_pieces(target.pieces, part, check_stopped)
         sha256 = checksums.verify(part.read, wanted, check_stopped) if wanted else None
-        return sha256, _coded_warning(part, origin) if is_sure else LENGTH_UNKNOWN
+        return sha256, None if is_sure else LENGTH_UNKNOWN
 
     mtime = target.mtime
     if mtime is None:
@@ -99,14 +98,6 @@ def _check_pieces(pieces: str, part: Part, check_stopped: Callable[[], None]) ->
     wrong = Pieces.parse(pieces).first_wrong(read, part.size())
     if wrong is not None:
         raise DownloadError("checksum_mismatch", f"piece {wrong + 1} of it is another")
-
-
-def _coded_warning(part: Part, origin: Origin) -> str | None:
-    """What to say of a body that said it is coded, could not be decoded, and is not named for that."""
-    coding = ranges.coding(origin.headers)
-    if coding not in CODED or origin.is_decoded or extension(part.final.name) in COMPRESSED:
-        return None
-    return f"The server sent it compressed ({coding}); it is kept as it came."
 
 
 def choose_name(

@@ -94,17 +94,6 @@ def copy_new(source: Path, final: Path) -> None:
     source.unlink()
 
 
-def same_bytes(one: str | Path, other: Path) -> bool:
-    """Whether two files hold the same bytes; neither may be a link. Blocking."""
-    with os.fdopen(os.open(one, _READ), "rb") as a, os.fdopen(os.open(other, _READ), "rb") as b:
-        if os.fstat(a.fileno()).st_size != os.fstat(b.fileno()).st_size:
-            return False
-        while piece := a.read(_PIECE):
-            if piece != b.read(_PIECE):
-                return False
-    return True
-
-
 def _link_then_unlink(part: str | Path, final: str | Path) -> None:
     os.link(part, final, follow_symlinks=False)
     Path(part).unlink()

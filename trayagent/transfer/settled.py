@@ -81,7 +81,8 @@ class SettledFiles:
         return settled if settled is not None and settled.owner == owner else None
 
     def owners(self) -> set[str]:
-        """Whose records there are."""
+        """Whose records there are, once those that nobody came for are gone."""
+        self._prune()
         try:
             with os.scandir(self._folder) as entries:
                 names = [entry.name for entry in entries]
@@ -95,7 +96,7 @@ class SettledFiles:
         with suppress(OSError):
             os.unlink(self._path(owner))  # noqa: PTH108  many of them, one after the other
 
-    def prune(self) -> None:
+    def _prune(self) -> None:
         """Remove what nobody has come for since long ago."""
         with suppress(OSError), os.scandir(self._folder) as entries:
             for entry in entries:
