@@ -17,7 +17,7 @@ MODULES = sorted((ROOT / "trayagent").rglob("*.py"))
 # A room may import the rooms above it in this list; rooms on one line never import each other.
 FLOORS = [
     {"model"},
-    {"net", "sharing"},
+    {"net", "files"},
     {"store", "transfer", "sources", "sites", "lists", "settings"},
     {"agent"},
     {"hook", "desktop", "instance", "logs", "loopthread", "oneshot", "wiring"},

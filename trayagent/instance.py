@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from filelock import FileLock, Timeout
 
 from trayagent import __version__
+from trayagent.files import retry_shared, write_private
 from trayagent.model.errors import TrayagentError
 from trayagent.settings import Home
-from trayagent.sharing import retry_shared
-from trayagent.store.private import write_private
 
 
 class AlreadyRunningError(TrayagentError):

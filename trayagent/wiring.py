@@ -38,8 +38,7 @@ from trayagent.sites.releases import Releases
 from trayagent.sources import build as sources
 from trayagent.store import downloads
 from trayagent.store.database import Database
-from trayagent.store.secrets import SecretFiles
-from trayagent.store.vault import Vault
+from trayagent.store.secrets import SecretFiles, Vault
 from trayagent.transfer.transfer import Transfer
 
 Service = Callable[[], Awaitable[None]]
@@ -135,7 +134,7 @@ async def build(
 
 
 def _sweep(conn: sqlite3.Connection, secrets: SecretFiles) -> None:
-    secrets.sweep(partial(downloads.in_flight, conn))
+    secrets.sweep(partial(downloads.is_in_flight, conn))
 
 
 def _look_again(keeper: Keeper, bell: asyncio.Event) -> None:

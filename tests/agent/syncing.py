@@ -31,8 +31,7 @@ from trayagent.net.request import Client
 from trayagent.sources.build import build
 from trayagent.store import downloads
 from trayagent.store.database import Database
-from trayagent.store.secrets import SecretFiles
-from trayagent.store.vault import Vault
+from trayagent.store.secrets import SecretFiles, Vault
 from trayagent.transfer.transfer import Transfer
 
 ALICE, BOB = "st-alice-1", "st-bob-1"

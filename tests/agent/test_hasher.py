@@ -15,9 +15,9 @@ from tests.agent.house import house
 from trayagent.agent.bus import Bus
 from trayagent.agent.hasher import Hasher
 from trayagent.model.errors import StoreUnavailableError
-from trayagent.store import downloads, saved
+from trayagent.store import downloads, saved_files
 from trayagent.store.database import Database
-from trayagent.store.saved import Saved
+from trayagent.store.saved_files import SavedFile
 
 
 async def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
@@ -26,11 +26,11 @@ async def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
         run, refused, hashed = h.db.run, asyncio.Event(), asyncio.Event()
 
         async def once(fn: Any, *args: Any, **kwargs: Any) -> Any:
-            if fn is downloads.hashed and not refused.is_set():
+            if fn is downloads.keep_checksums and not refused.is_set():
                 refused.set()
                 raise StoreUnavailableError("disk full")
             result = await run(fn, *args, **kwargs)
-            if fn is downloads.hashed:
+            if fn is downloads.keep_checksums:
                 hashed.set()
             return result
 
@@ -51,13 +51,13 @@ async def test_a_file_that_is_gone_is_looked_for_once(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
         first, second = await h.settled(*await h.add("http://h/1", "http://h/2"))
         Path(first.path or "").unlink()
-        lost = Saved("download", downloads.number(second.id), second.path or "", 3, None)
-        await h.db.run(saved.replaced, [lost])
+        lost = SavedFile("download", downloads.number(second.id), second.path or "", 3, None)
+        await h.db.run(saved_files.forget_paths, [lost])
         run, noted = h.db.run, asyncio.Event()
 
         async def watched(fn: Any, *args: Any, **kwargs: Any) -> Any:
             result = await run(fn, *args, **kwargs)
-            if fn is downloads.hashed:
+            if fn is downloads.keep_checksums:
                 noted.set()
             return result
 
@@ -67,7 +67,7 @@ async def test_a_file_that_is_gone_is_looked_for_once(tmp_path: Path) -> None:
                 await noted.wait()
                 task.cancel()
 
-        assert await h.db.read(downloads.unhashed, 0) == []
+        assert await h.db.read(downloads.checksums_missing, 0) == []
         assert (await h.queries.download(first.id)).sha256 is None
 
 
@@ -75,9 +75,9 @@ async def test_a_file_that_was_changed_gets_no_checksum(tmp_path: Path) -> None:
     """What was written over a file later is never taken for what arrived."""
     async with house(tmp_path) as h:
         (done,) = await h.settled(*await h.add("http://h/1"))
-        await h.db.run(downloads.hashed, [(downloads.number(done.id), ("f" * 64, 7))])
+        await h.db.run(downloads.keep_checksums, [(downloads.number(done.id), ("f" * 64, 7))])
         assert (await h.queries.download(done.id)).sha256 is None
-        assert await h.db.read(downloads.unhashed, 0) == []
+        assert await h.db.read(downloads.checksums_missing, 0) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="/dev/zero is the file without an end")

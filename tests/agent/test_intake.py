@@ -16,10 +16,9 @@ from trayagent.model.download import Cookie, Item
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import Event
 from trayagent.model.order import New
-from trayagent.store.admission import Admission, admit
+from trayagent.store.admission import Admission, IdempotencyKey, KeyReusedError, admit
 from trayagent.store.database import Database
 from trayagent.store.downloads import counts
-from trayagent.store.idempotency import IdempotencyKey, KeyReusedError
 from trayagent.store.secrets import SecretFiles
 
 

@@ -17,7 +17,7 @@ from trayagent.model.events import QueueEvent
 from trayagent.model.order import New, Order
 from trayagent.model.status import Status
 from trayagent.store import downloads
-from trayagent.store.patience import waiting_at_most
+from trayagent.store.database import waiting_at_most
 
 
 def test_the_status_says_how_many_workers_there_are_now() -> None:

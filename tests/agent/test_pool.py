@@ -317,7 +317,7 @@ async def test_records_are_removed_in_batches_once_the_rows_are_durable(tmp_path
     assert len(batches) < 20
 
     async with house(tmp_path) as h:
-        assert await h.db.read(transitions.recorded) == []
+        assert await h.db.read(transitions.settled_records) == []
         await h.db.run(_killed_before_removal)
     async with house(tmp_path) as h:
         await until(lambda: h.server.forgotten == [["0"]])
@@ -348,7 +348,7 @@ async def test_the_name_of_a_running_download_is_told_and_kept(tmp_path: Path) -
 
     named = [event.download for event in events if event.what == "named"]
     assert [(one.id, one.filename, one.state) for one in named] == [(id, "long", State.ACTIVE)]
-    names = [args[1] for args in written if args[0] is transitions.name_active]
+    names = [args[1] for args in written if args[0] is transitions.keep_names]
     assert [[name[1] for name in each] for each in names] == [[str(tmp_path / "long")]]
     assert h.keeper.status.active == 0
 

@@ -17,7 +17,7 @@ from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import DownloadEvent, Event, SyncEvent
-from trayagent.store.vault import Vault
+from trayagent.store.secrets import Vault
 
 NAMES = "f8c2d751a5d745e1535691a94743575cac431c9e3661d561e95981dc1f7b89ca"
 BODIES = "106c0ec4d4023dc321a89f60b59859b882f7e7ab57f775adf5fe286ce1cf6318"

@@ -22,7 +22,7 @@ from trayagent.agent import thumbnail_child
 from trayagent.agent.thumbnail_child import EDGE
 from trayagent.agent.thumbnails import Decoder, Thumbnails
 from trayagent.model.errors import NotFoundError
-from trayagent.store import items
+from trayagent.store import library
 
 
 def picture(folder: Path, size: tuple[int, int], kind: str, mode: str = "RGB") -> Path:
@@ -138,7 +138,7 @@ async def test_a_library_shows_its_pictures(tmp_path: Path) -> None:
                 path.unlink()
                 break
             thumbnails = Thumbnails(tmp_path / "thumbnails")
-            await thumbnails.prune(lambda numbers: agent.db.read(items.paths, numbers))
+            await thumbnails.prune(lambda numbers: agent.db.read(library.paths_of_numbers, numbers))
             assert len(list((tmp_path / "thumbnails").iterdir())) == kept - 1
 
 

@@ -17,7 +17,7 @@ from trayagent.agent.undo import TrashError, Undo
 from trayagent.cli.words import reason_of
 from trayagent.model.download import Item, encode
 from trayagent.model.events import BatchEvent, DownloadEvent, Event
-from trayagent.store import batches, lists, saved, transitions, undoing
+from trayagent.store import batches, drop_lists, saved_files, transitions, undo
 
 LARGE = 20_000
 
@@ -94,10 +94,12 @@ def _share(conn: sqlite3.Connection) -> None:
 
 async def test_the_lines_to_come_of_a_list_that_is_still_read_are_cancelled(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
-        await h.db.run(lists.open_or_begin, "x.txt", "{}", 1.0)
+        await h.db.run(drop_lists.open_or_begin, "x.txt", "{}", 1.0)
         await undo_of(h).batch("b1")
         line = (1, check(1, Item("http://h/1")), "")
-        new = await h.db.run(lists.enter, 1, [line], "{}", await h.intake.admission("drop", []))
+        new = await h.db.run(
+            drop_lists.enter_lines, 1, [line], "{}", await h.intake.admission("drop", [])
+        )
         assert (new, (await h.queries.batch("b1")).counts) == ([], {"cancelled": 1})
 
 
@@ -124,7 +126,7 @@ async def test_an_undo_that_was_stopped_goes_on_after_a_restart(tmp_path: Path) 
         await undo_of(h).run()
         assert not (tmp_path / "1").exists()
         assert not (tmp_path / "2").exists()
-        assert await h.db.read(undoing.unfinished) == []
+        assert await h.db.read(undo.unfinished_undos) == []
 
 
 async def test_one_batch_that_cannot_be_undone_keeps_neither_the_agent_nor_another_back(
@@ -134,7 +136,7 @@ async def test_one_batch_that_cannot_be_undone_keeps_neither_the_agent_nor_anoth
         for name in "ab":
             await h.settled(*await h.add(f"http://h/{name}1", f"http://h/{name}2"))
         for id in ("b1", "b2"):
-            await h.db.run(undoing.begin, id, 1.0)
+            await h.db.run(undo.begin, id, 1.0)
         put = h.trash.put
 
         async def breaks(path: Path) -> None:
@@ -146,7 +148,7 @@ async def test_one_batch_that_cannot_be_undone_keeps_neither_the_agent_nor_anoth
             await undo_of(h).run()
         assert "b1 could not be undone" in caplog.text
         assert not list(tmp_path.glob("b[12]"))
-        assert await h.db.read(undoing.unfinished) == ["b1"]
+        assert await h.db.read(undo.unfinished_undos) == ["b1"]
 
 
 async def test_an_undone_batch_is_not_undone_again(tmp_path: Path) -> None:
@@ -182,7 +184,7 @@ async def test_what_was_undone_is_neither_checked_nor_called_complete(tmp_path: 
 
         download = await h.queries.download(ids[0])
         assert (download.state, download.path) == ("cancelled", None)
-        assert await h.db.read(saved.count) == 0
+        assert await h.db.read(saved_files.count) == 0
         assert h.keeper.status.completed == 0
         assert [event.name for event in heard] == ["download.cancelled"] * 2
         message, action = reason_of(as_told(download))

@@ -20,7 +20,7 @@ from trayagent.model.download import Item
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import Event, VerifyEvent
 from trayagent.model.library import VerifyReport
-from trayagent.store import saved, transitions
+from trayagent.store import saved_files, transitions
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ async def test_a_row_that_was_removed_meanwhile_is_left_out(agent: Rig, tmp_path
 
     async def late(fn: Any, *args: Any, **kwargs: Any) -> Any:
         answer = await read(fn, *args, **kwargs)
-        if fn is saved.page and answer and answer[0].kind == "download":
+        if fn is saved_files.page and answer and answer[0].kind == "download":
             await agent.db.run(transitions.clear)
         return answer
 

@@ -107,7 +107,7 @@ class _Handler(Replies):
             }
             self.reply_json(200 if path in known else 404, known.get(path, {}))
 
-    def _dispatch(self, route: str, path: str) -> None:  # noqa: C901
+    def _dispatch(self, route: str, path: str) -> None:
         if route in ("/v1/media", "/storage") and (
             latency := self.state.scenario.get("latency_ms")
         ):

@@ -11,7 +11,7 @@ import pytest
 from trayagent.model.library import Listed
 from trayagent.model.order import New, Order
 from trayagent.model.transfer import Fetched
-from trayagent.store import library, schema, transitions
+from trayagent.store import database, library, transitions
 from trayagent.store.admission import Admission, admit
 from trayagent.store.secrets import SecretFiles
 
@@ -22,8 +22,8 @@ PICTURE = New("flow:me/p1", "flow:p1", "flow", Order(root="/x"), source="flow", 
 def conn() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.row_factory = sqlite3.Row
-    connection.executescript("".join(schema.MIGRATIONS))
-    library.listed(connection, "flow", "me", [Listed("p1", "p1")], mark=1)
+    connection.executescript("".join(database.MIGRATIONS))
+    library.upsert_listed(connection, "flow", "me", [Listed("p1", "p1")], mark=1)
     yield connection
     connection.close()
 

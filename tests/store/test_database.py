@@ -16,10 +16,8 @@ import pytest
 from tests.privacy import is_private
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.store import connection, downloads
-from trayagent.store.database import Database, DatabaseError
+from trayagent.store.database import MIGRATIONS, Database, DatabaseError, waiting_at_most
 from trayagent.store.facts import fact, set_fact
-from trayagent.store.patience import waiting_at_most
-from trayagent.store.schema import MIGRATIONS
 
 
 @pytest.fixture
@@ -243,7 +241,7 @@ def test_an_older_database_is_brought_up_to_date_with_all_that_is_in_it(tmp_path
 
     with sqlite3.connect(path) as conn:
         assert conn.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
-        assert downloads.unhashed(conn, 0) == [(1, "/tmp/1")]
+        assert downloads.checksums_missing(conn, 0) == [(1, "/tmp/1")]
     conn.close()
 
 

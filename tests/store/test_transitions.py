@@ -14,7 +14,7 @@ from trayagent.model.download import Cookie, Item, Patch, State
 from trayagent.model.errors import DownloadError, TrayagentError, WrongStateError
 from trayagent.model.order import New, Order, Secrets
 from trayagent.model.transfer import Fetched
-from trayagent.store import batches, claims, downloads, schema, transitions, undoing
+from trayagent.store import batches, claims, database, downloads, transitions, undo
 from trayagent.store.claims import Turn
 from trayagent.store.secrets import SecretFiles
 from trayagent.store.transitions import Completed, Failed, Outcome, Reached, Requeued
@@ -24,7 +24,7 @@ from trayagent.store.transitions import Completed, Failed, Outcome, Reached, Req
 def conn() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.row_factory = sqlite3.Row
-    connection.executescript("".join(schema.MIGRATIONS))
+    connection.executescript("".join(database.MIGRATIONS))
     yield connection
     connection.close()
 
@@ -141,7 +141,7 @@ def test_completion_wins_over_what_was_asked_meanwhile(conn: sqlite3.Connection)
     """A published file is a completed download, even if it was cancelled a moment before."""
     (n,) = queue(conn, "a")
     take(conn, 1)
-    transitions.ask(conn, f"d{n}", "cancel", 2.0)
+    transitions.apply_command(conn, f"d{n}", "cancel", 2.0)
 
     change = transitions.complete(conn, n, Fetched(Path("/x/y.bin"), 7), 3.0)
 
@@ -153,7 +153,7 @@ def test_a_failure_does_not_undo_what_was_asked_meanwhile(conn: sqlite3.Connecti
     """A download that was cancelled while it failed stays cancelled."""
     (n,) = queue(conn, "a")
     take(conn, 1)
-    transitions.ask(conn, f"d{n}", "cancel", 2.0)
+    transitions.apply_command(conn, f"d{n}", "cancel", 2.0)
 
     change = transitions.fail(conn, n, DownloadError("not_found"), Reached(), 3.0)
 
@@ -180,7 +180,7 @@ def test_what_was_active_when_the_program_died_is_claimed_again_at_once(
     (n,) = queue(conn, "a")
     take(conn, 1)
 
-    assert [job.n for job, _ in claims.active(conn)] == [n]
+    assert [job.n for job, _ in claims.active_jobs(conn)] == [n]
     assert transitions.requeue_active(conn) == 1
     assert claims.next_due(conn) is None
     assert claim(conn, 1) == [n]
@@ -191,19 +191,19 @@ def test_what_is_not_settled_is_in_flight(conn: sqlite3.Connection) -> None:
     settled, active, paused, _ = queue(conn, "a", 4)
     take(conn, 2)
     transitions.complete(conn, settled, Fetched(Path("/x/y.bin"), 7), 3.0)
-    transitions.ask(conn, f"d{paused}", "pause", 4.0)
+    transitions.apply_command(conn, f"d{paused}", "pause", 4.0)
 
     assert downloads.get(conn, f"d{active}").state == State.ACTIVE
     ids = ("d1", "d2", "d3", "d4", "d5", "d²", "d", "x1", "d1 ", "d-1", "")
-    assert [id for id in ids if downloads.in_flight(conn, id)] == ["d2", "d3", "d4"]
+    assert [id for id in ids if downloads.is_in_flight(conn, id)] == ["d2", "d3", "d4"]
 
 
 def test_only_a_completed_download_gets_a_checksum(conn: sqlite3.Connection) -> None:
     """One that was taken up anew meanwhile will be another file."""
     (n,) = queue(conn, "a")
-    transitions.name_active(conn, [(n, "/x/y.bin", 7)])
+    transitions.keep_names(conn, [(n, "/x/y.bin", 7)])
 
-    downloads.hashed(conn, [(n, ("f" * 64, 7))])
+    downloads.keep_checksums(conn, [(n, ("f" * 64, 7))])
 
     assert downloads.get(conn, f"d{n}").sha256 is None
 
@@ -235,12 +235,12 @@ def test_asking_for_what_holds_changes_nothing(conn: sqlite3.Connection) -> None
     (n,) = queue(conn, "a")
     id = f"d{n}"
 
-    assert transitions.ask(conn, id, "pause", 0.0).changed
-    assert not transitions.ask(conn, id, "pause", 0.0).changed
+    assert transitions.apply_command(conn, id, "pause", 0.0).changed
+    assert not transitions.apply_command(conn, id, "pause", 0.0).changed
     with pytest.raises(WrongStateError):
-        transitions.ask(conn, id, "retry", 0.0)
-    transitions.ask(conn, id, "resume", 0.0)
-    assert not transitions.ask(conn, id, "retry", 0.0).changed
+        transitions.apply_command(conn, id, "retry", 0.0)
+    transitions.apply_command(conn, id, "resume", 0.0)
+    assert not transitions.apply_command(conn, id, "retry", 0.0).changed
 
 
 def test_a_retry_of_one_that_waits_means_now(conn: sqlite3.Connection) -> None:
@@ -249,7 +249,7 @@ def test_a_retry_of_one_that_waits_means_now(conn: sqlite3.Connection) -> None:
     take(conn, 1)
     give_back(conn, n, 1000.0, "server_busy")
 
-    change = transitions.ask(conn, f"d{n}", "retry", 2.0)
+    change = transitions.apply_command(conn, f"d{n}", "retry", 2.0)
 
     assert change.changed
     assert (change.download.not_before, change.download.error) == (None, None)
@@ -261,8 +261,8 @@ def test_the_name_of_a_running_download_outlives_it(conn: sqlite3.Connection) ->
     named = queue(conn, "a", 4)
     take(conn, 4)
     lazy, back, failed, cancelled = named
-    transitions.name_active(conn, [(lazy, "/x/1", 5)])
-    transitions.ask(conn, f"d{cancelled}", "cancel", 1.0)
+    transitions.keep_names(conn, [(lazy, "/x/1", 5)])
+    transitions.apply_command(conn, f"d{cancelled}", "cancel", 1.0)
     transitions.requeue(conn, back, Requeued(Reached("/x/2", 5, 3)))
     transitions.fail(conn, failed, DownloadError("not_found"), Reached("/x/3", 5, 3), 2.0)
     transitions.requeue(conn, cancelled, Requeued(Reached("/x/4", 5, 3)))
@@ -277,9 +277,9 @@ def test_a_record_is_remembered_until_it_is_gone(conn: sqlite3.Connection) -> No
     take(conn, 1)
     change = transitions.complete(conn, n, Fetched(Path("/x/y"), 1), 2.0)
 
-    assert transitions.recorded(conn) == [(n, Path("/x/y"), change.download.owner)]
+    assert transitions.settled_records(conn) == [(n, Path("/x/y"), change.download.owner)]
     transitions.forget_records(conn, [n])
-    assert transitions.recorded(conn) == []
+    assert transitions.settled_records(conn) == []
 
 
 def test_what_is_cleared_is_finished(conn: sqlite3.Connection) -> None:
@@ -288,7 +288,7 @@ def test_what_is_cleared_is_finished(conn: sqlite3.Connection) -> None:
     take(conn, 2)
     transitions.complete(conn, done, Fetched(Path("/x/y"), 1), 2.0)
     transitions.fail(conn, failed, DownloadError("not_found"), Reached(), 2.0)
-    transitions.ask(conn, f"d{cancelled}", "cancel", 1.0)
+    transitions.apply_command(conn, f"d{cancelled}", "cancel", 1.0)
 
     assert [d.id for d in transitions.clear(conn)] == [f"d{done}", f"d{cancelled}"]
     assert [d.id for d in transitions.clear(conn, ("failed",))] == [f"d{failed}"]
@@ -302,7 +302,7 @@ def test_claiming_does_not_get_slower_with_history(conn: sqlite3.Connection) -> 
     take(conn, 2)
     claims.wake(conn, 0.0)
     claims.next_due(conn)
-    claims.active(conn)
+    claims.active_jobs(conn)
     conn.set_trace_callback(None)
 
     for statement in [s for s in statements if "downloads" in s]:
@@ -316,7 +316,7 @@ def test_an_entry_follows_a_file_that_arrived_after_all(conn: sqlite3.Connection
     batch = batches.create(conn, "one", "hook", 0.0)
     batches.enter(conn, batch, 1, "u", n)
     take(conn, 1)
-    transitions.ask(conn, f"d{n}", "cancel", 1.0)
+    transitions.apply_command(conn, f"d{n}", "cancel", 1.0)
 
     transitions.complete(conn, n, Fetched(Path("/x/y"), 1), 2.0)
 
@@ -332,8 +332,8 @@ def test_a_host_that_asked_us_to_slow_down_is_remembered(conn: sqlite3.Connectio
     give_back(conn, n, 100.0, "server_busy")
     give_back(conn, other, 100.0)
 
-    assert claims.cooling(conn, 50.0) == {"a": 100.0}
-    assert claims.cooling(conn, 200.0) == {}
+    assert claims.cooling_hosts(conn, 50.0) == {"a": 100.0}
+    assert claims.cooling_hosts(conn, 200.0) == {}
 
 
 def test_a_fresh_link_brings_its_password_and_leaves_the_cookies(
@@ -418,7 +418,7 @@ def test_a_file_with_another_name_begins_anew_there(
     transitions.change(conn, f"d{n}", Patch(filename="b.bin"), SecretFiles(tmp_path))
 
     assert take(conn, 1) == []
-    download = transitions.ask(conn, f"d{n}", "resume", 1.0).download
+    download = transitions.apply_command(conn, f"d{n}", "resume", 1.0).download
     assert (download.filename, download.path) == ("b.bin", None)
 
 
@@ -431,11 +431,11 @@ def settle_complete(conn: sqlite3.Connection, n: int) -> None:
 
 
 def settle_cancelled(conn: sqlite3.Connection, n: int) -> None:
-    transitions.ask(conn, f"d{n}", "cancel", 2.0)
+    transitions.apply_command(conn, f"d{n}", "cancel", 2.0)
 
 
 def settle_undone(conn: sqlite3.Connection, n: int) -> None:
-    undoing.cancel_untouched(conn, 1, 0, 2.0)
+    undo.cancel_untouched(conn, 1, 0, 2.0)
 
 
 @pytest.mark.parametrize("settle", [settle_complete, settle_cancelled, settle_undone])
@@ -456,7 +456,7 @@ def test_a_failure_keeps_what_a_retry_needs(conn: sqlite3.Connection) -> None:
     n = downloads.insert(conn, admit(SENT_FROM), "hook", None, 0, 0.0)
     take(conn, 1)
     transitions.fail(conn, n, DownloadError("forbidden"), Reached(), 2.0)
-    transitions.ask(conn, f"d{n}", "retry", 3.0)
+    transitions.apply_command(conn, f"d{n}", "retry", 3.0)
     turn = Turn(4, per_host=4)
     (job,) = [job for job, _ in claims.claim(conn, turn, 4.0).jobs]
     assert (job.order.referer, job.order.page_url) == (SENT_FROM.referer, SENT_FROM.page_url)

@@ -12,8 +12,8 @@ import pytest
 
 from tests.links import link
 from tests.privacy import is_private
-from trayagent.store import vault
-from trayagent.store.vault import Keyring, SecretFile, Vault
+from trayagent.store import secrets
+from trayagent.store.secrets import Keyring, SecretFile, Vault
 
 
 class Box:
@@ -80,7 +80,7 @@ def test_a_secret_of_which_a_piece_is_missing_is_none(monkeypatch: pytest.Monkey
         monkeypatch.setattr(f"keyring.{function}", getattr(box, function))
     Keyring().set("flow/session", "x" * 5000)
     name = next(name for _, name in box.kept if "#" in name)
-    box.delete_password(vault.SERVICE, name)
+    box.delete_password(secrets.SERVICE, name)
     assert Keyring().get("flow/session") is None
 
 
@@ -114,7 +114,7 @@ async def test_the_keyring_is_preferred(tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setattr(keyring, name, getattr(box, name))
     kept = Vault.open(tmp_path, {})
     await kept.set("flow/session", "s3cret")
-    assert box.kept == {(vault.SERVICE, "flow/session"): "s3cret"}
+    assert box.kept == {(secrets.SERVICE, "flow/session"): "s3cret"}
     assert await kept.get("flow/session") == "s3cret"
     await kept.delete("flow/session")
     await kept.delete("flow/session")
@@ -128,8 +128,8 @@ def test_a_keyring_is_not_asked_over_and_over(monkeypatch: pytest.MonkeyPatch) -
     kept = Keyring(lambda: clock[0])
     assert [kept.get("a") for _ in range(5)] == [None] * 5
     assert box.asked == 1
-    clock[0] = vault.REST
-    box.kept[vault.SERVICE, "a"] = "s3cret"
+    clock[0] = secrets.REST
+    box.kept[secrets.SERVICE, "a"] = "s3cret"
     assert [kept.get("a") for _ in range(5)] == ["s3cret"] * 5
     assert box.asked == 2
     kept.delete("a")

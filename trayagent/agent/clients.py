@@ -22,6 +22,7 @@ from trayagent.agent.bus import Bus
 from trayagent.agent.code_pages import KEPT, CodePages
 from trayagent.agent.codes import Clock, Codes, Guesses, digest
 from trayagent.agent.owntoken import OwnToken
+from trayagent.files import write_private
 from trayagent.model.client import Caller, Client, Paired
 from trayagent.model.errors import NotFoundError, TrayagentError
 from trayagent.model.events import Action, Notice
@@ -29,7 +30,6 @@ from trayagent.model.times import stamp
 from trayagent.store import clients as store
 from trayagent.store.clients import ClientRow
 from trayagent.store.database import Database
-from trayagent.store.private import write_private
 
 EXTENSION: Final = re.compile(r"(?:chrome|moz)-extension://[A-Za-z0-9-]{1,64}")
 """The origins that can be paired."""
@@ -95,7 +95,7 @@ class Clients:
         key = await asyncio.to_thread(_load_key, key_file)
         pages = CodePages(key_file.with_name("open"))
         await asyncio.to_thread(pages.sweep, 0.0)
-        rows = await db.read(store.listing)
+        rows = await db.read(store.all_clients)
         return cls(db, bus, own, key, rows, pages, clock=clock, now=now)
 
     def recognise(self, token: str) -> Caller | None:
@@ -222,7 +222,7 @@ class Clients:
         self._rows[row.id] = ClientRow(
             row.id, row.name, row.origin, row.salt, row.digest, row.created_at, now
         )
-        await self._db.run(store.seen, row.id, now)
+        await self._db.run(store.note_contact, row.id, now)
 
     def _sessions(self) -> list[ClientRow]:
         return [row for row in self._rows.values() if not row.origin]

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from trayagent.store.private import write_private
+from trayagent.files import write_private
 
 KEPT: Final = 120.0
 """Seconds; a code lives no longer."""

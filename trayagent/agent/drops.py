@@ -29,10 +29,10 @@ from trayagent.lists import START, Line, Position, dialect_for
 from trayagent.model.download import Download, Rejected
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import BatchEvent, Event, Notice, Tally
-from trayagent.store import batches, downloads, lists
+from trayagent.store import batches, downloads, drop_lists
 from trayagent.store.admission import Admission
 from trayagent.store.database import Database
-from trayagent.store.lists import Entering, OpenList
+from trayagent.store.drop_lists import Entering, OpenList
 from trayagent.transfer.failpoints import failpoint
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class Drops:
         self._mention(scan)
         for name in arrived:
             await self._take(name)
-        for name in (*scan.working, *await self._db.read(lists.unfiled)):
+        for name in (*scan.working, *await self._db.read(drop_lists.open_list_names)):
             self._call(name)
         self._told.discard("folder")
         return RESCAN if soonest is None else min(soonest + 0.01, RESCAN)
@@ -175,17 +175,17 @@ class Drops:
                 self._due.put_nowait(name)
 
     async def _one_step_or_two(self, name: str) -> None:
-        list_ = await self._db.read(lists.find, name)
+        list_ = await self._db.read(drop_lists.open_list, name)
         if list_ is None:
             if not await asyncio.to_thread(self._folder.holds, name):
                 self._known.discard(name)
                 return  # filed meanwhile, or taken away by hand
-            start = lists.encode(START)
-            list_ = await self._db.run(lists.open_or_begin, name, start, time.time())
+            start = drop_lists.position_json(START)
+            list_ = await self._db.run(drop_lists.open_or_begin, name, start, time.time())
         failpoint("list-begun")
         if list_.position is not None:
             await self._read(list_)
-            list_ = await self._db.read(lists.find, name)
+            list_ = await self._db.read(drop_lists.open_list, name)
         if list_ is not None and list_.finished:
             await self._filing.file(list_)
             self._known.discard(name)
@@ -196,11 +196,13 @@ class Drops:
         async for lines, position in self._chunks(list_):
             failpoint("list-before-chunk")
             admission = await self._intake.admission("drop", [entry for _, entry, _ in lines])
-            new = await self._db.run(_enter, list_.batch, lines, lists.encode(position), admission)
+            new = await self._db.run(
+                _enter, list_.batch, lines, drop_lists.position_json(position), admission
+            )
             failpoint("list-after-chunk")
             total += len(new)
             await self._announce(new, quiet=total > ANNOUNCED_SINGLY)
-        finished = await self._db.run(lists.read_whole, list_.batch, time.time())
+        finished = await self._db.run(drop_lists.mark_read, list_.batch, time.time())
         if total > ANNOUNCED_SINGLY:
             batch = await self._db.read(batches.get, batches.public_id(list_.batch))
             self._bus.publish(BatchEvent("queued", batch))
@@ -254,9 +256,9 @@ def _enter(
     position: str,
     admission: Admission,
 ) -> list[int]:
-    urgent = lists.urgency(conn, lines)
-    return lists.enter(conn, batch, lines, position, admission.at(urgent))
+    urgent = drop_lists.urgency_of(conn, lines)
+    return drop_lists.enter_lines(conn, batch, lines, position, admission.at(urgent))
 
 
 def _downloads(conn: sqlite3.Connection, numbers: Sequence[int]) -> list[Download]:
-    return [downloads.download(downloads.row_of(conn, n)) for n in numbers]
+    return [downloads.download_of(downloads.row_of(conn, n)) for n in numbers]

@@ -41,13 +41,15 @@ class Fetching:
     async def more(self, run: int) -> None:
         """Adopt or queue what has become known to be missing since the last time."""
         await self._look()
-        while rows := await self._db.read(library.wanting, self._source, run, self._after, CHUNK):
+        while rows := await self._db.read(
+            library.items_without_file, self._source, run, self._after, CHUNK
+        ):
             self._after = rows[-1]["n"]
             adopted = await self._adopt(rows)
             left = [row for row in rows if row["n"] not in adopted]
             if left:
                 await self.queue(left)
-            await self._db.run(library.wanted, run, [row["n"] for row in rows])
+            await self._db.run(library.mark_queued, run, [row["n"] for row in rows])
 
     async def rest(self, run: int) -> None:
         """Adopt or queue whatever is missing now, and no more after that."""
@@ -76,17 +78,17 @@ class Fetching:
             return
         self._looked = True
         after = 0
-        while rows := await self._db.read(library.present, self._source, after, CHUNK):
+        while rows := await self._db.read(library.items_with_file, self._source, after, CHUNK):
             after = rows[-1]["n"]
             lost = await asyncio.to_thread(_rows_without_file, rows)
             if lost:
-                await self._db.run(library.lost, lost)
+                await self._db.run(library.mark_missing, lost)
         await self._find_strays()
 
     async def _find_strays(self) -> None:
         chunks = files_under(self._place.folder)
         while chunk := await asyncio.to_thread(next, chunks, None):
-            taken = await self._db.read(library.claimed, chunk)
+            taken = await self._db.read(library.paths_of_items, chunk)
             for path in chunk:
                 if path not in taken:
                     self._strays.setdefault(Path(path).stem, []).append(path)
@@ -98,7 +100,7 @@ class Fetching:
             # Two files of one name in two folders: nobody knows which is the right one.
             size = await asyncio.to_thread(fits, paths[0], row) if len(paths) == 1 else None
             if size is not None and await self._db.run(
-                library.adopted, row["n"], paths[0], size, row["remote_sha256"], self._now()
+                library.adopt_file, row["n"], paths[0], size, row["remote_sha256"], self._now()
             ):
                 adopted.add(row["n"])
         return adopted

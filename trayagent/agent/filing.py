@@ -11,14 +11,14 @@ from typing import BinaryIO, Final
 import msgspec
 
 from trayagent.agent.folder import DONE, FAILED, DropFolder, parts
+from trayagent.files import retry_shared
 from trayagent.lists import START, Line, dialect_for
 from trayagent.lists.aria2 import write as write_list
 from trayagent.model.batch import Batch, Entry
 from trayagent.model.download import Item
-from trayagent.sharing import retry_shared
-from trayagent.store import batches, lists
+from trayagent.store import batches, drop_lists
 from trayagent.store.database import Database
-from trayagent.store.lists import OpenList
+from trayagent.store.drop_lists import OpenList
 from trayagent.transfer.failpoints import failpoint
 
 PAGE: Final = 2000
@@ -42,12 +42,12 @@ class Filing:
             place = await asyncio.to_thread(
                 self._folder.free_place, list_.name, FAILED if bad else DONE
             )
-            await self._db.run(lists.choose_place, list_.batch, place)
+            await self._db.run(drop_lists.keep_filed_path, list_.batch, place)
         final = self._folder.root / place
         if not await asyncio.to_thread(self._folder.is_filed, list_.name, place):
             await self._write_and_move(batch, list_, place, bad=bad)
         failpoint("list-after-move")
-        await self._db.run(lists.filed, list_.batch, str(final))
+        await self._db.run(drop_lists.mark_filed, list_.batch, str(final))
         return final
 
     async def _write_and_move(

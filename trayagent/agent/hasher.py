@@ -75,10 +75,10 @@ class Hasher:
 
     async def _hash_each(self) -> None:
         after = 0
-        while page := await self._db.read(downloads.unhashed, after):
+        while page := await self._db.read(downloads.checksums_missing, after):
             # Several at a time: changing threads takes longer than a small file.
             digests = await asyncio.to_thread(self._digests, page)
-            await self._db.run(downloads.hashed, digests)
+            await self._db.run(downloads.keep_checksums, digests)
             after = digests[-1][0]
 
     def _digests(self, page: Sequence[tuple[int, str]]) -> list[tuple[int, tuple[str, int] | None]]:

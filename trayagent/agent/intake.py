@@ -17,11 +17,18 @@ from trayagent.model.download import Download, Item, Receipt, Rejected, Via
 from trayagent.model.errors import TrayagentError
 from trayagent.model.events import BatchEvent, DownloadEvent
 from trayagent.model.order import New
-from trayagent.store import batches, downloads, idempotency
-from trayagent.store.admission import Admission, Admitted, admit_line, saved_paths
+from trayagent.store import batches, downloads
+from trayagent.store.admission import (
+    Admission,
+    Admitted,
+    IdempotencyKey,
+    admit_line,
+    recall,
+    remember,
+    saved_paths,
+)
 from trayagent.store.admission import admit as admit_one
 from trayagent.store.database import Database
-from trayagent.store.idempotency import IdempotencyKey
 from trayagent.store.secrets import SecretFiles
 
 ANNOUNCED_SINGLY = 100
@@ -162,7 +169,7 @@ def _enter(
     admission: Admission,
 ) -> Entered:
     if key is not None:
-        before = idempotency.recall(conn, key, admission.now)
+        before = recall(conn, key, admission.now)
         if before is not None:
             return Entered(before, repeated=True)
     accepted = any(isinstance(candidate, New) for candidate in candidates)
@@ -171,7 +178,7 @@ def _enter(
         batch = batches.create(conn, wanted.title, admission.via, admission.now, open=wanted.more)
     entered = _admit_all(conn, candidates, batch, _urgent(conn, candidates, admission))
     if key is not None and accepted:
-        idempotency.remember(conn, key, entered.receipt, admission.now)
+        remember(conn, key, entered.receipt, admission.now)
     return entered
 
 
@@ -219,7 +226,7 @@ def _admit_all(
 
 
 def _serving(conn: sqlite3.Connection, admitted: Admitted) -> Download:
-    download = downloads.download(downloads.row_of(conn, admitted.n))
+    download = downloads.download_of(downloads.row_of(conn, admitted.n))
     return (
         replace(download, duplicate_of=download.id) if admitted.outcome == "duplicate" else download
     )

@@ -26,7 +26,7 @@ from trayagent.model.library import Account, LibraryItem, Listed, SourceInfo, Ve
 from trayagent.model.times import stamp
 from trayagent.model.transfer import Resolver
 from trayagent.sources.source import Secrets, Source
-from trayagent.store import items, library, runs
+from trayagent.store import library, sync_runs
 from trayagent.store.database import Database
 
 PROBED: Final = 3
@@ -83,9 +83,9 @@ class Library:
         """Take up what was interrupted, then sync on schedule, until cancelled."""
         async with asyncio.TaskGroup() as self._tasks:
             self._tasks.create_task(self._thumbnails.run(self._paths), name="thumbnails")
-            for batch in await self._db.read(runs.open_batches):
+            for batch in await self._db.read(sync_runs.open_batches):
                 await self._intake.close(batch)
-            for name in await self._db.read(runs.interrupted):
+            for name in await self._db.read(sync_runs.interrupted_sources):
                 if self._roster.find(name):
                     await self.sync(name)
             await self._schedule.run()
@@ -99,8 +99,8 @@ class Library:
     async def source(self, name: str) -> SourceInfo:
         """One source; raises NotFoundError."""
         source = self._roster.get(name)
-        counts = await self._db.read(items.counts, name)
-        last = await self._db.read(runs.last, name)
+        counts = await self._db.read(library.counts, name)
+        last = await self._db.read(sync_runs.latest_run, name)
         running = self._syncs.shown(name)
         return SourceInfo(
             name=name,
@@ -120,12 +120,12 @@ class Library:
     ) -> tuple[list[LibraryItem], str | None]:
         """A page of items, newest first, and what to continue `after`; raises NotFoundError."""
         self._roster.get(name)
-        return await self._db.read(items.page, name, state=state, limit=limit, after=after)
+        return await self._db.read(library.page, name, state=state, limit=limit, after=after)
 
     async def thumbnail(self, name: str, item: str) -> bytes:
         """A small JPEG of the item with this media key or name; raises NotFoundError."""
         self._roster.get(name)
-        row = await self._db.read(items.by_id, name, item)
+        row = await self._db.read(library.item_of_id, name, item)
         if row is None or row["path"] is None:
             raise NotFoundError(
                 "not_found", "There is no such picture here.", f"See: trayagent source items {name}"
@@ -150,7 +150,7 @@ class Library:
     ) -> tuple[str | None, list[str]]:
         """Fetch chosen items; returns the batch (None: no name is known) and the unknown names."""
         source = self._roster.get(name)
-        rows, unknown = await self._db.read(library.find, name, names)
+        rows, unknown = await self._db.read(library.items_named, name, names)
         if not rows:
             return None, unknown
         place = str(filenames.safe_folder(folder)) if folder else None
@@ -204,7 +204,7 @@ class Library:
     # --- parts ---
 
     async def _paths(self, numbers: Sequence[int]) -> Mapping[int, str]:
-        return await self._db.read(items.paths, numbers)
+        return await self._db.read(library.paths_of_numbers, numbers)
 
     def _fetching_of(self, name: str) -> Fetching | None:
         source = self._roster.find(name)

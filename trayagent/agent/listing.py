@@ -16,9 +16,9 @@ from trayagent.model.errors import WAITS, DownloadError
 from trayagent.model.library import Page, RunState
 from trayagent.model.paging import Step, Trail
 from trayagent.sources.source import CursorError, Source
-from trayagent.store import runs
+from trayagent.store import sync_runs
 from trayagent.store.database import Database
-from trayagent.store.runs import Run
+from trayagent.store.sync_runs import Run
 
 TRIES: Final = 3
 """For one page, with back-off between them; then the run has failed and may be resumed."""
@@ -70,14 +70,16 @@ class Listing:
             run, step = await self._read_pages(run)
         except CursorError:
             self._cut_off = None
-            run, step = await self._read_pages(await self._db.run(runs.restart, run.n, self._now()))
+            run, step = await self._read_pages(
+                await self._db.run(sync_runs.restart, run.n, self._now())
+            )
         if step == "end" and run.tail:
             run = await self._read_newest_again(run)
         error = self._cut_off or _ENDS.get(step)
         state: RunState = "incomplete" if error else "complete"
         conclude = step == "end" and not error
         return await self._db.run(
-            runs.finish, run, state, self._now(), error=error, conclude=conclude
+            sync_runs.finish, run, state, self._now(), error=error, conclude=conclude
         )
 
     async def _read_pages(self, run: Run) -> tuple[Run, Step]:
@@ -105,7 +107,9 @@ class Listing:
             await self._rest()
 
     async def _keep(self, run: Run, page: Page) -> tuple[Run, int]:
-        run, fresh = await self._db.run(runs.page, run, page.items, page.next, self._now())
+        run, fresh = await self._db.run(
+            sync_runs.upsert_page, run, page.items, page.next, self._now()
+        )
         self._cut_off = self._cut_off or page.cut_off
         await self._kept(run, page if fresh else replace(page, undated=0))
         return run, fresh

@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 from typing import Self
 
-from trayagent.store.private import write_private
+from trayagent.files import write_private
 
 
 class OwnToken:

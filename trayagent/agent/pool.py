@@ -172,7 +172,7 @@ class Pool:
     # -- dispatching
 
     async def _remember(self) -> None:
-        self._cool.restore(await self._db.read(claims.cooling, time.time()))
+        self._cool.restore(await self._db.read(claims.cooling_hosts, time.time()))
         value = await self._db.read(facts.fact, facts.PAUSED)
         if value is not None:
             self._held = True
@@ -180,9 +180,9 @@ class Pool:
 
     async def _dispatch_forever(self, slots: asyncio.TaskGroup) -> None:
         self._slots = slots
-        for left in await self._db.read(transitions.recorded):
+        for left in await self._db.read(transitions.settled_records):
             self._records.add(Record(*left))
-        for job, download in await self._db.read(claims.active):
+        for job, download in await self._db.read(claims.active_jobs):
             self._start(job, download, self._worker.settled)
         self._bell.set()
         while True:

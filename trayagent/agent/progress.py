@@ -104,7 +104,7 @@ class ProgressReader:
     async def _keep_names(self, late: list[_Running]) -> None:
         named = [(one.n, one.download.path or "", one.download.size) for one in late]
         try:
-            await self._db.run(transitions.name_active, named)
+            await self._db.run(transitions.keep_names, named)
         except StoreUnavailableError:
             return  # they are kept at the next look
         for running, (_, path, _) in zip(late, named, strict=True):

@@ -13,7 +13,7 @@ from trayagent.model.download import Download, ErrorInfo, State
 from trayagent.model.errors import DownloadError
 from trayagent.model.status import Status
 from trayagent.model.times import stamp
-from trayagent.store import batches, downloads, idempotency
+from trayagent.store import admission, batches, downloads
 from trayagent.store.database import Database
 
 
@@ -50,13 +50,13 @@ class Queries:
     ) -> tuple[list[Download], str | None]:
         """A page, newest first, and the id to continue `after`, or None."""
         page, more = await self._db.read(
-            downloads.listing, states=states, batch=batch, q=q, limit=limit, after=after
+            downloads.page, states=states, batch=batch, q=q, limit=limit, after=after
         )
         return [self.live(download) for download in page], more
 
     async def ids_sent_by(self, sender: str) -> list[str]:
         """What a paired client sent in the last day, newest first: all that it may see and steer."""
-        return await self._db.read(idempotency.ids_sent_by, sender)
+        return await self._db.read(admission.ids_sent_by, sender)
 
     async def batch(self, id: str) -> Batch:
         """One batch; raises NotFoundError."""
@@ -66,11 +66,11 @@ class Queries:
         self, *, limit: int = 50, after: str | None = None
     ) -> tuple[list[Batch], str | None]:
         """A page, newest first, and the id to continue `after`, or None."""
-        return await self._db.read(batches.listing, limit=limit, after=after)
+        return await self._db.read(batches.page, limit=limit, after=after)
 
     async def last_saved(self, since: float) -> Batch | None:
         """The batch that finished last, not before `since` (Unix seconds), of those that saved a file."""
-        return await self._db.read(batches.last_saved, since)
+        return await self._db.read(batches.latest_with_file, since)
 
     async def entries(self, id: str, *, limit: int = 1000, after: int = 0) -> list[Entry]:
         """What was asked in a batch and what became of it, by line."""

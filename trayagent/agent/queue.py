@@ -19,7 +19,7 @@ from trayagent.model.download import SETTLED, Download, Patch, State
 from trayagent.model.errors import DownloadError, NotFoundError, WrongStateError
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent, Tally
 from trayagent.model.times import stamp
-from trayagent.store import batches, downloads, facts, transitions, undoing
+from trayagent.store import batches, downloads, facts, transitions, undo
 from trayagent.store.database import Database
 from trayagent.store.downloads import Change
 from trayagent.store.secrets import SecretFiles
@@ -125,10 +125,10 @@ class Queue:
         million take seconds and nobody else waits.
         """
         n = batches.number(id)
-        left = await self._db.read(undoing.in_flight, n, ANNOUNCED_SINGLY + 1)
+        left = await self._db.read(undo.unsettled_downloads, n, ANNOUNCED_SINGLY + 1)
         if len(left) > ANNOUNCED_SINGLY:
             await self._cancel_untouched(n)
-        while left := await self._db.read(undoing.in_flight, n, ANNOUNCED_SINGLY):
+        while left := await self._db.read(undo.unsettled_downloads, n, ANNOUNCED_SINGLY):
             for download in left:
                 # One that has just settled has nothing to be cancelled.
                 with suppress(WrongStateError, NotFoundError):
@@ -136,7 +136,7 @@ class Queue:
 
     async def taken_back(self, n: int, name: str) -> None:
         """The file that had arrived is in the trash."""
-        change = await self._db.run(undoing.taken_back, n, name, self._now())
+        change = await self._db.run(undo.mark_taken_back, n, name, self._now())
         if change is not None:
             self._tell(change, "cancelled")
 
@@ -170,7 +170,7 @@ class Queue:
     async def _cancel_untouched(self, batch: int) -> None:
         after = 0
         while True:
-            gone = await self._db.run(undoing.cancel_untouched, batch, after, self._now())
+            gone = await self._db.run(undo.cancel_untouched, batch, after, self._now())
             if not gone.numbers:
                 return
             after = gone.numbers[-1]
@@ -220,7 +220,7 @@ class Queue:
             return await self._asked(id, verb)
 
     async def _asked(self, id: str, verb: str) -> Download:
-        change = await self._db.run(transitions.ask, id, verb, self._now())
+        change = await self._db.run(transitions.apply_command, id, verb, self._now())
         if not change.changed:
             return change.download
         if change.previous == State.ACTIVE:

@@ -10,9 +10,9 @@ from pathlib import Path
 from trayagent.agent.fetching import Fetching
 from trayagent.agent.intake import Intake
 from trayagent.model.download import Item
-from trayagent.store import downloads, library, saved
+from trayagent.store import downloads, library, saved_files
 from trayagent.store.database import Database
-from trayagent.store.saved import Saved
+from trayagent.store.saved_files import SavedFile
 
 
 class Repairs:
@@ -25,24 +25,24 @@ class Repairs:
         self._intake = intake
         self._fetching = fetching
 
-    async def again(self, files: Sequence[Saved]) -> set[Saved]:
+    async def again(self, files: Sequence[SavedFile]) -> set[SavedFile]:
         """Queue the files; returns those that could be."""
         return await self._pictures(files) | await self._downloads(files)
 
-    async def _pictures(self, files: Sequence[Saved]) -> set[Saved]:
+    async def _pictures(self, files: Sequence[SavedFile]) -> set[SavedFile]:
         ours = {file.n: file for file in files if file.kind == "library"}
-        queued = set[Saved]()
-        for name, rows in (await self._db.read(library.numbered, list(ours))).items():
+        queued = set[SavedFile]()
+        for name, rows in (await self._db.read(library.items_by_number, list(ours))).items():
             fetching = self._fetching(name)
             if fetching is not None:
                 # What is present is not fetched, so first they are not.
-                await self._db.run(library.lost, [row["n"] for row in rows])
+                await self._db.run(library.mark_missing, [row["n"] for row in rows])
                 await fetching.queue(rows)
                 await fetching.close()
                 queued |= {ours[row["n"]] for row in rows}
         return queued
 
-    async def _downloads(self, files: Sequence[Saved]) -> set[Saved]:
+    async def _downloads(self, files: Sequence[SavedFile]) -> set[SavedFile]:
         ours = [file for file in files if file.kind == "download"]
         items = await self._db.read(_again, ours)
         if not items:
@@ -50,13 +50,13 @@ class Repairs:
         entered = await self._intake.add(list(items.values()), via="cli", title="Repair")
         refused = {rejected.index for rejected in entered.receipt.rejected}
         queued = {file for index, file in enumerate(items) if index not in refused}
-        await self._db.run(saved.replaced, queued)
+        await self._db.run(saved_files.forget_paths, queued)
         return queued
 
 
-def _again(conn: sqlite3.Connection, files: Sequence[Saved]) -> dict[Saved, Item]:
+def _again(conn: sqlite3.Connection, files: Sequence[SavedFile]) -> dict[SavedFile, Item]:
     """What to ask for; a row that was removed or replaced since the check saw it is left out."""
-    rows = ((file, downloads.find(conn, file.n)) for file in files)
+    rows = ((file, downloads.row_or_none(conn, file.n)) for file in files)
     return {file: _item(row) for file, row in rows if row is not None and row["path"]}
 
 

@@ -33,7 +33,7 @@ class Recalling:
         note: Callable[[int, int | None], None],
     ) -> Request | Content | Made:
         """See `model.transfer.Resolver`."""
-        if failure is None and (item := await self._db.read(library.listed_as, key)) is not None:
+        if failure is None and (item := await self._db.read(library.listed_item, key)) is not None:
             self._source.recall(item)
         return await self._source.resolve(key, target, failure, note)
 

@@ -10,7 +10,7 @@ from trayagent.model.errors import NotFoundError
 from trayagent.model.library import Account, Listed
 from trayagent.model.transfer import Resolver
 from trayagent.sources.source import Secrets, Source, TrialSecrets
-from trayagent.store import runs
+from trayagent.store import sync_runs
 from trayagent.store.database import Database
 
 Build = Callable[[config.Source, Secrets], Source]
@@ -66,7 +66,7 @@ class Roster:
 
     async def account(self, name: str) -> str | None:
         """Whose source it is, as far as it was ever asked."""
-        return self._accounts.get(name) or await self._db.read(runs.account, name)
+        return self._accounts.get(name) or await self._db.read(sync_runs.latest_account, name)
 
     async def sign_in(self, name: str, text: str) -> Account:
         """Keep the secrets in `text`, if they work. Raises NotFoundError, SourceError, DownloadError."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from trayagent.agent.roster import Roster
 from trayagent.model import config, sizes
-from trayagent.store import runs
+from trayagent.store import sync_runs
 from trayagent.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Schedule:
                 log.exception("The sync of %s could not be started", name)
 
     async def _start_if_due(self, name: str, seconds: float) -> None:
-        ended = await self._db.read(runs.ended, name)
+        ended = await self._db.read(sync_runs.last_activity, name)
         due = ended is None or self._now() - ended >= seconds
         source = self._roster.find(name)  # it may have left the settings meanwhile
         if due and source is not None and await source.has_secrets():

@@ -18,9 +18,9 @@ from trayagent.model.errors import DownloadError, StoreUnavailableError, Trayage
 from trayagent.model.events import BatchEvent, DownloadEvent, Event, SyncEvent
 from trayagent.model.library import LastRun, Page, RunState, SyncRun
 from trayagent.sources.source import Source, SourceError
-from trayagent.store import runs
+from trayagent.store import sync_runs
 from trayagent.store.database import Database
-from trayagent.store.runs import Run
+from trayagent.store.sync_runs import Run
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Sync:
 
     async def begin(self) -> None:
         """Take up the interrupted run, or make a new one; durable when this returns."""
-        self._run = await self._db.run(runs.begin, self._source.name, self._now())
+        self._run = await self._db.run(sync_runs.begin, self._source.name, self._now())
         self._publish("started", self.shown)
 
     def fetch_too(self) -> None:
@@ -119,7 +119,9 @@ class Sync:
 
     async def _list(self) -> None:
         account = await self._source.account()
-        self._run = await self._db.run(runs.signed_in, self.run.n, account.account, self._now())
+        self._run = await self._db.run(
+            sync_runs.keep_account, self.run.n, account.account, self._now()
+        )
         listing = Listing(
             self._db,
             self._source,
@@ -142,7 +144,9 @@ class Sync:
     async def _note_failure(self, error: TrayagentError) -> None:
         log.warning("The sync of %s stopped: %s", self._source.name, error.code)
         info = ErrorInfo(error.code, error.message, error.action)
-        self._run = await self._db.run(runs.finish, self.run, "failed", self._now(), error=info)
+        self._run = await self._db.run(
+            sync_runs.finish, self.run, "failed", self._now(), error=info
+        )
 
     async def _fetch(self) -> None:
         """Queue the rest of what is missing, and wait until all of it is through."""

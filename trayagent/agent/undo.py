@@ -16,7 +16,7 @@ from trayagent.agent.queue import Queue
 from trayagent.agent.trash import Trash
 from trayagent.model.batch import Batch
 from trayagent.model.errors import TrayagentError
-from trayagent.store import batches, undoing
+from trayagent.store import batches, undo
 from trayagent.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Undo:
 
     async def run(self) -> None:
         """Finish what an earlier run began."""
-        for id in await self._db.read(undoing.unfinished):
+        for id in await self._db.read(undo.unfinished_undos):
             try:
                 await self.batch(id)
             except TrayagentError as error:
@@ -53,7 +53,7 @@ class Undo:
         """
         id = batches.public_id(batches.number(id))
         async with self._turns.setdefault(id, asyncio.Lock()):
-            if await self._db.run(undoing.begin, id, time.time()):
+            if await self._db.run(undo.begin, id, time.time()):
                 await self._take_back(id)
         return await self._db.read(batches.get, id)
 
@@ -63,8 +63,8 @@ class Undo:
         stuck = await self._to_the_trash(n)
         after: int | None = 0
         while after is not None:
-            after = await self._db.run(undoing.ignore, n, after)
-        await self._db.run(undoing.end, id, whole=not stuck)
+            after = await self._db.run(undo.ignore_items, n, after)
+        await self._db.run(undo.end, id, whole=not stuck)
         if stuck:
             raise TrashError(
                 "not_in_trash",
@@ -75,7 +75,7 @@ class Undo:
     async def _to_the_trash(self, batch: int) -> int:
         """Returns how many files the trash would not have; one of them holds up no other."""
         after = stuck = 0
-        while files := await self._db.read(undoing.arrived, batch, after):
+        while files := await self._db.read(undo.completed_files, batch, after):
             for n, path in files:
                 try:
                     await self._trash.put(Path(path))

@@ -19,9 +19,9 @@ from trayagent.agent.hasher import digest_of
 from trayagent.model.events import VerifyEvent
 from trayagent.model.library import Finding, VerifyReport
 from trayagent.model.times import stamp
-from trayagent.store import saved
+from trayagent.store import saved_files
 from trayagent.store.database import Database
-from trayagent.store.saved import Saved
+from trayagent.store.saved_files import SavedFile
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ CALM: Final = 0.25
 class Repairs(Protocol):
     """Who fetches again what is damaged or missing."""
 
-    async def __call__(self, files: Sequence[Saved]) -> Collection[Saved]:
+    async def __call__(self, files: Sequence[SavedFile]) -> Collection[SavedFile]:
         """Queue the files; returns those that could be."""
 
 
@@ -68,13 +68,13 @@ class Verifier:
 
     async def work(self, *, repair: bool) -> None:
         """Check everything, then look for what is missing elsewhere."""
-        missing: list[Saved] = []
+        missing: list[SavedFile] = []
         try:
-            total = await self._db.read(saved.count)
+            total = await self._db.read(saved_files.count)
             self.report = replace(self.report, total=total)
             after = ("", 0)
             while not self._stop.is_set() and (
-                files := await self._db.read(saved.page, after, CHUNK)
+                files := await self._db.read(saved_files.page, after, CHUNK)
             ):
                 after = files[-1].place
                 await self._check(files, missing, repair=repair)
@@ -94,8 +94,10 @@ class Verifier:
         self.report = replace(self.report, state=state, finished_at=stamp(self._now()))
         self._bus.publish(VerifyEvent("finished", self.report))
 
-    async def _check(self, files: Sequence[Saved], missing: list[Saved], *, repair: bool) -> None:
-        changed: list[Saved] = []
+    async def _check(
+        self, files: Sequence[SavedFile], missing: list[SavedFile], *, repair: bool
+    ) -> None:
+        changed: list[SavedFile] = []
         for file in files:
             digest = await asyncio.to_thread(digest_of, Path(file.path), self._stop)
             if self._stop.is_set():
@@ -103,7 +105,7 @@ class Verifier:
             if digest is None:
                 missing.append(file)
             elif file.sha256 is None and digest[1] == file.size:
-                await self._db.run(saved.hashed, file, digest[0])
+                await self._db.run(saved_files.keep_checksum, file, digest[0])
                 self.report = replace(self.report, ok=self.report.ok + 1)
             elif digest[0] == file.sha256:
                 self.report = replace(self.report, ok=self.report.ok + 1)
@@ -113,19 +115,19 @@ class Verifier:
             self._progress()
         await self._found("changed", changed, repair=repair)
 
-    async def _search(self, missing: Sequence[Saved], *, repair: bool) -> None:
+    async def _search(self, missing: Sequence[SavedFile], *, repair: bool) -> None:
         """A missing file may have been moved: look for its content, by size first."""
         places = await self._elsewhere(missing)
         moved = [(file, places[file.sha256]) for file in missing if file.sha256 in places]
         for file, path in moved:
             if repair:
-                await self._db.run(saved.moved, file, path)
+                await self._db.run(saved_files.keep_path, file, path)
             self.report = self.report.with_finding(Finding("moved", file.path, path, repair))
         lost = [file for file in missing if file.sha256 not in places]
         await self._found("missing", lost, repair=repair)
 
     async def _found(
-        self, what: Literal["changed", "missing"], files: Sequence[Saved], *, repair: bool
+        self, what: Literal["changed", "missing"], files: Sequence[SavedFile], *, repair: bool
     ) -> None:
         wanted = repair and bool(files) and not self._stop.is_set()
         queued = await self._repairs(files) if wanted else ()
@@ -133,7 +135,7 @@ class Verifier:
             finding = Finding(what, file.path, None, file in queued)
             self.report = self.report.with_finding(finding)
 
-    async def _elsewhere(self, missing: Sequence[Saved]) -> dict[str | None, str]:
+    async def _elsewhere(self, missing: Sequence[SavedFile]) -> dict[str | None, str]:
         sizes = {file.size for file in missing if file.sha256}
         wanted = {file.sha256 for file in missing if file.sha256}
         found: dict[str | None, str] = {}

@@ -52,7 +52,7 @@ def order_for(
 ) -> New:
     """The row as a download: its identity, its place, what it must be."""
     return New(
-        key=library.key(row["source"], row["account"], row["ident"]),
+        key=library.item_key(row["source"], row["account"], row["ident"]),
         url=f"{row['source']}:{row['name']}",
         host=host,
         order=Order(

@@ -155,7 +155,7 @@ def folder(name: str, path: Path, keep_free: int) -> Check:
 
 def database(home: Home) -> Check:
     """Whether the database is sound."""
-    from trayagent.store.reading import damage
+    from trayagent.store.database import damage
 
     if not home.database.exists():
         return Check("database", "ok", "None yet; the first start makes it.")
@@ -172,7 +172,7 @@ def database(home: Home) -> Check:
 
 def keyring(home: Home, environ: Mapping[str, str]) -> Check:
     """Where secrets of sources go."""
-    from trayagent.store.vault import Vault
+    from trayagent.store.secrets import Vault
 
     if Vault.open(home.data, environ).kind() == "keyring":
         return Check("keyring", "ok", "Secrets are kept in the system's keyring.")

@@ -117,15 +117,15 @@ class _Known:
     """What the agent has or fetches already, looked up without disturbing it."""
 
     def __init__(self, database: Path) -> None:
-        from trayagent.store.reading import reading
+        from trayagent.store.database import open_read_only
 
-        self._conn = reading(database)
+        self._conn = open_read_only(database)
 
     def in_flight(self, key: str) -> str | None:
         """The id of the download that fetches this address already."""
         from trayagent.store import downloads
 
-        row = None if self._conn is None else downloads.current(self._conn, key)
+        row = None if self._conn is None else downloads.row_in_flight(self._conn, key)
         return None if row is None else downloads.public_id(row["n"])
 
     def had(self, key: str) -> str | None:
@@ -134,7 +134,7 @@ class _Known:
 
         if self._conn is None:
             return None
-        row = downloads.owned(self._conn, key, os.path.exists)
+        row = downloads.row_with_file(self._conn, key, os.path.exists)
         return None if row is None else str(row["path"])
 
 

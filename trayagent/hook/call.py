@@ -19,7 +19,7 @@ from trayagent.model import foreign_json
 from trayagent.model.client import Caller
 from trayagent.model.download import Via
 from trayagent.model.errors import TrayagentError
-from trayagent.store.idempotency import IdempotencyKey
+from trayagent.store.admission import IdempotencyKey
 
 if TYPE_CHECKING:
     from trayagent.agent.agent import Agent

@@ -13,7 +13,7 @@ from trayagent.model.errors import (
     TrayagentError,
     WrongStateError,
 )
-from trayagent.store.idempotency import KeyReusedError
+from trayagent.store.admission import KeyReusedError
 
 STATUS: Final[dict[type[TrayagentError], int]] = {
     MalformedError: 400,

@@ -28,7 +28,7 @@ from trayagent.hook.routes import Route, Table
 from trayagent.model.client import Caller
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.net import peer_user
-from trayagent.store.patience import REQUEST_SECONDS, waiting_at_most
+from trayagent.store.database import REQUEST_SECONDS, waiting_at_most
 
 if TYPE_CHECKING:
     from trayagent.agent.agent import Agent

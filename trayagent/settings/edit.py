@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from trayagent.files import retry_shared
 from trayagent.model.config import Config
 from trayagent.model.errors import ConfigError
 from trayagent.settings.home import Home
 from trayagent.settings.load import build, parse
-from trayagent.sharing import retry_shared
 
 
 def change(

@@ -10,7 +10,7 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from trayagent.sharing import retry_shared
+from trayagent.files import retry_shared
 
 
 class Releases:

@@ -125,7 +125,7 @@ def enter_settled(
     )
 
 
-def settled(conn: sqlite3.Connection, download: int, now: float) -> tuple[Batch, ...]:
+def settle_entries(conn: sqlite3.Connection, download: int, now: float) -> tuple[Batch, ...]:
     """A download came to its end: so do all its entries. Returns the batches that finished by it."""
     batches = conn.execute(
         "SELECT batch, count(*) FROM entries WHERE download = ? AND outcome IS NULL GROUP BY batch",
@@ -150,7 +150,7 @@ def settled(conn: sqlite3.Connection, download: int, now: float) -> tuple[Batch,
     return tuple(finished)
 
 
-def cancelled_together(
+def cancel_entries(
     conn: sqlite3.Connection, downloads: Sequence[int], now: float
 ) -> tuple[Batch, ...]:
     """As `settled`, for many that were cancelled at once."""
@@ -168,7 +168,7 @@ def cancelled_together(
     return tuple(finished)
 
 
-def arrived_after_all(conn: sqlite3.Connection, download: int) -> None:
+def complete_cancelled_entries(conn: sqlite3.Connection, download: int) -> None:
     """A download that was cancelled in its last moment is complete: so are its entries."""
     conn.execute(
         "UPDATE entries SET outcome = 'completed', code = NULL, message = NULL,"
@@ -193,7 +193,7 @@ def is_undone(conn: sqlite3.Connection, batch: int) -> bool:
     return undone_at is not None
 
 
-def reopened(conn: sqlite3.Connection, download: int) -> None:
+def reopen_entries(conn: sqlite3.Connection, download: int) -> None:
     """A settled download is tried again: its entries in batches that have not finished wait for it."""
     open_batches = conn.execute(
         "SELECT batch, count(*) FROM entries JOIN batches ON batches.n = entries.batch"
@@ -208,7 +208,7 @@ def reopened(conn: sqlite3.Connection, download: int) -> None:
         conn.execute("UPDATE batches SET pending = pending + ? WHERE n = ?", (count, batch))
 
 
-def forgotten(conn: sqlite3.Connection, download: int) -> None:
+def detach_entries(conn: sqlite3.Connection, download: int) -> None:
     """A row is removed: its entries keep their outcome, and point to nothing."""
     conn.execute("UPDATE entries SET download = NULL WHERE download = ?", (download,))
 
@@ -247,7 +247,7 @@ def batch_of(conn: sqlite3.Connection, row: sqlite3.Row) -> Batch:
     )
 
 
-def listing(
+def page(
     conn: sqlite3.Connection, *, limit: int = 50, after: str | None = None
 ) -> tuple[list[Batch], str | None]:
     """A page, newest first, and the id to continue `after`, or None."""
@@ -259,7 +259,7 @@ def listing(
     return page, page[-1].id if len(rows) > limit else None
 
 
-def last_saved(conn: sqlite3.Connection, since: float) -> Batch | None:
+def latest_with_file(conn: sqlite3.Connection, since: float) -> Batch | None:
     """The batch that finished last, but not before `since`, of those that saved a file."""
     rows = conn.execute(
         "SELECT * FROM batches WHERE finished_at >= ? ORDER BY finished_at DESC", (since,)

@@ -14,7 +14,7 @@ from typing import Final
 
 from trayagent.model.download import Download
 from trayagent.model.order import Job
-from trayagent.store.downloads import download, order_of, public_id
+from trayagent.store.downloads import download_of, order_of, public_id
 
 AT_ONCE: Final = 500
 """Rows that one transaction wakes."""
@@ -138,7 +138,7 @@ def _host_after(conn: sqlite3.Connection, host: str) -> str:
     return row[0] if row else ""
 
 
-def active(conn: sqlite3.Connection) -> list[tuple[Job, Download]]:
+def active_jobs(conn: sqlite3.Connection) -> list[tuple[Job, Download]]:
     """What an earlier run was at when it ended."""
     rows = conn.execute("SELECT * FROM downloads WHERE state = 'active' ORDER BY n")
     return [job_of(row) for row in rows]
@@ -146,7 +146,7 @@ def active(conn: sqlite3.Connection) -> list[tuple[Job, Download]]:
 
 def job_of(row: sqlite3.Row) -> tuple[Job, Download]:
     """A row as a worker gets it, and as others see it."""
-    claimed = download(row)
+    claimed = download_of(row)
     job = Job(
         n=row["n"],
         id=public_id(row["n"]),
@@ -171,7 +171,7 @@ def next_due(conn: sqlite3.Connection) -> float | None:
     return due
 
 
-def cooling(conn: sqlite3.Connection, now: float) -> dict[str, float]:
+def cooling_hosts(conn: sqlite3.Connection, now: float) -> dict[str, float]:
     """The hosts that asked us to slow down, and until when (Unix seconds)."""
     rows = conn.execute(
         "SELECT host, max(not_before) FROM downloads WHERE state = 'queued' AND not_before > ?"

@@ -50,7 +50,7 @@ def add(conn: sqlite3.Connection, client: ClientRow) -> None:
     )
 
 
-def listing(conn: sqlite3.Connection) -> list[ClientRow]:
+def all_clients(conn: sqlite3.Connection) -> list[ClientRow]:
     """All clients, the oldest first."""
     rows = conn.execute(
         "SELECT id, name, origin, salt, digest, created_at, last_seen FROM clients ORDER BY created_at"
@@ -64,6 +64,6 @@ def revoke(conn: sqlite3.Connection, id: str) -> None:
         raise NotFoundError("not_found", "There is no such client.", "See: trayagent pair --list")
 
 
-def seen(conn: sqlite3.Connection, id: str, now: float) -> None:
+def note_contact(conn: sqlite3.Connection, id: str, now: float) -> None:
     """Note when a client last spoke to us."""
     conn.execute("UPDATE clients SET last_seen = ? WHERE id = ?", (now, id))

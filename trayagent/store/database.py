@@ -6,23 +6,79 @@ one that raises takes nothing else with it. A result is handed out only after th
 disk (`synchronous=FULL`). `await db.read(...)` uses a second, read-only connection on its own thread,
 so that history and search never wait behind a commit or a lock. No SQL runs on a loop.
 
-How long a caller waits for either is said in `store/patience.py`.
+How long a caller waits for either is said at `waiting_at_most`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
 from trayagent.model.errors import TrayagentError
+from trayagent.store import (
+    admission,
+    batches,
+    clients,
+    downloads,
+    drop_lists,
+    facts,
+    library,
+    sync_runs,
+    transitions,
+)
 from trayagent.store.connection import Connection, Reading, Writing
-from trayagent.store.patience import seconds_to_wait
-from trayagent.store.schema import MIGRATIONS
+
+REQUEST_SECONDS: Final = 4.0
+"""What a request may wait for one transaction; it has 5 s for everything."""
+
+_limit: ContextVar[tuple[float, asyncio.Task[object] | None] | None] = ContextVar(
+    "database patience", default=None
+)
+
+
+@contextmanager
+def waiting_at_most(seconds: float) -> Iterator[None]:
+    """Inside, and in this task only, no transaction is waited for longer.
+
+    Tasks that are started inside copy the context, but outlive the request: they wait as long as it takes.
+    """
+    before = _limit.set((seconds, asyncio.current_task()))
+    try:
+        yield
+    finally:
+        _limit.reset(before)
+
+
+def seconds_to_wait() -> float | None:
+    """What the running task may wait for one transaction; None: as long as it takes."""
+    limit = _limit.get()
+    if limit is None or limit[1] is not asyncio.current_task():
+        return None
+    return limit[0]
+
+
+MIGRATIONS = (
+    downloads.SCHEMA
+    + facts.SCHEMA
+    + batches.SCHEMA
+    + drop_lists.SCHEMA
+    + admission.SCHEMA
+    + clients.SCHEMA
+    + library.SCHEMA
+    + sync_runs.SCHEMA,
+    downloads.UNREADABLE,
+    transitions.SETTLED_RECORDS,
+)
+"""Script i brings version i to version i+1."""
+
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -170,3 +226,32 @@ def _migrate(conn: sqlite3.Connection) -> None:
     version: int = conn.execute("PRAGMA user_version").fetchone()[0]
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         conn.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={number};\nCOMMIT;")
+
+
+def open_read_only(path: Path) -> sqlite3.Connection | None:
+    """A read-only connection; None when there is no database yet, or none we understand."""
+    if not path.exists():
+        return None
+    try:
+        conn = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        conn.row_factory = sqlite3.Row
+        conn.execute("SELECT 1 FROM downloads LIMIT 1")
+    except sqlite3.Error:
+        return None
+    return conn
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with a database file, in a few words; None when it is sound."""
+    try:
+        conn = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            found: str = conn.execute("PRAGMA quick_check(1)").fetchone()[0]
+            version: int = conn.execute("PRAGMA user_version").fetchone()[0]
+        finally:
+            conn.close()
+    except sqlite3.Error as error:
+        return str(error)
+    if version > len(MIGRATIONS):
+        return "it was made by a newer trayagent"
+    return None if found == "ok" else found

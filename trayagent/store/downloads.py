@@ -78,16 +78,16 @@ def number(id: str) -> int:
     """The row behind a public id; raises NotFoundError for anything that cannot be one."""
     digits = id[1:]
     if not (id.startswith("d") and digits.isascii() and digits.isdigit() and len(digits) < 16):
-        raise missing(id)
+        raise no_such_download(id)
     return int(digits)
 
 
-def missing(id: str) -> NotFoundError:
+def no_such_download(id: str) -> NotFoundError:
     """The error for an id that is not there."""
     return NotFoundError("not_found", f"There is no download {id[:40]}.", "See: trayagent list")
 
 
-def download(row: sqlite3.Row) -> Download:
+def download_of(row: sqlite3.Row) -> Download:
     """The public value of a row."""
     path: str | None = row["path"]
     batch: int | None = row["batch"]
@@ -148,24 +148,24 @@ def info_json(info: ErrorInfo) -> str:
 
 def get(conn: sqlite3.Connection, id: str) -> Download:
     """The download `id`; raises NotFoundError."""
-    return download(row_of(conn, number(id), id))
+    return download_of(row_of(conn, number(id), id))
 
 
 def row_of(conn: sqlite3.Connection, n: int, id: str = "") -> sqlite3.Row:
     """The row `n`; raises NotFoundError."""
-    row = find(conn, n)
+    row = row_or_none(conn, n)
     if row is None:
-        raise missing(id or public_id(n))
+        raise no_such_download(id or public_id(n))
     return row
 
 
-def find(conn: sqlite3.Connection, n: int) -> sqlite3.Row | None:
+def row_or_none(conn: sqlite3.Connection, n: int) -> sqlite3.Row | None:
     """The row `n`, or None."""
     row: sqlite3.Row | None = conn.execute("SELECT * FROM downloads WHERE n = ?", (n,)).fetchone()
     return row
 
 
-def listing(
+def page(
     conn: sqlite3.Connection,
     *,
     states: Sequence[str] = (),
@@ -191,7 +191,7 @@ def listing(
         values.append(number(after))
     sql = f"SELECT * FROM downloads WHERE {' AND '.join(clauses)} ORDER BY n DESC LIMIT ?"
     rows = conn.execute(sql, (*values, limit + 1)).fetchall()
-    page = [download(row) for row in rows[:limit]]
+    page = [download_of(row) for row in rows[:limit]]
     return page, page[-1].id if len(rows) > limit else None
 
 
@@ -200,7 +200,7 @@ def counts(conn: sqlite3.Connection) -> dict[str, int]:
     return dict(conn.execute("SELECT state, count(*) FROM downloads GROUP BY state").fetchall())
 
 
-def in_flight(conn: sqlite3.Connection, id: str) -> bool:
+def is_in_flight(conn: sqlite3.Connection, id: str) -> bool:
     """Whether the download exists and is not settled."""
     try:
         return State(row_of(conn, number(id))["state"]) in IN_FLIGHT
@@ -208,7 +208,7 @@ def in_flight(conn: sqlite3.Connection, id: str) -> bool:
         return False
 
 
-def current(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
+def row_in_flight(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
     """The download in flight for `key`."""
     states = "state IN ('queued', 'active', 'paused')"
     row: sqlite3.Row | None = conn.execute(
@@ -217,7 +217,7 @@ def current(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
     return row
 
 
-def saved_at(conn: sqlite3.Connection, key: str) -> list[str]:
+def paths_of_completed(conn: sqlite3.Connection, key: str) -> list[str]:
     """Where the completed downloads for `key` have their files."""
     rows = conn.execute(
         "SELECT path FROM downloads WHERE key = ? AND state = 'completed' AND path IS NOT NULL",
@@ -226,7 +226,9 @@ def saved_at(conn: sqlite3.Connection, key: str) -> list[str]:
     return [path for (path,) in rows]
 
 
-def owned(conn: sqlite3.Connection, key: str, exists: Callable[[str], bool]) -> sqlite3.Row | None:
+def row_with_file(
+    conn: sqlite3.Connection, key: str, exists: Callable[[str], bool]
+) -> sqlite3.Row | None:
     """The newest completed download for `key` whose file is still there."""
     rows = conn.execute(
         "SELECT * FROM downloads WHERE key = ? AND state = 'completed' ORDER BY n DESC", (key,)
@@ -282,7 +284,9 @@ class Change(msgspec.Struct, frozen=True):
         return self.hurried or self.previous != self.download.state
 
 
-def hashed(conn: sqlite3.Connection, digests: Sequence[tuple[int, tuple[str, int] | None]]) -> None:
+def keep_checksums(
+    conn: sqlite3.Connection, digests: Sequence[tuple[int, tuple[str, int] | None]]
+) -> None:
     """Note checksums computed after completion, each with the size of what was read.
 
     None, or another size than what arrived: the file was moved or changed, and is not looked at again.
@@ -297,10 +301,12 @@ def hashed(conn: sqlite3.Connection, digests: Sequence[tuple[int, tuple[str, int
         if row is None:
             conn.execute("UPDATE downloads SET unreadable = 1 WHERE n = ?", (n,))
         elif row["source"] is not None and sha256 is not None:
-            library.hashed(conn, row["key"], row["path"], sha256)
+            library.keep_checksum(conn, row["key"], row["path"], sha256)
 
 
-def unhashed(conn: sqlite3.Connection, after: int, limit: int = 100) -> list[tuple[int, str]]:
+def checksums_missing(
+    conn: sqlite3.Connection, after: int, limit: int = 100
+) -> list[tuple[int, str]]:
     """Completed downloads without a checksum, as (n, path), oldest first."""
     rows = conn.execute(
         "SELECT n, path FROM downloads WHERE state = 'completed' AND sha256 IS NULL AND unreadable = 0"

@@ -10,7 +10,11 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from trayagent.model.library import Listed
+import msgspec
+
+from trayagent.model.download import ErrorInfo
+from trayagent.model.library import LibraryItem, Listed
+from trayagent.model.times import stamp
 
 SCHEMA: Final = """
 CREATE TABLE library (
@@ -51,19 +55,19 @@ STATE: Final = "CASE WHEN gone THEN 'gone' ELSE state END"
 SHOWN: Final = f"*, {STATE} AS shown"
 
 
-def key(source: str, account: str, ident: str) -> str:
+def item_key(source: str, account: str, ident: str) -> str:
     """The identity of an item's download."""
     return f"{source}:{account}/{ident}"
 
 
-def split(key: str) -> tuple[str, str, str]:
+def split_key(key: str) -> tuple[str, str, str]:
     """Source, account and ident of a key; accounts hold no slash."""
     source, _, rest = key.partition(":")
     account, _, ident = rest.partition("/")
     return source, account, ident
 
 
-def listed(
+def upsert_listed(
     conn: sqlite3.Connection, source: str, account: str, items: Iterable[Listed], mark: int
 ) -> tuple[int, int]:
     """Write a page's remote columns. Returns how many rows this pass sees for the first time, and how many are new."""
@@ -105,12 +109,13 @@ def listed(
 def row_of(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
     """The row behind a download's key."""
     row: sqlite3.Row | None = conn.execute(
-        f"SELECT {SHOWN} FROM library WHERE source = ? AND account = ? AND ident = ?", split(key)
+        f"SELECT {SHOWN} FROM library WHERE source = ? AND account = ? AND ident = ?",
+        split_key(key),
     ).fetchone()
     return row
 
 
-def listed_as(conn: sqlite3.Connection, key: str) -> Listed | None:
+def listed_item(conn: sqlite3.Connection, key: str) -> Listed | None:
     """What the listing said of the item behind a download's key."""
     row = row_of(conn, key)
     if row is None:
@@ -125,7 +130,7 @@ def listed_as(conn: sqlite3.Connection, key: str) -> Listed | None:
     )
 
 
-def find(
+def items_named(
     conn: sqlite3.Connection, source: str, names: Sequence[str]
 ) -> tuple[list[sqlite3.Row], list[str]]:
     """Rows for names (or idents) of a source, and the names nobody knows."""
@@ -141,7 +146,7 @@ def find(
     return rows, unknown
 
 
-def present(
+def items_with_file(
     conn: sqlite3.Connection, source: str, after: int = 0, limit: int = 500
 ) -> list[sqlite3.Row]:
     """Items of a source whose files should be here, by number."""
@@ -154,23 +159,23 @@ def present(
 # --- local columns: written by outcomes only ---
 
 
-def arrived(
+def mark_present(
     conn: sqlite3.Connection, key: str, path: str, size: int, sha256: str | None, now: float
 ) -> None:
     """The item's file is published."""
     conn.execute(
         "UPDATE library SET state = 'present', path = ?, size = ?, sha256 = ?, arrived_at = ?, error = NULL"
         " WHERE source = ? AND account = ? AND ident = ?",
-        (path, size, sha256, now, *split(key)),
+        (path, size, sha256, now, *split_key(key)),
     )
 
 
-def failed(conn: sqlite3.Connection, key: str, error: str) -> None:
+def mark_failed(conn: sqlite3.Connection, key: str, error: str) -> None:
     """The item could not be fetched; `error` is the JSON of an ErrorInfo. A file that is here stays so."""
     conn.execute(
         "UPDATE library SET state = 'failed', error = ? WHERE source = ? AND account = ? AND ident = ?"
         " AND state IN ('missing', 'failed')",
-        (error, *split(key)),
+        (error, *split_key(key)),
     )
 
 
@@ -178,29 +183,29 @@ def is_present(conn: sqlite3.Connection, key: str) -> bool:
     """Whether the item is here, as far as we know."""
     row = conn.execute(
         "SELECT 1 FROM library WHERE source = ? AND account = ? AND ident = ? AND state = 'present'",
-        split(key),
+        split_key(key),
     ).fetchone()
     return row is not None
 
 
-def ignored(conn: sqlite3.Connection, key: str) -> None:
+def mark_ignored(conn: sqlite3.Connection, key: str) -> None:
     """The person does not want it: no sync fetches it again by itself."""
     conn.execute(
         "UPDATE library SET state = 'ignored', path = NULL, size = NULL, sha256 = NULL, error = NULL"
         " WHERE source = ? AND account = ? AND ident = ?",
-        split(key),
+        split_key(key),
     )
 
 
-def hashed(conn: sqlite3.Connection, key: str, path: str, sha256: str) -> None:
+def keep_checksum(conn: sqlite3.Connection, key: str, path: str, sha256: str) -> None:
     """The checksum of a saved file, computed afterwards."""
     conn.execute(
         "UPDATE library SET sha256 = ? WHERE source = ? AND account = ? AND ident = ? AND path = ?",
-        (sha256, *split(key), path),
+        (sha256, *split_key(key), path),
     )
 
 
-def lost(conn: sqlite3.Connection, numbers: Iterable[int]) -> None:
+def mark_missing(conn: sqlite3.Connection, numbers: Iterable[int]) -> None:
     """Files that are no longer where they were saved: to be fetched again."""
     conn.executemany(
         "UPDATE library SET state = 'missing', path = NULL, size = NULL, sha256 = NULL"
@@ -209,7 +214,7 @@ def lost(conn: sqlite3.Connection, numbers: Iterable[int]) -> None:
     )
 
 
-def adopted(
+def adopt_file(
     conn: sqlite3.Connection, n: int, path: str, size: int, sha256: str | None, now: float
 ) -> bool:
     """A file that was already on the disk is the item's, unless another item has it; says whether it is."""
@@ -221,7 +226,7 @@ def adopted(
     return changed.rowcount == 1
 
 
-def claimed(conn: sqlite3.Connection, paths: Sequence[str]) -> set[str]:
+def paths_of_items(conn: sqlite3.Connection, paths: Sequence[str]) -> set[str]:
     """Which of the paths belong to an item."""
     marks = ", ".join("?" * len(paths))
     return {
@@ -232,7 +237,7 @@ def claimed(conn: sqlite3.Connection, paths: Sequence[str]) -> set[str]:
     }
 
 
-def wanting(
+def items_without_file(
     conn: sqlite3.Connection, source: str, run: int, after: int = 0, limit: int = 500
 ) -> list[sqlite3.Row]:
     """Items without a file that this run has not yet put into the queue, by number."""
@@ -243,15 +248,107 @@ def wanting(
     ).fetchall()
 
 
-def wanted(conn: sqlite3.Connection, run: int, numbers: Iterable[int]) -> None:
+def mark_queued(conn: sqlite3.Connection, run: int, numbers: Iterable[int]) -> None:
     """The run has put these items into the queue."""
     conn.executemany("UPDATE library SET wanted = ? WHERE n = ?", ((run, n) for n in numbers))
 
 
-def numbered(conn: sqlite3.Connection, numbers: Sequence[int]) -> dict[str, list[sqlite3.Row]]:
+def items_by_number(
+    conn: sqlite3.Connection, numbers: Sequence[int]
+) -> dict[str, list[sqlite3.Row]]:
     """Rows by number, for each source."""
     marks = ", ".join("?" * len(numbers))
     found: dict[str, list[sqlite3.Row]] = {}
     for row in conn.execute(f"SELECT {SHOWN} FROM library WHERE n IN ({marks})", tuple(numbers)):
         found.setdefault(row["source"], []).append(row)
     return found
+
+
+_error: Final = msgspec.json.Decoder(ErrorInfo)
+
+
+def item_of(row: sqlite3.Row) -> LibraryItem:
+    """The public value of a row."""
+    return LibraryItem(
+        name=row["name"],
+        kind=row["kind"],
+        created_at=stamp(row["created"]),
+        aspect_ratio=row["aspect_ratio"],
+        media_key=row["media_key"],
+        workflow_id=row["workflow_id"],
+        state=row["shown"],
+        local_path=row["path"],
+        size=row["size"] if row["size"] is not None else row["remote_size"],
+        error=_error.decode(row["error"]) if row["error"] else None,
+    )
+
+
+def page(
+    conn: sqlite3.Connection,
+    source: str,
+    *,
+    state: str | None = None,
+    limit: int = 100,
+    after: str | None = None,
+) -> tuple[list[LibraryItem], str | None]:
+    """Items, newest first, and what to continue `after`, or None."""
+    clauses, values = ["source = ?"], list[object]([source])
+    if state == "gone":
+        clauses.append("gone = 1")
+    elif state is not None:
+        clauses += ["gone = 0", "state = ?"]
+        values.append(state)
+    if after is not None:
+        created, n = _place(after)
+        if created is None:
+            clauses.append("created IS NULL AND n < ?")
+            values.append(n)
+        else:
+            # Items without a date come last.
+            clauses.append("(created < ? OR created = ? AND n < ? OR created IS NULL)")
+            values += [created, created, n]
+    rows = conn.execute(
+        f"SELECT {SHOWN} FROM library WHERE {' AND '.join(clauses)} ORDER BY created DESC, n DESC LIMIT ?",
+        (*values, limit + 1),
+    ).fetchall()
+    last = rows[limit - 1] if len(rows) > limit else None
+    return [item_of(row) for row in rows[:limit]], _token(last) if last else None
+
+
+def _token(row: sqlite3.Row) -> str:
+    return f"{'' if row['created'] is None else row['created']}.{row['n']}"
+
+
+def _place(after: str) -> tuple[float | None, int]:
+    created, _, n = after.rpartition(".")
+    try:
+        return (float(created) if created else None), int(n)
+    except ValueError:
+        return None, 0
+
+
+def counts(conn: sqlite3.Connection, source: str) -> dict[str, int]:
+    """How many items of a source are in each state."""
+    sql = f"SELECT {STATE} AS shown, count(*) FROM library WHERE source = ? GROUP BY shown"
+    return dict(conn.execute(sql, (source,)).fetchall())
+
+
+def item_of_id(conn: sqlite3.Connection, source: str, id: str) -> sqlite3.Row | None:
+    """The row of a media key, else of a name."""
+    for column in ("media_key", "name"):
+        row: sqlite3.Row | None = conn.execute(
+            f"SELECT {SHOWN} FROM library WHERE source = ? AND {column} = ? ORDER BY path IS NULL LIMIT 1",
+            (source, id),
+        ).fetchone()
+        if row is not None:
+            return row
+    return None
+
+
+def paths_of_numbers(conn: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, str]:
+    """Where the files of these rows are, as far as they are here."""
+    marks = ", ".join("?" * len(numbers))
+    rows = conn.execute(
+        f"SELECT n, path FROM library WHERE n IN ({marks}) AND path IS NOT NULL", tuple(numbers)
+    )
+    return dict(rows.fetchall())

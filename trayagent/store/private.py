@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from trayagent.sharing import retry_shared
+from trayagent.files import retry_shared
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from secrets import token_hex
+from typing import Final, Protocol, Self
 
 import msgspec
 
+from trayagent.files import write_private
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.order import Secrets
 
@@ -75,3 +83,212 @@ class SecretFiles:
 
     def _path(self, id: str) -> Path:
         return self._folder / f"{id}.json"
+
+
+SERVICE: Final = "trayagent"
+PIECE_LENGTH: Final = 1200
+"""Characters of one entry. Windows' Credential Manager takes 2560 bytes: 1280 UTF-16 units (wincred.h,
+CRED_MAX_CREDENTIAL_BLOB_SIZE); the cookies of a login are often longer."""
+
+PIECES: Final = "trayagent-pieces:"
+"""How an entry begins that, in place of the secret, tells the number of its pieces and what their names have."""
+
+_NAMES_PIECES: Final = re.compile(rf"{PIECES}(\d{{1,3}}):([0-9a-f]{{8}})")
+
+REST: Final = 30.0
+"""Seconds for which a keyring is not asked again for what it did not have."""
+
+
+class _Place(Protocol):
+    def get(self, name: str) -> str | None: ...
+    def set(self, name: str, value: str) -> None: ...
+    def delete(self, name: str) -> None: ...
+
+
+class Vault:
+    """Asynchronous, since a keyring may ask its owner before it answers. Never shows what it holds.
+
+    The place is found at the first use: looking for a keyring costs time and memory.
+    """
+
+    def __init__(self, find: Callable[[], _Place]) -> None:
+        self._find = find
+        self._found: _Place | None = None
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, folder: Path, environ: Mapping[str, str]) -> Self:
+        """The keyring if this machine has a usable one and TRAYAGENT_SECRETS is not `file`."""
+        file = SecretFile(folder / "secrets.json")
+        if environ.get("TRAYAGENT_SECRETS") == "file":
+            return cls(lambda: file)
+        return cls(lambda: Keyring.find() or file)
+
+    def __repr__(self) -> str:
+        kept = (
+            "file"
+            if isinstance(self._found, SecretFile)
+            else "keyring"
+            if self._found
+            else "place not yet found"
+        )
+        return f"<Vault in a {kept}>"
+
+    def kind(self) -> str:
+        """`keyring` or `file`, for people. Blocking."""
+        return "file" if isinstance(self._place(), SecretFile) else "keyring"
+
+    def _place(self) -> _Place:
+        with self._lock:
+            if self._found is None:
+                self._found = self._find()
+            return self._found
+
+    async def get(self, name: str) -> str | None:
+        """The secret, or None."""
+        return await asyncio.to_thread(lambda: self._place().get(name))
+
+    async def set(self, name: str, value: str) -> None:
+        """Keep it; durable when this returns."""
+        await asyncio.to_thread(lambda: self._place().set(name, value))
+
+    async def delete(self, name: str) -> None:
+        """Forget it; harmless when there is none."""
+        await asyncio.to_thread(lambda: self._place().delete(name))
+
+
+class SecretFile:
+    """A JSON object in a file that only its owner may read; replaced whole, never half written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> str | None:
+        """The secret, or None."""
+        return self._load().get(name)
+
+    def set(self, name: str, value: str) -> None:
+        """Keep it."""
+        with self._lock:
+            self._save({**self._load(), name: value})
+
+    def delete(self, name: str) -> None:
+        """Forget it."""
+        with self._lock:
+            kept = self._load()
+            if kept.pop(name, None) is not None:
+                self._save(kept)
+
+    def _load(self) -> dict[str, str]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
+        except (FileNotFoundError, msgspec.DecodeError):
+            return {}
+
+    def _save(self, secrets: dict[str, str]) -> None:
+        write_private(self._path, msgspec.json.encode(secrets))
+
+
+class Keyring:
+    """The system's keyring: Secret Service, KWallet, the macOS Keychain, the Windows Credential Locker.
+
+    What it said is remembered: a locked keyring asks its owner each time it is looked into.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._kept: dict[str, tuple[str | None, float]] = {}
+
+    @classmethod
+    def find(cls) -> Self | None:
+        """None where there is no keyring that really keeps something."""
+        import keyring
+        from keyring.backends import fail, null
+
+        try:
+            backend = keyring.get_keyring()
+            usable = not isinstance(backend, (fail.Keyring, null.Keyring)) and backend.priority > 0
+        except (RuntimeError, OSError, keyring.errors.KeyringError):
+            return None
+        return cls() if usable else None
+
+    def get(self, name: str) -> str | None:
+        """The secret, or None; also None while the keyring is locked."""
+        import keyring
+
+        value, until = self._kept.get(name, (None, 0.0))
+        if value is None and self._clock() >= until:
+            with contextlib.suppress(keyring.errors.KeyringError):
+                value = self._joined(name)
+            self._kept[name] = (value, self._clock() + REST)
+        return value
+
+    def set(self, name: str, value: str) -> None:
+        """Keep it."""
+        import keyring
+
+        if sys.platform == "win32" and len(value.encode("utf-16-le")) > 2 * PIECE_LENGTH:
+            kept = self._keep_pieces(name, value)
+        else:
+            kept = value
+        # The entry itself last: until then, the old secret is what there is.
+        before = keyring.get_password(SERVICE, name)
+        keyring.set_password(SERVICE, name, kept)
+        self._delete_pieces(name, before)
+        self._kept[name] = (value, 0.0)
+
+    def delete(self, name: str) -> None:
+        """Forget it."""
+        import keyring
+
+        self._kept.pop(name, None)
+        with contextlib.suppress(keyring.errors.KeyringError):
+            before = keyring.get_password(SERVICE, name)
+            keyring.delete_password(SERVICE, name)
+            self._delete_pieces(name, before)
+
+    @staticmethod
+    def _joined(name: str) -> str | None:
+        """The secret, put together again; None when a piece is missing."""
+        import keyring
+
+        entry = keyring.get_password(SERVICE, name)
+        names = piece_names(name, entry)
+        if not names:
+            return entry
+        pieces = [keyring.get_password(SERVICE, piece) for piece in names]
+        return None if None in pieces else "".join(filter(None, pieces))
+
+    @staticmethod
+    def _keep_pieces(name: str, value: str) -> str:
+        """Keep the secret in several entries of new names; returns the entry that names them."""
+        import keyring
+
+        pieces = split(value)
+        entry = f"{PIECES}{len(pieces)}:{token_hex(4)}"
+        for piece_name, piece in zip(piece_names(name, entry), pieces, strict=True):
+            keyring.set_password(SERVICE, piece_name, piece)
+        return entry
+
+    @staticmethod
+    def _delete_pieces(name: str, entry: str | None) -> None:
+        """Forget the pieces that an entry of before named."""
+        import keyring
+
+        for piece_name in piece_names(name, entry):
+            with contextlib.suppress(keyring.errors.KeyringError):
+                keyring.delete_password(SERVICE, piece_name)
+
+
+def split(value: str) -> list[str]:
+    """The secret in pieces of at most `PIECE_LENGTH` UTF-16 units."""
+    # Half as many characters: one outside the basic plane takes two units.
+    step = PIECE_LENGTH if value.isascii() else PIECE_LENGTH // 2
+    return [value[start : start + step] for start in range(0, len(value), step)]
+
+
+def piece_names(name: str, entry: str | None) -> list[str]:
+    """The names of a secret's pieces; none for an entry that is the secret itself."""
+    found = _NAMES_PIECES.fullmatch(entry or "")
+    return [f"{name}#{found[2]}#{number}" for number in range(int(found[1]))] if found else []

@@ -31,16 +31,16 @@ from trayagent.store.claims import Claimed, Turn, claim
 from trayagent.store.downloads import (
     IN_FLIGHT,
     Change,
-    current,
-    download,
+    download_of,
     error_json,
-    find,
     get,
     number,
     order_of,
     orders_json,
     public_id,
+    row_in_flight,
     row_of,
+    row_or_none,
     settled_orders,
 )
 from trayagent.store.secrets import SecretFiles
@@ -50,7 +50,7 @@ CREATE TABLE settled_records (n INTEGER PRIMARY KEY);
 """
 """Completed downloads whose record may still lie beside their file: it goes a moment after the row."""
 
-ASKED: dict[str, tuple[frozenset[State], State]] = {
+COMMANDS: dict[str, tuple[frozenset[State], State]] = {
     "pause": (frozenset({State.QUEUED, State.ACTIVE}), State.PAUSED),
     "resume": (frozenset({State.PAUSED}), State.QUEUED),
     "cancel": (frozenset({State.QUEUED, State.ACTIVE, State.PAUSED}), State.CANCELLED),
@@ -107,7 +107,7 @@ def release_and_claim(
 
     The change is None for a row that was removed meanwhile.
     """
-    change = None if find(conn, n) is None else release(conn, n, outcome, now)
+    change = None if row_or_none(conn, n) is None else release(conn, n, outcome, now)
     return change, Claimed() if turn is None else claim(conn, turn, now)
 
 
@@ -126,7 +126,7 @@ def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> 
     """The file is published: that is so, whatever the row said meanwhile."""
     row = row_of(conn, n)
     if row["state"] == State.COMPLETED:
-        return Change(download(row), row["state"])
+        return Change(download_of(row), row["state"])
     updated: sqlite3.Row = conn.execute(
         "UPDATE downloads SET state = 'completed', path = ?, size = ?, received = ?, sha256 = ?, warning = ?,"
         " orders = ?, error = NULL, not_before = NULL, attempts = attempts + 1, finished_at = ? WHERE n = ?"
@@ -144,10 +144,10 @@ def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> 
     ).fetchone()
     conn.execute("INSERT OR IGNORE INTO settled_records VALUES (?)", (n,))
     if row["source"]:
-        library.arrived(conn, row["key"], str(fetched.path), fetched.size, fetched.sha256, now)
+        library.mark_present(conn, row["key"], str(fetched.path), fetched.size, fetched.sha256, now)
     if row["state"] == State.CANCELLED:
-        batches.arrived_after_all(conn, n)
-    return Change(download(updated), row["state"], batches.settled(conn, n, now))
+        batches.complete_cancelled_entries(conn, n)
+    return Change(download_of(updated), row["state"], batches.settle_entries(conn, n, now))
 
 
 def fail(
@@ -164,9 +164,9 @@ def fail(
             (error_json(error), now, n),
         )
         if row["source"]:
-            library.failed(conn, row["key"], error_json(error))
-        finished = batches.settled(conn, n, now)
-    return Change(download(row_of(conn, n)), row["state"], finished)
+            library.mark_failed(conn, row["key"], error_json(error))
+        finished = batches.settle_entries(conn, n, now)
+    return Change(download_of(row_of(conn, n)), row["state"], finished)
 
 
 def requeue(conn: sqlite3.Connection, n: int, outcome: Requeued) -> Change:
@@ -180,7 +180,7 @@ def requeue(conn: sqlite3.Connection, n: int, outcome: Requeued) -> Change:
             " WHERE n = ?",
             (outcome.not_before, error, int(outcome.tried), n),
         )
-    return Change(download(row_of(conn, n)), row["state"])
+    return Change(download_of(row_of(conn, n)), row["state"])
 
 
 def requeue_active(conn: sqlite3.Connection) -> int:
@@ -196,7 +196,7 @@ def _note(conn: sqlite3.Connection, n: int, reached: Reached) -> None:
     )
 
 
-def name_active(conn: sqlite3.Connection, named: Iterable[tuple[int, str, int | None]]) -> None:
+def keep_names(conn: sqlite3.Connection, named: Iterable[tuple[int, str, int | None]]) -> None:
     """The names (n, path, size) that running downloads have by now, so that a kill loses no `.part`."""
     conn.executemany(
         "UPDATE downloads SET path = ?, size = ? WHERE n = ? AND state = 'active'",
@@ -204,12 +204,12 @@ def name_active(conn: sqlite3.Connection, named: Iterable[tuple[int, str, int | 
     )
 
 
-def recorded(conn: sqlite3.Connection) -> list[tuple[int, Path, str]]:
+def settled_records(conn: sqlite3.Connection) -> list[tuple[int, Path, str]]:
     """Completed downloads (n, path, owner) whose record beside the file may have outlived a kill."""
     rows = conn.execute(
         "SELECT downloads.* FROM settled_records JOIN downloads USING (n) WHERE path IS NOT NULL"
     )
-    return [(row["n"], Path(row["path"]), download(row).owner) for row in rows]
+    return [(row["n"], Path(row["path"]), download_of(row).owner) for row in rows]
 
 
 def forget_records(conn: sqlite3.Connection, numbers: Sequence[int]) -> None:
@@ -220,15 +220,15 @@ def forget_records(conn: sqlite3.Connection, numbers: Sequence[int]) -> None:
 # -- what a person asks
 
 
-def ask(conn: sqlite3.Connection, id: str, verb: str, now: float) -> Change:
+def apply_command(conn: sqlite3.Connection, id: str, verb: str, now: float) -> Change:
     """Pause, resume, cancel or retry; raises NotFoundError or WrongStateError."""
     n = number(id)
     row = row_of(conn, n, id)
-    before, (allowed, after) = State(row["state"]), ASKED[verb]
+    before, (allowed, after) = State(row["state"]), COMMANDS[verb]
     if verb == "retry" and before == State.QUEUED and row["not_before"] is not None:
         return _hurry(conn, row)
     if before == after or (verb == "resume" and before == State.ACTIVE):
-        return Change(download(row), before)
+        return Change(download_of(row), before)
     if before not in allowed:
         raise WrongStateError(f"Download {id} is {before}, so it cannot be asked to {verb}.")
     finished: tuple[Batch, ...] = ()
@@ -240,7 +240,7 @@ def ask(conn: sqlite3.Connection, id: str, verb: str, now: float) -> Change:
             " WHERE n = ?",
             (settled_orders(row), now, n),
         )
-        finished = batches.settled(conn, n, now)
+        finished = batches.settle_entries(conn, n, now)
     else:
         conn.execute("UPDATE downloads SET state = ?, not_before = NULL WHERE n = ?", (after, n))
     return Change(get(conn, id), before, finished)
@@ -252,7 +252,7 @@ def _hurry(conn: sqlite3.Connection, row: sqlite3.Row) -> Change:
         "UPDATE downloads SET not_before = NULL, error = NULL, attempts = 0 WHERE n = ?",
         (row["n"],),
     )
-    return Change(download(row_of(conn, row["n"])), row["state"], hurried=True)
+    return Change(download_of(row_of(conn, row["n"])), row["state"], hurried=True)
 
 
 def _retry(conn: sqlite3.Connection, row: sqlite3.Row) -> None:
@@ -262,11 +262,11 @@ def _retry(conn: sqlite3.Connection, row: sqlite3.Row) -> None:
         " finished_at = NULL WHERE n = ?",
         (row["n"],),
     )
-    batches.reopened(conn, row["n"])
+    batches.reopen_entries(conn, row["n"])
 
 
 def _refuse_second(conn: sqlite3.Connection, key: str, n: int) -> None:
-    other = current(conn, key)
+    other = row_in_flight(conn, key)
     if other is not None and other["n"] != n:
         raise WrongStateError(f"The same address is already on its way as {public_id(other['n'])}.")
 
@@ -349,10 +349,10 @@ def remove(conn: sqlite3.Connection, id: str, now: float) -> Change:
         conn.execute(
             "UPDATE downloads SET state = 'cancelled', finished_at = ? WHERE n = ?", (now, n)
         )
-        finished = batches.settled(conn, n, now)
-    batches.forgotten(conn, n)
+        finished = batches.settle_entries(conn, n, now)
+    batches.detach_entries(conn, n)
     conn.execute("DELETE FROM downloads WHERE n = ?", (n,))
-    return Change(download(row), row["state"], finished)
+    return Change(download_of(row), row["state"], finished)
 
 
 def clear(
@@ -364,6 +364,6 @@ def clear(
         (*states, limit),
     ).fetchall()
     for row in rows:
-        batches.forgotten(conn, row["n"])
+        batches.detach_entries(conn, row["n"])
     conn.executemany("DELETE FROM downloads WHERE n = ?", ((row["n"],) for row in rows))
-    return [download(row) for row in rows]
+    return [download_of(row) for row in rows]

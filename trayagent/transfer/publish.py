@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from trayagent.sharing import retry_shared
+from trayagent.files import retry_shared
 from trayagent.transfer.failpoints import failpoint
 
 _AT_FDCWD: Final = -100

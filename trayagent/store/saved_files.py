@@ -18,7 +18,7 @@ _DOWNLOADS: Final = (
 )
 
 
-class Saved(Struct, frozen=True):
+class SavedFile(Struct, frozen=True):
     """One file that was saved."""
 
     kind: Literal["library", "download"]
@@ -41,19 +41,19 @@ def count(conn: sqlite3.Connection) -> int:
     return total
 
 
-def page(conn: sqlite3.Connection, after: tuple[str, int], limit: int) -> list[Saved]:
+def page(conn: sqlite3.Connection, after: tuple[str, int], limit: int) -> list[SavedFile]:
     """The files after a place, the library's first."""
     kind, n = after
     if kind != "download":
         rows = conn.execute(f"{_LIBRARY} AND n > ? ORDER BY n LIMIT ?", (n, limit)).fetchall()
         if rows:
-            return [Saved("library", *row) for row in rows]
+            return [SavedFile("library", *row) for row in rows]
         n = 0
     rows = conn.execute(f"{_DOWNLOADS} AND n > ? ORDER BY n LIMIT ?", (n, limit)).fetchall()
-    return [Saved("download", *row) for row in rows]
+    return [SavedFile("download", *row) for row in rows]
 
 
-def hashed(conn: sqlite3.Connection, file: Saved, sha256: str) -> None:
+def keep_checksum(conn: sqlite3.Connection, file: SavedFile, sha256: str) -> None:
     """The checksum of a file that had none."""
     conn.execute(
         f"UPDATE {_table(file)} SET sha256 = ? WHERE n = ? AND path = ?",
@@ -61,17 +61,17 @@ def hashed(conn: sqlite3.Connection, file: Saved, sha256: str) -> None:
     )
 
 
-def moved(conn: sqlite3.Connection, file: Saved, path: str) -> None:
+def keep_path(conn: sqlite3.Connection, file: SavedFile, path: str) -> None:
     """The file was found elsewhere."""
     conn.execute(
         f"UPDATE {_table(file)} SET path = ? WHERE n = ? AND path = ?", (path, file.n, file.path)
     )
 
 
-def replaced(conn: sqlite3.Connection, files: Iterable[Saved]) -> None:
+def forget_paths(conn: sqlite3.Connection, files: Iterable[SavedFile]) -> None:
     """Other downloads fetch these again: the old rows stay in the history, without a file."""
     conn.executemany("UPDATE downloads SET path = NULL WHERE n = ?", ((file.n,) for file in files))
 
 
-def _table(file: Saved) -> str:
+def _table(file: SavedFile) -> str:
     return "library" if file.kind == "library" else "downloads"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from trayagent import sharing
-from trayagent.sharing import retry_shared
+from trayagent import files
+from trayagent.files import retry_shared
 
 
 def test_a_refusal_that_passes_is_waited_for_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,11 +22,11 @@ def test_a_refusal_that_passes_is_waited_for_on_windows(monkeypatch: pytest.Monk
         return "done"
 
     assert retry_shared(act) == "done"
-    assert waits == list(sharing.WAITS_SECONDS[:3])
+    assert waits == list(files.WAITS_SECONDS[:3])
 
 
 @pytest.mark.parametrize(
-    ("platform", "tries"), [("win32", len(sharing.WAITS_SECONDS) + 1), ("linux", 1)]
+    ("platform", "tries"), [("win32", len(files.WAITS_SECONDS) + 1), ("linux", 1)]
 )
 def test_one_that_stays_is_raised(
     platform: str, tries: int, monkeypatch: pytest.MonkeyPatch

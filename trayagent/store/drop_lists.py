@@ -48,7 +48,7 @@ Entering = tuple[int, New | Rejected, str]
 
 def open_or_begin(conn: sqlite3.Connection, name: str, start: str, now: float) -> OpenList:
     """The list of that name in working/; a new one gets its batch."""
-    found = find(conn, name)
+    found = open_list(conn, name)
     if found is not None:
         return found
     batch = batches.create(conn, name, "drop", now, list_path=name, open=True)
@@ -56,7 +56,7 @@ def open_or_begin(conn: sqlite3.Connection, name: str, start: str, now: float) -
     return OpenList(batch, name, start, None, finished=False)
 
 
-def find(conn: sqlite3.Connection, name: str) -> OpenList | None:
+def open_list(conn: sqlite3.Connection, name: str) -> OpenList | None:
     """The open list of that name in working/."""
     row = conn.execute(
         "SELECT lists.*, batches.finished_at FROM lists JOIN batches ON batches.n = lists.batch"
@@ -69,12 +69,12 @@ def find(conn: sqlite3.Connection, name: str) -> OpenList | None:
     return OpenList(row["batch"], row["name"], row["position"], row["place"], finished)
 
 
-def unfiled(conn: sqlite3.Connection) -> list[str]:
+def open_list_names(conn: sqlite3.Connection) -> list[str]:
     """The names in working/ of all open lists."""
     return [name for (name,) in conn.execute("SELECT name FROM lists WHERE filed = 0")]
 
 
-def enter(
+def enter_lines(
     conn: sqlite3.Connection,
     batch: int,
     lines: Sequence[Entering],
@@ -121,29 +121,29 @@ def _enter_line(
     return admitted
 
 
-def read_whole(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, ...]:
+def mark_read(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, ...]:
     """Every line is in the queue; returns the batch if it is finished by that."""
     conn.execute("UPDATE lists SET position = NULL WHERE batch = ?", (batch,))
     return batches.close(conn, batch, now)
 
 
-def urgency(conn: sqlite3.Connection, lines: Sequence[Entering]) -> int:
+def urgency_of(conn: sqlite3.Connection, lines: Sequence[Entering]) -> int:
     """What puts the urgent ones among these lines before all that wait."""
     urgent = any(isinstance(candidate, New) and candidate.urgent for _, candidate, _ in lines)
     return downloads.next_urgency(conn) if urgent else 0
 
 
-def choose_place(conn: sqlite3.Connection, batch: int, place: str) -> None:
+def keep_filed_path(conn: sqlite3.Connection, batch: int, place: str) -> None:
     """Decide, before anything is written there, where the list is filed."""
     conn.execute("UPDATE lists SET place = ? WHERE batch = ?", (place, batch))
 
 
-def filed(conn: sqlite3.Connection, batch: int, path: str) -> None:
+def mark_filed(conn: sqlite3.Connection, batch: int, path: str) -> None:
     """The list and its report are in their place."""
     conn.execute("UPDATE lists SET filed = 1 WHERE batch = ?", (batch,))
     conn.execute("UPDATE batches SET list = ? WHERE n = ?", (path, batch))
 
 
-def encode(value: object) -> str:
+def position_json(value: object) -> str:
     """A position as the row keeps it."""
     return msgspec.json.encode(value).decode()

@@ -14,10 +14,10 @@ from trayagent.model.download import ErrorInfo, State
 from trayagent.store import batches, library
 from trayagent.store.downloads import (
     Change,
-    download,
-    find,
+    download_of,
     info_json,
     public_id,
+    row_or_none,
     settled_orders,
 )
 from trayagent.store.facts import fact, set_fact
@@ -46,7 +46,7 @@ def end(conn: sqlite3.Connection, id: str, *, whole: bool) -> None:
         conn.execute("UPDATE batches SET undone_at = NULL WHERE n = ?", (batches.number(id),))
 
 
-def unfinished(conn: sqlite3.Connection) -> list[str]:
+def unfinished_undos(conn: sqlite3.Connection) -> list[str]:
     """The batches at which an earlier run was stopped."""
     names = conn.execute("SELECT name FROM facts WHERE name GLOB ? || '*'", (_MARK,))
     return [name.removeprefix(_MARK) for (name,) in names]
@@ -84,11 +84,11 @@ def cancel_untouched(conn: sqlite3.Connection, batch: int, after: int, now: floa
         numbers,
         sum(row["state"] == State.QUEUED for row in rows),
         tuple(public_id(row["n"]) for row in rows if row["started_at"] is not None),
-        batches.cancelled_together(conn, numbers, now),
+        batches.cancel_entries(conn, numbers, now),
     )
 
 
-def in_flight(conn: sqlite3.Connection, batch: int, limit: int) -> list[str]:
+def unsettled_downloads(conn: sqlite3.Connection, batch: int, limit: int) -> list[str]:
     """Downloads of the batch that have not settled, oldest first."""
     rows = conn.execute(
         "SELECT n FROM downloads INDEXED BY by_batch WHERE batch = ?"
@@ -98,7 +98,7 @@ def in_flight(conn: sqlite3.Connection, batch: int, limit: int) -> list[str]:
     return [public_id(n) for (n,) in rows]
 
 
-def arrived(
+def completed_files(
     conn: sqlite3.Connection, batch: int, after: int, limit: int = 200
 ) -> list[tuple[int, str]]:
     """Completed downloads of the batch behind number `after`, with their files."""
@@ -110,9 +110,9 @@ def arrived(
     return [(n, path) for n, path in rows]
 
 
-def taken_back(conn: sqlite3.Connection, n: int, name: str, now: float) -> Change | None:
+def mark_taken_back(conn: sqlite3.Connection, n: int, name: str, now: float) -> Change | None:
     """The file of a completed download is in the trash: from now on it is as if it had been cancelled."""
-    row = find(conn, n)
+    row = row_or_none(conn, n)
     if row is None or row["state"] != State.COMPLETED:
         return None  # it was removed meanwhile
     why = ErrorInfo(
@@ -125,10 +125,10 @@ def taken_back(conn: sqlite3.Connection, n: int, name: str, now: float) -> Chang
         " warning = NULL, error = ?, finished_at = ? WHERE n = ? RETURNING *",
         (info_json(why), now, n),
     ).fetchone()
-    return Change(download(updated), State.COMPLETED)
+    return Change(download_of(updated), State.COMPLETED)
 
 
-def ignore(conn: sqlite3.Connection, batch: int, after: int) -> int | None:
+def ignore_items(conn: sqlite3.Connection, batch: int, after: int) -> int | None:
     """No sync fetches these items again by itself; returns the number to go on after, or None."""
     rows: Sequence[sqlite3.Row] = conn.execute(
         "SELECT n, key FROM downloads INDEXED BY by_batch WHERE batch = ? AND n > ?"
@@ -136,5 +136,5 @@ def ignore(conn: sqlite3.Connection, batch: int, after: int) -> int | None:
         (batch, after, AT_ONCE),
     ).fetchall()
     for row in rows:
-        library.ignored(conn, row["key"])
+        library.mark_ignored(conn, row["key"])
     return rows[-1]["n"] if rows else None

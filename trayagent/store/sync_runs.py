@@ -102,13 +102,13 @@ def get(conn: sqlite3.Connection, n: int) -> Run:
     return run_of(conn.execute("SELECT * FROM sync_runs WHERE n = ?", (n,)).fetchone())
 
 
-def last(conn: sqlite3.Connection, source: str) -> LastRun | None:
+def latest_run(conn: sqlite3.Connection, source: str) -> LastRun | None:
     """The newest run of a source."""
     row = _newest(conn, source)
     return run_of(row).shown if row is not None else None
 
 
-def ended(conn: sqlite3.Connection, source: str) -> float | None:
+def last_activity(conn: sqlite3.Connection, source: str) -> float | None:
     """When the newest run was last heard of, in Unix seconds."""
     row = _newest(conn, source)
     return row["touched_at"] if row is not None else None
@@ -121,7 +121,7 @@ def _newest(conn: sqlite3.Connection, source: str) -> sqlite3.Row | None:
     return row
 
 
-def interrupted(conn: sqlite3.Connection) -> list[str]:
+def interrupted_sources(conn: sqlite3.Connection) -> list[str]:
     """Sources whose newest run was cut off by the end of the program."""
     newest = "SELECT max(n) FROM sync_runs GROUP BY source"
     sql = f"SELECT source FROM sync_runs WHERE n IN ({newest}) AND state = 'running'"
@@ -156,7 +156,7 @@ def _is_resumable(row: sqlite3.Row, now: float) -> bool:
     return cut_off and 0 <= now - row["touched_at"] < RESUMABLE
 
 
-def signed_in(conn: sqlite3.Connection, n: int, account: str, now: float) -> Run:
+def keep_account(conn: sqlite3.Connection, n: int, account: str, now: float) -> Run:
     """Whose library the run reads; a resumed run of another account starts from page one."""
     if get(conn, n).account not in {"", account}:
         restart(conn, n, now)
@@ -179,12 +179,12 @@ def restart(conn: sqlite3.Connection, n: int, now: float) -> Run:
     return get(conn, n)
 
 
-def page(
+def upsert_page(
     conn: sqlite3.Connection, run: Run, items: Iterable[Listed], following: str | None, now: float
 ) -> tuple[Run, int]:
     """Keep a page and where the next one is, together. Returns the run and how many items this pass had not seen."""
     listed = tuple(items)
-    seen, new = library.listed(conn, run.source, run.account, listed, run.mark)
+    seen, new = library.upsert_listed(conn, run.source, run.account, listed, run.mark)
     first = listed[0].ident if listed and run.pages == 0 else None
     conn.execute(
         "UPDATE sync_runs SET cursor = ?, first = coalesce(first, ?), pages = pages + 1, seen = seen + ?,"
@@ -241,7 +241,7 @@ def is_suspicious(known: int, unseen: int) -> bool:
     return unseen == known or (unseen * 2 > known and unseen > 10)
 
 
-def account(conn: sqlite3.Connection, source: str) -> str | None:
+def latest_account(conn: sqlite3.Connection, source: str) -> str | None:
     """Whose library was read last."""
     row = conn.execute(
         "SELECT account FROM sync_runs WHERE source = ? AND account <> '' ORDER BY n DESC LIMIT 1",
