@@ -14,7 +14,7 @@ from trayagent.model.order import Job
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.request import client_for
 from trayagent.settings import Home
-from trayagent.sites.page import Answer, Choice, Note, Page
+from trayagent.sites.protocol import Answer, Choice, Note, Page
 from trayagent.transfer import memory
 from trayagent.transfer.transfer import Asked, Transfer
 
@@ -33,7 +33,7 @@ async def fetching(
         async def engine() -> Engine:
             from trayagent.net.gateway import Gateway
             from trayagent.sites.engine import Engine
-            from trayagent.sites.releases import Releases
+            from trayagent.sites.update import Releases
 
             gateway = await stack.enter_async_context(Gateway(config.network))
             releases = Releases(home.data / "sites")

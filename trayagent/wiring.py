@@ -34,7 +34,7 @@ from trayagent.net.gateway import Gateway
 from trayagent.net.request import Client
 from trayagent.settings import Home
 from trayagent.sites.engine import Engine
-from trayagent.sites.releases import Releases
+from trayagent.sites.update import Releases
 from trayagent.sources import build as sources
 from trayagent.store import downloads
 from trayagent.store.database import Database

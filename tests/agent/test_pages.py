@@ -14,8 +14,7 @@ from trayagent.model.download import Cookie, Item, Via
 from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job, Order
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
-from trayagent.sites.page import Address, Answer, Choice, Page
-from trayagent.sites.wire import Entry
+from trayagent.sites.protocol import Address, Answer, Choice, Entry, Page
 
 URL = "https://example.com/watch"
 HTML = DownloadError("not_media", "a web page", found="html")

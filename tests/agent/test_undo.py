@@ -14,7 +14,7 @@ import pytest
 from tests.agent.house import House, house, until
 from trayagent.agent.intake import check
 from trayagent.agent.undo import TrashError, Undo
-from trayagent.cli.words import reason_of
+from trayagent.cli.wording import reason_of
 from trayagent.model.download import Item, encode
 from trayagent.model.events import BatchEvent, DownloadEvent, Event
 from trayagent.store import batches, drop_lists, saved_files, transitions, undo

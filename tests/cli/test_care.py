@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from trayagent.cli import checks
+from trayagent.cli import doctor
 from trayagent.cli.logs import tail
 from trayagent.settings.home import Home
 
@@ -53,13 +53,13 @@ def test_a_damaged_database_is_a_problem(run: Run, home: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a folder nobody can write to: /proc")
 def test_a_folder_we_cannot_write_to_is_a_problem() -> None:
-    found = checks.folder("downloads folder", Path("/proc/nothing"), 0)
+    found = doctor.folder("downloads folder", Path("/proc/nothing"), 0)
     assert found.verdict == "problem"
     assert found.mend
 
 
 def test_too_little_room_is_a_problem(tmp_path: Path) -> None:
-    assert checks.folder("downloads folder", tmp_path, 1 << 60).verdict == "problem"
+    assert doctor.folder("downloads folder", tmp_path, 1 << 60).verdict == "problem"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_an_old_engine_is_noticed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, verdict: str
 ) -> None:
     monkeypatch.setattr("importlib.metadata.version", lambda _: version)
-    assert checks.engine(Home.under(tmp_path)).verdict == verdict
+    assert doctor.page_engine(Home.under(tmp_path)).verdict == verdict
 
 
 def test_a_report_holds_no_secret(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from trayagent.agent.pages import Task
-from trayagent.cli.errand import Errand, Terms
-from trayagent.cli.leftovers import HERE, NOTE
+from trayagent.cli.get.downloader import Errand, Terms
+from trayagent.cli.get.journal import HERE, NOTE
 from trayagent.model import backoff
 from trayagent.model.download import Download, Item, State
 from trayagent.model.errors import DownloadError

@@ -7,11 +7,11 @@ import socket
 
 import pytest
 
+from trayagent.cli.add import follow
 from trayagent.cli.client import Agent
 from trayagent.cli.exits import NotRunningError
-from trayagent.cli.following import follow
+from trayagent.cli.output import Screen
 from trayagent.cli.progress import NoBars
-from trayagent.cli.screen import Screen
 
 
 def test_an_agent_that_ends_before_the_wait_begins_keeps_the_downloads_too() -> None:

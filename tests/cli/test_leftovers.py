@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.links import link
-from trayagent.cli.leftovers import NOTE, Leftovers
+from trayagent.cli.get.journal import NOTE, Leftovers
 
 
 def test_what_is_noted_is_known_until_it_changes(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ STARTS = [
     (command, module)
     for command, modules in {
         "version": "cli cli.main cli.exits cli.run model.errors",
-        "get http://127.0.0.1:9/x": "cli.get oneshot net.request transfer.transfer",
+        "get http://127.0.0.1:9/x": "cli.get.command oneshot net.request transfer.transfer",
         "run --headless --port 0": "cli.run app wiring hook.server",
         "run --tray none --port 0": "app",
     }.items()

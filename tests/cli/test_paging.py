@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from trayagent.cli.client import Agent
-from trayagent.cli.paging import PAGE, first, rows
+from trayagent.cli.options import PAGE, first, rows
 
 
 class Paged(Agent):

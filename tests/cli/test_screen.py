@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from trayagent.cli import streams
-from trayagent.cli.screen import Screen, middle
+from trayagent.cli.output import Screen, middle
 from trayagent.model.errors import TrayagentError
 
 

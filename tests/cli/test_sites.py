@@ -10,7 +10,7 @@ from tests.cli.conftest import Run
 from tests.servers.site import Site
 from tests.sites.rig import release
 from tests.sites.test_update import NEWEST, WORKS, publish, wheel
-from trayagent.sites.releases import installed
+from trayagent.sites.update import installed
 
 
 def test_the_command_says_which_engine_is_used(run: Run, home: Path) -> None:

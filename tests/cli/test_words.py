@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from trayagent.cli import words
+from trayagent.cli import wording
 
 WAITING = {
     "code": "server_busy",
@@ -32,7 +32,7 @@ def download(**more: Any) -> dict[str, Any]:
     ],
 )
 def test_the_name_is_the_best_we_have(more: dict[str, Any], told: str) -> None:
-    assert words.name_of(download(**more)) == told
+    assert wording.name_of(download(**more)) == told
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_name_is_the_best_we_have(more: dict[str, Any], told: str) -> None:
     ],
 )
 def test_the_amount(more: dict[str, Any], told: str) -> None:
-    assert words.amount(download(**more)) == told
+    assert wording.amount(download(**more)) == told
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_the_amount(more: dict[str, Any], told: str) -> None:
 def test_every_state_has_a_sentence_and_a_next_step(
     more: dict[str, Any], sentence: str, action: str
 ) -> None:
-    told, step = words.reason_of(download(**more))
+    told, step = wording.reason_of(download(**more))
     assert sentence in told
     assert action in step
     assert bool(action) == bool(step)
@@ -73,7 +73,7 @@ def test_every_state_has_a_sentence_and_a_next_step(
 
 @pytest.mark.parametrize("state", ["queued", "failed", "cancelled", "paused", "active"])
 def test_an_error_says_what_to_do_while_that_helps(state: str) -> None:
-    told = words.error_of(download(state=state, error=WAITING))
+    told = wording.error_of(download(state=state, error=WAITING))
     assert told.startswith("The server asked us to slow down. ")
     assert told.endswith("(server_busy)")
     assert ("Nothing to do." in told) == (state in ("queued", "failed"))
@@ -81,17 +81,18 @@ def test_an_error_says_what_to_do_while_that_helps(state: str) -> None:
 
 def test_a_wait_names_the_hour_and_another_day_its_date() -> None:
     today = datetime.now(UTC).astimezone().replace(hour=12, minute=34)
-    soon = words.note_of(download(not_before=today.isoformat(), error=WAITING))
+    soon = wording.note_of(download(not_before=today.isoformat(), error=WAITING))
     assert soon == "Waits until 12:34. The server asked us to slow down."
     later = (today + timedelta(days=40)).isoformat()
-    assert str((today + timedelta(days=40)).date()) in words.clock(later)
-    assert words.local_time(None) == ""
+    assert str((today + timedelta(days=40)).date()) in wording.clock(later)
+    assert wording.local_time(None) == ""
 
 
 def test_counts() -> None:
-    assert words.counted(1, "file") == "1 file"
-    assert words.counted(2000, "file") == "2,000 files"
+    assert wording.counted(1, "file") == "1 file"
+    assert wording.counted(2000, "file") == "2,000 files"
     assert (
-        words.counts_of({"completed": 40, "failed": 0, "rejected": 2}) == "40 completed, 2 rejected"
+        wording.counts_of({"completed": 40, "failed": 0, "rejected": 2})
+        == "40 completed, 2 rejected"
     )
-    assert words.counts_of({}) == "nothing"
+    assert wording.counts_of({}) == "nothing"

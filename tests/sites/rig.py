@@ -12,8 +12,8 @@ from trayagent.model.config import Config, Downloads, Network, Sites
 from trayagent.model.transfer import Request
 from trayagent.net.gateway import Gateway
 from trayagent.sites.engine import Bounds, Engine
-from trayagent.sites.page import Answer, Page
-from trayagent.sites.releases import Releases
+from trayagent.sites.protocol import Answer, Page
+from trayagent.sites.update import Releases
 
 
 @dataclass

@@ -6,18 +6,20 @@ from typing import Any
 
 import pytest
 
-from trayagent.sites.choice import options, selection
+from trayagent.sites.extract import engine_options, format_selection
 
 
 def chosen(
     quality: str = "best", ffmpeg: str | None = "/bin/ffmpeg", *subtitles: str
 ) -> dict[str, Any]:
-    return options(proxy="http://p", ffmpeg=ffmpeg, quality=quality, subtitles=subtitles, most=50)
+    return engine_options(
+        proxy="http://p", ffmpeg=ffmpeg, quality=quality, subtitles=subtitles, most=50
+    )
 
 
 @pytest.mark.parametrize("quality", ["best", "worst", "1080", "audio"])
 def test_without_ffmpeg_nothing_is_merged_or_converted(quality: str) -> None:
-    asked = selection(quality, ffmpeg=False)
+    asked = format_selection(quality, ffmpeg=False)
     assert "+" not in asked["format"]
     assert "postprocessors" not in asked
 
@@ -27,15 +29,15 @@ def test_without_ffmpeg_nothing_is_merged_or_converted(quality: str) -> None:
 def test_every_form_is_fetched_by_yt_dlp_itself(quality: str, ffmpeg: bool) -> None:
     forms = [
         form
-        for either in selection(quality, ffmpeg=ffmpeg)["format"].split("/")
+        for either in format_selection(quality, ffmpeg=ffmpeg)["format"].split("/")
         for form in either.split("+")
     ]
     assert all("[protocol~=" in form for form in forms)
 
 
 def test_a_height_is_the_most_that_is_wanted() -> None:
-    assert selection("1080p", ffmpeg=True)["format_sort"] == ["res:1080"]
-    assert "format_sort" not in selection("best", ffmpeg=True)
+    assert format_selection("1080p", ffmpeg=True)["format_sort"] == ["res:1080"]
+    assert "format_sort" not in format_selection("best", ffmpeg=True)
 
 
 def test_subtitles_need_ffmpeg() -> None:

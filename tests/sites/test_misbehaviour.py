@@ -20,9 +20,9 @@ from trayagent.model.config import Downloads
 from trayagent.model.download import Cookie
 from trayagent.model.errors import DownloadError
 from trayagent.sites import engine, landlock
-from trayagent.sites.child import environment
 from trayagent.sites.engine import Bounds
-from trayagent.sites.page import Address
+from trayagent.sites.protocol import Address
+from trayagent.sites.worker_process import environment
 
 URL = "https://example.com/watch"
 SKELETON = """
@@ -319,7 +319,7 @@ def test_a_worker_gets_no_settings_of_the_person_and_no_secrets(tmp_path: Path) 
 async def test_without_yt_dlp_the_install_line_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trayagent.sites.releases.find_spec", lambda _: None)
+    monkeypatch.setattr("trayagent.sites.update.find_spec", lambda _: None)
     async with resolving(tmp_path / "to") as rig:
         assert repr(rig.engine) == "<Engine without yt-dlp>"
         with pytest.raises(DownloadError) as caught:

@@ -15,7 +15,7 @@ from trayagent.model.config import Downloads, Network
 from trayagent.model.download import Cookie
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Made
-from trayagent.sites.page import Address, Choice
+from trayagent.sites.protocol import Address, Choice
 
 FILM = {"/film.mp4": b"\x00\x00\x00\x18ftypisom" + bytes(4000)}
 

@@ -15,8 +15,8 @@ from trayagent.model import errors
 from trayagent.model.errors import SENTENCES
 from trayagent.net.gateway import Pass
 from trayagent.sites import engine
+from trayagent.sites.protocol import Failed
 from trayagent.sites.reasons import NONSENSE, StopError, explain
-from trayagent.sites.wire import Failed
 
 
 class YoutubeDLError(Exception):

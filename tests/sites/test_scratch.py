@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from trayagent.model.errors import DownloadError
-from trayagent.sites.scratch import NAMES, Scratch
+from trayagent.sites.worker_process import NAMES, Scratch
 
 PAGE = "http://h/page"
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="owners and modes of POSIX")

@@ -16,8 +16,7 @@ import pytest
 from tests.servers.site import Site
 from tests.sites.rig import release
 from trayagent.net.api_client import ApiClient
-from trayagent.sites.releases import Releases, installed, newer
-from trayagent.sites.update import UpdateError, Updater
+from trayagent.sites.update import Releases, UpdateError, Updater, installed, newer
 
 WORKS = """
 import types

@@ -6,7 +6,13 @@ import json
 
 import pytest
 
-from trayagent.sources.cookies import LONGEST, by_domain, cookies_in, only_sessions, session_cookie
+from trayagent.sources.pasted_cookies import (
+    LONGEST,
+    by_domain,
+    cookies_in,
+    only_sessions,
+    session_cookie,
+)
 
 NAME = "__Secure-next-auth.session-token"
 VALUE = "eyJhbGciOi.Jkkk-_x.y+z/w=="

@@ -18,7 +18,7 @@ from trayagent.model.library import Listed
 from trayagent.model.transfer import Content, Request, Target
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.build import build
-from trayagent.sources.json_auth import Auth
+from trayagent.sources.json_origin import Auth
 from trayagent.sources.source import CursorError, Source, SourceError, TrialSecrets
 
 LISTS: dict[str, tuple[dict[str, str], dict[str, str]]] = {

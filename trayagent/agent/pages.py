@@ -13,8 +13,7 @@ from trayagent.model.download import Cookie, Item, Via
 from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
-from trayagent.sites.page import Address, Answer, Choice, Note, Page
-from trayagent.sites.wire import Entry
+from trayagent.sites.protocol import Address, Answer, Choice, Entry, Note, Page
 from trayagent.transfer import content
 
 

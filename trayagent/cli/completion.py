@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from trayagent.cli.options import pass_screen
-from trayagent.cli.screen import Screen
+from trayagent.cli.output import Screen
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 

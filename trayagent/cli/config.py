@@ -11,7 +11,7 @@ import click
 from trayagent.cli.client import Agent
 from trayagent.cli.exits import MisuseError, NotRunningError
 from trayagent.cli.options import home, json_option, pass_screen
-from trayagent.cli.screen import Screen
+from trayagent.cli.output import Screen
 from trayagent.model.errors import ConfigError
 
 

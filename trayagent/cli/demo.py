@@ -16,9 +16,9 @@ import click
 from trayagent.cli.client import Agent
 from trayagent.cli.exits import Exit
 from trayagent.cli.options import json_option, pass_screen
+from trayagent.cli.output import Screen
 from trayagent.cli.progress import Bars, bars
-from trayagent.cli.screen import Screen
-from trayagent.cli.words import counted, name_of
+from trayagent.cli.wording import counted, name_of
 from trayagent.model.sizes import show_duration, show_size
 
 if TYPE_CHECKING:

@@ -6,23 +6,33 @@ import io
 import json
 import os
 import platform
+import shutil
+import sys
+import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import click
 import msgspec
 
-from trayagent.cli.exits import Exit
+from trayagent import __version__
+from trayagent.cli.client import Agent
+from trayagent.cli.exits import Exit, NotRunningError
 from trayagent.cli.options import home, json_option, pass_screen
-from trayagent.cli.screen import Screen
+from trayagent.cli.output import Screen
 from trayagent.model.check import Check
-from trayagent.model.errors import ConfigError
+from trayagent.model.errors import ConfigError, TrayagentError
+from trayagent.model.sizes import parse_size, show_size
 
 if TYPE_CHECKING:
+    from trayagent.model.config import Config
     from trayagent.settings.home import Home
+
 
 LOG_BYTES = 1 << 20
 """The end of each log that a report holds."""
@@ -34,8 +44,6 @@ LOG_BYTES = 1 << 20
 @pass_screen
 def doctor(screen: Screen, report: bool) -> int:
     """Check what trayagent needs, and say how to mend what is missing."""
-    from trayagent.cli.checks import all_checks
-
     found = list(all_checks(home(), os.environ))
     path = _write_report(home(), found) if report else None
     if screen.json:
@@ -110,3 +118,229 @@ def _pretty(value: Any) -> str:
 def _without_user(text: str) -> str:
     """Who you are is nobody's business: your own folder reads `~`."""
     return text.replace(str(Path.home()), "~")
+
+
+OLD: Final = 60
+"""Days after which the page engine is called old; sites change in weeks."""
+
+
+def all_checks(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
+    """Every check, the agent first."""
+    from trayagent import settings
+
+    yield versions()
+    config: Config | None = None
+    try:
+        config = settings.load(home, environ)
+        yield Check("settings", "ok", f"All right: {home.config}")
+    except ConfigError as error:
+        yield Check("settings", "problem", " ".join(error.problems), f"Edit {home.config}")
+    yield from agent(home, config)
+    yield other_users()
+    yield logs(home)
+    if config is not None:
+        yield from folders(config)
+    yield database(home)
+    yield keyring(home, environ)
+    yield from desktop()
+    yield page_engine(home)
+    yield confinement()
+    yield ffmpeg()
+
+
+def versions() -> Check:
+    """Which we are."""
+    return Check(
+        "version",
+        "ok",
+        f"trayagent {__version__}, Python {platform.python_version()}, {platform.platform()}",
+    )
+
+
+def agent(home: Home, config: Config | None) -> Iterator[Check]:
+    """Whether the agent runs, its hook answers, and the bookmarklet still finds it."""
+    try:
+        running = Agent.of(home)
+        status = running.get("status")
+        running.close()
+    except NotRunningError as error:
+        yield Check("agent", "warning", error.message, "trayagent run")
+        return
+    except TrayagentError as error:
+        yield Check(
+            "agent", "problem", error.message, error.action or "trayagent quit, then: trayagent run"
+        )
+        return
+    yield Check("agent", "ok", f"It runs at {running.url}, version {status['version']}.")
+    if status["version"] != __version__:
+        yield Check(
+            "agent version",
+            "warning",
+            f"The agent is {status['version']}, this command {__version__}.",
+            "trayagent quit, then: trayagent run",
+        )
+    wanted = config.hook.port if config else 0
+    if wanted and urlsplit(running.url).port != wanted:
+        yield Check(
+            "port",
+            "warning",
+            f"Port {wanted} was taken; a bookmarklet made for it does not reach us.",
+            "Save it anew: trayagent bookmarklet",
+        )
+
+
+def other_users() -> Check:
+    """Whether the hook can tell this user's programs from those of others."""
+    from trayagent.net.peer_user import can_tell
+
+    if can_tell():
+        return Check("other users", "ok", "Programs of other users of this machine are refused.")
+    return Check(
+        "other users",
+        "warning",
+        "This system does not say whose program connects; the token alone keeps others out.",
+    )
+
+
+def logs(home: Home) -> Check:
+    """Whether a log can be kept."""
+    from trayagent.logs import prepare
+
+    problem = prepare(home.logs)
+    if problem is None:
+        return Check("logs", "ok", f"They are in {home.logs}.")
+    return Check("logs", "warning", f"No log is kept: {problem}", "Move it away, then start again.")
+
+
+def folders(config: Config) -> Iterator[Check]:
+    """Whether we can write where files are to go, and whether there is room."""
+    keep = parse_size(config.downloads.keep_free)
+    places = {
+        "downloads": config.downloads.folder,
+        "drop": config.drop.folder,
+        "library": config.library.folder,
+    }
+    for name, text in places.items():
+        yield folder(f"{name} folder", Path(text), keep)
+
+
+def folder(name: str, path: Path, keep_free: int) -> Check:
+    """One folder; one that does not exist yet is judged by where it would be made."""
+    there = next((place for place in (path, *path.parents) if place.exists()), path)
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return Check(
+            name,
+            "problem",
+            f"We cannot write to {there}: {reason}.",
+            "Change its permissions, or use another folder.",
+        )
+    free = shutil.disk_usage(there).free
+    if free < keep_free:
+        return Check(
+            name,
+            "problem",
+            f"Only {show_size(free)} are free at {path}; downloads wait.",
+            "Free some space.",
+        )
+    note = "" if path.exists() else " (made when it is needed)"
+    return Check(name, "ok", f"{path}{note}, {show_size(free)} free.")
+
+
+def database(home: Home) -> Check:
+    """Whether the database is sound."""
+    from trayagent.store.database import damage
+
+    if not home.database.exists():
+        return Check("database", "ok", "None yet; the first start makes it.")
+    found = damage(home.database)
+    if found is None:
+        return Check("database", "ok", f"Sound: {home.database}")
+    return Check(
+        "database",
+        "problem",
+        f"{home.database}: {found}.",
+        "Restart trayagent: it keeps the damaged file aside.",
+    )
+
+
+def keyring(home: Home, environ: Mapping[str, str]) -> Check:
+    """Where secrets of sources go."""
+    from trayagent.store.secrets import Vault
+
+    if Vault.open(home.data, environ).kind() == "keyring":
+        return Check("keyring", "ok", "Secrets are kept in the system's keyring.")
+    if environ.get("TRAYAGENT_SECRETS") == "file":
+        return Check("keyring", "ok", "Secrets are kept in a file, as TRAYAGENT_SECRETS says.")
+    mend = "sudo apt install gnome-keyring" if sys.platform == "linux" else ""
+    return Check(
+        "keyring", "warning", "No keyring; secrets are kept in a file that only you can read.", mend
+    )
+
+
+def desktop() -> Iterator[Check]:
+    """Tray, notifications, autostart."""
+    from trayagent.desktop.doctor import checks
+
+    yield from checks()
+
+
+def page_engine(home: Home) -> Check:
+    """Whether video pages can be fetched, and how old what does it is."""
+    from trayagent.sites.update import Releases
+
+    found = Releases(home.data / "sites").version()
+    if found is None:
+        return Check(
+            "video pages",
+            "warning",
+            "Video pages cannot be fetched; direct links can.",
+            "pip install 'trayagent[sites]'",
+        )
+    age = _age(found)
+    if age is not None and age > OLD:
+        return Check(
+            "video pages",
+            "warning",
+            f"yt-dlp {found} is {age} days old; sites change in weeks.",
+            "trayagent sites update",
+        )
+    return Check("video pages", "ok", f"yt-dlp {found}.")
+
+
+def confinement() -> Check:
+    """What keeps the page engine to its own folder and to us."""
+    from trayagent.sites.landlock import holds
+
+    held = holds()
+    if held:
+        return Check("page engine", "ok", f"The system confines it: {held}.")
+    return Check(
+        "page engine",
+        "warning",
+        "This system cannot confine it; it runs in a process of its own, without our secrets.",
+    )
+
+
+def ffmpeg() -> Check:
+    """Whether separate pictures and sound can be merged."""
+    found = shutil.which("ffmpeg")
+    if found:
+        return Check("ffmpeg", "ok", f"Found: {found}")
+    how = {"linux": "sudo apt install ffmpeg", "darwin": "brew install ffmpeg"}.get(
+        sys.platform, "winget install ffmpeg"
+    )
+    return Check(
+        "ffmpeg", "warning", "Not found: the best quality of some video pages needs it.", how
+    )
+
+
+def _age(version: str) -> int | None:
+    try:
+        year, month, day = (int(part) for part in version.split(".")[:3])
+        return (datetime.now(UTC).date() - date(year, month, day)).days
+    except ValueError:
+        return None

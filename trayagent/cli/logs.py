@@ -10,7 +10,7 @@ import click
 
 from trayagent.cli.exits import Exit
 from trayagent.cli.options import home, json_option, pass_screen
-from trayagent.cli.screen import Screen, clean
+from trayagent.cli.output import Screen, clean
 from trayagent.model.errors import TrayagentError
 
 READ = 1 << 20

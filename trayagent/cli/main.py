@@ -12,22 +12,22 @@ import click
 
 from trayagent.cli import streams
 from trayagent.cli.exits import Exit, exit_of
-from trayagent.cli.screen import Screen
+from trayagent.cli.output import Screen
 from trayagent.model.errors import SENTENCES, TrayagentError
 
 SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "Start": {
         "run": "run:run",
-        "get": "get:get",
+        "get": "get.command:get",
         "demo": "demo:demo",
         "quit": "run:quit",
     },
     "Queue": {
         "add": "add:add",
-        "list": "reading:listing",
-        "status": "reading:status",
-        "show": "reading:show",
-        "why": "reading:why",
+        "list": "show:listing",
+        "status": "show:status",
+        "show": "show:show",
+        "why": "show:why",
         "pause": "queue:pause",
         "resume": "queue:resume",
         "cancel": "queue:cancel",
@@ -35,19 +35,19 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "remove": "queue:remove",
         "clear": "queue:clear",
         "plan": "plan:plan",
-        "undo": "undo:undo",
+        "undo": "queue:undo",
     },
     "Images": {
         "sync": "sync:sync",
         "source": "source:source",
-        "verify": "verify:verify",
+        "verify": "sync:verify",
     },
     "Desktop and browser": {
-        "open": "desk:open_",
-        "dashboard": "desk:dashboard",
-        "pair": "desk:pair",
-        "bookmarklet": "desk:bookmarklet",
-        "autostart": "desk:autostart",
+        "open": "desktop:open_",
+        "dashboard": "desktop:dashboard",
+        "pair": "desktop:pair",
+        "bookmarklet": "desktop:bookmarklet",
+        "autostart": "desktop:autostart",
     },
     "Care": {
         "config": "config:config",

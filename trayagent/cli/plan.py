@@ -11,8 +11,8 @@ import click
 
 from trayagent.cli.exits import Exit
 from trayagent.cli.options import home, json_option, pass_screen
-from trayagent.cli.screen import Screen
-from trayagent.cli.words import counted, counts_of
+from trayagent.cli.output import Screen
+from trayagent.cli.wording import counted, counts_of
 from trayagent.model.errors import TrayagentError
 
 if TYPE_CHECKING:

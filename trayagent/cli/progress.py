@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from trayagent.cli.screen import Screen, clean, middle, plain
-from trayagent.cli.words import name_of
+from trayagent.cli.output import Screen, clean, middle, plain
+from trayagent.cli.wording import name_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

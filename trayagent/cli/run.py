@@ -14,8 +14,8 @@ import trayagent
 from trayagent.cli.client import Agent, read_runtime
 from trayagent.cli.exits import Exit, NotRunningError
 from trayagent.cli.options import agent, home, json_option, pass_screen
+from trayagent.cli.output import Screen
 from trayagent.cli.process import Process
-from trayagent.cli.screen import Screen
 from trayagent.model.errors import TrayagentError
 
 TRAYS: Final = ("auto", "sni", "gtk", "xorg", "none")
@@ -150,7 +150,7 @@ def _starting() -> Agent:
 
 
 def _hand_over(screen: Screen, first: Agent, headless: bool) -> int:
-    from trayagent.cli.desk import can_show, raise_dashboard
+    from trayagent.cli.desktop import can_show, raise_dashboard
 
     screen.say(f"trayagent is running already, at {first.url}")
     if not headless and can_show(os.environ):

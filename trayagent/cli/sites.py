@@ -7,10 +7,10 @@ import os
 
 import click
 
-from trayagent.cli.checks import engine, ffmpeg
+from trayagent.cli.doctor import ffmpeg, page_engine
 from trayagent.cli.exits import Exit
 from trayagent.cli.options import home, json_option, pass_screen
-from trayagent.cli.screen import Screen
+from trayagent.cli.output import Screen
 
 
 @click.group()
@@ -23,10 +23,10 @@ def sites() -> None:
 @pass_screen
 def status(screen: Screen) -> int:
     """Which engine is used, and whether it is old."""
-    from trayagent.sites.releases import Releases, installed
+    from trayagent.sites.update import Releases, installed
 
     releases = Releases(home().data / "sites")
-    checks = [engine(home()), ffmpeg()]
+    checks = [page_engine(home()), ffmpeg()]
     if screen.json:
         own = releases.current()
         screen.data(
@@ -52,7 +52,7 @@ def status(screen: Screen) -> int:
 @pass_screen
 def renew(screen: Screen, undo: bool) -> int:
     """Fetch the newest engine; it is used from the next page on."""
-    from trayagent.sites.releases import Releases
+    from trayagent.sites.update import Releases
 
     releases = Releases(home().data / "sites")
     before = releases.version()
@@ -72,7 +72,7 @@ async def _update() -> tuple[str | None, str]:
     from trayagent import settings
     from trayagent.net.api_client import ApiClient
     from trayagent.sites import update
-    from trayagent.sites.releases import Releases
+    from trayagent.sites.update import Releases
 
     place = home()
     config = settings.load(place, os.environ, {})
@@ -83,7 +83,7 @@ async def _update() -> tuple[str | None, str]:
 
 @sites.command(hidden=True)
 def worker() -> int:
-    """What the frozen program starts for one page; see trayagent.sites.child."""
+    """What the frozen program starts for one page; see trayagent.sites.worker_process."""
     from trayagent.sites.worker import main
 
     return main()

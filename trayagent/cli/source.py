@@ -13,10 +13,9 @@ import click
 from trayagent.cli.client import segment
 from trayagent.cli.config import change
 from trayagent.cli.exits import Exit, MisuseError
-from trayagent.cli.options import agent, home, json_option, pass_screen
-from trayagent.cli.paging import first, limit_option, rows
-from trayagent.cli.screen import Screen
-from trayagent.cli.words import local_time
+from trayagent.cli.options import agent, first, home, json_option, limit_option, pass_screen, rows
+from trayagent.cli.output import Screen
+from trayagent.cli.wording import local_time
 from trayagent.model.sizes import show_size
 
 LONG = 100_000
@@ -103,7 +102,7 @@ def login(screen: Screen, name: str, stdin: bool) -> None:
         if not secret.strip():
             raise MisuseError("Nothing was given.")
         if len(secret) > LONG:  # all cookies of a browser: most have no business with the agent
-            from trayagent.sources.cookies import only_sessions
+            from trayagent.sources.pasted_cookies import only_sessions
 
             secret = only_sessions(secret) or secret
         found = running.post(f"sources/{segment(name)}/login", {"secret": secret.strip()})

@@ -18,22 +18,25 @@ from trayagent.model.config import Config
 from trayagent.model.errors import SENTENCES, WAITS, DownloadError
 from trayagent.model.transfer import Made, Request
 from trayagent.net.gateway import Gateway, Pass
-from trayagent.sites.child import Child
-from trayagent.sites.page import Address, Answer, Choice, Note, Page
-from trayagent.sites.reasons import without_addresses
-from trayagent.sites.releases import Releases
-from trayagent.sites.scratch import Scratch
-from trayagent.sites.wire import (
+from trayagent.sites.protocol import (
+    Address,
+    Answer,
     Ask,
+    Choice,
     Direct,
     Done,
     Failed,
+    Note,
+    Page,
     Phase,
     Received,
     Said,
     Several,
     Unknown,
 )
+from trayagent.sites.reasons import without_addresses
+from trayagent.sites.update import Releases
+from trayagent.sites.worker_process import Child, Scratch
 
 MOST_ENTRIES: Final = 50
 """Of a page that holds several."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import threading
@@ -11,13 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from trayagent.model import manifests
 from trayagent.model.download import Cookie
 from trayagent.model.filenames import AUDIO
 from trayagent.model.routing import MANIFESTS
-from trayagent.sites import choice
-from trayagent.sites.answers import clean_manifests
-from trayagent.sites.reasons import LIVE, NO_MERGE, OUTDATED, PROTECTED, StopError
-from trayagent.sites.wire import (
+from trayagent.sites.protocol import (
     Ask,
     Direct,
     Done,
@@ -29,6 +28,7 @@ from trayagent.sites.wire import (
     Several,
     Unknown,
 )
+from trayagent.sites.reasons import LIVE, NO_MERGE, OUTDATED, PROTECTED, StopError
 
 PERIOD: Final = 0.25
 """Seconds between two words on how far it is."""
@@ -44,7 +44,7 @@ def run(ask: Ask, say: Say) -> None:
 
     _never_by_ffmpeg(yt_dlp)
     say(Phase("looking"))
-    params = choice.options(
+    params = engine_options(
         proxy=ask.proxy,
         ffmpeg=ask.ffmpeg,
         quality=ask.quality,
@@ -252,3 +252,150 @@ class _Meter:
     def merging(self, state: Info) -> None:
         if state.get("status") == "started":
             self._say(Phase("merging"))
+
+
+_FETCHED: Final = "[protocol~='^(https?|m3u8(_native)?|http_dash_segments)$']"
+"""Ways of transport that need no other program; rtmp and the like would start one."""
+_ALWAYS: Final[dict[str, Any]] = {
+    "quiet": True,
+    "noprogress": True,
+    "color": "never",
+    "cachedir": False,
+    "ignoreerrors": False,
+    "noplaylist": True,
+    "extract_flat": "in_playlist",
+    # What is here is gone on with only if it is the same form of the same medium.
+    "outtmpl": {"default": "media.%(id).40s.%(format_id)s.%(ext)s"},
+    "restrictfilenames": True,
+    "trim_file_name": 150,
+    "continuedl": True,
+    "overwrites": True,
+    "updatetime": False,
+    "retries": 5,
+    "fragment_retries": 5,
+    "extractor_retries": 2,
+    "skip_unavailable_fragments": False,
+    "concurrent_fragment_downloads": 4,
+    "socket_timeout": 30,
+    "external_downloader": {"default": "native"},
+    "hls_prefer_native": True,
+    "geo_bypass": False,
+    "enable_file_urls": False,
+    "allow_unplayable_formats": False,
+    "merge_output_format": "mp4/mkv",
+    "postprocessor_args": {"ffmpeg_i": ["-protocol_whitelist", "file"]},
+}
+"""Options of yt-dlp that no download changes."""
+
+
+def format_selection(quality: str, *, ffmpeg: bool) -> dict[str, Any]:
+    """`format`, `format_sort` and post-processing for a quality (`best`, `1080`, `audio`, …).
+
+    Without ffmpeg only forms are taken that come in one piece.
+    """
+    if quality == "audio":
+        forms = ["ba", "ba*"] if not ffmpeg else ["ba", "ba*", "b"]
+        chosen = {"format": _joined(forms)}
+        extract = {"key": "FFmpegExtractAudio", "preferredcodec": "best"}
+        return chosen | ({"postprocessors": [extract]} if ffmpeg else {})
+    word = "w" if quality == "worst" else "b"
+    together = [f"{word}v*{_FETCHED}+{word}a{_FETCHED}"] if ffmpeg else []
+    alone = _joined([word, *([f"{word}v*"] if ffmpeg else []), f"{word}a"])
+    chosen = {"format": "/".join([*together, alone])}
+    if height := re.match(r"\d+", quality):
+        chosen["format_sort"] = [f"res:{height[0]}"]  # type: ignore[assignment]
+    return chosen
+
+
+def _joined(forms: list[str]) -> str:
+    return "/".join(form + _FETCHED for form in forms)
+
+
+def engine_options(
+    *, proxy: str, ffmpeg: str | None, quality: str, subtitles: tuple[str, ...], most: int
+) -> dict[str, Any]:
+    """All of yt-dlp's options; none is read from a file, and nothing is run but ffmpeg."""
+    chosen = _ALWAYS | {"proxy": proxy, "ffmpeg_location": ffmpeg, "playlistend": most + 1}
+    chosen |= format_selection(quality, ffmpeg=ffmpeg is not None)
+    if subtitles and ffmpeg and quality != "audio":
+        embed = {"key": "FFmpegEmbedSubtitle", "already_have_subtitle": False}
+        chosen |= {
+            "writesubtitles": True,
+            "subtitleslangs": list(subtitles),
+            "postprocessors": [embed],
+        }
+    return chosen
+
+
+_HEAD: Final = 1024
+"""Bytes of an answer that are looked at."""
+_MOST: Final = 32 * 1024 * 1024
+"""Bytes of a manifest; a longer one is passed on as it came."""
+_TYPES: Final = {"hls": "application/vnd.apple.mpegurl", "dash": "application/dash+xml"}
+_CHANGED: Final = frozenset({"content-type", "content-length", "content-encoding"})
+
+
+def clean_manifests(site: Any, response_class: Callable[..., Any]) -> None:
+    """Make a YoutubeDL see every manifest by its content, whatever type it is sent with.
+
+    yt-dlp knows one by its type or its very first bytes only: a mark, a blank line or a title in Latin-1
+    hides it, and it then takes the manifest itself for the film.
+    """
+    ask = site.urlopen
+
+    def urlopen(request: Any) -> Any:
+        response = ask(request)
+        return _cleaned(response, response_class) if response.status == 200 else response
+
+    site.urlopen = urlopen
+
+
+def _cleaned(response: Any, response_class: Callable[..., Any]) -> Any:
+    head = _read(response.read, _HEAD)
+    kind = manifests.kind_of(head)
+    if kind is None:
+        response.read = _with_head(head, response.read)
+        return response
+    data = head + _read(response.read, _MOST - len(head))
+    if len(data) >= _MOST:
+        response.read = _with_head(data, response.read)
+        return response
+    response.close()
+    body = manifests.clean(data, kind)
+    headers = {
+        name: value for name, value in response.headers.items() if name.lower() not in _CHANGED
+    }
+    headers |= {"Content-Type": _TYPES[kind], "Content-Length": str(len(body))}
+    return response_class(
+        io.BytesIO(body),
+        response.url,
+        headers,
+        response.status,
+        response.reason,
+        response.extensions,
+    )
+
+
+def _read(read: Callable[[int], bytes], most: int) -> bytes:
+    """As many bytes as there are, `most` at most; a read alone may bring fewer."""
+    data = b""
+    while len(data) < most and (piece := read(most - len(data))):
+        data += piece
+    return data
+
+
+def _with_head(head: bytes, read: Callable[..., bytes]) -> Callable[..., bytes]:
+    """A `read` that begins with bytes that were read already."""
+    left = head
+
+    def again(most: int | None = None) -> bytes:
+        nonlocal left
+        if not left:
+            return read(most)
+        if most is None or most < 0:
+            data, left = left + read(most), b""
+        else:
+            data, left = left[:most], left[most:]
+        return data
+
+    return again

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
 
-from trayagent.sites.wire import Failed
+from trayagent.sites.protocol import Failed
 
 LIVE: Final = "it is a live broadcast; send it again when it has ended"
 PROTECTED: Final = "it is protected against copying"

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from trayagent.sites import extract, landlock
+from trayagent.sites.protocol import Ask, Said
 from trayagent.sites.reasons import explain
-from trayagent.sites.wire import Ask, Said
 
 
 def main() -> int:

@@ -31,12 +31,12 @@ from trayagent.sources.api_client import (
     decode_base64,
     refusal,
 )
-from trayagent.sources.cookies import NAMES, session_cookie
 from trayagent.sources.flow_session import Session, account_moved
-from trayagent.sources.recent import Recent
+from trayagent.sources.pasted_cookies import NAMES, session_cookie
 from trayagent.sources.source import (
     CursorError,
     CutOffError,
+    Recent,
     Secrets,
     SourceError,
     download_error,

@@ -13,7 +13,7 @@ from trayagent.model import urls
 from trayagent.model.dates import parse_moment
 from trayagent.model.library import Account
 from trayagent.sources.api_client import SourceClient, refusal
-from trayagent.sources.cookies import NAMES
+from trayagent.sources.pasted_cookies import NAMES
 from trayagent.sources.source import Secrets, SourceError, not_signed_in
 
 REST: Final = 60.0

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
-from urllib.parse import quote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from msgspec.structs import replace
 
@@ -21,17 +20,16 @@ from trayagent.model.transfer import Content, Request, Target
 from trayagent.sources import json_mapping
 from trayagent.sources.api_client import (
     MEDIA_LIMIT,
-    PAGE_LIMIT,
     ApiAnswer,
     SourceClient,
     decode_base64,
     refusal,
 )
-from trayagent.sources.json_auth import Auth
-from trayagent.sources.recent import Recent
+from trayagent.sources.json_origin import Auth, OwnOrigin, quote_except, with_query
 from trayagent.sources.source import (
     CursorError,
     CutOffError,
+    Recent,
     Secrets,
     SourceError,
     download_error,
@@ -191,72 +189,6 @@ class JsonApi:
                     raise CutOffError("its cursor is too long for an address")
                 return word
         return None if address is None else self._origin.page_address(address, answer.url)
-
-
-# --- asking: with our secrets at our own origin, without them elsewhere ---
-
-
-class OwnOrigin:
-    """GET on the API, and requests for its files."""
-
-    def __init__(self, source: str, base: str, client: SourceClient, auth: Auth) -> None:
-        self._source = source
-        self._home = urlsplit(urls.check(base))
-        self._origin = urls.origin(base)
-        self._client = client
-        self._auth = auth
-
-    async def get(self, address: str, limit: int = PAGE_LIMIT) -> ApiAnswer:
-        """Ask our own origin, with our secrets."""
-        headers, query = await self._auth.parts()
-        return await self._client.get(
-            with_query(self.require_own(address), query), headers, limit=limit
-        )
-
-    async def request(self, address: str) -> Request:
-        """What transfer is to fetch; secrets go along to our own origin only."""
-        headers, query = (
-            await self._auth.parts() if urls.origin(address) == self._origin else ({}, {})
-        )
-        return Request(with_query(address, query), headers=headers, named=self._client.named)
-
-    def require_own(self, address: str) -> str:
-        """The address, if it is on our origin; raises SourceError."""
-        if urls.origin(address) != self._origin:
-            raise SourceError(
-                "foreign", f"{self._source} leads to another server.", "Check base in its settings."
-            )
-        return address
-
-    def page_address(self, told: str, page: str) -> str:
-        """The address of another page, as `page` gives it, to be kept and asked. Raises CutOffError.
-
-        Servers behind a proxy often think that their own scheme or port is another: it is asked
-        where we know it to be. Our own secrets are left out, since addresses are kept.
-        """
-        address = json_mapping.link(told, page)
-        if address is None:
-            raise CutOffError("the address of its next page cannot be read")
-        if urls.origin(address)[1] != self._origin[1]:
-            raise CutOffError("its next page is on another server", "Check base in its settings.")
-        parts = urlsplit(address)
-        pairs = [
-            pair
-            for pair in parts.query.split("&")
-            if unquote_plus(pair.partition("=")[0]) not in self._auth.query_names
-        ]
-        home = parts._replace(scheme=self._home.scheme, netloc=self._home.netloc)
-        return urlunsplit(home._replace(query="&".join(pairs)))
-
-
-def quote_except(*whole: str) -> Callable[[str], str]:
-    """How a value goes into an address: percent-encoded, but these whole addresses as they are."""
-    return lambda value: value if value and value in whole else quote(value, safe="")
-
-
-def with_query(address: str, query: Mapping[str, str]) -> str:
-    """The address with parameters added."""
-    return f"{address}{'&' if '?' in address else '?'}{urlencode(query)}" if query else address
 
 
 # --- one file: the configured address, then the item's fallback, then a fresh one ---

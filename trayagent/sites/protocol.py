@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from trayagent.model.download import Cookie
+from trayagent.model.transfer import Made, Request
 
 
 class Ask(Struct, frozen=True):
@@ -102,3 +105,40 @@ class Failed(Struct, frozen=True, tag="failed"):
 
 
 Said = Phase | Received | Several | Direct | Done | Unknown | Failed
+
+
+Note = Callable[[int, int | None], None]
+
+
+class Page(Struct, frozen=True):
+    """A page of which to make a file."""
+
+    id: str
+    """Of the download."""
+    request: Request
+    title: str | None = None
+    quality: str | None = None
+    subtitles: tuple[str, ...] = ()
+    speed_limit: int = 0
+    known_only: bool = False
+    """Answer None unless the site is known by name."""
+
+
+class Address(Struct, frozen=True):
+    """The medium is one plain file, to be fetched as any other."""
+
+    request: Request
+    filename: str
+    warning: str | None = None
+
+
+class Choice(Struct, frozen=True):
+    """The page holds several; `resolve` goes on with the first once `chosen` was told."""
+
+    title: str
+    first: Entry
+    others: tuple[Entry, ...]
+    left_out: int
+
+
+Answer = Made | Address | Choice | None

@@ -13,8 +13,8 @@ import click
 from trayagent.cli.client import Agent, segment
 from trayagent.cli.exits import Exit, MisuseError
 from trayagent.cli.options import agent, home, json_option, pass_screen
-from trayagent.cli.screen import Screen
-from trayagent.cli.words import clock, local_time
+from trayagent.cli.output import Screen
+from trayagent.cli.wording import clock, local_time
 from trayagent.model.errors import TrayagentError
 
 

@@ -35,7 +35,7 @@ from trayagent.agent.pages import Task, is_engines, task_of
 from trayagent.agent.records import Record, SettledRecords
 from trayagent.agent.requests import request_of, target_of
 from trayagent.agent.retry import CoolHosts, decide
-from trayagent.cli.leftovers import HERE, Leftovers
+from trayagent.cli.get.journal import HERE, Leftovers
 from trayagent.model.admit import admit
 from trayagent.model.download import Download, ErrorInfo, Item, State, Via
 from trayagent.model.errors import BLOCKED, DownloadError, TrayagentError

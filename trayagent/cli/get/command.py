@@ -17,9 +17,9 @@ import click
 from trayagent.cli import streams
 from trayagent.cli.exits import InterruptedByUserError, MisuseError, exit_of_states
 from trayagent.cli.options import home, item_options, item_words, json_option, pass_screen
+from trayagent.cli.output import Screen
 from trayagent.cli.progress import Bars, bars
-from trayagent.cli.screen import Screen
-from trayagent.cli.words import counted, note_of
+from trayagent.cli.wording import counted, note_of
 from trayagent.model.sizes import show_duration, show_size
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _config(workers: int | None, segments: str | None, folder: Path) -> Config:
 
 def _run(config: Config, items: list[Item], workers: int | None, report: _Report) -> list[Download]:
     from trayagent import oneshot
-    from trayagent.cli.errand import Errand, Terms
+    from trayagent.cli.get.downloader import Errand, Terms
 
     terms = Terms(
         folder=Path(config.downloads.folder),

@@ -9,10 +9,9 @@ from typing import Any
 import click
 
 from trayagent.cli.client import segment
-from trayagent.cli.options import agent, json_option, pass_screen
-from trayagent.cli.paging import first, limit_option, rows
-from trayagent.cli.screen import Screen
-from trayagent.cli.words import (
+from trayagent.cli.options import agent, first, json_option, limit_option, pass_screen, rows
+from trayagent.cli.output import Screen
+from trayagent.cli.wording import (
     amount,
     clock,
     counted,

@@ -1,0 +1,1 @@
+"""`trayagent get`: the same downloads without an agent, in memory."""
