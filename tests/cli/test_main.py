@@ -71,6 +71,11 @@ def test_errors_are_json_where_json_was_asked_for(run: Run) -> None:
     assert '"code": "not_running"' in said.err
 
 
+def test_the_version_is_also_asked_for_as_of_other_programs(run: Run) -> None:
+    assert run("--version") == run("version")
+    assert run("--version").code == 0
+
+
 def test_an_unexpected_error_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by night")

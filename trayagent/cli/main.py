@@ -109,17 +109,19 @@ def _near(word: str) -> str:
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+@click.option("--version", is_flag=True, help="The same as trayagent version.")
 @click.pass_context
-def trayagent(ctx: click.Context) -> None:
+def trayagent(ctx: click.Context, version: bool) -> None:
     """Gets media onto your disk: from the browser, from lists, from image libraries.
 
     Without a command it starts the agent.
     """
-    if ctx.invoked_subcommand is None:
-        command = trayagent.get_command(ctx, "run")
+    if ctx.invoked_subcommand is None or version:
+        name = "version" if version else "run"
+        command = trayagent.get_command(ctx, name)
         assert command is not None
-        with command.make_context("run", [], parent=ctx) as run:
-            code = command.invoke(run)
+        with command.make_context(name, [], parent=ctx) as alone:
+            code = command.invoke(alone)
         ctx.exit(code or 0)
 
 
