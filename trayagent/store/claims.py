@@ -21,6 +21,8 @@ AT_ONCE: Final = 500
 HORIZON: Final = 3700.0
 """Seconds; nothing waits longer, so a later date means that the clock was set back."""
 READY: Final = "state = 'queued' AND not_before IS NULL"
+_IN_TURN: Final = f"{READY} AND urgent >= 0"
+"""All but what a person put at the end of the queue; see `queue_order`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,10 @@ def claim(conn: sqlite3.Connection, turn: Turn, now: float) -> Claimed:
     while share.free > 0 and (following := _next_in_turn(conn, share, after)) is not None:
         rows.append(_take(conn, following, share, now))
         after = following["host"]
+    for row in _put_last(conn, share) if share.free > 0 else ():
+        if share.free <= 0:
+            break
+        rows.append(_take(conn, row, share, now))
     due = next_due(conn) if share.free > 0 else None
     return Claimed(tuple(job_of(row) for row in rows), due)
 
@@ -97,8 +103,17 @@ def _take(conn: sqlite3.Connection, row: sqlite3.Row, share: _Share, now: float)
 
 
 def _urgent(conn: sqlite3.Connection, share: _Share) -> list[sqlite3.Row]:
+    return _by_hand(conn, share, "urgent > 0")
+
+
+def _put_last(conn: sqlite3.Connection, share: _Share) -> list[sqlite3.Row]:
+    return _by_hand(conn, share, "urgent < 0")
+
+
+def _by_hand(conn: sqlite3.Connection, share: _Share, moved: str) -> list[sqlite3.Row]:
+    """What a person moved, in that order, as far as its hosts have room."""
     rows = conn.execute(
-        f"SELECT n, host FROM downloads WHERE {READY} AND urgent > 0 ORDER BY urgent DESC, n LIMIT 256"
+        f"SELECT n, host FROM downloads WHERE {READY} AND {moved} ORDER BY urgent DESC, n LIMIT 256"
     )
     given: Counter[str] = Counter()
     chosen = []
@@ -124,7 +139,7 @@ def _next_in_turn(conn: sqlite3.Connection, share: _Share, after: str) -> sqlite
 
 def _oldest(conn: sqlite3.Connection, host: str, share: _Share) -> sqlite3.Row | None:
     rows: list[sqlite3.Row] = conn.execute(
-        f"SELECT n, host FROM downloads WHERE {READY} AND host = ? ORDER BY n LIMIT ?",
+        f"SELECT n, host FROM downloads WHERE {_IN_TURN} AND host = ? ORDER BY n LIMIT ?",
         (host, len(share.held) + 1),
     ).fetchall()
     return next((row for row in rows if public_id(row["n"]) not in share.held), None)
@@ -132,7 +147,7 @@ def _oldest(conn: sqlite3.Connection, host: str, share: _Share) -> sqlite3.Row |
 
 def _host_after(conn: sqlite3.Connection, host: str) -> str:
     row = conn.execute(
-        f"SELECT host FROM downloads INDEXED BY claimable WHERE {READY} AND host > ? ORDER BY host LIMIT 1",
+        f"SELECT host FROM downloads INDEXED BY claimable WHERE {_IN_TURN} AND host > ? ORDER BY host LIMIT 1",
         (host,),
     ).fetchone()
     return row[0] if row else ""

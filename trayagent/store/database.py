@@ -31,6 +31,8 @@ from trayagent.store import (
     drop_lists,
     facts,
     library,
+    listing,
+    queue_order,
     sync_runs,
     transitions,
 )
@@ -76,6 +78,8 @@ MIGRATIONS = (
     + sync_runs.SCHEMA,
     downloads.UNREADABLE,
     transitions.SETTLED_RECORDS,
+    listing.NAMES,
+    queue_order.LAST,
 )
 """Script i brings version i to version i+1."""
 

@@ -1,0 +1,149 @@
+"""What a list of downloads shows: which ones, in which order, and how many there are of each sort.
+
+An order is read once, as numbers of rows, and then shown a window at a time: of a hundred thousand
+rows only those in sight are ever made into values.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from trayagent.model.download import Download
+from trayagent.model.file_types import ENDINGS, type_of
+from trayagent.store import batches, downloads
+from trayagent.store.claims import READY
+
+NAMES: Final = r"""
+ALTER TABLE downloads ADD COLUMN target TEXT GENERATED ALWAYS AS (replace(coalesce(
+    path, orders ->> 'filename', rtrim(substr(url, 1, instr(url || '?', '?') - 1), '/')), '\', '/')) VIRTUAL;
+ALTER TABLE downloads ADD COLUMN name TEXT GENERATED ALWAYS AS (
+    substr(target, length(rtrim(target, replace(target, '/', ''))) + 1)) VIRTUAL;
+ALTER TABLE downloads ADD COLUMN ending TEXT GENERATED ALWAYS AS (
+    lower(substr(name, length(rtrim(name, replace(name, '.', ''))) + 1))) VIRTUAL;
+CREATE INDEX by_name ON downloads(name COLLATE NOCASE);
+CREATE INDEX by_ending ON downloads(ending, state);
+"""
+"""Every row has a name to sort by, and its ending: they follow from the path, else from what was asked for.
+
+`rtrim(x, replace(x, '/', ''))` cuts off what follows the last slash: all letters of x but the slash.
+"""
+
+Sort = Literal["queue", "name", "size", "progress", "left", "added"]
+SORTS: Final[tuple[str, ...]] = get_args(Sort)
+
+_BY: Final = {
+    "name": "name COLLATE NOCASE",
+    "size": "size",
+    "progress": "CASE WHEN state = 'completed' THEN 1 ELSE coalesce(received * 1.0 / size, 0) END",
+    "added": "n",
+}
+# First what is going on, then what comes next as it will be claimed, then what waits for a person, then
+# the past. Each part has an index of its own.
+_QUEUE: Final = (
+    ("state = 'active'", "started_at, n"),
+    (READY, "{turn}"),
+    ("state = 'queued' AND not_before IS NOT NULL", "not_before, n"),
+    ("state = 'paused'", "n"),
+    ("state = 'failed'", "n DESC"),
+    ("state IN ('completed', 'cancelled')", "n DESC"),
+)
+# Hosts take turns, oldest first; what was moved by hand goes before all others, or after them.
+_TURNS: Final = "urgent DESC, row_number() OVER (PARTITION BY host ORDER BY n), n"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which downloads are meant; all that is given must hold."""
+
+    states: tuple[str, ...] = ()
+    type: str | None = None
+    batch: str | None = None
+    q: str | None = None
+    """A part of the name, the address or the path."""
+
+    def clause(self) -> tuple[str, list[object]]:
+        """The condition in SQL, and its values. Raises NotFoundError for a batch that cannot be one."""
+        clauses, values = ["1"], list[object]()
+        if self.states:
+            clauses.append(f"state IN ({', '.join('?' * len(self.states))})")
+            values += self.states
+        if self.batch is not None:
+            clauses.append("batch = ?")
+            values.append(batches.number(self.batch))
+        if self.type is not None:
+            known = ENDINGS.get(self.type)
+            endings = sorted(known or frozenset().union(*ENDINGS.values()))
+            clauses.append(f"ending {'' if known else 'NOT '}IN ({', '.join('?' * len(endings))})")
+            values += endings
+        if self.q:
+            escaped = self.q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            parts = (
+                "url LIKE ? ESCAPE '\\'",
+                "path LIKE ? ESCAPE '\\'",
+                "orders LIKE ? ESCAPE '\\'",
+            )
+            clauses.append(f"({' OR '.join(parts)})")
+            values += [f"%{escaped}%"] * len(parts)
+        return " AND ".join(clauses), values
+
+
+def ordered(
+    conn: sqlite3.Connection, chosen: Chosen, sort: Sort, *, down: bool, left: Mapping[int, float]
+) -> array[int]:
+    """The numbers of all chosen rows in order; `left` tells how many seconds running ones (n) still take."""
+    clause, values = chosen.clause()
+    if sort == "queue":
+        return _in_queue_order(conn, clause, values, down=down)
+    by, way = _BY.get(sort, "seconds.value"), "DESC" if down else "ASC"
+    source, given = "downloads", values
+    if sort == "left":
+        source = "downloads LEFT JOIN json_each(?) AS seconds ON CAST(seconds.key AS INTEGER) = n"
+        given = [json.dumps({str(n): seconds for n, seconds in left.items()}), *values]
+    # What has no size, or does not run, comes last either way.
+    sql = f"SELECT n FROM {source} WHERE {clause} ORDER BY {by} IS NULL, {by} {way}, n {way}"
+    if sort == "name":
+        sql = f"SELECT n FROM {source} WHERE {clause} ORDER BY {by} {way}"  # as the index has it
+    return array("q", (n for (n,) in conn.execute(sql, given)))
+
+
+def _in_queue_order(
+    conn: sqlite3.Connection, clause: str, values: Sequence[object], *, down: bool
+) -> array[int]:
+    hosts = conn.execute(
+        f"SELECT count(*) FROM (SELECT DISTINCT host FROM downloads WHERE {READY} LIMIT 2)"
+    ).fetchone()[0]
+    turn = _TURNS if hosts > 1 else "urgent DESC, n"
+    found = array("q")
+    for part, order in _QUEUE:
+        sql = (
+            f"SELECT n FROM downloads WHERE {part} AND {clause} ORDER BY {order.format(turn=turn)}"
+        )
+        found.extend(n for (n,) in conn.execute(sql, values))
+    if down:
+        found.reverse()
+    return found
+
+
+def rows(conn: sqlite3.Connection, numbers: Sequence[int]) -> list[Download]:
+    """The downloads behind these numbers, in this order; those removed meanwhile are left out."""
+    marks = ", ".join("?" * len(numbers))
+    sql = f"SELECT * FROM downloads WHERE n IN ({marks})"
+    found = {row["n"]: row for row in conn.execute(sql, tuple(numbers))}
+    return [downloads.download_of(found[n]) for n in numbers if n in found]
+
+
+def tally(conn: sqlite3.Connection) -> tuple[Counter[str], Counter[str]]:
+    """How many downloads there are in each state, and of each type."""
+    states, types = Counter[str](), Counter[str]()
+    for ending, state, number in conn.execute(
+        "SELECT ending, state, count(*) FROM downloads GROUP BY ending, state"
+    ):
+        states[state] += number
+        types[type_of(ending)] += number
+    return states, types
