@@ -32,7 +32,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 HOMES = {
     "AppKit": ("desktop.tray",),
     "Foundation": ("desktop.tray",),
-    "PIL": ("desktop.tray", "agent.thumbnail_child"),
+    "PIL": ("desktop.tray", "agent.library.thumbnail_child"),
     "PyObjCTools": ("desktop.tray",),
     "Xlib": ("desktop",),
     "aiohttp": ("net",),
@@ -52,7 +52,7 @@ HOMES = {
     "send2trash": ("agent",),
     "sqlite3": ("store", "agent", "app", "wiring"),
     "tomlkit": ("settings",),
-    "watchdog": ("agent.watcher",),
+    "watchdog": ("agent.drops.folder",),
     "yarl": ("net",),
     "yt_dlp": ("sites",),
 }

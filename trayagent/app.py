@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any, Final, Self
 
 from trayagent import __version__, logs
-from trayagent.agent.agent import Agent
-from trayagent.agent.preferences import Preferences
+from trayagent.agent import Agent
+from trayagent.agent.live_settings import Preferences
 from trayagent.desktop.notifier import Notifier, NullNotifier
 from trayagent.desktop.tray.none import Tray
 from trayagent.hook.door import bind

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from trayagent.agent.pages import Door, Engine, Pages, Task
+from trayagent.agent.queue.video_pages import Door, Engine, Pages, Task
 from trayagent.model.config import Config
 from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job

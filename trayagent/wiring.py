@@ -10,24 +10,21 @@ from functools import partial
 from pathlib import Path
 
 from trayagent import __version__
-from trayagent.agent.agent import Agent
+from trayagent.agent import Agent
+from trayagent.agent.access import Clients, OwnToken
 from trayagent.agent.announcer import Announcer, Shows
 from trayagent.agent.bus import Bus
-from trayagent.agent.clients import Clients
-from trayagent.agent.drops import Drops
-from trayagent.agent.hasher import Hasher
+from trayagent.agent.drops.reader import Drops
 from trayagent.agent.intake import Intake
-from trayagent.agent.keeper import Keeper, counted
-from trayagent.agent.library import Library
-from trayagent.agent.owntoken import OwnToken
-from trayagent.agent.pages import Pages
-from trayagent.agent.pool import Limits, Pool
-from trayagent.agent.preferences import Preferences
+from trayagent.agent.library.libraries import Library
+from trayagent.agent.library.verify import Hasher
+from trayagent.agent.live_settings import Preferences
 from trayagent.agent.queries import Queries
-from trayagent.agent.queue import Queue
-from trayagent.agent.trash import Trash
-from trayagent.agent.undo import Undo
-from trayagent.agent.worker import Worker
+from trayagent.agent.queue.commands import Queue, Trash, Undo
+from trayagent.agent.queue.job import Worker
+from trayagent.agent.queue.pool import Limits, Pool
+from trayagent.agent.queue.video_pages import Pages
+from trayagent.agent.status import Keeper, counted
 from trayagent.model.config import Config
 from trayagent.net.api_client import ApiClient
 from trayagent.net.gateway import Gateway

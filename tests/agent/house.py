@@ -10,12 +10,11 @@ from pathlib import Path
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
-from trayagent.agent.keeper import Keeper, counted
-from trayagent.agent.pool import Limits, Pool
 from trayagent.agent.queries import Queries
-from trayagent.agent.queue import Queue
-from trayagent.agent.trash import Trash
-from trayagent.agent.worker import Worker
+from trayagent.agent.queue.commands import Queue, Trash
+from trayagent.agent.queue.job import Worker
+from trayagent.agent.queue.pool import Limits, Pool
+from trayagent.agent.status import Keeper, counted
 from trayagent.model.download import Download, Item
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.store.database import Database

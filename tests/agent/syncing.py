@@ -16,12 +16,10 @@ from msgspec.structs import replace
 from tests.servers.flow import FakeFlow
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
-from trayagent.agent.library import Library
-from trayagent.agent.pool import Limits, Pool
-from trayagent.agent.queue import Queue
-from trayagent.agent.trash import Trash
-from trayagent.agent.undo import Undo
-from trayagent.agent.worker import Worker
+from trayagent.agent.library.libraries import Library
+from trayagent.agent.queue.commands import Queue, Trash, Undo
+from trayagent.agent.queue.job import Worker
+from trayagent.agent.queue.pool import Limits, Pool
 from trayagent.model.config import Config, Downloads, Source
 from trayagent.model.config import Library as LibrarySettings
 from trayagent.model.events import BatchEvent, Event, SyncEvent

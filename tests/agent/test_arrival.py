@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trayagent.agent.arrival import QUIET, Arrivals, Look
+from trayagent.agent.drops.folder import QUIET, Arrivals, Look
 
 SMALL, GROWN = Look(1, 10, 5), Look(1, 20, 6)
 

@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.privacy import is_private
+from trayagent.agent.access import OUTSTANDING, BadCodeError, Clients, Codes, Guesses, OwnToken
 from trayagent.agent.bus import Bus
-from trayagent.agent.clients import BadCodeError, Clients
-from trayagent.agent.codes import OUTSTANDING, Codes, Guesses
-from trayagent.agent.owntoken import OwnToken
 from trayagent.model.errors import NotFoundError
 from trayagent.model.events import Event, Notice
 from trayagent.store.database import Database

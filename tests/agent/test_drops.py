@@ -17,10 +17,11 @@ import pytest
 
 from tests.agent.house import House, house, until
 from tests.privacy import is_private
-from trayagent.agent import arrival, drops
-from trayagent.agent.drops import Drops
-from trayagent.agent.undo import Undo
-from trayagent.agent.watcher import Watcher
+from trayagent.agent.drops import folder as drop_folder
+from trayagent.agent.drops import reader
+from trayagent.agent.drops.folder import Watcher
+from trayagent.agent.drops.reader import Drops
+from trayagent.agent.queue.commands import Undo
 from trayagent.lists import dialect_for
 from trayagent.model.errors import DownloadError
 from trayagent.model.events import Event, Notice
@@ -29,8 +30,8 @@ from trayagent.model.events import Event, Notice
 @pytest.fixture(autouse=True)
 def _short_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     # The rule itself is shown in test_arrival; here it would only make everything wait.
-    monkeypatch.setattr(arrival, "QUIET", 0.2)
-    monkeypatch.setattr(drops, "RESCAN", 0.5)
+    monkeypatch.setattr(drop_folder, "QUIET", 0.2)
+    monkeypatch.setattr(reader, "RESCAN", 0.5)
 
 
 @dataclass
@@ -71,7 +72,7 @@ async def test_a_list_that_comes_between_the_first_look_and_the_watch_is_seen_at
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing hints at it, and the next look of its own is far away."""
-    monkeypatch.setattr(drops, "RESCAN", 300.0)
+    monkeypatch.setattr(reader, "RESCAN", 300.0)
     ensure = Watcher.ensure
 
     def late(watcher: Watcher) -> bool:
@@ -267,7 +268,7 @@ async def test_a_list_that_breaks_its_reader_stops_no_other(
             raise ZeroDivisionError
         return dialect_for(name)
 
-    monkeypatch.setattr(drops, "dialect_for", sometimes)
+    monkeypatch.setattr(reader, "dialect_for", sometimes)
     async with folder(tmp_path) as f:
         f.drop("bad.txt", "http://h/1.mp4\n")
         await until((f.root / "working" / "bad.txt").exists)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trayagent.agent.folder import DropFolder
+from trayagent.agent.drops.folder import DropFolder
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() != 0, reason="only root can give files away"

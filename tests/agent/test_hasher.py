@@ -13,7 +13,7 @@ import pytest
 
 from tests.agent.house import house
 from trayagent.agent.bus import Bus
-from trayagent.agent.hasher import Hasher
+from trayagent.agent.library.verify import Hasher
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.store import downloads, saved_files
 from trayagent.store.database import Database

@@ -11,7 +11,7 @@ import pytest
 
 from tests.agent.house import house, until
 from trayagent.agent.bus import Bus
-from trayagent.agent.keeper import Keeper
+from trayagent.agent.status import Keeper
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import QueueEvent
 from trayagent.model.order import New, Order

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from trayagent.agent.pages import Pages
+from trayagent.agent.queue.video_pages import Pages
 from trayagent.model.download import Cookie, Item, Via
 from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job, Order

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from tests.agent.house import house, until
-from trayagent.agent import pool
+from trayagent.agent.queue import pool
 from trayagent.model.download import Item, Patch, State
 from trayagent.model.errors import (
     LOGIN_IS_GONE,

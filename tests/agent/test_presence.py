@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.house import House, house
-from trayagent.agent.presence import MOST_LOOKING, SECONDS, Presence
+from trayagent.agent.intake import MOST_LOOKING, SECONDS, Presence
 from trayagent.model.download import Item
 from trayagent.model.transfer import Fetched
 from trayagent.store import downloads, transitions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trayagent.agent.retry import Again, decide
+from trayagent.agent.queue.retry import Again, decide
 from trayagent.model.errors import BLOCKED, SENTENCES, WAITS, DownloadError
 
 

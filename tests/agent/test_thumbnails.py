@@ -18,9 +18,9 @@ from PIL import Image
 from tests.agent.syncing import BOB, flow, rig
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
-from trayagent.agent import thumbnail_child
-from trayagent.agent.thumbnail_child import EDGE
-from trayagent.agent.thumbnails import Decoder, Thumbnails
+from trayagent.agent.library import thumbnail_child
+from trayagent.agent.library.thumbnail_child import EDGE
+from trayagent.agent.library.thumbnails import Decoder, Thumbnails
 from trayagent.model.errors import NotFoundError
 from trayagent.store import library
 
@@ -178,7 +178,7 @@ async def test_large_pictures_take_no_memory_of_ours(tmp_path: Path) -> None:
 def test_a_picture_that_needs_too_much_memory_has_no_thumbnail(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(large_png(5000, 5000))
-    load = "import sys; from trayagent.agent import thumbnail_child as c"
+    load = "import sys; from trayagent.agent.library import thumbnail_child as c"
     code = f"{load}; c._confine(); print(len(c.make(sys.argv[1])))"
     small = f"{load}; c.MOST_MEMORY = 150 << 20; c._confine(); print(len(c.make(sys.argv[1])))"
     said = [

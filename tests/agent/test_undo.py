@@ -13,7 +13,7 @@ import pytest
 
 from tests.agent.house import House, house, until
 from trayagent.agent.intake import check
-from trayagent.agent.undo import TrashError, Undo
+from trayagent.agent.queue.commands import TrashError, Undo
 from trayagent.cli.wording import reason_of
 from trayagent.model.download import Item, encode
 from trayagent.model.events import BatchEvent, DownloadEvent, Event

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trayagent.agent.pages import Task
+from trayagent.agent.queue.video_pages import Task
 from trayagent.cli.get.downloader import Errand, Terms
 from trayagent.cli.get.journal import HERE, NOTE
 from trayagent.model import backoff

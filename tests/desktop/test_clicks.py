@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.servers.media import Media
-from trayagent.agent.agent import Agent
-from trayagent.agent.preferences import Preferences
+from trayagent.agent import Agent
+from trayagent.agent.live_settings import Preferences
 from trayagent.app import Running, serve
 from trayagent.desktop import feed, opener, session
 from trayagent.desktop.autostart import Command, XdgAutostart

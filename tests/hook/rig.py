@@ -12,16 +12,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from tests.hook.library import FakeLibrary
+from trayagent.agent.access import Clients, OwnToken
 from trayagent.agent.bus import Bus
-from trayagent.agent.clients import Clients
 from trayagent.agent.intake import Intake
-from trayagent.agent.keeper import Keeper
-from trayagent.agent.owntoken import OwnToken
-from trayagent.agent.preferences import Preferences
+from trayagent.agent.live_settings import Preferences
 from trayagent.agent.queries import Queries
-from trayagent.agent.queue import Queue
-from trayagent.agent.trash import Trash
-from trayagent.agent.undo import Undo
+from trayagent.agent.queue.commands import Queue, Trash, Undo
+from trayagent.agent.status import Keeper
 from trayagent.hook.door import Door, bind
 from trayagent.hook.events import Ring
 from trayagent.hook.server import Hook
@@ -31,7 +28,7 @@ from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
 
 if TYPE_CHECKING:
-    from trayagent.agent.agent import Agent
+    from trayagent.agent import Agent
 
 EXTENSION = "chrome-extension://abcdefghijklmnop"
 

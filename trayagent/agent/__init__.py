@@ -1,1 +1,50 @@
-"""The work that never stops: every way in, the queue, the pool, and what is said about them."""
+"""The work that never stops: from what is asked to files on the disk.
+
+    intake         every way in: checks items, writes them to the store, wakes the pool
+    queue/         the pool of workers, one job, and the commands of a person (pause ... undo)
+    drops/         lists that are put into the drop folder
+    library/       remote libraries: sources, syncs, missing files, verify, thumbnails
+    access         who may talk to the agent: own token, dashboards, paired browsers
+    bus            events, from whoever does something to whoever wants to hear of it
+    announcer      events to a few notices for people
+    status         counts of the queue, folded from events
+    queries        what may be read, as others see it
+    live_settings  the settings while the agent runs
+
+Requests come down as calls on the parts of `Agent`; facts go up as events on its bus. `wiring`
+builds the parts and gives each what it needs; none of them looks for another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # For types only: whoever loads one module of this room (`get`, the thumbnails' child) loads that.
+    from trayagent.agent.access import Clients
+    from trayagent.agent.announcer import Announcer
+    from trayagent.agent.bus import Bus
+    from trayagent.agent.intake import Intake
+    from trayagent.agent.library.libraries import Library
+    from trayagent.agent.live_settings import Preferences
+    from trayagent.agent.queries import Queries
+    from trayagent.agent.queue.commands import Queue, Undo
+    from trayagent.agent.status import Keeper
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """The agent's parts by name, as the hook and the desktop are given them."""
+
+    bus: Bus
+    intake: Intake
+    queue: Queue
+    queries: Queries
+    keeper: Keeper
+    announcer: Announcer
+    clients: Clients
+    library: Library
+    undo: Undo
+    preferences: Preferences
+    version: str

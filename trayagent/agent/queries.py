@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
-from trayagent.agent.keeper import Keeper
+from trayagent.agent.status import Keeper
 from trayagent.model import urls
 from trayagent.model.batch import Batch, Entry
 from trayagent.model.download import Download, ErrorInfo, State

@@ -92,6 +92,6 @@ def worker() -> int:
 @sites.command(hidden=True)
 def thumbnails() -> int:
     """What the frozen program starts to decode pictures; see trayagent.agent.thumbnails."""
-    from trayagent.agent.thumbnail_child import main
+    from trayagent.agent.library.thumbnail_child import main
 
     return main()

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from trayagent.agent.agent import Agent
+from trayagent.agent import Agent
 from trayagent.desktop import doctor, opener, session
 from trayagent.desktop.feed import Feed
 from trayagent.desktop.tray import backend

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from trayagent.agent.agent import Agent
+from trayagent.agent import Agent
 from trayagent.desktop.tray.snapshot import KEPT, Snapshot, SourceView, after, undo_of
 from trayagent.model.config import Config
 from trayagent.model.events import Event, Notice, SyncEvent

@@ -22,7 +22,7 @@ from trayagent.model.errors import TrayagentError
 from trayagent.store.admission import IdempotencyKey
 
 if TYPE_CHECKING:
-    from trayagent.agent.agent import Agent
+    from trayagent.agent import Agent
 
 T = TypeVar("T")
 

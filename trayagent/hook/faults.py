@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from trayagent.agent.clients import BadCodeError
+from trayagent.agent.access import BadCodeError
 from trayagent.hook.call import MalformedError
 from trayagent.hook.knock import Refusal
 from trayagent.model.errors import (

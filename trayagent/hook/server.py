@@ -31,7 +31,7 @@ from trayagent.net import peer_user
 from trayagent.store.database import REQUEST_SECONDS, waiting_at_most
 
 if TYPE_CHECKING:
-    from trayagent.agent.agent import Agent
+    from trayagent.agent import Agent
 
 log = logging.getLogger(__name__)
 

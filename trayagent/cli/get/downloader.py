@@ -31,10 +31,9 @@ from typing import Final, Protocol
 
 from msgspec.structs import replace
 
-from trayagent.agent.pages import Task, is_engines, task_of
-from trayagent.agent.records import Record, SettledRecords
-from trayagent.agent.requests import request_of, target_of
-from trayagent.agent.retry import CoolHosts, decide
+from trayagent.agent.queue.job import Record, SettledRecords, request_of, target_of
+from trayagent.agent.queue.retry import CoolHosts, decide
+from trayagent.agent.queue.video_pages import Task, is_engines, task_of
 from trayagent.cli.get.journal import HERE, Leftovers
 from trayagent.model.admit import admit
 from trayagent.model.download import Download, ErrorInfo, Item, State, Via

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from trayagent.agent.clients import PAIRING, SESSION_CODE
+from trayagent.agent.access import PAIRING, SESSION_CODE
 from trayagent.hook import words
 from trayagent.hook.call import Call, Reply, decode
 from trayagent.hook.routes import Route

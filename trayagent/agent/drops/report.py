@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from trayagent.agent.folder import DONE, FAILED, DropFolder, parts
+from trayagent.agent.drops.folder import DONE, FAILED, DropFolder, parts
 from trayagent.files import retry_shared
 from trayagent.lists import START, Line, dialect_for
 from trayagent.lists.aria2 import write as write_list

@@ -9,19 +9,23 @@ origin; it ends after a day in which it asked for nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
+import html
+import os
 import re
 import secrets
+import stat
+import sys
 import time
 from base64 import urlsafe_b64encode
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from trayagent.agent.bus import Bus
-from trayagent.agent.code_pages import KEPT, CodePages
-from trayagent.agent.codes import Clock, Codes, Guesses, digest
-from trayagent.agent.owntoken import OwnToken
 from trayagent.files import write_private
 from trayagent.model.client import Caller, Client, Paired
 from trayagent.model.errors import NotFoundError, TrayagentError
@@ -124,7 +128,7 @@ class Clients:
     async def page_for(self, code: str, url: str) -> Path:
         """A file for the browser that leads to `url`, so that no command line holds the code."""
         page = await asyncio.to_thread(self._pages.write, code, url)
-        asyncio.get_running_loop().call_later(KEPT, self._pages.remove, code)
+        asyncio.get_running_loop().call_later(CODE_PAGE_SECONDS, self._pages.remove, code)
         return page
 
     def ask_to_open(self) -> None:
@@ -270,3 +274,146 @@ def _load_key(path: Path) -> bytes:
         key = secrets.token_bytes(32)
         write_private(path, key)
     return key
+
+
+Clock = Callable[[], float]
+
+OUTSTANDING: Final = 32
+"""So many codes may be open at a time; the oldest one gives way."""
+
+
+def digest(secret: str) -> bytes:
+    """What we keep of a secret that we only need to recognise."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+class Codes:
+    """Codes of 128 random bits that work once, for `lifetime` seconds of a steady clock."""
+
+    def __init__(self, lifetime: float, clock: Clock = time.monotonic) -> None:
+        self.lifetime = lifetime
+        self._clock = clock
+        self._open: dict[bytes, float] = {}
+
+    def issue(self) -> str:
+        """A fresh code."""
+        self._forget_old()
+        while len(self._open) >= OUTSTANDING:
+            del self._open[next(iter(self._open))]
+        code = secrets.token_urlsafe(16)
+        self._open[digest(code)] = self._clock() + self.lifetime
+        return code
+
+    def redeem(self, code: str) -> bool:
+        """Whether the code was good; it is spent by asking."""
+        self._forget_old()
+        return self._open.pop(digest(code), None) is not None
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        self._open = {code: end for code, end in self._open.items() if end > now}
+
+
+class Guesses:
+    """Counts wrong secrets, so that guessing becomes slow: `limit` of them in `window` seconds are answered calmly."""
+
+    def __init__(
+        self, limit: int = 10, window: float = 60.0, clock: Clock = time.monotonic
+    ) -> None:
+        self._limit = limit
+        self._window = window
+        self._clock = clock
+        self._times: deque[float] = deque(maxlen=limit)
+
+    def wrong(self) -> None:
+        """Somebody came with a wrong secret."""
+        self._times.append(self._clock())
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the next wrong one is answered calmly; 0 now."""
+        if len(self._times) < self._limit:
+            return 0.0
+        return max(0.0, self._times[0] + self._window - self._clock())
+
+
+class OwnToken:
+    """Read or made by `OwnToken.load`; the command line reads the same file."""
+
+    def __init__(self, path: Path, value: str) -> None:
+        self.path = path
+        self.value = value
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The token in `path`; made when there is none, and always kept to the user alone."""
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(path, 0o600)
+            value = path.read_text("ascii", "ignore").strip()
+            if len(value) >= 32:
+                return cls(path, value)
+        token = cls(path, "")
+        token.rotate()
+        return token
+
+    def rotate(self) -> str:
+        """A new token; the old one is worth nothing from now on."""
+        value = secrets.token_urlsafe(32)
+        write_private(self.path, value.encode())
+        self.value = value
+        return value
+
+    def __repr__(self) -> str:
+        return f"<OwnToken in {self.path}>"
+
+
+CODE_PAGE_SECONDS: Final = 120.0
+"""Seconds; a code lives no longer."""
+_PAGE: Final = """<!doctype html>
+<meta charset="utf-8">
+<meta name="referrer" content="no-referrer">
+<title>trayagent</title>
+<meta http-equiv="refresh" content="0; url={url}">
+<p><a href="{url}">Open trayagent</a></p>
+"""
+
+
+class CodePages:
+    """Kept in a folder of their own, 0700. All methods block."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, code: str, url: str) -> Path:
+        """A file, 0600, that leads to `url`, which holds `code`."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        seen = self._folder.lstat()
+        if not stat.S_ISDIR(seen.st_mode):
+            raise NotADirectoryError(str(self._folder))
+        if sys.platform != "win32":
+            self._folder.chmod(0o700)
+        self.sweep()
+        page = self._page_of(code)
+        write_private(page, _PAGE.format(url=html.escape(url)).encode())
+        return page
+
+    def remove(self, code: str) -> None:
+        """The code is spent."""
+        with contextlib.suppress(OSError):
+            self._page_of(code).unlink()
+
+    def sweep(self, older: float = CODE_PAGE_SECONDS) -> None:
+        """Remove those whose codes have run out."""
+        now = time.time()
+        with contextlib.suppress(OSError):
+            for page in self._folder.iterdir():
+                with contextlib.suppress(OSError):
+                    if abs(now - page.lstat().st_mtime) >= older:
+                        page.unlink()
+
+    def _page_of(self, code: str) -> Path:
+        name = hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return self._folder / f"{name}.html"
+
+    def __repr__(self) -> str:
+        return f"<CodePages in {self._folder}>"

@@ -19,12 +19,10 @@ from typing import Final
 
 import msgspec
 
-from trayagent.agent.arrival import Arrivals
 from trayagent.agent.bus import Bus
-from trayagent.agent.filing import Filing
-from trayagent.agent.folder import DropFolder, Scan
+from trayagent.agent.drops.folder import Arrivals, DropFolder, Scan, Watcher, into_loop
+from trayagent.agent.drops.report import Filing
 from trayagent.agent.intake import ANNOUNCED_SINGLY, Intake, check, shown
-from trayagent.agent.watcher import Watcher, into_loop
 from trayagent.lists import START, Line, Position, dialect_for
 from trayagent.model.download import Download, Rejected
 from trayagent.model.errors import StoreUnavailableError

@@ -10,23 +10,94 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from msgspec.structs import replace
+
 from trayagent.agent.bus import Bus
-from trayagent.agent.fetching import Fetching
-from trayagent.agent.listing import Listing
+from trayagent.agent.library.missing_files import Fetching
+from trayagent.model import backoff
 from trayagent.model.download import ErrorInfo
-from trayagent.model.errors import DownloadError, StoreUnavailableError, TrayagentError
+from trayagent.model.errors import WAITS, DownloadError, StoreUnavailableError, TrayagentError
 from trayagent.model.events import BatchEvent, DownloadEvent, Event, SyncEvent
 from trayagent.model.library import LastRun, Page, RunState, SyncRun
-from trayagent.sources.source import Source, SourceError
+from trayagent.model.paging import Step, Trail
+from trayagent.sources.source import CursorError, Source, SourceError
 from trayagent.store import sync_runs
 from trayagent.store.database import Database
 from trayagent.store.sync_runs import Run
 
+
+class Syncs:
+    """Starts syncs as tasks of whoever runs them."""
+
+    def __init__(
+        self,
+        db: Database,
+        bus: Bus,
+        *,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self._now = now
+        self._sleep = sleep
+        self._running: dict[str, Sync] = {}
+        self._beginning: dict[str, asyncio.Lock] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def shown(self, name: str) -> SyncRun | None:
+        """How the sync of this source stands, if one runs."""
+        sync = self._running.get(name)
+        return sync.shown if sync else None
+
+    async def start(
+        self,
+        tasks: asyncio.TaskGroup,
+        source: Source,
+        fetching: Fetching,
+        *,
+        list_only: bool,
+        by_itself: bool,
+    ) -> tuple[str, bool]:
+        """Start one, unless it runs already; returns its run, and whether it did."""
+        async with self._beginning.setdefault(source.name, asyncio.Lock()):
+            running = self._running.get(source.name)
+            if running is not None and not running.idle:
+                if not list_only:
+                    running.fetch_too()
+                return running.run.shown.id, True
+            if running is not None:
+                running.leave()
+            sync = Sync(
+                self._db,
+                self._bus,
+                source,
+                fetching,
+                list_only=list_only,
+                by_itself=by_itself,
+                now=self._now,
+                sleep=self._sleep,
+            )
+            await sync.begin()
+            self._running[source.name] = sync
+        tasks.create_task(self._work(source.name, sync), name=f"sync {source.name}")
+        return sync.run.shown.id, False
+
+    async def _work(self, name: str, sync: Sync) -> None:
+        try:
+            await sync.work()
+        finally:
+            if self._running.get(name) is sync:
+                del self._running[name]
+
+
 log = logging.getLogger(__name__)
 
-QUIET: Final = 60.0
+IDLE_SECONDS: Final = 60.0
 """Seconds without news of its files after which a run no longer stands in the way of another."""
-CALM: Final = 0.1
+PROGRESS_SECONDS: Final = 0.1
 """Files that come faster than this, in seconds, are told together."""
 _NO_USE: Final = frozenset({"signed_out", "moved", "needs_login", "insecure"})
 """Errors after which fetching files would fail just the same."""
@@ -72,7 +143,7 @@ class Sync:
     @property
     def idle(self) -> bool:
         """Whether it has only been waiting, for a while, for files that do not come."""
-        return time.monotonic() - self._news > QUIET and self.run.shown.state != "running"
+        return time.monotonic() - self._news > IDLE_SECONDS and self.run.shown.state != "running"
 
     @property
     def run(self) -> Run:
@@ -178,7 +249,7 @@ class Sync:
 
     def _note_file(self) -> None:
         now = time.monotonic()
-        if now - self._news > CALM:
+        if now - self._news > PROGRESS_SECONDS:
             self._publish("progress", self.shown)
         self._news = now
 
@@ -205,3 +276,117 @@ class Sync:
 
     def _publish(self, what: str, run: SyncRun) -> None:
         self._bus.publish(SyncEvent(what, self._source.name, run))
+
+
+TRIES_PER_PAGE: Final = 3
+"""For one page, with back-off between them; then the run has failed and may be resumed."""
+
+LONGEST_PAGE_WAIT_SECONDS: Final = 120.0
+"""Seconds; a server that wants to be left alone for longer is asked again by the next sync."""
+
+PageKept = Callable[[Run, Page], Awaitable[None]]
+
+_ENDS: Final[dict[Step, ErrorInfo]] = {
+    "stuck": ErrorInfo(
+        "stuck",
+        "The server sends the same page again and again, so the list is not complete.",
+        "Sync again later.",
+    ),
+    "cap": ErrorInfo(
+        "cap",
+        "The library has more pages than we read in one go.",
+        "Sync again to see newer items first.",
+    ),
+}
+
+
+class Listing:
+    """One pass over the pages of a source; every page is durable before the next is asked for."""
+
+    def __init__(
+        self,
+        db: Database,
+        source: Source,
+        kept: PageKept,
+        *,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        rand: Callable[[], float] = random.random,
+    ) -> None:
+        self._db = db
+        self._source = source
+        self._kept = kept
+        self._now = now
+        self._sleep = sleep
+        self._rand = rand
+        self._cut_off: ErrorInfo | None = None
+        """Why there is more than could be read."""
+
+    async def read(self, run: Run) -> Run:
+        """Read to the end and conclude. Raises SourceError or DownloadError; what was read stays kept."""
+        try:
+            run, step = await self._read_pages(run)
+        except CursorError:
+            self._cut_off = None
+            run, step = await self._read_pages(
+                await self._db.run(sync_runs.restart, run.n, self._now())
+            )
+        if step == "end" and run.tail:
+            run = await self._read_newest_again(run)
+        error = self._cut_off or _ENDS.get(step)
+        state: RunState = "incomplete" if error else "complete"
+        conclude = step == "end" and not error
+        return await self._db.run(
+            sync_runs.finish, run, state, self._now(), error=error, conclude=conclude
+        )
+
+    async def _read_pages(self, run: Run) -> tuple[Run, Step]:
+        trail = Trail(run.first, run.pages, run.productive)
+        while True:
+            cursor = run.cursor
+            page = await self._ask(cursor)
+            run, fresh = await self._keep(run, page)
+            first = page.items[0].ident if page.items else None
+            step = trail.step(cursor, page.next, first, fresh)
+            if step != "on":
+                return run, step
+            await self._rest()
+
+    async def _read_newest_again(self, run: Run) -> Run:
+        """A resumed run missed what was added meanwhile: read from page one until nothing is new."""
+        trail, cursor = Trail(), None
+        while True:
+            page = await self._ask(cursor)
+            run, fresh = await self._keep(run, replace(page, next=None))
+            first = page.items[0].ident if page.items else None
+            if not fresh or trail.step(cursor, page.next, first, fresh) != "on":
+                return run
+            cursor = page.next
+            await self._rest()
+
+    async def _keep(self, run: Run, page: Page) -> tuple[Run, int]:
+        run, fresh = await self._db.run(
+            sync_runs.upsert_page, run, page.items, page.next, self._now()
+        )
+        self._cut_off = self._cut_off or page.cut_off
+        await self._kept(run, page if fresh else replace(page, undated=0))
+        return run, fresh
+
+    async def _ask(self, cursor: str | None) -> Page:
+        for attempt in range(1, TRIES_PER_PAGE + 1):
+            try:
+                return await self._source.page(cursor)
+            except DownloadError as error:
+                wait = backoff.delay(attempt, retry_after=error.retry_after, rand=self._rand())
+                if (
+                    error.code not in WAITS
+                    or attempt == TRIES_PER_PAGE
+                    or wait > LONGEST_PAGE_WAIT_SECONDS
+                ):
+                    raise
+                await self._sleep(wait)
+        raise AssertionError("unreachable")
+
+    async def _rest(self) -> None:
+        shortest, longest = self._source.page_delay
+        await self._sleep(shortest + (longest - shortest) * self._rand())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import threading
@@ -15,18 +16,19 @@ from typing import Final, Literal, Protocol
 from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
-from trayagent.agent.hasher import digest_of
-from trayagent.model.events import VerifyEvent
+from trayagent.model.download import State
+from trayagent.model.errors import StoreUnavailableError
+from trayagent.model.events import DownloadEvent, Event, VerifyEvent
 from trayagent.model.library import Finding, VerifyReport
 from trayagent.model.times import stamp
-from trayagent.store import saved_files
+from trayagent.store import downloads, saved_files
 from trayagent.store.database import Database
 from trayagent.store.saved_files import SavedFile
 
 log = logging.getLogger(__name__)
 
-CHUNK: Final = 200
-CALM: Final = 0.25
+FILES_PER_PAGE: Final = 200
+PROGRESS_SECONDS: Final = 0.25
 """Seconds between two progress events."""
 
 
@@ -74,7 +76,7 @@ class Verifier:
             self.report = replace(self.report, total=total)
             after = ("", 0)
             while not self._stop.is_set() and (
-                files := await self._db.read(saved_files.page, after, CHUNK)
+                files := await self._db.read(saved_files.page, after, FILES_PER_PAGE)
             ):
                 after = files[-1].place
                 await self._check(files, missing, repair=repair)
@@ -146,7 +148,7 @@ class Verifier:
         return found
 
     def _progress(self) -> None:
-        if time.monotonic() - self._told > CALM:
+        if time.monotonic() - self._told > PROGRESS_SECONDS:
             self._told = time.monotonic()
             self._bus.publish(VerifyEvent("progress", replace(self.report, findings=())))
 
@@ -168,3 +170,91 @@ def _search(
                 if digest is not None and digest[0] in wanted:
                     found.setdefault(digest[0], str(path))
     return found
+
+
+BLOCK_BYTES: Final = 1 << 20
+"""Bytes read at a time."""
+CALM_SECONDS: Final = 0.5
+"""Seconds without a new file that are waited for."""
+LONGEST_CALM_WAIT_SECONDS: Final = 30.0
+"""Seconds after which it starts, calm or not."""
+HASHING_SECONDS: Final = 1.0
+"""Seconds after which what was found is kept."""
+
+
+class Hasher:
+    """So that `verify` can tell later whether a file is still what arrived."""
+
+    def __init__(self, db: Database, bus: Bus) -> None:
+        self._db = db
+        self._stop = threading.Event()
+        self._bell = asyncio.Event()
+        self._bell.set()
+        self._place = bus.subscribe(self._hear)
+
+    async def run(self) -> None:
+        """Hash until cancelled."""
+        try:
+            with self._place:
+                while True:
+                    await self._bell.wait()
+                    await self._wait_for_calm()
+                    await self._hash_all()
+        finally:
+            self._stop.set()  # the thread that reads a large file must not outlive us
+
+    def _hear(self, event: Event) -> None:
+        if (
+            isinstance(event, DownloadEvent)
+            and event.download.state == State.COMPLETED
+            and event.what != "removed"
+        ):
+            self._bell.set()
+
+    async def _wait_for_calm(self) -> None:
+        """Until nothing has come for a moment: reading files again slows down what still comes."""
+        patience = time.monotonic() + LONGEST_CALM_WAIT_SECONDS
+        while self._bell.is_set() and time.monotonic() < patience:
+            self._bell.clear()
+            await asyncio.sleep(CALM_SECONDS)
+        self._bell.clear()
+
+    async def _hash_all(self) -> None:
+        try:
+            await self._hash_each()
+        except StoreUnavailableError as error:
+            log.warning("Checksums wait for the next download: %s", error.message)
+
+    async def _hash_each(self) -> None:
+        after = 0
+        while page := await self._db.read(downloads.checksums_missing, after):
+            # Several at a time: changing threads takes longer than a small file.
+            digests = await asyncio.to_thread(self._digests, page)
+            await self._db.run(downloads.keep_checksums, digests)
+            after = digests[-1][0]
+
+    def _digests(self, page: Sequence[tuple[int, str]]) -> list[tuple[int, tuple[str, int] | None]]:
+        """The first rows of a page, about a second's worth, with checksum and size. Blocks."""
+        began, digests = time.monotonic(), list[tuple[int, tuple[str, int] | None]]()
+        for n, path in page:
+            digests.append((n, digest_of(Path(path), self._stop)))
+            if self._stop.is_set() or time.monotonic() - began > HASHING_SECONDS:
+                break
+        return digests
+
+
+def digest_of(path: Path, stop: threading.Event) -> tuple[str, int] | None:
+    """SHA-256 in hex and size of a file as far as it was read before `stop`; None when it cannot be read.
+
+    Blocks; gives way to everything else.
+    """
+    digest, size = hashlib.sha256(), 0
+    try:
+        with path.open("rb") as file:
+            while not stop.is_set() and (block := file.read(BLOCK_BYTES)):
+                digest.update(block)
+                size += len(block)
+                stop.wait(0.001)
+    except OSError:
+        return None
+    return digest.hexdigest(), size

@@ -23,10 +23,9 @@ from pathlib import Path
 from typing import Final
 
 from trayagent.agent.bus import Bus
-from trayagent.agent.progress import ProgressReader, reached
-from trayagent.agent.records import Record, SettledRecords
-from trayagent.agent.retry import CoolHosts, decide
-from trayagent.agent.worker import Worker
+from trayagent.agent.queue.job import Record, SettledRecords, Worker
+from trayagent.agent.queue.progress import ProgressReader, reached
+from trayagent.agent.queue.retry import CoolHosts, decide
 from trayagent.model.download import Download, State
 from trayagent.model.errors import DownloadError, StoreUnavailableError
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent

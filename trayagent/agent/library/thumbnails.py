@@ -27,7 +27,7 @@ PATIENCE: Final = 20.0
 """Seconds that one picture may take."""
 _BOOT: Final = (
     "import sys; sys.path.insert(0, sys.argv.pop()); "
-    "from trayagent.agent.thumbnail_child import main; sys.exit(main())"
+    "from trayagent.agent.library.thumbnail_child import main; sys.exit(main())"
 )
 CHUNK: Final = 500
 """Small pictures looked at together when they are pruned."""
@@ -154,7 +154,7 @@ def command() -> list[str]:
     """What starts the child: this Python, isolated; a frozen program starts itself."""
     if getattr(sys, "frozen", False):
         return [sys.executable, "sites", "thumbnails"]
-    return [sys.executable, "-I", "-c", _BOOT, str(Path(__file__).parents[2])]
+    return [sys.executable, "-I", "-c", _BOOT, str(Path(__file__).parents[3])]
 
 
 def _asked(process: subprocess.Popen[bytes], picture: Path) -> bytes:

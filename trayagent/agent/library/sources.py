@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from trayagent.agent.resolvers import Recalling, Resolvers
 from trayagent.model import config
-from trayagent.model.errors import NotFoundError
+from trayagent.model.errors import DownloadError, NotFoundError
 from trayagent.model.library import Account, Listed
-from trayagent.model.transfer import Resolver
+from trayagent.model.transfer import Content, Made, Request, Resolver, Target
 from trayagent.sources.source import Secrets, Source, TrialSecrets
-from trayagent.store import sync_runs
+from trayagent.store import library, sync_runs
 from trayagent.store.database import Database
 
 Build = Callable[[config.Source, Secrets], Source]
@@ -89,3 +88,43 @@ class Roster:
         source = self._build(settings, TrialSecrets() if secret else self._vault)
         account = await source.sign_in(secret) if secret else await source.account()
         return account, (await source.page(None)).items
+
+
+class Resolvers(dict[str, Resolver]):
+    """A source that left the settings still has downloads in the history."""
+
+    def __missing__(self, name: str) -> Resolver:
+        return _Removed()
+
+
+class Recalling:
+    """A source as the pool asks it: the library tells it first what it knows of the item."""
+
+    def __init__(self, source: Source, db: Database) -> None:
+        self._source = source
+        self._db = db
+
+    async def resolve(
+        self,
+        key: str,
+        target: Target,
+        failure: DownloadError | None,
+        note: Callable[[int, int | None], None],
+    ) -> Request | Content | Made:
+        """See `model.transfer.Resolver`."""
+        if failure is None and (item := await self._db.read(library.listed_item, key)) is not None:
+            self._source.recall(item)
+        return await self._source.resolve(key, target, failure, note)
+
+
+class _Removed:
+    async def resolve(
+        self,
+        key: str,
+        target: Target,
+        failure: DownloadError | None,
+        note: Callable[[int, int | None], None],
+    ) -> Request | Content | Made:
+        """Nobody knows any longer where the file is."""
+        del key, target, failure, note
+        raise DownloadError("not_found", "its source is no longer in the settings")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import os
 import stat
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-from trayagent.agent.arrival import Look
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers.api import BaseObserver
+
 from trayagent.lists import dialect_for
 from trayagent.model import filenames
 from trayagent.transfer.publish import move_new, sync_folder
@@ -129,3 +135,123 @@ def _moved(source: Path, folder: Path, name: str) -> str:
             n += 1
             continue
         return candidate
+
+
+QUIET: Final = 2.0
+"""Seconds without a change after which a file is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What of a file changes while somebody writes it."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+class Arrivals:
+    """Remembers since when each file has looked as it does. Clocks of other machines play no part."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, tuple[Look, float]] = {}
+
+    def look(self, seen: Mapping[str, Look], now: float) -> tuple[list[str], float | None]:
+        """The names that have arrived, and in how many seconds the next one may have; None: nobody waits.
+
+        `now` is a monotonic clock in seconds.
+        """
+        self._since = {
+            name: before if (before := self._since.get(name)) and before[0] == look else (look, now)
+            for name, look in seen.items()
+        }
+        due = {name: since + QUIET - now for name, (_, since) in self._since.items()}
+        arrived = [name for name, seconds in due.items() if seconds <= 0]
+        waiting = [seconds for seconds in due.values() if seconds > 0]
+        return arrived, min(waiting, default=None)
+
+    def __repr__(self) -> str:
+        return f"<Arrivals: {len(self._since)} files watched>"
+
+
+log = logging.getLogger(__name__)
+
+
+class _Hints(FileSystemEventHandler):
+    """Runs on watchdog's thread; touches nothing but the door into the loop."""
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self._ring = ring
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.event_type in ("created", "modified", "moved", "deleted", "closed"):
+            self._ring()
+
+
+class Watcher:
+    """Watches one folder, not its sub-folders; call from one thread at a time, it blocks a little."""
+
+    def __init__(self, folder: Path, ring: Callable[[], None], *, poll: bool) -> None:
+        self._folder = folder
+        self._hints = _Hints(ring)
+        self._poll = poll
+        self._observer: BaseObserver | None = None
+        self._inode = 0
+
+    def ensure(self) -> bool:
+        """Watch the folder that is there now: it may have been replaced, or have been away.
+
+        True: this folder is watched only from now on, so what came just before gave no hint.
+        """
+        try:
+            inode = self._folder.stat().st_ino
+        except OSError:
+            inode = 0
+        if (
+            inode
+            and inode == self._inode
+            and self._observer is not None
+            and self._observer.is_alive()
+        ):
+            return False
+        self.stop()
+        another = inode not in (0, self._inode)
+        if inode:
+            self._start()
+            self._inode = inode
+        return another
+
+    def stop(self) -> None:
+        """Let go of the folder."""
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join(timeout=2)
+            self._observer = None
+
+    def _start(self) -> None:
+        from watchdog.observers import Observer
+        from watchdog.observers.polling import PollingObserver
+
+        observer = PollingObserver(timeout=1) if self._poll else Observer()
+        try:
+            observer.schedule(self._hints, str(self._folder))
+            observer.start()
+        except OSError as error:
+            # No watches are left, or there is no such service: the scan still finds everything.
+            log.warning("Changes of the drop folder are found by looking only (%s)", error)
+            return
+        self._observer = observer
+
+
+@contextmanager
+def into_loop(bell: asyncio.Event) -> Iterator[Callable[[], None]]:
+    """A way to ring a bell of this loop from any thread; silent once the loop has gone."""
+    loop = asyncio.get_running_loop()
+
+    def ring() -> None:
+        try:
+            loop.call_soon_threadsafe(bell.set)
+        except RuntimeError:
+            return
+
+    yield ring

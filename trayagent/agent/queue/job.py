@@ -1,0 +1,214 @@
+"""One claimed job, worked to its end: ask whoever knows where the bytes are, and fetch them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from trayagent.agent.queue.video_pages import Fetcher, Pages
+from trayagent.model import addresses, filenames, sizes, urls
+from trayagent.model.errors import DownloadError, TrayagentError
+from trayagent.model.order import Job
+from trayagent.model.transfer import Fetched, Progress, Request, Resolver, Target
+
+if TYPE_CHECKING:
+    from trayagent.store.secrets import SecretFiles  # `get` loads this module, and no store
+
+
+class Publisher(Fetcher, Protocol):
+    """What is asked of transfer."""
+
+    async def settled(self, target: Target) -> Fetched | None:
+        """The finished file that a kill kept from being told of, with its name; None: there is none."""
+
+    async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
+        """Remove the records of files (final path, owner) whose rows say that they are here."""
+
+    def end_cooldown(self, host: str) -> None:
+        """Ask this `host:port` again at once."""
+
+
+class Worker:
+    """Holds nothing of a job; any number may be at work."""
+
+    def __init__(
+        self,
+        transfer: Publisher,
+        secrets: SecretFiles,
+        resolvers: Mapping[str, Resolver],
+        pages: Pages | None = None,
+    ) -> None:
+        self._transfer = transfer
+        self._secrets = secrets
+        self._resolvers = resolvers
+        self._pages = pages
+
+    async def settled(self, job: Job, folder: Path, progress: Progress) -> Fetched | None:
+        """The job's file, if it was finished before a kill and only its row does not say so."""
+        del progress
+        fetched = await self._transfer.settled(target_of(job, folder))
+        if fetched is not None and self._pages is not None and job.source is None:
+            await self._pages.leave(job.id)
+        return fetched
+
+    async def work(self, job: Job, folder: Path, progress: Progress) -> Fetched:
+        """The job's file, verified and published. Raises DownloadError; a cancellation keeps its bytes."""
+        target = target_of(job, folder)
+        if job.source is not None:
+            return await self._resolved(self._resolvers[job.source], job, target, progress)
+        if self._secrets.keeps(job.id):
+            secrets = await asyncio.to_thread(self._secrets.load, job.id)
+            job = replace(job, secrets=secrets)
+        request = request_of(job)
+        if self._pages is None:
+            return await self._transfer.fetch(request, target, progress)
+        return await self._pages.fetch(job, request, target, progress)
+
+    async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
+        """Remove the records beside files (final path, owner) whose rows say that they are here."""
+        await self._transfer.forget(fetches)
+
+    def end_cooldown(self, host: str) -> None:
+        """A person wants this `host:port` to be asked again at once."""
+        self._transfer.end_cooldown(host)
+
+    async def _resolved(
+        self, resolver: Resolver, job: Job, target: Target, progress: Progress
+    ) -> Fetched:
+        def note(received: int, size: int | None) -> None:
+            progress.received, progress.size = received, size
+
+        failure: DownloadError | None = None
+        while True:
+            answer = await resolver.resolve(job.key, target, failure, note)
+            try:
+                if isinstance(answer, Request):
+                    return await self._transfer.fetch(answer, target, progress)
+                return await self._transfer.publish(answer, target, progress)
+            except DownloadError as error:
+                failure = error
+
+
+def request_of(job: Job) -> Request:
+    """Where the bytes are, and what to say to get them."""
+    order = job.order
+    return Request(
+        url=job.url,
+        mirrors=order.mirrors,
+        headers=dict(job.secrets.headers),
+        cookies=job.secrets.cookies,
+        referer=order.referer,
+        user_agent=order.user_agent,
+        named=named_hosts(job),
+    )
+
+
+def named_hosts(job: Job) -> frozenset[str]:
+    """The private `host:port` pairs that the user named himself, by the `named` rule.
+
+    From the extension a private address counts only if the page itself is on that host; what a
+    sync fetches is never the user's own word (its source names its hosts).
+    """
+    own = (job.host,) if "://" in job.url else ()
+    given = (*own, *(urls.authority(url) for url in job.order.mirrors if "://" in url))
+    private = frozenset(pair for pair in given if addresses.names_private(pair.rpartition(":")[0]))
+    if job.via == "sync":
+        return frozenset()
+    if job.via == "extension":
+        page = job.order.page_url
+        page_host = urls.authority(page).rpartition(":")[0] if page else None
+        return frozenset(pair for pair in private if pair.rpartition(":")[0] == page_host)
+    return private
+
+
+def target_of(job: Job, downloads: Path) -> Target:
+    """Where the file goes and what it must be; `downloads` is the default root."""
+    order = job.order
+    return Target(
+        folder=_folder(downloads, order.root, order.folder),
+        filename=order.filename,
+        path=Path(job.path) if job.path else None,
+        owner=job.owner,
+        kind=order.kind,
+        checksum=order.checksum,
+        size=order.size,
+        pieces=order.pieces,
+        segments=order.segments,
+        speed_limit=sizes.parse_size(order.speed_limit) if order.speed_limit else 0,
+        mtime=order.mtime,
+        stem=order.stem,
+    )
+
+
+@lru_cache(
+    maxsize=256
+)  # one folder object for all of its files: it knows its text and hash already
+def _folder(downloads: Path, root: str | None, folder: str | None) -> Path:
+    return (Path(root) if root else downloads) / filenames.safe_folder(folder)
+
+
+log = logging.getLogger(__name__)
+
+SPAN: Final = 0.25
+"""Seconds that a record waits for others."""
+MANY: Final = 64
+"""So many wait for no more."""
+
+
+class Record(NamedTuple):
+    """Whose it is, and beside which file it lies."""
+
+    n: int
+    path: Path
+    owner: str
+
+
+class SettledRecords:
+    """Hands records over in batches; `remove` gets them once each."""
+
+    def __init__(self, remove: Callable[[Sequence[Record]], Awaitable[None]]) -> None:
+        self._remove = remove
+        self._waiting: list[Record] = []
+        self._some = asyncio.Event()
+        self._many = asyncio.Event()
+
+    def add(self, record: Record) -> None:
+        """The row of its download says by now that the file is here."""
+        self._waiting.append(record)
+        self._some.set()
+        if len(self._waiting) >= MANY:
+            self._many.set()
+
+    async def run(self) -> None:
+        """Remove until cancelled, then what is left."""
+        try:
+            while True:
+                await self._some.wait()
+                try:
+                    async with asyncio.timeout(SPAN):
+                        await self._many.wait()
+                except TimeoutError:
+                    pass
+                await self._flush()
+        finally:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        self._some.clear()
+        self._many.clear()
+        records, self._waiting = self._waiting, []
+        if not records:
+            return
+        try:
+            await self._remove(records)
+        except (TrayagentError, OSError) as error:  # the next start removes them
+            log.warning("The records of %d finished files stay for now: %s", len(records), error)
+
+    def __repr__(self) -> str:
+        return f"<SettledRecords: {len(self._waiting)} wait>"
