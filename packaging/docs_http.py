@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from trayagent.hook.gate import GATE, MAX_BODY
-from trayagent.hook.routes import Route
+from trayagent.hook.routing import Route
 from trayagent.hook.server import ROUTES
 from trayagent.model.download import Download, Item
 
@@ -144,11 +144,11 @@ def interface() -> str:
 
 def _routes() -> Iterator[str]:
     for route in ROUTES:
-        yield f"| `{route.method} {_path(route)}`{_takes(route)} | {route.says} | {WHO[route.who]} |"
+        yield f"| `{route.method} {_path(route)}`{_takes(route)} | {route.summary} | {WHO[route.who]} |"
 
 
 def _path(route: Route) -> str:
-    return route.pattern.removeprefix("/api/v1/") + (_query(route) if route.query else "")
+    return route.path.removeprefix("/api/v1/") + (_query(route) if route.query else "")
 
 
 def _query(route: Route) -> str:
@@ -156,10 +156,10 @@ def _query(route: Route) -> str:
 
 
 def _takes(route: Route) -> str:
-    kinds = typing.get_args(route.takes) if isinstance(route.takes, UnionType) else [route.takes]
+    kinds = typing.get_args(route.body) if isinstance(route.body, UnionType) else [route.body]
     bodies = [_body(kind) for kind in kinds if _is_struct(kind) and kind.__struct_fields__]
     body = " or ".join(bodies)
-    return (f" [{body}]" if route.bare else f" {body}") if body else ""
+    return (f" [{body}]" if route.is_body_optional else f" {body}") if body else ""
 
 
 def _body(kind: Any) -> str:

@@ -19,8 +19,8 @@ from trayagent.agent import Agent
 from trayagent.agent.live_settings import Preferences
 from trayagent.desktop.notifier import Notifier, NullNotifier
 from trayagent.desktop.tray.none import Tray
-from trayagent.hook.door import bind
-from trayagent.hook.server import Hook
+from trayagent.hook.listener import bind
+from trayagent.hook.server import HookServer
 from trayagent.instance import AlreadyRunningError, announced, only_one
 from trayagent.loopthread import LoopThread
 from trayagent.net.api_client import ApiClient
@@ -74,27 +74,27 @@ async def serve(
     async with AsyncExitStack() as stack:
         db = Database.open(home.database)
         stack.callback(db.close)
-        door = bind(preferences.config.hook.port, await _last_port(db))
-        stack.callback(door.close)
-        await db.run(facts.set_fact, facts.PORT, str(door.port))
+        listener = bind(preferences.config.hook.port, await _last_port(db))
+        stack.callback(listener.close)
+        await db.run(facts.set_fact, facts.PORT, str(listener.port))
         network = preferences.config.network
         memory.share()
-        client = client_for(preferences.config, lambda: (door.port,))
-        apis = ApiClient(network, own_ports=lambda: (door.port,), cooldown=client.cooldown)
+        client = client_for(preferences.config, lambda: (listener.port,))
+        apis = ApiClient(network, own_ports=lambda: (listener.port,), cooldown=client.cooldown)
         wires = Wires(
             stack.enter_context(client),
             await stack.enter_async_context(apis),
-            await stack.enter_async_context(Gateway(network, own_ports=lambda: (door.port,))),
+            await stack.enter_async_context(Gateway(network, own_ports=lambda: (listener.port,))),
         )
         agent, services = await build(home, environ, preferences, notifier, db, wires)
-        hook = Hook(agent, quit=quitting.set)
-        services |= {**beside, "hook": partial(hook.serve, door)}
+        hook = HookServer(agent, quit=quitting.set)
+        services |= {**beside, "hook": partial(hook.serve, listener)}
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_named(run), name=name) for name, run in services.items()]
-            with announced(home, door.port):
-                log.info("trayagent %s is ready on port %d", __version__, door.port)
-                ready(Running(agent, home, door.port, quitting.set))
+            with announced(home, listener.port):
+                log.info("trayagent %s is ready on port %d", __version__, listener.port)
+                ready(Running(agent, home, listener.port, quitting.set))
                 await quitting.wait()
             for task in reversed(tasks):
                 task.cancel()

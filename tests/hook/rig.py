@@ -19,9 +19,9 @@ from trayagent.agent.live_settings import Preferences
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue.commands import Queue, Trash, Undo
 from trayagent.agent.status import Keeper
-from trayagent.hook.door import Door, bind
-from trayagent.hook.events import Ring
-from trayagent.hook.server import Hook
+from trayagent.hook.events import EventRing
+from trayagent.hook.listener import Listener, bind
+from trayagent.hook.server import HookServer
 from trayagent.model.config import Config, Downloads
 from trayagent.model.status import Status
 from trayagent.store.database import Database
@@ -91,14 +91,14 @@ class Rig:
     db: Database
     bus: Bus
     own: OwnToken
-    door: Door
+    listener: Listener
     clock: Clock
-    ring: Ring
+    ring: EventRing
     quits: list[int] = field(default_factory=list)
 
     @property
     def port(self) -> int:
-        return self.door.port
+        return self.listener.port
 
     @property
     def host(self) -> str:
@@ -228,11 +228,11 @@ async def running(home: Path, library: Any = None, **hook_options: Any) -> Async
         version="0.0",
     )
     agent = cast("Agent", parts)
-    door = bind(0)
-    rig = Rig(agent, db, bus, own, door, clock, Ring())
-    hook = Hook(agent, quit=lambda: rig.quits.append(1), ring=rig.ring, **hook_options)
+    listener = bind(0)
+    rig = Rig(agent, db, bus, own, listener, clock, EventRing())
+    hook = HookServer(agent, quit=lambda: rig.quits.append(1), events=rig.ring, **hook_options)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(hook.serve(door), name="hook")
+        task = group.create_task(hook.serve(listener), name="hook")
         try:
             yield rig
         finally:

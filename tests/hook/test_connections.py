@@ -11,9 +11,8 @@ import pytest
 
 from tests.hook.rig import Rig, read_answer, running
 from tests.patience import patience
-from trayagent.hook import body, connections, room
-from trayagent.hook.connections import Phase
-from trayagent.hook.room import PLACES
+from trayagent.hook import connections, server
+from trayagent.hook.connections import MOST_WAITING, ConnectionPhase
 
 ITEM = {"url": "http://example.com/a.mp4"}
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -46,15 +45,15 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadlines, 50 times shorter."""
     for phase, seconds in connections._DEADLINES.items():
         monkeypatch.setitem(connections._DEADLINES, phase, seconds / 50)
-    assert body.read_body.__kwdefaults__ is not None
-    monkeypatch.setitem(body.read_body.__kwdefaults__, "seconds", connections.BODY / 50)
+    assert server.read_body.__kwdefaults__ is not None
+    monkeypatch.setitem(server.read_body.__kwdefaults__, "seconds", connections.BODY_SECONDS / 50)
 
 
 def test_the_deadlines_are_the_documented_ones() -> None:
-    assert connections._DEADLINES == {Phase.IDLE: 15.0, Phase.HEAD: 10.0}
-    assert body.read_body.__kwdefaults__ is not None
-    assert body.read_body.__kwdefaults__["seconds"] == 10.0
-    assert PLACES == 64
+    assert connections._DEADLINES == {ConnectionPhase.IDLE: 15.0, ConnectionPhase.HEAD: 10.0}
+    assert server.read_body.__kwdefaults__ is not None
+    assert server.read_body.__kwdefaults__["seconds"] == 10.0
+    assert MOST_WAITING == 64
 
 
 async def test_a_silent_connection_is_closed(rig: Rig, short: None, stack: ExitStack) -> None:
@@ -157,8 +156,8 @@ async def test_half_closed_without_a_request_is_closed_at_once(rig: Rig, stack: 
 
 
 async def test_the_oldest_that_waits_makes_room(rig: Rig, stack: ExitStack) -> None:
-    waiting = [await connect(rig, stack, b"GET /" if n % 2 else b"") for n in range(PLACES)]
-    await asyncio.sleep(connections.GRACE * 1.2)
+    waiting = [await connect(rig, stack, b"GET /" if n % 2 else b"") for n in range(MOST_WAITING)]
+    await asyncio.sleep(connections.GRACE_SECONDS * 1.2)
 
     newest = await connect(rig, stack, rig.request("GET", "status"))
     answer = await read_answer(newest[0])
@@ -201,7 +200,7 @@ async def test_two_hundred_slow_bodies_do_not_keep_a_real_client_out(
 async def test_full_requests_are_never_refused_for_the_limit(rig: Rig, stack: ExitStack) -> None:
     """More streams than there are places: each is a full request."""
     request = rig.request("GET", "events", close=False)
-    streams = [await connect(rig, stack, request) for _ in range(PLACES + 20)]
+    streams = [await connect(rig, stack, request) for _ in range(MOST_WAITING + 20)]
 
     for reader, _ in streams:
         assert b" 200 " in await reader.readline()
@@ -211,9 +210,9 @@ async def test_full_requests_are_never_refused_for_the_limit(rig: Rig, stack: Ex
 async def test_too_many_that_wait_are_thinned_out_the_oldest_first(
     rig: Rig, stack: ExitStack
 ) -> None:
-    streams = [await connect(rig, stack) for _ in range(PLACES + 10)]
+    streams = [await connect(rig, stack) for _ in range(MOST_WAITING + 10)]
 
-    async with asyncio.timeout(connections.GRACE + 2):
+    async with asyncio.timeout(connections.GRACE_SECONDS + 2):
         for reader, _ in streams[:10]:
             await reader.read()
 
@@ -225,10 +224,9 @@ async def test_beyond_the_rush_clients_wait_their_turn(
     rig: Rig, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many more silent ones than may be in at all: the last in the row is still served, and all are rid of."""
-    rush = PLACES + 20
-    monkeypatch.setattr(room, "GRACE", 0.2)
-    monkeypatch.setattr(connections, "GRACE", 0.2)
-    monkeypatch.setattr(room, "_rush", lambda: rush)
+    rush = MOST_WAITING + 20
+    monkeypatch.setattr(connections, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "most_in_rush", lambda: rush)
     async with running(rig.db.path.parent / "small") as small:
         for _ in range(rush * 3):
             await connect(small, stack)
@@ -242,7 +240,7 @@ async def test_beyond_the_rush_clients_wait_their_turn(
 async def test_a_client_that_does_not_read_its_answer_is_let_go(
     rig: Rig, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trayagent.hook.server.WRITE", 0.2)
+    monkeypatch.setattr("trayagent.hook.server.WRITE_SECONDS", 0.2)
     for n in range(0, 600, 200):
         items = [{"url": f"http://example.com/{n + i}?{'x' * 900}"} for i in range(200)]
         assert (await rig.ask("POST", "downloads", {"items": items})).status == 202

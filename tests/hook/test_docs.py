@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "http.md"
 @pytest.mark.needs("curl")
 async def test_the_commands_of_the_page_run_one_after_the_other(rig: Rig) -> None:
     home = rig.db.path.parent
-    (home / "runtime.json").write_text(json.dumps({"url": rig.door.url}))
+    (home / "runtime.json").write_text(json.dumps({"url": rig.listener.url}))
     blocks = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
     process = await asyncio.create_subprocess_exec(

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from trayagent.hook.events import Ring
+from trayagent.hook.events import EventRing
 from trayagent.model.download import Download, State
 from trayagent.model.events import DownloadEvent, DownloadProgress, QueueEvent
 
@@ -30,12 +30,12 @@ def last_id(text: str) -> str:
 
 
 async def test_a_listener_hears_what_happens_from_now_on_in_order() -> None:
-    ring = Ring()
-    ring.hear(fact(1))
+    ring = EventRing()
+    ring.add(fact(1))
     stream = ring.follow()
     start = await piece(stream)
-    ring.hear(fact(2))
-    ring.hear(fact(3))
+    ring.add(fact(2))
+    ring.add(fact(3))
 
     heard = await piece(stream)
 
@@ -47,12 +47,12 @@ async def test_a_listener_hears_what_happens_from_now_on_in_order() -> None:
 
 
 async def test_a_listener_that_comes_back_misses_nothing() -> None:
-    ring = Ring()
+    ring = EventRing()
     stream = ring.follow()
     mark = last_id(await piece(stream))
     await stream.aclose()
-    ring.hear(fact(1))
-    ring.hear(fact(2))
+    ring.add(fact(1))
+    ring.add(fact(2))
 
     again = ring.follow(mark)
     await piece(again)
@@ -63,16 +63,16 @@ async def test_a_listener_that_comes_back_misses_nothing() -> None:
 
 
 async def test_a_listener_away_for_too_long_is_told_to_read_anew() -> None:
-    ring = Ring(size=3)
+    ring = EventRing(size=3)
     stream = ring.follow()
     mark = last_id(await piece(stream))
     for number in range(4):
-        ring.hear(fact(number))
+        ring.add(fact(number))
 
     late = ring.follow(mark)
     await piece(late)
     heard = await piece(late)
-    ring.hear(fact(9))
+    ring.add(fact(9))
 
     assert "event: reset\ndata: {}\n" in heard
     assert "queue.paused" not in heard
@@ -80,19 +80,19 @@ async def test_a_listener_away_for_too_long_is_told_to_read_anew() -> None:
 
 
 async def test_a_slow_listener_is_reset_instead_of_buffered() -> None:
-    ring = Ring(size=3)
+    ring = EventRing(size=3)
     stream = ring.follow()
     await piece(stream)
     for number in range(10):
-        ring.hear(fact(number))
+        ring.add(fact(number))
 
     assert "event: reset" in await piece(stream)
 
 
 @pytest.mark.parametrize("mark", ["", "-", "nonsense", "00000000-0", "-1", "9" * 400])
 async def test_an_id_of_another_run_is_a_reset(mark: str) -> None:
-    ring = Ring()
-    ring.hear(fact(1))
+    ring = EventRing()
+    ring.add(fact(1))
     stream = ring.follow(mark)
     await piece(stream)
 
@@ -100,7 +100,7 @@ async def test_an_id_of_another_run_is_a_reset(mark: str) -> None:
 
 
 async def test_an_id_from_the_future_is_a_reset() -> None:
-    ring = Ring()
+    ring = EventRing()
     stream = ring.follow()
     run = last_id(await piece(stream)).partition("-")[0]
     late = ring.follow(f"{run}-7")
@@ -110,12 +110,12 @@ async def test_an_id_from_the_future_is_a_reset() -> None:
 
 
 async def test_progress_is_the_newest_of_each_download_and_is_not_replayed() -> None:
-    ring = Ring()
+    ring = EventRing()
     stream = ring.follow()
     mark = last_id(await piece(stream))
     for received in range(50):
-        ring.hear(moved("d1", received))
-    ring.hear(moved("d2", 7))
+        ring.add(moved("d1", received))
+    ring.add(moved("d2", 7))
 
     heard = await piece(stream)
 
@@ -124,16 +124,16 @@ async def test_progress_is_the_newest_of_each_download_and_is_not_replayed() -> 
     assert "id: " not in heard
     later = ring.follow(mark)
     await piece(later)
-    ring.hear(fact(1))
+    ring.add(fact(1))
     assert "progress" not in await piece(later)
 
 
 async def test_no_progress_comes_after_the_end() -> None:
-    ring = Ring()
+    ring = EventRing()
     stream = ring.follow()
     await piece(stream)
-    ring.hear(moved("d1", 50))
-    ring.hear(
+    ring.add(moved("d1", 50))
+    ring.add(
         DownloadEvent("completed", Download("d1", "http://a.example/", State.COMPLETED), "active")
     )
 
@@ -144,26 +144,24 @@ async def test_no_progress_comes_after_the_end() -> None:
 
 
 async def test_entries_of_a_large_batch_are_not_told_one_by_one() -> None:
-    ring = Ring()
+    ring = EventRing()
     stream = ring.follow()
     await piece(stream)
-    ring.hear(
-        DownloadEvent("queued", Download("d1", "http://a.example/", State.QUEUED), quiet=True)
-    )
-    ring.hear(fact(1))
+    ring.add(DownloadEvent("queued", Download("d1", "http://a.example/", State.QUEUED), quiet=True))
+    ring.add(fact(1))
 
     assert "download.queued" not in await piece(stream)
 
 
 async def test_silence_has_a_heartbeat() -> None:
-    stream = Ring(heartbeat=0.01).follow()
+    stream = EventRing(heartbeat_seconds=0.01).follow()
     await piece(stream)
 
     assert await piece(stream) == ":\n\n"
 
 
 async def test_closing_ends_all_streams_at_once() -> None:
-    ring = Ring()
+    ring = EventRing()
     streams = [ring.follow() for _ in range(3)]
     for stream in streams:
         await piece(stream)
@@ -177,4 +175,4 @@ async def test_closing_ends_all_streams_at_once() -> None:
         ring.close()
 
     assert [task.result() for task in tasks] == [[], [], []]
-    assert repr(ring) == "<Ring of 0 facts, 0 listeners>"
+    assert repr(ring) == "<EventRing: 0 events, 0 listeners>"

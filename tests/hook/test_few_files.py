@@ -1,4 +1,4 @@
-"""With 64 open files allowed, the door gets slower under a crowd, but it does not close."""
+"""With 64 open files allowed, the hook gets slower under a crowd, but it does not close."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.hook.rig import read_answer
-from trayagent.hook import room
+from trayagent.hook import connections
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +29,7 @@ def test_half_of_the_files_are_left_for_downloads(monkeypatch: pytest.MonkeyPatc
         (4, 8),
     ):
         monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
-        assert room._rush() == rush
+        assert connections.most_in_rush() == rush
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")

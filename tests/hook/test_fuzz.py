@@ -105,12 +105,10 @@ def seeds(rig: Rig, session: str) -> list[bytes]:
     """Good requests for every route, to be spoiled; those that would end the rig are left out."""
     found = []
     for route in ROUTES:
-        if route.pattern in {"/api/v1/quit", "/api/v1/token", "/api/v1/events"}:
+        if route.path in {"/api/v1/quit", "/api/v1/token", "/api/v1/events"}:
             continue
         path = (
-            route.pattern.replace("{id}", "d1")
-            .replace("{name}", "flow")
-            .replace("{file}", "app.js")
+            route.path.replace("{id}", "d1").replace("{name}", "flow").replace("{file}", "app.js")
         )
         for body in BODIES if route.method in {"POST", "PATCH"} else [None]:
             for token, origin in (

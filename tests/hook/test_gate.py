@@ -8,10 +8,9 @@ from itertools import combinations
 
 import pytest
 
-from tests.hook.knocks import CASES, GOOD, PAIRED, WRONG_TOKEN, Case, case
+from tests.hook.gate_cases import CASES, GOOD, PAIRED, WRONG_TOKEN, Case, case
 from trayagent.hook import gate
-from trayagent.hook.gate import GATE, Step, judge
-from trayagent.hook.knock import Knock
+from trayagent.hook.gate import GATE, RequestFacts, Step, judge
 
 STEPS = {step.__name__: step for step in GATE}
 
@@ -20,7 +19,7 @@ def failures(steps: Sequence[Step]) -> list[str]:
     """The cases that a gate of these steps judges wrongly."""
     wrong = []
     for one in CASES:
-        refusal = judge(one.knock, steps)
+        refusal = judge(one.facts, steps)
         if (refusal.status if refusal else None) != one.status:
             wrong.append(one.name)
     return wrong
@@ -28,14 +27,14 @@ def failures(steps: Sequence[Step]) -> list[str]:
 
 @pytest.mark.parametrize("one", CASES, ids=lambda one: one.name)
 def test_the_gate_judges_rightly(one: Case) -> None:
-    refusal = judge(one.knock)
+    refusal = judge(one.facts)
 
     assert (refusal.status if refusal else None) == one.status
 
 
 @pytest.mark.parametrize("one", [c for c in CASES if c.step], ids=lambda one: one.name)
 def test_the_step_that_is_there_for_it_speaks_first(one: Case) -> None:
-    speaking = [step.__name__ for step in GATE if step(one.knock) is not None]
+    speaking = [step.__name__ for step in GATE if step(one.facts) is not None]
 
     assert speaking[0] == one.step
 
@@ -52,23 +51,23 @@ def test_every_step_refuses_something_and_lets_the_good_pass(name: str) -> None:
     assert [one for one in CASES if one.step == name]
 
 
-WORST: dict[str, Knock] = {
-    "loopback_peer": case("", None, None, peer="10.0.0.1").knock,
-    "exact_host": case("", None, None, hosts=("evil.com",)).knock,
-    "known_route": case("", None, None, allowed=()).knock,
-    "trusted_origin": case("", None, None, origins=("https://evil.com",)).knock,
-    "fetch_site": case("", None, None, fetch_site="cross-site").knock,
-    "bearer": case("", None, None, **WRONG_TOKEN).knock,
-    "json_only": case("", None, None, content_types=("text/plain",)).knock,
-    "plain_body": case("", None, None, encodings=("gzip",)).knock,
-    "announced_size": case("", None, None, length=10**9).knock,
+WORST: dict[str, RequestFacts] = {
+    "loopback_peer": case("", None, None, peer="10.0.0.1").facts,
+    "exact_host": case("", None, None, hosts=("evil.com",)).facts,
+    "known_route": case("", None, None, allowed_methods=()).facts,
+    "trusted_origin": case("", None, None, origins=("https://evil.com",)).facts,
+    "fetch_site": case("", None, None, fetch_site="cross-site").facts,
+    "bearer": case("", None, None, **WRONG_TOKEN).facts,
+    "json_only": case("", None, None, content_types=("text/plain",)).facts,
+    "plain_body": case("", None, None, encodings=("gzip",)).facts,
+    "announced_size": case("", None, None, content_length=10**9).facts,
 }
 
 
 @pytest.mark.parametrize(("first", "second"), list(combinations(WORST, 2)))
 def test_of_two_faults_the_earlier_step_speaks(first: str, second: str) -> None:
     def faults(name: str) -> dict[str, object]:
-        fields = Knock.__dataclass_fields__
+        fields = RequestFacts.__dataclass_fields__
         return {
             f: getattr(WORST[name], f)
             for f in fields
@@ -99,9 +98,9 @@ def test_the_order_is_the_documented_one() -> None:
     ]
 
 
-def test_a_refusal_repeats_nothing_of_the_knock() -> None:
+def test_a_refusal_repeats_nothing_of_the_request() -> None:
     canary = "CANARY"
-    knock = replace(
+    facts = replace(
         GOOD,
         path=f"/{canary}",
         hosts=(canary,),
@@ -112,19 +111,19 @@ def test_a_refusal_repeats_nothing_of_the_knock() -> None:
         fetch_dest=canary,
         content_types=(canary,),
         encodings=(canary,),
-        expects=canary,
-        length=10**12,
-        wait=5.0,
+        expect=canary,
+        content_length=10**12,
+        penalty_seconds=5.0,
     )
-    said = [step(knock) for step in GATE]
+    said = [step(facts) for step in GATE]
 
     assert sum(refusal is not None for refusal in said) >= 8
     assert canary not in repr(said)
-    assert "token=" not in repr(knock)
+    assert "token=" not in repr(facts)
 
 
 def test_a_yes_to_a_preflight_names_only_what_is_needed() -> None:
-    refusal = judge(next(one.knock for one in CASES if one.name == "a paired extension asks"))
+    refusal = judge(next(one.facts for one in CASES if one.name == "a paired extension asks"))
 
     assert refusal is not None
     assert refusal.headers["Access-Control-Allow-Methods"] == "POST"

@@ -1,4 +1,4 @@
-"""A thousand clients at once lose no acknowledgement, and the door is as it was afterwards."""
+"""A thousand clients at once lose no acknowledgement, and the hook is as it was afterwards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.hook.rig import Rig, read_answer, running
-from trayagent.hook import connections, room
+from trayagent.hook import connections
 
 
 def open_files() -> int:
@@ -65,9 +65,11 @@ async def test_whole_requests_wait_for_their_turn_however_long_it_takes(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a busy machine a crowd's turn comes after more than the grace: here there is none at all."""
-    monkeypatch.setattr(connections, "GRACE", 0.0)
-    monkeypatch.setattr(room, "GRACE", 0.0)
-    socks = [socket.create_connection(("127.0.0.1", rig.port)) for _ in range(2 * room.PLACES)]
+    monkeypatch.setattr(connections, "GRACE_SECONDS", 0.0)
+    socks = [
+        socket.create_connection(("127.0.0.1", rig.port))
+        for _ in range(2 * connections.MOST_WAITING)
+    ]
     request = rig.request("POST", "downloads", {"url": "http://example.com/a.mp4"})
     for sock in socks:
         sock.sendall(request)

@@ -51,15 +51,15 @@ def test_the_document_is_as_it_was() -> None:
 
 def test_every_promised_route_is_there_and_needs_a_token_as_promised() -> None:
     promised = {" ".join(line.split()) for line in CONTRACT.split(";")}
-    routes = {f"{r.method} {r.pattern.removeprefix('/api/v1')}": r for r in ROUTES if r.api}
+    routes = {f"{r.method} {r.path.removeprefix('/api/v1')}": r for r in ROUTES if r.is_api}
 
     assert promised <= set(routes)
     assert {name for name, r in routes.items() if r.who not in {"caller", "owner"}} == NO_TOKEN
 
 
 def test_no_get_takes_a_body_and_no_route_is_there_twice() -> None:
-    assert [r for r in ROUTES if r.method == "GET" and r.takes is not None] == []
-    assert len({(r.method, r.pattern) for r in ROUTES}) == len(ROUTES)
+    assert [r for r in ROUTES if r.method == "GET" and r.body is not None] == []
+    assert len({(r.method, r.path) for r in ROUTES}) == len(ROUTES)
 
 
 def test_all_references_lead_somewhere_and_nothing_is_left_over() -> None:

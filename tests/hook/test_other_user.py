@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.hook.rig import EXTENSION, Rig, running
-from trayagent.hook import room
+from trayagent.hook import connections
 from trayagent.hook.server import ROUTES
 
 ROOT = pytest.mark.skipif(
@@ -59,9 +59,9 @@ async def strange(tmp_path: Path) -> AsyncIterator[Callable[[bool], Rig]]:
 
 @ROOT
 async def test_every_route_is_closed_to_another_user(rig: Rig) -> None:
-    pages = [r.pattern.replace("{id}", "d1").replace("{name}", "n") for r in ROUTES]
+    pages = [r.path.replace("{id}", "d1").replace("{name}", "n") for r in ROUTES]
     asked = [
-        rig.request(r.method, path, {} if r.takes else None)
+        rig.request(r.method, path, {} if r.body else None)
         for r, path in zip(ROUTES, pages, strict=True)
     ]
     code, pairing = rig.agent.clients.session_code(), rig.agent.clients.pairing_code()
@@ -94,7 +94,7 @@ async def test_he_is_told_before_he_has_said_anything(strange: Callable[[bool], 
 async def test_many_of_another_users_keep_no_place(strange: Callable[[bool], Rig]) -> None:
     rig = strange(True)
     strangers = []
-    for _ in range(room.RUSH):
+    for _ in range(connections.MOST_IN_RUSH):
         sock = socket.socket()
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", rig.port))

@@ -75,8 +75,8 @@ async def test_the_confirm_page_has_a_fresh_nonce_and_a_folder_without_a_name(
 
 
 async def test_the_home_folder_is_written_as_a_tilde() -> None:
-    assert pages._homely(str(Path.home() / "Downloads" / "a")) == "~/Downloads/a"
-    assert pages._homely("~/Downloads") == "~/Downloads"
+    assert pages.folder_without_user(str(Path.home() / "Downloads" / "a")) == "~/Downloads/a"
+    assert pages.folder_without_user("~/Downloads") == "~/Downloads"
 
 
 async def test_data_in_the_query_is_not_repeated(rig: Rig) -> None:

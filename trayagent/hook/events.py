@@ -1,4 +1,4 @@
-"""The event stream: a bounded ring of facts that any number of listeners follow at their own pace."""
+"""The event stream: a bounded ring of events that any number of listeners follow at their own pace."""
 
 from __future__ import annotations
 
@@ -14,128 +14,134 @@ import msgspec
 
 from trayagent.model.events import DownloadEvent, DownloadProgress, Event, Tally
 
-SIZE: Final = 1000
-"""So many facts are kept for listeners that come back."""
-HEARTBEAT: Final = 15.0
-"""Seconds of silence after which a connected listener gets a comment."""
+MOST_EVENTS: Final = 1000
+"""So many events are kept for listeners that come back."""
+HEARTBEAT_SECONDS: Final = 15.0
+"""A listener that got nothing for so long gets a comment: it shows both sides that the other lives."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Fact:
+class _NumberedEvent:
     number: int
     event: Event
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Listener:
-    welcome: Callable[[], bool]
-    bell: asyncio.Event = field(default_factory=asyncio.Event)
+class _StreamListener:
+    may_listen: Callable[[], bool]
+    has_news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-def _always() -> bool:
-    return True
+class EventRing:
+    """Takes events from the bus and gives each listener what came after its own position.
 
+    The events of the bus are kept in two ways:
 
-class Ring:
-    """Hears the bus. Progress is kept apart, only the newest of each download: it needs no replay."""
+    1. Progress: only the newest of each download, under numbers of its own. It is not repeated after
+       a break, since the next one says it all.
+    2. Everything else: in order, in a ring. A listener names its position as `RUN-NUMBER`; the run
+       is random for each start, so that a number of an earlier run is not taken for one of this run.
 
-    def __init__(self, size: int = SIZE, heartbeat: float = HEARTBEAT) -> None:
+    A listener whose position the ring no longer holds gets `reset`: it must read the state again.
+    """
+
+    def __init__(
+        self, size: int = MOST_EVENTS, heartbeat_seconds: float = HEARTBEAT_SECONDS
+    ) -> None:
         self._run = secrets.token_hex(4)
-        self._facts: deque[_Fact] = deque(maxlen=size)
+        self._events: deque[_NumberedEvent] = deque(maxlen=size)
         self._last = 0
-        self._progress: dict[str, _Fact] = {}
-        self._tick = 0
-        self._heartbeat = heartbeat
-        self._listeners: set[_Listener] = set()
-        self._closed = False
+        self._progress: dict[str, _NumberedEvent] = {}
+        self._last_progress = 0
+        self._heartbeat_seconds = heartbeat_seconds
+        self._listeners: set[_StreamListener] = set()
+        self._is_closed = False
 
-    def hear(self, event: Event) -> None:
+    def add(self, event: Event) -> None:
         """Take an event from the bus."""
         if isinstance(event, Tally):
             return
         if isinstance(event, DownloadProgress):
-            self._tick += 1
-            self._progress[event.id] = _Fact(self._tick, event)
+            self._last_progress += 1
+            self._progress[event.id] = _NumberedEvent(self._last_progress, event)
         else:
             if isinstance(event, DownloadEvent):
                 self._progress.pop(event.download.id, None)
                 if event.quiet:
                     return  # one `batch.queued` stands for all of them
             self._last += 1
-            self._facts.append(_Fact(self._last, event))
-        self._ring()
+            self._events.append(_NumberedEvent(self._last, event))
+        self._wake_listeners()
 
     def close(self) -> None:
         """End all streams at once."""
-        self._closed = True
-        self._ring()
+        self._is_closed = True
+        self._wake_listeners()
 
-    def look(self) -> None:
-        """Somebody's token is worth nothing any more: the streams it opened end at once."""
-        self._ring()
+    def recheck_listeners(self) -> None:
+        """End the streams of those whose token has become worth nothing."""
+        self._wake_listeners()
 
     async def follow(
-        self, last_id: str | None = None, welcome: Callable[[], bool] = _always
+        self, last_id: str | None = None, may_listen: Callable[[], bool] = lambda: True
     ) -> AsyncGenerator[bytes, None]:
         """The stream from after `last_id`, or from now; pieces of `text/event-stream`.
 
-        Ends at `close`, and as soon as whoever listens is not `welcome` any more.
+        Ends at `close`, and as soon as `may_listen` says no.
         """
-        listener = _Listener(welcome)
+        listener = _StreamListener(may_listen)
         self._listeners.add(listener)
         try:
-            position, tick = self._last, self._tick
+            position, progress = self._last, self._last_progress
             if last_id is not None:
-                position = self._position(last_id)
-            yield b"retry: 1000\n" + self._mark(self._last if position < 0 else position) + b"\n"
-            while welcome() and not self._closed:
-                listener.bell.clear()
-                piece, position = self._after(position)
-                moves, tick = self._moves(tick)
-                if piece or moves:
-                    yield piece + moves
-                elif not await self._wait(listener.bell):
+                position = self._position_of(last_id)
+            yield b"retry: 1000\n" + self._id_line(self._last if position < 0 else position) + b"\n"
+            while may_listen() and not self._is_closed:
+                listener.has_news.clear()
+                events, position = self._events_after(position)
+                moves, progress = self._progress_after(progress)
+                if events or moves:
+                    yield events + moves
+                    continue
+                try:
+                    async with asyncio.timeout(self._heartbeat_seconds):
+                        await listener.has_news.wait()
+                except TimeoutError:
                     yield b":\n\n"
         finally:
             self._listeners.discard(listener)
 
-    def _after(self, position: int) -> tuple[bytes, int]:
-        """What happened after `position`; a reset where the ring no longer holds all of it."""
+    def _events_after(self, position: int) -> tuple[bytes, int]:
+        """What happened after `position`, and the new position."""
         if position == self._last:
             return b"", position
-        if position < self._last - len(self._facts):
-            return self._mark(self._last) + b"event: reset\ndata: {}\n\n", self._last
-        newest_first = takewhile(lambda fact: fact.number > position, reversed(self._facts))
-        pieces = [self._mark(fact.number) + _lines(fact.event) for fact in newest_first]
+        if position < self._last - len(self._events):
+            return self._id_line(self._last) + b"event: reset\ndata: {}\n\n", self._last
+        # From the end: a listener that keeps up misses one event of a thousand.
+        newest_first = takewhile(lambda one: one.number > position, reversed(self._events))
+        pieces = [self._id_line(one.number) + _lines(one.event) for one in newest_first]
         return b"".join(reversed(pieces)), self._last
 
-    def _moves(self, tick: int) -> tuple[bytes, int]:
-        moves = [_lines(fact.event) for fact in self._progress.values() if fact.number > tick]
-        return b"".join(moves), self._tick
+    def _progress_after(self, number: int) -> tuple[bytes, int]:
+        moves = [_lines(one.event) for one in self._progress.values() if one.number > number]
+        return b"".join(moves), self._last_progress
 
-    def _position(self, last_id: str) -> int:
+    def _position_of(self, last_id: str) -> int:
+        """The number in a `Last-Event-ID`; -1, which leads to a reset, when it is none of this run."""
         run, _, number = last_id.partition("-")
         if run != self._run or not (number.isascii() and number.isdigit() and len(number) < 16):
             return -1
         return int(number) if int(number) <= self._last else -1
 
-    def _mark(self, number: int) -> bytes:
+    def _id_line(self, number: int) -> bytes:
         return f"id: {self._run}-{number}\n".encode()
 
-    async def _wait(self, bell: asyncio.Event) -> bool:
-        try:
-            async with asyncio.timeout(self._heartbeat):
-                await bell.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    def _ring(self) -> None:
+    def _wake_listeners(self) -> None:
         for listener in self._listeners:
-            listener.bell.set()
+            listener.has_news.set()
 
     def __repr__(self) -> str:
-        return f"<Ring of {len(self._facts)} facts, {len(self._listeners)} listeners>"
+        return f"<EventRing: {len(self._events)} events, {len(self._listeners)} listeners>"
 
 
 def _lines(event: Event) -> bytes:

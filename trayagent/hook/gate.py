@@ -1,8 +1,11 @@
-"""The gate: small pure refusals in the order the documentation promises.
+"""The gate: what a request is judged by, and fourteen small pure refusals in the documented order.
 
-Each judges one thing about a knock and says why it may not go on, or nothing. The first one that
-speaks decides. What can only be judged while the body arrives (its true size, its slowness) is in
-`body`; what its words mean, in the routes' handlers.
+`RequestFacts.of` collects all that matters of a request's head, and what we know of its sender.
+Each step looks at one thing in these facts and returns a refusal, or None. The first refusal is the
+answer. What shows only while the body arrives (its true size, its time) is refused in `server`;
+what the body means, by the route's handler.
+
+The docstrings of the steps are the section "The gate" of docs/http.md.
 """
 
 from __future__ import annotations
@@ -11,9 +14,17 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
-from trayagent.hook.knock import Knock, Refusal
+from trayagent.hook.connections import connection_of
+from trayagent.hook.routing import Route, RouteTable
+from trayagent.model.client import Caller
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from trayagent.agent.access import Clients
 
 MAX_BODY: Final = 256 * 1024
 """Bytes of a request's body."""
@@ -25,47 +36,168 @@ _JSON: Final = re.compile(
     r'application/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?', re.IGNORECASE | re.ASCII
 )
 
-Step = Callable[[Knock], Refusal | None]
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """A request's head, and what we know about its sender. Header values come in the order sent.
+
+    A header that must not come twice is a tuple of all its values: which of two a browser meant and
+    which one we would read need not be the same.
+    """
+
+    peer: str
+    """The address of the other end."""
+    host_names: frozenset[str]
+    """What Host may say."""
+    method: str
+    path: str
+    """As sent, without the query."""
+    route: Route | None = None
+    """What answers this method and path; for OPTIONS: what would answer the method asked about."""
+    params: dict[str, str] = field(default_factory=dict)
+    """The parameters in the path, decoded."""
+    allowed_methods: tuple[str, ...] = ()
+    """The methods of this path; empty when there is no such path."""
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    fetch_site: str = ""
+    fetch_mode: str = ""
+    fetch_dest: str = ""
+    paired_origins: frozenset[str] = frozenset()
+    """Origins of paired extensions."""
+    token: str | None = field(default=None, repr=False)
+    """The bearer token of the request."""
+    caller: Caller | None = None
+    """The owner of the token; None when we do not know the token."""
+    penalty_seconds: float = 0.0
+    """How long wrong tokens have to wait now."""
+    content_types: tuple[str, ...] = ()
+    encodings: tuple[str, ...] = ()
+    content_length: int | None = None
+    is_chunked: bool = False
+    expect: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        request: web.BaseRequest,
+        *,
+        host_names: frozenset[str],
+        routes: RouteTable,
+        clients: Clients,
+    ) -> RequestFacts:
+        """Collect the facts of a request, before a byte of its body is read."""
+        headers = request.headers
+        path = request.raw_path.partition("?")[0]
+        methods, params = routes.find(path)
+        method = request.method
+        if method == "OPTIONS":  # a preflight asks about another method
+            method = headers.get("Access-Control-Request-Method", "")
+        authorizations = headers.getall("Authorization", [])
+        token = _bearer_token(authorizations[0]) if len(authorizations) == 1 else None
+        peer = request.transport.get_extra_info("peername") if request.transport else None
+        # The parser has trimmed a space after Host; with it back, the name is not ours.
+        space = " " if connection_of(request).has_spaced_host else ""
+        return cls(
+            peer=peer[0] if peer else "0.0.0.0",  # noqa: S104 - the client is gone: to be refused
+            host_names=host_names,
+            method=request.method,
+            path=path,
+            route=methods.get(method),
+            params=params,
+            allowed_methods=tuple(methods),
+            hosts=tuple(host + space for host in headers.getall("Host", [])),
+            origins=tuple(headers.getall("Origin", [])),
+            fetch_site=",".join(headers.getall("Sec-Fetch-Site", [])),
+            fetch_mode=headers.get("Sec-Fetch-Mode", ""),
+            fetch_dest=headers.get("Sec-Fetch-Dest", ""),
+            paired_origins=clients.origins,
+            token=token,
+            caller=clients.recognise(token) if token is not None else None,
+            penalty_seconds=clients.guesses.wait,
+            content_types=tuple(headers.getall("Content-Type", [])),
+            encodings=tuple(headers.getall("Content-Encoding", [])),
+            content_length=request.content_length,
+            is_chunked="Transfer-Encoding" in headers,
+            expect=headers.get("Expect", ""),
+        )
+
+    @property
+    def origin(self) -> str | None:
+        """The one Origin, if any."""
+        return self.origins[0] if len(self.origins) == 1 else None
+
+    @property
+    def own_origin(self) -> str:
+        """The origin of our own pages, as this request names us."""
+        return f"http://{self.hosts[0].lower()}" if self.hosts else ""
+
+    @property
+    def has_body(self) -> bool:
+        """Whether bytes follow the head."""
+        return self.is_chunked or bool(self.content_length)
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether the route is for those who have a token."""
+        return self.route is not None and self.route.who in ("caller", "owner")
 
 
-def loopback_peer(knock: Knock) -> Refusal | None:
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request goes no further, and what it is told. Nothing of the request is in it."""
+
+    status: int
+    code: str = ""
+    message: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    action: str = ""
+    """The next step, for those who asked for something possible in principle."""
+
+
+Step = Callable[[RequestFacts], Refusal | None]
+
+
+def loopback_peer(facts: RequestFacts) -> Refusal | None:
     """Only this machine is served, whatever the sockets are bound to."""
-    if ipaddress.ip_address(knock.peer.partition("%")[0]).is_loopback:
+    if ipaddress.ip_address(facts.peer.partition("%")[0]).is_loopback:
         return None
     return Refusal(403, "not_local", "Only programs on this computer are served.")
 
 
-def exact_host(knock: Knock) -> Refusal | None:
+def exact_host(facts: RequestFacts) -> Refusal | None:
     """Host names us exactly: this alone stops DNS rebinding."""
-    if len(knock.hosts) == 1 and knock.hosts[0].lower() in knock.names:
+    if len(facts.hosts) == 1 and facts.hosts[0].lower() in facts.host_names:
         return None
     return Refusal(421, "wrong_host", "This address does not belong to trayagent.")
 
 
-def known_route(knock: Knock) -> Refusal | None:
+def known_route(facts: RequestFacts) -> Refusal | None:
     """The path exists and has this method."""
-    if not knock.allowed:
+    if not facts.allowed_methods:
         return Refusal(404, "not_found", "There is nothing at this address.")
-    if knock.method == "OPTIONS" or knock.method in knock.allowed:
+    if facts.method == "OPTIONS" or facts.method in facts.allowed_methods:
         return None
-    allow = ", ".join(knock.allowed)
+    allow = ", ".join(facts.allowed_methods)
     return Refusal(
         405, "method_not_allowed", f"This address answers to {allow} only.", {"Allow": allow}
     )
 
 
-def trusted_origin(knock: Knock) -> Refusal | None:
+def trusted_origin(facts: RequestFacts) -> Refusal | None:
     """A web origin is our own page or a paired extension; pairing takes any extension, confirming only our page."""
-    who = knock.route.who if knock.route else "caller"
-    if len(knock.origins) > 1:
+    who = facts.route.who if facts.route else "caller"
+    if len(facts.origins) > 1:
         trusted = False
     elif who == "extension":
-        trusted = is_extension(knock.origin)
+        trusted = is_extension(facts.origin)
     elif who == "page":
-        trusted = knock.origin == knock.own_origin
+        trusted = facts.origin == facts.own_origin
     else:
         trusted = (
-            knock.origin is None or knock.origin == knock.own_origin or knock.origin in knock.paired
+            facts.origin is None
+            or facts.origin == facts.own_origin
+            or facts.origin in facts.paired_origins
         )
     return (
         None
@@ -74,31 +206,31 @@ def trusted_origin(knock: Knock) -> Refusal | None:
     )
 
 
-def fetch_site(knock: Knock) -> Refusal | None:
+def fetch_site(facts: RequestFacts) -> Refusal | None:
     """No other site's page stands behind the request; a static page may be navigated to from anywhere."""
     if (
-        knock.route is not None
-        and knock.route.page
-        and knock.fetch_dest not in ("", "document", "empty")
+        facts.route is not None
+        and facts.route.is_page
+        and facts.fetch_dest not in ("", "document", "empty")
     ):
         return Refusal(403, "framed", "This page cannot be shown inside another one.")
-    if knock.fetch_site in ("", "none", "same-origin") or is_extension(knock.origin):
+    if facts.fetch_site in ("", "none", "same-origin") or is_extension(facts.origin):
         return None
-    if knock.route is not None and knock.route.page and knock.fetch_mode == "navigate":
+    if facts.route is not None and facts.route.is_page and facts.fetch_mode == "navigate":
         return None
     return Refusal(403, "cross_site", "Other sites may not talk to trayagent.")
 
 
-def preflight(knock: Knock) -> Refusal | None:
+def preflight(facts: RequestFacts) -> Refusal | None:
     """A browser asks before it sends: yes for a paired extension and a method that exists, else no."""
-    if knock.method != "OPTIONS":
+    if facts.method != "OPTIONS":
         return None
-    route = knock.route
+    route = facts.route
     if (
         route is None
-        or not route.api
+        or not route.is_api
         or route.who in ("page", "owner")
-        or knock.origin not in knock.paired
+        or facts.origin not in facts.paired_origins
     ):
         return Refusal(403, "no_preflight", "This page or program may not talk to trayagent.")
     headers = {
@@ -110,81 +242,86 @@ def preflight(knock: Knock) -> Refusal | None:
     return Refusal(204, headers=headers)
 
 
-def patience(knock: Knock) -> Refusal | None:
+def patience(facts: RequestFacts) -> Refusal | None:
     """Wrong tokens are slowed; a right one never."""
-    if not _guarded(knock) or knock.token is None or knock.caller is not None or knock.wait <= 0:
+    if (
+        not facts.needs_token
+        or facts.token is None
+        or facts.caller is not None
+        or facts.penalty_seconds <= 0
+    ):
         return None
-    wait = str(math.ceil(knock.wait))
+    wait = str(math.ceil(facts.penalty_seconds))
     return Refusal(429, "slow_down", "Too many wrong tokens; wait a minute.", {"Retry-After": wait})
 
 
-def bearer(knock: Knock) -> Refusal | None:
+def bearer(facts: RequestFacts) -> Refusal | None:
     """A token that we know."""
-    if not _guarded(knock) or knock.caller is not None:
+    if not facts.needs_token or facts.caller is not None:
         return None
     headers = {"WWW-Authenticate": "Bearer"}
     return Refusal(401, "unauthorized", "A valid bearer token is needed.", headers)
 
 
-def bound_token(knock: Knock) -> Refusal | None:
+def bound_token(facts: RequestFacts) -> Refusal | None:
     """An extension's token comes from its own origin; browsers leave Origin out of a plain GET only."""
-    caller = knock.caller
-    if not _guarded(knock) or caller is None or caller.kind == "owner":
+    caller = facts.caller
+    if not facts.needs_token or caller is None or caller.kind == "owner":
         return None
-    if knock.origin is None:
-        bound = caller.kind == "session" or knock.method == "GET"
+    if facts.origin is None:
+        bound = caller.kind == "session" or facts.method == "GET"
     else:
-        bound = knock.origin == (caller.origin or knock.own_origin)
+        bound = facts.origin == (caller.origin or facts.own_origin)
     return None if bound else Refusal(403, "wrong_origin", "This token belongs to another program.")
 
 
-def owner_only(knock: Knock) -> Refusal | None:
+def owner_only(facts: RequestFacts) -> Refusal | None:
     """Settings, pairing and quitting are the owner's, not an extension's."""
     if (
-        knock.route is None
-        or knock.route.who != "owner"
-        or knock.caller is None
-        or knock.caller.kind != "extension"
+        facts.route is None
+        or facts.route.who != "owner"
+        or facts.caller is None
+        or facts.caller.kind != "extension"
     ):
         return None
     return Refusal(403, "owner_only", "Only this computer's own programs may do this.")
 
 
-def json_only(knock: Knock) -> Refusal | None:
+def json_only(facts: RequestFacts) -> Refusal | None:
     """A form cannot say `application/json`; a body that is not there needs no type."""
-    if knock.method not in ("POST", "PATCH", "PUT"):
+    if facts.method not in ("POST", "PATCH", "PUT"):
         return None
     if (
-        not knock.content_types
-        and not knock.has_body
-        and knock.route is not None
-        and knock.route.bare
+        not facts.content_types
+        and not facts.has_body
+        and facts.route is not None
+        and facts.route.is_body_optional
     ):
         return None
-    if len(knock.content_types) == 1 and _JSON.fullmatch(knock.content_types[0]):
+    if len(facts.content_types) == 1 and _JSON.fullmatch(facts.content_types[0]):
         return None
     return Refusal(415, "not_json", "Send the body as application/json.")
 
 
-def plain_body(knock: Knock) -> Refusal | None:
+def plain_body(facts: RequestFacts) -> Refusal | None:
     """A compressed body could be far larger than it looks."""
-    if all(encoding.lower() in ("", "identity") for encoding in knock.encodings):
+    if all(encoding.lower() in ("", "identity") for encoding in facts.encodings):
         return None
     return Refusal(
         415, "compressed", "Send the body uncompressed.", {"Accept-Encoding": "identity"}
     )
 
 
-def announced_size(knock: Knock) -> Refusal | None:
+def announced_size(facts: RequestFacts) -> Refusal | None:
     """Too large by its own word: refused before a byte of it is read."""
-    if knock.length is not None and knock.length > MAX_BODY:
+    if facts.content_length is not None and facts.content_length > MAX_BODY:
         return TOO_LARGE
     return None
 
 
-def expectation(knock: Knock) -> Refusal | None:
+def expectation(facts: RequestFacts) -> Refusal | None:
     """`100-continue` is the only thing that may be expected."""
-    if knock.expects.lower() in ("", "100-continue"):
+    if facts.expect.lower() in ("", "100-continue"):
         return None
     return Refusal(417, "expectation_failed", "Only 100-continue can be expected.")
 
@@ -210,10 +347,10 @@ GATE: Final[tuple[Step, ...]] = (
 """In the order they are asked."""
 
 
-def judge(knock: Knock, gate: Sequence[Step] = GATE) -> Refusal | None:
-    """The first refusal, or None: come in."""
+def judge(facts: RequestFacts, gate: Sequence[Step] = GATE) -> Refusal | None:
+    """The first refusal, or None when the request may go on."""
     for step in gate:
-        if (refusal := step(knock)) is not None:
+        if (refusal := step(facts)) is not None:
             return refusal
     return None
 
@@ -223,5 +360,6 @@ def is_extension(origin: str | None) -> bool:
     return origin is not None and _EXTENSION.fullmatch(origin) is not None
 
 
-def _guarded(knock: Knock) -> bool:
-    return knock.route is not None and knock.route.who in ("caller", "owner")
+def _bearer_token(authorization: str) -> str | None:
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None

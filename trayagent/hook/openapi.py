@@ -10,8 +10,8 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from trayagent.hook import words
-from trayagent.hook.routes import Route
+from trayagent.hook import schemas
+from trayagent.hook.routing import Route
 
 _REF: Final = "#/components/schemas/{name}"
 _WHO: Final = {
@@ -25,13 +25,13 @@ _WHO: Final = {
 
 def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     """The whole interface as an OpenAPI document, ready for JSON."""
-    api = [route for route in routes if route.api]
+    api = [route for route in routes if route.is_api]
     types = list({str(kind): kind for route in api for kind in _types(route)}.values())
-    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
-    schema_of = dict(zip(map(str, types), schemas, strict=True))
+    made, components = msgspec.json.schema_components(types, ref_template=_REF)
+    schema_of = dict(zip(map(str, types), made, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in api:
-        paths.setdefault(route.pattern, {})[route.method.lower()] = _operation(
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(
             route, schema_of, components
         )
     return {
@@ -55,7 +55,7 @@ def _operation(
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": _name(route),
-        "summary": route.says,
+        "summary": route.summary,
         "description": _WHO[route.who],
         "parameters": [*_path_parameters(route), *_query_parameters(route, components)],
         "responses": {
@@ -64,16 +64,16 @@ def _operation(
                     "description": HTTPStatus(status).phrase,
                     "content": _json(schema_of, kind),
                 }
-                for status, kind in (route.gives or {200: None}).items()
+                for status, kind in (route.answers or {200: None}).items()
                 if kind is not None
             },
-            "default": {"description": "An error.", "content": _json(schema_of, words.ErrorBody)},
+            "default": {"description": "An error.", "content": _json(schema_of, schemas.ErrorBody)},
         },
     }
-    if not route.gives:
+    if not route.answers:
         operation["responses"]["200"] = {"description": "OK"}
-    if route.takes is not None:
-        body = {"required": not route.bare, "content": _json(schema_of, route.takes)}
+    if route.body is not None:
+        body = {"required": not route.is_body_optional, "content": _json(schema_of, route.body)}
         operation["requestBody"] = body
     if route.who not in ("caller", "owner"):
         operation["security"] = []
@@ -81,7 +81,7 @@ def _operation(
 
 
 def _types(route: Route) -> list[Any]:
-    named = (route.takes, route.query, *route.gives.values(), words.ErrorBody)
+    named = (route.body, route.query, *route.answers.values(), schemas.ErrorBody)
     return [part for kind in named if kind is not None for part in _parts(kind)]
 
 
@@ -90,14 +90,14 @@ def _parts(kind: Any) -> tuple[Any, ...]:
 
 
 def _json(schema_of: Mapping[str, Any], kind: Any) -> dict[str, Any]:
-    schemas = [schema_of[str(part)] for part in _parts(kind)]
-    return {"application/json": {"schema": schemas[0] if len(schemas) == 1 else {"oneOf": schemas}}}
+    found = [schema_of[str(part)] for part in _parts(kind)]
+    return {"application/json": {"schema": found[0] if len(found) == 1 else {"oneOf": found}}}
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"\{(\w+)\}", route.pattern)
+        for name in re.findall(r"\{(\w+)\}", route.path)
     ]
 
 
@@ -109,5 +109,5 @@ def _query_parameters(route: Route, components: Mapping[str, Any]) -> list[dict[
 
 
 def _name(route: Route) -> str:
-    words_of_path = re.findall(r"\w+", route.pattern.removeprefix("/api/v1/"))
-    return "_".join([route.method.lower(), *words_of_path])
+    parts = re.findall(r"\w+", route.path.removeprefix("/api/v1/"))
+    return "_".join([route.method.lower(), *parts])

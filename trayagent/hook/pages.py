@@ -1,24 +1,31 @@
-"""The static pages: the dashboard, the confirm page and the pairing page. Nothing happens by looking at them."""
+"""The static pages: the dashboard, the confirm page and the pairing page. Looking at them changes nothing."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import html
+import secrets
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from trayagent.hook.call import Call, Reply
-from trayagent.hook.routes import Route
+from trayagent.hook.request import HookRequest, Reply
+from trayagent.hook.routing import Routes
 from trayagent.model.errors import NotFoundError
 
 STATIC: Final = Path(__file__).with_name("static")
-_CONFIRM: Final = (
+NONCE_SECONDS: Final = 600.0
+"""How long the button of a confirm page works."""
+_CONFIRM_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self';"
     " form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-_DASHBOARD: Final = _CONFIRM.replace("img-src 'self'", "img-src 'self' blob:")
+_DASHBOARD_POLICY: Final = _CONFIRM_POLICY.replace("img-src 'self'", "img-src 'self' blob:")
 """Thumbnails are fetched with a token and shown as blobs."""
-_TYPES: Final = {
+_MEDIA_TYPES: Final = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -30,40 +37,47 @@ _TYPES: Final = {
     ".json": "application/json",
 }
 
-
-async def dashboard(_: Call) -> Reply:
-    """The queue, the history, the library."""
-    return await _page("index.html", _DASHBOARD)
+routes = Routes()
 
 
-async def send(call: Call) -> Reply:
-    """The bookmarklet's confirm page, with a nonce that its button spends."""
-    folder = _homely(call.agent.preferences.config.downloads.folder)
-    return await _page("send.html", _CONFIRM, nonce=call.house.nonces.make(), folder=folder)
+@routes.add("GET", "/", who="anyone", is_page=True)
+async def show_dashboard(_: HookRequest) -> Reply:
+    """The dashboard."""
+    return await _page("index.html", _DASHBOARD_POLICY)
 
 
-async def pair(_: Call) -> Reply:
-    """The page that hands the one-time code to the extension."""
-    return await _page("pair.html", _CONFIRM)
+@routes.add("GET", "/send", who="anyone", is_page=True)
+async def show_confirm_page(request: HookRequest) -> Reply:
+    """The bookmarklet's confirm page."""
+    folder = folder_without_user(request.agent.preferences.config.downloads.folder)
+    nonce = request.context.nonces.make()
+    return await _page("send.html", _CONFIRM_POLICY, nonce=nonce, folder=folder)
 
 
-async def static(call: Call) -> Reply:
-    """A script, style or picture of our pages."""
-    return await _file(call.params["file"])
+@routes.add("GET", "/pair", who="anyone", is_page=True)
+async def show_pairing_page(_: HookRequest) -> Reply:
+    """The page that pairs a browser."""
+    return await _page("pair.html", _CONFIRM_POLICY)
 
 
-async def icon(_: Call) -> Reply:
-    """What browsers ask for by themselves."""
-    return await _file("icon.svg")
+@routes.add("GET", "/static/{file}", who="anyone")
+async def get_static_file(request: HookRequest) -> Reply:
+    """What the pages are made of."""
+    return await _file(request.params["file"])
 
 
-PAGES: Final = (
-    Route("GET", "/", dashboard, "anyone", "The dashboard.", page=True),
-    Route("GET", "/send", send, "anyone", "The bookmarklet's confirm page.", page=True),
-    Route("GET", "/pair", pair, "anyone", "The page that pairs a browser.", page=True),
-    Route("GET", "/static/{file}", static, "anyone", "What the pages are made of."),
-    Route("GET", "/favicon.ico", icon, "anyone", "The icon."),
-)
+@routes.add("GET", "/favicon.ico", who="anyone")
+async def get_icon(_: HookRequest) -> Reply:
+    """The icon."""
+    return await _file("icon.svg")  # browsers ask for it by themselves
+
+
+def folder_without_user(folder: str) -> str:
+    """A folder without the user's name: any site may lead here, and a screenshot may show it."""
+    path = Path(folder).expanduser()
+    if path.is_relative_to(Path.home()):
+        return f"~/{path.relative_to(Path.home()).as_posix()}"
+    return path.name
 
 
 async def _page(name: str, policy: str, **values: str) -> Reply:
@@ -75,32 +89,69 @@ async def _page(name: str, policy: str, **values: str) -> Reply:
         "Cross-Origin-Opener-Policy": "same-origin",
         "X-Frame-Options": "DENY",
     }
-    return Reply(200, text.encode(), _TYPES[".html"], headers)
+    return Reply(200, text.encode(), _MEDIA_TYPES[".html"], headers)
 
 
 async def _file(name: str) -> Reply:
-    kind = _TYPES.get(Path(name).suffix)
-    if kind is None or name.endswith(".html"):
-        raise _missing()
-    return Reply(200, await _read(name), kind)
+    media_type = _MEDIA_TYPES.get(Path(name).suffix)
+    if media_type is None or name.endswith(
+        ".html"
+    ):  # a page has its values and policy from `_page`
+        raise NotFoundError("not_found", "There is nothing at this address.")
+    return Reply(200, await _read(name), media_type)
 
 
 async def _read(name: str) -> bytes:
+    # The name comes from the path: nothing in it may lead out of the folder.
     if Path(name).name != name or name.startswith(".") or "\\" in name or "\0" in name:
-        raise _missing()
+        raise NotFoundError("not_found", "There is nothing at this address.")
     try:
         return await asyncio.to_thread((STATIC / name).read_bytes)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise _missing() from error
+        raise NotFoundError("not_found", "There is nothing at this address.") from error
 
 
-def _homely(folder: str) -> str:
-    """A folder as a stranger may see it: without the name of the user."""
-    path = Path(folder).expanduser()
-    if path.is_relative_to(Path.home()):
-        return f"~/{path.relative_to(Path.home()).as_posix()}"
-    return path.name
+class Nonces:
+    """Nonces of the confirm page: `make` keeps nothing, each can be spent once within ten minutes.
 
+    A `GET /send` comes from any site, so it must leave no trace here. The nonce therefore carries its
+    own end and a signature. Only spent ones are remembered, and only our own page can spend one.
+    """
 
-def _missing() -> NotFoundError:
-    return NotFoundError("not_found", "There is nothing at this address.")
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        # A nonce of an earlier run is worth nothing: the key lives as long as the agent runs.
+        self._key = secrets.token_bytes(32)
+        self._spent: dict[str, float] = {}
+
+    def make(self) -> str:
+        """A fresh nonce: its end, some random text and the signature of both."""
+        text = f"{int(self._clock() + NONCE_SECONDS)}.{secrets.token_urlsafe(12)}"
+        return f"{text}.{self._sign(text)}"
+
+    def spend(self, nonce: str) -> bool:
+        """Spend a nonce; False when it is not ours, too old or spent."""
+        text, _, signature = nonce.rpartition(".")
+        end = text.partition(".")[0]
+        if not (end.isascii() and end.isdigit() and len(end) < 16 and nonce.isascii()):
+            return False
+        now = self._clock()
+        self._spent = {spent: until for spent, until in self._spent.items() if until > now}
+        if (
+            not hmac.compare_digest(signature, self._sign(text))
+            or float(end) < now
+            or text in self._spent
+        ):
+            return False
+        self._spent[text] = float(end)
+        return True
+
+    def give_back(self, nonce: str) -> None:
+        """Let a nonce be spent again: it led to nothing, through no fault of the person."""
+        self._spent.pop(nonce.rpartition(".")[0], None)
+
+    def _sign(self, text: str) -> str:
+        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"<Nonces: {len(self._spent)} spent>"

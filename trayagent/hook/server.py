@@ -1,4 +1,4 @@
-"""The hook: every request is judged by the gate, read, answered by its route, and nothing else."""
+"""The server: the gate judges every request, its body is read, its route answers."""
 
 from __future__ import annotations
 
@@ -12,22 +12,31 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from aiohttp import web
 
+from trayagent.agent.access import BadCodeError
+from trayagent.hook import pages
 from trayagent.hook.api import API
-from trayagent.hook.body import read_body
-from trayagent.hook.call import Call, House, Reply, bearer_token
-from trayagent.hook.connections import WRITE, Connection, Phase, connection_of
-from trayagent.hook.door import Door
-from trayagent.hook.events import Ring
-from trayagent.hook.faults import refusal_of
-from trayagent.hook.gate import judge
-from trayagent.hook.knock import Knock, Refusal
-from trayagent.hook.nonce import Nonces
-from trayagent.hook.pages import PAGES
-from trayagent.hook.room import Room
-from trayagent.hook.routes import Route, Table
-from trayagent.model.client import Caller
-from trayagent.model.errors import StoreUnavailableError
+from trayagent.hook.connections import (
+    BODY_SECONDS,
+    WRITE_SECONDS,
+    Acceptor,
+    ConnectionPhase,
+    HttpConnection,
+    connection_of,
+)
+from trayagent.hook.events import EventRing
+from trayagent.hook.gate import MAX_BODY, TOO_LARGE, Refusal, RequestFacts, judge
+from trayagent.hook.listener import Listener
+from trayagent.hook.pages import Nonces
+from trayagent.hook.request import HookContext, HookRequest, MalformedError, Reply
+from trayagent.hook.routing import Route, RouteTable
+from trayagent.model.errors import (
+    NotFoundError,
+    StoreUnavailableError,
+    TrayagentError,
+    WrongStateError,
+)
 from trayagent.net import peer_user
+from trayagent.store.admission import KeyReusedError
 from trayagent.store.database import REQUEST_SECONDS, waiting_at_most
 
 if TYPE_CHECKING:
@@ -35,11 +44,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ROUTES: Final[tuple[Route, ...]] = (*API, *PAGES)
+ROUTES: Final[tuple[Route, ...]] = (*API, *pages.routes)
 NOTE_SECONDS: Final = 0.2
-"""What a request waits for the note that its client was here."""
-STOP: Final = 1.0
-"""Seconds that requests under way get when we stop."""
+"""How long a request waits for the note that its client was seen."""
+STOP_SECONDS: Final = 1.0
+"""How long requests under way may take when we stop."""
+STATUS: Final[dict[type[TrayagentError], int]] = {
+    MalformedError: 400,
+    BadCodeError: 403,
+    NotFoundError: 404,
+    WrongStateError: 409,
+    KeyReusedError: 409,
+    StoreUnavailableError: 503,
+}
+"""Every other error of ours is 422: understood, but not possible as asked."""
 _HEADERS: Final = {
     "Server": "trayagent",
     "Cache-Control": "no-store",
@@ -51,139 +69,152 @@ _HEADERS: Final = {
 }
 
 
-class Hook:
-    """Serves the agent on a door. `quit` ends the program; it must return at once."""
+class HookServer:
+    """Serves the agent on a listener. `quit` ends the program; it must return at once."""
 
     def __init__(
         self,
         agent: Agent,
         quit: Callable[[], None],
         *,
-        ring: Ring | None = None,
+        events: EventRing | None = None,
         is_another_users: Callable[[socket.socket], bool] = peer_user.is_another_users,
     ) -> None:
         self._is_another_users = is_another_users
         self._agent = agent
         self._quit = quit
-        self._table = Table(ROUTES)
-        self._ring = ring or Ring()
-        self._names: frozenset[str] = frozenset()
-        self._house: House | None = None
+        self._table = RouteTable(ROUTES)
+        self._events = events or EventRing()
+        self._host_names: frozenset[str] = frozenset()
+        self._context: HookContext | None = None
 
-    async def serve(self, door: Door) -> None:
-        """Let clients in until cancelled; then end streams and requests within a second."""
-        self._names = door.names
-        self._house = House(self._agent, door.port, self._ring, Nonces(), self._quit, ROUTES)
+    async def serve(self, listener: Listener) -> None:
+        """Accept clients until cancelled; then end streams and requests within a second."""
+        self._host_names = listener.host_names
+        self._context = HookContext(
+            self._agent, listener.port, self._events, Nonces(), self._quit, ROUTES
+        )
         server = web.Server(self._handle)
-
-        def connection(room: Room, sock: socket.socket) -> Connection:
-            return Connection(server, room, sock, _early_refusal)
-
-        room = Room(connection, is_another_users=self._is_another_users)
+        acceptor = Acceptor(
+            lambda acceptor, sock: HttpConnection(server, acceptor, sock, _answer_early),
+            is_another_users=self._is_another_users,
+        )
         try:
-            with self._agent.bus.subscribe(self._ring.hear):
+            with self._agent.bus.subscribe(self._events.add):
                 async with asyncio.TaskGroup() as group:
-                    for sock in door.sockets:
-                        group.create_task(room.admit(sock), name=f"hook {sock.getsockname()[0]}")
+                    for sock in listener.sockets:
+                        group.create_task(
+                            acceptor.accept_clients(sock), name=f"hook {sock.getsockname()[0]}"
+                        )
         finally:
-            door.close()
-            room.close()
-            self._ring.close()
+            listener.close()
+            acceptor.close()
+            self._events.close()
             server.pre_shutdown()
-            await server.shutdown(STOP)
+            await server.shutdown(STOP_SECONDS)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request, from its head to the last byte of its answer."""
         connection = connection_of(request)
-        connection.enter_with(request.content)
-        knock, params = self._knock(request)
-        refusal = judge(knock)
-        if refusal is None:
+        connection.enter_request(request.content)
+        facts = RequestFacts.of(
+            request, host_names=self._host_names, routes=self._table, clients=self._agent.clients
+        )
+        body: bytes | Refusal | None = judge(facts)
+        if body is None:
             body = await read_body(request)
-            connection.enter(Phase.BUSY)
-            response = await self._answer(request, knock, params, body)
+            connection.enter(ConnectionPhase.BUSY)
+        response: web.StreamResponse
+        if isinstance(body, Refusal):
+            self._note_refusal(facts, body)
+            response = response_of_refusal(body)
         else:
-            self._note(knock, refusal)
-            response = refused(refusal)
+            response = await self._answer(request, facts, body)
         if not response.prepared:
-            response.headers.update(_cors(knock))
+            response.headers.update(_cors_headers(facts))
+        # Bytes that nobody will read would be taken for the next request.
         if not request.content.is_eof() or request.headers.get("Upgrade"):
             response.force_close()
-            connection.leave_unread()
-        return await _send(request, response, connection)
+            connection.linger_after_answer()
+        if not response.prepared:
+            try:
+                async with asyncio.timeout(WRITE_SECONDS):
+                    await response.prepare(request)
+                    await response.write_eof()
+            except TimeoutError:
+                connection.abort()
+                raise ConnectionResetError("the client does not read its answer") from None
+        connection.enter(ConnectionPhase.IDLE)
+        return response
 
     async def _answer(
-        self, request: web.BaseRequest, knock: Knock, params: dict[str, str], body: bytes | Refusal
+        self, request: web.BaseRequest, facts: RequestFacts, body: bytes
     ) -> web.StreamResponse:
-        if isinstance(body, Refusal):
-            self._note(knock, body)
-            return refused(body)
-        assert self._house is not None
-        assert knock.route is not None
-        headers = {**_HEADERS, **_cors(knock)}
-        call = Call(
-            self._house, knock.route, knock.caller, knock.origin, params, request, body, headers
-        )
+        """Let the route's handler answer; an error of it becomes the answer."""
+        assert self._context is not None
+        assert facts.route is not None
+        headers = {**_HEADERS, **_cors_headers(facts)}
         try:
-            if knock.caller is not None:
-                # When it was seen last is no reason to refuse it.
+            if facts.caller is not None:
+                # A client is not refused because the time of its visit cannot be written down now.
                 with suppress(StoreUnavailableError), waiting_at_most(NOTE_SECONDS):
-                    await self._agent.clients.seen(knock.caller)
+                    await self._agent.clients.seen(facts.caller)
             with waiting_at_most(REQUEST_SECONDS):
-                reply = await knock.route.handler(call)
+                reply = await facts.route.handler(
+                    HookRequest(self._context, facts, facts.route, request, body, headers)
+                )
         except ConnectionError:
             raise
-        except Exception as error:  # the one boundary: a fault costs one request, not the door
-            refusal = refusal_of(error)
+        except Exception as error:  # the one boundary: a fault costs one request, not the server
+            refusal = refusal_of_error(error)
             if refusal.status == 500:
-                log.exception("%s %s failed", knock.method, knock.route.pattern)
-            return refused(refusal)
+                log.exception("%s %s failed", facts.method, facts.route.path)
+            return response_of_refusal(refusal)
         return reply if isinstance(reply, web.StreamResponse) else response_of(reply)
 
-    def _knock(self, request: web.BaseRequest) -> tuple[Knock, dict[str, str]]:
-        headers = request.headers
-        odd = " " if connection_of(request).odd_host else ""
-        path = request.raw_path.partition("?")[0]
-        methods, params = self._table.find(path)
-        asked = (
-            headers.get("Access-Control-Request-Method", "")
-            if request.method == "OPTIONS"
-            else request.method
-        )
-        token = bearer_token(headers.getall("Authorization", []))
-        peer = request.transport.get_extra_info("peername") if request.transport else None
-        knock = Knock(
-            peer=peer[0] if peer else "0.0.0.0",  # noqa: S104 - nobody: the gate refuses it
-            names=self._names,
-            method=request.method,
-            path=path,
-            route=methods.get(asked),
-            allowed=tuple(methods),
-            hosts=tuple(host + odd for host in headers.getall("Host", [])),
-            origins=tuple(headers.getall("Origin", [])),
-            fetch_site=",".join(headers.getall("Sec-Fetch-Site", [])),
-            fetch_mode=headers.get("Sec-Fetch-Mode", ""),
-            fetch_dest=headers.get("Sec-Fetch-Dest", ""),
-            paired=self._agent.clients.origins,
-            token=token,
-            caller=self._recognise(token),
-            wait=self._agent.clients.guesses.wait,
-            content_types=tuple(headers.getall("Content-Type", [])),
-            encodings=tuple(headers.getall("Content-Encoding", [])),
-            length=request.content_length,
-            chunked="Transfer-Encoding" in headers,
-            expects=headers.get("Expect", ""),
-        )
-        return knock, params
-
-    def _recognise(self, token: str | None) -> Caller | None:
-        return self._agent.clients.recognise(token) if token is not None else None
-
-    def _note(self, knock: Knock, refusal: Refusal) -> None:
-        if refusal.status in (401, 429) and knock.token is not None:
+    def _note_refusal(self, facts: RequestFacts, refusal: Refusal) -> None:
+        """Count a wrong token, and log what was refused: nothing of what the client sent."""
+        if refusal.status in (401, 429) and facts.token is not None:
             self._agent.clients.guesses.wrong()
         if refusal.status >= 400:
-            where = knock.route.pattern if knock.route else "an unknown address"
-            log.info("Refused %s %s: %s", knock.method[:16], where, refusal.code)
+            where = facts.route.path if facts.route else "an unknown address"
+            log.info("Refused %s %s: %s", facts.method[:16], where, refusal.code)
+
+
+async def read_body(
+    request: web.BaseRequest, *, limit: int = MAX_BODY, seconds: float = BODY_SECONDS
+) -> bytes | Refusal:
+    """The whole body; refused at the byte that is too much, or when time is up.
+
+    Raises ConnectionError when the client is gone.
+    """
+    if not request.can_read_body:
+        return b""
+    pieces = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            if request.headers.get("Expect", "").lower() == "100-continue":
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                request.writer.output_size = 0  # else aiohttp takes it for the answer's beginning
+            while piece := await request.content.readany():
+                pieces += piece
+                if len(pieces) > limit:
+                    return TOO_LARGE
+    except TimeoutError:
+        return Refusal(408, "too_slow", "The body took too long.")
+    except web.RequestPayloadError:
+        return Refusal(400, "bad_request", "The body is not framed as HTTP asks.")
+    return bytes(pieces)
+
+
+def refusal_of_error(error: Exception) -> Refusal:
+    """What the client is told of an error; a fault of ours says nothing about itself."""
+    if not isinstance(error, TrayagentError):
+        return Refusal(
+            500, "internal", "Something went wrong inside trayagent; see: trayagent logs"
+        )
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 422)
+    return Refusal(status, error.code, error.message, action=error.action)
 
 
 def response_of(reply: Reply) -> web.Response:
@@ -194,7 +225,7 @@ def response_of(reply: Reply) -> web.Response:
     return web.Response(status=reply.status, body=body, headers=headers)
 
 
-def refused(refusal: Refusal) -> web.Response:
+def response_of_refusal(refusal: Refusal) -> web.Response:
     """A refusal as JSON; one without a code (a preflight's yes) has no body."""
     if not refusal.code:
         return web.Response(status=refusal.status, headers={**_HEADERS, **refusal.headers})
@@ -204,28 +235,12 @@ def refused(refusal: Refusal) -> web.Response:
     return response_of(Reply(refusal.status, {"error": error}, headers=refusal.headers))
 
 
-def _early_refusal(status: int, code: str, message: str) -> web.Response:
-    return refused(Refusal(status, code, message))
+def _answer_early(status: int, code: str, message: str) -> web.Response:
+    return response_of_refusal(Refusal(status, code, message))
 
 
-def _cors(knock: Knock) -> dict[str, str]:
+def _cors_headers(facts: RequestFacts) -> dict[str, str]:
     """A paired extension may read the answer; nobody else is told anything."""
-    if knock.origin is None or knock.origin not in knock.paired or len(knock.hosts) != 1:
+    if facts.origin is None or facts.origin not in facts.paired_origins or len(facts.hosts) != 1:
         return {}
-    return {"Access-Control-Allow-Origin": knock.origin}
-
-
-async def _send(
-    request: web.BaseRequest, response: web.StreamResponse, connection: Connection
-) -> web.StreamResponse:
-    if not response.prepared:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(WRITE):
-                await response.prepare(request)
-                await response.write_eof()
-                connection.enter(Phase.IDLE)
-                return response
-        connection.cut()
-        raise ConnectionResetError("the client does not read its answer")
-    connection.enter(Phase.IDLE)
-    return response
+    return {"Access-Control-Allow-Origin": facts.origin}

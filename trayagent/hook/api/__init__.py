@@ -1,17 +1,22 @@
-"""The JSON interface, one file a noun; each ends with its routes."""
+"""The JSON interface: one file a resource, each handler below the declaration of its route.
+
+To add a resource, write a file with `routes = Routes()` and its handlers, and name it here; to add
+a route, see trayagent/hook/__init__.py. The order is that of docs/http.md.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from trayagent.hook.api import batches, clients, downloads, library, queue, settings
-from trayagent.hook.routes import Route
+from trayagent.hook.api import batches, clients, downloads, queue, settings, sources, verify
+from trayagent.hook.routing import Route
 
 API: Final[tuple[Route, ...]] = (
-    *queue.ROUTES,
-    *downloads.ROUTES,
-    *batches.ROUTES,
-    *library.ROUTES,
-    *settings.ROUTES,
-    *clients.ROUTES,
+    *queue.routes,
+    *downloads.routes,
+    *batches.routes,
+    *sources.routes,
+    *verify.routes,
+    *settings.routes,
+    *clients.routes,
 )

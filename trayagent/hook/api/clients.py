@@ -1,182 +1,151 @@
-"""Who may come in: pairing, proof, sessions, revocation."""
+"""Who may use the interface: pairing a browser, opening a dashboard, revoking both.
+
+pair      a code of `clients/codes`, shown on our own page, becomes an extension's token
+hello     before the extension sends that token, we prove that we know it, too
+sessions  a code of `sessions/codes`, in the address that we open, becomes a dashboard's token
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
 from urllib.parse import quote
 
 from msgspec.structs import replace
 
 from trayagent.agent.access import PAIRING, SESSION_CODE
-from trayagent.hook import words
-from trayagent.hook.call import Call, Reply, decode
-from trayagent.hook.routes import Route
+from trayagent.hook import schemas
+from trayagent.hook.request import HookRequest, Reply
+from trayagent.hook.routing import Routes
 from trayagent.model.client import Code, Paired
 
-
-async def pair(call: Call) -> Reply:
-    """An extension exchanges the one-time code for a token of its own."""
-    asked = call.json(words.Pairing)
-    return Reply(200, await call.agent.clients.pair(asked.code, asked.name, call.origin or ""))
+routes = Routes()
 
 
-async def hello(call: Call) -> Reply:
-    """A paired client checks that it talks to us, before it sends its token."""
-    asked = call.json(words.Hello)
-    clients, port = call.agent.clients, call.house.port
-    return Reply(200, words.Proof(clients.prove(asked.client, asked.nonce, port, call.origin)))
+@routes.add("POST", "/api/v1/pair", who="extension", body=schemas.Pairing, answers={200: Paired})
+async def pair_extension(request: HookRequest) -> Reply:
+    """Exchange a one-time code for a token bound to your origin."""
+    body = request.json(schemas.Pairing)
+    origin = request.facts.origin or ""
+    return Reply(200, await request.agent.clients.pair(body.code, body.name, origin))
 
 
-async def session(call: Call) -> Reply:
-    """The dashboard exchanges its one-time code for a token that only its tab holds."""
-    token = await call.agent.clients.begin_session(call.json(words.SessionCode).code)
-    call.house.ring.look()
-    return Reply(200, words.Session(token))
+@routes.add("POST", "/api/v1/hello", who="anyone", body=schemas.Hello, answers={200: schemas.Proof})
+async def prove_identity(request: HookRequest) -> Reply:
+    """Ask for a proof that this is the agent you were paired with."""
+    body = request.json(schemas.Hello)
+    proof = request.agent.clients.prove(
+        body.client, body.nonce, request.context.port, request.facts.origin
+    )
+    return Reply(200, schemas.Proof(proof))
 
 
-async def ask(call: Call) -> Reply:
-    """A locked page asks a person to open it; the answer says nothing."""
-    decode(call.body or b"{}", words.Empty)
-    call.agent.clients.ask_to_open()
-    return Reply(202, words.Done())
+@routes.add(
+    "POST",
+    "/api/v1/sessions",
+    who="anyone",
+    body=schemas.SessionCode,
+    answers={200: schemas.Session},
+)
+async def begin_session(request: HookRequest) -> Reply:
+    """Exchange the dashboard's one-time code for a token."""
+    token = await request.agent.clients.begin_session(request.json(schemas.SessionCode).code)
+    # There may be only so many sessions: a new one can end the oldest, and the streams it opened.
+    request.context.events.recheck_listeners()
+    return Reply(200, schemas.Session(token))
 
 
-async def pairing_code(call: Call) -> Reply:
-    """A code for one browser."""
-    wish = decode(call.body or b"{}", words.CodeWish)
-    code = call.agent.clients.pairing_code()
-    return await _code(call, code, f"{call.house.url}/pair#code={code}", PAIRING, wish)
+@routes.add(
+    "POST",
+    "/api/v1/sessions/ask",
+    who="page",
+    body=schemas.Empty,
+    is_body_optional=True,
+    answers={202: schemas.Done},
+)
+async def ask_to_open(request: HookRequest) -> Reply:
+    """A locked page asks a person to open the dashboard."""
+    request.json(schemas.Empty)
+    request.agent.clients.ask_to_open()
+    return Reply(202, schemas.Done())
 
 
-async def session_code(call: Call) -> Reply:
-    """A code for one dashboard."""
-    wish = decode(call.body or b"{}", words.CodeWish)
-    code = call.agent.clients.session_code()
-    view = f"&view={quote(wish.view, safe='')}" if wish.view else ""
-    return await _code(call, code, f"{call.house.url}/#code={code}{view}", SESSION_CODE, wish)
+@routes.add(
+    "POST",
+    "/api/v1/sessions/codes",
+    who="owner",
+    body=schemas.CodeWish,
+    is_body_optional=True,
+    answers={200: Code},
+)
+async def make_session_code(request: HookRequest) -> Reply:
+    """A one-time code that opens a dashboard."""
+    body = request.json(schemas.CodeWish)
+    code = request.agent.clients.session_code()
+    # Behind the #: a browser sends that part to no server, and it stays out of logs.
+    view = f"&view={quote(body.view, safe='')}" if body.view else ""
+    url = f"{request.context.url}/#code={code}{view}"
+    return await _reply_with_code(request, code, url, SESSION_CODE, in_file=body.file)
 
 
-async def _code(call: Call, code: str, url: str, seconds: float, wish: words.CodeWish) -> Reply:
-    file = str(await call.agent.clients.page_for(code, url)) if wish.file else None
-    return Reply(200, Code(code, url, _end(seconds), file))
-
-
-async def listing(call: Call) -> Reply:
-    """The paired clients, and the open dashboards."""
-    own = call.caller.id if call.caller else ""
+@routes.add("GET", "/api/v1/clients", who="owner", answers={200: schemas.ClientList})
+async def list_clients(request: HookRequest) -> Reply:
+    """Paired clients and open dashboards."""
+    own = request.caller.id if request.caller else ""
     clients = [
         replace(client, name="This dashboard") if client.id == own else client
-        for client in await call.agent.clients.listing()
+        for client in await request.agent.clients.listing()
     ]
-    return Reply(200, words.ClientList(tuple(clients)))
+    return Reply(200, schemas.ClientList(tuple(clients)))
 
 
-async def revoke(call: Call) -> Reply:
-    """Its token is worth nothing from now on."""
-    await call.agent.clients.revoke(call.params["id"])
-    call.house.ring.look()
-    return Reply(200, words.Done())
-
-
-async def rotate(call: Call) -> Reply:
-    """A new token for this machine's own programs; all dashboards have to be opened again."""
-    decode(call.body or b"{}", words.Empty)
-    await call.agent.clients.rotate()
-    call.house.ring.look()
-    return Reply(200, words.Done())
-
-
-def _end(seconds: float) -> str:
-    return (
-        (datetime.now(UTC) + timedelta(seconds=seconds))
-        .isoformat(timespec="seconds")
-        .replace("+00:00", "Z")
-    )
-
-
-ROUTES: Final = (
-    Route(
-        "POST",
-        "/api/v1/pair",
-        pair,
-        "extension",
-        "Exchange a one-time code for a token bound to your origin.",
-        takes=words.Pairing,
-        gives={200: Paired},
-    ),
-    Route(
-        "POST",
-        "/api/v1/hello",
-        hello,
-        "anyone",
-        "Ask for a proof that this is the agent you were paired with.",
-        takes=words.Hello,
-        gives={200: words.Proof},
-    ),
-    Route(
-        "POST",
-        "/api/v1/sessions",
-        session,
-        "anyone",
-        "Exchange the dashboard's one-time code for a token.",
-        takes=words.SessionCode,
-        gives={200: words.Session},
-    ),
-    Route(
-        "POST",
-        "/api/v1/sessions/ask",
-        ask,
-        "page",
-        "A locked page asks a person to open the dashboard.",
-        takes=words.Empty,
-        bare=True,
-        gives={202: words.Done},
-    ),
-    Route(
-        "POST",
-        "/api/v1/sessions/codes",
-        session_code,
-        "owner",
-        "A one-time code that opens a dashboard.",
-        takes=words.CodeWish,
-        bare=True,
-        gives={200: Code},
-    ),
-    Route(
-        "GET",
-        "/api/v1/clients",
-        listing,
-        "owner",
-        "Paired clients and open dashboards.",
-        gives={200: words.ClientList},
-    ),
-    Route(
-        "POST",
-        "/api/v1/clients/codes",
-        pairing_code,
-        "owner",
-        "A one-time code that pairs a browser.",
-        takes=words.CodeWish,
-        bare=True,
-        gives={200: Code},
-    ),
-    Route(
-        "DELETE",
-        "/api/v1/clients/{id}",
-        revoke,
-        "owner",
-        "Revoke a client.",
-        gives={200: words.Done},
-    ),
-    Route(
-        "POST",
-        "/api/v1/token",
-        rotate,
-        "owner",
-        "A new token for this machine's own programs.",
-        takes=words.Empty,
-        bare=True,
-        gives={200: words.Done},
-    ),
+@routes.add(
+    "POST",
+    "/api/v1/clients/codes",
+    who="owner",
+    body=schemas.CodeWish,
+    is_body_optional=True,
+    answers={200: Code},
 )
+async def make_pairing_code(request: HookRequest) -> Reply:
+    """A one-time code that pairs a browser."""
+    body = request.json(schemas.CodeWish)
+    code = request.agent.clients.pairing_code()
+    url = f"{request.context.url}/pair#code={code}"
+    return await _reply_with_code(request, code, url, PAIRING, in_file=body.file)
+
+
+@routes.add("DELETE", "/api/v1/clients/{id}", who="owner", answers={200: schemas.Done})
+async def revoke_client(request: HookRequest) -> Reply:
+    """Revoke a client."""
+    await request.agent.clients.revoke(request.params["id"])
+    request.context.events.recheck_listeners()
+    return Reply(200, schemas.Done())
+
+
+@routes.add(
+    "POST",
+    "/api/v1/token",
+    who="owner",
+    body=schemas.Empty,
+    is_body_optional=True,
+    answers={200: schemas.Done},
+)
+async def rotate_token(request: HookRequest) -> Reply:
+    """A new token for this machine's own programs."""
+    request.json(schemas.Empty)
+    await request.agent.clients.rotate()
+    request.context.events.recheck_listeners()
+    return Reply(200, schemas.Done())
+
+
+async def _reply_with_code(
+    request: HookRequest, code: str, url: str, seconds: float, *, in_file: bool
+) -> Reply:
+    """A code, the address that leads to its page, and when it ends.
+
+    A browser that is started with the address would show the code in the list of processes; it is
+    started with a private file instead, which leads there.
+    """
+    file = str(await request.agent.clients.page_for(code, url)) if in_file else None
+    end = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
+    return Reply(200, Code(code, url, end.replace("+00:00", "Z"), file))

@@ -1,8 +1,8 @@
-"""Downloads: add, look, change, remove."""
+"""Downloads: add, look, change, remove. An extension sees and changes only what it sent itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -10,240 +10,257 @@ import msgspec
 from msgspec.structs import replace
 
 from trayagent.agent.intake import Candidate, Entered, check, shown
-from trayagent.hook import words
-from trayagent.hook.call import Call, Reply, SchemaError, decode, decode_loosely
-from trayagent.hook.routes import Route
+from trayagent.hook import schemas
+from trayagent.hook.request import HookRequest, Reply, SchemaError, decode, decode_loosely
+from trayagent.hook.routing import Routes
 from trayagent.model import foreign_json
 from trayagent.model.download import Download, Item, Patch, Receipt, Rejected, State
 from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
 
-_PATH: Final = "/api/v1/downloads"
-MOST: Final = 15_000
-"""More than fit into a body if each is one: then it is no list of items at all."""
-_VERBS: Final = ("pause", "resume", "cancel", "retry")
+MOST_ITEMS: Final = 15_000
+"""A body of the largest size holds fewer items: a longer list is no list of items at all."""
+
+routes = Routes()
 
 
-async def add(call: Call) -> Reply:
-    """One item, or several as a batch; answered only after the rows are on the disk."""
-    wanted, title = _asked(call.body)
-    entered = await call.agent.intake.enter(wanted, via=call.via, title=title, key=call.idempotency)
-    return received(call, entered)
+@routes.add(
+    "POST",
+    "/api/v1/downloads",
+    who="caller",
+    body=Item | schemas.Several,
+    answers={202: Receipt, 200: Receipt, 422: Receipt},
+)
+async def add_downloads(request: HookRequest) -> Reply:
+    """Add one item, or several as a batch.
+
+    Answered after the rows are on the disk. Each item is judged for itself, so that a bad one does
+    not block the others.
+    """
+    shape = decode_loosely(request.body, dict[str, msgspec.Raw])
+    candidates: Sequence[Candidate]
+    title = None
+    if "items" not in shape:
+        candidates = (check(0, decode(request.body, Item)),)
+    else:
+        try:
+            items = decode(request.body, schemas.Several).items
+            candidates = [check(index, item) for index, item in enumerate(items)]
+        except SchemaError:
+            candidates = _check_singly(request.body, shape)
+            if not candidates:
+                raise
+        title = "1 download" if len(candidates) == 1 else f"{len(candidates)} downloads"
+    entered = await request.agent.intake.enter(
+        candidates, via=request.via, title=title, key=request.idempotency_key()
+    )
+    return _reply_with_receipt(request, entered)
 
 
-def received(call: Call, entered: Entered) -> Reply:
-    """202 for what is new or on its way, 200 for an answer given before, 422 for nothing accepted."""
+@routes.add(
+    "GET",
+    "/api/v1/downloads",
+    who="caller",
+    query=schemas.DownloadsQuery,
+    answers={200: schemas.DownloadPage},
+)
+async def list_downloads(request: HookRequest) -> Reply:
+    """List downloads, newest first."""
+    query = request.query(schemas.DownloadsQuery)
+    states = tuple(filter(None, (query.state or "").split(",")))
+    known = {str(state) for state in State}
+    if not known.issuperset(states):
+        raise SchemaError("bad_query", f"`state` is one of: {', '.join(sorted(known))}.")
+    if request.is_from_extension:
+        return Reply(200, await _own_downloads(request, query, states))
+    page, more = await request.agent.queries.downloads(
+        states=states, batch=query.batch, q=query.q, limit=query.limit, after=query.after
+    )
+    return Reply(200, schemas.DownloadPage(tuple(page), more))
+
+
+@routes.add("GET", "/api/v1/downloads/{id}", who="caller", answers={200: Download})
+async def get_download(request: HookRequest) -> Reply:
+    """One download."""
+    await _check_own(request)
+    return Reply(200, await request.agent.queries.download(request.params["id"]))
+
+
+@routes.add(
+    "DELETE",
+    "/api/v1/downloads/{id}",
+    who="caller",
+    query=schemas.RemoveQuery,
+    answers={200: Download},
+)
+async def remove_download(request: HookRequest) -> Reply:
+    """Forget a download; its file stays, or goes to the trash."""
+    files = request.query(schemas.RemoveQuery).files
+    await _check_own(request)
+    if files and request.is_from_extension:
+        error = schemas.Fault("owner_only", "Only this computer's own programs may delete files.")
+        return Reply(403, schemas.ErrorBody(error))
+    return Reply(200, await request.agent.queue.remove(request.params["id"], files=files))
+
+
+@routes.add("PATCH", "/api/v1/downloads/{id}", who="caller", body=Patch, answers={200: Download})
+async def change_download(request: HookRequest) -> Reply:
+    """A fresh link or other words for the same file; kept bytes are kept."""
+    await _check_own(request)
+    patch = request.json(Patch)
+    if patch == Patch():
+        raise SchemaError("bad_request", "Object names nothing to change.")
+    download = await request.agent.queue.change(request.params["id"], patch)
+    return Reply(200, request.agent.queries.live(download))
+
+
+@routes.add(
+    "POST",
+    "/api/v1/downloads/{id}/pause",
+    who="caller",
+    body=schemas.Empty,
+    is_body_optional=True,
+    answers={200: Download},
+)
+async def pause_download(request: HookRequest) -> Reply:
+    """Pause a download."""
+    return await _command(request, request.agent.queue.pause)
+
+
+@routes.add(
+    "POST",
+    "/api/v1/downloads/{id}/resume",
+    who="caller",
+    body=schemas.Empty,
+    is_body_optional=True,
+    answers={200: Download},
+)
+async def resume_download(request: HookRequest) -> Reply:
+    """Resume a download."""
+    return await _command(request, request.agent.queue.resume)
+
+
+@routes.add(
+    "POST",
+    "/api/v1/downloads/{id}/cancel",
+    who="caller",
+    body=schemas.Empty,
+    is_body_optional=True,
+    answers={200: Download},
+)
+async def cancel_download(request: HookRequest) -> Reply:
+    """Cancel a download."""
+    return await _command(request, request.agent.queue.cancel)
+
+
+@routes.add(
+    "POST",
+    "/api/v1/downloads/{id}/retry",
+    who="caller",
+    body=schemas.Empty,
+    is_body_optional=True,
+    answers={200: Download},
+)
+async def retry_download(request: HookRequest) -> Reply:
+    """Retry a download."""
+    return await _command(request, request.agent.queue.retry)
+
+
+@routes.add(
+    "POST",
+    "/api/v1/confirm",
+    who="page",
+    body=schemas.Confirm,
+    answers={202: Receipt, 422: Receipt},
+)
+async def confirm_download(request: HookRequest) -> Reply:
+    """The confirm page's button.
+
+    A link on any site can open the confirm page; only the nonce shows that its button was pressed.
+    """
+    body = request.json(schemas.Confirm)
+    nonces = request.context.nonces
+    if not nonces.spend(body.nonce):
+        error = schemas.Fault(
+            "bad_nonce", "This page is too old, or was used already.", "Send the video again."
+        )
+        return Reply(403, schemas.ErrorBody(error))
+    item = Item(body.url, title=body.title[:1024] or None)
+    try:
+        entered = await request.agent.intake.add([item], via="page")
+    except StoreUnavailableError:
+        nonces.give_back(body.nonce)
+        raise
+    return _reply_with_receipt(request, entered)
+
+
+def _reply_with_receipt(request: HookRequest, entered: Entered) -> Reply:
+    """422: nothing was accepted; 200: this key had its answer before; 202: new or on its way."""
     if not entered.receipt.downloads:
         return Reply(422, entered.receipt)
-    downloads = tuple(map(call.agent.queries.live, entered.receipt.downloads))
+    downloads = tuple(map(request.agent.queries.live, entered.receipt.downloads))
     receipt = replace(entered.receipt, downloads=downloads)
     return Reply(200 if entered.repeated else 202, receipt)
 
 
-async def confirm(call: Call) -> Reply:
-    """The button of our own confirm page: the URL is the user's own word."""
-    asked = call.json(words.Confirm)
-    if not call.house.nonces.spend(asked.nonce):
-        return Reply(403, _SPENT)
-    item = Item(asked.url, title=asked.title[:1024] or None)
-    try:
-        entered = await call.agent.intake.add([item], via="page")
-    except StoreUnavailableError:
-        call.house.nonces.give_back(asked.nonce)
-        raise
-    return received(call, entered)
+async def _command(request: HookRequest, command: Callable[[str], Awaitable[Download]]) -> Reply:
+    request.json(schemas.Empty)
+    await _check_own(request)
+    return Reply(200, request.agent.queries.live(await command(request.params["id"])))
 
 
-async def listing(call: Call) -> Reply:
-    """A page of downloads, newest first."""
-    asked = call.query(words.DownloadsQuery)
-    if call.is_extension:
-        return Reply(200, await _own_page(call, asked))
-    page, more = await call.agent.queries.downloads(
-        states=_states(asked.state),
-        batch=asked.batch,
-        q=asked.q,
-        limit=asked.limit,
-        after=asked.after,
-    )
-    return Reply(200, words.DownloadPage(tuple(page), more))
-
-
-async def one(call: Call) -> Reply:
-    """One download."""
-    await _check_own(call)
-    return Reply(200, await call.agent.queries.download(call.params["id"]))
-
-
-async def remove(call: Call) -> Reply:
-    """Forget it; with `files` the file goes to the trash."""
-    asked = call.query(words.RemoveQuery)
-    await _check_own(call)
-    if asked.files and call.is_extension:
-        return Reply(403, _FILES_STAY)
-    return Reply(200, await call.agent.queue.remove(call.params["id"], files=asked.files))
-
-
-async def change(call: Call) -> Reply:
-    """A fresh link, other cookies, another name… for the same file."""
-    await _check_own(call)
-    patch = call.json(Patch)
-    if patch == Patch():
-        raise SchemaError("bad_request", "Object names nothing to change.")
-    download = await call.agent.queue.change(call.params["id"], patch)
-    return Reply(200, call.agent.queries.live(download))
-
-
-async def ask(call: Call) -> Reply:
-    """Pause, resume, cancel or retry one download."""
-    decode(call.body or b"{}", words.Empty)
-    await _check_own(call)
-    verb = call.route.pattern.rpartition("/")[2]
-    queue = call.agent.queue
-    verbs = {
-        "pause": queue.pause,
-        "resume": queue.resume,
-        "cancel": queue.cancel,
-        "retry": queue.retry,
-    }
-    return Reply(200, call.agent.queries.live(await verbs[verb](call.params["id"])))
-
-
-async def _check_own(call: Call) -> None:
+async def _check_own(request: HookRequest) -> None:
     """Raise NotFoundError for an extension that did not send this download, as if there were none."""
-    if not call.is_extension:
+    if not request.is_from_extension:
         return
-    assert call.caller is not None
-    id = call.params["id"]
-    if id not in await call.agent.queries.ids_sent_by(call.caller.id):
+    assert request.caller is not None
+    id = request.params["id"]
+    if id not in await request.agent.queries.ids_sent_by(request.caller.id):
         raise NotFoundError("not_found", f"There is no download {id[:40]}.")
 
 
-async def _own_page(call: Call, asked: words.DownloadsQuery) -> words.DownloadPage:
+async def _own_downloads(
+    request: HookRequest, query: schemas.DownloadsQuery, states: Sequence[str]
+) -> schemas.DownloadPage:
     """What an extension sent itself in the last day; the history is the owner's."""
-    assert call.caller is not None
-    ids = await call.agent.queries.ids_sent_by(call.caller.id)
-    if asked.after in ids:
-        ids = ids[ids.index(asked.after) + 1 :]
-    states, found = _states(asked.state), list[Download]()
+    assert request.caller is not None
+    ids = await request.agent.queries.ids_sent_by(request.caller.id)
+    if query.after in ids:
+        ids = ids[ids.index(query.after) + 1 :]
+    found: list[Download] = []
     for id in ids:
         with suppress(NotFoundError):  # removed since
-            download = await call.agent.queries.download(id)
-            if (not states or download.state in states) and asked.batch in (None, download.batch):
+            download = await request.agent.queries.download(id)
+            if (not states or download.state in states) and query.batch in (None, download.batch):
                 found.append(download)
-        if len(found) == asked.limit:
-            return words.DownloadPage(tuple(found), id if id != ids[-1] else None)
-    return words.DownloadPage(tuple(found), None)
+        if len(found) == query.limit:
+            return schemas.DownloadPage(tuple(found), id if id != ids[-1] else None)
+    return schemas.DownloadPage(tuple(found), None)
 
 
-def _asked(body: bytes) -> tuple[Sequence[Candidate], str | None]:
-    shape = decode_loosely(body, dict[str, msgspec.Raw])
-    if "items" not in shape:
-        return (check(0, decode(body, Item)),), None
-    try:
-        items = decode(body, words.Several).items
-        wanted = [check(index, item) for index, item in enumerate(items)]
-    except SchemaError:
-        wanted = _one_by_one(body, shape)
-        if not wanted:
-            raise
-    return wanted, "1 download" if len(wanted) == 1 else f"{len(wanted)} downloads"
+def _check_singly(body: bytes, shape: Mapping[str, msgspec.Raw]) -> list[Candidate]:
+    """Each item decoded for itself; empty where it is not (only) an item that is wrong.
 
-
-def _one_by_one(body: bytes, shape: Mapping[str, msgspec.Raw]) -> list[Candidate]:
-    """Each item for itself, so that none blocks another; nothing where it is not the items that are wrong."""
+    That is: other keys beside `items`, more elements than a body can hold items, or a key given twice
+    around the list.
+    """
     elements = decode_loosely(shape["items"], list[msgspec.Raw])
     around = body.replace(bytes(shape["items"]), b"[]")
-    if len(shape) > 1 or len(elements) > MOST or foreign_json.repeated_key(around) is not None:
+    if (
+        len(shape) > 1
+        or len(elements) > MOST_ITEMS
+        or foreign_json.repeated_key(around) is not None
+    ):
         return []
-    return [_candidate(index, element) for index, element in enumerate(elements)]
+    return [_check_element(index, element) for index, element in enumerate(elements)]
 
 
-def _candidate(index: int, element: msgspec.Raw) -> Candidate:
+def _check_element(index: int, element: msgspec.Raw) -> Candidate:
     try:
         return check(index, decode(element, Item))
     except SchemaError as error:
-        said = decode_loosely(element, Any)
-        url = said.get("url") if isinstance(said, dict) else None
+        loose = decode_loosely(element, Any)
+        url = loose.get("url") if isinstance(loose, dict) else None
         code, message = "bad_item", error.message
-        if "`$.url`" in message:
+        if "`$.url`" in message:  # msgspec names the place: a URL that is too long, or no text
             code, message = "bad_url", DownloadError("bad_url").message
         return Rejected(index, shown(url) if isinstance(url, str) else "", code, message)
-
-
-def _states(text: str | None) -> tuple[str, ...]:
-    states = tuple(filter(None, (text or "").split(",")))
-    known = {str(state) for state in State}
-    if not known.issuperset(states):
-        raise SchemaError("bad_query", f"`state` is one of: {', '.join(sorted(known))}.")
-    return states
-
-
-_SPENT: Final = words.ErrorBody(
-    words.Fault("bad_nonce", "This page is too old, or was used already.", "Send the video again.")
-)
-
-_FILES_STAY: Final = words.ErrorBody(
-    words.Fault("owner_only", "Only this computer's own programs may delete files.")
-)
-
-ROUTES: Final = (
-    Route(
-        "POST",
-        _PATH,
-        add,
-        "caller",
-        "Add one item, or several as a batch.",
-        takes=Item | words.Several,
-        gives={202: Receipt, 200: Receipt, 422: Receipt},
-    ),
-    Route(
-        "GET",
-        _PATH,
-        listing,
-        "caller",
-        "List downloads, newest first.",
-        query=words.DownloadsQuery,
-        gives={200: words.DownloadPage},
-    ),
-    Route("GET", f"{_PATH}/{{id}}", one, "caller", "One download.", gives={200: Download}),
-    Route(
-        "DELETE",
-        f"{_PATH}/{{id}}",
-        remove,
-        "caller",
-        "Forget a download; its file stays, or goes to the trash.",
-        query=words.RemoveQuery,
-        gives={200: Download},
-    ),
-    Route(
-        "PATCH",
-        f"{_PATH}/{{id}}",
-        change,
-        "caller",
-        "A fresh link or other words for the same file; kept bytes are kept.",
-        takes=Patch,
-        gives={200: Download},
-    ),
-    *(
-        Route(
-            "POST",
-            f"{_PATH}/{{id}}/{verb}",
-            ask,
-            "caller",
-            f"{verb.capitalize()} a download.",
-            takes=words.Empty,
-            bare=True,
-            gives={200: Download},
-        )
-        for verb in _VERBS
-    ),
-    Route(
-        "POST",
-        "/api/v1/confirm",
-        confirm,
-        "page",
-        "The confirm page's button.",
-        takes=words.Confirm,
-        gives={202: Receipt, 422: Receipt},
-    ),
-)

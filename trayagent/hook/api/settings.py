@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
-from trayagent.hook.call import Call, Reply
-from trayagent.hook.routes import Route
+from trayagent.hook.request import HookRequest, Reply
+from trayagent.hook.routing import Routes
 from trayagent.model.config import Config
 from trayagent.settings import shown
 from trayagent.settings.places import check_folders
 
+routes = Routes()
 
-async def read(call: Call) -> Reply:
+
+@routes.add("GET", "/api/v1/config", who="owner", answers={200: Config})
+async def get_config(request: HookRequest) -> Reply:
     """The settings in force."""
-    return Reply(200, shown(call.agent.preferences.config))
+    return Reply(200, shown(request.agent.preferences.config))
 
 
-async def change(call: Call) -> Reply:
-    """Write changes to config.toml; all problems are told at once and nothing is changed then."""
-    changes = call.json(dict[str, dict[str, Any] | list[Any]])
-    check_folders(changes, shown(call.agent.preferences.config))
-    return Reply(200, shown(await call.agent.preferences.change(changes)))
+@routes.add("PATCH", "/api/v1/config", who="owner", body=dict[str, Any], answers={200: Config})
+async def change_config(request: HookRequest) -> Reply:
+    """Change settings: the keys to change, nested as in the file.
 
-
-ROUTES: Final = (
-    Route("GET", "/api/v1/config", read, "owner", "The settings in force.", gives={200: Config}),
-    Route(
-        "PATCH",
-        "/api/v1/config",
-        change,
-        "owner",
-        "Change settings: the keys to change, nested as in the file.",
-        takes=dict[str, Any],
-        gives={200: Config},
-    ),
-)
+    One error names all problems; nothing is changed then.
+    """
+    changes = request.json(dict[str, dict[str, Any] | list[Any]])
+    check_folders(changes, shown(request.agent.preferences.config))
+    return Reply(200, shown(await request.agent.preferences.change(changes)))

@@ -1,4 +1,7 @@
-"""The bodies, queries and pages of the JSON interface that are not values of the model."""
+"""The bodies, queries and answers of the JSON interface that are not values of the model.
+
+They validate what comes in, and OpenAPI is made from them: a class name here is a name there.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door opens on loopback only, on the port asked for or the next of ten."""
+"""Sockets listen on loopback only, on the port asked for or the next of ten."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from trayagent.hook import door
-from trayagent.hook.door import TRIES, PortTakenError, bind
+from trayagent.hook import listener
+from trayagent.hook.listener import PORTS_TRIED, PortTakenError, bind
 
 
 @pytest.fixture
@@ -46,14 +46,14 @@ def test_any_free_port_on_both_loopback_addresses_and_nowhere_else() -> None:
         assert "127.0.0.1" in addresses
         assert addresses <= {"127.0.0.1", "::1"}
         assert ports == {found.port}
-        assert repr(found) == f"<Door at http://127.0.0.1:{found.port}>"
-        assert (f"[::1]:{found.port}" in found.names) == ("::1" in addresses)
+        assert repr(found) == f"<Listener at http://127.0.0.1:{found.port}>"
+        assert (f"[::1]:{found.port}" in found.host_names) == ("::1" in addresses)
     finally:
         found.close()
 
 
 def test_a_taken_port_means_the_next(stack: ExitStack) -> None:
-    first = free_run(stack, TRIES)
+    first = free_run(stack, PORTS_TRIED)
     taken(stack, first)
     taken(stack, first + 1)
 
@@ -65,7 +65,7 @@ def test_a_taken_port_means_the_next(stack: ExitStack) -> None:
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this Python has no IPv6")
 def test_a_port_that_a_stranger_has_on_ipv6_is_not_ours(stack: ExitStack) -> None:
-    first = free_run(stack, TRIES)
+    first = free_run(stack, PORTS_TRIED)
     try:
         taken(stack, first, socket.AF_INET6)
     except OSError:
@@ -77,19 +77,17 @@ def test_a_port_that_a_stranger_has_on_ipv6_is_not_ours(stack: ExitStack) -> Non
     assert found.port == first + 1
 
 
-def test_without_ipv6_the_door_still_opens(
-    monkeypatch: pytest.MonkeyPatch, stack: ExitStack
-) -> None:
+def test_without_ipv6_it_still_listens(monkeypatch: pytest.MonkeyPatch, stack: ExitStack) -> None:
     monkeypatch.setattr(socket, "has_ipv6", False)
     found = bind(0)
     stack.callback(found.close)
 
     assert [sock.getsockname()[0] for sock in found.sockets] == ["127.0.0.1"]
-    assert f"[::1]:{found.port}" not in found.names
+    assert f"[::1]:{found.port}" not in found.host_names
 
 
 def test_the_last_port_is_tried_first_when_it_is_one_of_the_ten(stack: ExitStack) -> None:
-    first = free_run(stack, TRIES)
+    first = free_run(stack, PORTS_TRIED)
     one = bind(first, last=first + 4)
     stack.callback(one.close)
     two = bind(first, last=first + 40)
@@ -99,16 +97,16 @@ def test_the_last_port_is_tried_first_when_it_is_one_of_the_ten(stack: ExitStack
 
 
 def test_ten_taken_ports_are_an_error_that_says_what_to_do(stack: ExitStack) -> None:
-    first = free_run(stack, TRIES)
-    for port in range(first, first + TRIES):
+    first = free_run(stack, PORTS_TRIED)
+    for port in range(first, first + PORTS_TRIED):
         taken(stack, port)
 
     with pytest.raises(PortTakenError) as caught:
         bind(first)
 
-    assert f"{first} to {first + TRIES - 1}" in caught.value.message
+    assert f"{first} to {first + PORTS_TRIED - 1}" in caught.value.message
     assert "hook.port" in caught.value.action
 
 
 def test_ports_end_at_65535() -> None:
-    assert list(door._candidates(65530, None)) == [65530, 65531, 65532, 65533, 65534, 65535]
+    assert list(listener._candidates(65530, None)) == [65530, 65531, 65532, 65533, 65534, 65535]

@@ -1,13 +1,12 @@
-"""Knocks for every step of the gate: what is wrong with each, and what it must be told."""
+"""Requests for every step of the gate: what is wrong with each, and what it must be told."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trayagent.hook.gate import MAX_BODY
-from trayagent.hook.knock import Knock
-from trayagent.hook.routes import Route
+from trayagent.hook.gate import MAX_BODY, RequestFacts
+from trayagent.hook.routing import Route
 from trayagent.hook.server import ROUTES
 from trayagent.model.client import Caller
 
@@ -23,7 +22,7 @@ EXTENSION = Caller("c1", "extension", PAIRED)
 
 def route(method: str, pattern: str) -> Route:
     """The real route."""
-    return next(r for r in ROUTES if (r.method, r.pattern) == (method, pattern))
+    return next(r for r in ROUTES if (r.method, r.path) == (method, pattern))
 
 
 ADD = route("POST", "/api/v1/downloads")
@@ -35,31 +34,31 @@ QUIT = route("POST", "/api/v1/quit")
 SEND = route("GET", "/send")
 HEALTH = route("GET", "/api/v1/health")
 
-GOOD = Knock(
+GOOD = RequestFacts(
     peer="127.0.0.1",
-    names=NAMES,
+    host_names=NAMES,
     method="POST",
     path="/api/v1/downloads",
     route=ADD,
-    allowed=("POST", "GET"),
+    allowed_methods=("POST", "GET"),
     hosts=(HOST,),
-    paired=frozenset({PAIRED}),
+    paired_origins=frozenset({PAIRED}),
     token="right",
     caller=OWNER,
     content_types=("application/json",),
-    length=40,
+    content_length=40,
 )
 """The command line adding an item: nothing is wrong with it."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One thing changed about a good knock; `step` must speak up with `status`, or nobody if it is None."""
+    """One thing changed about a good facts; `step` must speak up with `status`, or nobody if it is None."""
 
     name: str
     step: str | None
     status: int | None
-    knock: Knock
+    facts: RequestFacts
 
 
 def case(name: str, step: str | None, status: int | None, /, **changes: Any) -> Case:
@@ -70,9 +69,9 @@ def _get(path_route: Route, **changes: Any) -> dict[str, Any]:
     return {
         "method": "GET",
         "route": path_route,
-        "allowed": ("GET",),
+        "allowed_methods": ("GET",),
         "content_types": (),
-        "length": None,
+        "content_length": None,
         **changes,
     }
 
@@ -89,7 +88,7 @@ def _preflight(origin: str | None, asked: Route | None = ADD) -> dict[str, Any]:
         "token": None,
         "caller": None,
         "content_types": (),
-        "length": None,
+        "content_length": None,
     }
 
 
@@ -138,7 +137,7 @@ CASES = [
         for host in (f"LOCALHOST:{PORT}", f"localhost.:{PORT}", f"[::1]:{PORT}", HOST)
     ),
     # Methods
-    case("no such path", "known_route", 404, path="/nope", route=None, allowed=()),
+    case("no such path", "known_route", 404, path="/nope", route=None, allowed_methods=()),
     *(
         case(f"method {method}", "known_route", 405, method=method, route=None)
         for method in ("HEAD", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "get", "FOO")
@@ -296,9 +295,9 @@ CASES = [
     case("no token", "bearer", 401, **NO_TOKEN),
     case("a wrong token", "bearer", 401, **WRONG_TOKEN),
     case("no token for a list", "bearer", 401, **_get(LIST, **NO_TOKEN)),
-    case("one wrong token too many", "patience", 429, wait=30.0, **WRONG_TOKEN),
-    case("a right token after wrong ones", None, None, wait=30.0),
-    case("no token after wrong ones", "bearer", 401, wait=30.0, **NO_TOKEN),
+    case("one wrong token too many", "patience", 429, penalty_seconds=30.0, **WRONG_TOKEN),
+    case("a right token after wrong ones", None, None, penalty_seconds=30.0),
+    case("no token after wrong ones", "bearer", 401, penalty_seconds=30.0, **NO_TOKEN),
     case("health needs none", None, None, **_get(HEALTH, **NO_TOKEN)),
     case(
         "an extension's token elsewhere",
@@ -313,7 +312,7 @@ CASES = [
         "bound_token",
         403,
         caller=EXTENSION,
-        paired=frozenset({PAIRED, OTHER}),
+        paired_origins=frozenset({PAIRED, OTHER}),
         **_from(OTHER),
     ),
     case(
@@ -328,7 +327,7 @@ CASES = [
     ),
     case("an extension quits us", "owner_only", 403, route=QUIT, caller=EXTENSION, **_from(PAIRED)),
     case("the owner quits us", None, None, route=QUIT),
-    case("quitting without a body", None, None, route=QUIT, content_types=(), length=None),
+    case("quitting without a body", None, None, route=QUIT, content_types=(), content_length=None),
     # Bodies
     *(
         case(f"a body of type {kind}", "json_only", 415, content_types=(kind,))
@@ -345,7 +344,9 @@ CASES = [
         )
     ),
     case("no type", "json_only", 415, content_types=()),
-    case("no type and no body for an item", "json_only", 415, content_types=(), length=None),
+    case(
+        "no type and no body for an item", "json_only", 415, content_types=(), content_length=None
+    ),
     case("an action with a body of no type", "json_only", 415, route=QUIT, content_types=()),
     case(
         "an action with an endless body of no type",
@@ -353,17 +354,17 @@ CASES = [
         415,
         route=QUIT,
         content_types=(),
-        length=None,
-        chunked=True,
+        content_length=None,
+        is_chunked=True,
     ),
     case("the type twice", "json_only", 415, content_types=("application/json",) * 2),
     case("a charset that is fine", None, None, content_types=("Application/JSON; charset=UTF-8",)),
     case("gzip", "plain_body", 415, encodings=("gzip",)),
     case("identity and br", "plain_body", 415, encodings=("identity", "br")),
     case("identity", None, None, encodings=("identity",)),
-    case("just small enough", None, None, length=MAX_BODY),
-    case("a byte too large", "announced_size", 413, length=MAX_BODY + 1),
-    case("absurdly large", "announced_size", 413, length=10**12),
-    case("expecting miracles", "expectation", 417, expects="200-ok"),
-    case("expecting to go on", None, None, expects="100-continue"),
+    case("just small enough", None, None, content_length=MAX_BODY),
+    case("a byte too large", "announced_size", 413, content_length=MAX_BODY + 1),
+    case("absurdly large", "announced_size", 413, content_length=10**12),
+    case("expecting miracles", "expectation", 417, expect="200-ok"),
+    case("expecting to go on", None, None, expect="100-continue"),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.hook.rig import Clock
-from trayagent.hook.nonce import LIFETIME, Nonces
+from trayagent.hook.pages import NONCE_SECONDS, Nonces
 
 
 def test_a_nonce_works_once() -> None:
@@ -29,7 +29,7 @@ def test_a_nonce_is_good_for_ten_minutes() -> None:
     clock = Clock()
     nonces = Nonces(clock)
     early, late = nonces.make(), nonces.make()
-    clock.now += LIFETIME - 1
+    clock.now += NONCE_SECONDS - 1
     assert nonces.spend(early)
     clock.now += 2
     assert not nonces.spend(late)

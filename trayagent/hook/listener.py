@@ -1,4 +1,4 @@
-"""The listening sockets: loopback only, bound early, accepted late."""
+"""The listening sockets: loopback only, bound early in a start, accepted from at its end."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import contextlib
 import errno
 import socket
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from trayagent.model.errors import TrayagentError
 
-TRIES: Final = 10
-"""A taken port means the next of so many."""
+PORTS_TRIED: Final = 10
+"""How many ports in a row are tried before we give up."""
 BACKLOG: Final = 1024
 _NO_IPV6: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
 
@@ -23,14 +23,17 @@ class PortTakenError(TrayagentError):
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """Bound and listening on 127.0.0.1, and on ::1 where there is one; nobody is let in before `Hook.serve`."""
+class Listener:
+    """Sockets that listen on 127.0.0.1, and on ::1 where the machine has it.
+
+    The kernel queues clients until `HookServer.serve` accepts them.
+    """
 
     port: int
     sockets: tuple[socket.socket, ...]
 
     @property
-    def names(self) -> frozenset[str]:
+    def host_names(self) -> frozenset[str]:
         """What a Host header may say, in lower case."""
         hosts = ["127.0.0.1", "localhost", "localhost."]
         if any(sock.family == socket.AF_INET6 for sock in self.sockets):
@@ -39,22 +42,22 @@ class Door:
 
     @property
     def url(self) -> str:
-        """Where clients find us."""
+        """The address that our own programs, bookmarklets and browsers use."""
         return f"http://127.0.0.1:{self.port}"
 
     def close(self) -> None:
-        """Let go of the port; harmless when done twice."""
+        """Free the port; closing twice is harmless."""
         for sock in self.sockets:
             sock.close()
 
     def __repr__(self) -> str:
-        return f"<Door at {self.url}>"
+        return f"<Listener at {self.url}>"
 
 
-def bind(port: int, last: int | None = None) -> Door:
-    """Take `port`, or the next of ten; 0 means any free one.
+def bind(port: int, last: int | None = None) -> Listener:
+    """Listen on `port`, or on the first free one of the nine after it; 0 means any free port.
 
-    `last` is the port of the time before: bookmarklets name it, so it is tried first when it is one
+    `last` is the port of the run before. Bookmarklets name it, so it is tried first when it is one
     of the ten. Raises PortTakenError when all are taken.
     """
     for candidate in _candidates(port, last):
@@ -62,49 +65,46 @@ def bind(port: int, last: int | None = None) -> Door:
             return _bind_both(candidate)
     raise PortTakenError(
         "port_taken",
-        f"The ports {port} to {port + TRIES - 1} are all taken by other programs.",
+        f"The ports {port} to {port + PORTS_TRIED - 1} are all taken by other programs.",
         "Set another one with: trayagent config set hook.port 0",
     )
 
 
 def _candidates(port: int, last: int | None) -> Iterator[int]:
     if port == 0:
-        yield from [0] * TRIES
+        # Any free port on IPv4 may be taken on IPv6, so one try is not enough.
+        yield from [0] * PORTS_TRIED
         return
-    ten = [number for number in range(port, port + TRIES) if number < 65536]
-    if last in ten:
+    ports = [number for number in range(port, port + PORTS_TRIED) if number < 65536]
+    if last in ports:
         yield last
-    yield from (number for number in ten if number != last)
+    yield from (number for number in ports if number != last)
 
 
-def _bind_both(port: int) -> Door:
+def _bind_both(port: int) -> Listener:
     first = _listen(socket.AF_INET, "127.0.0.1", port)
     chosen = first.getsockname()[1]
+    sockets = [first]
+    # A stranger's [::1]:PORT would be "localhost" to a browser: then this port is not ours, and the
+    # error goes on to `bind`. A machine without IPv6 has no such stranger.
     try:
-        return Door(chosen, (first, *_ipv6(chosen)))
-    except OSError:
-        first.close()
-        raise
-
-
-def _ipv6(port: int) -> Iterable[socket.socket]:
-    # Somebody else's ::1:PORT would be "localhost" to a browser: then this port is not ours.
-    if not socket.has_ipv6:
-        return ()
-    try:
-        return (_listen(socket.AF_INET6, "::1", port),)
+        if socket.has_ipv6:
+            sockets.append(_listen(socket.AF_INET6, "::1", chosen))
     except OSError as error:
-        if error.errno in _NO_IPV6:
-            return ()
-        raise
+        if error.errno not in _NO_IPV6:
+            first.close()
+            raise
+    return Listener(chosen, tuple(sockets))
 
 
 def _listen(family: int, address: str, port: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         if sys.platform == "win32":
+            # Windows lets another program bind the same port, and take our clients, unless told not to.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
+            # After a restart, connections of the run before keep the port busy for a minute (TIME_WAIT).
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

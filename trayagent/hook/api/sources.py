@@ -1,0 +1,175 @@
+"""Sources and the library that they fill: list, add, sync, sign in."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from trayagent.hook import schemas
+from trayagent.hook.request import HookRequest, Reply
+from trayagent.hook.routing import Routes
+from trayagent.model import config
+from trayagent.model.errors import ConfigError, TrayagentError
+from trayagent.model.library import Account, SourceInfo
+from trayagent.settings import rules, schema
+
+routes = Routes()
+
+
+@routes.add("GET", "/api/v1/sources", who="owner", answers={200: schemas.Sources})
+async def list_sources(request: HookRequest) -> Reply:
+    """All sources."""
+    return Reply(200, schemas.Sources(tuple(await request.agent.library.sources())))
+
+
+@routes.add(
+    "POST",
+    "/api/v1/sources",
+    who="owner",
+    body=schemas.NewSource,
+    answers={200: schemas.Trial, 201: SourceInfo},
+)
+async def add_source(request: HookRequest) -> Reply:
+    """Try a new source, or save it."""
+    body = request.json(schemas.NewSource)
+    source = _checked_source(body.source, request.agent.preferences.config)
+    if not body.save:
+        return Reply(200, await _try_source(request, source, body.secret))
+    # Settings first: a secret belongs to a source that is there. A secret that does not open it
+    # takes the source out of the settings again, so that the person can try once more.
+    await request.agent.preferences.revise(partial(_settings_with, body.source))
+    try:
+        if body.secret:
+            await request.agent.library.sign_in(source.name, body.secret)
+    except TrayagentError:
+        await request.agent.preferences.revise(partial(_settings_without, source.name))
+        raise
+    return Reply(201, await request.agent.library.source(source.name))
+
+
+@routes.add("GET", "/api/v1/sources/{name}", who="owner", answers={200: SourceInfo})
+async def get_source(request: HookRequest) -> Reply:
+    """One source."""
+    return Reply(200, await request.agent.library.source(request.params["name"]))
+
+
+@routes.add(
+    "GET",
+    "/api/v1/sources/{name}/items",
+    who="owner",
+    query=schemas.ItemsQuery,
+    answers={200: schemas.ItemPage},
+)
+async def list_items(request: HookRequest) -> Reply:
+    """A source's items."""
+    query = request.query(schemas.ItemsQuery)
+    page, more = await request.agent.library.items(
+        request.params["name"], state=query.state, limit=query.limit, after=query.after
+    )
+    return Reply(200, schemas.ItemPage(tuple(page), more))
+
+
+@routes.add(
+    "POST",
+    "/api/v1/sources/{name}/sync",
+    who="owner",
+    body=schemas.SyncWish,
+    is_body_optional=True,
+    answers={202: schemas.Run, 200: schemas.Run},
+)
+async def sync_source(request: HookRequest) -> Reply:
+    """Sync a source."""
+    body = request.json(schemas.SyncWish)
+    run, running = await request.agent.library.sync(
+        request.params["name"], list_only=body.list_only
+    )
+    return Reply(200 if running else 202, schemas.Run(run))
+
+
+@routes.add(
+    "POST",
+    "/api/v1/sources/{name}/download",
+    who="owner",
+    body=schemas.Fetch,
+    answers={202: schemas.Fetching, 422: schemas.Fetching},
+)
+async def download_items(request: HookRequest) -> Reply:
+    """Fetch items by name."""
+    body = request.json(schemas.Fetch)
+    batch, unknown = await request.agent.library.download(
+        request.params["name"], body.names, body.folder
+    )
+    return Reply(422 if batch is None else 202, schemas.Fetching(batch, tuple(unknown)))
+
+
+@routes.add(
+    "POST", "/api/v1/sources/{name}/login", who="owner", body=schemas.Secret, answers={200: Account}
+)
+async def sign_in(request: HookRequest) -> Reply:
+    """Give a source its cookie or token."""
+    secret = request.json(schemas.Secret).secret
+    return Reply(200, await request.agent.library.sign_in(request.params["name"], secret))
+
+
+@routes.add(
+    "POST",
+    "/api/v1/sources/{name}/logout",
+    who="owner",
+    body=schemas.Empty,
+    is_body_optional=True,
+    answers={200: SourceInfo},
+)
+async def sign_out(request: HookRequest) -> Reply:
+    """Forget a source's cookie or token."""
+    request.json(schemas.Empty)
+    await request.agent.library.sign_out(request.params["name"])
+    return Reply(200, await request.agent.library.source(request.params["name"]))
+
+
+@routes.add("GET", "/api/v1/sources/{name}/items/{id}/thumbnail", who="owner")
+async def get_thumbnail(request: HookRequest) -> Reply:
+    """A JPEG of at most 256 pixels."""
+    picture = await request.agent.library.thumbnail(request.params["name"], request.params["id"])
+    return Reply(200, picture, "image/jpeg", {"Cache-Control": "private, max-age=86400"})
+
+
+async def _try_source(request: HookRequest, source: config.Source, secret: str) -> schemas.Trial:
+    """Ask the source for its account and first items; an error is part of the answer, for the wizard."""
+    try:
+        account, first = await request.agent.library.probe(source, secret or None)
+    except TrayagentError as error:
+        fault = {"code": error.code, "message": error.message, "action": error.action}
+        return schemas.Trial(None, (), fault)
+    return schemas.Trial(account.account, tuple(first))
+
+
+def _checked_source(given: dict[str, Any], settings: config.Config) -> config.Source:
+    """The source as it would stand beside the others; raises ConfigError with all problems."""
+    problems: list[str] = []
+    found = schema.sources([given], problems)
+    together = msgspec.structs.replace(settings, sources=(*settings.sources, *found))
+    problems += [sentence for key, sentence in rules.broken(together) if key.startswith("sources")]
+    if problems:
+        raise ConfigError(problems)
+    return found[0]
+
+
+def _settings_with(given: dict[str, Any], settings: config.Config) -> dict[str, Any]:
+    return {"sources": [*map(_as_written, settings.sources), given]}
+
+
+def _settings_without(name: str, settings: config.Config) -> dict[str, Any]:
+    return {"sources": [_as_written(source) for source in settings.sources if source.name != name]}
+
+
+def _as_written(source: config.Source) -> dict[str, Any]:
+    """A source as the settings file has it: only what differs from the defaults."""
+    plain = config.Source(source.name)
+    changed = {
+        field: msgspec.to_builtins(value)
+        for field, value in msgspec.structs.asdict(source).items()
+        if value != getattr(plain, field)
+    }
+    return {"name": source.name, "type": source.type, **changed}

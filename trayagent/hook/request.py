@@ -1,0 +1,190 @@
+"""A request that passed the gate, as handlers see it; and the reply that they give."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from trayagent.model import foreign_json
+from trayagent.model.errors import TrayagentError
+from trayagent.store.admission import IdempotencyKey
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from trayagent.agent import Agent
+    from trayagent.hook.events import EventRing
+    from trayagent.hook.gate import RequestFacts
+    from trayagent.hook.pages import Nonces
+    from trayagent.hook.routing import Route
+    from trayagent.model.client import Caller
+    from trayagent.model.download import Via
+
+T = TypeVar("T")
+
+
+class MalformedError(TrayagentError):
+    """The body is not JSON at all (HTTP 400)."""
+
+
+class SchemaError(TrayagentError):
+    """JSON, but not what the route takes (HTTP 422); the message names the path."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookContext:
+    """What all handlers share."""
+
+    agent: Agent
+    port: int
+    events: EventRing
+    nonces: Nonces
+    quit: Callable[[], None]
+    """Ends the program; returns at once."""
+    routes: tuple[Route, ...]
+
+    @property
+    def url(self) -> str:
+        """The address of this agent."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class HookRequest:
+    """One request: its facts, its body, and the agent that is to do something about it."""
+
+    context: HookContext
+    facts: RequestFacts
+    route: Route
+    http: web.BaseRequest = field(repr=False)
+    """aiohttp's request, for the rare header and for streams."""
+    body: bytes = field(default=b"", repr=False)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    """What every answer to this request carries; a stream sends them itself."""
+
+    @property
+    def agent(self) -> Agent:
+        """The agent, which does the work."""
+        return self.context.agent
+
+    @property
+    def caller(self) -> Caller | None:
+        """The owner of the token; None on routes that need no token."""
+        return self.facts.caller
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The parameters in the path."""
+        return self.facts.params
+
+    @property
+    def is_from_extension(self) -> bool:
+        """Whether a paired extension asks: it sees and changes only what it sent."""
+        return self.caller is not None and self.caller.kind == "extension"
+
+    @property
+    def via(self) -> Via:
+        """The way in that a download of this request came by."""
+        if self.caller is None or self.caller.kind == "session":
+            return "page"
+        if self.caller.kind == "extension":
+            return "extension"
+        program = self.http.headers.get("User-Agent", "")
+        return "cli" if program.startswith("trayagent-cli/") else "hook"
+
+    def is_still_allowed(self) -> bool:
+        """Whether the token of the request is still good: a stream of events may last for days."""
+        token = self.facts.token
+        return token is not None and self.agent.clients.recognise(token) == self.caller
+
+    def json(self, type: type[T]) -> T:
+        """The body as a value; `{}` where the route lets it be left out.
+
+        Raises MalformedError or SchemaError.
+        """
+        return decode(self.body or (b"{}" if self.route.is_body_optional else b""), type)
+
+    def query(self, type: type[T]) -> T:
+        """The query as a value. Raises SchemaError for keys or values that the type does not have."""
+        _, _, query = self.http.path_qs.partition("?")
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=16)
+        except ValueError as error:
+            raise SchemaError("bad_query", "The query has too many parts.") from error
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            raise SchemaError("bad_query", "The query says the same thing twice.")
+        try:
+            return msgspec.convert(values, type, strict=False)
+        except msgspec.ValidationError as error:
+            raise SchemaError("bad_query", _sentence(error)) from error
+
+    def idempotency_key(self) -> IdempotencyKey | None:
+        """The Idempotency-Key, which counts for its sender only. Raises SchemaError.
+
+        A request of an extension without a key gets a random one: by that key the store knows later
+        which downloads the extension sent.
+        """
+        keys = self.http.headers.getall("Idempotency-Key", [])
+        if not keys and self.is_from_extension:
+            keys = [secrets.token_hex(16)]
+        if not keys:
+            return None
+        if len(keys) > 1 or not (
+            0 < len(keys[0]) <= 255 and keys[0].isascii() and keys[0].isprintable()
+        ):
+            raise SchemaError(
+                "bad_key", "Idempotency-Key must be one plain text of at most 255 characters."
+            )
+        sender = self.caller.id if self.caller else ""
+        return IdempotencyKey(f"{sender}:{keys[0]}", hashlib.sha256(self.body).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What to answer: JSON of `content`, or bytes of another `type`."""
+
+    status: int
+    content: Any = None
+    type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def decode(body: bytes | msgspec.Raw, type: type[T]) -> T:
+    """JSON as a value. Raises MalformedError or SchemaError.
+
+    An object with a key twice is refused: two readers could believe two different things of it.
+    """
+    repeated = foreign_json.repeated_key(body)
+    if repeated is not None:
+        raise SchemaError("bad_request", f"The key {_printable(repeated[:40])} is given twice.")
+    return decode_loosely(body, type)
+
+
+def decode_loosely(body: bytes | msgspec.Raw, type: type[T]) -> T:
+    """As `decode`, but the last of a repeated key counts: for what is decoded again in parts."""
+    try:
+        try:
+            value: T = foreign_json.read(body, type)
+            return value
+        except msgspec.ValidationError as error:
+            # msgspec stops at the first value that does not fit. Whether the rest is JSON at all
+            # decides between 400 and 422.
+            foreign_json.read(body)
+            raise SchemaError("bad_request", _sentence(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError("bad_json", "The body is not valid JSON.") from error
+
+
+def _sentence(error: msgspec.ValidationError) -> str:
+    return f"{_printable(str(error))[:300]}."
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
