@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 from trayagent import __version__, logs
 from trayagent.agent import Agent
-from trayagent.agent.live_settings import Preferences
+from trayagent.agent.live_settings import LiveSettings
 from trayagent.desktop.notifier import Notifier, NullNotifier
 from trayagent.desktop.tray.none import Tray
 from trayagent.hook.listener import bind
@@ -60,7 +60,7 @@ Ready = Callable[[Running], None]
 async def serve(
     home: Home,
     environ: Mapping[str, str],
-    preferences: Preferences,
+    live_settings: LiveSettings,
     notifier: Notifier,
     ready: Ready,
     *,
@@ -74,19 +74,19 @@ async def serve(
     async with AsyncExitStack() as stack:
         db = Database.open(home.database)
         stack.callback(db.close)
-        listener = bind(preferences.config.hook.port, await _last_port(db))
+        listener = bind(live_settings.config.hook.port, await _last_port(db))
         stack.callback(listener.close)
         await db.run(facts.set_fact, facts.PORT, str(listener.port))
-        network = preferences.config.network
+        network = live_settings.config.network
         memory.share()
-        client = client_for(preferences.config, lambda: (listener.port,))
+        client = client_for(live_settings.config, lambda: (listener.port,))
         apis = ApiClient(network, own_ports=lambda: (listener.port,), cooldown=client.cooldown)
         wires = Wires(
             stack.enter_context(client),
             await stack.enter_async_context(apis),
             await stack.enter_async_context(Gateway(network, own_ports=lambda: (listener.port,))),
         )
-        agent, services = await build(home, environ, preferences, notifier, db, wires)
+        agent, services = await build(home, environ, live_settings, notifier, db, wires)
         hook = HookServer(agent, quit=quitting.set)
         services |= {**beside, "hook": partial(hook.serve, listener)}
 
@@ -129,10 +129,10 @@ def run(
         # After the log has begun: without a console, it is all that can tell why there is no agent.
         stack.enter_context(_failure_logged())
         config = load(home, environ, flags)
-        preferences = Preferences(config, lambda changes: change(home, environ, changes, flags))
+        live_settings = LiveSettings(config, lambda changes: change(home, environ, changes, flags))
         if tray == "none":
-            return run_headless(home, environ, preferences, say, ending)
-        return run_desktop(home, environ, preferences, tray, say, ending)
+            return run_headless(home, environ, live_settings, say, ending)
+        return run_desktop(home, environ, live_settings, tray, say, ending)
 
 
 @contextmanager
@@ -206,7 +206,7 @@ class Ending:
 
 
 def run_headless(
-    home: Home, environ: Mapping[str, str], preferences: Preferences, say: Say, ending: Ending
+    home: Home, environ: Mapping[str, str], live_settings: LiveSettings, say: Say, ending: Ending
 ) -> int:
     """Everything but a tray; notices go to the event stream alone."""
 
@@ -220,12 +220,12 @@ def run_headless(
         ending.follow(quit)
         say(_greeting(running))
 
-    asyncio.run(serve(home, environ, preferences, NullNotifier(), ready))
+    asyncio.run(serve(home, environ, live_settings, NullNotifier(), ready))
     return 0
 
 
 def _greeting(running: Running) -> str:
-    config = running.agent.preferences.config
+    config = running.agent.live_settings.config
     return (
         f"trayagent {__version__} is running at http://127.0.0.1:{running.port}\n"
         f"  downloads go to   {config.downloads.folder}\n"
@@ -237,7 +237,7 @@ def _greeting(running: Running) -> str:
 def run_desktop(
     home: Home,
     environ: Mapping[str, str],
-    preferences: Preferences,
+    live_settings: LiveSettings,
     tray: str,
     say: Say,
     ending: Ending,
@@ -258,7 +258,7 @@ def run_desktop(
 
         beside = {"clicks": clicks.run}
         try:
-            await serve(home, environ, preferences, notifier, ready, beside=beside)
+            await serve(home, environ, live_settings, notifier, ready, beside=beside)
         finally:
             await notifier.close()
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from trayagent.agent.queue.video_pages import Door, Engine, Pages, Task
+from trayagent.agent.queue.video_pages import BatchIntake, PageEngine, PageJob, VideoPages
 from trayagent.model.config import Config
 from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job
@@ -21,7 +21,7 @@ from trayagent.transfer.transfer import Asked, Transfer
 
 @asynccontextmanager
 async def fetching(
-    config: Config, home: Home, environ: Mapping[str, str], door: Door
+    config: Config, home: Home, environ: Mapping[str, str], door: BatchIntake
 ) -> AsyncIterator[OneShot]:
     """What turns one address after the other into files; what else a page holds goes to `door`."""
     memory.share()
@@ -30,7 +30,7 @@ async def fetching(
         client = stack.enter_context(client_for(config))
         transfer = Transfer(client, home.data / "settled", config.downloads)
 
-        async def engine() -> Engine:
+        async def engine() -> PageEngine:
             from trayagent.net.gateway import Gateway
             from trayagent.sites.engine import Engine
             from trayagent.sites.update import Releases
@@ -39,13 +39,13 @@ async def fetching(
             releases = Releases(home.data / "sites")
             return Engine(gateway, releases, config, environ=environ, throttle=transfer.throttle)
 
-        yield OneShot(transfer, Pages(transfer, _LateEngine(engine), door))
+        yield OneShot(transfer, VideoPages(transfer, _LateEngine(engine), door))
 
 
 class OneShot:
     """Transfer and page engine, as `get` asks them."""
 
-    def __init__(self, transfer: Transfer, pages: Pages) -> None:
+    def __init__(self, transfer: Transfer, pages: VideoPages) -> None:
         self._transfer = transfer
         self._pages = pages
 
@@ -56,7 +56,7 @@ class OneShot:
         return await self._pages.fetch(job, request, target, progress)
 
     async def fetch_each(
-        self, following: Callable[[], Task | None], tell: Callable[[Fetched], None]
+        self, following: Callable[[], PageJob | None], tell: Callable[[Fetched], None]
     ) -> None:
         """One file after the other, as transfer gets them; raises why it did not get the last."""
 
@@ -66,7 +66,7 @@ class OneShot:
 
         await self._transfer.fetch_each(asked, tell)
 
-    async def fetch_after(self, task: Task, failure: DownloadError) -> Fetched:
+    async def fetch_after(self, task: PageJob, failure: DownloadError) -> Fetched:
         """What transfer alone did not get. Raises DownloadError."""
         return await self._pages.fetch_after(task, failure)
 
@@ -86,12 +86,12 @@ class OneShot:
 class _LateEngine:
     """The page engine, loaded when the first page comes: most lists have none."""
 
-    def __init__(self, make: Callable[[], Awaitable[Engine]]) -> None:
+    def __init__(self, make: Callable[[], Awaitable[PageEngine]]) -> None:
         self._make = make
-        self._made: Engine | None = None
+        self._made: PageEngine | None = None
         self._one = asyncio.Lock()
 
-    async def _engine(self) -> Engine:
+    async def _engine(self) -> PageEngine:
         async with self._one:
             if self._made is None:
                 self._made = await self._make()

@@ -12,19 +12,19 @@ from pathlib import Path
 from trayagent import __version__
 from trayagent.agent import Agent
 from trayagent.agent.access import Clients, OwnToken
-from trayagent.agent.announcer import Announcer, Shows
+from trayagent.agent.announcer import Announcer, NoticeDisplay
 from trayagent.agent.bus import Bus
-from trayagent.agent.drops.reader import Drops
+from trayagent.agent.drops.reader import DropReader
 from trayagent.agent.intake import Intake
-from trayagent.agent.library.libraries import Library
+from trayagent.agent.library.libraries import Libraries
 from trayagent.agent.library.verify import Hasher
-from trayagent.agent.live_settings import Preferences
+from trayagent.agent.live_settings import LiveSettings
 from trayagent.agent.queries import Queries
-from trayagent.agent.queue.commands import Queue, Trash, Undo
+from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
 from trayagent.agent.queue.job import Worker
-from trayagent.agent.queue.pool import Limits, Pool
-from trayagent.agent.queue.video_pages import Pages
-from trayagent.agent.status import Keeper, counted
+from trayagent.agent.queue.pool import Pool, PoolLimits
+from trayagent.agent.queue.video_pages import VideoPages
+from trayagent.agent.status import LiveStatus, starting_status
 from trayagent.model.config import Config
 from trayagent.net.api_client import ApiClient
 from trayagent.net.gateway import Gateway
@@ -53,18 +53,20 @@ class Wires:
 async def build(
     home: Home,
     environ: Mapping[str, str],
-    preferences: Preferences,
-    notifier: Shows,
+    live_settings: LiveSettings,
+    notifier: NoticeDisplay,
     db: Database,
     wires: Wires,
 ) -> tuple[Agent, dict[str, Service]]:
     """All parts, each given what it needs, and the services that run as long as the agent does."""
-    config = preferences.config
+    config = live_settings.config
     secrets = SecretFiles(home.secrets_dir / "downloads")
     await db.run(_sweep, secrets)
     bus, bell, trash = Bus(), asyncio.Event(), Trash()
-    keeper = Keeper(bus, await db.run(counted, config.downloads.workers, __version__))
-    db.when_late(partial(_look_again, keeper, bell))
+    live_status = LiveStatus(
+        bus, await db.run(starting_status, config.downloads.workers, __version__)
+    )
+    db.when_late(partial(_look_again, live_status, bell))
     transfer = Transfer(wires.client, home.data / "settled", config.downloads)
     intake = Intake(db, bus, secrets, bell.set)
     engine = Engine(
@@ -74,7 +76,7 @@ async def build(
         environ=environ,
         throttle=transfer.throttle,
     )
-    library = Library(
+    library = Libraries(
         db,
         bus,
         intake,
@@ -86,13 +88,13 @@ async def build(
     pool = Pool(
         db,
         bus,
-        Worker(transfer, secrets, library.resolvers, Pages(transfer, engine, intake)),
+        Worker(transfer, secrets, library.resolvers, VideoPages(transfer, engine, intake)),
         secrets=secrets,
         folder=Path(config.downloads.folder),
         limits=_limits(config),
         bell=bell,
     )
-    queue = Queue(
+    queue = QueueCommands(
         db,
         bus,
         pool,
@@ -107,21 +109,21 @@ async def build(
         bus=bus,
         intake=intake,
         queue=queue,
-        queries=Queries(db, keeper, pool.cooling),
-        keeper=keeper,
+        queries=Queries(db, live_status, pool.cooling),
+        live_status=live_status,
         announcer=announcer,
         clients=await Clients.open(db, bus, own, home.secrets_dir / "clients.key"),
         library=library,
-        undo=Undo(db, queue, trash),
-        preferences=preferences,
+        undo=BatchUndo(db, queue, trash),
+        live_settings=live_settings,
         version=__version__,
     )
-    preferences.follow(lambda config: keeper.employ(config.downloads.workers))
-    _follow(preferences, pool, transfer, announcer, library, engine)
-    drops = Drops(db, bus, intake, Path(config.drop.folder), poll=config.drop.poll)
+    live_settings.follow(lambda config: live_status.set_workers(config.downloads.workers))
+    _follow(live_settings, pool, transfer, announcer, library, engine)
+    drops = DropReader(db, bus, intake, Path(config.drop.folder), poll=config.drop.poll)
     return agent, {
         "pool": pool.run,
-        "keeper": partial(keeper.run, db),
+        "live_status": partial(live_status.run, db),
         "announcer": announcer.run,
         "hasher": Hasher(db, bus).run,
         "library": library.run,
@@ -134,22 +136,22 @@ def _sweep(conn: sqlite3.Connection, secrets: SecretFiles) -> None:
     secrets.sweep(partial(downloads.is_in_flight, conn))
 
 
-def _look_again(keeper: Keeper, bell: asyncio.Event) -> None:
+def _look_again(live_status: LiveStatus, bell: asyncio.Event) -> None:
     """Something was saved after whoever asked had been told no: it counts, and may be work."""
-    keeper.doubt()
+    live_status.recount_soon()
     bell.set()
 
 
-def _limits(config: Config) -> Limits:
-    return Limits(config.downloads.workers, config.downloads.per_host, config.downloads.retries)
+def _limits(config: Config) -> PoolLimits:
+    return PoolLimits(config.downloads.workers, config.downloads.per_host, config.downloads.retries)
 
 
 def _follow(
-    preferences: Preferences,
+    live_settings: LiveSettings,
     pool: Pool,
     transfer: Transfer,
     announcer: Announcer,
-    library: Library,
+    library: Libraries,
     engine: Engine,
 ) -> None:
     """Changed settings take effect at once."""
@@ -161,4 +163,4 @@ def _follow(
         library.configure(config)
         engine.configure(config)
 
-    preferences.follow(apply)
+    live_settings.follow(apply)

@@ -11,10 +11,10 @@ from pathlib import Path
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
 from trayagent.agent.queries import Queries
-from trayagent.agent.queue.commands import Queue, Trash
+from trayagent.agent.queue.commands import QueueCommands, Trash
 from trayagent.agent.queue.job import Worker
-from trayagent.agent.queue.pool import Limits, Pool
-from trayagent.agent.status import Keeper, counted
+from trayagent.agent.queue.pool import Pool, PoolLimits
+from trayagent.agent.status import LiveStatus, starting_status
 from trayagent.model.download import Download, Item
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.store.database import Database
@@ -83,9 +83,9 @@ class House:
     server: Server
     pool: Pool
     intake: Intake
-    queue: Queue
+    queue: QueueCommands
     queries: Queries
-    keeper: Keeper
+    live_status: LiveStatus
     bus: Bus
     db: Database
     trash: Trash
@@ -116,14 +116,14 @@ async def house(
     db = Database.open(tmp_path / "db")
     bus, secrets, server = Bus(), SecretFiles(tmp_path / "secrets"), Server(tmp_path)
     server.finished = {id: Fetched(path, 3) for id, path in (finished or {}).items()}
-    keeper = Keeper(bus, await db.run(counted, 4, ""))
+    live_status = LiveStatus(bus, await db.run(starting_status, 4, ""))
     pool = Pool(
         db,
         bus,
         Worker(server, secrets, {}),
         secrets=secrets,
         folder=tmp_path,
-        limits=Limits(**limits),
+        limits=PoolLimits(**limits),
         bell=asyncio.Event(),
     )
 
@@ -131,12 +131,20 @@ async def house(
         path.with_name(path.name + ".part").unlink(missing_ok=True)
 
     trash = Trash()
-    queue = Queue(db, bus, pool, secrets=secrets, trash=trash, discard=discard)
+    queue = QueueCommands(db, bus, pool, secrets=secrets, trash=trash, discard=discard)
     intake = Intake(db, bus, secrets, pool.wake)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(pool.run(), name="pool")
         yield House(
-            server, pool, intake, queue, Queries(db, keeper, pool.cooling), keeper, bus, db, trash
+            server,
+            pool,
+            intake,
+            queue,
+            Queries(db, live_status, pool.cooling),
+            live_status,
+            bus,
+            db,
+            trash,
         )
         running.cancel()
     db.close()

@@ -16,10 +16,10 @@ from msgspec.structs import replace
 from tests.servers.flow import FakeFlow
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
-from trayagent.agent.library.libraries import Library
-from trayagent.agent.queue.commands import Queue, Trash, Undo
+from trayagent.agent.library.libraries import Libraries
+from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
 from trayagent.agent.queue.job import Worker
-from trayagent.agent.queue.pool import Limits, Pool
+from trayagent.agent.queue.pool import Pool, PoolLimits
 from trayagent.model.config import Config, Downloads, Source
 from trayagent.model.config import Library as LibrarySettings
 from trayagent.model.events import BatchEvent, Event, SyncEvent
@@ -42,14 +42,14 @@ class Rig:
         self,
         home: Path,
         config: Config,
-        library: Library,
+        library: Libraries,
         db: Database,
         bus: Bus,
         vault: Vault,
         intake: Intake,
     ) -> None:
         self.intake = intake
-        self.undo: Undo
+        self.undo: BatchUndo
         self.home = home
         self.config = config
         self.library = library
@@ -166,7 +166,7 @@ async def rig(
         apis = await stack.enter_async_context(ApiClient(config.network))
         intake = Intake(db, bus, secrets, bell.set)
         vault = Vault.open(home, {"TRAYAGENT_SECRETS": "file"})
-        library = Library(
+        library = Libraries(
             db,
             bus,
             intake,
@@ -183,12 +183,12 @@ async def rig(
             Worker(transfer, secrets, library.resolvers),
             secrets=secrets,
             folder=home / "downloads",
-            limits=Limits(4, 4, retries),
+            limits=PoolLimits(4, 4, retries),
             bell=bell,
         )
-        queue = Queue(db, bus, pool, secrets=secrets, trash=Bin(), discard=transfer.discard)
+        queue = QueueCommands(db, bus, pool, secrets=secrets, trash=Bin(), discard=transfer.discard)
         made = Rig(home, config, library, db, bus, vault, intake)
-        made.undo = Undo(db, queue, Bin())
+        made.undo = BatchUndo(db, queue, Bin())
         async with asyncio.TaskGroup() as group:
             services = {"library": library.run, **({"pool": pool.run} if working else {})}
             tasks = [group.create_task(run(), name=name) for name, run in services.items()]

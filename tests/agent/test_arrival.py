@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from trayagent.agent.drops.folder import QUIET, Arrivals, Look
+from trayagent.agent.drops.folder import QUIET, FileLook, QuietTime
 
-SMALL, GROWN = Look(1, 10, 5), Look(1, 20, 6)
+SMALL, GROWN = FileLook(1, 10, 5), FileLook(1, 20, 6)
 
 
 def test_a_file_arrives_after_two_quiet_seconds() -> None:
     """Not before, and not by what its own clock says."""
-    arrivals = Arrivals()
+    arrivals = QuietTime()
 
     assert arrivals.look({"a.txt": SMALL}, 100.0) == ([], QUIET)
     assert arrivals.look({"a.txt": SMALL}, 101.5) == ([], 0.5)
@@ -18,16 +18,16 @@ def test_a_file_arrives_after_two_quiet_seconds() -> None:
 
 def test_every_change_starts_the_wait_anew() -> None:
     """A writer that goes on is waited for; so is another file under the same name."""
-    arrivals = Arrivals()
+    arrivals = QuietTime()
     arrivals.look({"a.txt": SMALL}, 100.0)
 
     assert arrivals.look({"a.txt": GROWN}, 101.9) == ([], QUIET)
-    assert arrivals.look({"a.txt": Look(2, 20, 6)}, 103.8) == ([], QUIET)
+    assert arrivals.look({"a.txt": FileLook(2, 20, 6)}, 103.8) == ([], QUIET)
 
 
 def test_a_file_that_went_away_is_forgotten() -> None:
     """Coming back with the same look, it is new."""
-    arrivals = Arrivals()
+    arrivals = QuietTime()
     arrivals.look({"a.txt": SMALL}, 100.0)
     arrivals.look({}, 101.0)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.privacy import is_private
-from trayagent.agent.access import OUTSTANDING, BadCodeError, Clients, Codes, Guesses, OwnToken
+from trayagent.agent.access import MOST_OPEN_CODES, BadCodeError, Clients, Codes, Guesses, OwnToken
 from trayagent.agent.bus import Bus
 from trayagent.model.errors import NotFoundError
 from trayagent.model.events import Event, Notice
@@ -49,7 +49,7 @@ House = tuple[Clients, Database, Clock, list[Event]]
 
 async def test_a_code_pairs_one_browser_and_is_announced(house: House) -> None:
     clients, _, _, heard = house
-    code = clients.pairing_code()
+    code = clients.issue_pairing_code()
 
     paired = await clients.pair(code, "Chromium\non  Linux\x00\u202e", ORIGIN)
 
@@ -57,25 +57,25 @@ async def test_a_code_pairs_one_browser_and_is_announced(house: House) -> None:
     assert caller is not None
     assert (caller.id, caller.kind, caller.origin) == (paired.client, "extension", ORIGIN)
     assert clients.origins == {ORIGIN}
-    assert [client.name for client in await clients.listing()] == ["Chromium on Linux"]
+    assert [client.name for client in await clients.all_clients()] == ["Chromium on Linux"]
     assert [event.title for event in heard if isinstance(event, Notice)] == ["Browser paired"]
     assert paired.token not in repr(paired)
 
 
 async def test_a_code_works_once(house: House) -> None:
     clients = house[0]
-    code = clients.pairing_code()
+    code = clients.issue_pairing_code()
     await clients.pair(code, "", ORIGIN)
 
     with pytest.raises(BadCodeError):
         await clients.pair(code, "", ORIGIN)
 
-    assert len(await clients.listing()) == 1
+    assert len(await clients.all_clients()) == 1
 
 
 async def test_a_code_is_worthless_after_two_minutes(house: House) -> None:
     clients, _, clock, _ = house
-    code = clients.pairing_code()
+    code = clients.issue_pairing_code()
     clock.now += 120.5
 
     with pytest.raises(BadCodeError):
@@ -84,7 +84,7 @@ async def test_a_code_is_worthless_after_two_minutes(house: House) -> None:
 
 async def test_a_code_is_good_for_almost_two_minutes(house: House) -> None:
     clients, _, clock, _ = house
-    code = clients.pairing_code()
+    code = clients.issue_pairing_code()
     clock.now += 119.5
 
     await clients.pair(code, "", ORIGIN)
@@ -97,7 +97,7 @@ async def test_only_an_extension_can_be_paired(house: House, origin: str) -> Non
     clients = house[0]
 
     with pytest.raises(BadCodeError):
-        await clients.pair(clients.pairing_code(), "", origin)
+        await clients.pair(clients.issue_pairing_code(), "", origin)
 
 
 async def test_a_dashboard_code_does_not_pair_and_a_pairing_code_opens_no_dashboard(
@@ -106,14 +106,14 @@ async def test_a_dashboard_code_does_not_pair_and_a_pairing_code_opens_no_dashbo
     clients = house[0]
 
     with pytest.raises(BadCodeError):
-        await clients.pair(clients.session_code(), "", ORIGIN)
+        await clients.pair(clients.issue_session_code(), "", ORIGIN)
     with pytest.raises(BadCodeError):
-        await clients.begin_session(clients.pairing_code())
+        await clients.begin_session(clients.issue_pairing_code())
 
 
 async def test_a_session_is_recognised_and_its_code_is_spent(house: House) -> None:
     clients = house[0]
-    code = clients.session_code()
+    code = clients.issue_session_code()
 
     caller = clients.recognise(await clients.begin_session(code))
 
@@ -125,14 +125,14 @@ async def test_a_session_is_recognised_and_its_code_is_spent(house: House) -> No
 
 async def test_the_oldest_of_too_many_sessions_ends(house: House) -> None:
     clients = house[0]
-    tokens = [await clients.begin_session(clients.session_code()) for _ in range(33)]
+    tokens = [await clients.begin_session(clients.issue_session_code()) for _ in range(33)]
 
     assert [token for token in tokens if clients.recognise(token) is None] == tokens[:1]
 
 
 async def test_a_revoked_client_is_out_at_once_and_stays_out(house: House, tmp_path: Path) -> None:
     clients, db, clock, _ = house
-    paired = await clients.pair(clients.pairing_code(), "", ORIGIN)
+    paired = await clients.pair(clients.issue_pairing_code(), "", ORIGIN)
 
     await clients.revoke(paired.client)
 
@@ -148,8 +148,8 @@ async def test_a_revoked_client_is_out_at_once_and_stays_out(house: House, tmp_p
 
 async def test_clients_and_dashboards_outlive_a_restart(house: House, tmp_path: Path) -> None:
     clients, db, clock, _ = house
-    paired = await clients.pair(clients.pairing_code(), "Firefox", ORIGIN)
-    session = await clients.begin_session(clients.session_code())
+    paired = await clients.pair(clients.issue_pairing_code(), "Firefox", ORIGIN)
+    session = await clients.begin_session(clients.issue_session_code())
 
     again = await Clients.open(
         db,
@@ -167,28 +167,28 @@ async def test_clients_and_dashboards_outlive_a_restart(house: House, tmp_path: 
 
 async def test_a_dashboard_ends_after_a_day_in_which_it_asked_for_nothing(house: House) -> None:
     clients, _, clock, _ = house
-    used = await clients.begin_session(clients.session_code())
-    left = await clients.begin_session(clients.session_code())
+    used = await clients.begin_session(clients.issue_session_code())
+    left = await clients.begin_session(clients.issue_session_code())
     for _ in range(4):
         clock.now += 12 * 3600
         caller = clients.recognise(used)
         assert caller is not None
-        await clients.seen(caller)
+        await clients.note_seen(caller)
 
     assert clients.recognise(left) is None
-    assert [client.kind for client in await clients.listing()] == ["session"]
+    assert [client.kind for client in await clients.all_clients()] == ["session"]
     # The next one that is opened clears the row away.
-    await clients.begin_session(clients.session_code())
+    await clients.begin_session(clients.issue_session_code())
     assert len(clients._rows) == 2
 
 
 async def test_a_dashboard_is_listed_and_ended_like_any_client(house: House) -> None:
     clients = house[0]
-    token, other = [await clients.begin_session(clients.session_code()) for _ in range(2)]
+    token, other = [await clients.begin_session(clients.issue_session_code()) for _ in range(2)]
     caller = clients.recognise(token)
     assert caller is not None
 
-    listed = [(client.kind, client.origin) for client in await clients.listing()]
+    listed = [(client.kind, client.origin) for client in await clients.all_clients()]
     await clients.revoke(caller.id)
 
     assert listed == [("session", "")] * 2
@@ -203,9 +203,9 @@ async def test_a_code_leads_through_a_file_that_goes_when_it_is_spent(
     house: House, tmp_path: Path
 ) -> None:
     clients = house[0]
-    code = clients.session_code()
+    code = clients.issue_session_code()
     page = await clients.page_for(code, f"http://127.0.0.1:17830/#code={code}&view=queue")
-    pairing = clients.pairing_code()
+    pairing = clients.issue_pairing_code()
     other = await clients.page_for(pairing, f"http://127.0.0.1:17830/pair#code={pairing}")
 
     assert f"#code={code}&amp;view=queue" in page.read_text()
@@ -221,7 +221,7 @@ async def test_a_code_leads_through_a_file_that_goes_when_it_is_spent(
 
 async def test_files_of_codes_that_nobody_used_are_swept(house: House, tmp_path: Path) -> None:
     clients, db, clock, _ = house
-    page = await clients.page_for(clients.session_code(), "http://127.0.0.1:1/#code=x")
+    page = await clients.page_for(clients.issue_session_code(), "http://127.0.0.1:1/#code=x")
 
     await Clients.open(db, Bus(), OwnToken.load(tmp_path / "token"), tmp_path / "key", clock=clock)
 
@@ -241,7 +241,7 @@ async def test_a_locked_page_may_ask_a_few_times_a_minute(house: House) -> None:
 
 async def test_hello_proves_that_we_know_the_token(house: House) -> None:
     clients = house[0]
-    paired = await clients.pair(clients.pairing_code(), "", ORIGIN)
+    paired = await clients.pair(clients.issue_pairing_code(), "", ORIGIN)
 
     proof = clients.prove(paired.client, "a fresh nonce", 17830, ORIGIN)
 
@@ -268,7 +268,7 @@ async def test_with_a_lost_key_file_tokens_still_work_and_hello_says_pair_again(
     house: House, tmp_path: Path
 ) -> None:
     clients, db, clock, _ = house
-    paired = await clients.pair(clients.pairing_code(), "", ORIGIN)
+    paired = await clients.pair(clients.issue_pairing_code(), "", ORIGIN)
     (tmp_path / "key").unlink()
 
     again = await Clients.open(
@@ -282,10 +282,10 @@ async def test_with_a_lost_key_file_tokens_still_work_and_hello_says_pair_again(
 
 async def test_no_token_is_in_the_database(house: House, tmp_path: Path) -> None:
     clients, db, _, _ = house
-    paired = await clients.pair(clients.pairing_code(), "", ORIGIN)
+    paired = await clients.pair(clients.issue_pairing_code(), "", ORIGIN)
     own, session = (
         (tmp_path / "token").read_text(),
-        await clients.begin_session(clients.session_code()),
+        await clients.begin_session(clients.issue_session_code()),
     )
     await db.run(lambda conn: conn.execute("SELECT 1").fetchone())
 
@@ -301,8 +301,8 @@ async def test_rotation_ends_the_old_token_and_the_dashboards_but_no_pairing(
 ) -> None:
     clients = house[0]
     old = (tmp_path / "token").read_text()
-    session = await clients.begin_session(clients.session_code())
-    paired = await clients.pair(clients.pairing_code(), "", ORIGIN)
+    session = await clients.begin_session(clients.issue_session_code())
+    paired = await clients.pair(clients.issue_pairing_code(), "", ORIGIN)
 
     await clients.rotate()
 
@@ -314,13 +314,13 @@ async def test_rotation_ends_the_old_token_and_the_dashboards_but_no_pairing(
 
 async def test_being_seen_is_written_down_rarely(house: House) -> None:
     clients, db, _, _ = house
-    caller = clients.recognise((await clients.pair(clients.pairing_code(), "", ORIGIN)).token)
+    caller = clients.recognise((await clients.pair(clients.issue_pairing_code(), "", ORIGIN)).token)
     assert caller is not None
-    await clients.seen(caller)
-    first = (await clients.listing())[0].last_seen
+    await clients.note_seen(caller)
+    first = (await clients.all_clients())[0].last_seen
 
     before = await db.read(lambda conn: conn.execute("PRAGMA data_version").fetchone()[0])
-    await clients.seen(caller)
+    await clients.note_seen(caller)
     after = await db.read(lambda conn: conn.execute("PRAGMA data_version").fetchone()[0])
 
     assert first is not None
@@ -334,24 +334,24 @@ async def test_odd_tokens_are_simply_unknown(house: House, token: str) -> None:
 
 def test_codes_have_128_bits_and_a_bounded_number_is_open() -> None:
     codes = Codes(60.0, Clock())
-    issued = [codes.issue() for _ in range(OUTSTANDING + 1)]
+    issued = [codes.issue() for _ in range(MOST_OPEN_CODES + 1)]
 
     assert all(len(code) == 22 for code in issued)
     assert len(set(issued)) == len(issued)
-    assert [codes.redeem(code) for code in issued] == [False, *[True] * OUTSTANDING]
+    assert [codes.redeem(code) for code in issued] == [False, *[True] * MOST_OPEN_CODES]
 
 
 def test_ten_wrong_guesses_a_minute_are_answered_calmly() -> None:
     clock = Clock()
     guesses = Guesses(clock=clock)
     for _ in range(10):
-        assert guesses.wait == 0
-        guesses.wrong()
+        assert guesses.wait_seconds == 0
+        guesses.note_wrong()
         clock.now += 1
 
-    assert guesses.wait == 50
+    assert guesses.wait_seconds == 50
     clock.now += 50
-    assert guesses.wait == 0
+    assert guesses.wait_seconds == 0
 
 
 @pytest.mark.skipif(

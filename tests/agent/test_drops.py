@@ -19,9 +19,9 @@ from tests.agent.house import House, house, until
 from tests.privacy import is_private
 from trayagent.agent.drops import folder as drop_folder
 from trayagent.agent.drops import reader
-from trayagent.agent.drops.folder import Watcher
-from trayagent.agent.drops.reader import Drops
-from trayagent.agent.queue.commands import Undo
+from trayagent.agent.drops.folder import FolderWatcher
+from trayagent.agent.drops.reader import DropReader
+from trayagent.agent.queue.commands import BatchUndo
 from trayagent.lists import dialect_for
 from trayagent.model.errors import DownloadError
 from trayagent.model.events import Event, Notice
@@ -57,7 +57,7 @@ class Folder:
 async def folder(tmp_path: Path, **limits: Any) -> AsyncIterator[Folder]:
     async with house(tmp_path, **limits) as h:
         root = tmp_path / "drop"
-        service = Drops(h.db, h.bus, h.intake, root)
+        service = DropReader(h.db, h.bus, h.intake, root)
         heard: list[Event] = []
         h.bus.subscribe(heard.append)
         async with asyncio.TaskGroup() as group:
@@ -73,14 +73,14 @@ async def test_a_list_that_comes_between_the_first_look_and_the_watch_is_seen_at
 ) -> None:
     """Nothing hints at it, and the next look of its own is far away."""
     monkeypatch.setattr(reader, "RESCAN", 300.0)
-    ensure = Watcher.ensure
+    ensure = FolderWatcher.ensure
 
-    def late(watcher: Watcher) -> bool:
-        monkeypatch.setattr(Watcher, "ensure", ensure)
+    def late(watcher: FolderWatcher) -> bool:
+        monkeypatch.setattr(FolderWatcher, "ensure", ensure)
         (tmp_path / "drop/films.txt").write_text("http://h/1.mp4\n")
         return ensure(watcher)
 
-    monkeypatch.setattr(Watcher, "ensure", late)
+    monkeypatch.setattr(FolderWatcher, "ensure", late)
     async with folder(tmp_path) as f:
         report = await f.filed("done/films.txt")
     assert report["counts"] == {"completed": 1}
@@ -328,7 +328,7 @@ async def test_a_large_list_is_announced_once(tmp_path: Path) -> None:
         await until(lambda: any(e.name == "batch.queued" for e in f.heard))
         singly = [event for event in f.heard if event.name == "download.queued"]
 
-        assert f.house.keeper.status.queued == 1200
+        assert f.house.live_status.status.queued == 1200
         assert len(singly) <= 100
 
 
@@ -378,8 +378,8 @@ async def test_undo_takes_back_what_a_list_brought(
         f.house.server.scripts = {"http://h/slow": never.wait}  # type: ignore[dict-item]
         (own,) = await f.house.settled(*await f.house.add("http://h/mine"))
         f.drop("x.txt", "http://h/mine\nhttp://h/quick\nhttp://h/slow\n")
-        await until(lambda: f.house.keeper.status.completed == 2)
-        batch = await Undo(f.house.db, f.house.queue, f.house.trash).batch("b1")
+        await until(lambda: f.house.live_status.status.completed == 2)
+        batch = await BatchUndo(f.house.db, f.house.queue, f.house.trash).take_back("b1")
 
     assert batch.undone_at is not None
     assert batch.counts == {"duplicate": 1, "completed": 1, "cancelled": 1}

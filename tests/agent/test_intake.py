@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from trayagent.agent.bus import Bus
-from trayagent.agent.intake import Intake, check, shown
+from trayagent.agent.intake import Intake, candidate_of, without_password
 from trayagent.model.download import Cookie, Item
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import Event
@@ -75,7 +75,7 @@ async def test_nothing_accepted_leaves_nothing_behind(door: Door) -> None:
 async def test_secrets_never_reach_another_download(door: Door) -> None:
     """A commit that failed gives its number to the next one, and its cookies to nobody."""
     given = Item("http://bank/x", cookies=(Cookie("sid", "secret", "bank"),))
-    new = check(0, given)
+    new = candidate_of(0, given)
     assert isinstance(new, New)
     with pytest.raises(StoreUnavailableError):
         await door.db.run(_failing, new, await door.intake.admission("cli", [new]))
@@ -151,4 +151,4 @@ async def test_next_goes_before_what_waits(door: Door) -> None:
 )
 def test_what_is_shown_of_a_broken_url_holds_no_password(url: str, expected: str) -> None:
     """A refused line is still shown without its secret."""
-    assert shown(url) == expected
+    assert without_password(url) == expected

@@ -11,7 +11,7 @@ import pytest
 
 from tests.agent.house import house, until
 from trayagent.agent.bus import Bus
-from trayagent.agent.status import Keeper
+from trayagent.agent.status import LiveStatus
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import QueueEvent
 from trayagent.model.order import New, Order
@@ -22,21 +22,21 @@ from trayagent.store.database import waiting_at_most
 
 def test_the_status_says_how_many_workers_there_are_now() -> None:
     bus = Bus()
-    keeper = Keeper(bus, Status(workers=4))
+    live_status = LiveStatus(bus, Status(workers=4))
 
-    keeper.employ(2)
+    live_status.set_workers(2)
     bus.publish(QueueEvent("paused"))
 
-    assert (keeper.status.workers, keeper.status.paused) == (2, True)
+    assert (live_status.status.workers, live_status.status.paused) == (2, True)
 
 
 async def test_what_is_saved_too_late_is_counted_all_the_same(tmp_path: Path) -> None:
     """A disk hangs in the middle of a request: it is told no, and what was saved is work like any other."""
     async with house(tmp_path) as h, asyncio.TaskGroup() as group:
-        counting = group.create_task(h.keeper.run(h.db), name="keeper")
+        counting = group.create_task(h.live_status.run(h.db), name="live_status")
 
         def look_again() -> None:
-            h.keeper.doubt()
+            h.live_status.recount_soon()
             h.pool.wake()
 
         h.db.when_late(look_again)
@@ -46,9 +46,9 @@ async def test_what_is_saved_too_late_is_counted_all_the_same(tmp_path: Path) ->
             await h.db.run(late, go)
         go.set()
         await h.server.busy_with(1)
-        await until(lambda: (h.keeper.status.queued, h.keeper.status.active) == (0, 1))
+        await until(lambda: (h.live_status.status.queued, h.live_status.status.active) == (0, 1))
         gate.set()
-        await until(lambda: h.keeper.status.completed == 1)
+        await until(lambda: h.live_status.status.completed == 1)
         counting.cancel()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from trayagent.agent.queue.video_pages import Pages
+from trayagent.agent.queue.video_pages import VideoPages
 from trayagent.model.download import Cookie, Item, Via
 from trayagent.model.errors import DownloadError
 from trayagent.model.order import Job, Order
@@ -89,7 +89,7 @@ class Rig:
     ) -> Fetched:
         job = Job(1, "d1", url, url, "example.com:443", Order(**order), None, 0, via, None)  # type: ignore[arg-type]
         target = Target(Path("/d"), filename=job.order.filename, kind=job.order.kind)
-        pages = Pages(self.transfer, self.engine, self.door)
+        pages = VideoPages(self.transfer, self.engine, self.door)
         return await pages.fetch(job, request or Request(url), target, Progress())
 
 

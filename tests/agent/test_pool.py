@@ -36,14 +36,14 @@ async def test_never_more_than_the_workers_and_never_an_idle_slot(
         finished = ""
         for done in range(9):
             await h.server.busy_with(min(workers, 9 - done), without=finished)
-            assert len(h.server.inside) <= h.keeper.status.active <= workers
+            assert len(h.server.inside) <= h.live_status.status.active <= workers
             finished = min(h.server.inside)
             gates[finished].set()
         downloads = await h.settled(*ids)
 
     assert h.server.most == workers
     assert {download.state for download in downloads} == {State.COMPLETED}
-    assert h.keeper.status.completed == 9
+    assert h.live_status.status.completed == 9
 
 
 async def test_a_host_gets_its_share_and_the_others_theirs(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ async def test_pause_keeps_and_cancel_gives_up(tmp_path: Path) -> None:
 
         assert (await h.queue.pause(id)).state == State.PAUSED
         assert (await h.queue.pause(id)).state == State.PAUSED
-        assert h.keeper.status.active == 0
+        assert h.live_status.status.active == 0
         await h.queue.resume(id)
         await h.server.busy_with(1)
         assert (await h.queue.cancel(id)).state == State.CANCELLED
@@ -113,7 +113,7 @@ async def test_pause_keeps_and_cancel_gives_up(tmp_path: Path) -> None:
         (done,) = await h.settled(id)
 
     assert done.state == State.COMPLETED
-    assert (h.keeper.status.active, h.keeper.status.queued) == (0, 0)
+    assert (h.live_status.status.active, h.live_status.status.queued) == (0, 0)
 
 
 async def test_pausing_the_queue_stops_everything_and_forgets_nothing(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ async def test_pausing_the_queue_stops_everything_and_forgets_nothing(tmp_path: 
 
         states = [(await h.queries.download(id)).state for id in (first, second)]
         assert states == [State.QUEUED, State.QUEUED]
-        assert h.keeper.status.paused
+        assert h.live_status.status.paused
         assert not h.server.inside
         gate.set()
         await h.queue.resume_all()
@@ -240,7 +240,7 @@ async def test_resuming_while_it_stops_starts_it_once_it_has_stopped(tmp_path: P
         (done,) = await h.settled(id)
 
     assert done.state == State.COMPLETED
-    assert (h.keeper.status.active, h.keeper.status.queued) == (0, 0)
+    assert (h.live_status.status.active, h.live_status.status.queued) == (0, 0)
 
 
 async def test_a_fresh_link_wins_over_the_old_one_failing(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ async def test_a_fresh_link_wins_over_the_old_one_failing(tmp_path: Path) -> Non
         (id,) = await h.add("http://h/old")
         await h.server.busy_with(1)
         await h.queue.change(id, Patch("http://h/fresh"))
-        await until(lambda: not h.keeper.status.active and not h.keeper.status.queued)
+        await until(lambda: not h.live_status.status.active and not h.live_status.status.queued)
         done = await h.queries.download(id)
 
     assert (done.state, done.url) == (State.COMPLETED, "http://h/fresh")
@@ -299,7 +299,7 @@ async def test_what_was_finished_before_a_kill_is_not_asked_for_again(tmp_path: 
         assert (first.state, first.path) == (State.COMPLETED, str(tmp_path / "1.bin"))
         assert second.state == State.COMPLETED
         assert [request.url for request in h.server.asked] == ["http://h/2"]
-        assert (h.keeper.status.active, h.keeper.status.completed) == (0, 2)
+        assert (h.live_status.status.active, h.live_status.status.completed) == (0, 2)
 
 
 def _copied(conn: sqlite3.Connection, to: Path) -> None:
@@ -350,7 +350,7 @@ async def test_the_name_of_a_running_download_is_told_and_kept(tmp_path: Path) -
     assert [(one.id, one.filename, one.state) for one in named] == [(id, "long", State.ACTIVE)]
     names = [args[1] for args in written if args[0] is transitions.keep_names]
     assert [[name[1] for name in each] for each in names] == [[str(tmp_path / "long")]]
-    assert h.keeper.status.active == 0
+    assert h.live_status.status.active == 0
 
 
 async def test_a_cool_down_fails_nobody_and_costs_no_try(tmp_path: Path) -> None:
@@ -367,7 +367,7 @@ async def test_a_cool_down_fails_nobody_and_costs_no_try(tmp_path: Path) -> None
         (waits,) = await h.add("http://h:81/1")
         fails, behind = await h.add("http://h:82/1", "http://h:82/2")
         await h.settled(fails, *await h.add("http://h:83/1"))
-        await until(lambda: h.keeper.status.active == 0)
+        await until(lambda: h.live_status.status.active == 0)
         first, second = [await h.queries.download(id) for id in (waits, behind)]
 
         assert (first.state, first.attempts) == (State.QUEUED, 0)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.house import House, house
-from trayagent.agent.intake import MOST_LOOKING, SECONDS, Presence
+from trayagent.agent.intake import LOOK_SECONDS, MOST_LOOKS, FilePresence
 from trayagent.model.download import Item
 from trayagent.model.transfer import Fetched
 from trayagent.store import downloads, transitions
@@ -38,24 +38,24 @@ async def test_what_is_gone_is_told_from_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "here").touch()
     (tmp_path / "leads nowhere").symlink_to("nowhere")
     paths = [str(tmp_path / name) for name in ("here", "gone", "leads nowhere")]
-    assert await Presence().missing(paths) == set(paths[1:])
-    assert await Presence().missing([]) == set()
+    assert await FilePresence().missing(paths) == set(paths[1:])
+    assert await FilePresence().missing([]) == set()
 
 
 async def test_a_disk_that_says_nothing_has_everything(stalled: Path, tmp_path: Path) -> None:
     """What was seen until then counts; and no number of askers makes a number of threads."""
-    presence = Presence()
+    presence = FilePresence()
     gone = str(tmp_path / "gone")
     began, before = time.monotonic(), threading.active_count()
     async with asyncio.TaskGroup() as group:
         asked = [
             group.create_task(presence.missing([gone, f"{stalled}/{n}"]))
-            for n in range(4 * MOST_LOOKING)
+            for n in range(4 * MOST_LOOKS)
         ]
-    assert time.monotonic() - began < SECONDS + 1
-    assert threading.active_count() <= before + MOST_LOOKING
-    assert [task.result() for task in asked[:MOST_LOOKING]] == [{gone}] * MOST_LOOKING
-    assert {task.result() for task in asked[MOST_LOOKING:]} == {frozenset()}
+    assert time.monotonic() - began < LOOK_SECONDS + 1
+    assert threading.active_count() <= before + MOST_LOOKS
+    assert [task.result() for task in asked[:MOST_LOOKS]] == [{gone}] * MOST_LOOKS
+    assert {task.result() for task in asked[MOST_LOOKS:]} == {frozenset()}
 
 
 async def test_a_finished_file_on_a_disk_that_stands_still_is_had(
@@ -69,7 +69,7 @@ async def test_a_finished_file_on_a_disk_that_stands_still_is_had(
             again = group.create_task(h.intake.add([Item("http://h/a")], via="hook"))
             other = group.create_task(h.intake.add([Item("http://h/b")], via="hook"))
             await other
-            assert time.monotonic() - began < SECONDS / 2
+            assert time.monotonic() - began < LOOK_SECONDS / 2
         (download,) = again.result().receipt.downloads
         assert download.duplicate_of == download.id
 

@@ -428,7 +428,7 @@ async def test_what_was_undone_is_not_fetched_again_by_itself(
         await agent.library.sign_in("flow", BOB)
         run = await agent.sync()
         assert run.batch
-        await agent.undo.batch(run.batch)
+        await agent.undo.take_back(run.batch)
         assert {item.state for item in await agent.items()} == {"ignored"}
         assert agent.files() == {}
         again = await agent.sync()

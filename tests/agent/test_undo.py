@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from tests.agent.house import House, house, until
-from trayagent.agent.intake import check
-from trayagent.agent.queue.commands import TrashError, Undo
+from trayagent.agent.intake import candidate_of
+from trayagent.agent.queue.commands import BatchUndo, TrashError
 from trayagent.cli.wording import reason_of
 from trayagent.model.download import Item, encode
 from trayagent.model.events import BatchEvent, DownloadEvent, Event
@@ -27,8 +27,8 @@ def _own_trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 
 
-def undo_of(h: House) -> Undo:
-    return Undo(h.db, h.queue, h.trash)
+def undo_of(h: House) -> BatchUndo:
+    return BatchUndo(h.db, h.queue, h.trash)
 
 
 def _fill(conn: sqlite3.Connection, count: int) -> None:
@@ -62,14 +62,15 @@ async def test_a_large_batch_is_cancelled_in_large_steps(tmp_path: Path) -> None
             return await run(*args, **kwargs)  # type: ignore[arg-type]
 
         with patch.object(h.db, "run", counted):
-            batch = await undo_of(h).batch("b1")
+            batch = await undo_of(h).take_back("b1")
 
         assert batch.counts == {"cancelled": LARGE}
         assert batch.finished_at is not None
         assert commits < LARGE / 100
         assert not [event for event in heard if isinstance(event, DownloadEvent)]
         assert [event.what for event in heard if isinstance(event, BatchEvent)] == ["finished"]
-        assert h.keeper.status.queued == -(LARGE * 9 // 10)  # it counts from where it started: 0
+        # The status counts from where it started: 0.
+        assert h.live_status.status.queued == -(LARGE * 9 // 10)
 
 
 async def test_others_that_share_a_download_of_a_large_batch_hear_of_its_end(
@@ -80,7 +81,7 @@ async def test_others_that_share_a_download_of_a_large_batch_hear_of_its_end(
         await h.db.run(_fill, 500)
         await h.intake.add([], via="cli", title="nothing")
         await h.db.run(_share)
-        await undo_of(h).batch("b1")
+        await undo_of(h).take_back("b1")
 
         other = await h.queries.batch("b2")
         assert (other.counts, other.finished_at is None) == ({"cancelled": 2}, False)
@@ -95,8 +96,8 @@ def _share(conn: sqlite3.Connection) -> None:
 async def test_the_lines_to_come_of_a_list_that_is_still_read_are_cancelled(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
         await h.db.run(drop_lists.open_or_begin, "x.txt", "{}", 1.0)
-        await undo_of(h).batch("b1")
-        line = (1, check(1, Item("http://h/1")), "")
+        await undo_of(h).take_back("b1")
+        line = (1, candidate_of(1, Item("http://h/1")), "")
         new = await h.db.run(
             drop_lists.enter_lines, 1, [line], "{}", await h.intake.admission("drop", [])
         )
@@ -116,7 +117,7 @@ async def test_an_undo_that_was_stopped_goes_on_after_a_restart(tmp_path: Path) 
 
         with patch.object(h.trash, "put", stuck):
             async with asyncio.TaskGroup() as group:
-                task = group.create_task(undo_of(h).batch("b1"), name="undo")
+                task = group.create_task(undo_of(h).take_back("b1"), name="undo")
                 await reached.wait()
                 assert (await h.queries.batch("b1")).undone_at is not None
                 task.cancel()
@@ -155,11 +156,11 @@ async def test_an_undone_batch_is_not_undone_again(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
         (id, _) = await h.add("http://h/1", "http://h/2")
         await h.settled(id)
-        first = await undo_of(h).batch("b1")
+        first = await undo_of(h).take_back("b1")
         await h.queue.retry(id)
         await h.settled(id)
 
-        assert (await undo_of(h).batch("b1")).undone_at == first.undone_at
+        assert (await undo_of(h).take_back("b1")).undone_at == first.undone_at
         assert (tmp_path / "1").exists()
 
 
@@ -168,7 +169,7 @@ async def test_two_that_undo_at_once_wait_for_one_end(tmp_path: Path) -> None:
         await h.settled(*await h.add("http://h/1", "http://h/2"))
         undo = undo_of(h)
         async with asyncio.TaskGroup() as group:
-            both = [group.create_task(undo.batch("b1"), name=f"undo {n}") for n in (1, 2)]
+            both = [group.create_task(undo.take_back("b1"), name=f"undo {n}") for n in (1, 2)]
         assert both[0].result() == both[1].result()
         assert not (tmp_path / "2").exists()
 
@@ -180,12 +181,12 @@ async def test_what_was_undone_is_neither_checked_nor_called_complete(tmp_path: 
         await h.settled(*ids)
         heard: list[Event] = []
         h.bus.subscribe(heard.append)
-        await undo_of(h).batch("b1")
+        await undo_of(h).take_back("b1")
 
         download = await h.queries.download(ids[0])
         assert (download.state, download.path) == ("cancelled", None)
         assert await h.db.read(saved_files.count) == 0
-        assert h.keeper.status.completed == 0
+        assert h.live_status.status.completed == 0
         assert [event.name for event in heard] == ["download.cancelled"] * 2
         message, action = reason_of(as_told(download))
         assert (message, action) == (
@@ -216,11 +217,11 @@ async def test_a_file_that_will_not_go_holds_up_no_other_and_can_be_tried_again(
             await put(path)
 
         with patch.object(h.trash, "put", refuses), pytest.raises(TrashError, match="1 file"):
-            await undo_of(h).batch("b1")
+            await undo_of(h).take_back("b1")
         assert [(tmp_path / name).exists() for name in ("1", "2")] == [True, False]
         assert (await h.queries.batch("b1")).undone_at is None
 
-        assert (await undo_of(h).batch("b1")).undone_at is not None
+        assert (await undo_of(h).take_back("b1")).undone_at is not None
         assert not (tmp_path / "1").exists()
 
 
@@ -235,5 +236,5 @@ async def test_a_row_that_was_removed_meanwhile_is_no_trouble(tmp_path: Path) ->
             await put(path)
 
         with patch.object(h.trash, "put", forgetful):
-            assert (await undo_of(h).batch("b1")).undone_at is not None
+            assert (await undo_of(h).take_back("b1")).undone_at is not None
         await until(lambda: not (tmp_path / "2").exists())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trayagent.agent.queue.video_pages import Task
+from trayagent.agent.queue.video_pages import PageJob
 from trayagent.cli.get.downloader import Errand, Terms
 from trayagent.cli.get.journal import HERE, NOTE
 from trayagent.model import backoff
@@ -50,12 +50,12 @@ class Served:
         return Fetched(path, 3)
 
     async def fetch_each(
-        self, following: Callable[[], Task | None], tell: Callable[[Fetched], None]
+        self, following: Callable[[], PageJob | None], tell: Callable[[Fetched], None]
     ) -> None:
         while (task := following()) is not None:
             tell(await self.fetch(task.job, task.request, task.target, task.reporter))
 
-    async def fetch_after(self, task: Task, failure: DownloadError) -> Fetched:
+    async def fetch_after(self, task: PageJob, failure: DownloadError) -> Fetched:
         raise failure
 
     async def owners(self) -> set[str]:
@@ -98,7 +98,7 @@ async def test_what_the_page_engine_sees_to_goes_back_to_the_loop(tmp_path: Path
 
     class Counting(Served):
         async def fetch_each(
-            self, following: Callable[[], Task | None], tell: Callable[[Fetched], None]
+            self, following: Callable[[], PageJob | None], tell: Callable[[Fetched], None]
         ) -> None:
             while (task := following()) is not None:
                 plain.append(task.request.url[-1])

@@ -14,7 +14,7 @@ import pytest
 
 from tests.servers.media import Media
 from trayagent.agent import Agent
-from trayagent.agent.live_settings import Preferences
+from trayagent.agent.live_settings import LiveSettings
 from trayagent.app import Running, serve
 from trayagent.desktop import feed, opener, session
 from trayagent.desktop.autostart import Command, XdgAutostart
@@ -97,7 +97,7 @@ class Desk:
 async def desk_at(folder: Path, opened: list[tuple[str, str]]) -> AsyncIterator[Desk]:
     home = Home.under(folder)
     home.prepare()
-    preferences = Preferences(load(home, ENVIRON, {}), lambda c: change(home, ENVIRON, c, {}))
+    live_settings = LiveSettings(load(home, ENVIRON, {}), lambda c: change(home, ENVIRON, c, {}))
     clicks, told, seen = Clicks(), Told(), Seen()
     quits: list[bool] = []
     started: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
@@ -106,7 +106,8 @@ async def desk_at(folder: Path, opened: list[tuple[str, str]]) -> AsyncIterator[
     beside = {"clicks": clicks.run}
     async with asyncio.TaskGroup() as group:
         group.create_task(
-            serve(home, ENVIRON, preferences, told, started.set_result, beside=beside), name="agent"
+            serve(home, ENVIRON, live_settings, told, started.set_result, beside=beside),
+            name="agent",
         )
         running = await started
         post = asyncio.get_running_loop().call_soon
@@ -250,10 +251,10 @@ async def test_a_batch_is_undone_from_the_menu(desk: Desk, media: Media) -> None
     await desk.until(lambda s: s.undo is None)
     async with asyncio.timeout(5):
         while (await desk.agent.queries.batch(undo.batch)).counts.get("completed"):
-            if not list(Path(desk.agent.preferences.config.downloads.folder).glob("*.mp4")):
+            if not list(Path(desk.agent.live_settings.config.downloads.folder).glob("*.mp4")):
                 break
             await asyncio.sleep(0.02)
-    assert not list(Path(desk.agent.preferences.config.downloads.folder).glob("*.mp4"))
+    assert not list(Path(desk.agent.live_settings.config.downloads.folder).glob("*.mp4"))
 
 
 async def test_buttons_of_popups_open_what_they_name(desk: Desk, media: Media) -> None:
@@ -262,7 +263,7 @@ async def test_buttons_of_popups_open_what_they_name(desk: Desk, media: Media) -
     assert undo is not None
     desk.clicks.follow("batch", undo.batch)
     desk.clicks.follow("source", "flow")
-    config = desk.agent.preferences.config
+    config = desk.agent.live_settings.config
     assert set(await desk.opens(2)) == {
         ("open_folder", config.downloads.folder),
         ("open_folder", str(Path(config.library.folder) / "flow")),
@@ -309,7 +310,7 @@ async def test_a_restart_shows_what_was_there(
         first = desk.seen.snapshots[0]
         assert [d.filename for d in first.recent] == ["a.mp4"]
         assert len(first.failed) == 1
-        assert first.downloads_folder == desk.agent.preferences.config.downloads.folder
+        assert first.downloads_folder == desk.agent.live_settings.config.downloads.folder
 
 
 async def test_the_last_batch_can_be_undone_after_a_restart_unless_it_was_or_is_old(
@@ -328,7 +329,7 @@ async def test_the_last_batch_can_be_undone_after_a_restart_unless_it_was_or_is_
     async with desk_at(tmp_path, opened) as desk:
         assert desk.seen.snapshots[0].undo == before
         assert before is not None
-        await desk.agent.undo.batch(before.batch)
+        await desk.agent.undo.take_back(before.batch)
     async with desk_at(tmp_path, opened) as desk:
         assert desk.seen.snapshots[0].undo is None
 

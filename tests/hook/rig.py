@@ -15,10 +15,10 @@ from tests.hook.library import FakeLibrary
 from trayagent.agent.access import Clients, OwnToken
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
-from trayagent.agent.live_settings import Preferences
+from trayagent.agent.live_settings import LiveSettings
 from trayagent.agent.queries import Queries
-from trayagent.agent.queue.commands import Queue, Trash, Undo
-from trayagent.agent.status import Keeper
+from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
+from trayagent.agent.status import LiveStatus
 from trayagent.hook.events import EventRing
 from trayagent.hook.listener import Listener, bind
 from trayagent.hook.server import HookServer
@@ -167,7 +167,7 @@ class Rig:
     async def paired(self, origin: str = EXTENSION) -> tuple[str, str]:
         """A paired extension's id and token."""
         pair = await self.agent.clients.pair(
-            self.agent.clients.pairing_code(), "Test browser", origin
+            self.agent.clients.issue_pairing_code(), "Test browser", origin
         )
         return pair.client, pair.token
 
@@ -203,7 +203,7 @@ async def running(home: Path, library: Any = None, **hook_options: Any) -> Async
     db = Database.open(home / "test.db")
     bus, clock = Bus(), Clock()
     config = Config(downloads=Downloads(folder=str(home / "downloads")))
-    keeper = Keeper(bus, Status(version="0.0"))
+    live_status = LiveStatus(bus, Status(version="0.0"))
     secrets = SecretFiles(home / "secrets")
     own = OwnToken.load(home / "token")
 
@@ -214,17 +214,17 @@ async def running(home: Path, library: Any = None, **hook_options: Any) -> Async
         return config
 
     trash = Trash()
-    queue = Queue(db, bus, IdleWorkers(), secrets=secrets, trash=trash, discard=discard)
+    queue = QueueCommands(db, bus, IdleWorkers(), secrets=secrets, trash=trash, discard=discard)
     parts = SimpleNamespace(
         bus=bus,
         intake=Intake(db, bus, secrets, lambda: None),
         queue=queue,
-        undo=Undo(db, queue, trash),
-        queries=Queries(db, keeper),
-        keeper=keeper,
+        undo=BatchUndo(db, queue, trash),
+        queries=Queries(db, live_status),
+        live_status=live_status,
         clients=await Clients.open(db, bus, own, home / "clients.key", clock=clock),
         library=library or FakeLibrary(),
-        preferences=Preferences(config, write),
+        live_settings=LiveSettings(config, write),
         version="0.0",
     )
     agent = cast("Agent", parts)
@@ -237,5 +237,5 @@ async def running(home: Path, library: Any = None, **hook_options: Any) -> Async
             yield rig
         finally:
             task.cancel()
-    keeper.close()
+    live_status.close()
     await asyncio.to_thread(db.close)

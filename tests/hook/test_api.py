@@ -16,7 +16,7 @@ import pytest
 
 from tests.hook.library import FakeLibrary
 from tests.hook.rig import EXTENSION, Answer, Rig, read_answer, running
-from trayagent.agent.live_settings import Preferences
+from trayagent.agent.live_settings import LiveSettings
 from trayagent.model.download import Download, Receipt
 from trayagent.model.errors import DownloadError, StoreUnavailableError
 from trayagent.model.events import DownloadEvent, DownloadProgress, QueueEvent
@@ -252,7 +252,7 @@ async def test_odd_keys_are_refused(rig: Rig, key: str | list[str]) -> None:
 
 async def test_who_asks_decides_what_it_came_by(rig: Rig) -> None:
     _, token = await rig.paired()
-    session = await rig.agent.clients.begin_session(rig.agent.clients.session_code())
+    session = await rig.agent.clients.begin_session(rig.agent.clients.issue_session_code())
     ways: list[tuple[str, dict[str, Any]]] = [
         ("hook", {"headers": {"User-Agent": "curl/8"}}),
         ("cli", {"headers": {"User-Agent": "trayagent-cli/0.1"}}),
@@ -674,7 +674,7 @@ async def test_a_stream_ends_with_the_token_that_opened_it(rig: Rig) -> None:
 
     writers: list[asyncio.StreamWriter] = []
     clients = rig.agent.clients
-    token, session = [await clients.begin_session(clients.session_code()) for _ in range(2)]
+    token, session = [await clients.begin_session(clients.issue_session_code()) for _ in range(2)]
     caller = clients.recognise(token)
     assert caller is not None
     revoked = await listen(token)
@@ -714,9 +714,9 @@ async def test_the_settings_are_read_and_changed_by_the_owner(
 
     async def change(wanted: Any) -> Any:
         changes.append(wanted)
-        return rig.agent.preferences.config
+        return rig.agent.live_settings.config
 
-    monkeypatch.setattr(rig.agent.preferences, "change", change)
+    monkeypatch.setattr(rig.agent.live_settings, "change", change)
     config = (await rig.ask("GET", "config")).json()
     answer = await rig.ask("PATCH", "config", {"downloads": {"workers": 2}})
 
@@ -771,8 +771,8 @@ async def test_sources_added_at_once_are_all_kept_and_one_that_failed_takes_none
 
     home, names = Home.under(tmp_path), [f"s{n}" for n in range(4)]
     async with running(tmp_path, Library()) as rig:
-        preferences = Preferences(load(home, {}), partial(change, home, {}))
-        monkeypatch.setattr(rig.agent, "preferences", preferences)
+        live_settings = LiveSettings(load(home, {}), partial(change, home, {}))
+        monkeypatch.setattr(rig.agent, "live_settings", live_settings)
         bodies: list[Any] = [{"source": {"name": name}, "save": True} for name in names]
         bodies.append({"source": {"name": "bad"}, "save": True, "secret": "CANARY"})
         async with asyncio.TaskGroup() as group:

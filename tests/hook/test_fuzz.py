@@ -211,7 +211,7 @@ async def fuzz(
     """Send so many spoiled requests, eight at a time; returns how often each status came."""
     caplog.set_level(logging.WARNING)
     rng = random.Random(seed)
-    session = await rig.agent.clients.begin_session(rig.agent.clients.session_code())
+    session = await rig.agent.clients.begin_session(rig.agent.clients.issue_session_code())
     good, items = seeds(rig, session), mutated_items(rng)
     statuses: dict[int | None, int] = {}
 

@@ -64,7 +64,7 @@ async def test_every_route_is_closed_to_another_user(rig: Rig) -> None:
         rig.request(r.method, path, {} if r.body else None)
         for r, path in zip(ROUTES, pages, strict=True)
     ]
-    code, pairing = rig.agent.clients.session_code(), rig.agent.clients.pairing_code()
+    code, pairing = rig.agent.clients.issue_session_code(), rig.agent.clients.issue_pairing_code()
     asked += [
         rig.request("POST", "sessions", {"code": code}, token=None),
         rig.request("POST", "confirm", {"nonce": "x"}, headers={"Origin": rig.origin}),
@@ -79,10 +79,10 @@ async def test_every_route_is_closed_to_another_user(rig: Rig) -> None:
     assert {line.partition(" {")[0] for line in said} == {"HTTP/1.1 403 Forbidden"}
     assert all('"other_user"' in line for line in said)
     assert await rig.count() == 0
-    assert await rig.agent.clients.listing() == ()
+    assert await rig.agent.clients.all_clients() == ()
     # His tries used nothing up, and slow nobody down.
     assert (await rig.ask("POST", "sessions", {"code": code}, token=None)).status == 200
-    assert rig.agent.clients.guesses.wait == 0.0
+    assert rig.agent.clients.guesses.wait_seconds == 0.0
 
 
 async def test_he_is_told_before_he_has_said_anything(strange: Callable[[bool], Rig]) -> None:

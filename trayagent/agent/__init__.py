@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from trayagent.agent.announcer import Announcer
     from trayagent.agent.bus import Bus
     from trayagent.agent.intake import Intake
-    from trayagent.agent.library.libraries import Library
-    from trayagent.agent.live_settings import Preferences
+    from trayagent.agent.library.libraries import Libraries
+    from trayagent.agent.live_settings import LiveSettings
     from trayagent.agent.queries import Queries
-    from trayagent.agent.queue.commands import Queue, Undo
-    from trayagent.agent.status import Keeper
+    from trayagent.agent.queue.commands import BatchUndo, QueueCommands
+    from trayagent.agent.status import LiveStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Agent:
 
     bus: Bus
     intake: Intake
-    queue: Queue
+    queue: QueueCommands
     queries: Queries
-    keeper: Keeper
+    live_status: LiveStatus
     announcer: Announcer
     clients: Clients
-    library: Library
-    undo: Undo
-    preferences: Preferences
+    library: Libraries
+    undo: BatchUndo
+    live_settings: LiveSettings
     version: str

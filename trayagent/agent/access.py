@@ -35,18 +35,18 @@ from trayagent.store import clients as store
 from trayagent.store.clients import ClientRow
 from trayagent.store.database import Database
 
-EXTENSION: Final = re.compile(r"(?:chrome|moz)-extension://[A-Za-z0-9-]{1,64}")
+EXTENSION_ORIGIN: Final = re.compile(r"(?:chrome|moz)-extension://[A-Za-z0-9-]{1,64}")
 """The origins that can be paired."""
-LOCAL: Final = "local"
+LOCAL_CLIENT: Final = "local"
 """The machine's own token, as `hello` calls it."""
-PAIRING: Final = 120.0
-SESSION_CODE: Final = 120.0
-SESSION_IDLE: Final = 24 * 3600.0
+PAIRING_SECONDS: Final = 120.0
+SESSION_CODE_SECONDS: Final = 120.0
+SESSION_IDLE_SECONDS: Final = 24 * 3600.0
 """Seconds without a request after which a dashboard has to be opened again."""
-SESSIONS: Final = 32
+MOST_SESSIONS: Final = 32
 """So many dashboards may be open; the oldest has to be opened again."""
-SEEN_EVERY: Final = 600.0
-ASKED_EVERY: Final = 20.0
+SEEN_NOTED_SECONDS: Final = 600.0
+ASK_TO_OPEN_SECONDS: Final = 20.0
 """Seconds between two times that a locked page may ask a person to open it."""
 
 
@@ -76,9 +76,9 @@ class Clients:
         self._rows = {row.id: row for row in rows}
         self._pages = pages
         self._clock, self._now = clock, now
-        self._asked = -ASKED_EVERY
-        self._pairing = Codes(PAIRING, clock)
-        self._dashboard = Codes(SESSION_CODE, clock)
+        self._asked = -ASK_TO_OPEN_SECONDS
+        self._pairing = Codes(PAIRING_SECONDS, clock)
+        self._dashboard = Codes(SESSION_CODE_SECONDS, clock)
         self.guesses = Guesses(clock=clock)
 
     @classmethod
@@ -106,7 +106,7 @@ class Clients:
         """Whose token this is. Takes as long for a wrong one as for a right one."""
         given = digest(token)
         known = [
-            (digest(self._own.value), Caller(LOCAL, "owner")),
+            (digest(self._own.value), Caller(LOCAL_CLIENT, "owner")),
             *((row.digest, _caller(row)) for row in self._rows.values()),
         ]
         found = [caller for mark, caller in known if hmac.compare_digest(mark, given)]
@@ -117,11 +117,11 @@ class Clients:
         """The origins of paired clients."""
         return frozenset(row.origin for row in self._rows.values() if row.origin)
 
-    def pairing_code(self) -> str:
+    def issue_pairing_code(self) -> str:
         """A code that pairs one browser within two minutes."""
         return self._pairing.issue()
 
-    def session_code(self) -> str:
+    def issue_session_code(self) -> str:
         """A code that opens one dashboard within two minutes."""
         return self._dashboard.issue()
 
@@ -133,7 +133,7 @@ class Clients:
 
     def ask_to_open(self) -> None:
         """A locked page asks a person to open it, a few times a minute at most."""
-        if self._clock() - self._asked < ASKED_EVERY:
+        if self._clock() - self._asked < ASK_TO_OPEN_SECONDS:
             return
         self._asked = self._clock()
         open_it = Action("Open the dashboard", "queue", "queue")
@@ -143,7 +143,7 @@ class Clients:
 
     async def pair(self, code: str, name: str, origin: str) -> Paired:
         """Exchange a code for a token that is good from `origin` only. Raises BadCodeError."""
-        if not EXTENSION.fullmatch(origin) or not self._pairing.redeem(code):
+        if not EXTENSION_ORIGIN.fullmatch(origin) or not self._pairing.redeem(code):
             raise _bad_code("Start the pairing again from the tray or the dashboard.")
         id, salt = f"c{secrets.token_hex(6)}", secrets.token_bytes(16)
         await asyncio.to_thread(self._pages.remove, code)
@@ -163,7 +163,7 @@ class Clients:
         await asyncio.to_thread(self._pages.remove, code)
         over = [row.id for row in self._sessions() if self._is_over(row.id)]
         alive = [row.id for row in self._sessions() if row.id not in over]
-        for id in over + alive[: max(0, len(alive) - SESSIONS + 1)]:
+        for id in over + alive[: max(0, len(alive) - MOST_SESSIONS + 1)]:
             await self.revoke(id)
         token = secrets.token_urlsafe(32)
         row = ClientRow(
@@ -180,7 +180,7 @@ class Clients:
         question on to us gets an answer that is of no use to it.
         """
         row = self._rows.get(client)
-        if client == LOCAL:
+        if client == LOCAL_CLIENT:
             token = self._own.value
         elif row is not None and row.origin and origin in (None, row.origin):
             token = self._token(row.id, row.salt)
@@ -191,7 +191,7 @@ class Clients:
         said = f"127.0.0.1:{port}\n{nonce}"
         return hmac.new(token.encode(), said.encode(), hashlib.sha256).hexdigest()
 
-    async def listing(self) -> tuple[Client, ...]:
+    async def all_clients(self) -> tuple[Client, ...]:
         """The paired clients and open dashboards, the oldest first."""
         return tuple(
             Client(
@@ -217,11 +217,13 @@ class Clients:
         for row in self._sessions():
             await self.revoke(row.id)
 
-    async def seen(self, caller: Caller) -> None:
+    async def note_seen(self, caller: Caller) -> None:
         """Note that a client spoke to us; written down every ten minutes at most."""
         row = self._rows.get(caller.id)
         now = self._now()
-        if row is None or (row.last_seen is not None and abs(now - row.last_seen) < SEEN_EVERY):
+        if row is None or (
+            row.last_seen is not None and abs(now - row.last_seen) < SEEN_NOTED_SECONDS
+        ):
             return
         self._rows[row.id] = ClientRow(
             row.id, row.name, row.origin, row.salt, row.digest, row.created_at, now
@@ -236,7 +238,7 @@ class Clients:
         row = self._rows.get(id)
         if row is None or row.origin:
             return False
-        return abs(self._now() - (row.last_seen or row.created_at)) > SESSION_IDLE
+        return abs(self._now() - (row.last_seen or row.created_at)) > SESSION_IDLE_SECONDS
 
     def _token(self, id: str, salt: bytes) -> str:
         made = hmac.new(self._key, id.encode() + salt, hashlib.sha256).digest()
@@ -278,7 +280,7 @@ def _load_key(path: Path) -> bytes:
 
 Clock = Callable[[], float]
 
-OUTSTANDING: Final = 32
+MOST_OPEN_CODES: Final = 32
 """So many codes may be open at a time; the oldest one gives way."""
 
 
@@ -298,7 +300,7 @@ class Codes:
     def issue(self) -> str:
         """A fresh code."""
         self._forget_old()
-        while len(self._open) >= OUTSTANDING:
+        while len(self._open) >= MOST_OPEN_CODES:
             del self._open[next(iter(self._open))]
         code = secrets.token_urlsafe(16)
         self._open[digest(code)] = self._clock() + self.lifetime
@@ -325,12 +327,12 @@ class Guesses:
         self._clock = clock
         self._times: deque[float] = deque(maxlen=limit)
 
-    def wrong(self) -> None:
+    def note_wrong(self) -> None:
         """Somebody came with a wrong secret."""
         self._times.append(self._clock())
 
     @property
-    def wait(self) -> float:
+    def wait_seconds(self) -> float:
         """Seconds until the next wrong one is answered calmly; 0 now."""
         if len(self._times) < self._limit:
             return 0.0

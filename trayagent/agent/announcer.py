@@ -17,7 +17,7 @@ BREATH: Final = 2.0
 """Seconds in which events are gathered into one notice."""
 
 
-class Shows(Protocol):
+class NoticeDisplay(Protocol):
     """Who puts a notice on the screen."""
 
     async def show(self, notice: Notice) -> None:
@@ -27,7 +27,7 @@ class Shows(Protocol):
 class Announcer:
     """Gathers for two seconds, then publishes `Notice` events and shows them."""
 
-    def __init__(self, bus: Bus, shows: Shows, level: str) -> None:
+    def __init__(self, bus: Bus, shows: NoticeDisplay, level: str) -> None:
         self.level = level
         """`all`, `errors` or `none`."""
         self._bus = bus

@@ -69,7 +69,7 @@ class Intake:
         self.wake = wake
         """Tells the pool that there is work."""
         self._now = now
-        self._presence = Presence()
+        self._presence = FilePresence()
 
     async def add(
         self,
@@ -84,7 +84,7 @@ class Intake:
         Items that may not enter are in the receipt's `rejected`. Raises StoreUnavailableError
         and KeyReusedError.
         """
-        candidates = [check(index, item) for index, item in enumerate(items)]
+        candidates = [candidate_of(index, item) for index, item in enumerate(items)]
         return await self.enter(candidates, via=via, title=title, key=key)
 
     async def enter(
@@ -141,15 +141,15 @@ class Intake:
             self.wake()
 
 
-def check(index: int, item: Item) -> Candidate:
+def candidate_of(index: int, item: Item) -> Candidate:
     """The item made ready, or why it may not enter."""
     try:
         return admit.admit(item)
     except TrayagentError as error:
-        return Rejected(index, shown(item.url), error.code, error.message)
+        return Rejected(index, without_password(item.url), error.code, error.message)
 
 
-def shown(url: str) -> str:
+def without_password(url: str) -> str:
     """A URL, however broken, as it may be shown and kept: without a password."""
     scheme, slashes, rest = url[:2048].partition("://")
     netloc, slash, path = rest.partition("/")
@@ -243,13 +243,13 @@ def _closed(conn: sqlite3.Connection, batch: int | None, now: float) -> Batch | 
     return batches.get(conn, batches.public_id(batch))
 
 
-SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 1.0
 """How long an answer is waited for: a request at the door has five in all."""
-MOST_LOOKING: Final = 8
+MOST_LOOKS: Final = 8
 """Looks at a time; more of them would only wait for the same disk that stands still."""
 
 
-class Presence:
+class FilePresence:
     """Each look has a thread of its own: a daemon, so that a stuck one keeps no process alive."""
 
     def __init__(self) -> None:
@@ -261,7 +261,7 @@ class Presence:
         A path about which the disk says nothing in time is none of them: its row says that the file is
         there, and fetching it once more would need the same disk.
         """
-        if not paths or self._looking >= MOST_LOOKING:
+        if not paths or self._looking >= MOST_LOOKS:
             return frozenset()
         loop = asyncio.get_running_loop()
         done = asyncio.Event()
@@ -281,9 +281,9 @@ class Presence:
         self._looking += 1
         threading.Thread(target=look, name="presence", daemon=True).start()
         with suppress(TimeoutError):
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(LOOK_SECONDS):
                 await done.wait()
         return frozenset(gone)
 
     def __repr__(self) -> str:
-        return f"<Presence: {self._looking} looks>"
+        return f"<FilePresence: {self._looking} looks>"

@@ -9,7 +9,7 @@ from typing import Any
 from trayagent.model.config import Config
 
 
-class Preferences:
+class LiveSettings:
     """Changes are written to config.toml first, then told to whoever can follow them."""
 
     def __init__(self, config: Config, write: Callable[[Mapping[str, Any]], Config]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
-from trayagent.agent.status import Keeper
+from trayagent.agent.status import LiveStatus
 from trayagent.model import urls
 from trayagent.model.batch import Batch, Entry
 from trayagent.model.download import Download, ErrorInfo, State
@@ -25,15 +25,18 @@ class Queries:
     """Rows come from the store; what moves right now (bytes, speed) comes from the board."""
 
     def __init__(
-        self, db: Database, keeper: Keeper, cooling: Callable[[str], float | None] = _nobody
+        self,
+        db: Database,
+        live_status: LiveStatus,
+        cooling: Callable[[str], float | None] = _nobody,
     ) -> None:
         self._db = db
-        self._keeper = keeper
+        self._live_status = live_status
         self._cooling = cooling
 
     def status(self) -> Status:
         """The status now."""
-        return self._keeper.status
+        return self._live_status.status
 
     async def download(self, id: str) -> Download:
         """One download; raises NotFoundError."""
@@ -80,7 +83,7 @@ class Queries:
         """The download as it stands this moment."""
         if download.state == State.QUEUED and download.not_before is None:
             return self._cooled(download)
-        now = self._keeper.board.current.get(download.id)
+        now = self._live_status.board.current.get(download.id)
         if now is None or download.state != State.ACTIVE:
             return download
         return replace(

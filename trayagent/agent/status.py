@@ -21,7 +21,7 @@ RECOUNT_SECONDS: Final = 5.0
 """Between two attempts to count while the store cannot."""
 
 
-def counted(conn: sqlite3.Connection, workers: int, version: str) -> Status:
+def starting_status(conn: sqlite3.Connection, workers: int, version: str) -> Status:
     """The status at the start, as the store has it; a pause that ran out meanwhile is over."""
     counts = downloads.counts(conn)
     paused = facts.fact(conn, facts.PAUSED)
@@ -41,7 +41,7 @@ def counted(conn: sqlite3.Connection, workers: int, version: str) -> Status:
     )
 
 
-class Keeper:
+class LiveStatus:
     """Starts from the store's counts; from then on events are enough.
 
     But for what the store saved after whoever asked for it had been told no: nobody tells of that, so
@@ -53,7 +53,7 @@ class Keeper:
         self._place = bus.subscribe(self._hear)
         self._late = asyncio.Event()
 
-    def doubt(self) -> None:
+    def recount_soon(self) -> None:
         """Something was saved that nobody tells of."""
         self._late.set()
 
@@ -82,7 +82,7 @@ class Keeper:
         """The status now."""
         return self.board.status
 
-    def employ(self, workers: int) -> None:
+    def set_workers(self, workers: int) -> None:
         """There are so many workers from now on."""
         status = msgspec.structs.replace(self.board.status, workers=workers)
         self.board = msgspec.structs.replace(self.board, status=status)

@@ -60,7 +60,7 @@ class Clicks:
         """Let the session start this program, not an older place of it; tell newcomers where the icon is."""
         await asyncio.to_thread(session.autostart().repair)
         hint = doctor.hint(await asyncio.to_thread(backend.check, whole=False))
-        status = self._agent.keeper.status
+        status = self._agent.live_status.status
         newcomer = not (status.active or status.queued or status.completed or status.failed)
         if hint is not None and newcomer:
             await self._agent.announcer.tell(hint)
@@ -100,11 +100,11 @@ class Clicks:
 
     async def _page(self, view: str) -> None:
         """Open the dashboard at a view, or at a download by its id."""
-        code = self._agent.clients.session_code()
+        code = self._agent.clients.issue_session_code()
         await self._open(code, f"{self._url}/#code={code}&view={view}")
 
     async def _pairing(self) -> None:
-        code = self._agent.clients.pairing_code()
+        code = self._agent.clients.issue_pairing_code()
         await self._open(code, f"{self._url}/pair#code={code}")
 
     async def _open(self, code: str, url: str) -> None:
@@ -165,7 +165,7 @@ class Clicks:
             await self._page("lists")
             return
         self._feed.undone()
-        await self._agent.undo.batch(id)
+        await self._agent.undo.take_back(id)
 
     # Images
 
@@ -188,7 +188,7 @@ class Clicks:
     # Notifications
 
     def set_notifications(self, level: Level) -> None:
-        self._ask(partial(self._agent.preferences.change, {"notifications": {"level": level}}))
+        self._ask(partial(self._agent.live_settings.change, {"notifications": {"level": level}}))
 
     def snooze(self, minutes: int) -> None:
         self._ask(partial(self._snooze, minutes))
@@ -210,12 +210,12 @@ class Clicks:
             case "open" | "folder":
                 download = await self._agent.queries.download(id)
                 show = opener.open_file if do == "open" else opener.open_folder
-                folder = self._agent.preferences.config.downloads.folder
+                folder = self._agent.live_settings.config.downloads.folder
                 await asyncio.to_thread(show, download.path or folder)
             case "batch":
                 await self._batch(id)
             case "source":
-                folder = self._agent.preferences.config.library.folder
+                folder = self._agent.live_settings.config.library.folder
                 await asyncio.to_thread(opener.open_folder, Path(folder) / id)
             case _:
                 await self._page("queue")
@@ -234,7 +234,7 @@ class Clicks:
         if batch.list:
             await self._page("lists")
         else:
-            folder = self._agent.preferences.config.downloads.folder
+            folder = self._agent.live_settings.config.downloads.folder
             await asyncio.to_thread(opener.open_folder, folder)
 
     def quit(self) -> None:

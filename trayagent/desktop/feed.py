@@ -37,14 +37,14 @@ class Feed:
     async def run(self) -> None:
         """Show the agent until cancelled."""
         events: list[Event] = []
-        board = self._agent.keeper.board
+        board = self._agent.live_status.board
         with self._agent.bus.subscribe(events.append):
             snapshot = replace(await self._begin(), board=board)
         # What happened while the store was read comes on top; nothing is missed between the two.
         for event in events:
             snapshot = after(snapshot, event)
         with self._agent.bus.subscribe(self._hear):
-            self._agent.preferences.follow(self._follow)
+            self._agent.live_settings.follow(self._follow)
             self.become(snapshot)
             while True:
                 await self._stale.wait()
@@ -92,7 +92,7 @@ class Feed:
             sources=await self._sources(),
             undo=undo_of(last) if last else None,
         )
-        return _configured(snapshot, self._agent.preferences.config)
+        return _configured(snapshot, self._agent.live_settings.config)
 
     async def _sources(self) -> tuple[SourceView, ...]:
         """The boundary of the picture: a library that cannot be asked leaves the rows as they were."""

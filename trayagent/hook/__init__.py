@@ -18,7 +18,7 @@ A route is declared above its handler. The first line of the docstring is its li
     async def undo_batch(request: HookRequest) -> Reply:
         \"\"\"Cancel the rest of a batch, and put what arrived into the trash.\"\"\"
         request.json(schemas.Empty)
-        return Reply(200, await request.agent.undo.batch(request.params["id"]))
+        return Reply(200, await request.agent.undo.take_back(request.params["id"]))
 
 `who` is one of those of `routing.Who`. `hook/api/__init__.py` names the files of the JSON interface, and
 `server.ROUTES` all routes. A handler that raises an error of ours is answered by `server.STATUS`; only

@@ -114,7 +114,7 @@ class RequestFacts:
             paired_origins=clients.origins,
             token=token,
             caller=clients.recognise(token) if token is not None else None,
-            penalty_seconds=clients.guesses.wait,
+            penalty_seconds=clients.guesses.wait_seconds,
             content_types=tuple(headers.getall("Content-Type", [])),
             encodings=tuple(headers.getall("Content-Encoding", [])),
             content_length=request.content_length,

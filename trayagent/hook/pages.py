@@ -49,7 +49,7 @@ async def show_dashboard(_: HookRequest) -> Reply:
 @routes.add("GET", "/send", who="anyone", is_page=True)
 async def show_confirm_page(request: HookRequest) -> Reply:
     """The bookmarklet's confirm page."""
-    folder = folder_without_user(request.agent.preferences.config.downloads.folder)
+    folder = folder_without_user(request.agent.live_settings.config.downloads.folder)
     nonce = request.context.nonces.make()
     return await _page("send.html", _CONFIRM_POLICY, nonce=nonce, folder=folder)
 

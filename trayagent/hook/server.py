@@ -158,7 +158,7 @@ class HookServer:
             if facts.caller is not None:
                 # A client is not refused because the time of its visit cannot be written down now.
                 with suppress(StoreUnavailableError), waiting_at_most(NOTE_SECONDS):
-                    await self._agent.clients.seen(facts.caller)
+                    await self._agent.clients.note_seen(facts.caller)
             with waiting_at_most(REQUEST_SECONDS):
                 reply = await facts.route.handler(
                     HookRequest(self._context, facts, facts.route, request, body, headers)
@@ -175,7 +175,7 @@ class HookServer:
     def _note_refusal(self, facts: RequestFacts, refusal: Refusal) -> None:
         """Count a wrong token, and log what was refused: nothing of what the client sent."""
         if refusal.status in (401, 429) and facts.token is not None:
-            self._agent.clients.guesses.wrong()
+            self._agent.clients.guesses.note_wrong()
         if refusal.status >= 400:
             where = facts.route.path if facts.route else "an unknown address"
             log.info("Refused %s %s: %s", facts.method[:16], where, refusal.code)

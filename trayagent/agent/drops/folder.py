@@ -28,7 +28,7 @@ WORKING, DONE, FAILED = "working", "done", "failed"
 class Scan:
     """What a look into the folder found."""
 
-    lists: dict[str, Look]
+    lists: dict[str, FileLook]
     """Regular files that are named like lists."""
     odd: tuple[str, ...]
     """Named like lists, but links, folders, devices or another user's: left alone."""
@@ -48,7 +48,7 @@ class DropFolder:
         for folder in (self.root, self.working, self.root / DONE, self.root / FAILED):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         owners = self._owners()
-        lists: dict[str, Look] = {}
+        lists: dict[str, FileLook] = {}
         odd: list[str] = []
         with os.scandir(self.root) as entries:
             for entry in entries:
@@ -57,7 +57,7 @@ class DropFolder:
                 with contextlib.suppress(FileNotFoundError):
                     seen = entry.stat(follow_symlinks=False)
                     if stat.S_ISREG(seen.st_mode) and _is_of(seen, owners):
-                        lists[entry.name] = Look(seen.st_ino, seen.st_size, seen.st_mtime_ns)
+                        lists[entry.name] = FileLook(seen.st_ino, seen.st_size, seen.st_mtime_ns)
                     else:
                         odd.append(entry.name)
         with os.scandir(self.working) as entries:
@@ -142,7 +142,7 @@ QUIET: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FileLook:
     """What of a file changes while somebody writes it."""
 
     inode: int
@@ -150,13 +150,13 @@ class Look:
     mtime_ns: int
 
 
-class Arrivals:
+class QuietTime:
     """Remembers since when each file has looked as it does. Clocks of other machines play no part."""
 
     def __init__(self) -> None:
-        self._since: dict[str, tuple[Look, float]] = {}
+        self._since: dict[str, tuple[FileLook, float]] = {}
 
-    def look(self, seen: Mapping[str, Look], now: float) -> tuple[list[str], float | None]:
+    def look(self, seen: Mapping[str, FileLook], now: float) -> tuple[list[str], float | None]:
         """The names that have arrived, and in how many seconds the next one may have; None: nobody waits.
 
         `now` is a monotonic clock in seconds.
@@ -171,7 +171,7 @@ class Arrivals:
         return arrived, min(waiting, default=None)
 
     def __repr__(self) -> str:
-        return f"<Arrivals: {len(self._since)} files watched>"
+        return f"<QuietTime: {len(self._since)} files watched>"
 
 
 log = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ class _Hints(FileSystemEventHandler):
             self._ring()
 
 
-class Watcher:
+class FolderWatcher:
     """Watches one folder, not its sub-folders; call from one thread at a time, it blocks a little."""
 
     def __init__(self, folder: Path, ring: Callable[[], None], *, poll: bool) -> None:

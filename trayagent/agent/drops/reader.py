@@ -20,9 +20,9 @@ from typing import Final
 import msgspec
 
 from trayagent.agent.bus import Bus
-from trayagent.agent.drops.folder import Arrivals, DropFolder, Scan, Watcher, into_loop
-from trayagent.agent.drops.report import Filing
-from trayagent.agent.intake import ANNOUNCED_SINGLY, Intake, check, shown
+from trayagent.agent.drops.folder import DropFolder, FolderWatcher, QuietTime, Scan, into_loop
+from trayagent.agent.drops.report import ReportWriter
+from trayagent.agent.intake import ANNOUNCED_SINGLY, Intake, candidate_of, without_password
 from trayagent.lists import START, Line, Position, dialect_for
 from trayagent.model.download import Download, Rejected
 from trayagent.model.errors import StoreUnavailableError
@@ -43,7 +43,7 @@ AT_ONCE: Final = 4
 """Lists read side by side, so that a small one does not wait for a huge one."""
 
 
-class Drops:
+class DropReader:
     """Run it as a service; it needs nothing else."""
 
     def __init__(
@@ -53,9 +53,9 @@ class Drops:
         self._bus = bus
         self._intake = intake
         self._folder = DropFolder(folder)
-        self._filing = Filing(db, self._folder)
+        self._filing = ReportWriter(db, self._folder)
         self._poll = poll
-        self._arrivals = Arrivals()
+        self._arrivals = QuietTime()
         self._bell = asyncio.Event()
         self._due: asyncio.Queue[str] = asyncio.Queue()
         """Lists in working/ that something can be done for."""
@@ -69,12 +69,12 @@ class Drops:
         self._places = asyncio.Semaphore(AT_ONCE)
 
     def __repr__(self) -> str:
-        return f"<Drops in {self._folder.root}, {len(self._known)} lists open>"
+        return f"<DropReader in {self._folder.root}, {len(self._known)} lists open>"
 
     async def run(self) -> None:
         """Watch, take, read and file until cancelled."""
         with into_loop(self._bell) as ring, self._bus.subscribe(self._hear):
-            watcher = Watcher(self._folder.root, ring, poll=self._poll)
+            watcher = FolderWatcher(self._folder.root, ring, poll=self._poll)
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._watch(watcher), name="drop folder")
@@ -85,7 +85,7 @@ class Drops:
 
     # -- looking
 
-    async def _watch(self, watcher: Watcher) -> None:
+    async def _watch(self, watcher: FolderWatcher) -> None:
         while True:
             try:
                 patience = await self._look(watcher)
@@ -94,7 +94,7 @@ class Drops:
                 patience = RESCAN
             await self._rest(patience)
 
-    async def _look(self, watcher: Watcher) -> float:
+    async def _look(self, watcher: FolderWatcher) -> float:
         """One look at the folder; returns in how many seconds to look again."""
         scan = await asyncio.to_thread(self._folder.scan)
         if await asyncio.to_thread(watcher.ensure):
@@ -242,9 +242,9 @@ def _checked(lines: Iterator[Line]) -> list[tuple[Line, Entering]]:
 
 def _entering(line: Line) -> Entering:
     if line.item is not None:
-        return line.number, check(line.number, line.item), " ".join(line.warnings)
+        return line.number, candidate_of(line.number, line.item), " ".join(line.warnings)
     code, message = line.error or ("bad_item", "There is nothing to download in this line.")
-    return line.number, Rejected(line.number, shown(line.url), code, message), ""
+    return line.number, Rejected(line.number, without_password(line.url), code, message), ""
 
 
 def _enter(

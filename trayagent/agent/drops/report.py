@@ -26,7 +26,7 @@ PAGE: Final = 2000
 BAD: Final = frozenset({"failed", "rejected"})
 
 
-class Filing:
+class ReportWriter:
     """Writes report and retry list first, then moves the list; every step can be done again."""
 
     def __init__(self, db: Database, folder: DropFolder) -> None:

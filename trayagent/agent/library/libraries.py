@@ -14,9 +14,9 @@ from typing import Final
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
-from trayagent.agent.library.missing_files import Fetching, Place, Repairs, is_here
-from trayagent.agent.library.sources import Build, Roster
-from trayagent.agent.library.sync import Syncs
+from trayagent.agent.library.missing_files import MissingFiles, Place, Repairs, is_here
+from trayagent.agent.library.sources import Build, ConfiguredSources
+from trayagent.agent.library.sync import RunningSyncs
 from trayagent.agent.library.thumbnails import Thumbnails
 from trayagent.agent.library.verify import Verifier
 from trayagent.model import config, filenames, sizes
@@ -32,7 +32,7 @@ PROBED: Final = 3
 """Items that a trial shows."""
 
 
-class Library:
+class Libraries:
     """The one place that hook, tray and command line ask about sources. `run` must be running."""
 
     def __init__(
@@ -47,12 +47,12 @@ class Library:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._roster = Roster(db, build, vault)
+        self._roster = ConfiguredSources(db, build, vault)
         self._db = db
         self._bus = bus
         self._intake = intake
         self._now = now
-        self._syncs = Syncs(db, bus, now=now, sleep=sleep)
+        self._syncs = RunningSyncs(db, bus, now=now, sleep=sleep)
         self._schedule = Schedule(db, self._roster, partial(self.sync, by_itself=True), now)
         self._thumbnails = Thumbnails(thumbnails)
         repairs = Repairs(db, intake, self._fetching_of)
@@ -63,7 +63,7 @@ class Library:
         self._tasks: asyncio.TaskGroup | None = None
 
     def __repr__(self) -> str:
-        return f"<Library of {self._roster}, {len(self._syncs)} syncing>"
+        return f"<Libraries of {self._roster}, {len(self._syncs)} syncing>"
 
     @property
     def resolvers(self) -> dict[str, Resolver]:
@@ -205,13 +205,13 @@ class Library:
     async def _paths(self, numbers: Sequence[int]) -> Mapping[int, str]:
         return await self._db.read(library.paths_of_numbers, numbers)
 
-    def _fetching_of(self, name: str) -> Fetching | None:
+    def _fetching_of(self, name: str) -> MissingFiles | None:
         source = self._roster.find(name)
         return self._fetching(source) if source else None
 
-    def _fetching(self, source: Source) -> Fetching:
+    def _fetching(self, source: Source) -> MissingFiles:
         place = Place(self._folder / source.name, self._by_download)
-        return Fetching(self._db, self._intake, source.name, source.host, place, self._now)
+        return MissingFiles(self._db, self._intake, source.name, source.host, place, self._now)
 
 
 def _shown(item: Listed) -> LibraryItem:
@@ -245,7 +245,7 @@ class Schedule:
     def __init__(
         self,
         db: Database,
-        roster: Roster,
+        roster: ConfiguredSources,
         start: Callable[[str], Awaitable[object]],
         now: Callable[[], float] = time.time,
     ) -> None:

@@ -24,7 +24,7 @@ from trayagent.store.saved_files import SavedFile
 from trayagent.transfer.content import HEAD, sniff
 
 
-class Fetching:
+class MissingFiles:
     """The files of one run; all of them are one batch, which stays open until `close`."""
 
     def __init__(
@@ -124,7 +124,7 @@ class Repairs:
     """Queues saved files again; `fetching` gives None for a source that is no longer there."""
 
     def __init__(
-        self, db: Database, intake: Intake, fetching: Callable[[str], Fetching | None]
+        self, db: Database, intake: Intake, fetching: Callable[[str], MissingFiles | None]
     ) -> None:
         self._db = db
         self._intake = intake

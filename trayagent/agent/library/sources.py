@@ -15,11 +15,11 @@ from trayagent.store.database import Database
 Build = Callable[[config.Source, Secrets], Source]
 
 
-class Roster:
+class ConfiguredSources:
     """Iterates over the names, in the order of the settings. `resolvers` follows the settings, too."""
 
     def __init__(self, db: Database, build: Build, vault: Secrets) -> None:
-        self.resolvers: dict[str, Resolver] = Resolvers()
+        self.resolvers: dict[str, Resolver] = SourceResolvers()
         self._db = db
         self._build = build
         self._vault = vault
@@ -28,7 +28,7 @@ class Roster:
         self._settings: Sequence[config.Source] = ()
 
     def __repr__(self) -> str:
-        return f"<Roster of {len(self._sources)} sources>"
+        return f"<ConfiguredSources of {len(self._sources)} sources>"
 
     def __iter__(self) -> Iterator[str]:
         return iter(tuple(self._sources))  # they may change while somebody waits
@@ -47,7 +47,7 @@ class Roster:
         self._settings = settings
         self.resolvers.clear()
         self.resolvers.update(
-            {name: Recalling(source, self._db) for name, source in self._sources.items()}
+            {name: SourceResolver(source, self._db) for name, source in self._sources.items()}
         )
 
     def find(self, name: str) -> Source | None:
@@ -90,14 +90,14 @@ class Roster:
         return account, (await source.page(None)).items
 
 
-class Resolvers(dict[str, Resolver]):
+class SourceResolvers(dict[str, Resolver]):
     """A source that left the settings still has downloads in the history."""
 
     def __missing__(self, name: str) -> Resolver:
-        return _Removed()
+        return _RemovedSource()
 
 
-class Recalling:
+class SourceResolver:
     """A source as the pool asks it: the library tells it first what it knows of the item."""
 
     def __init__(self, source: Source, db: Database) -> None:
@@ -117,7 +117,7 @@ class Recalling:
         return await self._source.resolve(key, target, failure, note)
 
 
-class _Removed:
+class _RemovedSource:
     async def resolve(
         self,
         key: str,

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
-from trayagent.agent.library.missing_files import Fetching
+from trayagent.agent.library.missing_files import MissingFiles
 from trayagent.model import backoff
 from trayagent.model.download import ErrorInfo
 from trayagent.model.errors import WAITS, DownloadError, StoreUnavailableError, TrayagentError
@@ -26,7 +26,7 @@ from trayagent.store.database import Database
 from trayagent.store.sync_runs import Run
 
 
-class Syncs:
+class RunningSyncs:
     """Starts syncs as tasks of whoever runs them."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Syncs:
         self,
         tasks: asyncio.TaskGroup,
         source: Source,
-        fetching: Fetching,
+        fetching: MissingFiles,
         *,
         list_only: bool,
         by_itself: bool,
@@ -111,7 +111,7 @@ class Sync:
         db: Database,
         bus: Bus,
         source: Source,
-        fetching: Fetching,
+        fetching: MissingFiles,
         *,
         list_only: bool = False,
         by_itself: bool = False,
@@ -193,7 +193,7 @@ class Sync:
         self._run = await self._db.run(
             sync_runs.keep_account, self.run.n, account.account, self._now()
         )
-        listing = Listing(
+        listing = PageReader(
             self._db,
             self._source,
             self._note_page,
@@ -300,7 +300,7 @@ _ENDS: Final[dict[Step, ErrorInfo]] = {
 }
 
 
-class Listing:
+class PageReader:
     """One pass over the pages of a source; every page is durable before the next is asked for."""
 
     def __init__(

@@ -48,7 +48,7 @@ class Workers(Protocol):
         """Start again."""
 
 
-class Queue:
+class QueueCommands:
     """Changes are durable and announced when a method returns."""
 
     def __init__(
@@ -134,7 +134,7 @@ class Queue:
                 with suppress(WrongStateError, NotFoundError):
                     await self.cancel(download)
 
-    async def taken_back(self, n: int, name: str) -> None:
+    async def mark_taken_back(self, n: int, name: str) -> None:
         """The file that had arrived is in the trash."""
         change = await self._db.run(undo.mark_taken_back, n, name, self._now())
         if change is not None:
@@ -265,10 +265,10 @@ class TrashError(TrayagentError):
     """Some files stay where they are."""
 
 
-class Undo:
+class BatchUndo:
     """Only the batch's own downloads: one that it shares with an older request stays."""
 
-    def __init__(self, db: Database, queue: Queue, trash: Trash) -> None:
+    def __init__(self, db: Database, queue: QueueCommands, trash: Trash) -> None:
         self._db = db
         self._queue = queue
         self._trash = trash
@@ -278,13 +278,13 @@ class Undo:
         """Finish what an earlier run began."""
         for id in await self._db.read(undo.unfinished_undos):
             try:
-                await self.batch(id)
+                await self.take_back(id)
             except TrayagentError as error:
                 log.warning("%s could not be undone: %s", id, error.message)
             except Exception:  # one batch's trouble must not keep the agent from starting
                 log.exception("%s could not be undone", id)
 
-    async def batch(self, id: str) -> Batch:
+    async def take_back(self, id: str) -> Batch:
         """Undo one batch; synced items among it are not fetched again.
 
         Whoever asks again while it is at work waits for the same end, and later for nothing. Raises
@@ -322,7 +322,7 @@ class Undo:
                     log.warning("%s stays: %s", path, error)
                     stuck += 1
                 else:
-                    await self._queue.taken_back(n, Path(path).name)
+                    await self._queue.mark_taken_back(n, Path(path).name)
             after = files[-1][0]
         return stuck
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
-from trayagent.agent.queue.video_pages import Fetcher, Pages
+from trayagent.agent.queue.video_pages import FileFetcher, VideoPages
 from trayagent.model import addresses, filenames, sizes, urls
 from trayagent.model.errors import DownloadError, TrayagentError
 from trayagent.model.order import Job
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trayagent.store.secrets import SecretFiles  # `get` loads this module, and no store
 
 
-class Publisher(Fetcher, Protocol):
+class FileTransfer(FileFetcher, Protocol):
     """What is asked of transfer."""
 
     async def settled(self, target: Target) -> Fetched | None:
@@ -39,10 +39,10 @@ class Worker:
 
     def __init__(
         self,
-        transfer: Publisher,
+        transfer: FileTransfer,
         secrets: SecretFiles,
         resolvers: Mapping[str, Resolver],
-        pages: Pages | None = None,
+        pages: VideoPages | None = None,
     ) -> None:
         self._transfer = transfer
         self._secrets = secrets
@@ -161,7 +161,7 @@ MANY: Final = 64
 """So many wait for no more."""
 
 
-class Record(NamedTuple):
+class SettledRecord(NamedTuple):
     """Whose it is, and beside which file it lies."""
 
     n: int
@@ -172,13 +172,13 @@ class Record(NamedTuple):
 class SettledRecords:
     """Hands records over in batches; `remove` gets them once each."""
 
-    def __init__(self, remove: Callable[[Sequence[Record]], Awaitable[None]]) -> None:
+    def __init__(self, remove: Callable[[Sequence[SettledRecord]], Awaitable[None]]) -> None:
         self._remove = remove
-        self._waiting: list[Record] = []
+        self._waiting: list[SettledRecord] = []
         self._some = asyncio.Event()
         self._many = asyncio.Event()
 
-    def add(self, record: Record) -> None:
+    def add(self, record: SettledRecord) -> None:
         """The row of its download says by now that the file is here."""
         self._waiting.append(record)
         self._some.set()

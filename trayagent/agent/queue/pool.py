@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from trayagent.agent.bus import Bus
-from trayagent.agent.queue.job import Record, SettledRecords, Worker
+from trayagent.agent.queue.job import SettledRecord, SettledRecords, Worker
 from trayagent.agent.queue.progress import ProgressReader, reached
 from trayagent.agent.queue.retry import CoolHosts, decide
 from trayagent.model.download import Download, State
@@ -48,7 +48,7 @@ LAST_SAVES: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PoolLimits:
     """How much at a time, and how often."""
 
     workers: int = 4
@@ -76,7 +76,7 @@ class Pool:
         *,
         secrets: SecretFiles,
         folder: Path,
-        limits: Limits,
+        limits: PoolLimits,
         bell: asyncio.Event,
     ) -> None:
         self._db = db
@@ -111,7 +111,7 @@ class Pool:
         """There may be work."""
         self._bell.set()
 
-    def limit(self, limits: Limits, folder: Path) -> None:
+    def limit(self, limits: PoolLimits, folder: Path) -> None:
         """Work by other limits, into another folder, from the next start of a download on."""
         self._limits, self._folder = limits, folder
         self._bell.set()
@@ -180,7 +180,7 @@ class Pool:
     async def _dispatch_forever(self, slots: asyncio.TaskGroup) -> None:
         self._slots = slots
         for left in await self._db.read(transitions.settled_records):
-            self._records.add(Record(*left))
+            self._records.add(SettledRecord(*left))
         for job, download in await self._db.read(claims.active_jobs):
             self._start(job, download, self._worker.settled)
         self._bell.set()
@@ -378,7 +378,7 @@ class Pool:
             return
         match outcome:
             case Completed(fetched):
-                self._records.add(Record(job.n, fetched.path, job.owner))
+                self._records.add(SettledRecord(job.n, fetched.path, job.owner))
                 # For whoever listens it was active until now, whatever was asked meanwhile.
                 self._publish("completed", change)
             case Failed() if change.previous == State.ACTIVE:
@@ -391,6 +391,6 @@ class Pool:
     def _publish(self, what: str, change: Change) -> None:
         self._bus.publish(DownloadEvent(what, change.download, State.ACTIVE))
 
-    async def _remove_records(self, records: Sequence[Record]) -> None:
+    async def _remove_records(self, records: Sequence[SettledRecord]) -> None:
         await self._worker.forget([(record.path, record.owner) for record in records])
         await self._db.run(transitions.forget_records, [record.n for record in records])

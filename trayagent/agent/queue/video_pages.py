@@ -17,7 +17,7 @@ from trayagent.sites.protocol import Address, Answer, Choice, Entry, Note, Page
 from trayagent.transfer import content
 
 
-class Fetcher(Protocol):
+class FileFetcher(Protocol):
     """What is asked of transfer."""
 
     async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
@@ -27,7 +27,7 @@ class Fetcher(Protocol):
         """Bytes that are here already, to one verified file."""
 
 
-class Engine(Protocol):
+class PageEngine(Protocol):
     """What is asked of the page engine."""
 
     async def resolve(self, page: Page, note: Note) -> Answer:
@@ -43,14 +43,14 @@ class Engine(Protocol):
         """It came to nothing: only what another try can go on from is kept."""
 
 
-class Door(Protocol):
+class BatchIntake(Protocol):
     """Where what else a page holds goes in."""
 
     async def add(self, items: Sequence[Item], *, via: Via, title: str | None = None) -> object:
         """Queue items as one batch."""
 
 
-class Task(Struct, frozen=True):
+class PageJob(Struct, frozen=True):
     """One download on its way through here."""
 
     job: Job
@@ -65,10 +65,10 @@ class Task(Struct, frozen=True):
         return replace(self.target, pages=routing.looks_for_pages(kind, self.target.filename))
 
 
-class Pages:
+class VideoPages:
     """Follows `model.routing` for one download after the other; holds nothing of them."""
 
-    def __init__(self, transfer: Fetcher, engine: Engine, intake: Door) -> None:
+    def __init__(self, transfer: FileFetcher, engine: PageEngine, intake: BatchIntake) -> None:
         self._transfer = transfer
         self._engine = engine
         self._intake = intake
@@ -77,8 +77,8 @@ class Pages:
         self, job: Job, request: Request, target: Target, reporter: Progress
     ) -> Fetched:
         """The job's file, verified and published. Raises DownloadError."""
-        task = task_of(job, request, target, reporter)
-        if is_engines(task):
+        task = page_job_of(job, request, target, reporter)
+        if is_for_engine(task):
             return await self._through_engine(task)
         try:
             return await self._transfer.fetch(request, task.looking, reporter)
@@ -86,7 +86,7 @@ class Pages:
             failure = error
         return await self.fetch_after(task, failure)
 
-    async def fetch_after(self, task: Task, failure: DownloadError) -> Fetched:
+    async def fetch_after(self, task: PageJob, failure: DownloadError) -> Fetched:
         """The file that transfer did not get at first, if it was a page, say. Raises DownloadError."""
         job, request, target = task.job, task.request, task.target
         following = routing.after(target.kind, job.via, request.url, failure)
@@ -105,7 +105,7 @@ class Pages:
         await self._engine.discard(id)
 
     async def _tried(
-        self, task: Task, failure: DownloadError, *, known_only: bool
+        self, task: PageJob, failure: DownloadError, *, known_only: bool
     ) -> Fetched | None:
         """As `_through_engine`, or None when the engine does not know the site by name."""
         try:
@@ -117,7 +117,7 @@ class Pages:
                 raise failure from error  # the page asked for a login: that is what helps
             raise
 
-    async def _through_engine(self, task: Task, *, known_only: bool = False) -> Fetched:
+    async def _through_engine(self, task: PageJob, *, known_only: bool = False) -> Fetched:
         page = _page(task, known_only=known_only)
 
         def note(received: int, size: int | None) -> None:
@@ -143,13 +143,13 @@ class Pages:
         await self._engine.discard(task.job.id)
         return fetched
 
-    async def _enter(self, task: Task, choice: Choice) -> None:
+    async def _enter(self, task: PageJob, choice: Choice) -> None:
         """Queue what else the page holds; asked twice after a kill, the intake knows what it has."""
         items = _items(task, choice)
         if items:
             await self._intake.add(items, via=task.job.via, title=choice.title or "A page's videos")
 
-    async def _finished(self, task: Task, answer: Made | Address) -> Fetched:
+    async def _finished(self, task: PageJob, answer: Made | Address) -> Fetched:
         target = replace(task.target, filename=_named(task.target.filename, answer.filename))
         if isinstance(answer, Made):
             return await self._transfer.publish(answer, target, task.reporter)
@@ -163,20 +163,20 @@ class _UnknownError(Exception):
     """The engine does not know the site by name."""
 
 
-def task_of(job: Job, request: Request, target: Target, reporter: Progress) -> Task:
+def page_job_of(job: Job, request: Request, target: Target, reporter: Progress) -> PageJob:
     """What is meant: who names a quality wants a medium, say."""
     kind = routing.meant(target.kind, job.order.quality, job.order.subtitles)
-    return Task(
+    return PageJob(
         job, request, target if kind == target.kind else replace(target, kind=kind), reporter
     )
 
 
-def is_engines(task: Task) -> bool:
+def is_for_engine(task: PageJob) -> bool:
     """Whether the page engine is asked before a byte is fetched."""
     return routing.begins_with_engine(task.target.kind, task.request.url)
 
 
-def _page(task: Task, *, known_only: bool) -> Page:
+def _page(task: PageJob, *, known_only: bool) -> Page:
     request, order = task.request, task.job.order
     raw = next((v for k, v in request.headers.items() if k.lower() == "cookie"), "")
     host = urls.origin(request.url)[1]
@@ -194,7 +194,7 @@ def _page(task: Task, *, known_only: bool) -> Page:
     )
 
 
-def _items(task: Task, choice: Choice) -> list[Item]:
+def _items(task: PageJob, choice: Choice) -> list[Item]:
     """The further entries as items; a page's word never opens a private address."""
     request, order = task.request, task.job.order
     own = urls.authority(request.url)

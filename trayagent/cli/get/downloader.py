@@ -31,9 +31,9 @@ from typing import Final, Protocol
 
 from msgspec.structs import replace
 
-from trayagent.agent.queue.job import Record, SettledRecords, request_of, target_of
+from trayagent.agent.queue.job import SettledRecord, SettledRecords, request_of, target_of
 from trayagent.agent.queue.retry import CoolHosts, decide
-from trayagent.agent.queue.video_pages import Task, is_engines, task_of
+from trayagent.agent.queue.video_pages import PageJob, is_for_engine, page_job_of
 from trayagent.cli.get.journal import HERE, Leftovers
 from trayagent.model.admit import admit
 from trayagent.model.download import Download, ErrorInfo, Item, State, Via
@@ -55,14 +55,14 @@ class Fetcher(Protocol):
     ) -> Fetched: ...
 
     async def fetch_each(
-        self, following: Callable[[], Task | None], tell: Callable[[Fetched], None], /
+        self, following: Callable[[], PageJob | None], tell: Callable[[Fetched], None], /
     ) -> None:
         """The plain file of each task that `following` gives, until one raises DownloadError or there is none.
 
         Both are called by another thread.
         """
 
-    async def fetch_after(self, task: Task, failure: DownloadError, /) -> Fetched:
+    async def fetch_after(self, task: PageJob, failure: DownloadError, /) -> Fetched:
         """What `fetch_each` did not get, by other means."""
 
     async def owners(self) -> set[str]:
@@ -115,7 +115,7 @@ class _Slot:
 
     job: Job | None = None
     """It counts as busy at its host."""
-    task: Task | None = None
+    task: PageJob | None = None
     """None: there is no job, or it came to nothing before anybody was asked."""
     is_begun: bool = False
 
@@ -142,7 +142,7 @@ class Errand:
         self._some_told = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._over = False
-        self._unnoted: list[Record] = []
+        self._unnoted: list[SettledRecord] = []
         """Files that the journal did not take: their records stay until the end."""
         self.ended: dict[str, Download] = {}
 
@@ -231,7 +231,7 @@ class Errand:
                     self._complete(job, replace(fetched, warning=HERE))
         self._ready = {host: queue for host, queue in self._ready.items() if queue}
 
-    async def _keep(self, records: Sequence[Record]) -> None:
+    async def _keep(self, records: Sequence[SettledRecord]) -> None:
         """Note what is here for a next run, then remove the records; at the end nothing is noted."""
         done = [(f.owner, f.path, self.ended[f.owner].size or 0) for f in records]
         if self._over or await asyncio.to_thread(self._leftovers.note, done):
@@ -239,7 +239,7 @@ class Errand:
         else:
             self._unnoted += records
 
-    async def _forget(self, records: Sequence[Record]) -> None:
+    async def _forget(self, records: Sequence[SettledRecord]) -> None:
         await self._fetcher.forget([(record.path, record.owner) for record in records])
 
     # -- workers
@@ -348,7 +348,7 @@ class Errand:
 
     # -- in the threads of the files
 
-    def _following(self, slot: _Slot) -> Task | None:
+    def _following(self, slot: _Slot) -> PageJob | None:
         """The next plain file for this slot; None: there is none, or the task must see to it."""
         if slot.is_begun and not self._take(slot):
             return None
@@ -357,8 +357,8 @@ class Errand:
         slot.is_begun = True
         progress.path = Path(job.path) if job.path else None
         self._tell(partial(self._begin, job, progress))
-        slot.task = task_of(job, request_of(job), target_of(job, self._terms.folder), progress)
-        return None if is_engines(slot.task) else slot.task
+        slot.task = page_job_of(job, request_of(job), target_of(job, self._terms.folder), progress)
+        return None if is_for_engine(slot.task) else slot.task
 
     def _tell_complete(self, slot: _Slot, fetched: Fetched) -> None:
         assert slot.job is not None
@@ -396,7 +396,7 @@ class Errand:
         running = self._running.pop(job.id, None)
         download = _begun(job) if running is None else running.download
         self._end(_completed(download, fetched, job.attempts + 1))
-        self._records.add(Record(job.n, fetched.path, job.owner))
+        self._records.add(SettledRecord(job.n, fetched.path, job.owner))
 
     def _failed(self, job: Job, download: Download, error: DownloadError) -> None:
         offline = error.code == "network" and is_offline(job.host)

@@ -64,4 +64,4 @@ async def get_batch(request: HookRequest) -> Reply:
 async def undo_batch(request: HookRequest) -> Reply:
     """Cancel the rest of a batch, and put what arrived into the trash."""
     request.json(schemas.Empty)
-    return Reply(200, await request.agent.undo.batch(request.params["id"]))
+    return Reply(200, await request.agent.undo.take_back(request.params["id"]))

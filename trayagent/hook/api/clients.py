@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from trayagent.agent.access import PAIRING, SESSION_CODE
+from trayagent.agent.access import PAIRING_SECONDS, SESSION_CODE_SECONDS
 from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
@@ -80,11 +80,11 @@ async def ask_to_open(request: HookRequest) -> Reply:
 async def make_session_code(request: HookRequest) -> Reply:
     """A one-time code that opens a dashboard."""
     body = request.json(schemas.CodeWish)
-    code = request.agent.clients.session_code()
+    code = request.agent.clients.issue_session_code()
     # Behind the #: a browser sends that part to no server, and it stays out of logs.
     view = f"&view={quote(body.view, safe='')}" if body.view else ""
     url = f"{request.context.url}/#code={code}{view}"
-    return await _reply_with_code(request, code, url, SESSION_CODE, in_file=body.file)
+    return await _reply_with_code(request, code, url, SESSION_CODE_SECONDS, in_file=body.file)
 
 
 @routes.add("GET", "/api/v1/clients", who="owner", answers={200: schemas.ClientList})
@@ -93,7 +93,7 @@ async def list_clients(request: HookRequest) -> Reply:
     own = request.caller.id if request.caller else ""
     clients = [
         replace(client, name="This dashboard") if client.id == own else client
-        for client in await request.agent.clients.listing()
+        for client in await request.agent.clients.all_clients()
     ]
     return Reply(200, schemas.ClientList(tuple(clients)))
 
@@ -109,9 +109,9 @@ async def list_clients(request: HookRequest) -> Reply:
 async def make_pairing_code(request: HookRequest) -> Reply:
     """A one-time code that pairs a browser."""
     body = request.json(schemas.CodeWish)
-    code = request.agent.clients.pairing_code()
+    code = request.agent.clients.issue_pairing_code()
     url = f"{request.context.url}/pair#code={code}"
-    return await _reply_with_code(request, code, url, PAIRING, in_file=body.file)
+    return await _reply_with_code(request, code, url, PAIRING_SECONDS, in_file=body.file)
 
 
 @routes.add("DELETE", "/api/v1/clients/{id}", who="owner", answers={200: schemas.Done})

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from trayagent.agent.intake import Candidate, Entered, check, shown
+from trayagent.agent.intake import Candidate, Entered, candidate_of, without_password
 from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply, SchemaError, decode, decode_loosely
 from trayagent.hook.routing import Routes
@@ -40,11 +40,11 @@ async def add_downloads(request: HookRequest) -> Reply:
     candidates: Sequence[Candidate]
     title = None
     if "items" not in shape:
-        candidates = (check(0, decode(request.body, Item)),)
+        candidates = (candidate_of(0, decode(request.body, Item)),)
     else:
         try:
             items = decode(request.body, schemas.Several).items
-            candidates = [check(index, item) for index, item in enumerate(items)]
+            candidates = [candidate_of(index, item) for index, item in enumerate(items)]
         except SchemaError:
             candidates = _check_singly(request.body, shape)
             if not candidates:
@@ -256,11 +256,11 @@ def _check_singly(body: bytes, shape: Mapping[str, msgspec.Raw]) -> list[Candida
 
 def _check_element(index: int, element: msgspec.Raw) -> Candidate:
     try:
-        return check(index, decode(element, Item))
+        return candidate_of(index, decode(element, Item))
     except SchemaError as error:
         loose = decode_loosely(element, Any)
         url = loose.get("url") if isinstance(loose, dict) else None
         code, message = "bad_item", error.message
         if "`$.url`" in message:  # msgspec names the place: a URL that is too long, or no text
             code, message = "bad_url", DownloadError("bad_url").message
-        return Rejected(index, shown(url) if isinstance(url, str) else "", code, message)
+        return Rejected(index, without_password(url) if isinstance(url, str) else "", code, message)

@@ -16,7 +16,7 @@ routes = Routes()
 @routes.add("GET", "/api/v1/config", who="owner", answers={200: Config})
 async def get_config(request: HookRequest) -> Reply:
     """The settings in force."""
-    return Reply(200, shown(request.agent.preferences.config))
+    return Reply(200, shown(request.agent.live_settings.config))
 
 
 @routes.add("PATCH", "/api/v1/config", who="owner", body=dict[str, Any], answers={200: Config})
@@ -26,5 +26,5 @@ async def change_config(request: HookRequest) -> Reply:
     One error names all problems; nothing is changed then.
     """
     changes = request.json(dict[str, dict[str, Any] | list[Any]])
-    check_folders(changes, shown(request.agent.preferences.config))
-    return Reply(200, shown(await request.agent.preferences.change(changes)))
+    check_folders(changes, shown(request.agent.live_settings.config))
+    return Reply(200, shown(await request.agent.live_settings.change(changes)))

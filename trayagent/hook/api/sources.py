@@ -34,17 +34,17 @@ async def list_sources(request: HookRequest) -> Reply:
 async def add_source(request: HookRequest) -> Reply:
     """Try a new source, or save it."""
     body = request.json(schemas.NewSource)
-    source = _checked_source(body.source, request.agent.preferences.config)
+    source = _checked_source(body.source, request.agent.live_settings.config)
     if not body.save:
         return Reply(200, await _try_source(request, source, body.secret))
     # Settings first: a secret belongs to a source that is there. A secret that does not open it
     # takes the source out of the settings again, so that the person can try once more.
-    await request.agent.preferences.revise(partial(_settings_with, body.source))
+    await request.agent.live_settings.revise(partial(_settings_with, body.source))
     try:
         if body.secret:
             await request.agent.library.sign_in(source.name, body.secret)
     except TrayagentError:
-        await request.agent.preferences.revise(partial(_settings_without, source.name))
+        await request.agent.live_settings.revise(partial(_settings_without, source.name))
         raise
     return Reply(201, await request.agent.library.source(source.name))
 
