@@ -28,8 +28,8 @@ functions under 60, the model does no I/O and knows no clock, every task has a n
 How one download goes:
 
 1. A way in (`hook`, `agent/drops`, `agent/library`) hands *items* to the intake.
-2. `agent/intake.py` checks them (`model/admit.py`, `model/urls.py`), finds what we have already, and writes rows in
-   one transaction. Only then is the caller told "accepted".
+2. `agent/intake.py` checks them (`model/validation.py`, `model/urls.py`), finds what we have already, and writes
+   rows in one transaction. Only then is the caller told "accepted".
 3. `agent/queue/pool.py` claims rows for its four workers, fairly by host, and hands each to its resolver: `transfer`
    for a plain URL, `sites` for a video page, `sources` for an item of a library.
 4. `transfer/attempt.py` runs in a thread of its own, top to bottom. It asks through `net/request.py`, which follows

@@ -13,7 +13,7 @@ import msgspec
 from trayagent.hook.gate import GATE, MAX_BODY
 from trayagent.hook.routing import Route
 from trayagent.hook.server import ROUTES
-from trayagent.model.download import Download, Item
+from trayagent.model.downloads import Download, Item
 
 WHO = {
     "anyone": "anyone here",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trayagent.lists import DIALECTS, aria2
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
 
 SAYS = {
     "text": "A link a line. A TAB separates mirrors of the same file; `[folder]` sends what follows into that "

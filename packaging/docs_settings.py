@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from trayagent.model import config
+from trayagent.model.settings import SourceSettings, __file__
 from trayagent.settings import schema
 
 START = """
@@ -57,7 +57,7 @@ def settings() -> str:
     ]
     for section, struct in schema.SECTIONS.items():
         lines += [f"## [{section}]", "", (struct.__doc__ or "").strip(), "", *_table(struct), ""]
-    lines += ["## [[sources]]", SOURCES, *_table(config.Source), ""]
+    lines += ["## [[sources]]", SOURCES, *_table(SourceSettings), ""]
     return "\n".join(lines)
 
 
@@ -80,7 +80,7 @@ def _default(field: Any) -> str:
 
 def _sayings(struct: type[msgspec.Struct]) -> dict[str, str]:
     """The sentence under each field, which only the source has."""
-    tree = ast.parse(Path(config.__file__).read_text("utf-8"))
+    tree = ast.parse(Path(__file__).read_text("utf-8"))
     body = next(
         n.body for n in tree.body if isinstance(n, ast.ClassDef) and n.name == struct.__name__
     )

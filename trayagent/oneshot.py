@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from trayagent.agent.queue.video_pages import BatchIntake, PageEngine, PageJob, VideoPages
-from trayagent.model.config import Config
 from trayagent.model.errors import DownloadError
-from trayagent.model.order import Job
+from trayagent.model.jobs import Job
+from trayagent.model.settings import Config
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.request import client_for
 from trayagent.settings import Home

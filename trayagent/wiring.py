@@ -25,7 +25,7 @@ from trayagent.agent.queue.job import Worker
 from trayagent.agent.queue.pool import Pool, PoolLimits
 from trayagent.agent.queue.video_pages import VideoPages
 from trayagent.agent.status import LiveStatus, starting_status
-from trayagent.model.config import Config
+from trayagent.model.settings import Config
 from trayagent.net.api_client import ApiClient
 from trayagent.net.gateway import Gateway
 from trayagent.net.request import Client

@@ -15,7 +15,7 @@ from trayagent.agent.queue.commands import QueueCommands, Trash
 from trayagent.agent.queue.job import Worker
 from trayagent.agent.queue.pool import Pool, PoolLimits
 from trayagent.agent.status import LiveStatus, starting_status
-from trayagent.model.download import Download, Item
+from trayagent.model.downloads import Download, Item
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 from tests.agent.syncing import ALICE, rig
-from trayagent.model.config import Source
+from trayagent.model.settings import SourceSettings
 
 
 async def main(home: Path, base: str) -> None:
     """Sync once."""
-    source = Source("flow", labs_base=f"{base}/fx", media_base=f"{base}/v1", page_delay="0")
+    source = SourceSettings("flow", labs_base=f"{base}/fx", media_base=f"{base}/v1", page_delay="0")
     async with rig(home, source) as agent:
         if not (home / "secrets.json").exists():
             await agent.library.sign_in("flow", ALICE)

@@ -20,10 +20,9 @@ from trayagent.agent.library.libraries import Libraries
 from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
 from trayagent.agent.queue.job import Worker
 from trayagent.agent.queue.pool import Pool, PoolLimits
-from trayagent.model.config import Config, Downloads, Source
-from trayagent.model.config import Library as LibrarySettings
 from trayagent.model.events import BatchEvent, Event, SyncEvent
 from trayagent.model.library import LibraryItem, SourceInfo, SyncRun
+from trayagent.model.settings import Config, DownloadSettings, LibrarySettings, SourceSettings
 from trayagent.net.api_client import ApiClient
 from trayagent.net.request import Client
 from trayagent.sources.build import build
@@ -130,7 +129,7 @@ class Rig:
         }
 
 
-def flow(fake: FakeFlow, name: str = "flow", **more: Any) -> Source:
+def flow(fake: FakeFlow, name: str = "flow", **more: Any) -> SourceSettings:
     """A Flow source that reads the fake."""
     settings = {
         "labs_base": fake.labs_base,
@@ -138,13 +137,13 @@ def flow(fake: FakeFlow, name: str = "flow", **more: Any) -> Source:
         "page_delay": "0",
         **more,
     }
-    return Source(name=name, type="flow", **settings)
+    return SourceSettings(name=name, type="flow", **settings)
 
 
 @asynccontextmanager
 async def rig(
     home: Path,
-    *sources: Source,
+    *sources: SourceSettings,
     retries: int = 5,
     date: str = "created",
     now: Callable[[], float] = time.time,
@@ -153,7 +152,7 @@ async def rig(
 ) -> AsyncIterator[Rig]:
     """The agent's half that syncs, running; unless it is `working`, nothing leaves the queue."""
     config = Config(
-        downloads=Downloads(folder=str(home / "downloads"), retries=retries),
+        downloads=DownloadSettings(folder=str(home / "downloads"), retries=retries),
         library=LibrarySettings(folder=str(home / "library"), date=date),  # type: ignore[arg-type]
         sources=sources,
     )

@@ -9,7 +9,7 @@ import pytest
 from trayagent.agent import announcer
 from trayagent.agent.announcer import Announcer
 from trayagent.agent.bus import Bus
-from trayagent.model.download import Download, ErrorInfo, State
+from trayagent.model.downloads import Download, ErrorInfo, State
 from trayagent.model.errors import DownloadError
 from trayagent.model.events import DownloadEvent, Event, Notice
 

@@ -12,10 +12,10 @@ import pytest
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake, candidate_of, without_password
-from trayagent.model.download import Cookie, Item
+from trayagent.model.downloads import Cookie, Item
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import Event
-from trayagent.model.order import New
+from trayagent.model.jobs import New
 from trayagent.store.admission import Admission, IdempotencyKey, KeyReusedError, admit
 from trayagent.store.database import Database
 from trayagent.store.downloads import counts

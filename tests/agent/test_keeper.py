@@ -14,7 +14,7 @@ from trayagent.agent.bus import Bus
 from trayagent.agent.status import LiveStatus
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import QueueEvent
-from trayagent.model.order import New, Order
+from trayagent.model.jobs import New, Order
 from trayagent.model.status import Status
 from trayagent.store import downloads
 from trayagent.store.database import waiting_at_most

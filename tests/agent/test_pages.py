@@ -10,9 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from trayagent.agent.queue.video_pages import VideoPages
-from trayagent.model.download import Cookie, Item, Via
+from trayagent.model.downloads import Cookie, Item, Via
 from trayagent.model.errors import DownloadError
-from trayagent.model.order import Job, Order
+from trayagent.model.jobs import Job, Order
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.sites.protocol import Address, Answer, Choice, Entry, Page
 

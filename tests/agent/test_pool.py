@@ -12,7 +12,7 @@ import pytest
 
 from tests.agent.house import house, until
 from trayagent.agent.queue import pool
-from trayagent.model.download import Item, Patch, State
+from trayagent.model.downloads import Item, Patch, State
 from trayagent.model.errors import (
     LOGIN_IS_GONE,
     SENTENCES,

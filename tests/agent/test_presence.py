@@ -13,7 +13,7 @@ import pytest
 
 from tests.agent.house import House, house
 from trayagent.agent.intake import LOOK_SECONDS, MOST_LOOKS, FilePresence
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
 from trayagent.model.transfer import Fetched
 from trayagent.store import downloads, transitions
 

@@ -12,9 +12,9 @@ import pytest
 
 from tests.agent.syncing import rig
 from tests.servers.json_library import TOKEN, JsonLibrary, body
-from trayagent.model import paging
-from trayagent.model.config import Source
+from trayagent.model import library as paged
 from trayagent.model.events import SyncEvent
+from trayagent.model.settings import SourceSettings
 
 INLINE = {"url": "{base}/items/{id}/original", "base64": "data.b64", "fallback": "file.signed_url"}
 
@@ -25,7 +25,7 @@ def server() -> Iterator[JsonLibrary]:
         yield running
 
 
-def shots(server: JsonLibrary, **more: Any) -> Source:
+def shots(server: JsonLibrary, **more: Any) -> SourceSettings:
     settings: dict[str, Any] = {
         "base": server.base,
         "page_delay": "0",
@@ -37,7 +37,7 @@ def shots(server: JsonLibrary, **more: Any) -> Source:
         },
         "auth": {"headers": {"Authorization": "Bearer {secret:token}"}},
     }  # fmt: skip
-    return Source(**{"name": "shots", "type": "json", **settings, **more})
+    return SourceSettings(**{"name": "shots", "type": "json", **settings, **more})
 
 
 async def no_wait(seconds: float) -> None:
@@ -188,7 +188,7 @@ async def test_names_hold_nothing_that_a_terminal_obeys(
 async def test_pages_without_end_end_at_the_cap(
     tmp_path: Path, server: JsonLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "CAP", 20)
+    monkeypatch.setattr(paged, "MOST_PAGES", 20)
     server.shots.endless = True
     async with rig(tmp_path, shots(server)) as agent:
         await agent.library.sign_in("shots", TOKEN)

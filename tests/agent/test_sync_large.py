@@ -11,8 +11,8 @@ import pytest
 
 from tests.agent.syncing import Rig, rig
 from tests.servers.json_library import JsonLibrary
-from trayagent.model.config import Source
 from trayagent.model.events import Event, SyncEvent
+from trayagent.model.settings import SourceSettings
 
 MIB = 1 << 20
 
@@ -28,7 +28,7 @@ def resident() -> int:
 async def test_a_large_library(tmp_path: Path, count: int) -> None:
     with JsonLibrary() as server:
         server.shots.count = count
-        source = Source(
+        source = SourceSettings(
             "shots",
             "json",
             base=server.base,

@@ -12,7 +12,7 @@ import pytest
 
 from tests.agent.syncing import rig
 from tests.servers.json_library import TOKEN, JsonLibrary
-from trayagent.model.config import Source
+from trayagent.model.settings import SourceSettings
 
 DAY = 86_400
 
@@ -35,8 +35,8 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         time.tzset()
 
 
-def shots(server: JsonLibrary) -> Source:
-    return Source(
+def shots(server: JsonLibrary) -> SourceSettings:
+    return SourceSettings(
         name="shots", type="json", base=server.base, page_delay="0",
         list={"url": "{base}/items", "query": {"cursor": "{cursor}"}},
         page={"items": "data.items", "next": "data.next"},

@@ -15,7 +15,7 @@ from tests.agent.house import House, house, until
 from trayagent.agent.intake import candidate_of
 from trayagent.agent.queue.commands import BatchUndo, TrashError
 from trayagent.cli.wording import reason_of
-from trayagent.model.download import Item, encode
+from trayagent.model.downloads import Item, encode
 from trayagent.model.events import BatchEvent, DownloadEvent, Event
 from trayagent.store import batches, drop_lists, saved_files, transitions, undo
 

@@ -16,7 +16,7 @@ from tests.agent.syncing import BOB, Rig, flow, rig
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
 from tests.servers.lying import Lying, Served, in_turn
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import Event, VerifyEvent
 from trayagent.model.library import VerifyReport

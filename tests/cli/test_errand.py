@@ -11,10 +11,10 @@ import pytest
 from trayagent.agent.queue.video_pages import PageJob
 from trayagent.cli.get.downloader import Errand, Terms
 from trayagent.cli.get.journal import HERE, NOTE
-from trayagent.model import backoff
-from trayagent.model.download import Download, Item, State
+from trayagent.model import retry
+from trayagent.model.downloads import Download, Item, State
 from trayagent.model.errors import DownloadError
-from trayagent.model.order import Job
+from trayagent.model.jobs import Job
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 
 
@@ -117,7 +117,7 @@ async def test_a_cool_down_is_a_wait_and_costs_no_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With no retry left, one that was not asked for waits, and its host gets peace meanwhile."""
-    monkeypatch.setattr(backoff, "FIRST", 0.01)
+    monkeypatch.setattr(retry, "FIRST_SECONDS", 0.01)
     cool = DownloadError("server_busy", retry_after=0.2, spent=False)
     served = Served({"http://h/a": [cool, cool], "http://h/b": [DownloadError("server_busy")]})
     urls = ("http://h/a", "http://h/c", "http://other/d", "http://h/b")
@@ -138,7 +138,7 @@ async def test_one_that_waits_keeps_no_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While it waits for its next try the others go on in its place."""
-    monkeypatch.setattr(backoff, "FIRST", 0.2)
+    monkeypatch.setattr(retry, "FIRST_SECONDS", 0.2)
     served = Served({"http://h/a": [DownloadError("network", "reset")]})
 
     ended = await fetch(tmp_path, served, *(f"http://h/{c}" for c in "abcd"), workers=1, retries=1)

@@ -7,14 +7,14 @@ import pytest
 from tests.cli.conftest import Run
 from trayagent.cli.exits import MisuseError
 from trayagent.cli.options import item_words
-from trayagent.model.admit import admit
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
+from trayagent.model.validation import validate
 
 
 def test_what_is_wanted_of_a_video_page() -> None:
     words = item_words({"subtitles": "en, pt-BR", "quality": "720", "referer": None}, 1)
     assert words == {"subtitles": ("en", "pt-BR"), "quality": "720"}
-    assert admit(Item("https://e.example/watch", **words)).order.subtitles == ("en", "pt-BR")
+    assert validate(Item("https://e.example/watch", **words)).order.subtitles == ("en", "pt-BR")
 
 
 def test_sound_alone_is_a_quality() -> None:

@@ -5,9 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.cli.conftest import Run
-from trayagent.model.admit import admit
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
 from trayagent.model.transfer import Fetched
+from trayagent.model.validation import validate
 from trayagent.store import downloads, transitions
 from trayagent.store.database import Database
 
@@ -58,7 +58,7 @@ def test_what_we_have_is_a_duplicate_and_what_is_on_its_way_is_shared(
     file.touch()
     with closing(Database.open(home / "trayagent.db")) as db:
         for name in ("had", "coming", "lost"):
-            new = admit(Item(f"http://h/{name}"))
+            new = validate(Item(f"http://h/{name}"))
             n = asyncio.run(db.run(downloads.insert, new, "cli", None, 0, 1.0))
             if name != "coming":
                 path = file if name == "had" else tmp_path / "lost.bin"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from trayagent.desktop.tray.snapshot import Snapshot, SourceView, Undo
-from trayagent.model.download import Download, ErrorInfo, State
+from trayagent.model.downloads import Download, ErrorInfo, State
 from trayagent.model.events import Action, Notice
 from trayagent.model.status import Board, Status
 

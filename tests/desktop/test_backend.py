@@ -18,7 +18,7 @@ from trayagent.desktop.tray import linux
 from trayagent.desktop.tray.linux import Facts, candidates, options
 from trayagent.desktop.tray.none import NoTray
 from trayagent.desktop.tray.snapshot import Snapshot
-from trayagent.model.check import Check
+from trayagent.model.diagnosis import Check
 
 linux_only = pytest.mark.skipif("sys.platform != 'linux'")
 

@@ -22,8 +22,8 @@ from trayagent.desktop.clicks import Clicks
 from trayagent.desktop.tray import backend
 from trayagent.desktop.tray.none import NoTray
 from trayagent.desktop.tray.snapshot import Snapshot
-from trayagent.model.check import Check
-from trayagent.model.download import Download, Item
+from trayagent.model.diagnosis import Check
+from trayagent.model.downloads import Download, Item
 from trayagent.model.events import Notice
 from trayagent.settings import Home, change, load
 

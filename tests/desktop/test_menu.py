@@ -17,7 +17,7 @@ from trayagent.desktop.tray import menu, wording
 from trayagent.desktop.tray.actions import Actions, Do
 from trayagent.desktop.tray.menu import LINE, Row, rows, seat
 from trayagent.desktop.tray.snapshot import Snapshot, SourceView
-from trayagent.model.download import Download, State
+from trayagent.model.downloads import Download, State
 from trayagent.model.events import Notice
 from trayagent.model.status import Board, Status
 

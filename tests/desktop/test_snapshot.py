@@ -6,8 +6,7 @@ from msgspec.structs import replace
 
 from tests.desktop import samples
 from trayagent.desktop.tray.snapshot import KEPT, Snapshot, SourceView, Undo, after
-from trayagent.model.batch import Batch
-from trayagent.model.download import ErrorInfo, State
+from trayagent.model.downloads import Batch, ErrorInfo, State
 from trayagent.model.events import (
     BatchEvent,
     DownloadEvent,

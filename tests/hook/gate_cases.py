@@ -8,7 +8,7 @@ from typing import Any
 from trayagent.hook.gate import MAX_BODY, RequestFacts
 from trayagent.hook.routing import Route
 from trayagent.hook.server import ROUTES
-from trayagent.model.client import Caller
+from trayagent.model.access import Caller
 
 PORT = 17830
 HOST = f"127.0.0.1:{PORT}"

@@ -22,7 +22,7 @@ from trayagent.agent.status import LiveStatus
 from trayagent.hook.events import EventRing
 from trayagent.hook.listener import Listener, bind
 from trayagent.hook.server import HookServer
-from trayagent.model.config import Config, Downloads
+from trayagent.model.settings import Config, DownloadSettings
 from trayagent.model.status import Status
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
@@ -202,7 +202,7 @@ async def running(home: Path, library: Any = None, **hook_options: Any) -> Async
     """A hook that serves until the block ends."""
     db = Database.open(home / "test.db")
     bus, clock = Bus(), Clock()
-    config = Config(downloads=Downloads(folder=str(home / "downloads")))
+    config = Config(downloads=DownloadSettings(folder=str(home / "downloads")))
     live_status = LiveStatus(bus, Status(version="0.0"))
     secrets = SecretFiles(home / "secrets")
     own = OwnToken.load(home / "token")

@@ -17,7 +17,7 @@ import pytest
 from tests.hook.library import FakeLibrary
 from tests.hook.rig import EXTENSION, Answer, Rig, read_answer, running
 from trayagent.agent.live_settings import LiveSettings
-from trayagent.model.download import Download, Receipt
+from trayagent.model.downloads import Download, Receipt
 from trayagent.model.errors import DownloadError, StoreUnavailableError
 from trayagent.model.events import DownloadEvent, DownloadProgress, QueueEvent
 from trayagent.model.library import Account, SourceInfo

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from trayagent.hook.events import EventRing
-from trayagent.model.download import Download, State
+from trayagent.model.downloads import Download, State
 from trayagent.model.events import DownloadEvent, DownloadProgress, QueueEvent
 
 

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from trayagent.model.download import Cookie, Item
+from trayagent.model.downloads import Cookie, Item
 
 WORD = st.text("abcXYZ019äß☂-_.", min_size=1, max_size=12).filter(lambda word: word.strip(".-"))
 VALUE = st.text("abc XYZ=:;,#[]\"'\\/äß☂<&>", max_size=30).map(str.strip)

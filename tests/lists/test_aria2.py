@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.lists import strategies
 from trayagent.lists import Line, aria2, dialect_for
-from trayagent.model.download import Cookie, Item
+from trayagent.model.downloads import Cookie, Item
 
 TXT = dialect_for("x.txt")
 

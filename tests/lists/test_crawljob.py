@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.lists import strategies
 from trayagent.lists import Line, crawljob, dialect_for
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
 
 JOBS = dialect_for("x.CrawlJob")
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.lists import strategies
 from trayagent.lists import Line, dialect_for
 from trayagent.lists.items import write
-from trayagent.model.download import Cookie, Item
+from trayagent.model.downloads import Cookie, Item
 
 JSON = dialect_for("x.json")
 

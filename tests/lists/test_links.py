@@ -7,7 +7,7 @@ from hypothesis import given
 
 from tests.lists import strategies
 from trayagent.lists import Line, dialect_for
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
 
 
 def parse(name: str, data: str | bytes) -> list[Line]:

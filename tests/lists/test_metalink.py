@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.lists import strategies
 from trayagent.lists import Line, dialect_for, metalink
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
 
 METALINK = dialect_for("x.meta4")
 HEAD = '<?xml version="1.0" encoding="UTF-8"?><metalink xmlns="urn:ietf:params:xml:ns:metalink">'

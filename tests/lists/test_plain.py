@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.lists import strategies
 from trayagent.lists import START, Line, Position, dialect_for, plain
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
 
 TXT = dialect_for("x.txt")
 

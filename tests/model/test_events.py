@@ -5,8 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from trayagent.model.batch import Batch
-from trayagent.model.download import Download, State
+from trayagent.model.downloads import Batch, Download, State
 from trayagent.model.events import (
     Action,
     BatchEvent,

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from trayagent.model import filenames
-from trayagent.model.download import Kind
+from trayagent.model import disposition, filenames
+from trayagent.model.downloads import Kind
 from trayagent.model.errors import DownloadError
 
 NOW = datetime(2026, 11, 21, 13, 5, 7)  # noqa: DTZ001  # Local time, as people read it.
@@ -430,7 +430,7 @@ def test_the_second_of_a_name(name: str, second: str) -> None:
     ],
 )
 def test_names_in_content_disposition(header: str, name: str | None) -> None:
-    assert filenames.from_disposition(header) == name
+    assert disposition.from_disposition(header) == name
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trayagent.model.batch import Batch
-from trayagent.model.download import Download, ErrorInfo, State
+from trayagent.model.downloads import Batch, Download, ErrorInfo, State
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
 from trayagent.model.notices import concerns, notices
 

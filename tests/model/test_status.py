@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from trayagent.model.download import Download, State
+from trayagent.model.downloads import Download, State
 from trayagent.model.events import DownloadEvent, DownloadProgress, Notice, QueueEvent, Tally
 from trayagent.model.status import Board, Status, fold
 

@@ -1,6 +1,6 @@
 """What is asked of transfer shows neither headers nor cookies nor bytes."""
 
-from trayagent.model.download import Cookie
+from trayagent.model.downloads import Cookie
 from trayagent.model.transfer import Content, Request
 
 

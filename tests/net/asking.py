@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import NetworkSettings
 from trayagent.model.transfer import Request
 from trayagent.net.exchange import EnoughError, Patience, Sink
 from trayagent.net.request import Client
@@ -148,7 +148,7 @@ class Answered:
 
 @contextmanager
 def asking(
-    *named: str, network: Network | None = None, patience: Patience = QUICK, **client: Any
+    *named: str, network: NetworkSettings | None = None, patience: Patience = QUICK, **client: Any
 ) -> Iterator[Asker]:
     """A client that may ask the places named; the rest is the Client's."""
     with Client(network, patience, **client) as made:

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import NetworkSettings
 from trayagent.net import address_policy
 from trayagent.net.address_policy import AddressPolicy
 
@@ -37,7 +37,7 @@ NOBODY: frozenset[str] = frozenset()
 )
 def test_private_hosts_need_to_be_named(host: str) -> None:
     pair = f"[{host}]:80" if ":" in host else f"{host}:80"
-    named = AddressPolicy(Network())
+    named = AddressPolicy(NetworkSettings())
     with pytest.raises(DownloadError) as failed:
         named.check(host, 80, NOBODY)
     assert failed.value.code == "blocked_address"
@@ -46,21 +46,23 @@ def test_private_hosts_need_to_be_named(host: str) -> None:
         named.check(host, 80, {pair.replace(":80", ":81")})
     named.check(host, 80, {pair})
     with pytest.raises(DownloadError):
-        AddressPolicy(Network(private_addresses="refuse")).check(host, 80, {pair})
-    AddressPolicy(Network(private_addresses="refuse", allow=(pair,))).check(host, 80, NOBODY)
-    AddressPolicy(Network(private_addresses="allow")).check(host, 80, NOBODY)
+        AddressPolicy(NetworkSettings(private_addresses="refuse")).check(host, 80, {pair})
+    AddressPolicy(NetworkSettings(private_addresses="refuse", allow=(pair,))).check(
+        host, 80, NOBODY
+    )
+    AddressPolicy(NetworkSettings(private_addresses="allow")).check(host, 80, NOBODY)
 
 
 @pytest.mark.parametrize("host", ["example.com", "93.184.216.34", "2606:4700::1111"])
 def test_public_hosts_need_nothing(host: str) -> None:
-    AddressPolicy(Network(private_addresses="refuse")).check(host, 443, NOBODY)
+    AddressPolicy(NetworkSettings(private_addresses="refuse")).check(host, 443, NOBODY)
 
 
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "a.localhost", "::1", "0.0.0.0", "::ffff:127.0.0.1"]
 )
 def test_we_never_talk_to_ourselves(host: str) -> None:
-    policy = AddressPolicy(Network(private_addresses="allow"), own_ports=lambda: {17830})
+    policy = AddressPolicy(NetworkSettings(private_addresses="allow"), own_ports=lambda: {17830})
     with pytest.raises(DownloadError):
         policy.check(host, 17830, {f"{host}:17830"})
     with pytest.raises(DownloadError):
@@ -80,7 +82,7 @@ def test_we_never_talk_to_ourselves(host: str) -> None:
     ],
 )
 def test_a_public_name_leads_to_public_addresses_only(addresses: list[str], fine: bool) -> None:
-    policy = AddressPolicy(Network())
+    policy = AddressPolicy(NetworkSettings())
     if fine:
         policy.admit("example.com", 80, addresses)
     else:
@@ -92,11 +94,11 @@ def test_a_public_name_leads_to_public_addresses_only(addresses: list[str], fine
 @pytest.mark.parametrize("host", ["nas.internal", "x.corp", "router.home", "a.localdomain"])
 def test_behind_a_proxy_names_of_private_networks_are_private(host: str) -> None:
     """Nobody here resolves them, so their addresses cannot be looked at."""
-    proxied = AddressPolicy(Network(proxy="socks5://127.0.0.1:1080"))
+    proxied = AddressPolicy(NetworkSettings(proxy="socks5://127.0.0.1:1080"))
     with pytest.raises(DownloadError):
         proxied.check(host, 80, NOBODY)
     proxied.check(host, 80, {f"{host}:80"})
-    AddressPolicy(Network()).check(host, 80, NOBODY)
+    AddressPolicy(NetworkSettings()).check(host, 80, NOBODY)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:80", "localhost:80", "[::1]:80", "nas:80", "x.lan:80"])

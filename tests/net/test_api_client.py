@@ -17,9 +17,9 @@ from tests.servers.http_proxy import HttpProxy
 from tests.servers.listening import Answering
 from tests.servers.lying import Exchange, Lying, Served, in_turn, redirecting, replying, saying
 from tests.servers.socks_proxy import SocksProxy
-from trayagent.model.config import Network
-from trayagent.model.download import Cookie
+from trayagent.model.downloads import Cookie
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import NetworkSettings
 from trayagent.model.transfer import Request
 from trayagent.net.api_client import ApiClient, ApiPatience
 from trayagent.net.redirects import MOST_REDIRECTS
@@ -293,7 +293,7 @@ async def test_no_connection_where_a_name_leads_inside() -> None:
 
 async def test_our_own_ports_are_never_asked() -> None:
     async with Lying() as server:
-        network = Network(private_addresses="allow")
+        network = NetworkSettings(private_addresses="allow")
         async with ApiClient(network, own_ports=lambda: {server.port}) as client:
             url = server.at("/", replying("200 OK"))
             assert (await failure(client, url, server)).code == "blocked_address"
@@ -332,7 +332,7 @@ async def test_an_http_proxy_is_gone_through_and_resolves() -> None:
         Lying(tls=authority.serving(NAME)) as safe,
         Lying() as plain,
         HttpProxy(user="m@x", password="p:%") as proxy,
-        ApiClient(Network(proxy=proxy.url), tls=authority.trusting()) as client,
+        ApiClient(NetworkSettings(proxy=proxy.url), tls=authority.trusting()) as client,
     ):
         for server, scheme in ((plain, "http"), (safe, "https")):
             server.at("/a", replying("200 OK", b"via"))
@@ -351,7 +351,7 @@ async def test_a_socks_proxy_is_gone_through_and_resolves(scheme: str) -> None:
         Lying() as plain,
         SocksProxy() as proxy,
         ApiClient(
-            Network(proxy=proxy.url.replace("socks5", scheme)), tls=authority.trusting()
+            NetworkSettings(proxy=proxy.url.replace("socks5", scheme)), tls=authority.trusting()
         ) as client,
     ):
         for server, plainness in ((plain, "http"), (safe, "https")):
@@ -367,7 +367,7 @@ async def test_a_named_private_address_is_reached_through_a_socks_proxy() -> Non
     async with (
         Lying() as server,
         SocksProxy() as proxy,
-        ApiClient(Network(proxy=proxy.url)) as client,
+        ApiClient(NetworkSettings(proxy=proxy.url)) as client,
     ):
         url = server.at("/a", replying("200 OK", b"via"))
         assert (await failure(client, url)).code == "blocked_address"
@@ -381,7 +381,7 @@ async def test_a_proxy_that_is_gone_is_trouble_of_the_network(
 ) -> None:
     async with kind() as proxy:
         url = proxy.url
-    async with ApiClient(Network(proxy=url)) as client:
+    async with ApiClient(NetworkSettings(proxy=url)) as client:
         error = await failure(client, f"{scheme}://{NAME}/a")
         assert (error.code, error.detail) == ("network", "the proxy could not be used")
 
@@ -399,7 +399,10 @@ async def test_the_environment_does_not_choose_a_proxy(monkeypatch: pytest.Monke
 async def test_many_at_once_start_one_session() -> None:
     async with Lying() as server, SocksProxy() as proxy:
         url = server.at("/", in_turn(replying("200 OK", b"ok")))
-        async with ApiClient(Network(proxy=proxy.url)) as client, asyncio.TaskGroup() as group:
+        async with (
+            ApiClient(NetworkSettings(proxy=proxy.url)) as client,
+            asyncio.TaskGroup() as group,
+        ):
             tasks = [group.create_task(get(client, url, server), name="ask") for _ in range(5)]
         assert [task.result() for task in tasks] == [b"ok"] * 5
 

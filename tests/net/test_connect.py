@@ -7,7 +7,7 @@ import pytest
 from tests.net.asking import Asker, asking, names
 from tests.servers.lying import Lying, redirecting, replying
 from tests.servers.socks_proxy import SocksProxy
-from trayagent.model.config import Network
+from trayagent.model.settings import NetworkSettings
 from trayagent.net import address_policy
 
 
@@ -30,7 +30,7 @@ async def test_no_connection_where_a_name_leads_inside(answers: list[str]) -> No
 async def test_an_entry_of_allow_opens_one_port_of_one_host() -> None:
     async with Lying() as server:
         server.at("/", replying("200 OK", b"in"))
-        network = Network(allow=(f"nas.example:{server.port}",))
+        network = NetworkSettings(allow=(f"nas.example:{server.port}",))
         inside = names(nas_example=[["127.0.0.1"]], other_example=[["127.0.0.1"]])
         with asking(network=network, resolve=inside) as asker:
             assert await asker.get(f"http://nas.example:{server.port}/") == b"in"
@@ -54,7 +54,7 @@ async def test_a_name_is_asked_again_and_checked_again() -> None:
         said = names(
             nas_local=[["127.0.0.1"]], allowed_example=[["127.0.0.1"]], evil_example=[["127.0.0.1"]]
         )
-        network = Network(allow=(f"allowed.example:{server.port}",))
+        network = NetworkSettings(allow=(f"allowed.example:{server.port}",))
         with asking(resolve=said, network=network) as asker:
             for _ in range(2):
                 await blocked(asker, f"http://evil.example:{server.port}/")
@@ -117,7 +117,7 @@ async def test_a_connection_that_is_open_already_is_looked_at_before_each_reques
 async def test_our_own_hook_is_never_asked() -> None:
     async with Lying() as server:
         url = server.at("/", replying("200 OK", b"in"))
-        network, me = Network(private_addresses="allow"), names(me_example=[["127.0.0.1"]])
+        network, me = NetworkSettings(private_addresses="allow"), names(me_example=[["127.0.0.1"]])
         with asking(network=network, own_ports=lambda: {server.port}, resolve=me) as asker:
             await blocked(asker, url, server.authority)
             await blocked(asker, f"http://me.example:{server.port}/")
@@ -131,7 +131,7 @@ async def test_behind_a_proxy_names_and_literals_are_judged_before_it_is_asked(k
         server.at("/", replying("200 OK", b"via"))
         server.at("http://example.com/", replying("200 OK", b"via"))
         proxy = socks.url if kind == "socks5" else f"http://{server.authority}"
-        with asking(network=Network(proxy=proxy)) as asker:
+        with asking(network=NetworkSettings(proxy=proxy)) as asker:
             assert await asker.get("http://example.com/") == b"via"
             for url in ("http://10.0.0.1/", "http://nas/", "http://metadata.google.internal/"):
                 await blocked(asker, url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trayagent.model.download import Cookie
+from trayagent.model.downloads import Cookie
 from trayagent.net.cookies import MOST, Jar
 
 

@@ -11,8 +11,8 @@ import pytest
 from tests.servers.http_proxy import HttpProxy
 from tests.servers.listening import Answering, Listening
 from tests.servers.socks_proxy import SocksProxy
-from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import NetworkSettings
 from trayagent.net.address_policy import AddressPolicy
 from trayagent.net.dialer import Dialer
 
@@ -46,7 +46,7 @@ class Scripted(Listening):
 
 
 def dialer(proxy: str, **more: Any) -> Dialer:
-    return Dialer(AddressPolicy(Network(proxy=proxy)), patience=5, **more)
+    return Dialer(AddressPolicy(NetworkSettings(proxy=proxy)), patience=5, **more)
 
 
 async def echoed(dialer: Dialer, host: str, port: int, line: bytes = b"hello\n") -> bytes:
@@ -144,7 +144,7 @@ async def test_a_user_of_version_4_cannot_end_its_own_field() -> None:
 @pytest.mark.parametrize("scheme", ["http", "socks5", "socks4"])
 async def test_a_silent_proxy_does_not_hold_us(scheme: str) -> None:
     async with Answering() as server:
-        policy = AddressPolicy(Network(proxy=f"{scheme}://{server.authority}"))
+        policy = AddressPolicy(NetworkSettings(proxy=f"{scheme}://{server.authority}"))
         with pytest.raises(TimeoutError):
             await Dialer(policy, patience=0.05).connect(NAME, 443, (), tunnel=True)
         assert server.connections == 1
@@ -180,5 +180,5 @@ async def test_the_next_address_is_tried_where_one_refuses() -> None:
         return ["127.0.0.2", "127.0.0.1"]
 
     async with Echo() as echo:
-        direct = Dialer(AddressPolicy(Network()), resolve, patience=5)
+        direct = Dialer(AddressPolicy(NetworkSettings()), resolve, patience=5)
         assert await echoed(direct, "nas.local", echo.port) == b"hello\n"

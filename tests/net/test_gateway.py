@@ -13,7 +13,7 @@ import pytest
 from tests.servers.http_proxy import HttpProxy
 from tests.servers.site import Site
 from tests.servers.socks_proxy import SocksProxy
-from trayagent.model.config import Network
+from trayagent.model.settings import NetworkSettings
 from trayagent.net import gateway as gateways
 from trayagent.net import peer_user
 from trayagent.net.gateway import Gateway, Pass
@@ -97,7 +97,9 @@ async def test_a_public_name_that_leads_inside_is_refused() -> None:
 async def test_our_own_port_is_never_reached() -> None:
     with Site({"/a": b"body"}) as site:
         port = int(site.authority.rpartition(":")[2])
-        async with Gateway(Network(private_addresses="allow"), own_ports=lambda: [port]) as gateway:
+        async with Gateway(
+            NetworkSettings(private_addresses="allow"), own_ports=lambda: [port]
+        ) as gateway:
             with gateway.admit({site.authority}) as leave:
                 assert (await ask(leave, f"{site.base}/a"))[0] == 403
         assert site.asked == []
@@ -105,7 +107,7 @@ async def test_our_own_port_is_never_reached() -> None:
 
 async def test_without_the_secret_nobody_gets_in() -> None:
     with Site({"/a": b"body"}) as site:
-        async with Gateway(Network(private_addresses="allow")) as gateway:
+        async with Gateway(NetworkSettings(private_addresses="allow")) as gateway:
             with gateway.admit() as leave:
                 assert (await ask(leave, f"{site.base}/a", secret="trayagent:guess"))[0] == 407
                 assert (await ask(leave, f"{site.base}/a", secret=""))[0] == 407
@@ -176,7 +178,7 @@ async def test_a_configured_proxy_is_gone_through() -> None:
     with Site({"/a": b"body"}) as site:
         async with HttpProxy(user="m@x", password="p:%") as proxy:
             proxy.leads = dict.fromkeys(PLACE, site.authority)
-            async with Gateway(Network(proxy=proxy.url)) as gateway:
+            async with Gateway(NetworkSettings(proxy=proxy.url)) as gateway:
                 with gateway.admit() as leave:
                     assert await ask(leave, "http://example.com/a?q") == (200, b"body")
                     assert (await tunnel(leave, "example.com:443", TALK)).endswith(b"body")
@@ -194,7 +196,9 @@ async def test_a_socks_proxy_is_gone_through_and_resolves(scheme: str) -> None:
     with Site({"/a": b"body"}) as site:
         async with SocksProxy() as proxy:
             proxy.leads = dict.fromkeys(PLACE, site.authority)
-            async with Gateway(Network(proxy=proxy.url.replace("socks5", scheme))) as gateway:
+            async with Gateway(
+                NetworkSettings(proxy=proxy.url.replace("socks5", scheme))
+            ) as gateway:
                 with gateway.admit() as leave:
                     assert await ask(leave, "http://example.com/a?q") == (200, b"body")
                     assert (await tunnel(leave, "example.com:443", TALK)).endswith(b"body")
@@ -206,7 +210,7 @@ async def test_a_socks_proxy_is_gone_through_and_resolves(scheme: str) -> None:
 async def test_a_proxy_that_refuses_or_is_gone_is_a_bad_gateway(
     kind: type[HttpProxy | SocksProxy],
 ) -> None:
-    async with kind() as proxy, Gateway(Network(proxy=proxy.url)) as gateway:
+    async with kind() as proxy, Gateway(NetworkSettings(proxy=proxy.url)) as gateway:
         with gateway.admit() as leave:
             if isinstance(proxy, HttpProxy):
                 proxy.refusal = "403 No"

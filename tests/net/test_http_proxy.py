@@ -18,8 +18,8 @@ from tests.servers.listening import Answering
 from tests.servers.lying import Exchange, Lying, Served, redirecting, replying
 from tests.servers.socks_proxy import SocksProxy
 from tests.transfer.rig import QUICK, Rig, noise, transferring, until
-from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import NetworkSettings
 
 BODY = noise(3_000_000)
 NAME = "media.example.com"  # looking it up would fail the test: the proxy has to do that
@@ -35,7 +35,9 @@ def authority() -> Authority:
 async def through(
     proxy: str, folder: Path, *named: str, ca_file: Path | None = None
 ) -> AsyncIterator[Rig]:
-    async with transferring(folder, *named, network=Network(proxy=proxy), ca_file=ca_file) as rig:
+    async with transferring(
+        folder, *named, network=NetworkSettings(proxy=proxy), ca_file=ca_file
+    ) as rig:
         yield rig
 
 
@@ -196,7 +198,7 @@ async def test_what_a_proxy_says_to_connect_is_no_answer(authority: Authority, s
         HttpProxy() as proxy,
     ):
         proxy.refusal = f"{status}\r\nLocation: {elsewhere.url('/evil')}\r\nRetry-After: 99"
-        network = Network(proxy=proxy.url)
+        network = NetworkSettings(proxy=proxy.url)
         with asking(elsewhere.authority, network=network, ca_file=authority.file) as asker:
             failed = await asker.fail(at(server, "/f", "https"))
         assert (failed.code, failed.retry_after) == ("network", None)
@@ -212,7 +214,7 @@ async def test_a_tunnel_that_is_open_is_no_head(authority: Authority) -> None:
         await exchange.reply("404 Not Found", b"no", ETag="mine")
 
     async with Lying(tls=authority.serving(NAME)) as server, HttpProxy() as proxy:
-        network = Network(proxy=proxy.url)
+        network = NetworkSettings(proxy=proxy.url)
         server.at("/f", late)
         with asking(network=network, ca_file=authority.file) as asker:
             asked = asker.start(at(server, "/f", "https"))
@@ -237,7 +239,7 @@ async def test_a_proxy_that_wants_a_name_is_not_taken_for_the_server(tmp_path: P
 async def test_a_proxy_that_is_silent_does_not_hold_us(tmp_path: Path, scheme: str) -> None:
     limits = replace(QUICK, first_byte=0.3)
     async with Answering() as server:
-        network = Network(proxy=f"http://{server.authority}")
+        network = NetworkSettings(proxy=f"http://{server.authority}")
         async with transferring(tmp_path, network=network, limits=limits) as rig:
             with pytest.raises(DownloadError) as failed:
                 await rig.get(f"{scheme}://{NAME}/f.bin")

@@ -13,7 +13,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from tests.net.asking import Asker, asking
 from tests.servers.certificates import Authority
 from tests.servers.lying import Exchange, Lying, redirecting, replying, saying
-from trayagent.model.download import Cookie
+from trayagent.model.downloads import Cookie
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net.redirects import MOST_REDIRECTS, Endpoint, Redirects

@@ -12,8 +12,8 @@ from tests.servers.listening import Answering, Listening
 from tests.servers.lying import Lying, Served, redirecting
 from tests.servers.socks_proxy import SocksProxy
 from tests.transfer.rig import QUICK, noise, transferring
-from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import NetworkSettings
 
 BODY = noise(3_000_000)
 NAME = "media.example.com"  # looking it up would fail the test: the proxy has to do that
@@ -38,7 +38,7 @@ async def test_a_download_goes_through_and_the_proxy_resolves(
     tls = authority.serving(NAME) if scheme == "https" else None
     async with Lying(tls=tls) as server, SocksProxy() as proxy:
         server.at("/f.bin", Served(BODY, rate=6_000_000))
-        network = Network(proxy=proxy.url)
+        network = NetworkSettings(proxy=proxy.url)
         async with transferring(tmp_path, network=network, ca_file=authority.file) as rig:
             await rig.get(at(server, "/f.bin", scheme), segments=segments)
         assert rig.files() == {"f.bin": BODY}
@@ -51,7 +51,7 @@ async def test_one_connection_serves_one_file_after_the_other(tmp_path: Path) ->
     async with Lying() as server, SocksProxy() as proxy:
         for name in ("a.bin", "b.bin", "c.bin"):
             server.at(f"/{name}", Served(BODY))
-        async with transferring(tmp_path, network=Network(proxy=proxy.url)) as rig:
+        async with transferring(tmp_path, network=NetworkSettings(proxy=proxy.url)) as rig:
             for name in ("a.bin", "b.bin", "c.bin"):
                 await rig.get(at(server, f"/{name}"))
         assert set(rig.files().values()) == {BODY}
@@ -61,7 +61,7 @@ async def test_one_connection_serves_one_file_after_the_other(tmp_path: Path) ->
 async def test_its_user_and_password_are_for_the_proxy_alone(tmp_path: Path) -> None:
     async with Lying() as server, SocksProxy(user="me", password="CANARY_P@ss:w/rd") as proxy:
         server.at("/f.bin", Served(BODY))
-        async with transferring(tmp_path, network=Network(proxy=proxy.url)) as rig:
+        async with transferring(tmp_path, network=NetworkSettings(proxy=proxy.url)) as rig:
             await rig.get(at(server, "/f.bin"))
         assert rig.files() == {"f.bin": BODY}
         assert "CANARY" not in str(server.requests[0].headers)
@@ -77,7 +77,7 @@ async def test_what_a_public_name_leads_to_is_the_business_of_the_proxy(tmp_path
         proxy.leads = {f"{NAME}:80": server.authority, "93.184.216.34:80": server.authority}
         server.at("/f.bin", Served(BODY))
         server.at("/away", redirecting(inside.at("/f.bin", Served(BODY))))
-        async with transferring(tmp_path, network=Network(proxy=proxy.url)) as rig:
+        async with transferring(tmp_path, network=NetworkSettings(proxy=proxy.url)) as rig:
             await rig.get(f"http://{NAME}/f.bin")
             await rig.get("http://93.184.216.34/f.bin")
             with pytest.raises(DownloadError) as failed:
@@ -91,7 +91,7 @@ async def test_what_a_public_name_leads_to_is_the_business_of_the_proxy(tmp_path
 @pytest.mark.parametrize("host", ["127.0.0.1", "0x7f.1", "[::ffff:127.0.0.1]", "localhost", "nas"])
 async def test_a_private_literal_has_to_be_named(tmp_path: Path, host: str, scheme: str) -> None:
     async with SocksProxy() as proxy:
-        async with transferring(tmp_path, network=Network(proxy=proxy.url)) as rig:
+        async with transferring(tmp_path, network=NetworkSettings(proxy=proxy.url)) as rig:
             with pytest.raises(DownloadError) as failed:
                 await rig.get(f"{scheme}://{host}:{proxy.port}/f.bin")
         assert failed.value.code == "blocked_address"
@@ -101,7 +101,7 @@ async def test_a_private_literal_has_to_be_named(tmp_path: Path, host: str, sche
 async def test_a_named_one_is_reached_through_the_proxy(tmp_path: Path) -> None:
     async with Lying() as server, SocksProxy() as proxy:
         url = server.at("/f.bin", Served(BODY))
-        network = Network(proxy=proxy.url)
+        network = NetworkSettings(proxy=proxy.url)
         async with transferring(tmp_path, server.authority, network=network) as rig:
             await rig.get(url)
         assert rig.files() == {"f.bin": BODY}
@@ -113,7 +113,7 @@ async def test_a_named_one_is_reached_through_the_proxy(tmp_path: Path) -> None:
 
 async def failure(folder: Path, proxy: str, url: str) -> DownloadError:
     """How a download through this proxy fails; nothing may be on the disk then."""
-    async with transferring(folder, network=Network(proxy=proxy)) as rig:
+    async with transferring(folder, network=NetworkSettings(proxy=proxy)) as rig:
         with pytest.raises(DownloadError) as failed:
             await rig.get(url)
         assert rig.files() == {}
@@ -145,7 +145,7 @@ async def test_so_is_one_that_hangs_up_is_not_there_or_is_none(tmp_path: Path) -
 async def test_one_that_is_silent_does_not_hold_us(tmp_path: Path) -> None:
     limits = replace(QUICK, connect=0.3)
     async with Answering() as server:
-        network = Network(proxy=f"socks5://{server.authority}")
+        network = NetworkSettings(proxy=f"socks5://{server.authority}")
         async with transferring(tmp_path, network=network, limits=limits) as rig:
             with pytest.raises(DownloadError) as failed:
                 await rig.get("http://example.com/f.bin")
@@ -163,7 +163,7 @@ async def test_wrong_words_for_it_are_not_repeated(tmp_path: Path, user: str) ->
 
 async def test_a_bad_certificate_behind_it_is_refused(tmp_path: Path, authority: Authority) -> None:
     async with Lying(tls=authority.serving("other.example.com")) as server, SocksProxy() as proxy:
-        network = Network(proxy=proxy.url)
+        network = NetworkSettings(proxy=proxy.url)
         async with transferring(tmp_path, network=network, ca_file=authority.file) as rig:
             with pytest.raises(DownloadError) as failed:
                 await rig.get(at(server, "/f.bin", "https"))
@@ -183,14 +183,14 @@ async def test_a_proxy_that_dies_leaves_a_part_for_the_next(
         url = at(server, "/f.bin", scheme)
         async with SocksProxy() as proxy:
             proxy.cut, proxy.lives = [1_500_000], 1
-            network = Network(proxy=proxy.url)
+            network = NetworkSettings(proxy=proxy.url)
             async with transferring(tmp_path, network=network, ca_file=authority.file) as rig:
                 with pytest.raises(DownloadError) as failed:
                     await rig.get(url, segments=1)
         assert failed.value.code == "network"
         assert set(rig.files()) == {"f.bin.part", "f.bin.part.json"}
         async with SocksProxy() as another:
-            network = Network(proxy=another.url)
+            network = NetworkSettings(proxy=another.url)
             async with transferring(tmp_path, network=network, ca_file=authority.file) as rig:
                 await rig.get(url, path=tmp_path / "f.bin")
         assert rig.files() == {"f.bin": BODY}

@@ -7,7 +7,7 @@ import pytest
 from tests.servers.lying import Lying, Served
 from tests.servers.socks_proxy import SocksProxy
 from tests.transfer.rig import noise, transferring
-from trayagent.model.config import Network
+from trayagent.model.settings import NetworkSettings
 
 BODY, NAME = noise(3_000_000), "media.example.com"
 
@@ -16,7 +16,7 @@ BODY, NAME = noise(3_000_000), "media.example.com"
 async def test_every_scheme_of_the_settings_works(tmp_path: Path, scheme: str) -> None:
     async with Lying() as server, SocksProxy() as proxy:
         server.at("/f.bin", Served(BODY))
-        network = Network(proxy=proxy.url.replace("socks5", scheme))
+        network = NetworkSettings(proxy=proxy.url.replace("socks5", scheme))
         async with transferring(tmp_path, network=network) as rig:
             await rig.get(f"http://{NAME}:{server.port}/f.bin")
         assert rig.files() == {"f.bin": BODY}

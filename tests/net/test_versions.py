@@ -15,7 +15,7 @@ from tests.net.asking import Kept, asking
 from tests.servers.certificates import Authority
 from tests.servers.lying import Lying, Served, redirecting, replying
 from tests.transfer.rig import noise
-from trayagent.model.config import Network
+from trayagent.model.settings import NetworkSettings
 
 BODY = noise(3_000_000)
 SITE = """
@@ -82,7 +82,7 @@ async def test_the_version_of_the_settings_is_spoken(
     nginx: str, tmp_path: Path, authority: Authority, version: str, spoken: str
 ) -> None:
     """Whole files, parts, redirects, ends before the end and several at once, in either."""
-    network = Network(http=version)  # type: ignore[arg-type]
+    network = NetworkSettings(http=version)  # type: ignore[arg-type]
     url = f"https://{nginx}/f.bin"
     with asking(nginx, network=network, ca_file=authority.file) as asker:
         assert await asker.get(url) == BODY
@@ -107,7 +107,9 @@ async def test_who_cannot_speak_the_second_is_asked_in_the_first(
     async with Lying(tls=authority.serving("127.0.0.1") if secure else None) as server:
         server.at("/f", Served(BODY))
         url = server.at("/a", redirecting("/f"))
-        with asking(server.authority, network=Network(http="2"), ca_file=authority.file) as asker:
+        with asking(
+            server.authority, network=NetworkSettings(http="2"), ca_file=authority.file
+        ) as asker:
             assert await asker.get(url) == BODY
             assert await asker.get(server.at("/b", replying("200 OK", b"b"))) == b"b"
         assert "upgrade" not in server.requests[0].names()

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.links import link
-from trayagent.model.config import Config
 from trayagent.model.errors import ConfigError
+from trayagent.model.settings import Config
 from trayagent.settings import Home, load, origins, schema, shown
 
 CONTRACT = """

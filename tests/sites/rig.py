@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trayagent.model.config import Config, Downloads, Network, Sites
+from trayagent.model.settings import Config, DownloadSettings, NetworkSettings, SitesSettings
 from trayagent.model.transfer import Request
 from trayagent.net.gateway import Gateway
 from trayagent.sites.engine import Bounds, Engine
@@ -52,16 +52,16 @@ async def resolving(
     *named: str,
     path: str | None = None,
     bounds: Bounds | None = None,
-    network: Network | None = None,
-    downloads: Downloads | None = None,
+    network: NetworkSettings | None = None,
+    downloads: DownloadSettings | None = None,
     quality: str = "best",
     releases: Path | None = None,
 ) -> AsyncIterator[Rig]:
     """An engine that may talk to the loopback servers named; `path` is where programs are found."""
     folder.mkdir(parents=True, exist_ok=True)
     config = Config(
-        downloads=downloads or Downloads(folder=str(folder), keep_free="0"),
-        sites=Sites(quality=quality),
+        downloads=downloads or DownloadSettings(folder=str(folder), keep_free="0"),
+        sites=SitesSettings(quality=quality),
     )
     environ = {"PATH": os.environ["PATH"] if path is None else path}
     async with Gateway(network) as gateway:

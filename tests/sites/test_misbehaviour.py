@@ -16,9 +16,9 @@ from tests.links import link
 from tests.sites.rig import release, resolving
 from tests.transfer.rig import until
 from trayagent.model import filenames
-from trayagent.model.config import Downloads
-from trayagent.model.download import Cookie
+from trayagent.model.downloads import Cookie
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import DownloadSettings
 from trayagent.sites import engine, landlock
 from trayagent.sites.engine import Bounds
 from trayagent.sites.protocol import Address
@@ -215,7 +215,7 @@ async def test_memory_is_bounded(tmp_path: Path) -> None:
 
 
 async def test_a_full_disk_stops_it(tmp_path: Path) -> None:
-    full = Downloads(folder=str(tmp_path / "to"), keep_free="999TB")
+    full = DownloadSettings(folder=str(tmp_path / "to"), keep_free="999TB")
     error = await reason(tmp_path, "time.sleep(60)", downloads=full, bounds=Bounds(looking=30))
     assert error.code == "disk_full"
 

@@ -11,9 +11,9 @@ import pytest
 
 from tests.servers.site import Site, changed, media, streams
 from tests.sites.rig import resolving
-from trayagent.model.config import Downloads, Network
-from trayagent.model.download import Cookie
+from trayagent.model.downloads import Cookie
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import DownloadSettings, NetworkSettings
 from trayagent.model.transfer import Made
 from trayagent.sites.protocol import Address, Choice
 
@@ -447,7 +447,7 @@ async def test_a_page_may_not_read_this_machines_files(
 @pytest.mark.needs("ffmpeg")
 async def test_a_file_over_the_limit_is_refused(site: Site, forms: Path, tmp_path: Path) -> None:
     site.files |= media(forms, "ts/index.m3u8")
-    small = Downloads(folder=str(tmp_path / "to"), keep_free="0", max_size="10KB")
+    small = DownloadSettings(folder=str(tmp_path / "to"), keep_free="0", max_size="10KB")
     async with resolving(tmp_path / "to", site.authority, downloads=small) as rig:
         with pytest.raises(DownloadError) as caught:
             await rig.resolve(f"{site.base}/ts/index.m3u8")
@@ -465,7 +465,7 @@ async def test_only_sites_known_by_name(site: Site, tmp_path: Path) -> None:
 
 async def test_a_known_site_is_asked_for_what_it_has(tmp_path: Path) -> None:
     """Nothing leaves the machine: the gateway has no way out but a proxy that is not there."""
-    nowhere = Network(proxy="http://127.0.0.1:9")
+    nowhere = NetworkSettings(proxy="http://127.0.0.1:9")
     async with resolving(tmp_path / "to", network=nowhere) as rig:
         with pytest.raises(DownloadError) as caught:
             await rig.resolve("https://vimeo.com/76979871", known_only=True)

@@ -13,8 +13,8 @@ from msgspec import json, structs
 
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
-from trayagent.model.config import Source as Settings
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import SourceSettings as Settings
 from trayagent.model.transfer import Content, Request, Target
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.api_client import ApiAnswer, SourceClient

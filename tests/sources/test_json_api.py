@@ -12,9 +12,9 @@ from aioresponses import aioresponses
 from msgspec import structs
 
 from tests.servers.json_library import TOKEN, JsonLibrary, body
-from trayagent.model.config import Source as Settings
 from trayagent.model.errors import DownloadError
 from trayagent.model.library import Listed
+from trayagent.model.settings import SourceSettings as Settings
 from trayagent.model.transfer import Content, Request, Target
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.build import build

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.servers.lying import Exchange, Lying
-from trayagent.model.config import Source as Settings
 from trayagent.model.library import Page
+from trayagent.model.settings import SourceSettings as Settings
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.build import build
 from trayagent.sources.json_mapping import CURSOR_BYTES, next_link

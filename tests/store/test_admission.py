@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from trayagent.model.jobs import New, Order
 from trayagent.model.library import Listed
-from trayagent.model.order import New, Order
 from trayagent.model.transfer import Fetched
 from trayagent.store import database, library, transitions
 from trayagent.store.admission import Admission, admit

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from trayagent.model.admit import admit
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
 from trayagent.model.errors import DownloadError, WrongStateError
+from trayagent.model.validation import validate
 from trayagent.store import claims, database, downloads, listing, queue_order, transitions
 from trayagent.store.claims import Turn
 from trayagent.store.listing import Chosen
@@ -26,7 +26,7 @@ def conn() -> Iterator[sqlite3.Connection]:
 
 
 def add(conn: sqlite3.Connection, url: str, **words: object) -> str:
-    new = admit(Item(url, **words))  # type: ignore[arg-type]
+    new = validate(Item(url, **words))  # type: ignore[arg-type]
     return downloads.public_id(downloads.insert(conn, new, "cli", None, 0, 0.0))
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from trayagent.model.admit import admit
-from trayagent.model.download import Cookie, Item, Patch, State
+from trayagent.model.downloads import Cookie, Item, Patch, State
 from trayagent.model.errors import DownloadError, TrayagentError, WrongStateError
-from trayagent.model.order import New, Order, Secrets
+from trayagent.model.jobs import DownloadSecrets, New, Order
 from trayagent.model.transfer import Fetched
+from trayagent.model.validation import validate
 from trayagent.store import batches, claims, database, downloads, transitions, undo
 from trayagent.store.claims import Turn
 from trayagent.store.secrets import SecretFiles
@@ -342,7 +342,9 @@ def test_a_fresh_link_brings_its_password_and_leaves_the_cookies(
     """What was sent along before is kept, but for the login that the new address names."""
     (n,) = queue(conn, "h")
     secrets, id = SecretFiles(tmp_path), downloads.public_id(n)
-    secrets.keep(id, Secrets({"X-Mine": "1", "Authorization": "old"}, (Cookie("a", "b", "h"),)))
+    secrets.keep(
+        id, DownloadSecrets({"X-Mine": "1", "Authorization": "old"}, (Cookie("a", "b", "h"),))
+    )
     transitions.change(conn, id, Patch("http://me:pw@h/fresh"), secrets)
     kept = secrets.load(id)
     assert kept.headers == {"X-Mine": "1", "Authorization": "Basic bWU6cHc="}
@@ -355,12 +357,14 @@ def test_a_fresh_link_at_another_origin_gets_no_secret_of_the_first(
 ) -> None:
     """Neither headers nor referer; cookies go where their domain allows."""
     item = Item("http://me:pw@h/f", referer="http://h/?t=CANARY", filename="f.mp4", user_agent="UA")
-    new = admit(item)
+    new = validate(item)
     n = downloads.insert(conn, new, "hook", None, 0, 0.0)
     secrets, id = SecretFiles(tmp_path), downloads.public_id(n)
-    secrets.keep(id, Secrets({**new.secrets.headers, "Cookie": "c"}, (Cookie("a", "b", "h"),)))
+    secrets.keep(
+        id, DownloadSecrets({**new.secrets.headers, "Cookie": "c"}, (Cookie("a", "b", "h"),))
+    )
     transitions.change(conn, id, Patch(fresh), secrets)
-    assert secrets.load(id) == Secrets({}, (Cookie("a", "b", "h"),))
+    assert secrets.load(id) == DownloadSecrets({}, (Cookie("a", "b", "h"),))
     order = downloads.order_of(downloads.row_of(conn, n))
     assert (order.referer, order.filename, order.user_agent) == (None, "f.mp4", "UA")
 
@@ -391,7 +395,7 @@ def test_other_words_take_the_place_of_those_before(
     conn: sqlite3.Connection, tmp_path: Path
 ) -> None:
     """What is left out stays as it was; null takes a word back; a failure goes on at once."""
-    new = admit(Item("http://h/f", referer="http://h/", segments=3, headers={"X-Old": "1"}))
+    new = validate(Item("http://h/f", referer="http://h/", segments=3, headers={"X-Old": "1"}))
     n = downloads.insert(conn, new, "hook", None, 0, 0.0)
     secrets, id = SecretFiles(tmp_path), downloads.public_id(n)
     secrets.keep(id, new.secrets)
@@ -405,7 +409,7 @@ def test_other_words_take_the_place_of_those_before(
     assert (change.download.path, change.download.received) == ("/x/f", 3)
     order = downloads.order_of(downloads.row_of(conn, n))
     assert (order.referer, order.segments) == (None, 3)
-    assert secrets.load(id) == Secrets({"X-New": "2"}, (Cookie("a", "b", "h"),))
+    assert secrets.load(id) == DownloadSecrets({"X-New": "2"}, (Cookie("a", "b", "h"),))
     with pytest.raises(TrayagentError, match="may not be set"):
         transitions.change(conn, id, Patch(headers={"Host": "x"}), secrets)
 
@@ -443,7 +447,7 @@ def test_what_is_settled_keeps_no_query_of_its_page(
     conn: sqlite3.Connection, settle: Callable[[sqlite3.Connection, int], None]
 ) -> None:
     batch = batches.create(conn, "two", "hook", 0.0, open=False)
-    n = downloads.insert(conn, admit(SENT_FROM), "hook", batch, 0, 0.0)
+    n = downloads.insert(conn, validate(SENT_FROM), "hook", batch, 0, 0.0)
     settle(conn, n)
     row = downloads.row_of(conn, n)
     assert "CANARY" not in "".join(str(value) for value in row)
@@ -453,7 +457,7 @@ def test_what_is_settled_keeps_no_query_of_its_page(
 
 def test_a_failure_keeps_what_a_retry_needs(conn: sqlite3.Connection) -> None:
     """It is at rest, not at its end: its page is what a person opens to mend it."""
-    n = downloads.insert(conn, admit(SENT_FROM), "hook", None, 0, 0.0)
+    n = downloads.insert(conn, validate(SENT_FROM), "hook", None, 0, 0.0)
     take(conn, 1)
     transitions.fail(conn, n, DownloadError("forbidden"), Reached(), 2.0)
     transitions.apply_command(conn, f"d{n}", "retry", 3.0)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trayagent.model.config import Downloads, Network
+from trayagent.model.settings import DownloadSettings, NetworkSettings
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.net.exchange import Patience
 from trayagent.net.request import Client
@@ -78,15 +78,15 @@ class Rig:
 async def transferring(
     folder: Path,
     *named: str,
-    downloads: Downloads | None = None,
-    network: Network | None = None,
+    downloads: DownloadSettings | None = None,
+    network: NetworkSettings | None = None,
     limits: Patience = QUICK,
     **client: object,
 ) -> AsyncIterator[Rig]:
     """A transfer that may talk to the loopback servers named."""
     folder.mkdir(parents=True, exist_ok=True)
-    with Client(network or Network(), limits, **client) as http:  # type: ignore[arg-type]
-        settings = downloads or Downloads(keep_free="0")
+    with Client(network or NetworkSettings(), limits, **client) as http:  # type: ignore[arg-type]
+        settings = downloads or DownloadSettings(keep_free="0")
         transfer = Transfer(http, folder.with_name(f"{folder.name}-settled"), settings)
         yield Rig(transfer, http, folder, frozenset(named))
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.transfer.rig import mp4, noise
-from trayagent.model.download import Kind
+from trayagent.model.downloads import Kind
 from trayagent.model.errors import DownloadError
 from trayagent.transfer import content
 from trayagent.transfer.containers import whole

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from tests.servers.lying import Exchange, Lying, Served, in_turn, replying
 from tests.transfer.rig import mp4, noise, transferring, until
-from trayagent.model.config import Downloads
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import DownloadSettings
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.transfer import publish
 from trayagent.transfer.attempt import Attempt
@@ -420,13 +420,13 @@ async def test_size_and_space_are_looked_at_before_the_first_byte(tmp_path: Path
                 await rig.get(huge)
             assert failed.value.code == "too_large"
             assert failed.value.detail == "it has 1.0 PB, the limit is 50.0 GB"
-        settings = Downloads(keep_free="0", max_size="10000TB")
+        settings = DownloadSettings(keep_free="0", max_size="10000TB")
         async with transferring(tmp_path, server.authority, downloads=settings) as rig:
             with pytest.raises(DownloadError) as failed:
                 await rig.get(huge)
             assert failed.value.code == "disk_full"
             assert "1.0 PB needed" in failed.value.detail
-        settings = Downloads(keep_free="0", max_size="100KB")
+        settings = DownloadSettings(keep_free="0", max_size="100KB")
         async with transferring(tmp_path, server.authority, downloads=settings) as rig:
             endless = server.at("/endless", Served(noise(400_000), framing="close"))
             with pytest.raises(DownloadError) as failed:

@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.transfer.rig import mp4, transferring
-from trayagent.model.config import Downloads
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import DownloadSettings
 from trayagent.model.transfer import Content, Made, Target
 
 
@@ -103,7 +103,7 @@ async def test_bytes_that_a_source_sent_keep_to_the_same_terms(
     tmp_path: Path, size: int, name: str, code: str
 ) -> None:
     """Neither an empty picture nor a file that is larger than allowed."""
-    settings = Downloads(keep_free="0", max_size="3000B")
+    settings = DownloadSettings(keep_free="0", max_size="3000B")
     async with transferring(tmp_path / "to", downloads=settings) as rig:
         target = Target(rig.folder, filename=name)
         with pytest.raises(DownloadError) as failed:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trayagent.model.dates import seconds_of
+from trayagent.model.units import seconds_of
 from trayagent.transfer.ranges import (
     Ask,
     Record,

@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers.lying import Lying, Served, replying
 from tests.transfer.rig import noise, transferring
-from trayagent.model.download import Cookie
+from trayagent.model.downloads import Cookie
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net.cookies import Jar

@@ -12,8 +12,8 @@ import pytest
 
 from tests.servers.lying import Lying, Served
 from tests.transfer.rig import noise, transferring, until
-from trayagent.model.config import Downloads
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import DownloadSettings
 from trayagent.transfer.part_file import Part, part_of, sidecar_of
 from trayagent.transfer.ranges import Record
 
@@ -123,7 +123,7 @@ def test_a_record_that_cannot_be_true_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
 async def test_the_largest_size_is_meant_to_the_byte(tmp_path: Path, framing: str) -> None:
     """One byte more than allowed is too many, said or not."""
-    settings = Downloads(keep_free="0", max_size="3000B")
+    settings = DownloadSettings(keep_free="0", max_size="3000B")
     async with (
         Lying() as server,
         transferring(tmp_path, server.authority, downloads=settings) as rig,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.patience import patience
 from tests.servers.lying import Lying, Served
 from tests.transfer.rig import noise, transferring
-from trayagent.model.config import Downloads
+from trayagent.model.settings import DownloadSettings
 from trayagent.net.exchange import BUFFER
 from trayagent.transfer.speed_limit import Bucket, piece_of
 
@@ -59,7 +59,7 @@ def test_no_limit_costs_nothing_and_can_be_set_while_running() -> None:
 @pytest.mark.parametrize("size", [60_000, 2_000_000])
 async def test_downloads_share_one_limit(tmp_path: Path, size: int) -> None:
     body = noise(size)
-    settings = Downloads(keep_free="0", speed_limit=str(size * 2))
+    settings = DownloadSettings(keep_free="0", speed_limit=str(size * 2))
     async with (
         Lying() as server,
         transferring(tmp_path, server.authority, downloads=settings) as rig,

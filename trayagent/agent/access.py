@@ -27,10 +27,10 @@ from typing import Final, Self
 
 from trayagent.agent.bus import Bus
 from trayagent.files import write_private
-from trayagent.model.client import Caller, Client, Paired
+from trayagent.model.access import Caller, Client, Paired
 from trayagent.model.errors import NotFoundError, TrayagentError
 from trayagent.model.events import Action, Notice
-from trayagent.model.times import stamp
+from trayagent.model.units import stamp
 from trayagent.store import clients as store
 from trayagent.store.clients import ClientRow
 from trayagent.store.database import Database

@@ -15,12 +15,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
-from trayagent.model import admit
-from trayagent.model.batch import Batch
-from trayagent.model.download import Download, Item, Receipt, Rejected, Via
+from trayagent.model import validation
+from trayagent.model.downloads import Batch, Download, Item, Receipt, Rejected, Via
 from trayagent.model.errors import TrayagentError
 from trayagent.model.events import BatchEvent, DownloadEvent
-from trayagent.model.order import New
+from trayagent.model.jobs import New
 from trayagent.store import batches, downloads
 from trayagent.store.admission import (
     Admission,
@@ -144,7 +143,7 @@ class Intake:
 def candidate_of(index: int, item: Item) -> Candidate:
     """The item made ready, or why it may not enter."""
     try:
-        return admit.admit(item)
+        return validation.validate(item)
     except TrayagentError as error:
         return Rejected(index, without_password(item.url), error.code, error.message)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from trayagent.model.config import Config
+from trayagent.model.settings import Config
 
 
 class LiveSettings:

@@ -8,11 +8,10 @@ from msgspec.structs import replace
 
 from trayagent.agent.status import LiveStatus
 from trayagent.model import urls
-from trayagent.model.batch import Batch, Entry
-from trayagent.model.download import Download, ErrorInfo, State
+from trayagent.model.downloads import Batch, Download, Entry, ErrorInfo, State
 from trayagent.model.errors import DownloadError
 from trayagent.model.status import Status
-from trayagent.model.times import stamp
+from trayagent.model.units import stamp
 from trayagent.store import admission, batches, downloads
 from trayagent.store.database import Database
 

@@ -13,7 +13,7 @@ from trayagent.agent.bus import Bus
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import Event
 from trayagent.model.status import Board, Status, fold
-from trayagent.model.times import stamp
+from trayagent.model.units import stamp
 from trayagent.store import downloads, facts
 from trayagent.store.database import Database
 

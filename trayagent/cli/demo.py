@@ -19,7 +19,7 @@ from trayagent.cli.options import json_option, pass_screen
 from trayagent.cli.output import Screen
 from trayagent.cli.progress import Bars, bars
 from trayagent.cli.wording import counted, name_of
-from trayagent.model.sizes import show_duration, show_size
+from trayagent.model.wording import show_duration, show_size
 
 if TYPE_CHECKING:
     from trayagent.demo.story import Arrived

@@ -25,12 +25,13 @@ from trayagent.cli.client import Agent
 from trayagent.cli.exits import Exit, NotRunningError
 from trayagent.cli.options import home, json_option, pass_screen
 from trayagent.cli.output import Screen
-from trayagent.model.check import Check
+from trayagent.model.diagnosis import Check
 from trayagent.model.errors import ConfigError, TrayagentError
-from trayagent.model.sizes import parse_size, show_size
+from trayagent.model.units import parse_size
+from trayagent.model.wording import show_size
 
 if TYPE_CHECKING:
-    from trayagent.model.config import Config
+    from trayagent.model.settings import Config
     from trayagent.settings.home import Home
 
 

@@ -84,15 +84,15 @@ def _check(found: Mapping[str, Any]) -> None:
     said = {key: found[key] for key in _CHECKED if key in found}
     if not said:
         return
-    from trayagent.model import admit
-    from trayagent.model.download import Item
+    from trayagent.model import validation
+    from trayagent.model.downloads import Item
 
     if not re.fullmatch(r"[a-z0-9-]+=[0-9A-Fa-f]+", said.get("checksum", "md5=0")):
         raise MisuseError(
             "--checksum wants an algorithm and its hex digits: --checksum sha-256=HEX"
         )
     try:
-        admit.admit(Item("http://localhost/", **said))
+        validation.validate(Item("http://localhost/", **said))
     except TrayagentError as error:
         raise MisuseError(error.message) from error
 

@@ -68,14 +68,14 @@ class _Planner:
 
         A line that repeats what is on its way shares its outcome: that is no duplicate.
         """
-        from trayagent.model.admit import admit
         from trayagent.model.urls import redact
+        from trayagent.model.validation import validate
 
         if line.item is None:
             code, message = line.error or ("bad_url", "")
             return _fate(line.number, redact(line.url), "rejected", message=message, code=code)
         try:
-            new = admit(line.item)
+            new = validate(line.item)
         except TrayagentError as error:
             return _fate(
                 line.number,

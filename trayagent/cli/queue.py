@@ -19,7 +19,7 @@ from trayagent.cli.options import agent, json_option, pass_screen, rows
 from trayagent.cli.output import Screen
 from trayagent.cli.wording import clock, counted, counts_of, name_of
 from trayagent.model.errors import NotFoundError, TrayagentError
-from trayagent.model.sizes import parse_duration
+from trayagent.model.units import parse_duration
 
 some_ids = click.argument("ids", nargs=-1, required=True, metavar="ID...")
 any_ids = click.argument("ids", nargs=-1, metavar="[ID...]")

@@ -16,7 +16,7 @@ from trayagent.cli.exits import Exit, MisuseError
 from trayagent.cli.options import agent, first, home, json_option, limit_option, pass_screen, rows
 from trayagent.cli.output import Screen
 from trayagent.cli.wording import local_time
-from trayagent.model.sizes import show_size
+from trayagent.model.wording import show_size
 
 LONG = 100_000
 """Characters; the agent takes little more in one request."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from trayagent.model.sizes import show_size
+from trayagent.model.wording import show_size
 
 
 def name_of(download: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from trayagent.desktop.feed import Feed
 from trayagent.desktop.tray import backend
 from trayagent.desktop.tray.actions import Level
 from trayagent.desktop.tray.none import Tray
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
 from trayagent.model.errors import NotFoundError, TrayagentError, WrongStateError
 from trayagent.model.events import Notice
 

@@ -9,7 +9,7 @@ from trayagent.desktop import session
 from trayagent.desktop.autostart import Autostart
 from trayagent.desktop.notifier import toasts
 from trayagent.desktop.tray import backend
-from trayagent.model.check import Check
+from trayagent.model.diagnosis import Check
 from trayagent.model.events import Notice
 
 SERVICE = "org.freedesktop.Notifications"

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from trayagent.agent import Agent
 from trayagent.desktop.tray.snapshot import KEPT, Snapshot, SourceView, after, undo_of
-from trayagent.model.config import Config
 from trayagent.model.events import Event, Notice, SyncEvent
 from trayagent.model.library import SourceInfo
-from trayagent.model.times import stamp
+from trayagent.model.settings import Config
+from trayagent.model.units import stamp
 
 UNDOABLE: Final = 24 * 3600.0
 """Seconds after its end in which the last batch is still offered for undoing at a start."""

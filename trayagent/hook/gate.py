@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from trayagent.hook.connections import connection_of
 from trayagent.hook.routing import Route, RouteTable
-from trayagent.model.client import Caller
+from trayagent.model.access import Caller
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from trayagent.model import foreign_json
+from trayagent.model import lenient_json
 from trayagent.model.errors import TrayagentError
 from trayagent.store.admission import IdempotencyKey
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from trayagent.hook.gate import RequestFacts
     from trayagent.hook.pages import Nonces
     from trayagent.hook.routing import Route
-    from trayagent.model.client import Caller
-    from trayagent.model.download import Via
+    from trayagent.model.access import Caller
+    from trayagent.model.downloads import Via
 
 T = TypeVar("T")
 
@@ -161,7 +161,7 @@ def decode(body: bytes | msgspec.Raw, type: type[T]) -> T:
 
     An object with a key twice is refused: two readers could believe two different things of it.
     """
-    repeated = foreign_json.repeated_key(body)
+    repeated = lenient_json.repeated_key(body)
     if repeated is not None:
         raise SchemaError("bad_request", f"The key {_printable(repeated[:40])} is given twice.")
     return decode_loosely(body, type)
@@ -171,12 +171,12 @@ def decode_loosely(body: bytes | msgspec.Raw, type: type[T]) -> T:
     """As `decode`, but the last of a repeated key counts: for what is decoded again in parts."""
     try:
         try:
-            value: T = foreign_json.read(body, type)
+            value: T = lenient_json.read(body, type)
             return value
         except msgspec.ValidationError as error:
             # msgspec stops at the first value that does not fit. Whether the rest is JSON at all
             # decides between 400 and 422.
-            foreign_json.read(body)
+            lenient_json.read(body)
             raise SchemaError("bad_request", _sentence(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError("bad_json", "The body is not valid JSON.") from error

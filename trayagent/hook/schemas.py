@@ -9,9 +9,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from trayagent.model.batch import Batch, Entry
-from trayagent.model.client import Client
-from trayagent.model.download import Download, Item
+from trayagent.model.access import Client
+from trayagent.model.downloads import Batch, Download, Entry, Item
 from trayagent.model.library import LibraryItem, SourceInfo
 
 Limit = Annotated[int, Meta(ge=1, le=1000)]

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 
 from trayagent.lists import aria2, crawljob, items, links, metalink, plain
 from trayagent.lists.line import START, Line, Position
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
 
 __all__ = ["DIALECTS", "START", "Dialect", "Line", "Position", "dialect_for"]
 

@@ -11,8 +11,8 @@ from typing import Any, Final, get_args
 
 from trayagent.lists.line import ListError
 from trayagent.model import filenames
-from trayagent.model.download import Cookie, Item, Kind
-from trayagent.model.sizes import parse_count, parse_size
+from trayagent.model.downloads import Cookie, Item, Kind
+from trayagent.model.units import parse_count, parse_size
 
 _REFUSED: Final = re.compile(
     r"on-.*|hook-.*|conf-path|input-file|log|save-.*|load-cookies|server-stat-.*|netrc-path|rpc-.*|daemon"

@@ -18,8 +18,8 @@ from trayagent.lists import aria2
 from trayagent.lists.line import ListError
 from trayagent.lists.text import decode
 from trayagent.lists.whole import Entry, reader
-from trayagent.model import foreign_json, urls
-from trayagent.model.download import Item
+from trayagent.model import lenient_json, urls
+from trayagent.model.downloads import Item
 from trayagent.model.errors import DownloadError
 
 _USED: Final = frozenset(
@@ -91,7 +91,7 @@ def _says_something(line: str) -> bool:
 
 def _json_jobs(text: str) -> list[dict[str, Any]]:
     try:
-        found: dict[str, Any] | list[dict[str, Any]] = foreign_json.read(
+        found: dict[str, Any] | list[dict[str, Any]] = lenient_json.read(
             text.encode(), dict[str, Any] | list[dict[str, Any]]
         )
     except (msgspec.DecodeError, RecursionError) as error:

@@ -11,8 +11,8 @@ import msgspec
 from trayagent.lists.line import ListError
 from trayagent.lists.text import decode
 from trayagent.lists.whole import Entry, reader
-from trayagent.model import foreign_json
-from trayagent.model.download import Item
+from trayagent.model import lenient_json
+from trayagent.model.downloads import Item
 
 MOST_ENTRIES: Final = 1_000_000
 DEEPEST: Final = 100
@@ -49,7 +49,7 @@ def _array(text: bytes) -> bytes | None:
     if text.startswith(b"[") or not text:
         return text or None
     try:
-        return bytes(foreign_json.read(text, _Several).items)
+        return bytes(lenient_json.read(text, _Several).items)
     except msgspec.ValidationError:
         return None
     except (msgspec.DecodeError, RecursionError) as error:
@@ -67,7 +67,7 @@ def _elements(array: bytes) -> Iterator[bytes]:
             raise ListError("The list has too many entries; save it as a .txt, one address a line.")
         try:
             if not empty:
-                foreign_json.read(element, msgspec.Raw)
+                lenient_json.read(element, msgspec.Raw)
         except (msgspec.DecodeError, RecursionError) as error:
             raise ListError(_NO_ARRAY) from error
     yield from () if empty else _split(array)
@@ -97,11 +97,11 @@ def _split(array: bytes) -> Iterator[bytes]:
 
 
 def _entry(element: msgspec.Raw) -> Entry:
-    repeated = foreign_json.repeated_key(element)
+    repeated = lenient_json.repeated_key(element)
     if repeated is not None:
         return Entry(_url_of(element), problem=f"The key {repeated[:40]!r} is there twice.")
     try:
-        value = foreign_json.read(element)
+        value = lenient_json.read(element)
         item = Item(value) if isinstance(value, str) else msgspec.convert(value, Item)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         return Entry(_url_of(element), problem=f"{error}.")
@@ -110,7 +110,7 @@ def _entry(element: msgspec.Raw) -> Entry:
 
 def _url_of(element: msgspec.Raw) -> str:
     try:
-        value: dict[str, object] = foreign_json.read(element, dict[str, object])
+        value: dict[str, object] = lenient_json.read(element, dict[str, object])
     except msgspec.DecodeError:
         return ""
     return str(value.get("url", ""))

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
 
 
 class Position(Struct, frozen=True, omit_defaults=True):

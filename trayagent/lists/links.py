@@ -11,7 +11,7 @@ from xml.parsers.expat import ExpatError
 from trayagent.lists.line import ListError
 from trayagent.lists.text import decode
 from trayagent.lists.whole import Entry, reader
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
 
 MAX_LINK: Final = 64 * 1024
 """Bytes; it holds one address."""

@@ -12,10 +12,10 @@ from trayagent.lists import aria2
 from trayagent.lists.line import ListError
 from trayagent.lists.whole import Entry, reader
 from trayagent.model import urls
-from trayagent.model.download import Item
+from trayagent.model.downloads import Item
 from trayagent.model.errors import DownloadError
 from trayagent.model.pieces import Pieces
-from trayagent.model.sizes import parse_count
+from trayagent.model.units import parse_count
 
 DEEPEST: Final = 32
 MOST_ELEMENTS: Final = 1_000_000

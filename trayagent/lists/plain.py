@@ -10,8 +10,8 @@ from typing import BinaryIO, Final
 from trayagent.lists import aria2
 from trayagent.lists.line import START, Line, ListError, Position
 from trayagent.lists.text import RawLine, lines
-from trayagent.model import admit, filenames, urls
-from trayagent.model.download import Item
+from trayagent.model import filenames, urls, validation
+from trayagent.model.downloads import Item
 from trayagent.model.errors import DownloadError
 
 _HEADING: Final = re.compile(r"\[(.*)\]")
@@ -109,7 +109,7 @@ def _line(entry: _Entry) -> Line:
         return Line(entry.number, uris[0], error=(error.code, error.message), after=after)
     except ListError as error:
         return Line(entry.number, uris[0], error=("bad_item", str(error)), after=after)
-    item, more = admit.mend(item)
+    item, more = validation.mend(item)
     return Line(entry.number, item.url, item, warnings=(*warnings, *more), after=after)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final, NamedTuple
 
 from trayagent.lists.line import START, Line, ListError, Position
-from trayagent.model import admit
-from trayagent.model.download import Item
+from trayagent.model import validation
+from trayagent.model.downloads import Item
 
 MAX_SIZE: Final = 32 * 1024 * 1024
 """Bytes; longer lists belong into a .txt, which is read piece by piece."""
@@ -61,5 +61,5 @@ def _line(number: int, entry: Entry) -> Line:
         return Line(
             number, entry.url, None, (entry.code, entry.problem), entry.warnings, after=after
         )
-    item, more = admit.mend(entry.item)
+    item, more = validation.mend(entry.item)
     return Line(number, item.url, item, warnings=(*entry.warnings, *more), after=after)

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from trayagent.model.download import Download
+from trayagent.model.downloads import Download
 
 
 class Event(Struct, frozen=True):

@@ -10,11 +10,8 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Final
 
-from trayagent.model.disposition import (
-    from_disposition as from_disposition,  # noqa: PLC0414  one of the ways in which a name comes
-)
-from trayagent.model.disposition import percent_decoded
-from trayagent.model.download import Kind
+from trayagent.model.disposition import from_disposition, percent_decoded
+from trayagent.model.downloads import Kind
 from trayagent.model.errors import DownloadError
 from trayagent.model.inert import DANGEROUS
 

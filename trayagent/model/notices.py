@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from trayagent.model import sizes, urls
-from trayagent.model.batch import Batch
-from trayagent.model.download import Download, ErrorInfo, State
+from trayagent.model import urls, wording
+from trayagent.model.downloads import Batch, Download, ErrorInfo, State
 from trayagent.model.errors import BLOCKED
 from trayagent.model.events import Action, BatchEvent, DownloadEvent, Event, Notice, SyncEvent
 from trayagent.model.library import SyncRun
@@ -72,7 +71,9 @@ def _completed(downloads: Sequence[Download]) -> list[Notice]:
         return [Notice(f"{len(downloads)} downloads finished", _names(downloads), (folder,))]
     download = downloads[0]
     body = (
-        f"{name(download)} ({sizes.show_size(download.size)})" if download.size else name(download)
+        f"{name(download)} ({wording.show_size(download.size)})"
+        if download.size
+        else name(download)
     )
     if download.warning:
         body += f"\n{download.warning}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from trayagent.model.download import Download, State
+from trayagent.model.downloads import Download, State
 from trayagent.model.events import DownloadEvent, DownloadProgress, Event, QueueEvent, Tally
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from trayagent.model.download import Cookie, Kind
+from trayagent.model.downloads import Cookie, Kind
 from trayagent.model.errors import DownloadError
 from trayagent.model.urls import redact
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from trayagent.model.addresses import is_literal, is_public, names_private, sounds_private
-from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import NetworkSettings
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Tells the addresses of a host that is to be asked at a port."""
@@ -43,7 +43,7 @@ class AddressPolicy:
     too (`sounds_private`).
     """
 
-    network: Network
+    network: NetworkSettings
     own_ports: Callable[[], Collection[int]] = no_ports
     """Ports of our own hook: a download never talks to ourselves."""
 

@@ -22,9 +22,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from trayagent.model import backoff, urls
-from trayagent.model.config import Network
+from trayagent.model import retry, urls
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import NetworkSettings
 from trayagent.model.transfer import Request
 from trayagent.net.address_policy import AddressPolicy, Resolve, addresses_of, no_ports
 from trayagent.net.cookies import Jar
@@ -95,7 +95,7 @@ class ApiClient:
 
     def __init__(
         self,
-        network: Network | None = None,
+        network: NetworkSettings | None = None,
         patience: ApiPatience | None = None,
         *,
         own_ports: Callable[[], Collection[int]] = no_ports,
@@ -103,7 +103,7 @@ class ApiClient:
         resolve: Resolve = addresses_of,
         cooldown: Cooldown | None = None,
     ) -> None:
-        self._network = network or Network()
+        self._network = network or NetworkSettings()
         self._patience = patience or ApiPatience()
         self._policy = AddressPolicy(self._network, own_ports)
         self._tls = tls
@@ -154,7 +154,7 @@ class ApiClient:
 
     def busy(self, response: ApiResponse) -> DownloadError:
         """Note a 429 or 503 for the whole host; returns the error that says how long."""
-        asked = backoff.parse_retry_after(response.headers.get("Retry-After"), time.time())
+        asked = retry.parse_retry_after(response.headers.get("Retry-After"), time.time())
         wait = self._cooldown.note(response.host, asked)
         return DownloadError("server_busy", f"HTTP {response.status}", retry_after=wait)
 

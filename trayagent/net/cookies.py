@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from trayagent.model.addresses import is_literal
-from trayagent.model.dates import seconds_of
-from trayagent.model.download import Cookie
+from trayagent.model.downloads import Cookie
+from trayagent.model.units import seconds_of
 
 MOST = 200
 """Cookies; a server cannot make one jar grow without end."""

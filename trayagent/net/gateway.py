@@ -20,8 +20,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from trayagent.model import urls
-from trayagent.model.config import Network
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import NetworkSettings
 from trayagent.net import peer_user
 from trayagent.net.address_policy import AddressPolicy, Resolve, addresses_of, no_ports
 from trayagent.net.dialer import LIMIT, Dialer, Streams
@@ -62,12 +62,12 @@ class Gateway:
 
     def __init__(
         self,
-        network: Network | None = None,
+        network: NetworkSettings | None = None,
         *,
         own_ports: Callable[[], Collection[int]] = no_ports,
         resolve: Resolve = addresses_of,
     ) -> None:
-        self._dialer = Dialer(AddressPolicy(network or Network(), own_ports), resolve)
+        self._dialer = Dialer(AddressPolicy(network or NetworkSettings(), own_ports), resolve)
         self._passes: list[Pass] = []
         self._serving: set[asyncio.Task[object]] = set()
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from trayagent.model import backoff
+from trayagent.model import retry
 
 MOST_HOSTS: Final = 1000
 """Remembered; the oldest is forgotten first."""
@@ -38,7 +38,7 @@ class Cooldown:
         """
         with self._lock:
             until, strikes = self._until.pop(host, (0.0, 0))
-            wait = backoff.delay(strikes + 1, retry_after=retry_after, rand=self._rand())
+            wait = retry.delay(strikes + 1, retry_after=retry_after, rand=self._rand())
             self._until[host] = (max(until, self._clock() + wait), strikes + 1)
             if len(self._until) > MOST_HOSTS:
                 del self._until[next(iter(self._until))]

@@ -11,9 +11,9 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from trayagent import __version__
 from trayagent.model import urls
-from trayagent.model.admit import TOKEN
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
+from trayagent.model.validation import TOKEN
 from trayagent.net.cookies import Jar
 
 MOST_REDIRECTS: Final = 10

@@ -10,9 +10,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, Self
 
-from trayagent.model import backoff, sizes
-from trayagent.model.config import Config, Network
+from trayagent.model import retry, units
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import Config, NetworkSettings
 from trayagent.model.transfer import Request
 from trayagent.net.address_policy import AddressPolicy, no_ports
 from trayagent.net.cookies import Jar
@@ -36,7 +36,7 @@ class Client:
 
     def __init__(
         self,
-        network: Network | None = None,
+        network: NetworkSettings | None = None,
         patience: Patience | None = None,
         *,
         connections_per_host: int = 16,
@@ -46,7 +46,7 @@ class Client:
         cooldown: Cooldown | None = None,
     ) -> None:
         self.cooldown = cooldown or Cooldown()
-        self._policy = AddressPolicy(network or Network(), own_ports)
+        self._policy = AddressPolicy(network or NetworkSettings(), own_ports)
         self._patience = patience
         self._per_host = connections_per_host
         self._ca_file = ca_file
@@ -111,7 +111,7 @@ class Client:
 
     def note_busy(self, head: Head) -> DownloadError:
         """Note a 429 or 503 for the whole host; returns the error that says how long."""
-        asked = backoff.parse_retry_after(head.headers.get("Retry-After"), time.time())
+        asked = retry.parse_retry_after(head.headers.get("Retry-After"), time.time())
         wait = self.cooldown.note(head.host, asked)
         return DownloadError("server_busy", f"HTTP {head.status}", retry_after=wait)
 
@@ -143,7 +143,7 @@ class Client:
 
 def client_for(config: Config, own_ports: Callable[[], Collection[int]] = no_ports) -> Client:
     """The client that the settings ask for."""
-    patience = Patience(first_byte=sizes.parse_duration(config.network.first_byte))
+    patience = Patience(first_byte=units.parse_duration(config.network.first_byte))
     per_host = config.downloads.connections_per_host
     return Client(config.network, patience, connections_per_host=per_host, own_ports=own_ports)
 

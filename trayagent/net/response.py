@@ -7,7 +7,7 @@ from typing import Final
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from trayagent.model import sizes
+from trayagent.model import units
 from trayagent.model.errors import DownloadError
 
 CODED: Final = frozenset({"gzip", "x-gzip", "deflate", "br"})
@@ -65,7 +65,7 @@ class Head:
         said = {text.strip() for text in ",".join(lines).split(",")}
         if len(said) > 1:
             raise DownloadError("server_error", "it contradicts itself about the length")
-        length = sizes.parse_count(said.pop())
+        length = units.parse_count(said.pop())
         if length is None:
             raise DownloadError("server_error", "it gives no proper length")
         return length

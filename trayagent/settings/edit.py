@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from trayagent.files import retry_shared
-from trayagent.model.config import Config
 from trayagent.model.errors import ConfigError
+from trayagent.model.settings import Config
 from trayagent.settings.home import Home
 from trayagent.settings.load import build, parse
 

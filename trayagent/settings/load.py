@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from trayagent.model.config import Config
 from trayagent.model.errors import ConfigError
+from trayagent.model.settings import Config
 from trayagent.settings import rules, schema
 from trayagent.settings.home import Home
 from trayagent.settings.schema import Raw

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from trayagent.model import sizes, urls
-from trayagent.model.config import Config, Source
+from trayagent.model import units, urls
 from trayagent.model.errors import DownloadError
+from trayagent.model.settings import Config, SourceSettings
 from trayagent.settings.schema import Raw, unknown
 
 _QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
@@ -31,8 +31,8 @@ _STYLES: Final = ("cursor", "page", "offset", "next_url", "link_header")
 def broken(config: Config) -> Iterator[tuple[str, str]]:
     """Every rule a config breaks: (key, sentence); its folders must be absolute already."""
     for name in ("speed_limit", "max_size", "keep_free"):
-        yield from _parsed(f"downloads.{name}", getattr(config.downloads, name), sizes.parse_size)
-    yield from _parsed("network.first_byte", config.network.first_byte, sizes.parse_duration)
+        yield from _parsed(f"downloads.{name}", getattr(config.downloads, name), units.parse_size)
+    yield from _parsed("network.first_byte", config.network.first_byte, units.parse_duration)
     for entry in config.network.allow:
         if host_port(entry) is None:
             yield "network.allow", f'network.allow holds "{entry}"; write each entry as host:port.'
@@ -96,11 +96,11 @@ def _overlap(one: str, other: str) -> bool:
     return a.is_relative_to(b) or b.is_relative_to(a)
 
 
-def _source(source: Source) -> Iterator[tuple[str, str]]:
+def _source(source: SourceSettings) -> Iterator[tuple[str, str]]:
     key = f"sources.{source.name}"
     if source.every:
-        yield from _parsed(f"{key}.every", source.every, sizes.parse_duration)
-    yield from _parsed(f"{key}.page_delay", source.page_delay, sizes.parse_range)
+        yield from _parsed(f"{key}.every", source.every, units.parse_duration)
+    yield from _parsed(f"{key}.page_delay", source.page_delay, units.parse_range)
     for name in ("labs_base", "media_base") if source.type == "flow" else ("base",):
         yield from _web_address(f"{key}.{name}", getattr(source, name))
     if source.type == "json":
@@ -114,7 +114,7 @@ def _web_address(key: str, url: str) -> Iterator[tuple[str, str]]:
         yield key, f'{key} is "{url}", but must be an http:// or https:// address.'
 
 
-def _json_source(source: Source, key: str) -> Iterator[tuple[str, str]]:
+def _json_source(source: SourceSettings, key: str) -> Iterator[tuple[str, str]]:
     for name, known in _JSON_TABLES.items():
         for inner, value in getattr(source, name).items():
             if inner not in known:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from trayagent.model.config import Config, Source
+from trayagent.model.settings import Config, SourceSettings
 
 SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     field.name: field.type for field in msgspec.structs.fields(Config) if field.name != "sources"
@@ -85,7 +85,7 @@ def unknown(key: str, raw: Raw, known: list[str]) -> str:
     return f"{key} is not a setting ({raw.where}){hint}"
 
 
-def sources(raw: Any, problems: list[str]) -> tuple[Source, ...]:
+def sources(raw: Any, problems: list[str]) -> tuple[SourceSettings, ...]:
     """The `[[sources]]` of config.toml."""
     if not isinstance(raw, list) or not all(isinstance(table, Mapping) for table in raw):
         problems.append("sources must be tables, each headed [[sources]] (config.toml).")
@@ -94,7 +94,7 @@ def sources(raw: Any, problems: list[str]) -> tuple[Source, ...]:
     return tuple(source for source in found if source is not None)
 
 
-def _source(table: Mapping[str, Any], place: int, problems: list[str]) -> Source | None:
+def _source(table: Mapping[str, Any], place: int, problems: list[str]) -> SourceSettings | None:
     label = (
         f"sources.{table['name']}" if isinstance(table.get("name"), str) else f"sources[{place}]"
     )
@@ -102,11 +102,11 @@ def _source(table: Mapping[str, Any], place: int, problems: list[str]) -> Source
     values: dict[str, Any] = {}
     for name, value in table.items():
         raw = Raw(value, "config.toml")
-        if name not in Source.__struct_fields__:
-            known = [f"{label}.{field}" for field in Source.__struct_fields__]
+        if name not in SourceSettings.__struct_fields__:
+            known = [f"{label}.{field}" for field in SourceSettings.__struct_fields__]
             problems.append(unknown(f"{label}.{name}", raw, known))
         else:
-            values[name] = leaf(Source, name, f"{label}.{name}", raw, problems)
+            values[name] = leaf(SourceSettings, name, f"{label}.{name}", raw, problems)
     if "name" not in table:
         problems.append(f"{label} needs a name (config.toml).")
     kind = str(values.get("type", "flow"))
@@ -115,7 +115,7 @@ def _source(table: Mapping[str, Any], place: int, problems: list[str]) -> Source
         for name in FOREIGN.get(kind, ())
         if name in table
     ]
-    return Source(**values) if len(problems) == before else None
+    return SourceSettings(**values) if len(problems) == before else None
 
 
 def _listed(value: Any, wanted: Any) -> Any:

@@ -13,9 +13,9 @@ from typing import Final
 from msgspec import structs
 from msgspec.structs import replace
 
-from trayagent.model import filenames, sizes
-from trayagent.model.config import Config
+from trayagent.model import filenames, units
 from trayagent.model.errors import SENTENCES, WAITS, DownloadError
+from trayagent.model.settings import Config
 from trayagent.model.transfer import Made, Request
 from trayagent.net.gateway import Gateway, Pass
 from trayagent.sites.protocol import (
@@ -164,7 +164,7 @@ class Engine:
             ffmpeg=shutil.which("ffmpeg", path=self._environ.get("PATH")),
             release=str(release) if release else None,
             most_entries=MOST_ENTRIES,
-            max_size=sizes.parse_size(self._config.downloads.max_size),
+            max_size=units.parse_size(self._config.downloads.max_size),
             memory=self._bounds.memory,
             known_only=page.known_only,
             single=first is not None,
@@ -207,7 +207,7 @@ class Engine:
             await asyncio.to_thread(self._check_room, folder)
 
     def _check_room(self, folder: Path) -> None:
-        if shutil.disk_usage(folder).free < sizes.parse_size(self._config.downloads.keep_free):
+        if shutil.disk_usage(folder).free < units.parse_size(self._config.downloads.keep_free):
             raise DownloadError("disk_full", "downloads.keep_free is to be kept")
 
     async def _answer(self, said: Said, page: Page, scratch: Scratch) -> Answer:

@@ -13,9 +13,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from trayagent.model import manifests
-from trayagent.model.download import Cookie
+from trayagent.model.downloads import Cookie
+from trayagent.model.engine_choice import MANIFESTS
 from trayagent.model.filenames import AUDIO
-from trayagent.model.routing import MANIFESTS
 from trayagent.sites.protocol import (
     Ask,
     Direct,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from trayagent.model.download import Cookie
+from trayagent.model.downloads import Cookie
 from trayagent.model.transfer import Made, Request
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from trayagent.model import addresses, foreign_json, urls
+from trayagent.model import addresses, lenient_json, urls
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net.api_client import ApiClient
@@ -42,8 +42,8 @@ class ApiAnswer:
         """The body as JSON; raises DownloadError `truncated` or `needs_login` when it is none."""
         try:
             if len(self.body) > _LARGE:
-                return await asyncio.to_thread(foreign_json.read, self.body)
-            return foreign_json.read(self.body)
+                return await asyncio.to_thread(lenient_json.read, self.body)
+            return lenient_json.read(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if self.body.lstrip()[:1] == b"<":
                 raise DownloadError("needs_login", "a page came instead of data") from None

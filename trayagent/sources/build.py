@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trayagent.model import config, urls
+from trayagent.model import urls
+from trayagent.model.settings import SourceSettings
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.api_client import SourceClient
 from trayagent.sources.flow import Flow
@@ -14,7 +15,7 @@ from trayagent.sources.source import Secrets, Source
 
 
 def build(
-    source: config.Source, apis: ApiClient, secrets: Secrets, environ: Mapping[str, str]
+    source: SourceSettings, apis: ApiClient, secrets: Secrets, environ: Mapping[str, str]
 ) -> Source:
     """The source that the settings describe; asks nobody anything yet."""
     if source.type == "json":

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from trayagent.model import sizes, urls
-from trayagent.model.dates import parse_moment
-from trayagent.model.download import ErrorInfo
+from trayagent.model import units, urls
+from trayagent.model.downloads import ErrorInfo
 from trayagent.model.errors import WAITS, DownloadError
 from trayagent.model.library import Account, Listed, Page
 from trayagent.model.transfer import Content, Request, Target
+from trayagent.model.units import parse_moment
 from trayagent.sources import json_mapping
 from trayagent.sources.api_client import (
     MEDIA_LIMIT,
@@ -82,7 +82,7 @@ class Flow:
     ) -> None:
         self.name = name
         self.host = urls.authority(media_base)
-        self.page_delay = sizes.parse_range(page_delay)
+        self.page_delay = units.parse_range(page_delay)
         self._client = client
         self._session = session
         self._secrets = secrets

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from trayagent.model import urls
-from trayagent.model.dates import parse_moment
 from trayagent.model.library import Account
+from trayagent.model.units import parse_moment
 from trayagent.sources.api_client import SourceClient, refusal
 from trayagent.sources.pasted_cookies import NAMES
 from trayagent.sources.source import Secrets, SourceError, not_signed_in

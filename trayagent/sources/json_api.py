@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from trayagent.model import config, sizes, urls
-from trayagent.model.download import ErrorInfo
+from trayagent.model import units, urls
+from trayagent.model.downloads import ErrorInfo
 from trayagent.model.errors import DownloadError
 from trayagent.model.library import Account, Listed, Page
+from trayagent.model.settings import SourceSettings
 from trayagent.model.transfer import Content, Request, Target
 from trayagent.sources import json_mapping
 from trayagent.sources.api_client import (
@@ -49,10 +50,10 @@ class JsonApi:
 
     type = "json"
 
-    def __init__(self, settings: config.Source, client: SourceClient, secrets: Secrets) -> None:
+    def __init__(self, settings: SourceSettings, client: SourceClient, secrets: Secrets) -> None:
         self.name = settings.name
         self.host = urls.authority(settings.base)
-        self.page_delay = sizes.parse_range(settings.page_delay)
+        self.page_delay = units.parse_range(settings.page_delay)
         self._base = settings.base.rstrip("/")
         self._list = settings.list
         self._page = settings.page

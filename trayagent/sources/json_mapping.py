@@ -13,9 +13,9 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from trayagent.model import filenames, urls
-from trayagent.model.dates import parse_moment
 from trayagent.model.errors import DownloadError
 from trayagent.model.library import Listed
+from trayagent.model.units import parse_moment
 from trayagent.sources.source import CutOffError
 
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+|\*)\]")

@@ -9,9 +9,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from trayagent.model.download import Receipt, Via
+from trayagent.model.downloads import Receipt, Via
 from trayagent.model.errors import TrayagentError
-from trayagent.model.order import New
+from trayagent.model.jobs import New
 from trayagent.store import batches, downloads, library
 from trayagent.store.secrets import SecretFiles
 

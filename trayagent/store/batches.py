@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from trayagent.model.batch import Batch, Entry
+from trayagent.model.downloads import Batch, Entry
 from trayagent.model.errors import NotFoundError
-from trayagent.model.times import stamp
+from trayagent.model.units import stamp
 
 SCHEMA: Final = """
 CREATE TABLE batches (

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from trayagent.model.download import Download
-from trayagent.model.order import Job
+from trayagent.model.downloads import Download
+from trayagent.model.jobs import Job
 from trayagent.store.downloads import download_of, order_of, public_id
 
 AT_ONCE: Final = 500

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from trayagent.model.batch import Batch
-from trayagent.model.download import Download, ErrorInfo, State, Via
+from trayagent.model.downloads import Batch, Download, ErrorInfo, State, Via
 from trayagent.model.errors import DownloadError, NotFoundError
-from trayagent.model.order import New, Order
-from trayagent.model.times import stamp
+from trayagent.model.jobs import New, Order
+from trayagent.model.units import stamp
 from trayagent.store import batches, library
 
 SCHEMA = """

@@ -9,9 +9,8 @@ from typing import Final
 
 import msgspec
 
-from trayagent.model.batch import Batch
-from trayagent.model.download import Rejected
-from trayagent.model.order import New
+from trayagent.model.downloads import Batch, Rejected
+from trayagent.model.jobs import New
 from trayagent.store import batches, downloads
 from trayagent.store.admission import Admission, Admitted, admit
 

@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
-from trayagent.model.download import ErrorInfo
+from trayagent.model.downloads import ErrorInfo
 from trayagent.model.library import LibraryItem, Listed
-from trayagent.model.times import stamp
+from trayagent.model.units import stamp
 
 SCHEMA: Final = """
 CREATE TABLE library (

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from trayagent.model.download import Download
+from trayagent.model.downloads import Download
 from trayagent.model.file_types import ENDINGS, type_of
 from trayagent.store import batches, downloads
 from trayagent.store.claims import READY

@@ -18,7 +18,7 @@ import msgspec
 
 from trayagent.files import write_private
 from trayagent.model.errors import StoreUnavailableError
-from trayagent.model.order import Secrets
+from trayagent.model.jobs import DownloadSecrets
 
 
 class SecretFiles:
@@ -31,7 +31,7 @@ class SecretFiles:
         self._folder = folder
         self._kept: set[str] = set()
 
-    def keep(self, id: str, secrets: Secrets) -> None:
+    def keep(self, id: str, secrets: DownloadSecrets) -> None:
         """Write and fsync; the caller commits the row afterwards. Raises StoreUnavailableError."""
         if id in self._kept:  # that commit failed, and the number is somebody else's now
             self.erase(id)
@@ -57,12 +57,12 @@ class SecretFiles:
         """Whether there is anything to load."""
         return id in self._kept
 
-    def load(self, id: str) -> Secrets:
+    def load(self, id: str) -> DownloadSecrets:
         """What was kept, or nothing."""
         try:
-            return msgspec.json.decode(self._path(id).read_bytes(), type=Secrets)
+            return msgspec.json.decode(self._path(id).read_bytes(), type=DownloadSecrets)
         except (FileNotFoundError, msgspec.DecodeError):
-            return Secrets()
+            return DownloadSecrets()
 
     def erase(self, id: str) -> None:
         """Forget; nothing happens when there is nothing. What cannot be erased now is swept at the next start."""

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from trayagent.model.download import ErrorInfo
+from trayagent.model.downloads import ErrorInfo
 from trayagent.model.library import LastRun, Listed, RunState
 from trayagent.store import batches, library
 

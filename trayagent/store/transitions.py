@@ -20,12 +20,11 @@ from typing import Final
 import msgspec
 
 from trayagent.model import urls
-from trayagent.model.admit import admit
-from trayagent.model.batch import Batch
-from trayagent.model.download import Download, Item, Patch, State
+from trayagent.model.downloads import Batch, Download, Item, Patch, State
 from trayagent.model.errors import DownloadError, WrongStateError
-from trayagent.model.order import New, Secrets
+from trayagent.model.jobs import DownloadSecrets, New
 from trayagent.model.transfer import Fetched
+from trayagent.model.validation import validate
 from trayagent.store import batches, library
 from trayagent.store.claims import Claimed, Turn, claim
 from trayagent.store.downloads import (
@@ -283,7 +282,7 @@ def change(conn: sqlite3.Connection, id: str, patch: Patch, secrets: SecretFiles
         raise WrongStateError(f"Download {id} is {what}, so it cannot be changed.")
     given = msgspec.structs.asdict(patch)
     words = {key: value for key, value in given.items() if value is not msgspec.UNSET}
-    new = admit(Item(**{"url": row["url"], **words}))
+    new = validate(Item(**{"url": row["url"], **words}))
     _refuse_second(conn, new.key, n)
     _keep_words(conn, row, new, words)
     _keep_secrets(row, new, words, secrets)
@@ -328,12 +327,12 @@ def _keep_secrets(
 ) -> None:
     """Headers were for the first origin, too; cookies have a domain of their own."""
     id = public_id(row["n"])
-    old = secrets.load(id) if secrets.keeps(id) else Secrets()
+    old = secrets.load(id) if secrets.keeps(id) else DownloadSecrets()
     headers = {} if "headers" in words or _moves(row, new) else old.headers
     cookies = new.secrets.cookies if "cookies" in words else old.cookies
     if old or new.secrets:
         # A user and password in the URL are among the new headers, and take the place of older ones.
-        secrets.keep(id, Secrets({**headers, **new.secrets.headers}, cookies))
+        secrets.keep(id, DownloadSecrets({**headers, **new.secrets.headers}, cookies))
 
 
 def _moves(row: sqlite3.Row, new: New) -> bool:

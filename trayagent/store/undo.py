@@ -9,8 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from trayagent.model.batch import Batch
-from trayagent.model.download import ErrorInfo, State
+from trayagent.model.downloads import Batch, ErrorInfo, State
 from trayagent.store import batches, library
 from trayagent.store.downloads import (
     Change,

@@ -27,11 +27,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trayagent.model import urls
-from trayagent.model.download import Kind
+from trayagent.model.disposition import from_disposition
+from trayagent.model.downloads import Kind
 from trayagent.model.errors import DownloadError
-from trayagent.model.filenames import extension, from_disposition, from_url
-from trayagent.model.sizes import show_size
+from trayagent.model.filenames import extension, from_url
 from trayagent.model.transfer import Fetched, Progress, Request, Target
+from trayagent.model.wording import show_size
 from trayagent.net.cookies import Jar
 from trayagent.net.exchange import EnoughError
 from trayagent.net.refusals import CLOSED_EARLY

@@ -26,7 +26,7 @@ from itertools import pairwise
 from threading import Lock
 from typing import Final, Literal
 
-from trayagent.model import backoff
+from trayagent.model import retry
 from trayagent.model.errors import DownloadError
 from trayagent.net.exchange import EnoughError
 from trayagent.net.refusals import CLOSED_EARLY, refuse_status
@@ -440,7 +440,7 @@ def check_part(ask: ranges.Ask, head: Head) -> None:
 
 def refuse_part(head: Head) -> DownloadError:
     """Why no file, or no part of it, came; a busy host's wish counts for this file alone here."""
-    wish = backoff.parse_retry_after(head.headers.get("Retry-After"), time.time())
+    wish = retry.parse_retry_after(head.headers.get("Retry-After"), time.time())
     if head.status in (429, 503):
         return DownloadError("server_busy", f"HTTP {head.status}", retry_after=wish)
     return refuse_status(head.status, head.url, wish)

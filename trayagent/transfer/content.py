@@ -9,7 +9,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from trayagent.model import manifests
-from trayagent.model.download import Kind
+from trayagent.model.downloads import Kind
 from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import extension, from_url, media_kind
 

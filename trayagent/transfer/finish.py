@@ -9,11 +9,11 @@ from typing import Final
 from msgspec import Struct
 
 from trayagent.model import filenames, urls
-from trayagent.model.dates import seconds_of
 from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import from_url
 from trayagent.model.pieces import Pieces
 from trayagent.model.transfer import Fetched, Target
+from trayagent.model.units import seconds_of
 from trayagent.net.refusals import CLOSED_EARLY
 from trayagent.transfer import checksums, containers, content
 from trayagent.transfer.destination import Destination

@@ -18,7 +18,7 @@ from typing import Final
 from msgspec import Struct
 
 from trayagent.model.errors import DownloadError
-from trayagent.model.sizes import show_size
+from trayagent.model.wording import show_size
 
 FRESH: Final = 1.0
 """Seconds for which a look at a folder holds."""

@@ -9,8 +9,8 @@ from threading import Lock
 from typing import Final
 
 from trayagent.model.errors import DownloadError
-from trayagent.model.sizes import show_size
 from trayagent.model.transfer import Progress
+from trayagent.model.wording import show_size
 from trayagent.net.exchange import EnoughError
 from trayagent.transfer.folders import explain
 from trayagent.transfer.speed_limit import Bucket

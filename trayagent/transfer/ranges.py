@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from trayagent.model import sizes
-from trayagent.model.dates import seconds_of
+from trayagent.model import units
+from trayagent.model.units import seconds_of
 
 _CONTENT_RANGE: Final = re.compile(
     r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.ASCII | re.IGNORECASE
@@ -130,13 +130,13 @@ def _is_part(headers: Mapping[str, str]) -> bool:
         return False
     start, end = int(match[1]), int(match[2]) + 1
     size = end if match[3] == "*" else int(match[3])
-    said = sizes.parse_count(headers.get("Content-Length"))
+    said = units.parse_count(headers.get("Content-Length"))
     return start > 0 or (end if said is None else said) != size
 
 
 def _contradicts(ask: Ask | None, headers: Mapping[str, str]) -> bool:
     """Whether it calls itself the file asked for, and is not as long as that."""
-    said = sizes.parse_count(headers.get("Content-Length"))
+    said = units.parse_count(headers.get("Content-Length"))
     return ask is not None and said not in (None, ask.record.size) and _is_same(ask, headers)
 
 

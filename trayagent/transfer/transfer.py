@@ -8,8 +8,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from trayagent.model import sizes
-from trayagent.model.config import Downloads
+from trayagent.model import units
+from trayagent.model.settings import DownloadSettings
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.net.request import Client
 from trayagent.transfer.attempt import Attempt, Equipment, Terms
@@ -35,24 +35,26 @@ class Transfer:
     Each runs in a thread of its own, which may wait for its disk as long as it likes.
     """
 
-    def __init__(self, client: Client, settled: Path, downloads: Downloads | None = None) -> None:
+    def __init__(
+        self, client: Client, settled: Path, downloads: DownloadSettings | None = None
+    ) -> None:
         """`settled` is a folder of ours for records of what has arrived (see `settled.py`)."""
         self._settled = SettledFiles(settled)
         self._equipment = Equipment(
             client, Names(), Folders(), Terms(), Bucket(), self._settled, Turns()
         )
         self._threads = Threads()
-        self.configure(downloads or Downloads())
+        self.configure(downloads or DownloadSettings())
 
-    def configure(self, downloads: Downloads) -> None:
+    def configure(self, downloads: DownloadSettings) -> None:
         """Take over changed settings; running transfers keep all but the speed limit."""
         terms = Terms(
             segments=downloads.segments,
-            max_size=sizes.parse_size(downloads.max_size),
-            keep_free=sizes.parse_size(downloads.keep_free),
+            max_size=units.parse_size(downloads.max_size),
+            keep_free=units.parse_size(downloads.keep_free),
         )
         self._equipment = replace(self._equipment, terms=terms)
-        self._equipment.everything.rate = sizes.parse_size(downloads.speed_limit)
+        self._equipment.everything.rate = units.parse_size(downloads.speed_limit)
 
     async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
         """Fetch one file and give it its name.

@@ -24,7 +24,7 @@ from trayagent.agent.drops.folder import DropFolder, FolderWatcher, QuietTime, S
 from trayagent.agent.drops.report import ReportWriter
 from trayagent.agent.intake import ANNOUNCED_SINGLY, Intake, candidate_of, without_password
 from trayagent.lists import START, Line, Position, dialect_for
-from trayagent.model.download import Download, Rejected
+from trayagent.model.downloads import Download, Rejected
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import BatchEvent, Event, Notice, Tally
 from trayagent.store import batches, downloads, drop_lists

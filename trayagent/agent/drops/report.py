@@ -14,8 +14,7 @@ from trayagent.agent.drops.folder import DONE, FAILED, DropFolder, parts
 from trayagent.files import retry_shared
 from trayagent.lists import START, Line, dialect_for
 from trayagent.lists.aria2 import write as write_list
-from trayagent.model.batch import Batch, Entry
-from trayagent.model.download import Item
+from trayagent.model.downloads import Batch, Entry, Item
 from trayagent.store import batches, drop_lists
 from trayagent.store.database import Database
 from trayagent.store.drop_lists import OpenList

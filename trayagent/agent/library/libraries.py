@@ -19,11 +19,12 @@ from trayagent.agent.library.sources import Build, ConfiguredSources
 from trayagent.agent.library.sync import RunningSyncs
 from trayagent.agent.library.thumbnails import Thumbnails
 from trayagent.agent.library.verify import Verifier
-from trayagent.model import config, filenames, sizes
+from trayagent.model import filenames, units
 from trayagent.model.errors import NotFoundError, StoreUnavailableError
 from trayagent.model.library import Account, LibraryItem, Listed, SourceInfo, VerifyReport
-from trayagent.model.times import stamp
+from trayagent.model.settings import Config, SourceSettings
 from trayagent.model.transfer import Resolver
+from trayagent.model.units import stamp
 from trayagent.sources.source import Secrets, Source
 from trayagent.store import library, sync_runs
 from trayagent.store.database import Database
@@ -70,7 +71,7 @@ class Libraries:
         """What turns a synced download into a link, by source; follows the settings."""
         return self._roster.resolvers
 
-    def configure(self, settings: config.Config) -> None:
+    def configure(self, settings: Config) -> None:
         """Take over settings, at start and after every change."""
         self._roster.configure(settings.sources)
         self._schedule.configure(settings.sources)
@@ -170,7 +171,7 @@ class Libraries:
         await self._roster.sign_out(name)
 
     async def probe(
-        self, settings: config.Source, secret: str | None = None
+        self, settings: SourceSettings, secret: str | None = None
     ) -> tuple[Account, list[LibraryItem]]:
         """Try a source that may not be in the settings: its account and first items. Keeps nothing.
 
@@ -256,9 +257,9 @@ class Schedule:
         self._every: dict[str, float] = {}
         self._bell = asyncio.Event()
 
-    def configure(self, sources: Sequence[config.Source]) -> None:
+    def configure(self, sources: Sequence[SourceSettings]) -> None:
         """Take over settings, and look at once."""
-        self._every = {one.name: sizes.parse_duration(one.every) for one in sources if one.every}
+        self._every = {one.name: units.parse_duration(one.every) for one in sources if one.every}
         self._bell.set()
 
     async def run(self) -> None:

@@ -15,9 +15,9 @@ from typing import Final
 
 from trayagent.agent.intake import Intake
 from trayagent.model import filenames
-from trayagent.model.dates import local_day
-from trayagent.model.download import Item
-from trayagent.model.order import New, Order
+from trayagent.model.downloads import Item
+from trayagent.model.jobs import New, Order
+from trayagent.model.units import local_day
 from trayagent.store import downloads, library, saved_files
 from trayagent.store.database import Database
 from trayagent.store.saved_files import SavedFile

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from trayagent.model import config
 from trayagent.model.errors import DownloadError, NotFoundError
 from trayagent.model.library import Account, Listed
+from trayagent.model.settings import SourceSettings
 from trayagent.model.transfer import Content, Made, Request, Resolver, Target
 from trayagent.sources.source import Secrets, Source, TrialSecrets
 from trayagent.store import library, sync_runs
 from trayagent.store.database import Database
 
-Build = Callable[[config.Source, Secrets], Source]
+Build = Callable[[SourceSettings, Secrets], Source]
 
 
 class ConfiguredSources:
@@ -25,7 +25,7 @@ class ConfiguredSources:
         self._vault = vault
         self._sources: dict[str, Source] = {}
         self._accounts: dict[str, str] = {}
-        self._settings: Sequence[config.Source] = ()
+        self._settings: Sequence[SourceSettings] = ()
 
     def __repr__(self) -> str:
         return f"<ConfiguredSources of {len(self._sources)} sources>"
@@ -33,7 +33,7 @@ class ConfiguredSources:
     def __iter__(self) -> Iterator[str]:
         return iter(tuple(self._sources))  # they may change while somebody waits
 
-    def configure(self, settings: Sequence[config.Source]) -> None:
+    def configure(self, settings: Sequence[SourceSettings]) -> None:
         """Take over settings; unchanged sources keep their sessions."""
         known = {one.name: one for one in self._settings}
         self._sources = {
@@ -79,7 +79,7 @@ class ConfiguredSources:
         self._accounts.pop(name, None)
 
     async def probe(
-        self, settings: config.Source, secret: str | None = None
+        self, settings: SourceSettings, secret: str | None = None
     ) -> tuple[Account, Sequence[Listed]]:
         """Try a source that may not be in the settings: its account and first page. Keeps nothing.
 

@@ -14,12 +14,11 @@ from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.library.missing_files import MissingFiles
-from trayagent.model import backoff
-from trayagent.model.download import ErrorInfo
+from trayagent.model import retry
+from trayagent.model.downloads import ErrorInfo
 from trayagent.model.errors import WAITS, DownloadError, StoreUnavailableError, TrayagentError
 from trayagent.model.events import BatchEvent, DownloadEvent, Event, SyncEvent
-from trayagent.model.library import LastRun, Page, RunState, SyncRun
-from trayagent.model.paging import Step, Trail
+from trayagent.model.library import LastRun, Page, RunState, Step, SyncRun, Trail
 from trayagent.sources.source import CursorError, Source, SourceError
 from trayagent.store import sync_runs
 from trayagent.store.database import Database
@@ -377,7 +376,7 @@ class PageReader:
             try:
                 return await self._source.page(cursor)
             except DownloadError as error:
-                wait = backoff.delay(attempt, retry_after=error.retry_after, rand=self._rand())
+                wait = retry.delay(attempt, retry_after=error.retry_after, rand=self._rand())
                 if (
                     error.code not in WAITS
                     or attempt == TRIES_PER_PAGE

@@ -16,11 +16,11 @@ from typing import Final, Literal, Protocol
 from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
-from trayagent.model.download import State
+from trayagent.model.downloads import State
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import DownloadEvent, Event, VerifyEvent
 from trayagent.model.library import Finding, VerifyReport
-from trayagent.model.times import stamp
+from trayagent.model.units import stamp
 from trayagent.store import downloads, saved_files
 from trayagent.store.database import Database
 from trayagent.store.saved_files import SavedFile

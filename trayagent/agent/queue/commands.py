@@ -14,11 +14,10 @@ from weakref import WeakValueDictionary
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import ANNOUNCED_SINGLY
 from trayagent.model import urls
-from trayagent.model.batch import Batch
-from trayagent.model.download import SETTLED, Download, Patch, State
+from trayagent.model.downloads import SETTLED, Batch, Download, Patch, State
 from trayagent.model.errors import DownloadError, NotFoundError, TrayagentError, WrongStateError
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent, Tally
-from trayagent.model.times import stamp
+from trayagent.model.units import stamp
 from trayagent.store import batches, downloads, facts, transitions, undo
 from trayagent.store.database import Database
 from trayagent.store.downloads import Change

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from msgspec.structs import replace
 
 from trayagent.agent.queue.video_pages import FileFetcher, VideoPages
-from trayagent.model import addresses, filenames, sizes, urls
+from trayagent.model import addresses, filenames, units, urls
 from trayagent.model.errors import DownloadError, TrayagentError
-from trayagent.model.order import Job
+from trayagent.model.jobs import Job
 from trayagent.model.transfer import Fetched, Progress, Request, Resolver, Target
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def target_of(job: Job, downloads: Path) -> Target:
         size=order.size,
         pieces=order.pieces,
         segments=order.segments,
-        speed_limit=sizes.parse_size(order.speed_limit) if order.speed_limit else 0,
+        speed_limit=units.parse_size(order.speed_limit) if order.speed_limit else 0,
         mtime=order.mtime,
         stem=order.stem,
     )

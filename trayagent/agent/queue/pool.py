@@ -26,10 +26,10 @@ from trayagent.agent.bus import Bus
 from trayagent.agent.queue.job import SettledRecord, SettledRecords, Worker
 from trayagent.agent.queue.progress import ProgressReader, reached
 from trayagent.agent.queue.retry import CoolHosts, decide
-from trayagent.model.download import Download, State
+from trayagent.model.downloads import Download, State
 from trayagent.model.errors import DownloadError, StoreUnavailableError
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
-from trayagent.model.order import Job
+from trayagent.model.jobs import Job
 from trayagent.model.transfer import Fetched, Progress
 from trayagent.net.address_policy import is_offline
 from trayagent.store import claims, facts, transitions

@@ -11,10 +11,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
-from trayagent.model.download import Download, State
+from trayagent.model.downloads import Download, State
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import DownloadEvent, DownloadProgress
-from trayagent.model.order import Job
+from trayagent.model.jobs import Job
 from trayagent.model.transfer import Progress
 from trayagent.store import transitions
 from trayagent.store.database import Database

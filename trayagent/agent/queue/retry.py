@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from trayagent.model import backoff
+from trayagent.model import retry
 from trayagent.model.errors import BLOCKED, WAITS, DownloadError
 
 FOLDER_CHECK: Final = 10.0
@@ -15,7 +15,7 @@ NETWORK_CHECK: Final = 20.0
 """Seconds between two tries while this machine has no network."""
 ONCE_MORE: Final = 1.0
 """Seconds after which a download whose worker died is given to another."""
-LONGEST: Final = backoff.LONGEST + 100.0
+LONGEST: Final = retry.LONGEST_SECONDS + 100.0
 """Seconds; a cool-down that ends later means that the clock was set back."""
 
 
@@ -39,7 +39,7 @@ def decide(
     4. What the server or the network may mend by themselves: as often as `retries` allows.
     """
     if not error.spent:
-        return Again(backoff.delay(1, retry_after=error.retry_after, rand=rand), counts=False)
+        return Again(retry.delay(1, retry_after=error.retry_after, rand=rand), counts=False)
     if error.code in BLOCKED:
         return Again(FOLDER_CHECK, counts=False)
     if offline:
@@ -48,7 +48,7 @@ def decide(
         return Again(ONCE_MORE)
     if error.code not in WAITS or attempts >= retries:
         return None
-    return Again(backoff.delay(attempts + 1, retry_after=error.retry_after, rand=rand))
+    return Again(retry.delay(attempts + 1, retry_after=error.retry_after, rand=rand))
 
 
 class CoolHosts:
@@ -65,7 +65,7 @@ class CoolHosts:
         """A download of this host ended so: whether it may be tried again or not, the host wants peace."""
         if error.code != "server_busy":
             return
-        seconds = again.seconds if again is not None else error.retry_after or backoff.FIRST
+        seconds = again.seconds if again is not None else error.retry_after or retry.FIRST_SECONDS
         self._until[host] = max(self._until.get(host, 0.0), now + seconds)
 
     def end(self, host: str) -> None:

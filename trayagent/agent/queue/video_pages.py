@@ -8,10 +8,10 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from trayagent.model import addresses, filenames, routing, urls
-from trayagent.model.download import Cookie, Item, Via
+from trayagent.model import addresses, engine_choice, filenames, urls
+from trayagent.model.downloads import Cookie, Item, Via
 from trayagent.model.errors import DownloadError
-from trayagent.model.order import Job
+from trayagent.model.jobs import Job
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.sites.protocol import Address, Answer, Choice, Entry, Note, Page
 from trayagent.transfer import content
@@ -62,7 +62,7 @@ class PageJob(Struct, frozen=True):
     def looking(self) -> Target:
         """What transfer is asked at first: to tell of a page instead of saving it."""
         kind = self.target.kind
-        return replace(self.target, pages=routing.looks_for_pages(kind, self.target.filename))
+        return replace(self.target, pages=engine_choice.may_be_page(kind, self.target.filename))
 
 
 class VideoPages:
@@ -89,7 +89,7 @@ class VideoPages:
     async def fetch_after(self, task: PageJob, failure: DownloadError) -> Fetched:
         """The file that transfer did not get at first, if it was a page, say. Raises DownloadError."""
         job, request, target = task.job, task.request, task.target
-        following = routing.after(target.kind, job.via, request.url, failure)
+        following = engine_choice.next_step(target.kind, job.via, request.url, failure)
         if following != "fail":
             fetched = await self._tried(task, failure, known_only=following == "engine if known")
             if fetched is not None:
@@ -165,7 +165,7 @@ class _UnknownError(Exception):
 
 def page_job_of(job: Job, request: Request, target: Target, reporter: Progress) -> PageJob:
     """What is meant: who names a quality wants a medium, say."""
-    kind = routing.meant(target.kind, job.order.quality, job.order.subtitles)
+    kind = engine_choice.kind_meant(target.kind, job.order.quality, job.order.subtitles)
     return PageJob(
         job, request, target if kind == target.kind else replace(target, kind=kind), reporter
     )
@@ -173,7 +173,7 @@ def page_job_of(job: Job, request: Request, target: Target, reporter: Progress) 
 
 def is_for_engine(task: PageJob) -> bool:
     """Whether the page engine is asked before a byte is fetched."""
-    return routing.begins_with_engine(task.target.kind, task.request.url)
+    return engine_choice.is_engine_first(task.target.kind, task.request.url)
 
 
 def _page(task: PageJob, *, known_only: bool) -> Page:

@@ -20,11 +20,11 @@ from trayagent.cli.options import home, item_options, item_words, json_option, p
 from trayagent.cli.output import Screen
 from trayagent.cli.progress import Bars, bars
 from trayagent.cli.wording import counted, note_of
-from trayagent.model.sizes import show_duration, show_size
+from trayagent.model.wording import show_duration, show_size
 
 if TYPE_CHECKING:
-    from trayagent.model.config import Config
-    from trayagent.model.download import Download, Item
+    from trayagent.model.downloads import Download, Item
+    from trayagent.model.settings import Config
 
 
 MOST_LISTED: Final = 20
@@ -86,7 +86,7 @@ def _items(
     urls: tuple[str, ...], lists: tuple[str, ...], common: Mapping[str, Any], report: _Report
 ) -> Iterator[Item]:
     from trayagent.cli.lists import read_list
-    from trayagent.model.download import Item
+    from trayagent.model.downloads import Item
 
     yield from (Item(url, **common) for url in urls)
     for name in lists:

@@ -35,12 +35,12 @@ from trayagent.agent.queue.job import SettledRecord, SettledRecords, request_of,
 from trayagent.agent.queue.retry import CoolHosts, decide
 from trayagent.agent.queue.video_pages import PageJob, is_for_engine, page_job_of
 from trayagent.cli.get.journal import HERE, Leftovers
-from trayagent.model.admit import admit
-from trayagent.model.download import Download, ErrorInfo, Item, State, Via
+from trayagent.model.downloads import Download, ErrorInfo, Item, State, Via
 from trayagent.model.errors import BLOCKED, DownloadError, TrayagentError
-from trayagent.model.order import Job, New
-from trayagent.model.times import stamp
+from trayagent.model.jobs import Job, New
 from trayagent.model.transfer import Fetched, Progress, Request, Target
+from trayagent.model.units import stamp
+from trayagent.model.validation import validate
 from trayagent.net.address_policy import is_offline
 
 TOGETHER: Final = 0.02
@@ -153,7 +153,7 @@ class Errand:
         del via, title
         for item in items:
             try:
-                self.enter(admit(item))
+                self.enter(validate(item))
             except TrayagentError as error:
                 self._watcher.refused(item.url, error.code, error.message)
 

@@ -7,7 +7,7 @@ import sys
 
 from trayagent.desktop.tray.actions import Actions
 from trayagent.desktop.tray.none import NoTray, Tray
-from trayagent.model.check import Check
+from trayagent.model.diagnosis import Check
 
 __all__ = ["NoTray", "Tray", "check", "choose_tray"]
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from trayagent.desktop.tray.actions import Actions
 from trayagent.desktop.tray.none import NoTray, Tray
-from trayagent.model.check import Check
+from trayagent.model.diagnosis import Check
 
 Backend = Literal["sni", "gtk", "xorg"]
 

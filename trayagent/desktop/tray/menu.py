@@ -14,7 +14,7 @@ from msgspec import Struct
 from trayagent.desktop.tray import wording
 from trayagent.desktop.tray.actions import Do
 from trayagent.desktop.tray.snapshot import KEPT, Snapshot, SourceView
-from trayagent.model.download import Download
+from trayagent.model.downloads import Download
 from trayagent.model.events import Notice
 
 SEATS: Final = 5

@@ -9,8 +9,7 @@ from msgspec.structs import replace
 
 from trayagent.desktop.tray.actions import Level
 from trayagent.model import status
-from trayagent.model.batch import Batch
-from trayagent.model.download import Download, State
+from trayagent.model.downloads import Batch, Download, State
 from trayagent.model.events import (
     BatchEvent,
     DownloadEvent,

@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from trayagent.model.download import Download
+from trayagent.model.downloads import Download
 
 WIDTH: Final = 40
 

@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
-from trayagent.model.batch import Batch
+from trayagent.model.downloads import Batch
 
 routes = Routes()
 

@@ -16,7 +16,7 @@ from trayagent.agent.access import PAIRING_SECONDS, SESSION_CODE_SECONDS
 from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
-from trayagent.model.client import Code, Paired
+from trayagent.model.access import Code, Paired
 
 routes = Routes()
 

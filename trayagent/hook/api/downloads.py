@@ -13,8 +13,8 @@ from trayagent.agent.intake import Candidate, Entered, candidate_of, without_pas
 from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply, SchemaError, decode, decode_loosely
 from trayagent.hook.routing import Routes
-from trayagent.model import foreign_json
-from trayagent.model.download import Download, Item, Patch, Receipt, Rejected, State
+from trayagent.model import lenient_json
+from trayagent.model.downloads import Download, Item, Patch, Receipt, Rejected, State
 from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
 
 MOST_ITEMS: Final = 15_000
@@ -248,7 +248,7 @@ def _check_singly(body: bytes, shape: Mapping[str, msgspec.Raw]) -> list[Candida
     if (
         len(shape) > 1
         or len(elements) > MOST_ITEMS
-        or foreign_json.repeated_key(around) is not None
+        or lenient_json.repeated_key(around) is not None
     ):
         return []
     return [_check_element(index, element) for index, element in enumerate(elements)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
-from trayagent.model.config import Config
+from trayagent.model.settings import Config
 from trayagent.settings import shown
 from trayagent.settings.places import check_folders
 

@@ -10,9 +10,9 @@ import msgspec
 from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
-from trayagent.model import config
 from trayagent.model.errors import ConfigError, TrayagentError
 from trayagent.model.library import Account, SourceInfo
+from trayagent.model.settings import Config, SourceSettings
 from trayagent.settings import rules, schema
 
 routes = Routes()
@@ -135,7 +135,7 @@ async def get_thumbnail(request: HookRequest) -> Reply:
     return Reply(200, picture, "image/jpeg", {"Cache-Control": "private, max-age=86400"})
 
 
-async def _try_source(request: HookRequest, source: config.Source, secret: str) -> schemas.Trial:
+async def _try_source(request: HookRequest, source: SourceSettings, secret: str) -> schemas.Trial:
     """Ask the source for its account and first items; an error is part of the answer, for the wizard."""
     try:
         account, first = await request.agent.library.probe(source, secret or None)
@@ -145,7 +145,7 @@ async def _try_source(request: HookRequest, source: config.Source, secret: str) 
     return schemas.Trial(account.account, tuple(first))
 
 
-def _checked_source(given: dict[str, Any], settings: config.Config) -> config.Source:
+def _checked_source(given: dict[str, Any], settings: Config) -> SourceSettings:
     """The source as it would stand beside the others; raises ConfigError with all problems."""
     problems: list[str] = []
     found = schema.sources([given], problems)
@@ -156,17 +156,17 @@ def _checked_source(given: dict[str, Any], settings: config.Config) -> config.So
     return found[0]
 
 
-def _settings_with(given: dict[str, Any], settings: config.Config) -> dict[str, Any]:
+def _settings_with(given: dict[str, Any], settings: Config) -> dict[str, Any]:
     return {"sources": [*map(_as_written, settings.sources), given]}
 
 
-def _settings_without(name: str, settings: config.Config) -> dict[str, Any]:
+def _settings_without(name: str, settings: Config) -> dict[str, Any]:
     return {"sources": [_as_written(source) for source in settings.sources if source.name != name]}
 
 
-def _as_written(source: config.Source) -> dict[str, Any]:
+def _as_written(source: SourceSettings) -> dict[str, Any]:
     """A source as the settings file has it: only what differs from the defaults."""
-    plain = config.Source(source.name)
+    plain = SourceSettings(source.name)
     changed = {
         field: msgspec.to_builtins(value)
         for field, value in msgspec.structs.asdict(source).items()

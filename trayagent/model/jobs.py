@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, structs
 
 from trayagent.model import urls
-from trayagent.model.download import Cookie, Item, Kind, Via
+from trayagent.model.downloads import Cookie, Item, Kind, Via
 
 
 class Order(Struct, frozen=True, omit_defaults=True):
@@ -66,7 +66,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
         )
 
 
-class Secrets(Struct, frozen=True, omit_defaults=True):
+class DownloadSecrets(Struct, frozen=True, omit_defaults=True):
     """Headers and cookies of one download: in a 0600 file of their own until it settles."""
 
     headers: dict[str, str] = {}
@@ -89,7 +89,7 @@ class New(Struct, frozen=True):
     host: str
     """`host:port`, for fairness and politeness."""
     order: Order
-    secrets: Secrets = Secrets()
+    secrets: DownloadSecrets = DownloadSecrets()
     source: str | None = None
     paused: bool = False
     urgent: bool = False
@@ -111,7 +111,7 @@ class Job(Struct, frozen=True):
     """Tries before this one."""
     via: Via
     source: str | None
-    secrets: Secrets = Secrets()
+    secrets: DownloadSecrets = DownloadSecrets()
     owner: str = ""
     """See `Target.owner`."""
 

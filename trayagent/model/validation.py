@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from trayagent.model import filenames, sizes, urls
-from trayagent.model.download import Cookie, Item
+from trayagent.model import filenames, units, urls
+from trayagent.model.downloads import Cookie, Item
 from trayagent.model.errors import DownloadError, TrayagentError
-from trayagent.model.order import New, Order, Secrets
+from trayagent.model.jobs import DownloadSecrets, New, Order
 from trayagent.model.pieces import Pieces
 
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -30,12 +30,12 @@ class RefusedItemError(TrayagentError):
     """An item that cannot enter the queue; `code` is `bad_url` or `bad_item`."""
 
 
-def refuse(message: str) -> RefusedItemError:
+def item_error(message: str) -> RefusedItemError:
     """A refusal that names what is wrong."""
     return RefusedItemError("bad_item", message, "Correct it and add it again.")
 
 
-def admit(item: Item) -> New:
+def validate(item: Item) -> New:
     """The checked item with its secrets set apart.
 
     Raises DownloadError `bad_url`, or RefusedItemError, for what must not enter.
@@ -49,9 +49,9 @@ def admit(item: Item) -> New:
     _check_form(item)
     others = (*item.mirrors, item.referer, item.page_url)
     if any(other and urls.split_userinfo(other)[1] is not None for other in others):
-        raise refuse("Only the address itself may hold a user name and a password.")
+        raise item_error("Only the address itself may hold a user name and a password.")
     if _climbs(item.folder) or _climbs(item.filename) or not _is_inside(item.folder):
-        raise refuse("Folder and file name must stay inside the downloads folder.")
+        raise item_error("Folder and file name must stay inside the downloads folder.")
     headers = dict(item.headers)
     if user is not None and not any(name.lower() == "authorization" for name in headers):
         headers["Authorization"] = urls.basic_auth(user, password or "")
@@ -61,7 +61,7 @@ def admit(item: Item) -> New:
         url=url,
         host=host,
         order=Order.of(item),
-        secrets=Secrets(headers, _at_home(item.cookies, url)),
+        secrets=DownloadSecrets(headers, _at_home(item.cookies, url)),
         paused=item.paused,
         urgent=item.next,
         again=item.again,
@@ -142,7 +142,7 @@ def _is_inside(folder: str | None) -> bool:
 def _check_words(item: Item) -> None:
     for name, value in item.headers.items():
         if not TOKEN.fullmatch(name) or name.lower() in _OURS:
-            raise refuse(f"The header {name[:40]!r} may not be set.")
+            raise item_error(f"The header {name[:40]!r} may not be set.")
         _check_value(f"The header {name[:40]}", value)
     if item.user_agent is not None:
         _check_value("The user agent", item.user_agent)
@@ -164,29 +164,29 @@ def _check_words(item: Item) -> None:
 def _check_form(item: Item) -> None:
     """What form of a video page's medium is wanted."""
     if item.quality is not None and not _QUALITY.fullmatch(item.quality):
-        raise refuse("The quality must be best, worst, audio or a height like 1080.")
+        raise item_error("The quality must be best, worst, audio or a height like 1080.")
     if not all(_LANGUAGE.fullmatch(language) for language in item.subtitles):
-        raise refuse("Subtitles are named by their languages, like en or pt-BR.")
+        raise item_error("Subtitles are named by their languages, like en or pt-BR.")
 
 
 def _check_value(what: str, value: str) -> None:
     if len(value) > 16384 or not all(
         c == "\t" or " " <= c <= "~" or "\xa0" <= c <= "\xff" for c in value
     ):
-        raise refuse(f"{what} holds characters that may not be sent, or is too long.")
+        raise item_error(f"{what} holds characters that may not be sent, or is too long.")
 
 
 def _check_cookie(cookie: Cookie) -> None:
     if not TOKEN.fullmatch(cookie.name):
-        raise refuse("A cookie's name holds characters that may not be sent.")
+        raise item_error("A cookie's name holds characters that may not be sent.")
     if any(c in ";\r\n\0" or c < " " or c > "~" for c in cookie.value):
-        raise refuse(f"The cookie {cookie.name[:40]} holds characters that may not be sent.")
+        raise item_error(f"The cookie {cookie.name[:40]} holds characters that may not be sent.")
 
 
 def _check_checksum(checksum: str) -> None:
     algorithm, _, digest = checksum.partition("=")
     if _HEX.get(algorithm) != len(digest):
-        raise refuse(
+        raise item_error(
             f"The checksum must be one of {', '.join(_HEX)} with as many hex digits as it has."
         )
 
@@ -195,13 +195,13 @@ def _check_pieces(text: str, size: int | None) -> None:
     try:
         pieces = Pieces.parse(text)
     except ValueError as error:
-        raise refuse(f"The pieces are wrong: {error}.") from error
+        raise item_error(f"The pieces are wrong: {error}.") from error
     if size is not None and not pieces.fits(size):
-        raise refuse("There are more or fewer pieces than a file of this size has.")
+        raise item_error("There are more or fewer pieces than a file of this size has.")
 
 
 def _check_speed(limit: str) -> None:
     try:
-        sizes.parse_size(limit)
+        units.parse_size(limit)
     except ValueError as error:
-        raise refuse(f"The speed limit is wrong: {error}.") from error
+        raise item_error(f"The speed limit is wrong: {error}.") from error

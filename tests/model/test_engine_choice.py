@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from trayagent.model import routing
-from trayagent.model.download import Kind, Via
+from trayagent.model import engine_choice
+from trayagent.model.downloads import Kind, Via
+from trayagent.model.engine_choice import Found, Next
 from trayagent.model.errors import DownloadError
-from trayagent.model.routing import Found, Next
 
 PAGE = "https://example.com/watch?v=1"
 FILE = "https://example.com/film.mp4?x=1"
@@ -25,12 +25,12 @@ MANIFEST = "https://example.com/live/index.m3u8?token=1"
     ],
 )
 def test_who_names_a_quality_wants_a_medium(kind: Kind, quality: str | None, meant: Kind) -> None:
-    assert routing.meant(kind, quality) == meant
+    assert engine_choice.kind_meant(kind, quality) == meant
 
 
 def test_who_wants_subtitles_wants_a_video() -> None:
-    assert routing.meant("auto", None, ("en",)) == "video"
-    assert routing.meant("file", None, ("en",)) == "file"
+    assert engine_choice.kind_meant("auto", None, ("en",)) == "video"
+    assert engine_choice.kind_meant("file", None, ("en",)) == "file"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_who_wants_subtitles_wants_a_video() -> None:
     ],
 )
 def test_what_is_asked_first(kind: Kind, url: str, engine: bool) -> None:
-    assert routing.begins_with_engine(kind, url) is engine
+    assert engine_choice.is_engine_first(kind, url) is engine
 
 
 @pytest.mark.parametrize(
@@ -80,19 +80,22 @@ def test_what_is_asked_first(kind: Kind, url: str, engine: bool) -> None:
 def test_what_follows_when_something_else_came(
     kind: Kind, via: Via, url: str, found: Found, following: Next
 ) -> None:
-    assert routing.after(kind, via, url, DownloadError("not_media", found=found)) == following
+    assert (
+        engine_choice.next_step(kind, via, url, DownloadError("not_media", found=found))
+        == following
+    )
 
 
 @pytest.mark.parametrize("code", ["forbidden", "needs_login"])
 def test_a_shut_door_is_tried_by_who_knows_the_site(code: str) -> None:
-    assert routing.after("auto", "cli", PAGE, DownloadError(code)) == "engine if known"
-    assert routing.after("auto", "cli", FILE, DownloadError(code)) == "fail"
-    assert routing.after("file", "cli", PAGE, DownloadError(code)) == "fail"
+    assert engine_choice.next_step("auto", "cli", PAGE, DownloadError(code)) == "engine if known"
+    assert engine_choice.next_step("auto", "cli", FILE, DownloadError(code)) == "fail"
+    assert engine_choice.next_step("file", "cli", PAGE, DownloadError(code)) == "fail"
 
 
 @pytest.mark.parametrize("code", ["not_found", "network", "checksum_mismatch", "disk_full"])
 def test_other_failures_stand(code: str) -> None:
-    assert routing.after("video", "extension", PAGE, DownloadError(code)) == "fail"
+    assert engine_choice.next_step("video", "extension", PAGE, DownloadError(code)) == "fail"
 
 
 @pytest.mark.parametrize(
@@ -110,4 +113,4 @@ def test_other_failures_stand(code: str) -> None:
 def test_a_page_is_saved_only_where_one_was_asked_for(
     kind: Kind, filename: str | None, looks: bool
 ) -> None:
-    assert routing.looks_for_pages(kind, filename) is looks
+    assert engine_choice.may_be_page(kind, filename) is looks

@@ -4,35 +4,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trayagent.model import backoff
+from trayagent.model import retry
 
 RAND = st.floats(0, 1, exclude_max=True)
 
 
 @given(st.integers(-1, 10_000), RAND)
 def test_the_wait_is_bounded(attempt: int, rand: float) -> None:
-    assert 1 <= backoff.delay(attempt, rand=rand) <= backoff.LONGEST
+    assert 1 <= retry.delay(attempt, rand=rand) <= retry.LONGEST_SECONDS
 
 
 @given(st.integers(1, 20), RAND)
 def test_the_wait_grows(attempt: int, rand: float) -> None:
-    assert backoff.delay(attempt + 1, rand=rand) >= backoff.delay(attempt, rand=rand)
+    assert retry.delay(attempt + 1, rand=rand) >= retry.delay(attempt, rand=rand)
 
 
 @given(st.integers(1, 20), st.floats(0, 1e9), RAND)
 def test_the_servers_wish_is_a_minimum_up_to_an_hour(
     attempt: int, wish: float, rand: float
 ) -> None:
-    delay = backoff.delay(attempt, retry_after=wish, rand=rand)
-    assert delay >= min(wish, backoff.LONGEST)
-    assert delay >= min(backoff.delay(attempt, rand=rand), backoff.LONGEST)
-    assert delay <= backoff.LONGEST
+    delay = retry.delay(attempt, retry_after=wish, rand=rand)
+    assert delay >= min(wish, retry.LONGEST_SECONDS)
+    assert delay >= min(retry.delay(attempt, rand=rand), retry.LONGEST_SECONDS)
+    assert delay <= retry.LONGEST_SECONDS
 
 
 def test_the_first_waits_in_figures() -> None:
-    assert [backoff.delay(n, rand=0.0) for n in (1, 2, 3)] == [1, 2, 4]
-    assert backoff.delay(1, retry_after=5, rand=0.0) == 5
-    assert backoff.delay(1, retry_after=60, rand=0.9) == 64.5
+    assert [retry.delay(n, rand=0.0) for n in (1, 2, 3)] == [1, 2, 4]
+    assert retry.delay(1, retry_after=5, rand=0.0) == 5
+    assert retry.delay(1, retry_after=60, rand=0.9) == 64.5
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def test_the_first_waits_in_figures() -> None:
     ],
 )
 def test_both_forms_of_retry_after(header: str | None, seconds: float | None) -> None:
-    assert backoff.parse_retry_after(header, now=1000.0) == seconds
+    assert retry.parse_retry_after(header, now=1000.0) == seconds
 
 
 @given(st.text())
 def test_odd_headers_never_fail(header: str) -> None:
-    seconds = backoff.parse_retry_after(header, now=1e9)
+    seconds = retry.parse_retry_after(header, now=1e9)
     assert seconds is None or 0 <= seconds <= 3600

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trayagent.model.dates import local_day, parse_moment
+from trayagent.model.units import local_day, parse_moment
 
 NOON = 1_714_564_800.0  # 2024-05-01T12:00:00Z
 SCANNED = -455_000_000.0  # 1955-08-01T19:06:40Z

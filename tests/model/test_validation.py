@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, given
 
 from tests.lists import strategies
-from trayagent.model.admit import admit, mend
-from trayagent.model.download import Cookie, Item
+from trayagent.model.downloads import Cookie, Item
 from trayagent.model.errors import TrayagentError
+from trayagent.model.validation import mend, validate
 from trayagent.net.cookies import Jar
 
 URL = "http://h/a"
@@ -18,31 +18,31 @@ URL = "http://h/a"
 
 def refusal(**fields: Any) -> str:
     with pytest.raises(TrayagentError) as caught:
-        admit(Item(**{"url": URL, **fields}))
+        validate(Item(**{"url": URL, **fields}))
     return caught.value.code
 
 
 def test_an_item_becomes_a_new_download() -> None:
-    new = admit(Item("HTTP://H:80/a?b#c", filename="x", paused=True, next=True, again=True))
+    new = validate(Item("HTTP://H:80/a?b#c", filename="x", paused=True, next=True, again=True))
     assert (new.key, new.host) == ("http://h/a?b", "h:80")
     assert new.order.filename == "x"
     assert (new.paused, new.urgent, new.again) == (True, True, True)
 
 
 def test_user_and_password_become_a_secret_header() -> None:
-    new = admit(Item("http://me:p%3A%C3%A4@h/a"))
+    new = validate(Item("http://me:p%3A%C3%A4@h/a"))
     assert new.url == new.key == "http://h/a"
     basic = "Basic " + base64.b64encode("me:p:ä".encode()).decode()
     assert new.secrets.headers == {"Authorization": basic}
 
 
 def test_an_own_authorization_header_is_kept() -> None:
-    new = admit(Item("http://me:pw@h/a", headers={"authorization": "Bearer x"}))
+    new = validate(Item("http://me:pw@h/a", headers={"authorization": "Bearer x"}))
     assert new.secrets.headers == {"authorization": "Bearer x"}
 
 
 def test_no_secret_lies_in_what_the_database_keeps() -> None:
-    new = admit(
+    new = validate(
         Item(
             "http://me:CANARY@h/a",
             headers={"X-Key": "CANARY"},
@@ -61,7 +61,7 @@ def test_a_cookie_without_a_domain_is_for_the_host_of_its_link_alone(
     link = "https://Me:pw@Files.B\u00fccher.example:8443/a"
     cookies = [{"name": "sid", "value": "1", **written}, {"name": "b", "value": "2", "domain": "h"}]
     item = msgspec.convert({"url": link, "cookies": cookies}, Item)
-    own, other = admit(item).secrets.cookies
+    own, other = validate(item).secrets.cookies
     assert (own.domain, other.domain) == ("files.xn--bcher-kva.example", "h")
     jar = Jar([own])
     assert jar.header("https://files.xn--bcher-kva.example:8443/a") == "sid=1"
@@ -125,7 +125,7 @@ def test_a_folder_that_no_file_could_go_to_is_refused_before_it_waits(folder: st
 
 @pytest.mark.parametrize("folder", ["", ".", "a/~", "Show: one", "a~b", "con", "..."])
 def test_a_folder_whose_name_can_be_made_safe_enters(folder: str) -> None:
-    assert admit(Item(URL, folder=folder)).order.folder == folder
+    assert validate(Item(URL, folder=folder)).order.folder == folder
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_speed_limit_that_is_none_is_refused() -> None:
 
 @pytest.mark.parametrize("quality", ["best", "worst", "audio", "1080", "720p"])
 def test_a_quality_is_a_word_or_a_height(quality: str) -> None:
-    order = admit(Item("https://e.example/a", quality=quality, subtitles=("en", "pt-BR"))).order
+    order = validate(Item("https://e.example/a", quality=quality, subtitles=("en", "pt-BR"))).order
 
     assert (order.quality, order.subtitles) == (quality, ("en", "pt-BR"))
 
@@ -160,7 +160,7 @@ def test_subtitles_are_languages(language: str) -> None:
 def test_what_is_usual_enters(item: Item) -> None:
     sent = "".join([*item.headers.values(), item.user_agent or "", item.referer or ""])
     assume(sent.encode("latin-1", "replace").decode("latin-1") == sent)
-    new = admit(item)
+    new = validate(item)
     assert new.order.mirrors == item.mirrors
     assert new.secrets.headers == item.headers
 
@@ -178,7 +178,7 @@ def test_what_other_programs_write_into_lists_and_no_request_carries_goes_with_a
     assert item == Item(URL, headers={"Cookie": "k=v", "X-Key": "1"})
     assert len(warnings) == 4
     assert "Host" in warnings[0]
-    admit(item)
+    validate(item)
 
 
 def test_headers_that_an_item_has_a_field_for_become_it() -> None:
@@ -213,11 +213,11 @@ def test_a_referer_that_is_no_web_address_goes_with_a_warning(referer: str) -> N
         assert mended == Item(URL)
         assert len(warnings) == 1
         assert "left out" in warnings[0]
-        admit(mended)
+        validate(mended)
 
 
 def test_a_good_referer_stays() -> None:
-    order = admit(Item(URL, referer="http://h/\u4e2d?a=b")).order
+    order = validate(Item(URL, referer="http://h/\u4e2d?a=b")).order
     assert order.referer == "http://h/%E4%B8%AD?a=b"
     assert mend(Item(URL, referer="http://me:pw@h/a"))[0].referer == "http://h/a"
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from trayagent.model.config import Config, Source
+from trayagent.model.settings import Config, SourceSettings
 
 
 def test_the_documented_defaults() -> None:
@@ -36,4 +36,4 @@ def test_impossible_values(value: object) -> None:
 
 
 def test_a_source_never_shares_its_tables_with_another() -> None:
-    assert Source("a").list is not Source("b").list
+    assert SourceSettings("a").list is not SourceSettings("b").list

@@ -1,10 +1,13 @@
 """Sizes and durations are read as people write them, and written as people read them."""
 
+from __future__ import annotations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trayagent.model import sizes
+from trayagent.model import units, wording
+from trayagent.model.units import stamp
 
 
 @pytest.mark.parametrize(
@@ -23,13 +26,13 @@ from trayagent.model import sizes
     ],
 )
 def test_sizes(text: str, count: int) -> None:
-    assert sizes.parse_size(text) == count
+    assert units.parse_size(text) == count
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1XB", "MB", "1,5MB", "1e9", "٣MB", "1 2", "inf"])
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(ValueError, match="is not a size"):
-        sizes.parse_size(text)
+        units.parse_size(text)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +52,7 @@ def test_what_is_no_size(text: str) -> None:
     ],
 )
 def test_counts_in_headers(text: str | None, count: int | None) -> None:
-    assert sizes.parse_count(text) == count
+    assert units.parse_count(text) == count
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,7 @@ def test_counts_in_headers(text: str | None, count: int | None) -> None:
     [("6h", 21600), ("30m", 1800), ("1.5s", 1.5), ("250ms", 0.25), ("0", 0), ("2d", 172800)],
 )
 def test_durations(text: str, seconds: float) -> None:
-    assert sizes.parse_duration(text) == seconds
+    assert units.parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -65,13 +68,13 @@ def test_durations(text: str, seconds: float) -> None:
     [("1-2s", 1, 2), ("0", 0, 0), ("500ms-1s", 0.5, 1), ("1 - 2 m", 60, 120), ("3s", 3, 3)],
 )
 def test_ranges(text: str, low: float, high: float) -> None:
-    assert sizes.parse_range(text) == (low, high)
+    assert units.parse_range(text) == (low, high)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-", "1-", "2-1s", "1-2-3s", "6 weeks"])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="write it like"):
-        sizes.parse_range(text)
+        units.parse_range(text)
 
 
 @pytest.mark.parametrize(
@@ -88,13 +91,13 @@ def test_what_is_no_duration(text: str) -> None:
     ],
 )
 def test_shown_sizes(count: int, shown: str) -> None:
-    assert sizes.show_size(count) == shown
+    assert wording.show_size(count) == shown
 
 
 @given(st.integers(0, 10**16))
 def test_a_shown_size_is_the_size_but_for_rounding(count: int) -> None:
-    text = sizes.show_size(count).replace(" bytes", "").replace(" byte", "")
-    shown = sizes.parse_size(text) if "PB" not in text else count
+    text = wording.show_size(count).replace(" bytes", "").replace(" byte", "")
+    shown = units.parse_size(text) if "PB" not in text else count
     assert abs(shown - count) <= 0.05 * count
 
 
@@ -114,4 +117,19 @@ def test_a_shown_size_is_the_size_but_for_rounding(count: int) -> None:
     ],
 )
 def test_shown_durations(seconds: float, shown: str) -> None:
-    assert sizes.show_duration(seconds) == shown
+    assert wording.show_duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1_795_267_207.25, "2026-11-21T13:20:07.250Z"),
+        (4_102_444_800, "2100-01-01T00:00:00.000Z"),
+        (-455_000_000.5, "1955-08-01T19:06:39.500Z"),
+        (-31_006_800_000, "0987-06-08T00:00:00.000Z"),
+        (None, None),
+    ],
+)
+def test_stamps(seconds: float | None, told: str | None) -> None:
+    assert stamp(seconds) == told

@@ -3,8 +3,8 @@
 from hypothesis import given
 
 from tests.lists import strategies
-from trayagent.model.download import Cookie, Item
-from trayagent.model.order import Job, Order, Secrets
+from trayagent.model.downloads import Cookie, Item
+from trayagent.model.jobs import DownloadSecrets, Job, Order
 
 ELSEWHERE = {"url", "headers", "cookies", "paused", "next", "again"}
 
@@ -31,9 +31,9 @@ def test_a_settled_order_keeps_no_query() -> None:
 
 
 def test_secrets_are_counted_never_shown() -> None:
-    secrets = Secrets({"A": "CANARY"}, (Cookie("a", "CANARY", "h"),))
+    secrets = DownloadSecrets({"A": "CANARY"}, (Cookie("a", "CANARY", "h"),))
     assert secrets
-    assert not Secrets()
+    assert not DownloadSecrets()
     assert repr(secrets) == "<Secrets: 1 headers, 1 cookies>"
     job = Job(1, "d1", "k", "http://h/?CANARY", "h:80", Order(), None, 0, "cli", None, secrets)
     assert repr(job) == "<Job d1 h:80, try 1>"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from trayagent.model.download import Kind, Via
+from trayagent.model.downloads import Kind, Via
 from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import extension, from_url, has_extension, media_kind
 
@@ -27,26 +27,26 @@ _BROWSER: Final[frozenset[Via]] = frozenset({"extension", "page"})
 _SHUT: Final = frozenset({"forbidden", "needs_login"})
 
 
-def meant(kind: Kind, quality: str | None, subtitles: Sequence[str] = ()) -> Kind:
+def kind_meant(kind: Kind, quality: str | None, subtitles: Sequence[str] = ()) -> Kind:
     """What is meant: who names a quality or subtitles wants a medium, not the page about it."""
     if kind != "auto" or not (quality or subtitles):
         return kind
     return "audio" if quality == "audio" else "video"
 
 
-def begins_with_engine(kind: Kind, url: str) -> bool:
+def is_engine_first(kind: Kind, url: str) -> bool:
     """Whether the page engine is asked before a byte is fetched."""
     if kind in ("file", "image"):
         return False
     return _ending(url) in MANIFESTS or (kind == "page" and not _is_medium(url))
 
 
-def looks_for_pages(kind: Kind, filename: str | None) -> bool:
+def may_be_page(kind: Kind, filename: str | None) -> bool:
     """Whether a page or a manifest that comes is told of (`error.found`) before it is saved as it is."""
     return kind not in ("file", "image") and not (kind == "auto" and _plain(filename))
 
 
-def after(kind: Kind, via: Via, url: str, error: DownloadError) -> Next:
+def next_step(kind: Kind, via: Via, url: str, error: DownloadError) -> Next:
     """What follows transfer's `error`; on "fail" it stands, or the file is a plain one."""
     if kind in ("file", "image"):
         return "fail"

@@ -1,6 +1,6 @@
 """What pairing hands out is never shown by accident."""
 
-from trayagent.model.client import Client, Code, Paired
+from trayagent.model.access import Client, Code, Paired
 
 
 def test_reprs_hold_neither_token_nor_code() -> None:

@@ -1,9 +1,20 @@
 """A download and the item it came from are plain JSON values, and their reprs hold no query."""
 
+from __future__ import annotations
+
 import msgspec
 import pytest
 
-from trayagent.model.download import SETTLED, Cookie, Download, ErrorInfo, Item, State, encode
+from trayagent.model.downloads import (
+    SETTLED,
+    Batch,
+    Cookie,
+    Download,
+    ErrorInfo,
+    Item,
+    State,
+    encode,
+)
 
 KEYS = """id url state filename path size received speed attempts not_before error warning via source batch
 duplicate_of sha256 created_at started_at finished_at""".split()
@@ -56,3 +67,8 @@ def test_an_item_is_written_without_what_it_does_not_say() -> None:
     item = Item("http://h", cookies=(Cookie("a", "b", "h"),))
     assert msgspec.json.decode(encode(item), type=Item) == item
     assert encode(Item("http://h")) == b'{"url":"http://h"}'
+
+
+def test_a_batch_says_what_it_is() -> None:
+    batch = Batch("b1", "x.txt", "drop", counts={"completed": 2})
+    assert repr(batch) == "<Batch b1 x.txt, running: {'completed': 2}>"

@@ -1,4 +1,7 @@
-"""Moments as others write them: HTTP dates (RFC 9110 §5.6.7), and whatever APIs call a date."""
+"""Sizes, durations and moments, read from text; and moments written for programs (RFC 3339).
+
+How people read them is in `wording`.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,89 @@ from calendar import timegm
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final
 
+_UNITS: Final[dict[str, int]] = {
+    "": 1,
+    "b": 1,
+    **{f"{letter}{b}": 1000**power for power, letter in enumerate("kmgt", 1) for b in ("", "b")},
+    **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)},
+}
+_SECONDS: Final = {
+    "": 1.0,
+    "ms": 0.001,
+    "s": 1.0,
+    "m": 60.0,
+    "min": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+}
+
+_SIZE: Final = re.compile(
+    r"(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]{0,3})(?:/s)?", re.IGNORECASE | re.ASCII
+)
+_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([a-z]{0,3})", re.IGNORECASE | re.ASCII)
+
+
+def parse_size(text: str) -> int:
+    """Bytes of `2MB` (2,000,000), `1.5 GiB`, `0`; raises ValueError with a plain reason."""
+    match = _SIZE.fullmatch(text.strip())
+    if not match or match[2].lower() not in _UNITS:
+        raise ValueError(f"{text!r} is not a size; write it like 500KB, 2MB or 50GB")
+    return round(float(match[1]) * _UNITS[match[2].lower()])
+
+
+def parse_count(text: str | None) -> int | None:
+    """Bytes as a header counts them, digits alone; None for anything else, and for more than any file has.
+
+    Python refuses to read thousands of digits, and leading zeros are digits, too.
+    """
+    if text is None or len(text) > 19 or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text)
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of `30m`, `6h`, `1.5s`, `250ms`, `0`; raises ValueError with a plain reason."""
+    match = _DURATION.fullmatch(text.strip())
+    if not match or match[2].lower() not in _SECONDS:
+        raise ValueError(f"{text!r} is not a duration; write it like 30s, 15m or 6h")
+    return float(match[1]) * _SECONDS[match[2].lower()]
+
+
+def parse_range(text: str) -> tuple[float, float]:
+    """Shortest and longest seconds of `1-2s` (or of one duration); raises ValueError with a plain reason."""
+    low, dash, high = text.partition("-")
+    if not dash:
+        return parse_duration(text), parse_duration(text)
+    unit = re.sub(r"[\d.\s]", "", high)
+    shortest = parse_duration(
+        low if re.search(r"[a-z]", low, re.IGNORECASE) else low.strip() + unit
+    )
+    longest = parse_duration(high)
+    if shortest > longest:
+        raise ValueError(f"{text!r} begins after it ends; write it like 1-2s")
+    return shortest, longest
+
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def stamp(seconds: float | None) -> str | None:
+    """RFC 3339 UTC with milliseconds of Unix seconds; None stays None."""
+    if seconds is None:
+        return None
+    whole, micro = divmod(round(seconds * 1_000_000), 1_000_000)
+    return f"{_second(whole)}.{micro // 1000:03}Z"
+
+
+@lru_cache(maxsize=64)  # what happens happens many times a second
+def _second(whole: int) -> str:
+    # Not fromtimestamp: on Windows it knows nothing before 1970.
+    return (_EPOCH + timedelta(seconds=whole)).replace(tzinfo=None).isoformat()
+
+
 _MIDNIGHT: Final = time(tzinfo=UTC)
 _USUAL: Final = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
 _NAMES: Final = (
@@ -62,6 +143,9 @@ def seconds_of(text: str | None) -> float | None:
             day, _, *rest = match.groups()
             year, hour, minute, second = map(int, rest)
             return float(timegm((year, _MONTHS[match[2]], int(day), hour, minute, second)))
+        # Only here: it costs a start of the command line more than everything else in this file.
+        from email.utils import parsedate_to_datetime
+
         return parsedate_to_datetime(text or "").timestamp()
     except (ValueError, TypeError, IndexError, OverflowError, OSError):
         return None

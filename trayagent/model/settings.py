@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 
-class Downloads(Struct, frozen=True, forbid_unknown_fields=True):
+class DownloadSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How files are fetched, and where to."""
 
     folder: str = ""
@@ -30,14 +30,14 @@ class Downloads(Struct, frozen=True, forbid_unknown_fields=True):
     """Room that is left on the disk; downloads wait until there is more."""
 
 
-class Hook(Struct, frozen=True, forbid_unknown_fields=True):
+class HookSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The local HTTP door."""
 
     port: Annotated[int, Meta(ge=0, le=65535)] = 17830
     """0 = any free one; a taken port means the next of ten."""
 
 
-class Drop(Struct, frozen=True, forbid_unknown_fields=True):
+class DropSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The watched folder."""
 
     folder: str = ""
@@ -46,7 +46,7 @@ class Drop(Struct, frozen=True, forbid_unknown_fields=True):
     """True for network shares without change events."""
 
 
-class Network(Struct, frozen=True, forbid_unknown_fields=True):
+class NetworkSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What may be reached, and through what."""
 
     private_addresses: Literal["refuse", "named", "allow"] = "named"
@@ -61,14 +61,14 @@ class Network(Struct, frozen=True, forbid_unknown_fields=True):
     """The HTTP spoken with download servers; 2 helps only where a host slows 1.1 down."""
 
 
-class Notifications(Struct, frozen=True, forbid_unknown_fields=True):
+class NotificationSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How much the popups say."""
 
     level: Literal["all", "errors", "none"] = "all"
     """Which popups are shown; the dashboard and the log have all."""
 
 
-class Library(Struct, frozen=True, forbid_unknown_fields=True):
+class LibrarySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where synced images go."""
 
     folder: str = ""
@@ -77,14 +77,14 @@ class Library(Struct, frozen=True, forbid_unknown_fields=True):
     """Which day names the folder, in local time."""
 
 
-class Sites(Struct, frozen=True, forbid_unknown_fields=True):
+class SitesSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Video pages."""
 
     quality: str = "best"
     """`best`, `worst`, `audio`, or a height like `1080`: the best that is not higher."""
 
 
-class Source(Struct, frozen=True, forbid_unknown_fields=True):
+class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One remote library; which keys count depends on `type`."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
@@ -118,11 +118,11 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True):
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """All settings."""
 
-    downloads: Downloads = Downloads()
-    hook: Hook = Hook()
-    drop: Drop = Drop()
-    network: Network = Network()
-    notifications: Notifications = Notifications()
-    library: Library = Library()
-    sites: Sites = Sites()
-    sources: tuple[Source, ...] = ()
+    downloads: DownloadSettings = DownloadSettings()
+    hook: HookSettings = HookSettings()
+    drop: DropSettings = DropSettings()
+    network: NetworkSettings = NetworkSettings()
+    notifications: NotificationSettings = NotificationSettings()
+    library: LibrarySettings = LibrarySettings()
+    sites: SitesSettings = SitesSettings()
+    sources: tuple[SourceSettings, ...] = ()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from trayagent.model.dates import seconds_of
+from trayagent.model.units import seconds_of
 
-FIRST: Final = 2.0
+FIRST_SECONDS: Final = 2.0
 """Seconds before the second try, before jitter."""
-LONGEST: Final = 3600.0
+LONGEST_SECONDS: Final = 3600.0
 """Seconds; nobody is waited for longer, whatever he says."""
 
 
@@ -17,10 +17,12 @@ def delay(attempt: int, *, retry_after: float | None = None, rand: float) -> flo
 
     The server's `retry_after` is kept as a minimum; then a little jitter keeps clients apart.
     """
-    backoff = min(LONGEST, FIRST * 2.0 ** min(max(attempt - 1, 0), 32)) * (0.5 + 0.5 * rand)
+    backoff = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(max(attempt - 1, 0), 32)) * (
+        0.5 + 0.5 * rand
+    )
     if retry_after is None or retry_after <= backoff:
         return backoff
-    return min(LONGEST, retry_after + rand * min(5.0, 0.1 * retry_after))
+    return min(LONGEST_SECONDS, retry_after + rand * min(5.0, 0.1 * retry_after))
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
@@ -30,6 +32,6 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     """
     value = (value or "").strip()
     if value.isascii() and value.isdigit():
-        return min(LONGEST, float(value[:12]))
+        return min(LONGEST_SECONDS, float(value[:12]))
     until = seconds_of(value)
-    return None if until is None else min(LONGEST, max(0.0, until - now))
+    return None if until is None else min(LONGEST_SECONDS, max(0.0, until - now))
