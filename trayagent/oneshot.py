@@ -14,7 +14,7 @@ from trayagent.model.settings import Config
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.request import client_for
 from trayagent.settings import Home
-from trayagent.sites.protocol import Answer, Choice, Note, Page
+from trayagent.sites.protocol import NoteProgress, PageAnswer, SeveralVideos, VideoPage
 from trayagent.transfer import memory
 from trayagent.transfer.transfer import Asked, Transfer
 
@@ -32,12 +32,14 @@ async def fetching(
 
         async def engine() -> PageEngine:
             from trayagent.net.gateway import Gateway
-            from trayagent.sites.engine import Engine
+            from trayagent.sites.engine import YtDlpEngine
             from trayagent.sites.update import Releases
 
             gateway = await stack.enter_async_context(Gateway(config.network))
             releases = Releases(home.data / "sites")
-            return Engine(gateway, releases, config, environ=environ, throttle=transfer.throttle)
+            return YtDlpEngine(
+                gateway, releases, config, environ=environ, throttle=transfer.throttle
+            )
 
         yield OneShot(transfer, VideoPages(transfer, _LateEngine(engine), door))
 
@@ -97,14 +99,14 @@ class _LateEngine:
                 self._made = await self._make()
             return self._made
 
-    async def resolve(self, page: Page, note: Note) -> Answer:
+    async def resolve(self, page: VideoPage, note: NoteProgress) -> PageAnswer:
         return await (await self._engine()).resolve(page, note)
 
-    async def chosen(self, page: Page, choice: Choice) -> None:
-        await (await self._engine()).chosen(page, choice)
+    async def take_first(self, page: VideoPage, choice: SeveralVideos) -> None:
+        await (await self._engine()).take_first(page, choice)
 
     async def discard(self, id: str) -> None:
         await (await self._engine()).discard(id)
 
-    async def failed(self, id: str, error: DownloadError) -> None:
-        await (await self._engine()).failed(id, error)
+    async def keep_resumable(self, id: str, error: DownloadError) -> None:
+        await (await self._engine()).keep_resumable(id, error)

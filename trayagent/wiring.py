@@ -30,7 +30,7 @@ from trayagent.net.api_client import ApiClient
 from trayagent.net.gateway import Gateway
 from trayagent.net.request import Client
 from trayagent.settings import Home
-from trayagent.sites.engine import Engine
+from trayagent.sites.engine import YtDlpEngine
 from trayagent.sites.update import Releases
 from trayagent.sources import build as sources
 from trayagent.store import downloads
@@ -69,7 +69,7 @@ async def build(
     db.when_late(partial(_look_again, live_status, bell))
     transfer = Transfer(wires.client, home.data / "settled", config.downloads)
     intake = Intake(db, bus, secrets, bell.set)
-    engine = Engine(
+    engine = YtDlpEngine(
         wires.gateway,
         Releases(home.data / "sites"),
         config,
@@ -152,7 +152,7 @@ def _follow(
     transfer: Transfer,
     announcer: Announcer,
     library: Libraries,
-    engine: Engine,
+    engine: YtDlpEngine,
 ) -> None:
     """Changed settings take effect at once."""
 

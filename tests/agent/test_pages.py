@@ -14,7 +14,7 @@ from trayagent.model.downloads import Cookie, Item, Via
 from trayagent.model.errors import DownloadError
 from trayagent.model.jobs import Job, Order
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
-from trayagent.sites.protocol import Address, Answer, Choice, Entry, Page
+from trayagent.sites.protocol import MediumAddress, PageAnswer, PageEntry, SeveralVideos, VideoPage
 
 URL = "https://example.com/watch"
 HTML = DownloadError("not_media", "a web page", found="html")
@@ -44,24 +44,24 @@ class Transfer:
 class Engine:
     """Answers in turn, and remembers."""
 
-    answers: list[Answer | DownloadError]
-    pages: list[Page] = field(default_factory=list)
+    answers: list[PageAnswer | DownloadError]
+    pages: list[VideoPage] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
-    async def resolve(self, page: Page, note: object) -> Answer:
+    async def resolve(self, page: VideoPage, note: object) -> PageAnswer:
         self.pages.append(page)
         answer = self.answers.pop(0)
         if isinstance(answer, DownloadError):
             raise answer
         return answer
 
-    async def chosen(self, page: Page, choice: Choice) -> None:
+    async def take_first(self, page: VideoPage, choice: SeveralVideos) -> None:
         self.told.append("chosen")
 
     async def discard(self, id: str) -> None:
         self.told.append(f"discard {id}")
 
-    async def failed(self, id: str, error: DownloadError) -> None:
+    async def keep_resumable(self, id: str, error: DownloadError) -> None:
         self.told.append(f"failed {id}: {error.code}")
 
 
@@ -93,12 +93,12 @@ class Rig:
         return await pages.fetch(job, request or Request(url), target, Progress())
 
 
-def rig(*engine: Answer | DownloadError, transfer: Sequence[DownloadError] = ()) -> Rig:
+def rig(*engine: PageAnswer | DownloadError, transfer: Sequence[DownloadError] = ()) -> Rig:
     """Transfer fails so often, the engine answers so."""
     return Rig(Transfer(list(transfer)), Engine(list(engine)))
 
 
-ADDRESS = Address(Request("https://cdn.example.com/1.mp4"), "A Film.mp4")
+ADDRESS = MediumAddress(Request("https://cdn.example.com/1.mp4"), "A Film.mp4")
 MADE = Made(Path("/scratch/media.mkv"), "A Film.mkv")
 
 
@@ -219,17 +219,17 @@ async def test_secret_headers_stay_here_but_a_cookie_header_becomes_cookies() ->
     ]
 
 
-SEVERAL = Choice(
+SEVERAL = SeveralVideos(
     "All films",
-    Entry(f"{URL}?1", "One"),
+    PageEntry(f"{URL}?1", "One"),
     (
-        Entry(f"{URL}?2", "Two"),
-        Entry("https://cdn.example.com/3.webm", "Three/3", is_page=False),
-        Entry("http://192.168.1.1/reboot", "Router"),
-        Entry("http://localhost:17830/api/v1/quit", "Us"),
-        Entry("http://nas/film.mp4", "Nas", is_page=False),
-        Entry("file:///etc/passwd", "Passwords"),
-        Entry("", "Nothing"),
+        PageEntry(f"{URL}?2", "Two"),
+        PageEntry("https://cdn.example.com/3.webm", "Three/3", is_page=False),
+        PageEntry("http://192.168.1.1/reboot", "Router"),
+        PageEntry("http://localhost:17830/api/v1/quit", "Us"),
+        PageEntry("http://nas/film.mp4", "Nas", is_page=False),
+        PageEntry("file:///etc/passwd", "Passwords"),
+        PageEntry("", "Nothing"),
     ),
     7,
 )

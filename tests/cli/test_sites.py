@@ -10,7 +10,7 @@ from tests.cli.conftest import Run
 from tests.servers.site import Site
 from tests.sites.rig import release
 from tests.sites.test_update import NEWEST, WORKS, publish, wheel
-from trayagent.sites.update import installed
+from trayagent.sites.update import installed_version
 
 
 def test_the_command_says_which_engine_is_used(run: Run, home: Path) -> None:
@@ -19,7 +19,7 @@ def test_the_command_says_which_engine_is_used(run: Run, home: Path) -> None:
     assert answer.json["version"] == "2099.1.1"
     assert "2099.1.1" in run("sites", "status").out
     assert "is used from now on" in run("sites", "update", "--undo").out
-    assert run("sites", "status", "--json").json["version"] == installed()
+    assert run("sites", "status", "--json").json["version"] == installed_version()
 
 
 def test_an_update_is_fetched_and_told(
@@ -29,7 +29,10 @@ def test_an_update_is_fetched_and_told(
         (home / "config.toml").write_text(f'[network]\nallow = ["{site.authority}"]\n')
         monkeypatch.setattr("trayagent.sites.update.INDEX", f"{site.base}/index")
         publish(site, wheel())
-        assert run("sites", "update", "--json").json == {"before": installed(), "after": NEWEST}
+        assert run("sites", "update", "--json").json == {
+            "before": installed_version(),
+            "after": NEWEST,
+        }
         assert "there is no newer one" in run("sites", "update").out
     assert (home / "sites" / NEWEST / "yt_dlp" / "__init__.py").read_text() == WORKS
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from trayagent.model.settings import Config, DownloadSettings, NetworkSettings, SitesSettings
 from trayagent.model.transfer import Request
 from trayagent.net.gateway import Gateway
-from trayagent.sites.engine import Bounds, Engine
-from trayagent.sites.protocol import Answer, Page
+from trayagent.sites.engine import WorkerBounds, YtDlpEngine
+from trayagent.sites.protocol import PageAnswer, VideoPage
 from trayagent.sites.update import Releases
 
 
@@ -20,21 +20,21 @@ from trayagent.sites.update import Releases
 class Rig:
     """An engine whose downloads folder is `folder`."""
 
-    engine: Engine
+    engine: YtDlpEngine
     gateway: Gateway
     folder: Path
     named: frozenset[str]
     told: list[tuple[int, int | None]] = field(default_factory=list)
 
-    def page(self, url: str, id: str = "d1", **options: object) -> Page:
+    def page(self, url: str, id: str = "d1", **options: object) -> VideoPage:
         """A page as the agent asks for it."""
         asked = {
             name: options.pop(name) for name in list(options) if name in Request.__struct_fields__
         }
         request = Request(url, named=self.named, **asked)  # type: ignore[arg-type]
-        return Page(id, request, **options)  # type: ignore[arg-type]
+        return VideoPage(id, request, **options)  # type: ignore[arg-type]
 
-    async def resolve(self, url: str, id: str = "d1", **options: object) -> Answer:
+    async def resolve(self, url: str, id: str = "d1", **options: object) -> PageAnswer:
         """Ask for a page."""
         note = self.told.append
         return await self.engine.resolve(
@@ -51,7 +51,7 @@ async def resolving(
     folder: Path,
     *named: str,
     path: str | None = None,
-    bounds: Bounds | None = None,
+    bounds: WorkerBounds | None = None,
     network: NetworkSettings | None = None,
     downloads: DownloadSettings | None = None,
     quality: str = "best",
@@ -65,7 +65,7 @@ async def resolving(
     )
     environ = {"PATH": os.environ["PATH"] if path is None else path}
     async with Gateway(network) as gateway:
-        engine = Engine(
+        engine = YtDlpEngine(
             gateway,
             Releases(releases or folder.parent / "releases"),
             config,

@@ -20,8 +20,8 @@ from trayagent.model.downloads import Cookie
 from trayagent.model.errors import DownloadError
 from trayagent.model.settings import DownloadSettings
 from trayagent.sites import engine, landlock
-from trayagent.sites.engine import Bounds
-from trayagent.sites.protocol import Address
+from trayagent.sites.engine import WorkerBounds
+from trayagent.sites.protocol import MediumAddress
 from trayagent.sites.worker_process import environment
 
 URL = "https://example.com/watch"
@@ -106,7 +106,7 @@ async def test_what_the_engine_found_elsewhere_gets_nothing_of_the_users_and_nam
             referer="https://example.com/?CANARY",
             mirrors=("https://mirror.example.com/CANARY",),
         )
-    assert isinstance(answer, Address)
+    assert isinstance(answer, MediumAddress)
     asked = answer.request
     assert (asked.url, asked.headers, asked.cookies) == (ELSEWHERE, {}, ())
     assert (asked.referer, asked.mirrors) == (None, ())
@@ -161,7 +161,7 @@ async def test_a_release_that_cannot_be_imported_has_a_reason(tmp_path: Path) ->
 
 
 async def test_one_that_hangs_is_ended(tmp_path: Path) -> None:
-    bounds = Bounds(looking=0.5, fetching=0.5)
+    bounds = WorkerBounds(looking=0.5, fetching=0.5)
     assert (await reason(tmp_path, "time.sleep(60)", bounds=bounds)).code == "stalled"
     assert (await reason(tmp_path, fetch="time.sleep(60)", bounds=bounds)).code == "stalled"
 
@@ -210,13 +210,17 @@ async def test_a_file_outside_its_folder_is_not_taken(tmp_path: Path, made: str)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the bound is the kernel's, RLIMIT_AS")
 async def test_memory_is_bounded(tmp_path: Path) -> None:
-    error = await reason(tmp_path, "x = bytearray(3 * 2**30)", bounds=Bounds(memory=2 * 2**30))
+    error = await reason(
+        tmp_path, "x = bytearray(3 * 2**30)", bounds=WorkerBounds(memory=2 * 2**30)
+    )
     assert "more memory" in error.message
 
 
 async def test_a_full_disk_stops_it(tmp_path: Path) -> None:
     full = DownloadSettings(folder=str(tmp_path / "to"), keep_free="999TB")
-    error = await reason(tmp_path, "time.sleep(60)", downloads=full, bounds=Bounds(looking=30))
+    error = await reason(
+        tmp_path, "time.sleep(60)", downloads=full, bounds=WorkerBounds(looking=30)
+    )
     assert error.code == "disk_full"
 
 
@@ -321,7 +325,7 @@ async def test_without_yt_dlp_the_install_line_is_told(
 ) -> None:
     monkeypatch.setattr("trayagent.sites.update.find_spec", lambda _: None)
     async with resolving(tmp_path / "to") as rig:
-        assert repr(rig.engine) == "<Engine without yt-dlp>"
+        assert repr(rig.engine) == "<YtDlpEngine without yt-dlp>"
         with pytest.raises(DownloadError) as caught:
             await rig.resolve(URL)
         assert await rig.resolve(URL, known_only=True) is None

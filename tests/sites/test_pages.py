@@ -15,7 +15,7 @@ from trayagent.model.downloads import Cookie
 from trayagent.model.errors import DownloadError
 from trayagent.model.settings import DownloadSettings, NetworkSettings
 from trayagent.model.transfer import Made
-from trayagent.sites.protocol import Address, Choice
+from trayagent.sites.protocol import MediumAddress, SeveralVideos
 
 FILM = {"/film.mp4": b"\x00\x00\x00\x18ftypisom" + bytes(4000)}
 
@@ -53,7 +53,7 @@ async def test_a_plain_file_on_a_page_is_left_to_transfer(
     url = site.page("/watch", body, head=head)
     async with resolving(tmp_path / "to", site.authority) as rig:
         answer = await rig.resolve(url)
-    assert isinstance(answer, Address)
+    assert isinstance(answer, MediumAddress)
     assert answer.request.url == f"{site.base}/film.mp4"
     assert answer.request.named == {site.authority}
     assert answer.filename == "A Film.mp4"
@@ -286,7 +286,7 @@ async def test_byte_ranges_of_one_file_are_that_file(site: Site, tmp_path: Path)
     site.files["/a.mpd"] = RANGES.encode()
     async with resolving(tmp_path / "to", site.authority) as rig:
         answer = await rig.resolve(f"{site.base}/a.mpd")
-        assert isinstance(answer, Address)
+        assert isinstance(answer, MediumAddress)
         assert answer.request.url == f"{site.base}/film.mp4"
         assert answer.filename.endswith(".mp4")
 
@@ -321,14 +321,14 @@ async def test_several_on_a_page_are_a_choice(site: Site, tmp_path: Path) -> Non
     url = site.page("/list", videos, title="All films")
     async with resolving(tmp_path / "to", site.authority) as rig:
         answer = await rig.resolve(url)
-        assert isinstance(answer, Choice)
+        assert isinstance(answer, SeveralVideos)
         assert answer.title == "All films"
         assert len(answer.others) == 49
         assert answer.left_out >= 1
         assert answer.first.url == f"{site.base}/film.mp4?0"
-        await rig.engine.chosen(rig.page(url), answer)
+        await rig.engine.take_first(rig.page(url), answer)
         again = await rig.resolve(url)
-        assert isinstance(again, Address)
+        assert isinstance(again, MediumAddress)
         assert again.request.url == answer.first.url
 
 
@@ -366,7 +366,7 @@ async def test_cookies_go_where_they_belong_and_onto_no_disk(site: Site, tmp_pat
     )
     async with resolving(tmp_path / "to", site.authority) as rig:
         answer = await rig.resolve(url, cookies=cookies)
-        assert isinstance(answer, Address)
+        assert isinstance(answer, MediumAddress)
         assert [(one.name, one.value) for one in answer.request.cookies] == [("session", "CANARY")]
         written = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert not [path for path in written if b"CANARY" in path.read_bytes()]

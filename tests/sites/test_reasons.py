@@ -15,7 +15,7 @@ from trayagent.model import errors
 from trayagent.model.errors import SENTENCES
 from trayagent.net.gateway import Pass
 from trayagent.sites import engine
-from trayagent.sites.protocol import Failed
+from trayagent.sites.protocol import WorkerFailure
 from trayagent.sites.reasons import NONSENSE, StopError, explain
 
 
@@ -112,7 +112,9 @@ STATUSES = {
 @pytest.mark.parametrize("status", STATUSES)
 def test_a_status_behind_it_all_decides(status: int) -> None:
     inner = ExtractorError("Unable to download webpage", cause=HTTPError(status))
-    assert explain(DownloadError("ERROR", inner)) == Failed(STATUSES[status], f"HTTP {status}")
+    assert explain(DownloadError("ERROR", inner)) == WorkerFailure(
+        STATUSES[status], f"HTTP {status}"
+    )
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -120,7 +122,7 @@ def test_a_status_behind_it_all_decides(status: int) -> None:
 def test_a_status_decides_where_only_words_tell_of_it(status: int, words: str) -> None:
     """So ends a piece of a stream; the words behind the number are whatever the server says."""
     text = f"ERROR: \r[download] Got error: HTTP Error {status}: {words}. Giving up after 5 retries"
-    assert explain(DownloadError(text)) == Failed(STATUSES[status], f"HTTP {status}")
+    assert explain(DownloadError(text)) == WorkerFailure(STATUSES[status], f"HTTP {status}")
 
 
 def stumbled(answer: bytes) -> Exception:
@@ -143,8 +145,8 @@ def test_an_answer_that_is_no_http_is_the_servers_fault() -> None:
     for error in (chunk, location.value):
         assert explain(
             DownloadError("ERROR", ExtractorError("x", expected=False, cause=error))
-        ) == Failed("server_error", NONSENSE)
-        assert explain(error) == Failed("server_error", NONSENSE)
+        ) == WorkerFailure("server_error", NONSENSE)
+        assert explain(error) == WorkerFailure("server_error", NONSENSE)
 
 
 OTHERS: list[tuple[BaseException, str]] = [
@@ -164,7 +166,7 @@ OTHERS: list[tuple[BaseException, str]] = [
     (OSError(errno.EACCES, "no", "/home/me/CANARY"), "permission_denied"),
     (MemoryError(), "internal"),
     (KeyError("https://e.example/?token=CANARY"), "internal"),
-    (StopError(Failed("too_large")), "too_large"),
+    (StopError(WorkerFailure("too_large")), "too_large"),
 ]
 
 
@@ -193,10 +195,10 @@ def test_a_worker_is_not_taken_at_its_word() -> None:
     """Its reason is one of ours, without an address and short; what the gateway refused counts for more."""
     leave = Pass("", b"", (), lambda _: 0.0)
     said = engine._failure(
-        Failed("made_up", "see https://u:pw@h/?CANARY\x1b[2J " + "x" * 500), leave
+        WorkerFailure("made_up", "see https://u:pw@h/?CANARY\x1b[2J " + "x" * 500), leave
     )
     assert (said.code, len(said.detail)) == ("internal", 200)
     assert re.search(r"CANARY|\x1b", said.detail) is None
     leave.refused = errors.DownloadError("blocked_address", "10.0.0.1")
-    assert engine._failure(Failed("network", ""), leave) is leave.refused
-    assert engine._failure(Failed("needs_login", ""), leave).code == "needs_login"
+    assert engine._failure(WorkerFailure("network", ""), leave) is leave.refused
+    assert engine._failure(WorkerFailure("needs_login", ""), leave).code == "needs_login"

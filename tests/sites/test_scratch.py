@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from trayagent.model.errors import DownloadError
-from trayagent.sites.worker_process import NAMES, Scratch
+from trayagent.sites.worker_process import NAMES, ScratchFolder
 
 PAGE = "http://h/page"
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="owners and modes of POSIX")
@@ -52,19 +52,19 @@ def test_what_others_made_first_is_neither_followed_nor_trusted(
     own.mkdir(mode=0o700)
     diary = own / "diary"
     diary.write_text("precious")
-    name = Scratch(shared, "tag", "d1").path
+    name = ScratchFolder(shared, "tag", "d1").path
     plant(name, kind, diary)
 
-    scratch = Scratch(shared, "tag", "d1")
-    scratch.open()
+    scratch = ScratchFolder(shared, "tag", "d1")
+    scratch.create()
     assert scratch.path != name
-    assert scratch.first(PAGE) is None
+    assert scratch.first_entry(PAGE) is None
     scratch.note_first(PAGE, "http://h/first", "title")
 
     assert diary.read_text() == "precious"
-    again = Scratch(shared, "tag", "d1")
-    again.open()
-    assert again.first(PAGE) == ("http://h/first", "title")
+    again = ScratchFolder(shared, "tag", "d1")
+    again.create()
+    assert again.first_entry(PAGE) == ("http://h/first", "title")
     again.remove()
     assert not again.path.exists() or kind == "dangling link" or again.path == name
     assert name.is_symlink() or name.exists()
@@ -73,20 +73,20 @@ def test_what_others_made_first_is_neither_followed_nor_trusted(
 
 @POSIX
 def test_where_all_names_are_taken_it_is_said(shared: Path) -> None:
-    scratch = Scratch(shared, "tag", "d1")
+    scratch = ScratchFolder(shared, "tag", "d1")
     for place in scratch._places:
         place.write_text("")
     assert len(scratch._places) == NAMES
     with pytest.raises(DownloadError, match="others took"):
-        scratch.open()
+        scratch.create()
 
 
 @POSIX
 def test_it_is_private_whatever_the_mask_says(shared: Path) -> None:
-    scratch = Scratch(shared, "tag", "d1")
+    scratch = ScratchFolder(shared, "tag", "d1")
     before = os.umask(0)
     try:
-        scratch.open()
+        scratch.create()
     finally:
         os.umask(before)
     assert scratch.path.stat().st_mode & 0o777 == 0o700

@@ -16,7 +16,13 @@ import pytest
 from tests.servers.site import Site
 from tests.sites.rig import release
 from trayagent.net.api_client import ApiClient
-from trayagent.sites.update import Releases, UpdateError, Updater, installed, newer
+from trayagent.sites.update import (
+    Releases,
+    ReleaseUpdater,
+    UpdateError,
+    installed_version,
+    is_newer,
+)
 
 WORKS = """
 import types
@@ -62,13 +68,13 @@ def publish(site: Site, body: bytes, version: str = NEWEST, digest: str | None =
 
 
 @asynccontextmanager
-async def updating(site: Site, folder: Path) -> AsyncIterator[tuple[Updater, Releases]]:
+async def updating(site: Site, folder: Path) -> AsyncIterator[tuple[ReleaseUpdater, Releases]]:
     """An updater that asks the test's index."""
     releases = Releases(folder)
     named = frozenset({site.authority})
     async with ApiClient() as client:
         yield (
-            Updater(client, releases, os.environ, index=f"{site.base}/index", named=named),
+            ReleaseUpdater(client, releases, os.environ, index=f"{site.base}/index", named=named),
             releases,
         )
 
@@ -77,11 +83,11 @@ async def test_a_newer_release_is_used_and_can_be_taken_back(tmp_path: Path) -> 
     with Site() as site:
         publish(site, wheel())
         async with updating(site, tmp_path / "sites") as (updater, releases):
-            assert await updater.update() == (installed(), NEWEST)
+            assert await updater.update() == (installed_version(), NEWEST)
             assert releases.current() == tmp_path / "sites" / NEWEST
             assert await updater.update() == (NEWEST, NEWEST), "nothing newer"
             assert site.times("/yt_dlp.whl") == 1
-            assert releases.go_back() == installed()
+            assert releases.go_back() == installed_version()
             assert releases.current() is None
 
 
@@ -151,7 +157,7 @@ async def test_offline_is_said_plainly(tmp_path: Path) -> None:
 def test_an_installed_engine_that_is_newer_wins(tmp_path: Path) -> None:
     folder = release(tmp_path / "sites", WORKS, "2020.1.1")
     assert Releases(folder).current() is None
-    assert Releases(folder).version() == installed()
+    assert Releases(folder).version() == installed_version()
 
 
 @pytest.mark.parametrize(
@@ -163,10 +169,10 @@ def test_a_damaged_note_means_the_installed_engine(tmp_path: Path, note: str) ->
 
 
 def test_versions_are_compared_by_number() -> None:
-    assert newer("2026.10.26", "2026.9.30")
-    assert newer("2026.10.26.232323", "2026.10.26")
-    assert not newer("2026.10.26", "2026.10.26")
-    assert newer("9" * 5000, "2026.10.26")
+    assert is_newer("2026.10.26", "2026.9.30")
+    assert is_newer("2026.10.26.232323", "2026.10.26")
+    assert not is_newer("2026.10.26", "2026.10.26")
+    assert is_newer("9" * 5000, "2026.10.26")
 
 
 @pytest.mark.parametrize("how", ["named", "redirected"])
@@ -188,5 +194,5 @@ async def test_the_index_cannot_send_us_to_another_host(how: str, tmp_path: Path
 
 
 def test_only_the_index_and_its_files_server_are_asked(tmp_path: Path) -> None:
-    updater = Updater(ApiClient(), Releases(tmp_path), {})
+    updater = ReleaseUpdater(ApiClient(), Releases(tmp_path), {})
     assert {host for _, host, _ in updater._places} == {"pypi.org", "files.pythonhosted.org"}

@@ -23,7 +23,7 @@ def sites() -> None:
 @pass_screen
 def status(screen: Screen) -> int:
     """Which engine is used, and whether it is old."""
-    from trayagent.sites.update import Releases, installed
+    from trayagent.sites.update import Releases, installed_version
 
     releases = Releases(home().data / "sites")
     checks = [page_engine(home()), ffmpeg()]
@@ -32,7 +32,7 @@ def status(screen: Screen) -> int:
         screen.data(
             {
                 "version": releases.version(),
-                "installed": installed(),
+                "installed": installed_version(),
                 "updated": own.name if own else None,
                 "ffmpeg": checks[1].verdict == "ok",
                 "old": checks[0].verdict != "ok",
@@ -78,7 +78,9 @@ async def _update() -> tuple[str | None, str]:
     config = settings.load(place, os.environ, {})
     async with ApiClient(config.network) as client:
         releases = Releases(place.data / "sites")
-        return await update.Updater(client, releases, os.environ, index=update.INDEX).update()
+        return await update.ReleaseUpdater(
+            client, releases, os.environ, index=update.INDEX
+        ).update()
 
 
 @sites.command(hidden=True)

@@ -19,24 +19,24 @@ from trayagent.model.settings import Config
 from trayagent.model.transfer import Made, Request
 from trayagent.net.gateway import Gateway, Pass
 from trayagent.sites.protocol import (
-    Address,
-    Answer,
-    Ask,
-    Choice,
-    Direct,
-    Done,
-    Failed,
-    Note,
-    Page,
-    Phase,
-    Received,
-    Said,
-    Several,
-    Unknown,
+    BytesReceived,
+    DirectMedium,
+    FileMade,
+    MediumAddress,
+    NoteProgress,
+    PageAnswer,
+    SeveralEntries,
+    SeveralVideos,
+    UnknownSite,
+    VideoPage,
+    WorkerFailure,
+    WorkerMessage,
+    WorkerPhase,
+    WorkerRequest,
 )
 from trayagent.sites.reasons import without_addresses
 from trayagent.sites.update import Releases
-from trayagent.sites.worker_process import Child, Scratch
+from trayagent.sites.worker_process import ScratchFolder, WorkerProcess
 
 MOST_ENTRIES: Final = 50
 """Of a page that holds several."""
@@ -55,7 +55,7 @@ _FOR_GOOD: Final = frozenset({"no_media_found", "not_media", "checksum_mismatch"
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class WorkerBounds:
     """What a worker may take: seconds without a word or a byte in each phase, and bytes of memory."""
 
     looking: float = 180.0
@@ -64,7 +64,7 @@ class Bounds:
     memory: int = 3 * 2**30
 
 
-class Engine:
+class YtDlpEngine:
     """Any number of pages at a time, each in a process of its own."""
 
     def __init__(
@@ -75,13 +75,13 @@ class Engine:
         *,
         environ: Mapping[str, str],
         throttle: Callable[[int], Callable[[int], float]],
-        bounds: Bounds | None = None,
+        bounds: WorkerBounds | None = None,
     ) -> None:
         self._gateway = gateway
         self._releases = releases
         self._environ = environ
         self._throttle = throttle
-        self._bounds = bounds or Bounds()
+        self._bounds = bounds or WorkerBounds()
         self._strangers: dict[str, int] = {}
         self.configure(config)
 
@@ -90,31 +90,31 @@ class Engine:
         self._config = config
 
     @property
-    def installed(self) -> bool:
+    def is_installed(self) -> bool:
         """Whether there is a yt-dlp."""
-        return self._releases.usable
+        return self._releases.is_usable
 
-    async def resolve(self, page: Page, note: Note) -> Answer:
+    async def resolve(self, page: VideoPage, note: NoteProgress) -> PageAnswer:
         """What becomes of a page; None: nobody knows it by name. Raises DownloadError."""
         host = page.request.url.split("/", 3)[2]
-        if page.known_only and (not self.installed or self._strangers.get(host, 0) >= _FEW):
+        if page.known_only and (not self.is_installed or self._strangers.get(host, 0) >= _FEW):
             return None
-        if not self.installed:
+        if not self.is_installed:
             raise DownloadError("needs_sites_extra")
         try:
             return await self._resolve(page, host, note)
         except DownloadError as error:
-            await self.failed(page.id, error)
+            await self.keep_resumable(page.id, error)
             raise
 
-    async def _resolve(self, page: Page, host: str, note: Note) -> Answer:
+    async def _resolve(self, page: VideoPage, host: str, note: NoteProgress) -> PageAnswer:
         scratch = self._scratch(page.id)
-        await asyncio.to_thread(scratch.open)
-        first = await asyncio.to_thread(scratch.first, page.request.url)
+        await asyncio.to_thread(scratch.create)
+        first = await asyncio.to_thread(scratch.first_entry, page.request.url)
         ask = self._ask(page, scratch, first)
         with self._gateway.admit(page.request.named, self._throttle(page.speed_limit)) as leave:
             said = await self._run(structs.replace(ask, proxy=leave.url), leave, note)
-        if isinstance(said, Unknown):
+        if isinstance(said, UnknownSite):
             if len(self._strangers) >= _HOSTS:
                 self._strangers.clear()
             self._strangers[host] = self._strangers.get(host, 0) + 1
@@ -122,7 +122,7 @@ class Engine:
             return None
         return await self._answer(said, page, scratch)
 
-    async def chosen(self, page: Page, choice: Choice) -> None:
+    async def take_first(self, page: VideoPage, choice: SeveralVideos) -> None:
         """The others are taken care of: from now on the page stands for its first entry."""
         first = choice.first
         await asyncio.to_thread(
@@ -133,7 +133,7 @@ class Engine:
         """Nothing of this download is needed any more."""
         await asyncio.to_thread(self._scratch(id).remove)
 
-    async def failed(self, id: str, error: DownloadError) -> None:
+    async def keep_resumable(self, id: str, error: DownloadError) -> None:
         """It came to nothing: only what another try can go on from is kept."""
         scratch = self._scratch(id)
         if error.code in _FOR_GOOD:
@@ -142,16 +142,18 @@ class Engine:
             await asyncio.to_thread(scratch.tidy, choice=error.code in WAITS)
 
     def __repr__(self) -> str:
-        return f"<Engine {'ready' if self.installed else 'without yt-dlp'}>"
+        return f"<YtDlpEngine {'ready' if self.is_installed else 'without yt-dlp'}>"
 
     # -- parts
 
-    def _scratch(self, id: str) -> Scratch:
-        return Scratch(Path(self._config.downloads.folder), str(self._releases.folder), id)
+    def _scratch(self, id: str) -> ScratchFolder:
+        return ScratchFolder(Path(self._config.downloads.folder), str(self._releases.folder), id)
 
-    def _ask(self, page: Page, scratch: Scratch, first: tuple[str, str] | None) -> Ask:
+    def _ask(
+        self, page: VideoPage, scratch: ScratchFolder, first: tuple[str, str] | None
+    ) -> WorkerRequest:
         request, release = page.request, self._releases.current()
-        return Ask(
+        return WorkerRequest(
             url=first[0] if first else request.url,
             folder=str(scratch.path),
             proxy="",
@@ -170,8 +172,8 @@ class Engine:
             single=first is not None,
         )
 
-    async def _run(self, ask: Ask, leave: Pass, note: Note) -> Said:
-        async with Child.started(ask, self._environ) as child:
+    async def _run(self, ask: WorkerRequest, leave: Pass, note: NoteProgress) -> WorkerMessage:
+        async with WorkerProcess.start(ask, self._environ) as child:
             phase, heard = "looking", 0
             while True:
                 said = await self._next(child, leave, phase, Path(ask.folder))
@@ -179,25 +181,27 @@ class Engine:
                 if heard > MOST_WORDS:
                     raise DownloadError("internal", "the page engine said too much")
                 if said is None:
-                    status = await child.status()
+                    status = await child.exit_status()
                     raise DownloadError("internal", f"the page engine ended by itself ({status})")
-                if isinstance(said, Phase):
+                if isinstance(said, WorkerPhase):
                     phase = said.name
-                elif isinstance(said, Received):
+                elif isinstance(said, BytesReceived):
                     note(said.total, said.size)
-                elif isinstance(said, Failed):
+                elif isinstance(said, WorkerFailure):
                     raise _failure(said, leave)
                 else:
                     return said
 
-    async def _next(self, child: Child, leave: Pass, phase: str, folder: Path) -> Said | None:
+    async def _next(
+        self, child: WorkerProcess, leave: Pass, phase: str, folder: Path
+    ) -> WorkerMessage | None:
         """The worker's next word; bytes count as a sign of life while it fetches."""
         patience = getattr(self._bounds, phase, self._bounds.looking)
         here, alive = leave.received, time.monotonic()
         while True:
             try:
                 async with asyncio.timeout(min(_TICK, patience)):
-                    return await child.said()
+                    return await child.next_message()
             except TimeoutError:
                 pass
             if phase == "fetching" and leave.received != here:
@@ -210,22 +214,24 @@ class Engine:
         if shutil.disk_usage(folder).free < units.parse_size(self._config.downloads.keep_free):
             raise DownloadError("disk_full", "downloads.keep_free is to be kept")
 
-    async def _answer(self, said: Said, page: Page, scratch: Scratch) -> Answer:
-        if isinstance(said, Several):
+    async def _answer(
+        self, said: WorkerMessage, page: VideoPage, scratch: ScratchFolder
+    ) -> PageAnswer:
+        if isinstance(said, SeveralEntries):
             if not said.entries:
                 raise DownloadError("no_media_found")
             first, *others = said.entries
             left = max(0, said.total - len(said.entries))
-            return Choice(said.title, first, tuple(others), left)
+            return SeveralVideos(said.title, first, tuple(others), left)
         name = filenames.safe(_text(getattr(said, "name", "")))
-        if isinstance(said, Direct):
+        if isinstance(said, DirectMedium):
             await asyncio.to_thread(scratch.tidy, choice=True)  # its bytes gather elsewhere
-            return Address(_request(said, page.request), name, said.warning)
-        assert isinstance(said, Done)
-        return Made(await asyncio.to_thread(scratch.made, said.path), name, said.warning)
+            return MediumAddress(_request(said, page.request), name, said.warning)
+        assert isinstance(said, FileMade)
+        return Made(await asyncio.to_thread(scratch.made_file, said.path), name, said.warning)
 
 
-def _failure(said: Failed, leave: Pass) -> DownloadError:
+def _failure(said: WorkerFailure, leave: Pass) -> DownloadError:
     if leave.refused is not None and said.code in _REFUSED:
         return leave.refused
     code = said.code if said.code in SENTENCES else "internal"
@@ -238,7 +244,7 @@ def _text(text: str) -> str:
     return without_addresses(plain)
 
 
-def _request(said: Direct, asked: Request) -> Request:
+def _request(said: DirectMedium, asked: Request) -> Request:
     headers = dict(said.headers)
     agent = headers.pop("User-Agent", None)
     referer = headers.pop("Referer", None)

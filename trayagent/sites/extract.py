@@ -17,16 +17,16 @@ from trayagent.model.downloads import Cookie
 from trayagent.model.engine_choice import MANIFESTS
 from trayagent.model.filenames import AUDIO
 from trayagent.sites.protocol import (
-    Ask,
-    Direct,
-    Done,
-    Entry,
-    Failed,
-    Phase,
-    Received,
-    Said,
-    Several,
-    Unknown,
+    BytesReceived,
+    DirectMedium,
+    FileMade,
+    PageEntry,
+    SeveralEntries,
+    UnknownSite,
+    WorkerFailure,
+    WorkerMessage,
+    WorkerPhase,
+    WorkerRequest,
 )
 from trayagent.sites.reasons import LIVE, NO_MERGE, OUTDATED, PROTECTED, StopError
 
@@ -34,16 +34,16 @@ PERIOD: Final = 0.25
 """Seconds between two words on how far it is."""
 _PLAIN: Final = ("http", "https")
 _LISTS: Final = ("playlist", "multi_video")
-Say = Callable[[Said], None]
+Say = Callable[[WorkerMessage], None]
 Info = dict[str, Any]
 
 
-def run(ask: Ask, say: Say) -> None:
+def run(ask: WorkerRequest, say: Say) -> None:
     """Answer one request; raises whatever yt-dlp raises (`reasons.explain` knows it)."""
     import yt_dlp
 
     _never_by_ffmpeg(yt_dlp)
-    say(Phase("looking"))
+    say(WorkerPhase("looking"))
     params = engine_options(
         proxy=ask.proxy,
         ffmpeg=ask.ffmpeg,
@@ -57,14 +57,14 @@ def run(ask: Ask, say: Say) -> None:
     with yt_dlp.YoutubeDL(params | {"logger": silent, "http_headers": headers}) as site:
         clean_manifests(site, yt_dlp.networking.common.Response)
         if ask.known_only and not _knows(yt_dlp, ask.url):
-            say(Unknown())
+            say(UnknownSite())
             return
         _give_cookies(site, ask.cookies)
         answer = _answer(site, ask, say)
     say(answer)
 
 
-def _answer(site: Any, ask: Ask, say: Say) -> Said:
+def _answer(site: Any, ask: WorkerRequest, say: Say) -> WorkerMessage:
     info = site.extract_info(ask.url, download=False)
     while info is not None and info.get("_type") in _LISTS:
         entries = [entry for entry in info.get("entries") or () if entry]
@@ -72,35 +72,37 @@ def _answer(site: Any, ask: Ask, say: Say) -> Said:
             return _several(info, entries, ask)
         info = site.process_ie_result(entries[0], download=False) if entries else None
     if not info:
-        raise StopError(Failed("no_media_found"))
+        raise StopError(WorkerFailure("no_media_found"))
     if info.get("extractor") == "generic" and str(info.get("protocol")).startswith("m3u8"):
         # That it is live is a guess, from what could not be read; the manifest itself will tell.
         info |= {"is_live": None, "live_status": None}
     if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
-        raise StopError(Failed("no_media_found", LIVE))
+        raise StopError(WorkerFailure("no_media_found", LIVE))
     if ask.quality != "audio" and _only_sound(info):
-        raise StopError(Failed("no_media_found", NO_MERGE))
+        raise StopError(WorkerFailure("no_media_found", NO_MERGE))
     if _is_plain(info, ask) and info.get("ext") in MANIFESTS:
-        raise StopError(Failed("no_media_found", OUTDATED))  # it took the manifest for the film
+        raise StopError(
+            WorkerFailure("no_media_found", OUTDATED)
+        )  # it took the manifest for the film
     warning = _doubt(info, ask)
     if _is_plain(info, ask):
-        return Direct(
+        return DirectMedium(
             info["url"], _name(info, ask), _kept(info), tuple(_cookies(site, info)), warning
         )
     meter = _Meter(ask, say, len(info.get("requested_formats") or (1,)))
     site.add_progress_hook(meter.progress)
     site.add_postprocessor_hook(meter.merging)
-    say(Phase("fetching"))
+    say(WorkerPhase("fetching"))
     made = site.process_ie_result(info, download=True)
     path = Path(made["requested_downloads"][0]["filepath"])
-    return Done(str(path.absolute()), _name(made, ask, path), warning)
+    return FileMade(str(path.absolute()), _name(made, ask, path), warning)
 
 
 def _never_by_ffmpeg(yt_dlp: Any) -> None:
     """It would fetch by itself, past the gateway, and go where the manifest says, files included."""
 
     def refuse(*_: object) -> None:
-        raise StopError(Failed("no_media_found", PROTECTED))
+        raise StopError(WorkerFailure("no_media_found", PROTECTED))
 
     ffmpeg = yt_dlp.downloader.external.FFmpegFD
     ffmpeg.available = classmethod(lambda *_: False)
@@ -110,7 +112,7 @@ def _never_by_ffmpeg(yt_dlp: Any) -> None:
 
     def can_download(cls: Any, manifest: str, info: Info, *more: object) -> bool:
         if "#EXT-X-ENDLIST" not in manifest:
-            raise StopError(Failed("no_media_found", LIVE))
+            raise StopError(WorkerFailure("no_media_found", LIVE))
         if not can(cls, manifest, info, *more):
             refuse()
         return True
@@ -123,7 +125,7 @@ def _knows(yt_dlp: Any, url: str) -> bool:
     return any(one.suitable(url) for one in classes if one.IE_NAME != "generic")
 
 
-def _headers(ask: Ask) -> dict[str, str]:
+def _headers(ask: WorkerRequest) -> dict[str, str]:
     headers = {"User-Agent": ask.user_agent} if ask.user_agent else {}
     if ask.referer:
         # What a browser tells another origin (strict-origin-when-cross-origin): no path, no query.
@@ -157,7 +159,7 @@ def _kept(info: Info) -> dict[str, str]:
     return {name: value for name, value in given.items() if name.lower() != "cookie"}
 
 
-def _is_plain(info: Info, ask: Ask) -> bool:
+def _is_plain(info: Info, ask: WorkerRequest) -> bool:
     """Whether it is one file that anybody may fetch as it is."""
     chunked = (info.get("downloader_options") or {}).get("http_chunk_size")
     only_sound = info.get("vcodec") == "none" or info.get("ext") in AUDIO
@@ -177,13 +179,13 @@ def _only_sound(info: Info) -> bool:
     return pictures and not info.get("requested_formats") and info.get("vcodec") == "none"
 
 
-def _doubt(info: Info, ask: Ask) -> str | None:
+def _doubt(info: Info, ask: WorkerRequest) -> str | None:
     if ask.subtitles and not info.get("requested_subtitles"):
         return "Subtitles need ffmpeg." if not ask.ffmpeg else "It has no such subtitles."
     return None
 
 
-def _name(info: Info, ask: Ask, path: Path | None = None) -> str:
+def _name(info: Info, ask: WorkerRequest, path: Path | None = None) -> str:
     title = str(info.get("title") or info.get("id") or "video")
     if info.get("extractor") in ("generic", "html5"):
         title = title.removesuffix(" (1)")  # it is the only one, and needs no number
@@ -203,28 +205,28 @@ def _is_transport_stream(path: Path) -> bool:
     return len(head) == 377 and head[0] == head[188] == head[376] == 0x47
 
 
-def _several(info: Info, entries: list[Info], ask: Ask) -> Several:
+def _several(info: Info, entries: list[Info], ask: WorkerRequest) -> SeveralEntries:
     named = [_entry(entry) for entry in entries[: ask.most_entries]]
     total = info.get("playlist_count") or len(entries)
-    return Several(
+    return SeveralEntries(
         str(info.get("title") or "")[:200], tuple(entry for entry in named if entry.url), total
     )
 
 
-def _entry(entry: Info) -> Entry:
+def _entry(entry: Info) -> PageEntry:
     title = str(entry.get("title") or "")[:200]
     if entry.get("_type") in ("url", "url_transparent"):
-        return Entry(str(entry.get("url") or entry.get("webpage_url") or ""), title)
+        return PageEntry(str(entry.get("url") or entry.get("webpage_url") or ""), title)
     best = (entry.get("requested_formats") or [entry])[0]
     if best.get("protocol") in _PLAIN and not entry.get("requested_formats"):
-        return Entry(str(best.get("url") or ""), title, is_page=False)
-    return Entry(str(best.get("manifest_url") or entry.get("webpage_url") or ""), title)
+        return PageEntry(str(best.get("url") or ""), title, is_page=False)
+    return PageEntry(str(best.get("manifest_url") or entry.get("webpage_url") or ""), title)
 
 
 class _Meter:
     """Adds up what comes in, and tells of it now and then."""
 
-    def __init__(self, ask: Ask, say: Say, files: int) -> None:
+    def __init__(self, ask: WorkerRequest, say: Say, files: int) -> None:
         self._most = ask.max_size
         self._say = say
         self._files = files
@@ -242,16 +244,16 @@ class _Meter:
                 self._sizes[name] = int(size)
             total = sum(self._here.values())
             if self._most and total > self._most:
-                raise StopError(Failed("too_large"))
+                raise StopError(WorkerFailure("too_large"))
             now = time.monotonic()
             if now - self._told >= PERIOD:
                 self._told = now
                 known = len(self._sizes) >= self._files
-                self._say(Received(total, sum(self._sizes.values()) if known else None))
+                self._say(BytesReceived(total, sum(self._sizes.values()) if known else None))
 
     def merging(self, state: Info) -> None:
         if state.get("status") == "started":
-            self._say(Phase("merging"))
+            self._say(WorkerPhase("merging"))
 
 
 _FETCHED: Final = "[protocol~='^(https?|m3u8(_native)?|http_dash_segments)$']"

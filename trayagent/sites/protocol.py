@@ -10,7 +10,7 @@ from trayagent.model.downloads import Cookie
 from trayagent.model.transfer import Made, Request
 
 
-class Ask(Struct, frozen=True):
+class WorkerRequest(Struct, frozen=True):
     """All a worker is told; it comes through its standard input, so it is never on a disk."""
 
     url: str
@@ -34,28 +34,28 @@ class Ask(Struct, frozen=True):
     memory: int = 0
     """Bytes of address space; 0: any."""
     known_only: bool = False
-    """Answer Unknown unless the site is one that yt-dlp knows by name."""
+    """Answer `UnknownSite` unless the site is one that yt-dlp knows by name."""
     single: bool = False
     """Take the first of several entries."""
 
     def __repr__(self) -> str:
-        return f"<Ask for {self.quality}, {len(self.cookies)} cookies>"
+        return f"<WorkerRequest for {self.quality}, {len(self.cookies)} cookies>"
 
 
-class Phase(Struct, frozen=True, tag="phase"):
+class WorkerPhase(Struct, frozen=True, tag="phase"):
     """What it does now: `looking`, `fetching` or `merging`."""
 
     name: str
 
 
-class Received(Struct, frozen=True, tag="received"):
+class BytesReceived(Struct, frozen=True, tag="received"):
     """Bytes that are here, and how many there will be."""
 
     total: int
     size: int | None = None
 
 
-class Entry(Struct, frozen=True):
+class PageEntry(Struct, frozen=True):
     """One of several things on a page."""
 
     url: str
@@ -64,15 +64,15 @@ class Entry(Struct, frozen=True):
     """Whether the address is a page, else that of the medium itself."""
 
 
-class Several(Struct, frozen=True, tag="several"):
+class SeveralEntries(Struct, frozen=True, tag="several"):
     """The page holds several; nothing was fetched. `total` counts also those that are not named here."""
 
     title: str
-    entries: tuple[Entry, ...]
+    entries: tuple[PageEntry, ...]
     total: int
 
 
-class Direct(Struct, frozen=True, tag="direct"):
+class DirectMedium(Struct, frozen=True, tag="direct"):
     """The medium is one plain file: whoever fetches files may fetch it."""
 
     url: str
@@ -82,10 +82,10 @@ class Direct(Struct, frozen=True, tag="direct"):
     warning: str | None = None
 
     def __repr__(self) -> str:
-        return f"<Direct {self.name}>"
+        return f"<DirectMedium {self.name}>"
 
 
-class Done(Struct, frozen=True, tag="done"):
+class FileMade(Struct, frozen=True, tag="done"):
     """The file is made."""
 
     path: str
@@ -93,24 +93,32 @@ class Done(Struct, frozen=True, tag="done"):
     warning: str | None = None
 
 
-class Unknown(Struct, frozen=True, tag="unknown"):
+class UnknownSite(Struct, frozen=True, tag="unknown"):
     """No site that yt-dlp knows by name."""
 
 
-class Failed(Struct, frozen=True, tag="failed"):
+class WorkerFailure(Struct, frozen=True, tag="failed"):
     """There will be no file; `code` is one of a download's, `detail` has no address in it."""
 
     code: str
     detail: str = ""
 
 
-Said = Phase | Received | Several | Direct | Done | Unknown | Failed
+WorkerMessage = (
+    WorkerPhase
+    | BytesReceived
+    | SeveralEntries
+    | DirectMedium
+    | FileMade
+    | UnknownSite
+    | WorkerFailure
+)
 
 
-Note = Callable[[int, int | None], None]
+NoteProgress = Callable[[int, int | None], None]
 
 
-class Page(Struct, frozen=True):
+class VideoPage(Struct, frozen=True):
     """A page of which to make a file."""
 
     id: str
@@ -124,7 +132,7 @@ class Page(Struct, frozen=True):
     """Answer None unless the site is known by name."""
 
 
-class Address(Struct, frozen=True):
+class MediumAddress(Struct, frozen=True):
     """The medium is one plain file, to be fetched as any other."""
 
     request: Request
@@ -132,13 +140,13 @@ class Address(Struct, frozen=True):
     warning: str | None = None
 
 
-class Choice(Struct, frozen=True):
+class SeveralVideos(Struct, frozen=True):
     """The page holds several; `resolve` goes on with the first once `chosen` was told."""
 
     title: str
-    first: Entry
-    others: tuple[Entry, ...]
+    first: PageEntry
+    others: tuple[PageEntry, ...]
     left_out: int
 
 
-Answer = Made | Address | Choice | None
+PageAnswer = Made | MediumAddress | SeveralVideos | None

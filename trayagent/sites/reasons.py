@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
 
-from trayagent.sites.protocol import Failed
+from trayagent.sites.protocol import WorkerFailure
 
 LIVE: Final = "it is a live broadcast; send it again when it has ended"
 PROTECTED: Final = "it is protected against copying"
@@ -16,7 +16,7 @@ NO_MERGE: Final = "picture and sound come apart here; install ffmpeg to put them
 ELSEWHERE: Final = "it points to something that is not on the web"
 OUTDATED: Final = "the page engine could not read it; try: trayagent sites update"
 STUMBLED: Final = "yt-dlp, the page engine, stumbled over it ({}); try: trayagent sites update"
-"""Said of an error inside yt-dlp, with its kind and place."""
+"""For an error inside yt-dlp, with its kind and place."""
 NONSENSE: Final = "its answer is not proper HTTP"
 _MOST: Final = 4096
 """Characters of a sentence or a title that are looked at."""
@@ -64,12 +64,12 @@ _ERRNO: Final = {
 class StopError(Exception):
     """We ended it ourselves, for this reason."""
 
-    def __init__(self, failed: Failed) -> None:
+    def __init__(self, failed: WorkerFailure) -> None:
         super().__init__(failed.code)
         self.failed = failed
 
 
-def explain(error: BaseException) -> Failed:
+def explain(error: BaseException) -> WorkerFailure:
     """The reason for a person; holds no address and no secret."""
     chain = list(_chain(error))
     for step in (_nonsense, _own, _status, _system, _worded, _network):
@@ -77,16 +77,16 @@ def explain(error: BaseException) -> Failed:
             if (found := step(one)) is not None:
                 return found
     if any("PostProcessingError" in _names(one) for one in chain):
-        return Failed("no_media_found", "ffmpeg could not put the file together")
+        return WorkerFailure("no_media_found", "ffmpeg could not put the file together")
     for one in chain:
         if "ExtractorError" in _names(one):
-            return Failed(
+            return WorkerFailure(
                 "no_media_found", _said(one) if getattr(one, "expected", False) else OUTDATED
             )
     kind = f"{type(chain[-1]).__name__}{_place(chain[-1])}"
     if any(map(_is_theirs, chain)):
-        return Failed("no_media_found", STUMBLED.format(kind))
-    return Failed("internal", f"the page engine: {kind}")
+        return WorkerFailure("no_media_found", STUMBLED.format(kind))
+    return WorkerFailure("internal", f"the page engine: {kind}")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -106,25 +106,25 @@ def _names(error: BaseException) -> set[str]:
     return {kind.__name__ for kind in type(error).__mro__}
 
 
-def _nonsense(error: BaseException) -> Failed | None:
+def _nonsense(error: BaseException) -> WorkerFailure | None:
     """What Python's own HTTP stumbles over: lengths that are no size, redirects to no address."""
     if not isinstance(error, ValueError | OverflowError | MemoryError):
         return None
     package = _module(error).partition(".")[0]
-    return Failed("server_error", NONSENSE) if package in ("http", "urllib") else None
+    return WorkerFailure("server_error", NONSENSE) if package in ("http", "urllib") else None
 
 
-def _own(error: BaseException) -> Failed | None:
+def _own(error: BaseException) -> WorkerFailure | None:
     if isinstance(error, StopError):
         return error.failed
     if isinstance(error, MemoryError):
-        return Failed("internal", "the page needs more memory than it may have")
+        return WorkerFailure("internal", "the page needs more memory than it may have")
     if _names(error) & {"UnsupportedRequest", "NoSupportingHandlers"}:
-        return Failed("no_media_found", ELSEWHERE)  # file:, concat: and the like
+        return WorkerFailure("no_media_found", ELSEWHERE)  # file:, concat: and the like
     return None
 
 
-def _status(error: BaseException) -> Failed | None:
+def _status(error: BaseException) -> WorkerFailure | None:
     names = _names(error)
     status = getattr(error, "status", None) if "HTTPError" in names else None
     if "DownloadError" in names and (told := _GAVE_UP.search(str(error))):
@@ -133,22 +133,22 @@ def _status(error: BaseException) -> Failed | None:
         return None
     codes = {401: "needs_login", 404: "not_found", 410: "not_found", 429: "server_busy"}
     code = codes.get(status) or ("server_error" if status >= 500 else "forbidden")
-    return Failed(code, f"HTTP {status}")
+    return WorkerFailure(code, f"HTTP {status}")
 
 
-def _system(error: BaseException) -> Failed | None:
+def _system(error: BaseException) -> WorkerFailure | None:
     code = _ERRNO.get(error.errno or 0) if isinstance(error, OSError) else None
-    return Failed(code) if code else None
+    return WorkerFailure(code) if code else None
 
 
-def _worded(error: BaseException) -> Failed | None:
+def _worded(error: BaseException) -> WorkerFailure | None:
     names = _names(error)
     if "DownloadError" in names and "fragment" in str(error):
-        return Failed("network")  # a piece did not come, however often it was asked for
+        return WorkerFailure("network")  # a piece did not come, however often it was asked for
     if "UnsupportedError" in names:
-        return Failed("no_media_found")
+        return WorkerFailure("no_media_found")
     if "GeoRestrictedError" in names:
-        return Failed("forbidden", "not in your country")
+        return WorkerFailure("forbidden", "not in your country")
     if "ExtractorError" not in names and "DownloadError" not in names:
         return None
     if "ExtractorError" in names and not getattr(error, "expected", False):
@@ -156,25 +156,25 @@ def _worded(error: BaseException) -> Failed | None:
     text = str(getattr(error, "orig_msg", error)).lower()
     for words, code, detail in _WORDS:
         if re.search(words, text):
-            return Failed(code, detail)
+            return WorkerFailure(code, detail)
     return None
 
 
-def _network(error: BaseException) -> Failed | None:
+def _network(error: BaseException) -> WorkerFailure | None:
     names = _names(error)
     if names & {"CertificateVerifyError", "SSLError", "SSLCertVerificationError"}:
-        return Failed("tls")
+        return WorkerFailure("tls")
     if "TimeoutError" in names or "timed out" in str(error):
-        return Failed("timeout")
+        return WorkerFailure("timeout")
     if names & {
         "TransportError",
         "ConnectionError",
         "UnavailableVideoError",
         "ContentTooShortError",
     }:
-        return Failed("network")
+        return WorkerFailure("network")
     # Nothing behind it: a piece of the medium did not come, however often it was asked for.
-    return Failed("network") if "DownloadError" in names and error is _cause(error) else None
+    return WorkerFailure("network") if "DownloadError" in names and error is _cause(error) else None
 
 
 def _cause(error: BaseException) -> BaseException:

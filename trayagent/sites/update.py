@@ -24,8 +24,14 @@ from trayagent.files import retry_shared
 from trayagent.model import urls
 from trayagent.model.errors import DownloadError, TrayagentError
 from trayagent.model.transfer import Request
-from trayagent.sites.protocol import Ask, Failed, Phase, Received, Unknown
-from trayagent.sites.worker_process import Child
+from trayagent.sites.protocol import (
+    BytesReceived,
+    UnknownSite,
+    WorkerFailure,
+    WorkerPhase,
+    WorkerRequest,
+)
+from trayagent.sites.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from trayagent.net.api_client import ApiClient
@@ -65,7 +71,7 @@ class _Listing(Struct, frozen=True):
     urls: tuple[_File, ...] = ()
 
 
-class Updater:
+class ReleaseUpdater:
     """Looks for a newer release and takes it over."""
 
     def __init__(
@@ -92,7 +98,7 @@ class Updater:
         except msgspec.DecodeError as error:
             raise UpdateError("The package index gave an answer we do not understand.") from error
         version = listing.info.version
-        if before is not None and not newer(version, before):
+        if before is not None and not is_newer(version, before):
             return before, before
         wheel = next(
             (one for one in listing.urls if one.packagetype == "bdist_wheel" and not one.yanked),
@@ -139,7 +145,7 @@ class Updater:
 
     async def _try_in(self, folder: str, release: Path) -> None:
         # No site has this name (RFC 6761), so the answer comes from the new release alone.
-        ask = Ask(
+        ask = WorkerRequest(
             url="https://nothing.invalid/",
             folder=folder,
             proxy="http://127.0.0.1:9",
@@ -147,14 +153,14 @@ class Updater:
             known_only=True,
         )
         try:
-            async with asyncio.timeout(_PATIENCE), Child.started(ask, self._environ) as child:
-                said = await child.said()
-                while isinstance(said, Phase | Received):
-                    said = await child.said()
+            async with asyncio.timeout(_PATIENCE), WorkerProcess.start(ask, self._environ) as child:
+                said = await child.next_message()
+                while isinstance(said, WorkerPhase | BytesReceived):
+                    said = await child.next_message()
         except (TimeoutError, DownloadError) as error:
             raise UpdateError("The new release does not start here.") from error
-        if not isinstance(said, Unknown):
-            why = f" ({said.detail})" if isinstance(said, Failed) else ""
+        if not isinstance(said, UnknownSite):
+            why = f" ({said.detail})" if isinstance(said, WorkerFailure) else ""
             raise UpdateError(f"The new release does not work here{why}.")
 
 
@@ -185,8 +191,8 @@ class Releases:
 
     def current(self) -> Path | None:
         """The release to put first on a worker's path; None: the installed one."""
-        version = self._noted().get("version", "")
-        if not version or newer(installed() or "", version):
+        version = self._read_choice().get("version", "")
+        if not version or is_newer(installed_version() or "", version):
             return None
         path = self.folder / version
         fits = path.parent == self.folder and (path / "yt_dlp" / "__init__.py").is_file()
@@ -195,45 +201,45 @@ class Releases:
     def version(self) -> str | None:
         """What pages are read with; None: nothing."""
         path = self.current()
-        return path.name if path else installed()
+        return path.name if path else installed_version()
 
     @property
-    def usable(self) -> bool:
+    def is_usable(self) -> bool:
         """Whether there is one at all. Nothing is imported."""
         return self.current() is not None or find_spec("yt_dlp") is not None
 
     def choose(self, version: str) -> None:
         """Use this release, which lies in the folder, from the next page on; only the one before is kept."""
         before = self.current()
-        self._note({"version": version, "before": before.name if before else ""})
+        self._write_choice({"version": version, "before": before.name if before else ""})
         for path in self.folder.iterdir():
             if path.is_dir() and path.name != version and path != before:
                 shutil.rmtree(path, ignore_errors=True)
 
     def go_back(self) -> str | None:
         """Use the release before again, or the installed one; returns what is used now."""
-        before = self._noted().get("before", "")
-        self._note({"version": before, "before": ""})
+        before = self._read_choice().get("before", "")
+        self._write_choice({"version": before, "before": ""})
         return self.version()
 
     def __repr__(self) -> str:
         return f"<Releases, using {self.version() or 'none'}>"
 
-    def _noted(self) -> dict[str, str]:
+    def _read_choice(self) -> dict[str, str]:
         try:
             noted = json.loads((self.folder / "current.json").read_text("utf-8"))
         except (OSError, ValueError):
             return {}
         return noted if isinstance(noted, dict) else {}
 
-    def _note(self, noted: dict[str, str]) -> None:
+    def _write_choice(self, noted: dict[str, str]) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = self.folder / "current.json.new"
         fresh.write_text(json.dumps(noted), "utf-8")
         retry_shared(lambda: os.replace(fresh, self.folder / "current.json"))
 
 
-def installed() -> str | None:
+def installed_version() -> str | None:
     """The version installed beside us, None if there is none."""
     from importlib import metadata  # costs more than all the rest of this file
 
@@ -242,7 +248,7 @@ def installed() -> str | None:
     return None
 
 
-def newer(one: str, other: str) -> bool:
+def is_newer(one: str, other: str) -> bool:
     """Whether version `one` comes after `other`; both are dates with dots, perhaps with more behind."""
     return _numbers(one) > _numbers(other)
 

@@ -13,20 +13,20 @@ from urllib.parse import urlsplit
 import msgspec
 
 from trayagent.sites import extract, landlock
-from trayagent.sites.protocol import Ask, Said
+from trayagent.sites.protocol import WorkerMessage, WorkerRequest
 from trayagent.sites.reasons import explain
 
 
 def main() -> int:
     """Read one request, answer it on standard output, one JSON object a line."""
     out = _own_output()
-    ask = msgspec.json.decode(sys.stdin.buffer.readline(), type=Ask)
+    ask = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerRequest)
     _bound(ask)
     _confine(ask)  # before there is a second thread: a confinement is a thread's own
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     lock = threading.Lock()
 
-    def say(said: Said) -> None:
+    def say(said: WorkerMessage) -> None:
         with lock:
             os.write(out, msgspec.json.encode(said) + b"\n")
 
@@ -57,7 +57,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _confine(ask: Ask) -> None:
+def _confine(ask: WorkerRequest) -> None:
     """Before yt-dlp is loaded: read Python, it and ffmpeg, write the folder, connect to the gateway."""
     if sys.platform != "linux":
         return
@@ -66,7 +66,7 @@ def _confine(ask: Ask) -> None:
     landlock.confine(read, [ask.folder, os.devnull], urlsplit(ask.proxy).port or 0)
 
 
-def _bound(ask: Ask) -> None:
+def _bound(ask: WorkerRequest) -> None:
     # What is written has the user's own mode, as the film is to have it: the folder is for them alone.
     os.chdir(ask.folder)
     if ask.release:

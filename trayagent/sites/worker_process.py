@@ -21,7 +21,7 @@ import msgspec
 
 from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
-from trayagent.sites.protocol import Ask, Said
+from trayagent.sites.protocol import WorkerMessage, WorkerRequest
 
 LINE: Final = 256 * 1024
 """Bytes of one line at most."""
@@ -33,7 +33,7 @@ _BOOT: Final = (
     "import sys; sys.path.insert(0, sys.argv.pop()); "
     "from trayagent.sites.worker import main; sys.exit(main())"
 )
-_DECODER: Final = msgspec.json.Decoder(Said)
+_DECODER: Final = msgspec.json.Decoder(WorkerMessage)
 
 
 def command() -> list[str]:
@@ -50,7 +50,7 @@ def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     return kept | home | {"YTDLP_NO_PLUGINS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-class Child:
+class WorkerProcess:
     """A running worker; made by `started`."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -58,9 +58,9 @@ class Child:
 
     @classmethod
     @asynccontextmanager
-    async def started(
-        cls, ask: Ask, environ: Mapping[str, str], words: list[str] | None = None
-    ) -> AsyncIterator[Child]:
+    async def start(
+        cls, ask: WorkerRequest, environ: Mapping[str, str], words: list[str] | None = None
+    ) -> AsyncIterator[WorkerProcess]:
         """A worker that has got its request; leaving ends it and whatever it started."""
         folder = Path(ask.folder)
         process = await asyncio.create_subprocess_exec(
@@ -83,7 +83,7 @@ class Child:
         finally:
             await child.end()
 
-    async def said(self) -> Said | None:
+    async def next_message(self) -> WorkerMessage | None:
         """The next word, None when there will be none. Raises DownloadError `internal` for nonsense."""
         assert self._process.stdout is not None
         try:
@@ -93,12 +93,12 @@ class Child:
         if not line.endswith(b"\n"):
             return None
         try:
-            said: Said = _DECODER.decode(line)
+            said: WorkerMessage = _DECODER.decode(line)
         except msgspec.DecodeError as error:
             raise DownloadError("internal", "the page engine said something odd") from error
         return said
 
-    async def status(self) -> int:
+    async def exit_status(self) -> int:
         """How it ended."""
         return await self._process.wait()
 
@@ -116,7 +116,7 @@ class Child:
             transport.close()
 
     def __repr__(self) -> str:
-        return f"<Child {self._process.pid}>"
+        return f"<WorkerProcess {self._process.pid}>"
 
 
 def _apart() -> dict[str, Any]:
@@ -147,7 +147,7 @@ NAMES = 8
 """Names that are tried where others have taken them."""
 
 
-class Scratch:
+class ScratchFolder:
     """The folder of one download, `.trayagent-<home>-<id>.part`. All of it blocks."""
 
     def __init__(self, root: Path, tag: str, id: str) -> None:
@@ -161,7 +161,7 @@ class Scratch:
         """Where it is: the first of its names that is ours, or else would be."""
         return next((place for place in self._places if _is_ours(place)), self._places[0])
 
-    def open(self) -> None:
+    def create(self) -> None:
         """Make it, for us alone, under a name that nobody took before us. Raises DownloadError."""
         if _is_ours(self.path):
             return
@@ -187,7 +187,7 @@ class Scratch:
             if not kept and not (choice and (self.path / _CHOICE).exists()):
                 self.remove()
 
-    def first(self, page: str) -> tuple[str, str] | None:
+    def first_entry(self, page: str) -> tuple[str, str] | None:
         """Address and title of the entry chosen when the page turned out to hold several; None: not known yet."""
         try:
             noted = json.loads((self.path / _CHOICE).read_text("utf-8"))
@@ -202,7 +202,7 @@ class Scratch:
         with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text)
 
-    def made(self, path: str) -> Path:
+    def made_file(self, path: str) -> Path:
         """A file that the worker says it made. Raises DownloadError unless it is one, and in here."""
         file = Path(path)
         inside = file.resolve().is_relative_to(self.path.resolve())
@@ -213,7 +213,7 @@ class Scratch:
         return file
 
     def __repr__(self) -> str:
-        return f"<Scratch {self.path.name}>"
+        return f"<ScratchFolder {self.path.name}>"
 
 
 def _is_ours(place: Path) -> bool:

@@ -13,7 +13,14 @@ from trayagent.model.downloads import Cookie, Item, Via
 from trayagent.model.errors import DownloadError
 from trayagent.model.jobs import Job
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
-from trayagent.sites.protocol import Address, Answer, Choice, Entry, Note, Page
+from trayagent.sites.protocol import (
+    MediumAddress,
+    NoteProgress,
+    PageAnswer,
+    PageEntry,
+    SeveralVideos,
+    VideoPage,
+)
 from trayagent.transfer import content
 
 
@@ -30,16 +37,16 @@ class FileFetcher(Protocol):
 class PageEngine(Protocol):
     """What is asked of the page engine."""
 
-    async def resolve(self, page: Page, note: Note) -> Answer:
+    async def resolve(self, page: VideoPage, note: NoteProgress) -> PageAnswer:
         """What becomes of a page; None: nobody knows it by name. Raises DownloadError."""
 
-    async def chosen(self, page: Page, choice: Choice) -> None:
+    async def take_first(self, page: VideoPage, choice: SeveralVideos) -> None:
         """The others are taken care of: from now on the page stands for its first entry."""
 
     async def discard(self, id: str) -> None:
         """Nothing of this download is needed any more."""
 
-    async def failed(self, id: str, error: DownloadError) -> None:
+    async def keep_resumable(self, id: str, error: DownloadError) -> None:
         """It came to nothing: only what another try can go on from is kept."""
 
 
@@ -124,32 +131,32 @@ class VideoPages:
             task.reporter.received, task.reporter.size = received, size
 
         answer = await self._engine.resolve(page, note)
-        if isinstance(answer, Choice):
+        if isinstance(answer, SeveralVideos):
             await self._enter(task, answer)
-            await self._engine.chosen(page, answer)
+            await self._engine.take_first(page, answer)
             left_out = answer.left_out
             answer = await self._engine.resolve(page, note)
-            if left_out and isinstance(answer, Made | Address):
+            if left_out and isinstance(answer, Made | MediumAddress):
                 answer = replace(answer, warning=f"{left_out} more on this page were left out.")
         if answer is None:
             raise _UnknownError
-        if isinstance(answer, Choice):
+        if isinstance(answer, SeveralVideos):
             raise DownloadError("no_media_found", "it holds only further lists")
         try:
             fetched = await self._finished(task, answer)
         except DownloadError as error:
-            await self._engine.failed(task.job.id, error)
+            await self._engine.keep_resumable(task.job.id, error)
             raise
         await self._engine.discard(task.job.id)
         return fetched
 
-    async def _enter(self, task: PageJob, choice: Choice) -> None:
+    async def _enter(self, task: PageJob, choice: SeveralVideos) -> None:
         """Queue what else the page holds; asked twice after a kill, the intake knows what it has."""
         items = _items(task, choice)
         if items:
             await self._intake.add(items, via=task.job.via, title=choice.title or "A page's videos")
 
-    async def _finished(self, task: PageJob, answer: Made | Address) -> Fetched:
+    async def _finished(self, task: PageJob, answer: Made | MediumAddress) -> Fetched:
         target = replace(task.target, filename=_named(task.target.filename, answer.filename))
         if isinstance(answer, Made):
             return await self._transfer.publish(answer, target, task.reporter)
@@ -176,13 +183,13 @@ def is_for_engine(task: PageJob) -> bool:
     return engine_choice.is_engine_first(task.target.kind, task.request.url)
 
 
-def _page(task: PageJob, *, known_only: bool) -> Page:
+def _page(task: PageJob, *, known_only: bool) -> VideoPage:
     request, order = task.request, task.job.order
     raw = next((v for k, v in request.headers.items() if k.lower() == "cookie"), "")
     host = urls.origin(request.url)[1]
     own = [pair.strip().partition("=") for pair in raw.split(";") if "=" in pair]
     cookies = tuple(Cookie(name, value, host) for name, _, value in own if name)
-    return Page(
+    return VideoPage(
         id=task.job.id,
         # Other secret headers stay here: the engine could not keep them from other servers.
         request=replace(request, headers={}, mirrors=(), cookies=(*cookies, *request.cookies)),
@@ -194,7 +201,7 @@ def _page(task: PageJob, *, known_only: bool) -> Page:
     )
 
 
-def _items(task: PageJob, choice: Choice) -> list[Item]:
+def _items(task: PageJob, choice: SeveralVideos) -> list[Item]:
     """The further entries as items; a page's word never opens a private address."""
     request, order = task.request, task.job.order
     own = urls.authority(request.url)
@@ -218,7 +225,7 @@ def _items(task: PageJob, choice: Choice) -> list[Item]:
     ]
 
 
-def _may_enter(entry: Entry, own: str) -> bool:
+def _may_enter(entry: PageEntry, own: str) -> bool:
     try:
         authority = urls.authority(entry.url)
     except DownloadError:
@@ -226,7 +233,7 @@ def _may_enter(entry: Entry, own: str) -> bool:
     return authority == own or not addresses.names_private(authority.rpartition(":")[0])
 
 
-def _titled(entry: Entry) -> str:
+def _titled(entry: PageEntry) -> str:
     ending = filenames.extension(filenames.from_url(entry.url) or "")
     title = entry.title.replace("/", "-").replace("\\", "-")
     return f"{title}.{ending}" if ending in filenames.VIDEO | filenames.AUDIO else f"{title}.mp4"

@@ -9,7 +9,7 @@ import pytest
 from trayagent.sites.extract import engine_options, format_selection
 
 
-def chosen(
+def options_for(
     quality: str = "best", ffmpeg: str | None = "/bin/ffmpeg", *subtitles: str
 ) -> dict[str, Any]:
     return engine_options(
@@ -41,13 +41,13 @@ def test_a_height_is_the_most_that_is_wanted() -> None:
 
 
 def test_subtitles_need_ffmpeg() -> None:
-    assert chosen("best", "/bin/ffmpeg", "en")["subtitleslangs"] == ["en"]
-    assert "subtitleslangs" not in chosen("best", None, "en")
-    assert "subtitleslangs" not in chosen("audio", "/bin/ffmpeg", "en")
+    assert options_for("best", "/bin/ffmpeg", "en")["subtitleslangs"] == ["en"]
+    assert "subtitleslangs" not in options_for("best", None, "en")
+    assert "subtitleslangs" not in options_for("audio", "/bin/ffmpeg", "en")
 
 
 def test_nothing_reaches_past_our_bounds() -> None:
-    asked = chosen()
+    asked = options_for()
     assert asked["proxy"] == "http://p"
     assert asked["external_downloader"] == {"default": "native"}
     assert not asked["enable_file_urls"]
