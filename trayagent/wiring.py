@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +24,7 @@ from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
 from trayagent.agent.queue.job import Worker
 from trayagent.agent.queue.pool import Pool, PoolLimits
 from trayagent.agent.queue.video_pages import VideoPages
-from trayagent.agent.status import LiveStatus, starting_status
+from trayagent.agent.status import LiveStatus
 from trayagent.model.settings import Config
 from trayagent.net.api_client import ApiClient
 from trayagent.net.gateway import Gateway
@@ -61,10 +61,11 @@ async def build(
     """All parts, each given what it needs, and the services that run as long as the agent does."""
     config = live_settings.config
     secrets = SecretFiles(home.secrets_dir / "downloads")
-    await db.run(_sweep, secrets)
+    await db.run(downloads.sweep_secrets, secrets)
     bus, bell, trash = Bus(), asyncio.Event(), Trash()
     live_status = LiveStatus(
-        bus, await db.run(starting_status, config.downloads.workers, __version__)
+        bus,
+        await db.run(downloads.starting_status, time.time(), config.downloads.workers, __version__),
     )
     db.when_late(partial(_look_again, live_status, bell))
     transfer = Transfer(wires.client, home.data / "settled", config.downloads)
@@ -130,10 +131,6 @@ async def build(
         "drops": drops.run,
         "undo": agent.undo.run,
     }
-
-
-def _sweep(conn: sqlite3.Connection, secrets: SecretFiles) -> None:
-    secrets.sweep(partial(downloads.is_in_flight, conn))
 
 
 def _look_again(live_status: LiveStatus, bell: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,9 +15,10 @@ from trayagent.agent.queries import Queries
 from trayagent.agent.queue.commands import QueueCommands, Trash
 from trayagent.agent.queue.job import Worker
 from trayagent.agent.queue.pool import Pool, PoolLimits
-from trayagent.agent.status import LiveStatus, starting_status
+from trayagent.agent.status import LiveStatus
 from trayagent.model.downloads import Download, Item
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
+from trayagent.store import downloads
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
 
@@ -116,7 +118,7 @@ async def house(
     db = Database.open(tmp_path / "db")
     bus, secrets, server = Bus(), SecretFiles(tmp_path / "secrets"), Server(tmp_path)
     server.finished = {id: Fetched(path, 3) for id, path in (finished or {}).items()}
-    live_status = LiveStatus(bus, await db.run(starting_status, 4, ""))
+    live_status = LiveStatus(bus, await db.run(downloads.starting_status, time.time(), 4, ""))
     pool = Pool(
         db,
         bus,

@@ -13,6 +13,7 @@ import pytest
 from trayagent.model.library import Listed
 from trayagent.store import library, sync_runs
 from trayagent.store.database import MIGRATIONS
+from trayagent.store.library import StoredItem
 
 T = TypeVar("T")
 ERROR = '{"code":"not_found","message":"It is gone.","action":"Look."}'
@@ -51,7 +52,7 @@ def test_a_listing_never_touches_what_is_here(conn: sqlite3.Connection) -> None:
     library.upsert_listed(
         conn, "s", "a", some("1", kind="image", aspect_ratio="wide", size=10), mark=2
     )
-    row = library.row_of(conn, "s:a/1")
+    row = conn.execute("SELECT * FROM library WHERE ident = '1'").fetchone()
     assert row
     assert [row[c] for c in ("state", "path", "size", "sha256", "arrived_at")] == [
         "present",
@@ -81,12 +82,12 @@ def test_outcomes(conn: sqlite3.Connection) -> None:
     failed = library.page(conn, "s", state="failed")[0][0]
     assert failed.error
     assert failed.error.code == "not_found"
-    assert [row["name"] for row in library.items_without_file(conn, "s", run=1)] == ["x/y:z"]
+    assert [item.name for item in library.items_without_file(conn, "s", run=1)] == ["x/y:z"]
     library.mark_present(conn, "s:a/x/y:z", "/two", 1, None, now=1.0)
     assert library.page(conn, "s", state="failed") == ([], None)
     library.keep_checksum(conn, "s:a/1", "/elsewhere", "no")
     library.keep_checksum(conn, "s:a/1", "/one", "yes")
-    row = library.row_of(conn, "s:a/1")
+    row = conn.execute("SELECT * FROM library WHERE ident = '1'").fetchone()
     assert row
     assert row["sha256"] == "yes"
 
@@ -94,8 +95,8 @@ def test_outcomes(conn: sqlite3.Connection) -> None:
 def test_what_a_run_wants_it_wants_once(conn: sqlite3.Connection) -> None:
     library.upsert_listed(conn, "s", "a", some("1", "2"), mark=1)
     first = library.items_without_file(conn, "s", run=1, limit=1)
-    library.mark_queued(conn, 1, [row["n"] for row in first])
-    assert [row["name"] for row in library.items_without_file(conn, "s", run=1)] == ["2"]
+    library.mark_queued(conn, 1, [item.n for item in first])
+    assert [item.name for item in library.items_without_file(conn, "s", run=1)] == ["2"]
     assert len(library.items_without_file(conn, "s", run=2)) == 2
 
 
@@ -215,7 +216,7 @@ def test_a_hundred_thousand_items_are_looked_at_quickly(conn: sqlite3.Connection
         assert len(found) == (0 if asked.get("state") == "present" else 100)
     counts, took = fastest(lambda: library.counts(conn, "s"))
     assert (counts, took < 0.2) == ({"missing": 100_000}, True)
-    chunks: tuple[Callable[[], list[sqlite3.Row]], ...] = (
+    chunks: tuple[Callable[[], list[StoredItem]], ...] = (
         lambda: library.items_with_file(conn, "s", 50_000),
         lambda: library.items_without_file(conn, "s", 1, 50_000),
     )

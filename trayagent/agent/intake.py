@@ -4,51 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
-
-from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
 from trayagent.model import validation
-from trayagent.model.downloads import Batch, Download, Item, Receipt, Rejected, Via
+from trayagent.model.downloads import Batch, Download, Item, Rejected, Via
 from trayagent.model.errors import TrayagentError
 from trayagent.model.events import BatchEvent, DownloadEvent
 from trayagent.model.jobs import New
-from trayagent.store import batches, downloads
+from trayagent.store import batches
 from trayagent.store.admission import (
     Admission,
-    Admitted,
+    BatchWish,
+    Candidate,
+    Entered,
     IdempotencyKey,
-    admit_line,
-    recall,
-    remember,
+    enter,
     saved_paths,
 )
-from trayagent.store.admission import admit as admit_one
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
 
 ANNOUNCED_SINGLY = 100
 """Larger batches are announced as one event instead of one a download."""
-
-Candidate = New | Rejected
-
-
-@dataclass(frozen=True, slots=True)
-class Entered:
-    """What one transaction of the intake did."""
-
-    receipt: Receipt
-    new: tuple[Download, ...] = ()
-    batch: Batch | None = None
-    repeated: bool = False
-    """The same Idempotency-Key was answered before."""
 
 
 class Intake:
@@ -102,9 +84,9 @@ class Intake:
         """
         if title is None and len(candidates) > 1:
             title = f"{len(candidates)} downloads"
-        wanted = _Wanted(None if batch else title, batches.number(batch) if batch else None, more)
+        wish = BatchWish(None if batch else title, batches.number(batch) if batch else None, more)
         admission = await self.admission(via, candidates)
-        entered = await self._db.run(_enter, candidates, wanted, key, admission)
+        entered = await self._db.run(enter, candidates, wish, key, admission)
         self.announce(entered.new, entered.batch)
         return entered
 
@@ -153,93 +135,6 @@ def without_password(url: str) -> str:
     scheme, slashes, rest = url[:2048].partition("://")
     netloc, slash, path = rest.partition("/")
     return scheme + slashes + netloc.rpartition("@")[2] + slash + path
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    title: str | None
-    """Of the batch to make; None: no new batch."""
-    batch: int | None
-    """The open batch to continue."""
-    more: bool
-
-
-def _enter(
-    conn: sqlite3.Connection,
-    candidates: Sequence[Candidate],
-    wanted: _Wanted,
-    key: IdempotencyKey | None,
-    admission: Admission,
-) -> Entered:
-    if key is not None:
-        before = recall(conn, key, admission.now)
-        if before is not None:
-            return Entered(before, repeated=True)
-    accepted = any(isinstance(candidate, New) for candidate in candidates)
-    batch = wanted.batch
-    if wanted.title and (accepted or wanted.more):
-        batch = batches.create(conn, wanted.title, admission.via, admission.now, open=wanted.more)
-    entered = _admit_all(conn, candidates, batch, _urgent(conn, candidates, admission))
-    if key is not None and accepted:
-        remember(conn, key, entered.receipt, admission.now)
-    return entered
-
-
-def _urgent(
-    conn: sqlite3.Connection, candidates: Sequence[Candidate], admission: Admission
-) -> Admission:
-    if any(isinstance(candidate, New) and candidate.urgent for candidate in candidates):
-        return admission.at(downloads.next_urgency(conn))
-    return admission
-
-
-def _admit_all(
-    conn: sqlite3.Connection,
-    candidates: Sequence[Candidate],
-    batch: int | None,
-    admission: Admission,
-) -> Entered:
-    served: list[Download] = []
-    new: list[Download] = []
-    first = batches.next_line(conn, batch) if batch is not None else 1
-    for line, candidate in enumerate(candidates, start=first):
-        if isinstance(candidate, Rejected):
-            if batch is not None:
-                batches.enter_settled(
-                    conn,
-                    batch,
-                    line,
-                    candidate.url,
-                    "rejected",
-                    code=candidate.code,
-                    message=candidate.message,
-                )
-            continue
-        admitted = (
-            admit_one(conn, candidate, admission, None)
-            if batch is None
-            else admit_line(conn, batch, line, candidate, admission)
-        )
-        served.append(_serving(conn, admitted))
-        if admitted.outcome == "new":
-            new.append(served[-1])
-    rejected = tuple(candidate for candidate in candidates if isinstance(candidate, Rejected))
-    receipt = Receipt(batches.public_id(batch) if batch else None, tuple(served), rejected)
-    return Entered(receipt, tuple(new), _closed(conn, batch, admission.now))
-
-
-def _serving(conn: sqlite3.Connection, admitted: Admitted) -> Download:
-    download = downloads.download_of(downloads.row_of(conn, admitted.n))
-    return (
-        replace(download, duplicate_of=download.id) if admitted.outcome == "duplicate" else download
-    )
-
-
-def _closed(conn: sqlite3.Connection, batch: int | None, now: float) -> Batch | None:
-    if batch is None:
-        return None
-    batches.finish(conn, batch, now)  # done at once when nothing of it is new
-    return batches.get(conn, batches.public_id(batch))
 
 
 LOOK_SECONDS: Final = 1.0

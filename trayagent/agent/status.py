@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-import time
 from typing import Final
 
 import msgspec
@@ -13,32 +11,11 @@ from trayagent.agent.bus import Bus
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import Event
 from trayagent.model.status import Board, Status, fold
-from trayagent.model.units import stamp
-from trayagent.store import downloads, facts
+from trayagent.store import downloads
 from trayagent.store.database import Database
 
 RECOUNT_SECONDS: Final = 5.0
 """Between two attempts to count while the store cannot."""
-
-
-def starting_status(conn: sqlite3.Connection, workers: int, version: str) -> Status:
-    """The status at the start, as the store has it; a pause that ran out meanwhile is over."""
-    counts = downloads.counts(conn)
-    paused = facts.fact(conn, facts.PAUSED)
-    until = None if paused in (None, "forever") else float(paused)
-    if until is not None and until <= time.time():
-        facts.set_fact(conn, facts.PAUSED, None)
-        paused = until = None
-    return Status(
-        # The pool begins with what an earlier run was at, and tells of it like of any other.
-        queued=counts.get("queued", 0) + counts.get("active", 0),
-        completed=counts.get("completed", 0),
-        failed=counts.get("failed", 0),
-        paused=paused is not None,
-        paused_until=stamp(until),
-        workers=workers,
-        version=version,
-    )
 
 
 class LiveStatus:

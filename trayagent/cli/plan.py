@@ -125,8 +125,7 @@ class _Known:
         """The id of the download that fetches this address already."""
         from trayagent.store import downloads
 
-        row = None if self._conn is None else downloads.row_in_flight(self._conn, key)
-        return None if row is None else downloads.public_id(row["n"])
+        return None if self._conn is None else downloads.id_in_flight(self._conn, key)
 
     def had(self, key: str) -> str | None:
         """Where the file of this address is; None when it would be fetched."""
@@ -134,8 +133,7 @@ class _Known:
 
         if self._conn is None:
             return None
-        row = downloads.row_with_file(self._conn, key, os.path.exists)
-        return None if row is None else str(row["path"])
+        return downloads.path_of_saved(self._conn, key, os.path.exists)
 
 
 def _fate(

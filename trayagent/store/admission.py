@@ -1,21 +1,43 @@
-"""How an item enters the queue: once, whoever asks and however often."""
+"""How an item enters the queue: once, whoever asks and however often.
+
+`enter` is the whole transaction behind every way in but the drop folder, which reads a list in
+chunks (`drop_lists.enter_lines`). Both ask `admit` what becomes of one item. First match wins:
+
+1. A download for the same key is in flight: the item shares it.
+2. A download for the key was completed and its file is still there: the item is a duplicate,
+   unless somebody asked for it again.
+3. Otherwise a new row is made, and the item's secrets are on the disk before the row is.
+
+A program that sends its request twice, because the first answer got lost, sends the same
+`Idempotency-Key`: for 24 hours it gets the same receipt, and nothing enters twice.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import msgspec
 
-from trayagent.model.downloads import Receipt, Via
+from trayagent.model.downloads import Batch, Download, Receipt, Rejected, Via
 from trayagent.model.errors import TrayagentError
 from trayagent.model.jobs import New
 from trayagent.store import batches, downloads, library
 from trayagent.store.secrets import SecretFiles
 
-Outcome = Literal["new", "shared", "duplicate"]
+SCHEMA: Final = """
+CREATE TABLE idempotency (
+    key TEXT PRIMARY KEY, body TEXT NOT NULL, receipt BLOB NOT NULL, at REAL NOT NULL
+) WITHOUT ROWID;
+"""
+
+KEY_SECONDS: Final = 24 * 3600.0
+"""How long an Idempotency-Key is remembered."""
+
+Candidate = New | Rejected
+"""An item that was checked: ready to enter, or refused, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +47,8 @@ class Admission:
     via: Via
     now: float
     exists: Callable[[str], bool]
-    """Whether a path still holds its file; it must know that, not find it out: the database waits."""
+    """Whether a path still holds its file. It answers from memory: while it asked a disk, the
+    database would wait."""
     secrets: SecretFiles
     urgent: int = 0
 
@@ -39,18 +62,129 @@ class Admitted:
     """The download that serves an item, and whether it is new."""
 
     n: int
-    outcome: Outcome
+    outcome: Literal["new", "shared", "duplicate"]
     path: str | None = None
 
 
-def saved_paths(conn: sqlite3.Connection, items: Iterable[New]) -> list[str]:
-    """The files that would make these items duplicates, if they are still there."""
-    return [
-        path
-        for new in items
-        if not new.again or _came_meanwhile(conn, new)
-        for path in downloads.paths_of_completed(conn, new.key)
-    ]
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What one request became."""
+
+    receipt: Receipt
+    new: tuple[Download, ...] = ()
+    batch: Batch | None = None
+    repeated: bool = False
+    """The same Idempotency-Key was answered before."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchWish:
+    """The batch that candidates shall belong to."""
+
+    title: str | None = None
+    """Of the batch to make; None: no new batch."""
+    batch: int | None = None
+    """The open batch to continue."""
+    more: bool = False
+    """Further calls will continue it, so it stays open."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """The key with its sender, and a digest of the body it came with."""
+
+    key: str
+    body: str
+
+
+class KeyReusedError(TrayagentError):
+    """The key came with another body (HTTP 409)."""
+
+
+def enter(
+    conn: sqlite3.Connection,
+    candidates: Sequence[Candidate],
+    wish: BatchWish,
+    key: IdempotencyKey | None,
+    admission: Admission,
+) -> Entered:
+    """Queue what may enter, as one transaction with its batch and its receipt.
+
+    Raises KeyReusedError, and StoreUnavailableError when secrets cannot be saved.
+    """
+    if key is not None:
+        before = _recall(conn, key, admission.now)
+        if before is not None:
+            return Entered(before, repeated=True)
+    accepted = [candidate for candidate in candidates if isinstance(candidate, New)]
+    batch = wish.batch
+    # A request of which nothing may enter makes no batch: its receipt says it all.
+    if wish.title and (accepted or wish.more):
+        batch = batches.create(conn, wish.title, admission.via, admission.now, open=wish.more)
+    if any(new.urgent for new in accepted):
+        admission = admission.at(downloads.next_urgency(conn))
+    entered = _admit_all(conn, candidates, batch, admission)
+    if key is not None and accepted:
+        conn.execute(
+            "INSERT INTO idempotency VALUES (?, ?, ?, ?)",
+            (key.key, key.body, msgspec.json.encode(entered.receipt), admission.now),
+        )
+    return entered
+
+
+def _recall(conn: sqlite3.Connection, key: IdempotencyKey, now: float) -> Receipt | None:
+    """The receipt given before; raises KeyReusedError when the body was another."""
+    conn.execute("DELETE FROM idempotency WHERE at < ?", (now - KEY_SECONDS,))
+    row = conn.execute("SELECT body, receipt FROM idempotency WHERE key = ?", (key.key,)).fetchone()
+    if row is None:
+        return None
+    if row["body"] != key.body:
+        raise KeyReusedError(
+            "idempotency_key_reused",
+            "This Idempotency-Key was used for another request.",
+            "Use a new key.",
+        )
+    return msgspec.json.decode(row["receipt"], type=Receipt)
+
+
+def _admit_all(
+    conn: sqlite3.Connection,
+    candidates: Sequence[Candidate],
+    batch: int | None,
+    admission: Admission,
+) -> Entered:
+    served: list[Download] = []
+    new: list[Download] = []
+    rejected: list[Rejected] = []
+    first = batches.next_line(conn, batch) if batch is not None else 1
+    for line, candidate in enumerate(candidates, start=first):
+        if isinstance(candidate, Rejected):
+            rejected.append(candidate)
+            if batch is not None:
+                why = (candidate.code, candidate.message)
+                batches.enter_settled(
+                    conn, batch, line, candidate.url, "rejected", code=why[0], message=why[1]
+                )
+            continue
+        admitted = admit(conn, candidate, admission, batch)
+        if batch is not None and admitted.outcome == "duplicate":
+            batches.enter_settled(conn, batch, line, candidate.url, "duplicate", path=admitted.path)
+        elif batch is not None:
+            batches.enter(conn, batch, line, candidate.url, admitted.n)
+        download = downloads.download_of(downloads.row_of(conn, admitted.n))
+        if admitted.outcome == "new":
+            new.append(download)
+        elif admitted.outcome == "duplicate":
+            download = msgspec.structs.replace(download, duplicate_of=download.id)
+        served.append(download)
+    id = batches.public_id(batch) if batch is not None else None
+    if batch is not None:
+        batches.finish(conn, batch, admission.now)  # done at once when nothing of it is new
+    return Entered(
+        Receipt(id, tuple(served), tuple(rejected)),
+        tuple(new),
+        batches.get(conn, id) if id is not None else None,
+    )
 
 
 def admit(conn: sqlite3.Connection, new: New, admission: Admission, batch: int | None) -> Admitted:
@@ -64,69 +198,24 @@ def admit(conn: sqlite3.Connection, new: New, admission: Admission, batch: int |
             return Admitted(row["n"], "duplicate", row["path"])
     urgent = admission.urgent if new.urgent else 0
     n = downloads.insert(conn, new, admission.via, batch, urgent, admission.now)
+    # Secrets are durable before the row commits: a row without its cookies would fetch a login page.
     admission.secrets.keep(downloads.public_id(n), new.secrets)
     return Admitted(n, "new")
+
+
+def saved_paths(conn: sqlite3.Connection, items: Iterable[New]) -> list[str]:
+    """The files that would make these items duplicates, if they are still there."""
+    return [
+        path
+        for new in items
+        if not new.again or _came_meanwhile(conn, new)
+        for path in downloads.paths_of_completed(conn, new.key)
+    ]
 
 
 def _came_meanwhile(conn: sqlite3.Connection, new: New) -> bool:
     """Whether a synced item that was missing when it was listed has arrived since."""
     return new.source is not None and library.is_present(conn, new.key)
-
-
-def admit_line(
-    conn: sqlite3.Connection, batch: int, line: int, new: New, admission: Admission
-) -> Admitted:
-    """Admit one entry of a batch and note what became, or is to become, of it."""
-    admitted = admit(conn, new, admission, batch)
-    if admitted.outcome == "duplicate":
-        batches.enter_settled(conn, batch, line, new.url, "duplicate", path=admitted.path)
-    else:
-        batches.enter(conn, batch, line, new.url, admitted.n)
-    return admitted
-
-
-SCHEMA: Final = """
-CREATE TABLE idempotency (
-    key TEXT PRIMARY KEY, body TEXT NOT NULL, receipt BLOB NOT NULL, at REAL NOT NULL
-) WITHOUT ROWID;
-"""
-
-KEPT: Final = 24 * 3600.0
-
-
-class KeyReusedError(TrayagentError):
-    """The key came with another body (HTTP 409)."""
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
-    """The key with its sender, and a digest of the body it came with."""
-
-    key: str
-    body: str
-
-
-def recall(conn: sqlite3.Connection, key: IdempotencyKey, now: float) -> Receipt | None:
-    """The receipt given before; raises KeyReusedError when the body was another."""
-    conn.execute("DELETE FROM idempotency WHERE at < ?", (now - KEPT,))
-    row = conn.execute("SELECT body, receipt FROM idempotency WHERE key = ?", (key.key,)).fetchone()
-    if row is None:
-        return None
-    if row["body"] != key.body:
-        raise KeyReusedError(
-            "idempotency_key_reused",
-            "This Idempotency-Key was used for another request.",
-            "Use a new key.",
-        )
-    return msgspec.json.decode(row["receipt"], type=Receipt)
-
-
-def remember(conn: sqlite3.Connection, key: IdempotencyKey, receipt: Receipt, now: float) -> None:
-    """Keep the receipt, in the transaction that made it true."""
-    conn.execute(
-        "INSERT INTO idempotency VALUES (?, ?, ?, ?)",
-        (key.key, key.body, msgspec.json.encode(receipt), now),
-    )
 
 
 def ids_sent_by(conn: sqlite3.Connection, sender: str) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -15,8 +16,10 @@ import msgspec
 from trayagent.model.downloads import Batch, Download, ErrorInfo, State, Via
 from trayagent.model.errors import DownloadError, NotFoundError
 from trayagent.model.jobs import New, Order
+from trayagent.model.status import Status
 from trayagent.model.units import stamp
-from trayagent.store import batches, library
+from trayagent.store import batches, facts, library
+from trayagent.store.secrets import SecretFiles
 
 SCHEMA = """
 CREATE TABLE downloads (
@@ -199,6 +202,31 @@ def counts(conn: sqlite3.Connection) -> dict[str, int]:
     return dict(conn.execute("SELECT state, count(*) FROM downloads GROUP BY state").fetchall())
 
 
+def starting_status(conn: sqlite3.Connection, now: float, workers: int, version: str) -> Status:
+    """The status at the start, as the rows have it; a pause that ran out meanwhile is over."""
+    numbers = counts(conn)
+    paused = facts.fact(conn, facts.PAUSED)
+    until = None if paused in (None, "forever") else float(paused)
+    if until is not None and until <= now:
+        facts.set_fact(conn, facts.PAUSED, None)
+        paused = until = None
+    return Status(
+        # The pool begins with what an earlier run was at, and tells of it like of any other.
+        queued=numbers.get("queued", 0) + numbers.get("active", 0),
+        completed=numbers.get("completed", 0),
+        failed=numbers.get("failed", 0),
+        paused=paused is not None,
+        paused_until=stamp(until),
+        workers=workers,
+        version=version,
+    )
+
+
+def sweep_secrets(conn: sqlite3.Connection, secrets: SecretFiles) -> None:
+    """Erase the secrets of downloads that settled, or were never committed, in an earlier run."""
+    secrets.sweep(partial(is_in_flight, conn))
+
+
 def is_in_flight(conn: sqlite3.Connection, id: str) -> bool:
     """Whether the download exists and is not settled."""
     try:
@@ -214,6 +242,18 @@ def row_in_flight(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
         f"SELECT * FROM downloads WHERE key = ? AND {states}", (key,)
     ).fetchone()
     return row
+
+
+def id_in_flight(conn: sqlite3.Connection, key: str) -> str | None:
+    """The id of the download in flight for `key`."""
+    row = row_in_flight(conn, key)
+    return None if row is None else public_id(row["n"])
+
+
+def path_of_saved(conn: sqlite3.Connection, key: str, exists: Callable[[str], bool]) -> str | None:
+    """Where the newest completed download for `key` has its file, if it is still there."""
+    row = row_with_file(conn, key, exists)
+    return None if row is None else str(row["path"])
 
 
 def paths_of_completed(conn: sqlite3.Connection, key: str) -> list[str]:

@@ -81,6 +81,8 @@ def enter_lines(
     admission: Admission,
 ) -> list[int]:
     """A chunk of lines and the position after it, in one transaction; returns the new downloads."""
+    if any(isinstance(candidate, New) and candidate.urgent for _, candidate, _ in lines):
+        admission = admission.at(downloads.next_urgency(conn))
     if batches.is_undone(conn, batch):
         lines = [_taken_back(line) for line in lines]
     admitted = [_enter_line(conn, batch, line, admission) for line in lines]
@@ -124,12 +126,6 @@ def mark_read(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, 
     """Every line is in the queue; returns the batch if it is finished by that."""
     conn.execute("UPDATE lists SET position = NULL WHERE batch = ?", (batch,))
     return batches.close(conn, batch, now)
-
-
-def urgency_of(conn: sqlite3.Connection, lines: Sequence[Entering]) -> int:
-    """What puts the urgent ones among these lines before all that wait."""
-    urgent = any(isinstance(candidate, New) and candidate.urgent for _, candidate, _ in lines)
-    return downloads.next_urgency(conn) if urgent else 0
 
 
 def keep_filed_path(conn: sqlite3.Connection, batch: int, place: str) -> None:

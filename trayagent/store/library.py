@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
+from msgspec import Struct
 
 from trayagent.model.downloads import ErrorInfo
 from trayagent.model.library import LibraryItem, Listed
@@ -51,8 +52,40 @@ CREATE INDEX library_names ON library(source, name);
 CREATE INDEX library_files ON library(path) WHERE path IS NOT NULL;
 """
 
+_COLUMNS: Final = (
+    "n, source, account, ident, name, kind, created, media_key,"
+    " remote_size, remote_sha256, link, path, size"
+)
+"""The fields of `StoredItem`, in order."""
+
 STATE: Final = "CASE WHEN gone THEN 'gone' ELSE state END"
 SHOWN: Final = f"*, {STATE} AS shown"
+
+
+class StoredItem(Struct, frozen=True):
+    """An item as its row has it: what the listing said, and where its file is."""
+
+    n: int
+    source: str
+    account: str
+    ident: str
+    name: str
+    kind: Literal["image", "video", "unknown"]
+    created: float | None
+    """Unix seconds."""
+    media_key: str | None
+    remote_size: int | None
+    """Bytes that the listing promised."""
+    remote_sha256: str | None
+    link: str | None
+    path: str | None
+    size: int | None
+    """Bytes of the file that is here."""
+
+    @property
+    def key(self) -> str:
+        """The identity of the item's download."""
+        return item_key(self.source, self.account, self.ident)
 
 
 def item_key(source: str, account: str, ident: str) -> str:
@@ -106,54 +139,72 @@ def upsert_listed(
     return seen, new
 
 
-def row_of(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
-    """The row behind a download's key."""
-    row: sqlite3.Row | None = conn.execute(
-        f"SELECT {SHOWN} FROM library WHERE source = ? AND account = ? AND ident = ?",
-        split_key(key),
-    ).fetchone()
-    return row
-
-
 def listed_item(conn: sqlite3.Connection, key: str) -> Listed | None:
     """What the listing said of the item behind a download's key."""
-    row = row_of(conn, key)
-    if row is None:
-        return None
-    return Listed(
-        row["ident"],
-        row["name"],
-        row["kind"],
-        row["created"],
-        media_key=row["media_key"],
-        link=row["link"],
-    )
+    where = "source = ? AND account = ? AND ident = ?"
+    for item in _items(conn, where, *split_key(key)):
+        return Listed(
+            item.ident, item.name, item.kind, item.created, media_key=item.media_key, link=item.link
+        )
+    return None
 
 
 def items_named(
     conn: sqlite3.Connection, source: str, names: Sequence[str]
-) -> tuple[list[sqlite3.Row], list[str]]:
-    """Rows for names (or idents) of a source, and the names nobody knows."""
-    rows: list[sqlite3.Row] = []
+) -> tuple[list[StoredItem], list[str]]:
+    """Items of a source by name, and the names that no item has."""
+    items: list[StoredItem] = []
     unknown = []
     for name in dict.fromkeys(names):
-        found = conn.execute(
-            f"SELECT {SHOWN} FROM library WHERE source = ? AND name = ?", (source, name)
-        ).fetchall()
-        rows += found
+        found = _items(conn, "source = ? AND name = ?", source, name)
+        items += found
         if not found:
             unknown.append(name)
-    return rows, unknown
+    return items, unknown
 
 
 def items_with_file(
     conn: sqlite3.Connection, source: str, after: int = 0, limit: int = 500
-) -> list[sqlite3.Row]:
+) -> list[StoredItem]:
     """Items of a source whose files should be here, by number."""
-    return conn.execute(
-        f"SELECT {SHOWN} FROM library WHERE source = ? AND state = 'present' AND n > ? ORDER BY n LIMIT ?",
-        (source, after, limit),
-    ).fetchall()
+    where = "source = ? AND state = 'present' AND n > ? ORDER BY n LIMIT ?"
+    return _items(conn, where, source, after, limit)
+
+
+def items_without_file(
+    conn: sqlite3.Connection, source: str, run: int, after: int = 0, limit: int = 500
+) -> list[StoredItem]:
+    """Items without a file that this run has not yet put into the queue, by number."""
+    where = (
+        "source = ? AND state IN ('missing', 'failed') AND n > ? AND gone = 0 AND wanted <> ?"
+        " ORDER BY n LIMIT ?"
+    )
+    return _items(conn, where, source, after, run, limit)
+
+
+def items_by_number(
+    conn: sqlite3.Connection, numbers: Sequence[int]
+) -> dict[str, list[StoredItem]]:
+    """Items by number, for each source."""
+    marks = ", ".join("?" * len(numbers))
+    found: dict[str, list[StoredItem]] = {}
+    for item in _items(conn, f"n IN ({marks})", *numbers):
+        found.setdefault(item.source, []).append(item)
+    return found
+
+
+def item_of_id(conn: sqlite3.Connection, source: str, id: str) -> StoredItem | None:
+    """The item with this media key, else with this name; one whose file is here first."""
+    for column in ("media_key", "name"):
+        where = f"source = ? AND {column} = ? ORDER BY path IS NULL LIMIT 1"
+        if found := _items(conn, where, source, id):
+            return found[0]
+    return None
+
+
+def _items(conn: sqlite3.Connection, where: str, *values: object) -> list[StoredItem]:
+    rows = conn.execute(f"SELECT {_COLUMNS} FROM library WHERE {where}", values)
+    return [StoredItem(*row) for row in rows]
 
 
 # --- local columns: written by outcomes only ---
@@ -237,31 +288,9 @@ def paths_of_items(conn: sqlite3.Connection, paths: Sequence[str]) -> set[str]:
     }
 
 
-def items_without_file(
-    conn: sqlite3.Connection, source: str, run: int, after: int = 0, limit: int = 500
-) -> list[sqlite3.Row]:
-    """Items without a file that this run has not yet put into the queue, by number."""
-    return conn.execute(
-        f"SELECT {SHOWN} FROM library WHERE source = ? AND state IN ('missing', 'failed') AND n > ?"
-        " AND gone = 0 AND wanted <> ? ORDER BY n LIMIT ?",
-        (source, after, run, limit),
-    ).fetchall()
-
-
 def mark_queued(conn: sqlite3.Connection, run: int, numbers: Iterable[int]) -> None:
     """The run has put these items into the queue."""
     conn.executemany("UPDATE library SET wanted = ? WHERE n = ?", ((run, n) for n in numbers))
-
-
-def items_by_number(
-    conn: sqlite3.Connection, numbers: Sequence[int]
-) -> dict[str, list[sqlite3.Row]]:
-    """Rows by number, for each source."""
-    marks = ", ".join("?" * len(numbers))
-    found: dict[str, list[sqlite3.Row]] = {}
-    for row in conn.execute(f"SELECT {SHOWN} FROM library WHERE n IN ({marks})", tuple(numbers)):
-        found.setdefault(row["source"], []).append(row)
-    return found
 
 
 _error: Final = msgspec.json.Decoder(ErrorInfo)
@@ -331,18 +360,6 @@ def counts(conn: sqlite3.Connection, source: str) -> dict[str, int]:
     """How many items of a source are in each state."""
     sql = f"SELECT {STATE} AS shown, count(*) FROM library WHERE source = ? GROUP BY shown"
     return dict(conn.execute(sql, (source,)).fetchall())
-
-
-def item_of_id(conn: sqlite3.Connection, source: str, id: str) -> sqlite3.Row | None:
-    """The row of a media key, else of a name."""
-    for column in ("media_key", "name"):
-        row: sqlite3.Row | None = conn.execute(
-            f"SELECT {SHOWN} FROM library WHERE source = ? AND {column} = ? ORDER BY path IS NULL LIMIT 1",
-            (source, id),
-        ).fetchone()
-        if row is not None:
-            return row
-    return None
 
 
 def paths_of_numbers(conn: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, str]:

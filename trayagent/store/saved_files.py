@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final, Literal
 
 from msgspec import Struct
+
+from trayagent.model.downloads import Item
+from trayagent.store import downloads
 
 # A download that belongs to a source is its item's file, and counted there.
 _LIBRARY: Final = (
@@ -75,3 +80,29 @@ def forget_paths(conn: sqlite3.Connection, files: Iterable[SavedFile]) -> None:
 
 def _table(file: SavedFile) -> str:
     return "library" if file.kind == "library" else "downloads"
+
+
+def items_to_repeat(conn: sqlite3.Connection, files: Iterable[SavedFile]) -> dict[SavedFile, Item]:
+    """What to ask for to fetch finished downloads again.
+
+    A row that was removed or replaced since the check saw it is left out.
+    """
+    rows = ((file, downloads.row_or_none(conn, file.n)) for file in files)
+    return {file: _item(row) for file, row in rows if row is not None and row["path"]}
+
+
+def _item(row: sqlite3.Row) -> Item:
+    order, path = downloads.order_of(row), Path(row["path"])
+    return Item(
+        row["url"],
+        filename=path.name,
+        folder=os.path.relpath(path.parent, order.root) if order.root else order.folder,
+        referer=order.referer,
+        kind=order.kind,
+        checksum=order.checksum,
+        size=order.size,
+        pieces=order.pieces,
+        mirrors=order.mirrors,
+        quality=order.quality,
+        again=True,
+    )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import islice
@@ -24,11 +23,10 @@ from trayagent.agent.drops.folder import DropFolder, FolderWatcher, QuietTime, S
 from trayagent.agent.drops.report import ReportWriter
 from trayagent.agent.intake import ANNOUNCED_SINGLY, Intake, candidate_of, without_password
 from trayagent.lists import START, Line, Position, dialect_for
-from trayagent.model.downloads import Download, Rejected
+from trayagent.model.downloads import Rejected
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import BatchEvent, Event, Notice, Tally
-from trayagent.store import batches, downloads, drop_lists
-from trayagent.store.admission import Admission
+from trayagent.store import batches, drop_lists, listing
 from trayagent.store.database import Database
 from trayagent.store.drop_lists import Entering, OpenList
 from trayagent.transfer.failpoints import failpoint
@@ -195,7 +193,11 @@ class DropReader:
             failpoint("list-before-chunk")
             admission = await self._intake.admission("drop", [entry for _, entry, _ in lines])
             new = await self._db.run(
-                _enter, list_.batch, lines, drop_lists.position_json(position), admission
+                drop_lists.enter_lines,
+                list_.batch,
+                lines,
+                drop_lists.position_json(position),
+                admission,
             )
             failpoint("list-after-chunk")
             total += len(new)
@@ -225,7 +227,7 @@ class DropReader:
             self._bus.publish(Tally(queued=len(new)))
             self._intake.wake()
         elif new:
-            self._intake.announce(await self._db.read(_downloads, new), None)
+            self._intake.announce(await self._db.read(listing.rows, new), None)
 
     def _hear(self, event: Event) -> None:
         if (
@@ -245,18 +247,3 @@ def _entering(line: Line) -> Entering:
         return line.number, candidate_of(line.number, line.item), " ".join(line.warnings)
     code, message = line.error or ("bad_item", "There is nothing to download in this line.")
     return line.number, Rejected(line.number, without_password(line.url), code, message), ""
-
-
-def _enter(
-    conn: sqlite3.Connection,
-    batch: int,
-    lines: Sequence[Entering],
-    position: str,
-    admission: Admission,
-) -> list[int]:
-    urgent = drop_lists.urgency_of(conn, lines)
-    return drop_lists.enter_lines(conn, batch, lines, position, admission.at(urgent))
-
-
-def _downloads(conn: sqlite3.Connection, numbers: Sequence[int]) -> list[Download]:
-    return [downloads.download_of(downloads.row_of(conn, n)) for n in numbers]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -28,6 +27,7 @@ from trayagent.model.units import stamp
 from trayagent.sources.source import Secrets, Source
 from trayagent.store import library, sync_runs
 from trayagent.store.database import Database
+from trayagent.store.library import StoredItem
 
 PROBED: Final = 3
 """Items that a trial shows."""
@@ -125,12 +125,12 @@ class Libraries:
     async def thumbnail(self, name: str, item: str) -> bytes:
         """A small JPEG of the item with this media key or name; raises NotFoundError."""
         self._roster.get(name)
-        row = await self._db.read(library.item_of_id, name, item)
-        if row is None or row["path"] is None:
+        found = await self._db.read(library.item_of_id, name, item)
+        if found is None or found.path is None:
             raise NotFoundError(
                 "not_found", "There is no such picture here.", f"See: trayagent source items {name}"
             )
-        return await self._thumbnails.of(row["n"], row["path"])
+        return await self._thumbnails.of(found.n, found.path)
 
     # --- syncing ---
 
@@ -150,11 +150,11 @@ class Libraries:
     ) -> tuple[str | None, list[str]]:
         """Fetch chosen items; returns the batch (None: no name is known) and the unknown names."""
         source = self._roster.get(name)
-        rows, unknown = await self._db.read(library.items_named, name, names)
-        if not rows:
+        items, unknown = await self._db.read(library.items_named, name, names)
+        if not items:
             return None, unknown
         place = str(filenames.safe_folder(folder)) if folder else None
-        wanted = await asyncio.to_thread(_not_here, rows)
+        wanted = await asyncio.to_thread(_not_here, items)
         fetching = self._fetching(source)
         await fetching.queue(wanted, place)
         await fetching.close()
@@ -230,8 +230,8 @@ def _shown(item: Listed) -> LibraryItem:
     )
 
 
-def _not_here(rows: Sequence[sqlite3.Row]) -> list[sqlite3.Row]:
-    return [row for row in rows if not is_here(row["path"], row["size"])]
+def _not_here(items: Sequence[StoredItem]) -> list[StoredItem]:
+    return [item for item in items if not is_here(item.path, item.size)]
 
 
 log = logging.getLogger(__name__)

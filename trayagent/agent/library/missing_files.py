@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from typing import Final
 
 from trayagent.agent.intake import Intake
 from trayagent.model import filenames
-from trayagent.model.downloads import Item
 from trayagent.model.jobs import New, Order
 from trayagent.model.units import local_day
-from trayagent.store import downloads, library, saved_files
+from trayagent.store import library, saved_files
 from trayagent.store.database import Database
+from trayagent.store.library import StoredItem
 from trayagent.store.saved_files import SavedFile
 from trayagent.transfer.content import HEAD, sniff
 
@@ -51,25 +50,25 @@ class MissingFiles:
     async def more(self, run: int) -> None:
         """Adopt or queue what has become known to be missing since the last time."""
         await self._look()
-        while rows := await self._db.read(
+        while items := await self._db.read(
             library.items_without_file, self._source, run, self._after, CHUNK
         ):
-            self._after = rows[-1]["n"]
-            adopted = await self._adopt(rows)
-            left = [row for row in rows if row["n"] not in adopted]
+            self._after = items[-1].n
+            adopted = await self._adopt(items)
+            left = [item for item in items if item.n not in adopted]
             if left:
                 await self.queue(left)
-            await self._db.run(library.mark_queued, run, [row["n"] for row in rows])
+            await self._db.run(library.mark_queued, run, [item.n for item in items])
 
     async def rest(self, run: int) -> None:
         """Adopt or queue whatever is missing now, and no more after that."""
         self._after = 0
         await self.more(run)
 
-    async def queue(self, rows: Sequence[sqlite3.Row], folder: str | None = None) -> None:
+    async def queue(self, items: Sequence[StoredItem], folder: str | None = None) -> None:
         """Put items into the queue, as part of the batch."""
         now = self._now()
-        orders = [order_for(row, self._place, self._host, now, folder) for row in rows]
+        orders = [order_for(item, self._place, self._host, now, folder) for item in items]
         title = None if self.batch else f"{self._source}: images"
         entered = await self._intake.enter(
             orders, via="sync", title=title, batch=self.batch, more=True
@@ -88,9 +87,9 @@ class MissingFiles:
             return
         self._looked = True
         after = 0
-        while rows := await self._db.read(library.items_with_file, self._source, after, CHUNK):
-            after = rows[-1]["n"]
-            lost = await asyncio.to_thread(_rows_without_file, rows)
+        while items := await self._db.read(library.items_with_file, self._source, after, CHUNK):
+            after = items[-1].n
+            lost = await asyncio.to_thread(_rows_without_file, items)
             if lost:
                 await self._db.run(library.mark_missing, lost)
         await self._find_strays()
@@ -103,21 +102,21 @@ class MissingFiles:
                 if path not in taken:
                     self._strays.setdefault(Path(path).stem, []).append(path)
 
-    async def _adopt(self, rows: Sequence[sqlite3.Row]) -> set[int]:
+    async def _adopt(self, items: Sequence[StoredItem]) -> set[int]:
         adopted = set()
-        for row in rows:
-            paths = self._strays.get(stem_of(row), [])
+        for item in items:
+            paths = self._strays.get(stem_of(item), [])
             # Two files of one name in two folders: nobody knows which is the right one.
-            size = await asyncio.to_thread(fits, paths[0], row) if len(paths) == 1 else None
+            size = await asyncio.to_thread(fits, paths[0], item) if len(paths) == 1 else None
             if size is not None and await self._db.run(
-                library.adopt_file, row["n"], paths[0], size, row["remote_sha256"], self._now()
+                library.adopt_file, item.n, paths[0], size, item.remote_sha256, self._now()
             ):
-                adopted.add(row["n"])
+                adopted.add(item.n)
         return adopted
 
 
-def _rows_without_file(rows: Sequence[sqlite3.Row]) -> list[int]:
-    return [row["n"] for row in rows if not is_here(row["path"], row["size"])]
+def _rows_without_file(items: Sequence[StoredItem]) -> list[int]:
+    return [item.n for item in items if not is_here(item.path, item.size)]
 
 
 class Repairs:
@@ -137,19 +136,19 @@ class Repairs:
     async def _pictures(self, files: Sequence[SavedFile]) -> set[SavedFile]:
         ours = {file.n: file for file in files if file.kind == "library"}
         queued = set[SavedFile]()
-        for name, rows in (await self._db.read(library.items_by_number, list(ours))).items():
+        for name, items in (await self._db.read(library.items_by_number, list(ours))).items():
             fetching = self._fetching(name)
             if fetching is not None:
                 # What is present is not fetched, so first they are not.
-                await self._db.run(library.mark_missing, [row["n"] for row in rows])
-                await fetching.queue(rows)
+                await self._db.run(library.mark_missing, [item.n for item in items])
+                await fetching.queue(items)
                 await fetching.close()
-                queued |= {ours[row["n"]] for row in rows}
+                queued |= {ours[item.n] for item in items}
         return queued
 
     async def _downloads(self, files: Sequence[SavedFile]) -> set[SavedFile]:
         ours = [file for file in files if file.kind == "download"]
-        items = await self._db.read(_again, ours)
+        items = await self._db.read(saved_files.items_to_repeat, ours)
         if not items:
             return set()
         entered = await self._intake.add(list(items.values()), via="cli", title="Repair")
@@ -157,30 +156,6 @@ class Repairs:
         queued = {file for index, file in enumerate(items) if index not in refused}
         await self._db.run(saved_files.forget_paths, queued)
         return queued
-
-
-def _again(conn: sqlite3.Connection, files: Sequence[SavedFile]) -> dict[SavedFile, Item]:
-    """What to ask for; a row that was removed or replaced since the check saw it is left out."""
-    rows = ((file, downloads.row_or_none(conn, file.n)) for file in files)
-    return {file: _item(row) for file, row in rows if row is not None and row["path"]}
-
-
-def _item(row: sqlite3.Row) -> Item:
-    order = downloads.order_of(row)
-    folder = os.path.relpath(Path(row["path"]).parent, order.root) if order.root else order.folder
-    return Item(
-        row["url"],
-        filename=Path(row["path"]).name,
-        folder=folder,
-        referer=order.referer,
-        kind=order.kind,
-        checksum=order.checksum,
-        size=order.size,
-        pieces=order.pieces,
-        mirrors=order.mirrors,
-        quality=order.quality,
-        again=True,
-    )
 
 
 CHUNK: Final = 500
@@ -205,32 +180,30 @@ class Place:
         return local_day(now)
 
 
-def stem_of(row: sqlite3.Row) -> str:
+def stem_of(item: StoredItem) -> str:
     """The file's name without its ending: the media key made safe, else a hash of the identity."""
-    key: str | None = row["media_key"]
-    return (
-        filenames.safe(key, 160) if key else hashlib.sha256(row["ident"].encode()).hexdigest()[:32]
-    )
+    key: str | None = item.media_key
+    return filenames.safe(key, 160) if key else hashlib.sha256(item.ident.encode()).hexdigest()[:32]
 
 
 def order_for(
-    row: sqlite3.Row, place: Place, host: str, now: float, folder: str | None = None
+    item: StoredItem, place: Place, host: str, now: float, folder: str | None = None
 ) -> New:
-    """The row as a download: its identity, its place, what it must be."""
+    """The item as a download: its identity, its place, what it must be."""
     return New(
-        key=library.item_key(row["source"], row["account"], row["ident"]),
-        url=f"{row['source']}:{row['name']}",
+        key=item.key,
+        url=f"{item.source}:{item.name}",
         host=host,
         order=Order(
             root=str(place.folder),
-            folder=folder if folder is not None else place.day(row["created"], now),
-            stem=stem_of(row),
-            mtime=row["created"],
+            folder=folder if folder is not None else place.day(item.created, now),
+            stem=stem_of(item),
+            mtime=item.created,
             # A promise of a medium: login pages are refused, unknown bytes are not.
-            kind="video" if row["kind"] == "video" else "image",
-            checksum=f"sha-256={row['remote_sha256']}" if row["remote_sha256"] else None,
+            kind="video" if item.kind == "video" else "image",
+            checksum=f"sha-256={item.remote_sha256}" if item.remote_sha256 else None,
         ),
-        source=row["source"],
+        source=item.source,
         again=True,
     )
 
@@ -261,18 +234,18 @@ def files_under(folder: Path) -> Iterator[list[str]]:
         yield chunk
 
 
-def fits(path: str, row: sqlite3.Row) -> int | None:
-    """The size of a stray file if it can be the row's, else None. Blocking."""
+def fits(path: str, item: StoredItem) -> int | None:
+    """The size of a stray file if it can be the item's, else None. Blocking."""
     try:
         with Path(path).open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            if not size or row["remote_size"] not in {None, size}:
+            if not size or item.remote_size not in {None, size}:
                 return None
             seen = sniff(file.read(HEAD))
             if seen is not None and seen.kind not in {"image", "video", "audio"}:
                 return None
             file.seek(0)
-            told = row["remote_sha256"]
+            told = item.remote_sha256
             if told and hashlib.file_digest(file, "sha256").hexdigest() != told:
                 return None
     except OSError:

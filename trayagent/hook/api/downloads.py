@@ -9,13 +9,14 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from trayagent.agent.intake import Candidate, Entered, candidate_of, without_password
+from trayagent.agent.intake import candidate_of, without_password
 from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply, SchemaError, decode, decode_loosely
 from trayagent.hook.routing import Routes
 from trayagent.model import lenient_json
 from trayagent.model.downloads import Download, Item, Patch, Receipt, Rejected, State
 from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
+from trayagent.store.admission import Candidate, Entered
 
 MOST_ITEMS: Final = 15_000
 """A body of the largest size holds fewer items: a longer list is no list of items at all."""
