@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.agent.syncing import ALICE, flow, rig
+from tests.agent.library.syncing import ALICE, flow, rig
 from tests.servers.flow import FakeFlow
 
 SECONDS = 2.0

@@ -1,4 +1,9 @@
-"""The drop folder on the disk: who lies in it, and how a list moves through it."""
+"""The drop folder on the disk: which lists lie in it, whether they are whole, and how they move.
+
+drop/                    a list arrives, watched until it is whole
+drop/working/            it was taken, and is read; its downloads run
+drop/done/, drop/failed/ its last line is settled; `failed` if one line or more came to nothing
+"""
 
 from __future__ import annotations
 
@@ -8,8 +13,7 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -21,7 +25,23 @@ from trayagent.lists import dialect_for
 from trayagent.model import filenames
 from trayagent.transfer.publish import move_new, sync_folder
 
+log = logging.getLogger(__name__)
+
 WORKING, DONE, FAILED = "working", "done", "failed"
+QUIET_SECONDS: Final = 2.0
+"""Without a change, after which a file is whole: whoever writes it has ended."""
+MOST_NUMBERED_NAMES: Final = 10_000
+JOIN_SECONDS: Final = 2.0
+"""How long the end of watchdog's thread is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileLook:
+    """What of a file changes while somebody writes it."""
+
+    inode: int
+    size: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +50,38 @@ class Scan:
 
     lists: dict[str, FileLook]
     """Regular files that are named like lists."""
-    odd: tuple[str, ...]
+    no_lists: tuple[str, ...]
     """Named like lists, but links, folders, devices or another user's: left alone."""
     working: tuple[str, ...]
     """Lists taken before."""
+
+
+class QuietTime:
+    """Tells when a file has arrived whole: it looks the same for two seconds of our own clock.
+
+    Times of change are only compared with each other: the clock of another machine (a share, a
+    copy that keeps its times) plays no part.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[str, tuple[FileLook, float]] = {}
+
+    def look(self, seen: Mapping[str, FileLook], now: float) -> tuple[list[str], float | None]:
+        """The names that have arrived, and seconds until the next one may have; None: nobody waits.
+
+        `now` is a monotonic clock in seconds.
+        """
+        self._since = {
+            name: before if (before := self._since.get(name)) and before[0] == look else (look, now)
+            for name, look in seen.items()
+        }
+        due = {name: since + QUIET_SECONDS - now for name, (_, since) in self._since.items()}
+        arrived = [name for name, seconds in due.items() if seconds <= 0]
+        waiting = [seconds for seconds in due.values() if seconds > 0]
+        return arrived, min(waiting, default=None)
+
+    def __repr__(self) -> str:
+        return f"<QuietTime: {len(self._since)} files watched>"
 
 
 class DropFolder:
@@ -49,20 +97,21 @@ class DropFolder:
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         owners = self._owners()
         lists: dict[str, FileLook] = {}
-        odd: list[str] = []
+        no_lists: list[str] = []
         with os.scandir(self.root) as entries:
             for entry in entries:
+                # Editors and copy programs write to .name or ~name first.
                 if dialect_for(entry.name) is None or entry.name.startswith((".", "~")):
                     continue
                 with contextlib.suppress(FileNotFoundError):
                     seen = entry.stat(follow_symlinks=False)
-                    if stat.S_ISREG(seen.st_mode) and _is_of(seen, owners):
+                    if stat.S_ISREG(seen.st_mode) and _belongs_to(seen, owners):
                         lists[entry.name] = FileLook(seen.st_ino, seen.st_size, seen.st_mtime_ns)
                     else:
-                        odd.append(entry.name)
+                        no_lists.append(entry.name)
         with os.scandir(self.working) as entries:
             working = tuple(e.name for e in entries if e.is_file(follow_symlinks=False))
-        return Scan(lists, tuple(odd), tuple(name for name in working if dialect_for(name)))
+        return Scan(lists, tuple(no_lists), tuple(name for name in working if dialect_for(name)))
 
     def _owners(self) -> set[int]:
         """Whose lists are taken: ours, root's, and those of whoever the folder itself belongs to.
@@ -75,13 +124,21 @@ class DropFolder:
             owners.add(os.geteuid())
         for folder in (self.working, self.root / DONE, self.root / FAILED):
             seen = folder.lstat()
-            if not stat.S_ISDIR(seen.st_mode) or not _is_of(seen, owners):
+            if not stat.S_ISDIR(seen.st_mode) or not _belongs_to(seen, owners):
                 raise PermissionError(f"{folder} was made by somebody else")
         return owners
 
     def take(self, name: str) -> str:
         """Move a list that has arrived into working/; returns its name there. Raises OSError."""
-        taken = _moved(self.root / name, self.working, name)
+        n = 0
+        while True:
+            taken = filenames.numbered(name, n) if n else name
+            try:
+                move_new(self.root / name, self.working / taken)
+                break
+            except FileExistsError:
+                n += 1
+        # The new name first: after a power cut the list may be in both folders, never in neither.
         sync_folder(self.working)
         sync_folder(self.root)
         return taken
@@ -91,105 +148,58 @@ class DropFolder:
         fd = os.open(self.working / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         return os.fdopen(fd, "rb")
 
-    def holds(self, name: str) -> bool:
+    def is_working(self, name: str) -> bool:
         """Whether a list of that name is in working/."""
         return os.path.lexists(self.working / name)
 
-    def free_place(self, name: str, outcome: str) -> str:
-        """Where a list of that name can be filed, relative to the root: nothing of that name is there."""
-        for n in range(10_000):
+    def free_path(self, name: str, outcome: str) -> str:
+        """Where a list can be filed, relative to the root: neither it nor its report is there yet."""
+        for n in range(MOST_NUMBERED_NAMES):
             candidate = filenames.numbered(name, n) if n else name
             folder = self.root / outcome
-            if not any(os.path.lexists(folder / part) for part in parts(candidate)):
+            if not any(os.path.lexists(folder / one) for one in filed_names(candidate)):
                 return f"{outcome}/{candidate}"
         raise FileExistsError(f"{name} is there ten thousand times already")
 
-    def is_filed(self, name: str, place: str) -> bool:
-        """Whether a list has reached its place, before a kill kept that from being noted."""
-        return (self.root / place).exists() and not (self.working / name).exists()
+    def is_filed(self, name: str, filed_path: str) -> bool:
+        """Whether a list was moved already, before a kill kept that from being noted."""
+        return (self.root / filed_path).exists() and not (self.working / name).exists()
 
-    def file(self, name: str, place: str) -> None:
-        """Move a list from working/ to its place; one that was taken away by hand stays away. Raises OSError."""
-        final = self.root / place
+    def file_list(self, name: str, filed_path: str) -> None:
+        """Move a list out of working/; one that was taken away by hand stays away. Raises OSError."""
+        final = self.root / filed_path
         with contextlib.suppress(FileNotFoundError):
             move_new(self.working / name, final)
         sync_folder(final.parent)
 
 
-def _is_of(seen: os.stat_result, owners: set[int]) -> bool:
+def _belongs_to(seen: os.stat_result, owners: set[int]) -> bool:
     return sys.platform == "win32" or seen.st_uid in owners
 
 
-def parts(name: str) -> tuple[str, str, str]:
+def filed_names(name: str) -> tuple[str, str, str]:
     """A filed list, its report, and the list of what failed."""
     return name, f"{name}.report.json", f"{name}.retry.txt"
 
 
-def _moved(source: Path, folder: Path, name: str) -> str:
-    n = 0
-    while True:
-        candidate = filenames.numbered(name, n) if n else name
-        try:
-            move_new(source, folder / candidate)
-        except FileExistsError:
-            n += 1
-            continue
-        return candidate
-
-
-QUIET: Final = 2.0
-"""Seconds without a change after which a file is whole."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileLook:
-    """What of a file changes while somebody writes it."""
-
-    inode: int
-    size: int
-    mtime_ns: int
-
-
-class QuietTime:
-    """Remembers since when each file has looked as it does. Clocks of other machines play no part."""
-
-    def __init__(self) -> None:
-        self._since: dict[str, tuple[FileLook, float]] = {}
-
-    def look(self, seen: Mapping[str, FileLook], now: float) -> tuple[list[str], float | None]:
-        """The names that have arrived, and in how many seconds the next one may have; None: nobody waits.
-
-        `now` is a monotonic clock in seconds.
-        """
-        self._since = {
-            name: before if (before := self._since.get(name)) and before[0] == look else (look, now)
-            for name, look in seen.items()
-        }
-        due = {name: since + QUIET - now for name, (_, since) in self._since.items()}
-        arrived = [name for name, seconds in due.items() if seconds <= 0]
-        waiting = [seconds for seconds in due.values() if seconds > 0]
-        return arrived, min(waiting, default=None)
-
-    def __repr__(self) -> str:
-        return f"<QuietTime: {len(self._since)} files watched>"
-
-
-log = logging.getLogger(__name__)
-
-
 class _Hints(FileSystemEventHandler):
-    """Runs on watchdog's thread; touches nothing but the door into the loop."""
+    """Runs on watchdog's thread; touches nothing but the way into the loop."""
 
     def __init__(self, ring: Callable[[], None]) -> None:
         self._ring = ring
 
     def on_any_event(self, event: FileSystemEvent) -> None:
+        # Not `opened` and `closed_no_write`: our own looks would ring without end.
         if event.event_type in ("created", "modified", "moved", "deleted", "closed"):
             self._ring()
 
 
 class FolderWatcher:
-    """Watches one folder, not its sub-folders; call from one thread at a time, it blocks a little."""
+    """Hints that something changed in one folder, not in its sub-folders.
+
+    A scan is the truth: a lost hint costs seconds only. Call it from one thread at a time, it blocks
+    a little.
+    """
 
     def __init__(self, folder: Path, ring: Callable[[], None], *, poll: bool) -> None:
         self._folder = folder
@@ -215,23 +225,24 @@ class FolderWatcher:
         ):
             return False
         self.stop()
-        another = inode not in (0, self._inode)
+        is_another = inode not in (0, self._inode)
         if inode:
             self._start()
             self._inode = inode
-        return another
+        return is_another
 
     def stop(self) -> None:
         """Let go of the folder."""
         if self._observer is not None:
             self._observer.stop()
-            self._observer.join(timeout=2)
+            self._observer.join(timeout=JOIN_SECONDS)
             self._observer = None
 
     def _start(self) -> None:
         from watchdog.observers import Observer
         from watchdog.observers.polling import PollingObserver
 
+        # Network shares tell nobody of changes made elsewhere: there the settings ask to poll.
         observer = PollingObserver(timeout=1) if self._poll else Observer()
         try:
             observer.schedule(self._hints, str(self._folder))
@@ -243,15 +254,13 @@ class FolderWatcher:
         self._observer = observer
 
 
-@contextmanager
-def into_loop(bell: asyncio.Event) -> Iterator[Callable[[], None]]:
-    """A way to ring a bell of this loop from any thread; silent once the loop has gone."""
+def bell_ringer(bell: asyncio.Event) -> Callable[[], None]:
+    """A way to set an event of the running loop from any thread; silent once the loop has gone."""
     loop = asyncio.get_running_loop()
 
     def ring() -> None:
-        try:
+        # A hint that comes late, after the loop is closed, is of no use to anybody.
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(bell.set)
-        except RuntimeError:
-            return
 
-    yield ring
+    return ring

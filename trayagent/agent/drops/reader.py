@@ -2,16 +2,17 @@
 
 A list that has arrived moves into `working/`; from there on the database knows it by that name.
 Its lines enter the queue in chunks, each one transaction with the position after it. When the
-last line is settled the report is written and the list filed. Whatever is interrupted goes on
-from what the folder and the database say together, so a kill at any point loses and repeats nothing.
+last line is settled, the report is written and the list filed. After a kill the service goes on
+from what the folder and the database say together, so it loses no line and repeats none.
 """
 
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ from typing import Final
 import msgspec
 
 from trayagent.agent.bus import Bus
-from trayagent.agent.drops.folder import DropFolder, FolderWatcher, QuietTime, Scan, into_loop
+from trayagent.agent.drops.folder import DropFolder, FolderWatcher, QuietTime, Scan, bell_ringer
 from trayagent.agent.drops.report import ReportWriter
 from trayagent.agent.intake import ANNOUNCED_SINGLY, Intake, candidate_of, without_password
 from trayagent.lists import START, Line, Position, dialect_for
@@ -33,16 +34,37 @@ from trayagent.transfer.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
-RESCAN: Final = 30.0
-"""Seconds between two looks into the folder; watching only makes it quicker."""
-CHUNK: Final = 500
-"""Lines a transaction."""
-AT_ONCE: Final = 4
-"""Lists read side by side, so that a small one does not wait for a huge one."""
+RESCAN_SECONDS: Final = 30.0
+"""Between two looks into the folder; a watcher's hint brings the next look forward."""
+LINES_PER_TRANSACTION: Final = 500
+LISTS_AT_ONCE: Final = 4
+"""So many are read side by side: a small list does not wait for a huge one."""
+
+
+class _ListState(enum.Enum):
+    """What the service does with a list in working/ (or open in the database).
+
+        state        the list                                         next state, and on what
+        -----------  -----------------------------------------------  -----------------------------
+        (unknown)    no entry in the table of lists                   DUE: a look finds it
+        DUE          waits for its task                               BUSY: the task starts
+        BUSY         its task reads it, or files it                   WAITING, or unknown: see below
+        BUSY_AGAIN   as BUSY; its batch has finished meanwhile        DUE: the task ends
+        WAITING      is read whole; some downloads are not settled    DUE: its batch finishes
+
+    A task that ends leaves its list unknown when it is filed, when it was taken away by hand, and
+    when the disk or the store failed: then the next look tries again. A list that cannot be read
+    for another reason stays WAITING until the next start, so that it is reported once.
+    """
+
+    DUE = enum.auto()
+    BUSY = enum.auto()
+    BUSY_AGAIN = enum.auto()
+    WAITING = enum.auto()
 
 
 class DropReader:
-    """Run it as a service; it needs nothing else."""
+    """Takes lists out of the drop folder and brings each to its report; a service of its own."""
 
     def __init__(
         self, db: Database, bus: Bus, intake: Intake, folder: Path, *, poll: bool = False
@@ -51,198 +73,201 @@ class DropReader:
         self._bus = bus
         self._intake = intake
         self._folder = DropFolder(folder)
-        self._filing = ReportWriter(db, self._folder)
+        self._reports = ReportWriter(db, self._folder)
         self._poll = poll
-        self._arrivals = QuietTime()
+        self._quiet_time = QuietTime()
         self._bell = asyncio.Event()
+        self._lists: dict[str, _ListState] = {}
+        """Every known list by its name in working/."""
         self._due: asyncio.Queue[str] = asyncio.Queue()
-        """Lists in working/ that something can be done for."""
-        self._known: set[str] = set()
-        """Lists at work, or waiting for their downloads: no look needs to mention them again."""
-        self._busy: set[str] = set()
-        self._again: set[str] = set()
-        self._told: set[str] = set()
-        self._odd: frozenset[str] = frozenset()
-        """What the last look found that is no ordinary file: told already."""
-        self._places = asyncio.Semaphore(AT_ONCE)
+        """The names whose state is DUE, in the order of their tasks."""
+        self._warned: set[str] = set()
+        """What stands in the log already, until it is over: names of lists, and the folder."""
+        self._no_lists: frozenset[str] = frozenset()
+        """What the last look found that is named like a list but is no ordinary file."""
+        self._reading = asyncio.Semaphore(LISTS_AT_ONCE)
 
     def __repr__(self) -> str:
-        return f"<DropReader in {self._folder.root}, {len(self._known)} lists open>"
+        return f"<DropReader in {self._folder.root}, {len(self._lists)} lists open>"
 
     async def run(self) -> None:
         """Watch, take, read and file until cancelled."""
-        with into_loop(self._bell) as ring, self._bus.subscribe(self._hear):
-            watcher = FolderWatcher(self._folder.root, ring, poll=self._poll)
+        ring = bell_ringer(self._bell)
+        watcher = FolderWatcher(self._folder.root, ring, poll=self._poll)
+        with self._bus.subscribe(self._hear):
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._watch(watcher), name="drop folder")
                     while True:
-                        self._begin(group, await self._due.get())
+                        name = await self._due.get()
+                        self._lists[name] = _ListState.BUSY
+                        group.create_task(self._advance(name), name=f"list {name}")
             finally:
+                # Stopping joins watchdog's thread: not on the loop, and also when we are cancelled.
                 await asyncio.shield(asyncio.to_thread(watcher.stop))
 
-    # -- looking
+    # -- looking into the folder
 
     async def _watch(self, watcher: FolderWatcher) -> None:
         while True:
             try:
-                patience = await self._look(watcher)
+                seconds = await self._look(watcher)
             except (OSError, StoreUnavailableError) as error:
-                self._warn("folder", f"The drop folder cannot be used now ({error}).")
-                patience = RESCAN
-            await self._rest(patience)
+                self._warn_once("folder", f"The drop folder cannot be used now ({error}).")
+                seconds = RESCAN_SECONDS
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._bell.wait()
+            except TimeoutError:
+                pass
+            self._bell.clear()
 
     async def _look(self, watcher: FolderWatcher) -> float:
-        """One look at the folder; returns in how many seconds to look again."""
+        """Look once; returns in how many seconds to look again. Raises OSError, StoreUnavailableError."""
         scan = await asyncio.to_thread(self._folder.scan)
         if await asyncio.to_thread(watcher.ensure):
-            self._bell.set()  # what came after the scan and before the watch
-        arrived, soonest = self._arrivals.look(scan.lists, time.monotonic())
-        self._mention(scan)
+            self._bell.set()  # what came after the scan and before the watch gave no hint
+        arrived, soonest = self._quiet_time.look(scan.lists, time.monotonic())
+        self._report_no_lists(scan)
+        taken: list[str] = []
         for name in arrived:
-            await self._take(name)
-        for name in (*scan.working, *await self._db.read(drop_lists.open_list_names)):
-            self._call(name)
-        self._told.discard("folder")
-        return RESCAN if soonest is None else min(soonest + 0.01, RESCAN)
+            try:
+                taken.append(await asyncio.to_thread(self._folder.take, name))
+            except FileNotFoundError:
+                continue  # taken away by hand since the scan
+            except OSError as error:
+                self._warn_once(name, f"The list {name} cannot be taken now ({error.strerror}).")
+        # The folder knows lists whose first transaction a kill prevented; the database knows lists
+        # whose file somebody removed from working/: their lines still have a report to come.
+        for name in (*taken, *scan.working, *await self._db.read(drop_lists.open_list_names)):
+            if name not in self._lists:
+                self._make_due(name)
+        self._warned.discard("folder")
+        # A little late rather than a little early: early would mean one more look for nothing.
+        return RESCAN_SECONDS if soonest is None else min(soonest + 0.01, RESCAN_SECONDS)
 
-    async def _rest(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._bell.wait()
-        except TimeoutError:
-            pass
-        self._bell.clear()
-
-    def _call(self, name: str) -> None:
-        if name not in self._known:
-            self._known.add(name)
-            self._due.put_nowait(name)
-
-    async def _take(self, name: str) -> None:
-        try:
-            self._call(await asyncio.to_thread(self._folder.take, name))
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self._warn(name, f"The list {name} cannot be taken now ({error.strerror}).")
-
-    def _mention(self, scan: Scan) -> None:
-        seen = frozenset(scan.odd)
-        for name in sorted(seen - self._odd):
+    def _report_no_lists(self, scan: Scan) -> None:
+        for name in sorted(set(scan.no_lists) - self._no_lists):
             sentence = f"{name} in the drop folder is no ordinary file; it was left alone."
             # Without a desktop nobody sees a notice: the log has it in any case.
             log.warning("%s", sentence)
             self._bus.publish(Notice("Not a list", sentence, level="error"))
-        self._odd = seen
+        self._no_lists = frozenset(scan.no_lists)
 
-    def _warn(self, what: str, sentence: str) -> None:
-        if what not in self._told:
-            self._told.add(what)
+    def _warn_once(self, subject: str, sentence: str) -> None:
+        if subject not in self._warned:
+            self._warned.add(subject)
             log.warning("%s", sentence)
 
     # -- one list
 
-    def _begin(self, group: asyncio.TaskGroup, name: str) -> None:
-        if name in self._busy:
-            self._again.add(name)
-        else:
-            self._busy.add(name)
-            group.create_task(self._advance(name), name=f"list {name}")
+    def _make_due(self, name: str) -> None:
+        self._lists[name] = _ListState.DUE
+        self._due.put_nowait(name)
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, BatchEvent) and event.what == "finished" and event.batch.list:
+            name = event.batch.list
+            state = self._lists.get(name)
+            if state is _ListState.BUSY:
+                self._lists[name] = _ListState.BUSY_AGAIN
+            elif state is None or state is _ListState.WAITING:
+                self._make_due(name)
 
     async def _advance(self, name: str) -> None:
-        """Bring a list in working/ as far as it can go now."""
+        """Bring a list as far as it can go now, and note its next state."""
+        is_open = True
         try:
-            async with self._places:
-                await self._one_step_or_two(name)
+            async with self._reading:
+                is_open = await self._read_and_file(name)
         except (OSError, StoreUnavailableError) as error:
-            self._warn(name, f"The list {name} waits ({error}).")
-            self._known.discard(name)  # the next look tries again
-        except Exception:  # one list's trouble is its own; it stays in working/ for the next start
+            self._warn_once(name, f"The list {name} waits ({error}).")
+            is_open = False
+        except Exception:  # the boundary: one list's trouble is its own
             log.exception("The list %s could not be read", name)
             sentence = (
                 f"{name} could not be read; it stays in the folder working. See: trayagent logs"
             )
             self._bus.publish(Notice("List not read", sentence, level="error"))
         finally:
-            self._busy.discard(name)
-            if name in self._again:
-                self._again.discard(name)
-                self._due.put_nowait(name)
+            before = self._lists.pop(name)
+            if before is _ListState.BUSY_AGAIN:
+                self._make_due(name)
+            elif is_open:
+                self._lists[name] = _ListState.WAITING
 
-    async def _one_step_or_two(self, name: str) -> None:
-        list_ = await self._db.read(drop_lists.open_list, name)
-        if list_ is None:
-            if not await asyncio.to_thread(self._folder.holds, name):
-                self._known.discard(name)
-                return  # filed meanwhile, or taken away by hand
+    async def _read_and_file(self, name: str) -> bool:
+        """Read what is not read, file what is finished; returns whether the list is still open.
+
+        1. The database does not know it: it has just been taken, and gets its batch; or it was filed
+           or taken away by hand meanwhile, and nothing is left to do.
+        2. It has a position: reading goes on there.
+        3. All its lines have their outcome: it gets its report and moves to done/ or failed/.
+        """
+        drop_list = await self._db.read(drop_lists.open_list, name)
+        if drop_list is None:
+            if not await asyncio.to_thread(self._folder.is_working, name):
+                return False
             start = drop_lists.position_json(START)
-            list_ = await self._db.run(drop_lists.open_or_begin, name, start, time.time())
+            drop_list = await self._db.run(drop_lists.open_or_begin, name, start, time.time())
         failpoint("list-begun")
-        if list_.position is not None:
-            await self._read(list_)
-            list_ = await self._db.read(drop_lists.open_list, name)
-        if list_ is not None and list_.finished:
-            await self._filing.file(list_)
-            self._known.discard(name)
-            self._told.discard(name)
+        if drop_list.position is not None:
+            await self._read(drop_list)
+            drop_list = await self._db.read(drop_lists.open_list, name)
+        if drop_list is None or not drop_list.finished:
+            return drop_list is not None
+        await self._reports.file_list(drop_list)
+        self._warned.discard(name)
+        return False
 
-    async def _read(self, list_: OpenList) -> None:
+    async def _read(self, drop_list: OpenList) -> None:
+        """Enter all lines from the position on; a small list's downloads are announced one by one."""
         total = 0
-        async for lines, position in self._chunks(list_):
+        async for lines, position in self._chunks(drop_list):
             failpoint("list-before-chunk")
             admission = await self._intake.admission("drop", [entry for _, entry, _ in lines])
             new = await self._db.run(
                 drop_lists.enter_lines,
-                list_.batch,
+                drop_list.batch,
                 lines,
                 drop_lists.position_json(position),
                 admission,
             )
             failpoint("list-after-chunk")
             total += len(new)
-            await self._announce(new, quiet=total > ANNOUNCED_SINGLY)
-        finished = await self._db.run(drop_lists.mark_read, list_.batch, time.time())
+            if total > ANNOUNCED_SINGLY:
+                self._bus.publish(Tally(queued=len(new)))
+                self._intake.wake()
+            elif new:
+                self._intake.announce(await self._db.read(listing.rows, new), None)
+        finished = await self._db.run(drop_lists.mark_read, drop_list.batch, time.time())
         if total > ANNOUNCED_SINGLY:
-            batch = await self._db.read(batches.get, batches.public_id(list_.batch))
+            batch = await self._db.read(batches.get, batches.public_id(drop_list.batch))
             self._bus.publish(BatchEvent("queued", batch))
         for batch in finished:
             self._bus.publish(BatchEvent("finished", batch))
 
-    async def _chunks(self, list_: OpenList) -> AsyncIterator[tuple[list[Entering], Position]]:
-        position = msgspec.json.decode(list_.position or b"{}", type=Position)
-        dialect = dialect_for(list_.name)
-        assert dialect is not None
+    async def _chunks(self, drop_list: OpenList) -> AsyncIterator[tuple[list[Entering], Position]]:
+        position = msgspec.json.decode(drop_list.position or b"{}", type=Position)
+        dialect = dialect_for(drop_list.name)
+        assert dialect is not None  # only names with a dialect are taken
         try:
-            file = await asyncio.to_thread(self._folder.open, list_.name)
+            file = await asyncio.to_thread(self._folder.open, drop_list.name)
         except FileNotFoundError:
             return  # taken away by hand: the lines so far stand
         with file:
             lines = dialect.read(file, position)
-            while chunk := await asyncio.to_thread(_checked, lines):
+            # Reading and checking hundreds of lines takes a while: never on the loop.
+            while chunk := await asyncio.to_thread(_next_lines, lines):
                 yield [entering for _, entering in chunk], chunk[-1][0].after
 
-    async def _announce(self, new: Sequence[int], *, quiet: bool) -> None:
-        if quiet:
-            self._bus.publish(Tally(queued=len(new)))
-            self._intake.wake()
-        elif new:
-            self._intake.announce(await self._db.read(listing.rows, new), None)
 
-    def _hear(self, event: Event) -> None:
-        if (
-            isinstance(event, BatchEvent)
-            and event.what == "finished"
-            and event.batch.list is not None
-        ):
-            self._due.put_nowait(event.batch.list)
-
-
-def _checked(lines: Iterator[Line]) -> list[tuple[Line, Entering]]:
-    return [(line, _entering(line)) for line in islice(lines, CHUNK)]
+def _next_lines(lines: Iterator[Line]) -> list[tuple[Line, Entering]]:
+    return [(line, _entering(line)) for line in islice(lines, LINES_PER_TRANSACTION)]
 
 
 def _entering(line: Line) -> Entering:
+    """A line as it enters: an item that may, or the reason why there is none; warnings as one text."""
     if line.item is not None:
         return line.number, candidate_of(line.number, line.item), " ".join(line.warnings)
     code, message = line.error or ("bad_item", "There is nothing to download in this line.")

@@ -1,4 +1,9 @@
-"""What is left of a list when its last line is settled: the report, and the lines to drop again."""
+"""The end of a list: its report, the lines that can be dropped again, and its place in done/ or failed/.
+
+films.txt               the list itself, moved out of working/
+films.txt.report.json   every line with its outcome
+films.txt.retry.txt     the failed and rejected lines as they were, if there are any
+"""
 
 from __future__ import annotations
 
@@ -10,9 +15,9 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from trayagent.agent.drops.folder import DONE, FAILED, DropFolder, parts
+from trayagent.agent.drops.folder import DONE, FAILED, DropFolder, filed_names
 from trayagent.files import retry_shared
-from trayagent.lists import START, Line, dialect_for
+from trayagent.lists import START, dialect_for
 from trayagent.lists.aria2 import write as write_list
 from trayagent.model.downloads import Batch, Entry, Item
 from trayagent.store import batches, drop_lists
@@ -20,49 +25,49 @@ from trayagent.store.database import Database
 from trayagent.store.drop_lists import OpenList
 from trayagent.transfer.failpoints import failpoint
 
-PAGE: Final = 2000
-"""Lines of a report read and written in one go."""
-BAD: Final = frozenset({"failed", "rejected"})
+LINES_PER_PAGE: Final = 2000
+"""Lines of a report that are read and written in one go: what of it is in memory."""
+BAD_OUTCOMES: Final = frozenset({"failed", "rejected"})
 
 
 class ReportWriter:
-    """Writes report and retry list first, then moves the list; every step can be done again."""
+    """Files finished lists. A kill between any two steps repeats the step, with the same result.
+
+    1. Choose where the list goes, and keep that in the database: a second try takes the same names.
+    2. Write the report, then the list of lines to drop again; each appears whole or not at all.
+    3. Move the list. From here on the file is the proof that step 2 is done.
+    4. Mark the row as filed.
+    """
 
     def __init__(self, db: Database, folder: DropFolder) -> None:
         self._db = db
         self._folder = folder
 
-    async def file(self, list_: OpenList) -> Path:
-        """File a list whose batch is finished; returns where it lies. Raises OSError."""
-        batch = await self._db.read(batches.get, batches.public_id(list_.batch))
-        bad = bool(BAD & {outcome for outcome, count in batch.counts.items() if count})
-        place = list_.place
-        if place is None:
-            place = await asyncio.to_thread(
-                self._folder.free_place, list_.name, FAILED if bad else DONE
+    async def file_list(self, drop_list: OpenList) -> None:
+        """File a list whose batch is finished. Raises OSError and StoreUnavailableError."""
+        batch = await self._db.read(batches.get, batches.public_id(drop_list.batch))
+        is_bad = any(count and outcome in BAD_OUTCOMES for outcome, count in batch.counts.items())
+        filed_path = drop_list.place
+        if filed_path is None:
+            filed_path = await asyncio.to_thread(
+                self._folder.free_path, drop_list.name, FAILED if is_bad else DONE
             )
-            await self._db.run(drop_lists.keep_filed_path, list_.batch, place)
-        final = self._folder.root / place
-        if not await asyncio.to_thread(self._folder.is_filed, list_.name, place):
-            await self._write_and_move(batch, list_, place, bad=bad)
+            await self._db.run(drop_lists.keep_filed_path, drop_list.batch, filed_path)
+        final = self._folder.root / filed_path
+        if not await asyncio.to_thread(self._folder.is_filed, drop_list.name, filed_path):
+            failpoint("list-before-report")
+            _, report, retry = filed_names(final.name)
+            await self._write_report(batch, final.with_name(report), final.name)
+            failpoint("list-after-report")
+            if is_bad:
+                await self._write_retry(batch, drop_list.name, final.with_name(retry))
+            failpoint("list-before-move")
+            await asyncio.to_thread(self._folder.file_list, drop_list.name, filed_path)
         failpoint("list-after-move")
-        await self._db.run(drop_lists.mark_filed, list_.batch, str(final))
-        return final
-
-    async def _write_and_move(
-        self, batch: Batch, list_: OpenList, place: str, *, bad: bool
-    ) -> None:
-        final = self._folder.root / place
-        failpoint("list-before-report")
-        _, report, retry = parts(final.name)
-        await self._write_report(batch, final.with_name(report), final.name)
-        failpoint("list-after-report")
-        if bad:
-            await self._write_retry(batch, list_, final.with_name(retry))
-        failpoint("list-before-move")
-        await asyncio.to_thread(self._folder.file, list_.name, place)
+        await self._db.run(drop_lists.mark_filed, drop_list.batch, str(final))
 
     async def _write_report(self, batch: Batch, path: Path, name: str) -> None:
+        """Write a JSON object with one line of text for each line of the list, page by page."""
         head = {
             "list": name,
             "batch": batch.id,
@@ -71,85 +76,82 @@ class ReportWriter:
             "counts": batch.counts,
         }
         # Every piece opens the file anew: one held open here would be lost by a cancellation.
-        await asyncio.to_thread(
-            _add, path, msgspec.json.encode(head)[:-1] + b',"lines":[', os.O_TRUNC
-        )
+        start = msgspec.json.encode(head)[:-1] + b',"lines":['
+        await asyncio.to_thread(_write, path, start, os.O_TRUNC)
         comma = b"\n"
         async for page in self._pages(batch):
-            await asyncio.to_thread(_add, path, comma + b",\n".join(map(_reported, page)))
+            lines = b",\n".join(msgspec.json.encode(_report_line(entry)) for entry in page)
+            await asyncio.to_thread(_write, path, comma + lines)
             comma = b",\n"
-        await asyncio.to_thread(_end, path, b"\n]}\n")
+        await asyncio.to_thread(_write, path, b"\n]}\n", is_last=True)
 
-    async def _write_retry(self, batch: Batch, list_: OpenList, path: Path) -> None:
+    async def _write_retry(self, batch: Batch, name: str, path: Path) -> None:
         bad = [
             entry.line
             async for page in self._pages(batch)
             for entry in page
-            if entry.outcome in BAD
+            if entry.outcome in BAD_OUTCOMES
         ]
-        await asyncio.to_thread(self._copy_lines, list_.name, frozenset(bad), path)
+        await asyncio.to_thread(self._copy_lines, name, frozenset(bad), path)
 
     async def _pages(self, batch: Batch) -> AsyncIterator[list[Entry]]:
         after = 0
-        while page := await self._db.read(batches.entries, batch.id, limit=PAGE, after=after):
+        while page := await self._db.read(
+            batches.entries, batch.id, limit=LINES_PER_PAGE, after=after
+        ):
             yield page
             after = page[-1].line
 
-    def _copy_lines(self, name: str, wanted: frozenset[int], path: Path) -> None:
+    def _copy_lines(self, name: str, numbers: frozenset[int], path: Path) -> None:
+        """Copy these lines of a list in working/, as aria2 writes them. Blocks, raises OSError."""
         dialect = dialect_for(name)
-        assert dialect is not None
+        assert dialect is not None  # only names with a dialect are taken
         with self._folder.open(name) as source, _open(path, os.O_TRUNC) as file:
             for line in dialect.read(source, START):
-                if line.number in wanted:
-                    file.write(_again(line).encode("utf-8", "replace"))
-            some = bool(file.tell())
+                # Of a broken line only its address is known; of a list that is refused as a whole,
+                # not even that: it has no line that could be dropped again.
+                item = line.item or Item(url=" ".join(line.url.split()))
+                if line.number in numbers and item.url:
+                    file.write(write_list([item]).encode("utf-8", "replace"))
+            is_empty = not file.tell()
             _sync(file)
-        if some:
-            retry_shared(lambda: os.replace(_fresh(path), path))
-        else:  # Refused as a whole, it has no line that could be dropped again.
-            _fresh(path).unlink()
+        if is_empty:
+            _unfinished(path).unlink()
+        else:
+            retry_shared(lambda: os.replace(_unfinished(path), path))
 
 
-def _reported(entry: Entry) -> bytes:
-    return msgspec.json.encode(
-        {
-            "line": entry.line,
-            "url": entry.url,
-            "outcome": entry.outcome,
-            "path": entry.path,
-            "code": entry.code,
-            "message": entry.message,
-        }
-    )
+def _report_line(entry: Entry) -> dict[str, int | str | None]:
+    return {
+        "line": entry.line,
+        "url": entry.url,
+        "outcome": entry.outcome,
+        "path": entry.path,
+        "code": entry.code,
+        "message": entry.message,
+    }
 
 
-def _again(line: Line) -> str:
-    item = line.item or Item(url=" ".join(line.url.split()))
-    text = write_list([item]) if item.url else ""
-    return text if not text or text.endswith("\n") else f"{text}\n"
-
-
-def _fresh(path: Path) -> Path:
+def _unfinished(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
 def _open(path: Path, how: int) -> BinaryIO:
     flags = os.O_WRONLY | os.O_CREAT | how
+    # Others may write to a drop folder: a link that lies there is not written through.
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     # The user's alone: lines to be dropped again have their cookies, headers and passwords.
-    return os.fdopen(os.open(_fresh(path), flags, 0o600), "wb")
+    return os.fdopen(os.open(_unfinished(path), flags, 0o600), "wb")
 
 
-def _add(path: Path, data: bytes, how: int = os.O_APPEND) -> None:
+def _write(path: Path, data: bytes, how: int = os.O_APPEND, *, is_last: bool = False) -> None:
+    """Write a piece of a file; the last one makes it durable and gives it its name."""
     with _open(path, how) as file:
         file.write(data)
-
-
-def _end(path: Path, tail: bytes) -> None:
-    with _open(path, os.O_APPEND) as file:
-        file.write(tail)
-        _sync(file)
-    retry_shared(lambda: os.replace(_fresh(path), path))
+        if is_last:
+            _sync(file)
+    if is_last:
+        retry_shared(lambda: os.replace(_unfinished(path), path))
 
 
 def _sync(file: BinaryIO) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.syncing import rig
+from tests.agent.library.syncing import rig
 from tests.servers.json_library import TOKEN, JsonLibrary
 from trayagent.model.settings import SourceSettings
 

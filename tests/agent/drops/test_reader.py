@@ -29,9 +29,9 @@ from trayagent.model.events import Event, Notice
 
 @pytest.fixture(autouse=True)
 def _short_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The rule itself is shown in test_arrival; here it would only make everything wait.
-    monkeypatch.setattr(drop_folder, "QUIET", 0.2)
-    monkeypatch.setattr(reader, "RESCAN", 0.5)
+    # The rule itself is shown in test_quiet_time; here it would only make everything wait.
+    monkeypatch.setattr(drop_folder, "QUIET_SECONDS", 0.2)
+    monkeypatch.setattr(reader, "RESCAN_SECONDS", 0.5)
 
 
 @dataclass
@@ -72,7 +72,7 @@ async def test_a_list_that_comes_between_the_first_look_and_the_watch_is_seen_at
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing hints at it, and the next look of its own is far away."""
-    monkeypatch.setattr(reader, "RESCAN", 300.0)
+    monkeypatch.setattr(reader, "RESCAN_SECONDS", 300.0)
     ensure = FolderWatcher.ensure
 
     def late(watcher: FolderWatcher) -> bool:

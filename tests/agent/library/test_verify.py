@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.agent.syncing import BOB, Rig, flow, rig
+from tests.agent.library.syncing import BOB, Rig, flow, rig
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
 from tests.servers.lying import Lying, Served, in_turn

@@ -30,7 +30,7 @@ def test_a_list_of_another_user_is_left_alone(root: Path) -> None:
     os.chown(root / "his.txt", HE, HE)
     scan = DropFolder(root).scan()
     assert set(scan.lists) == {"mine.txt"}
-    assert scan.odd == ("his.txt",)
+    assert scan.no_lists == ("his.txt",)
 
 
 @pytest.mark.parametrize("name", ["working", "done", "failed"])

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.agent.syncing import BOB, flow, rig
+from tests.agent.library.syncing import BOB, flow, rig
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
 from trayagent.agent.library import thumbnail_child

@@ -1,4 +1,4 @@
-"""A program that syncs until it is killed: `python -m tests.agent.sync_process HOME BASE`."""
+"""A program that syncs until it is killed: `python -m tests.agent.library.sync_process HOME BASE`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.agent.syncing import ALICE, rig
+from tests.agent.library.syncing import ALICE, rig
 from trayagent.model.settings import SourceSettings
 
 

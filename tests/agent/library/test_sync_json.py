@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.syncing import rig
+from tests.agent.library.syncing import rig
 from tests.servers.json_library import TOKEN, JsonLibrary, body
 from trayagent.model import library as paged
 from trayagent.model.events import SyncEvent

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.syncing import Rig, rig
+from tests.agent.library.syncing import Rig, rig
 from tests.servers.json_library import JsonLibrary
 from trayagent.model.events import Event, SyncEvent
 from trayagent.model.settings import SourceSettings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.syncing import ALICE, flow, rig
+from tests.agent.library.syncing import ALICE, flow, rig
 from tests.patience import patience
 from tests.servers.flow import FakeFlow
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.syncing import ALICE, BOB, digest_of, flow, rig
+from tests.agent.library.syncing import ALICE, BOB, digest_of, flow, rig
 from tests.privacy import is_private
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow

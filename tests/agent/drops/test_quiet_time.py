@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trayagent.agent.drops.folder import QUIET, FileLook, QuietTime
+from trayagent.agent.drops.folder import QUIET_SECONDS, FileLook, QuietTime
 
 SMALL, GROWN = FileLook(1, 10, 5), FileLook(1, 20, 6)
 
@@ -11,7 +11,7 @@ def test_a_file_arrives_after_two_quiet_seconds() -> None:
     """Not before, and not by what its own clock says."""
     arrivals = QuietTime()
 
-    assert arrivals.look({"a.txt": SMALL}, 100.0) == ([], QUIET)
+    assert arrivals.look({"a.txt": SMALL}, 100.0) == ([], QUIET_SECONDS)
     assert arrivals.look({"a.txt": SMALL}, 101.5) == ([], 0.5)
     assert arrivals.look({"a.txt": SMALL}, 102.0) == (["a.txt"], None)
 
@@ -21,8 +21,8 @@ def test_every_change_starts_the_wait_anew() -> None:
     arrivals = QuietTime()
     arrivals.look({"a.txt": SMALL}, 100.0)
 
-    assert arrivals.look({"a.txt": GROWN}, 101.9) == ([], QUIET)
-    assert arrivals.look({"a.txt": FileLook(2, 20, 6)}, 103.8) == ([], QUIET)
+    assert arrivals.look({"a.txt": GROWN}, 101.9) == ([], QUIET_SECONDS)
+    assert arrivals.look({"a.txt": FileLook(2, 20, 6)}, 103.8) == ([], QUIET_SECONDS)
 
 
 def test_a_file_that_went_away_is_forgotten() -> None:
@@ -31,4 +31,4 @@ def test_a_file_that_went_away_is_forgotten() -> None:
     arrivals.look({"a.txt": SMALL}, 100.0)
     arrivals.look({}, 101.0)
 
-    assert arrivals.look({"a.txt": SMALL}, 110.0) == ([], QUIET)
+    assert arrivals.look({"a.txt": SMALL}, 110.0) == ([], QUIET_SECONDS)

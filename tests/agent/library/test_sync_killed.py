@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.syncing import digest_of, flow, rig
+from tests.agent.library.syncing import digest_of, flow, rig
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
 
 LIST, MEDIA, STORAGE = "/fx/api/trpc/media.fetchUserHistoryDirectly", "/v1/media", "/storage"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def run_until(fake: FakeFlow, home: Path, route: str, count: int) -> None:
     """Start a sync in a process of its own and kill it once the server has seen so many requests."""
     before = fake.state.requests[route]
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.agent.sync_process", home, fake.base],
+        [sys.executable, "-m", "tests.agent.library.sync_process", home, fake.base],
         cwd=ROOT,
         stdout=subprocess.PIPE,
     ) as process:
