@@ -19,7 +19,7 @@ from docs_settings import settings  # noqa: E402
 import trayagent as package  # noqa: E402
 from trayagent.cli.exits import MEANING  # noqa: E402
 from trayagent.cli.main import SECTIONS, trayagent  # noqa: E402
-from trayagent.model.errors import BLOCKED, LOGIN_IS_GONE, SENTENCES, WAITS  # noqa: E402
+from trayagent.model.errors import LOGIN_IS_GONE, SENTENCES, traits_of  # noqa: E402
 
 HOUSE = """
 `tests/test_house.py` holds this, and more: each foreign package has one home, files stay under 500 lines and
@@ -46,10 +46,11 @@ NOTE = "<!-- Made by packaging/docs.py from the code: change it there. -->"
 
 def errors() -> str:
     """docs/errors.md."""
-    rows = [
-        f"| `{code}` | {sentence} | {action} | {'by itself' if code in WAITS | BLOCKED else ''} |"
-        for code, (sentence, action) in SENTENCES.items()
-    ]
+    rows = []
+    for code, (sentence, action) in SENTENCES.items():
+        traits = traits_of(code)
+        again = "by itself" if traits.is_retryable or traits.blocks_folder else ""
+        rows.append(f"| `{code}` | {sentence} | {action} | {again} |")
     return "\n".join(
         [
             "# Why a download fails",

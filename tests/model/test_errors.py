@@ -2,7 +2,7 @@
 
 import pytest
 
-from trayagent.model.errors import LOGIN_IS_GONE, SENTENCES, WAITS, ConfigError, DownloadError
+from trayagent.model.errors import LOGIN_IS_GONE, SENTENCES, TRAITS, ConfigError, DownloadError
 
 CODES = """bad_url blocked_address not_found forbidden needs_login link_expired server_busy server_error
 network timeout stalled tls too_many_redirects not_media truncated changed_on_server checksum_mismatch
@@ -11,7 +11,15 @@ too_large disk_full permission_denied needs_sites_extra no_media_found cancelled
 
 def test_the_codes_are_the_documented_ones() -> None:
     assert sorted(SENTENCES) == sorted(CODES)
-    assert set(SENTENCES) >= WAITS
+
+
+def test_the_table_of_what_codes_imply_names_known_codes_and_is_of_a_piece() -> None:
+    """A source has three codes of its own; what blocks a folder lies here and is never a try used up."""
+    assert set(TRAITS) - set(SENTENCES) == {"signed_out", "moved", "insecure"}
+    for code, traits in TRAITS.items():
+        assert not (traits.is_retryable and (traits.is_ours or traits.is_final)), code
+        assert not traits.is_ours or traits.ends_file, code
+        assert not traits.blocks_folder or traits.is_ours, code
 
 
 @pytest.mark.parametrize("code", CODES)

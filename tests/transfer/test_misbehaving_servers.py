@@ -24,7 +24,7 @@ from tests.servers.lying import (
     saying,
 )
 from tests.transfer.rig import QUICK, mp4, noise, transferring, until
-from trayagent.model.errors import WAITS, DownloadError
+from trayagent.model.errors import DownloadError
 from trayagent.net.refusals import refuse_status
 from trayagent.transfer.attempt import Attempt
 
@@ -117,7 +117,7 @@ async def test_a_misbehaving_server_leaves_no_file(tmp_path: Path, what: str) ->
         assert failed.value.code in codes
         assert rig.files() == {}
         assert len(server.requests) <= 11
-        if failed.value.code not in WAITS:
+        if not failed.value.traits.is_retryable:
             assert len(server.asked("/x.bin")) <= 11
 
 
@@ -373,7 +373,7 @@ async def test_a_server_that_says_when_to_come_again_is_heard_and_only_for_that_
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         with pytest.raises(DownloadError) as failed:
             await rig.get(server.at("/a.bin", replying(f"{status} No", Retry_After="70")))
-        assert failed.value.code in WAITS
+        assert failed.value.traits.is_retryable
         assert failed.value.retry_after == 70
         with pytest.raises(DownloadError) as failed:
             await rig.get(server.at("/b.bin", replying(f"{status} No")))

@@ -24,7 +24,6 @@ Next = Literal["engine", "engine if known", "fail"]
 
 MANIFESTS: Final = frozenset({"m3u8", "mpd"})
 _BROWSER: Final[frozenset[Via]] = frozenset({"extension", "page"})
-_SHUT: Final = frozenset({"forbidden", "needs_login"})
 
 
 def kind_meant(kind: Kind, quality: str | None, subtitles: Sequence[str] = ()) -> Kind:
@@ -58,7 +57,7 @@ def next_step(kind: Kind, via: Via, url: str, error: DownloadError) -> Next:
         if _is_medium(url):
             return "fail"
         return "engine" if kind != "auto" or via in _BROWSER else "engine if known"
-    shut = error.code in _SHUT and kind != "page" and not _is_medium(url)
+    shut = error.traits.is_access_refused and kind != "page" and not _is_medium(url)
     return "engine if known" if shut else "fail"
 
 

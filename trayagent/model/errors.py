@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "bad_url": (
@@ -89,21 +89,68 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
 }
 """Every code a download can end with: code -> (plain sentence, next action)."""
 
-WAITS: Final = frozenset(
-    {
-        "server_busy",
-        "server_error",
-        "network",
-        "timeout",
-        "stalled",
-        "truncated",
-        "changed_on_server",
-    }
-)
-"""Codes worth another try by ourselves, with back-off."""
 
-BLOCKED: Final = frozenset({"disk_full", "permission_denied"})
-"""Codes of a folder that takes no files now: downloads wait until a person has mended it."""
+class CodeTraits(NamedTuple):
+    """What a code implies for those who have to go on; see `TRAITS`."""
+
+    is_retryable: bool = False
+    """Time may mend it: worth another try by ourselves, with back-off."""
+    blocks_folder: bool = False
+    """The folder takes no files now: downloads wait until a person has mended it."""
+    is_ours: bool = False
+    """It lies on this machine: no other server, and no mirror, changes it."""
+    ends_file: bool = False
+    """All connections of the file stop; after any other code the rest of them goes on."""
+    spoils_bytes: bool = False
+    """What has arrived cannot be trusted: a retry begins anew."""
+    is_final: bool = False
+    """Nothing that the page engine has kept can still become the file."""
+    is_access_refused: bool = False
+    """The server wants somebody it knows: the page engine may know the way in."""
+    stops_sync: bool = False
+    """Fetching the files of a source would fail just as its listing did."""
+
+
+TRAITS: Final[dict[str, CodeTraits]] = {
+    # The server or the network: they may mend themselves.
+    "server_busy": CodeTraits(is_retryable=True),
+    "server_error": CodeTraits(is_retryable=True),
+    "network": CodeTraits(is_retryable=True),
+    "timeout": CodeTraits(is_retryable=True),
+    "stalled": CodeTraits(is_retryable=True),
+    "truncated": CodeTraits(is_retryable=True),
+    # Bytes of two versions must not meet in one file, so no connection may go on.
+    "changed_on_server": CodeTraits(is_retryable=True, ends_file=True),
+    # This machine.
+    "disk_full": CodeTraits(blocks_folder=True, is_ours=True, ends_file=True),
+    "permission_denied": CodeTraits(blocks_folder=True, is_ours=True, ends_file=True),
+    "too_large": CodeTraits(is_ours=True, ends_file=True, is_final=True),
+    # What died inside us may have left anything in the file.
+    "internal": CodeTraits(is_ours=True, ends_file=True, spoils_bytes=True),
+    # What came is not what was meant.
+    "checksum_mismatch": CodeTraits(spoils_bytes=True, is_final=True),
+    "not_media": CodeTraits(is_final=True),
+    "no_media_found": CodeTraits(is_final=True),
+    # Somebody has to sign in, or to look after the source.
+    "forbidden": CodeTraits(is_access_refused=True),
+    "needs_login": CodeTraits(is_access_refused=True, stops_sync=True),
+    "signed_out": CodeTraits(stops_sync=True),
+    "moved": CodeTraits(stops_sync=True),
+    "insecure": CodeTraits(stops_sync=True),
+}
+"""The one table of what each code implies; a code that is not here implies nothing of it.
+
+Whoever has to decide by an error asks here (`error.traits`, `traits_of(code)`) and keeps no set of
+codes of his own.
+"""
+
+
+def traits_of(code: str) -> CodeTraits:
+    """What a code implies, also one that only its message knows (of a stored error)."""
+    return TRAITS.get(code, _NO_TRAITS)
+
+
+_NO_TRAITS: Final = CodeTraits()
 
 
 LOGIN_IS_GONE: Final = (
@@ -124,6 +171,11 @@ class TrayagentError(Exception):
         self.code = code
         self.message = message
         self.action = action
+
+    @property
+    def traits(self) -> CodeTraits:
+        """What the code implies: whether to try again, what to keep, whom to ask."""
+        return traits_of(self.code)
 
 
 class DownloadError(TrayagentError):

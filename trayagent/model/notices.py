@@ -7,7 +7,7 @@ from typing import Final
 
 from trayagent.model import urls, wording
 from trayagent.model.downloads import Batch, Download, ErrorInfo, State
-from trayagent.model.errors import BLOCKED
+from trayagent.model.errors import traits_of
 from trayagent.model.events import Action, BatchEvent, DownloadEvent, Event, Notice, SyncEvent
 from trayagent.model.library import SyncRun
 
@@ -34,7 +34,7 @@ def blocked_by(event: Event) -> str:
     """The code for which a download waits until a person mends its folder; else nothing."""
     match event:
         case DownloadEvent(what="requeued", download=Download(error=ErrorInfo(code=code))):
-            return code if code in BLOCKED else ""
+            return code if traits_of(code).blocks_folder else ""
         case _:
             return ""
 

@@ -14,7 +14,7 @@ from msgspec import structs
 from msgspec.structs import replace
 
 from trayagent.model import filenames, units
-from trayagent.model.errors import SENTENCES, WAITS, DownloadError
+from trayagent.model.errors import SENTENCES, DownloadError
 from trayagent.model.settings import Config
 from trayagent.model.transfer import Made, Request
 from trayagent.net.gateway import Gateway, Pass
@@ -50,8 +50,6 @@ _HOSTS: Final = 1000
 """Hosts that are remembered."""
 _REFUSED: Final = frozenset({"forbidden", "network", "no_media_found", "timeout"})
 """Codes that may be the gateway's refusal as the worker saw it."""
-_FOR_GOOD: Final = frozenset({"no_media_found", "not_media", "checksum_mismatch", "too_large"})
-"""Codes after which nothing that is here becomes the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +134,10 @@ class YtDlpEngine:
     async def keep_resumable(self, id: str, error: DownloadError) -> None:
         """It came to nothing: only what another try can go on from is kept."""
         scratch = self._scratch(id)
-        if error.code in _FOR_GOOD:
+        if error.traits.is_final:
             await asyncio.to_thread(scratch.remove)
         else:
-            await asyncio.to_thread(scratch.tidy, choice=error.code in WAITS)
+            await asyncio.to_thread(scratch.tidy, choice=error.traits.is_retryable)
 
     def __repr__(self) -> str:
         return f"<YtDlpEngine {'ready' if self.is_installed else 'without yt-dlp'}>"

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from trayagent.model import units, urls
 from trayagent.model.downloads import ErrorInfo
-from trayagent.model.errors import WAITS, DownloadError
+from trayagent.model.errors import DownloadError
 from trayagent.model.library import Account, Listed, Page
 from trayagent.model.transfer import Content, Request, Target
 from trayagent.model.units import parse_moment
@@ -323,7 +323,11 @@ class FlowMedia:
         try:
             return _signed_link(await self._ask(name, uri_only=True))
         except DownloadError as error:
-            if error.code in WAITS and trial.cause is not None and trial.cause.code not in WAITS:
+            if (
+                error.traits.is_retryable
+                and trial.cause is not None
+                and not trial.cause.traits.is_retryable
+            ):
                 trial.cause = (
                     error  # worth another try later, which the first cause alone would not be
                 )

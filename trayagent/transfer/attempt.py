@@ -58,10 +58,6 @@ LOOKED_AT: Final = 512
 """Bytes that are waited for before a file gets its name."""
 LOOKED_THROUGH: Final = 64 * 1024
 """Bytes that are waited for where nothing but white space comes before what was promised."""
-_OURS: Final = frozenset({"disk_full", "permission_denied", "too_large", "internal"})
-"""Codes about this machine: no other server changes them."""
-_SPOILT: Final = frozenset({"checksum_mismatch", "internal"})
-"""Codes after which the bytes are of no use."""
 
 
 class Terms(Struct, frozen=True):
@@ -160,7 +156,7 @@ class Attempt:
                     self._recover(error, progressed=destination.received > before)
         except DownloadError as error:
             missing = None if destination.size is None else destination.size - destination.received
-            destination.keep(failed=True, spoilt=error.code in _SPOILT)
+            destination.keep(failed=True, spoilt=error.traits.spoils_bytes)
             self._folders.forget(self._target.folder)
             if error.code == "disk_full" and missing:
                 raise full_disk(self._target.folder, missing, self._terms.keep_free) from error
@@ -180,9 +176,9 @@ class Attempt:
         self._recoveries += 1
         if self._recoveries <= MOST_RECOVERIES and self._is_curable(error, progressed):
             return
-        if error.code in _OURS or len(self._requests) == 1:
+        if error.traits.is_ours or len(self._requests) == 1:
             raise error
-        if error.code in _SPOILT:
+        if error.traits.spoils_bytes:
             self._destination.forget()
         del self._requests[0]
         self._recoveries = 0

@@ -49,10 +49,6 @@ BREATHER: Final = 0.25
 """Seconds between two connections where one was refused: the server first has to see that the old one is over."""
 ALONE_AFTER: Final = (0.5, 1.0, 2.0)
 """Seconds to wait before a refusal is tried again alone, once no connection is left."""
-_FATAL: Final = frozenset(
-    {"disk_full", "permission_denied", "too_large", "internal", "changed_on_server"}
-)
-"""Codes that end the file; after any other the rest of the lanes goes on."""
 
 
 class NoPartsError(DownloadError):
@@ -164,7 +160,7 @@ class Connections:
             while connection in self._active and self._advance(connection):
                 pass
         except DownloadError as error:
-            if error.code in _FATAL and not isinstance(error, NoPartsError):
+            if error.traits.ends_file and not isinstance(error, NoPartsError):
                 raise
             self._drop(connection)
             self._failure = error

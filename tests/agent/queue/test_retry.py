@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trayagent.agent.queue.retry import Again, decide
-from trayagent.model.errors import BLOCKED, SENTENCES, WAITS, DownloadError
+from trayagent.model.errors import SENTENCES, DownloadError, traits_of
 
 
 @pytest.mark.parametrize("code", SENTENCES)
@@ -13,7 +13,7 @@ def test_only_what_time_may_mend_is_tried_again(code: str) -> None:
     """Everything else would only be asked for in vain."""
     again = decide(DownloadError(code), attempts=1, retries=5, rand=0.5)
 
-    assert (again is not None) == (code in WAITS | BLOCKED)
+    assert (again is not None) == (traits_of(code).is_retryable or traits_of(code).blocks_folder)
 
 
 def test_tries_run_out() -> None:
@@ -23,7 +23,10 @@ def test_tries_run_out() -> None:
 
 def test_waiting_for_a_folder_or_a_network_uses_no_try_up() -> None:
     """However long it lasts, the download goes on by itself."""
-    for code, offline in (*((code, False) for code in BLOCKED), ("network", True)):
+    for code, offline in (
+        *((code, False) for code in SENTENCES if traits_of(code).blocks_folder),
+        ("network", True),
+    ):
         error = DownloadError(code)
         again = decide(error, attempts=99, retries=5, rand=0, offline=offline)
         assert again is not None

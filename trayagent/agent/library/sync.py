@@ -16,7 +16,7 @@ from trayagent.agent.bus import Bus
 from trayagent.agent.library.missing_files import MissingFiles
 from trayagent.model import retry
 from trayagent.model.downloads import ErrorInfo
-from trayagent.model.errors import WAITS, DownloadError, StoreUnavailableError, TrayagentError
+from trayagent.model.errors import DownloadError, StoreUnavailableError, TrayagentError, traits_of
 from trayagent.model.events import BatchEvent, DownloadEvent, Event, SyncEvent
 from trayagent.model.library import LastRun, Page, RunState, Step, SyncRun, Trail
 from trayagent.sources.source import CursorError, Source, SourceError
@@ -98,8 +98,6 @@ IDLE_SECONDS: Final = 60.0
 """Seconds without news of its files after which a run no longer stands in the way of another."""
 PROGRESS_SECONDS: Final = 0.1
 """Files that come faster than this, in seconds, are told together."""
-_NO_USE: Final = frozenset({"signed_out", "moved", "needs_login", "insecure"})
-"""Errors after which fetching files would fail just the same."""
 
 
 class Sync:
@@ -221,7 +219,7 @@ class Sync:
     async def _fetch(self) -> None:
         """Queue the rest of what is missing, and wait until all of it is through."""
         error = self.run.shown.error
-        if not self._list_only and not (error and error.code in _NO_USE):
+        if not self._list_only and not (error and traits_of(error.code).stops_sync):
             await self._fetching.rest(self.run.n)
         await self._fetching.close()
         if self._fetching.batch is not None:
@@ -378,7 +376,7 @@ class PageReader:
             except DownloadError as error:
                 wait = retry.delay(attempt, retry_after=error.retry_after, rand=self._rand())
                 if (
-                    error.code not in WAITS
+                    not error.traits.is_retryable
                     or attempt == TRIES_PER_PAGE
                     or wait > LONGEST_PAGE_WAIT_SECONDS
                 ):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from trayagent.model import retry
-from trayagent.model.errors import BLOCKED, WAITS, DownloadError
+from trayagent.model.errors import DownloadError
 
 FOLDER_CHECK: Final = 10.0
 """Seconds between two looks whether the folder takes files again."""
@@ -40,13 +40,13 @@ def decide(
     """
     if not error.spent:
         return Again(retry.delay(1, retry_after=error.retry_after, rand=rand), counts=False)
-    if error.code in BLOCKED:
+    if error.traits.blocks_folder:
         return Again(FOLDER_CHECK, counts=False)
     if offline:
         return Again(NETWORK_CHECK, counts=False)
     if error.code == "internal" and attempts == 0:
         return Again(ONCE_MORE)
-    if error.code not in WAITS or attempts >= retries:
+    if not error.traits.is_retryable or attempts >= retries:
         return None
     return Again(retry.delay(attempts + 1, retry_after=error.retry_after, rand=rand))
 

@@ -36,7 +36,7 @@ from trayagent.agent.queue.retry import CoolHosts, decide
 from trayagent.agent.queue.video_pages import PageJob, is_for_engine, page_job_of
 from trayagent.cli.get.journal import HERE, Leftovers
 from trayagent.model.downloads import Download, ErrorInfo, Item, State, Via
-from trayagent.model.errors import BLOCKED, DownloadError, TrayagentError
+from trayagent.model.errors import DownloadError, TrayagentError
 from trayagent.model.jobs import Job, New
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.model.units import stamp
@@ -404,7 +404,7 @@ class Errand:
         now = time.time()
         with self._taking:
             self._cool.note(job.host, error, again, now)
-        if again is None or error.code in BLOCKED:
+        if again is None or error.traits.blocks_folder:
             return self._end(_failed(download, error, job.attempts + 1))
         job = replace(job, path=download.path, attempts=job.attempts + again.counts)
         with self._taking:
