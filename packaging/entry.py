@@ -31,9 +31,9 @@ def settle(environ: MutableMapping[str, str]) -> None:
 
 def main() -> int:
     """Run what the words ask for."""
-    from trayagent.cli.streams import complete
+    from trayagent.cli.streams import open_closed_streams
 
-    complete()
+    open_closed_streams()
     settle(os.environ)
     if sys.argv[1:3] == ["sites", "worker"]:
         from trayagent.sites.worker import main as work

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from trayagent.cli import client
-from trayagent.cli.client import Agent, SilentError, refusal
+from trayagent.cli.client import AgentClient, NoAnswerError, agent_error
 from trayagent.cli.exits import Exit, NotRunningError, exit_of, exit_of_several, exit_of_states
 from trayagent.model.errors import ConfigError, NotFoundError, TrayagentError
 from trayagent.settings.home import Home
@@ -100,23 +100,23 @@ def test_the_token_waits_for_the_proof(place: Home, stranger: tuple[Stranger, bo
     server, ours = stranger
     announce(place, server.server.server_address[1], os.getpid())
     if ours:
-        agent = Agent.of(place)
+        agent = AgentClient.of(place)
         assert agent.get("status") == {"version": "1"}
         agent.close()
         assert TOKEN in server.heard[-1]
     else:
         with pytest.raises(NotRunningError):
-            Agent.of(place)
+            AgentClient.of(place)
         assert not any(TOKEN in heard for heard in server.heard)
 
 
 def test_long_work_is_waited_for_as_long_as_the_agent_answers(
     place: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "PATIENCE", 0.3)
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.3)
     server = Stranger(TOKEN, busy=1)
     announce(place, server.server.server_address[1], os.getpid())
-    agent = Agent.of(place)
+    agent = AgentClient.of(place)
     assert agent.post_patiently("batches/b1/undo") == {"undone_at": "now"}
     agent.close()
     server.close()
@@ -125,10 +125,10 @@ def test_long_work_is_waited_for_as_long_as_the_agent_answers(
 def test_an_agent_that_hangs_is_told_from_one_that_works(
     place: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "PATIENCE", 0.2)
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        agent = Agent(f"http://127.0.0.1:{silent.getsockname()[1]}", TOKEN)
-        with pytest.raises(SilentError, match="does not answer"):
+        agent = AgentClient(f"http://127.0.0.1:{silent.getsockname()[1]}", TOKEN)
+        with pytest.raises(NoAnswerError, match="does not answer"):
             agent.post_patiently("batches/b1/undo")
         agent.close()
 
@@ -137,7 +137,7 @@ def test_an_agent_that_hangs_is_told_from_one_that_works(
 def test_a_broken_runtime_file_means_not_running(place: Home, runtime: str) -> None:
     place.runtime.write_text(runtime)
     with pytest.raises(NotRunningError):
-        Agent.of(place)
+        AgentClient.of(place)
 
 
 def test_a_file_left_by_a_dead_agent_means_not_running(place: Home) -> None:
@@ -145,7 +145,7 @@ def test_a_file_left_by_a_dead_agent_means_not_running(place: Home) -> None:
     ended.wait()
     announce(place, 1, ended.pid)
     with pytest.raises(NotRunningError):
-        Agent.of(place)
+        AgentClient.of(place)
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ def test_a_file_left_by_a_dead_agent_means_not_running(place: Home) -> None:
 )
 def test_every_refusal_has_its_exit_code(status: int, code: int) -> None:
     answer: Any = {"error": {"code": "x", "message": "It cannot be.", "action": "Wait."}}
-    error = refusal(status, answer)
+    error = agent_error(status, answer)
     assert (exit_of(error), error.message, error.action) == (code, "It cannot be.", "Wait.")
-    assert str(status) in refusal(status, None).message
+    assert str(status) in agent_error(status, None).message
 
 
 def test_exit_codes_of_several_things() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.cli.conftest import Run
+from trayagent.cli.client import AgentClient
 from trayagent.cli.exits import MisuseError
-from trayagent.cli.options import item_words
+from trayagent.cli.options import PAGE_ROWS, all_rows, first_rows, item_words
 from trayagent.model.downloads import Item
 from trayagent.model.validation import validate
 
@@ -43,3 +46,38 @@ def test_misuse_is_2_before_anything_is_asked_for(run: Run, command: str) -> Non
     said = run(command, "http://h/x", "--checksum", "foo")
     assert (said.code, "regex" in said.err) == (2, False)
     assert run(command, "http://h/x", "--quality", "zzz").code == 2
+
+
+class Paged(AgentClient):
+    """An agent with so many rows."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__("http://127.0.0.1:1", "")
+        self.count = count
+        self.asked: list[tuple[str, str | int | None]] = []
+
+    def get(self, path: str, **query: str | int | None) -> Any:
+        start = int(query["after"] or 0)
+        self.asked.append((path, query["state"]))
+        page = [{"id": n} for n in range(start, min(start + PAGE_ROWS, self.count))]
+        end = start + len(page)
+        return {"items": page, "next": str(end) if end < self.count else None}
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "shown", "more", "pages"),
+    [
+        (0, 50, 0, False, 1),
+        (50, 50, 50, False, 1),
+        (51, 50, 50, True, 1),
+        (3 * PAGE_ROWS, 50, 50, True, 1),
+        (3 * PAGE_ROWS, PAGE_ROWS, PAGE_ROWS, True, 2),
+        (2 * PAGE_ROWS + 1, 0, 2 * PAGE_ROWS + 1, False, 3),
+    ],
+)
+def test_pages(count: int, limit: int, shown: int, more: bool, pages: int) -> None:
+    running = Paged(count)
+    found, rest = first_rows(all_rows(running, "sources/flow/items", state="missing"), limit)
+    assert [row["id"] for row in found] == list(range(shown))
+    assert rest is more
+    assert running.asked == [("sources/flow/items", "missing")] * pages

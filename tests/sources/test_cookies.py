@@ -10,7 +10,7 @@ from trayagent.sources.pasted_cookies import (
     LONGEST,
     by_domain,
     cookies_in,
-    only_sessions,
+    keep_only_sessions,
     session_cookie,
 )
 
@@ -203,12 +203,12 @@ def test_no_text_keeps_anybody_waiting(text: str) -> None:
 def test_a_whole_browsers_export_can_be_cut_to_its_sessions() -> None:
     others = [exported(f"c{n}", "CANARY" * 50, f".s{n}.example") for n in range(2000)]
     text = json.dumps([*others, exported(NAME, OTHER, ".x.example"), exported(f"{NAME}.0", VALUE)])
-    short = only_sessions(text)
+    short = keep_only_sessions(text)
     assert len(short) < 1000
     assert "CANARY" not in short.replace(OTHER, "")
     assert session_cookie(short, HOST) == session_cookie(text, HOST) == VALUE
     assert session_cookie(short, "a.x.example") == OTHER
-    assert only_sessions("SID=1") == ""
+    assert keep_only_sessions("SID=1") == ""
 
 
 def test_all_cookies_of_a_site_are_there() -> None:

@@ -19,7 +19,7 @@ from trayagent.model.transfer import Content, Request, Target
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.api_client import ApiAnswer, SourceClient
 from trayagent.sources.build import build
-from trayagent.sources.flow_session import Session
+from trayagent.sources.flow_session import FlowSession
 from trayagent.sources.source import CursorError, Source, SourceError, TrialSecrets
 
 SESSION = "/fx/api/auth/session"
@@ -141,7 +141,7 @@ async def test_a_token_is_renewed_before_its_end(fake: FakeFlow, client: ApiClie
     secrets = TrialSecrets()
     await secrets.set("flow/session", "st-alice-1")
     web = SourceClient(client, frozenset({fake.base.removeprefix("http://")}))
-    session = Session(
+    session = FlowSession(
         "flow", web, secrets, labs_base=fake.labs_base, api_key="", environ={},
         clock=lambda: clock[0], now=lambda: data.NOW + clock[0],
     )  # fmt: skip
@@ -233,7 +233,7 @@ class Told(SourceClient):
     ids=["redirected", "gone"],
 )
 async def test_a_moved_service_is_told_so(answer: ApiAnswer) -> None:
-    session = Session(
+    session = FlowSession(
         "flow",
         Told(answer),
         TrialSecrets(),
@@ -266,7 +266,7 @@ async def test_a_nameless_or_unusable_entry_is_left_out(fake: FakeFlow, client: 
 )
 async def test_an_account_is_safe_to_show_and_to_keep(email: object, account: str) -> None:
     body = json.encode({"access_token": "ya29.plain", "user": {"email": email}})
-    session = Session(
+    session = FlowSession(
         "flow",
         Told(ApiAnswer(200, "labs.google:443", (), body)),
         TrialSecrets(),
@@ -280,7 +280,7 @@ async def test_an_account_is_safe_to_show_and_to_keep(email: object, account: st
 async def test_a_session_without_anything_optional_works(fake: FakeFlow) -> None:
     body = json.encode({"access_token": "ya29.plain", "expires": "soon"})
     answer = ApiAnswer(200, "labs.google:443", (), body)
-    session = Session(
+    session = FlowSession(
         "flow",
         Told(answer),
         TrialSecrets(),

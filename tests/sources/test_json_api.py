@@ -18,7 +18,7 @@ from trayagent.model.settings import SourceSettings as Settings
 from trayagent.model.transfer import Content, Request, Target
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.build import build
-from trayagent.sources.json_origin import Auth
+from trayagent.sources.json_origin import JsonAuth
 from trayagent.sources.source import CursorError, Source, SourceError, TrialSecrets
 
 LISTS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
@@ -163,7 +163,7 @@ async def test_several_secrets_are_given_by_name(server: JsonLibrary, client: Ap
     ],
 )  # fmt: skip
 def test_a_cookie_is_found_in_an_export_if_it_is_of_this_host(text: str) -> None:
-    assert Auth("shots", COOKIE, TrialSecrets(), "127.0.0.1").parse(text) == {"sid": "one"}
+    assert JsonAuth("shots", COOKIE, TrialSecrets(), "127.0.0.1").parse(text) == {"sid": "one"}
 
 
 async def test_a_cookie_of_another_site_is_no_secret(

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from trayagent.cli.client import Agent, Event, segment
+from trayagent.cli.client import AgentClient, StreamEvent, path_segment
 from trayagent.cli.exits import (
     Exit,
     InterruptedByUserError,
@@ -22,7 +22,7 @@ from trayagent.cli.exits import (
 from trayagent.cli.options import agent, item_options, item_words, json_option, pass_screen
 from trayagent.cli.output import Screen
 from trayagent.cli.progress import Bars
-from trayagent.cli.wording import counted, name_of, note_of
+from trayagent.cli.wording import name_of, note_of, quantity
 from trayagent.model.errors import NotFoundError
 
 ROOM: Final = 200_000
@@ -92,7 +92,7 @@ def _stdin() -> Iterator[dict[str, Any]]:
             yield {"url": line.url or f"line {line.number}"}
 
 
-def _send(running: Agent, items: list[dict[str, Any]]) -> dict[str, Any]:
+def _send(running: AgentClient, items: list[dict[str, Any]]) -> dict[str, Any]:
     whole: dict[str, Any] = {"batch": None, "batches": [], "downloads": [], "rejected": []}
     offset = 0
     for part in _parts(items):
@@ -125,7 +125,7 @@ def _tell(screen: Screen, receipt: dict[str, Any]) -> int:
     elif len(downloads) > SHOWN:
         batches = receipt["batches"]
         place = f" as {batches[0]}" if len(batches) == 1 else f" in {len(batches)} batches"
-        added = f"Added {counted(len(downloads), 'download')}{place}."
+        added = f"Added {quantity(len(downloads), 'download')}{place}."
         screen.say(f"{added} To watch: trayagent status --watch")
     else:
         screen.table(
@@ -141,7 +141,7 @@ def _tell(screen: Screen, receipt: dict[str, Any]) -> int:
     return Exit.OK
 
 
-def _wait(screen: Screen, running: Agent, receipt: dict[str, Any]) -> int:
+def _wait(screen: Screen, running: AgentClient, receipt: dict[str, Any]) -> int:
     from trayagent.cli.progress import bars
 
     ids = [d["id"] for d in receipt["downloads"]]
@@ -176,7 +176,7 @@ PAUSE: Final = 0.2
 """Seconds between the end of one stream of events and the next."""
 
 
-def follow(agent: Agent, ids: Iterable[str], bars: Bars) -> dict[str, dict[str, Any]]:
+def follow(agent: AgentClient, ids: Iterable[str], bars: Bars) -> dict[str, dict[str, Any]]:
     """Return when every download has settled: id -> how it ended.
 
     Raises NotRunningError when the agent goes away; it keeps the downloads.
@@ -198,7 +198,7 @@ def follow(agent: Agent, ids: Iterable[str], bars: Bars) -> dict[str, dict[str, 
 
 
 class _Watch:
-    def __init__(self, agent: Agent, ids: list[str], bars: Bars) -> None:
+    def __init__(self, agent: AgentClient, ids: list[str], bars: Bars) -> None:
         self._agent = agent
         self._bars = bars
         self.pending = dict.fromkeys(ids)
@@ -208,11 +208,11 @@ class _Watch:
         """Ask how each stands."""
         for id in list(self.pending):
             try:
-                self._see(self._agent.get(f"downloads/{segment(id)}"))
+                self._see(self._agent.get(f"downloads/{path_segment(id)}"))
             except NotFoundError:
                 self._settle({"id": id, "state": "removed", "url": ""})
 
-    def listen(self, events: Iterator[Event]) -> None:
+    def listen(self, events: Iterator[StreamEvent]) -> None:
         """Follow the events until all have settled, the stream ends or falls silent."""
         while self.pending:
             try:
@@ -222,7 +222,9 @@ class _Watch:
             if event is None or event.name == "reset" or _undone(event):
                 return
             if event.name == "download.progress":
-                self._bars.moved(event.data["id"], event.data["received"], event.data["size"])
+                self._bars.show_progress(
+                    event.data["id"], event.data["received"], event.data["size"]
+                )
             elif event.name == "download.removed" and event.data["id"] in self.pending:
                 self._settle({**event.data, "state": "removed"})
             elif event.name.startswith("download.") and event.data["id"] in self.pending:
@@ -238,6 +240,6 @@ class _Watch:
         self.ended[download["id"]] = download
 
 
-def _undone(event: Event) -> bool:
+def _undone(event: StreamEvent) -> bool:
     """Whether a batch was taken back: of a large one its downloads say nothing themselves."""
     return event.name == "batch.finished" and event.data["undone_at"] is not None

@@ -16,21 +16,21 @@ from trayagent.cli.exits import NotRunningError, RefusedError
 from trayagent.cli.process import Process
 from trayagent.model.errors import ConfigError, NotFoundError, TrayagentError
 
-PATIENCE: Final = 30.0
+ANSWER_SECONDS: Final = 30.0
 """Seconds the agent may take to answer; it normally needs milliseconds."""
-SILENCE: Final = 60.0
+STREAM_SILENCE_SECONDS: Final = 60.0
 """Seconds an event stream may be silent before we look whether the agent still lives."""
-REFUSALS: Final = frozenset({401, 403, 409, 421, 429})
+REFUSAL_STATUSES: Final = frozenset({401, 403, 409, 421, 429})
 
 
-class SilentError(TrayagentError):
+class NoAnswerError(TrayagentError):
     """The agent took longer than it may."""
 
     def __init__(self) -> None:
         super().__init__("no_answer", "The agent does not answer.", "Restart it: trayagent quit")
 
 
-class Places(Protocol):
+class AgentFiles(Protocol):
     """The files of the home folder that lead to its agent."""
 
     @property
@@ -40,14 +40,14 @@ class Places(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StreamEvent:
     """One event of the agent's stream."""
 
     name: str
     data: Any
 
 
-class Agent:
+class AgentClient:
     """Speaks to one agent over one connection; `close()` when done."""
 
     def __init__(self, url: str, token: str) -> None:
@@ -56,13 +56,15 @@ class Agent:
         self._host = parts.hostname or "127.0.0.1"
         self._port = parts.port or 80
         self._token = token
-        self._connection = http.client.HTTPConnection(self._host, self._port, timeout=PATIENCE)
+        self._connection = http.client.HTTPConnection(
+            self._host, self._port, timeout=ANSWER_SECONDS
+        )
 
     def __repr__(self) -> str:
-        return f"<Agent at {self.url}>"
+        return f"<AgentClient at {self.url}>"
 
     @classmethod
-    def of(cls, home: Places) -> Agent:
+    def of(cls, home: AgentFiles) -> AgentClient:
         """The agent that runs in this home. Raises NotRunningError."""
         runtime = read_runtime(home)
         if runtime is None:
@@ -110,7 +112,7 @@ class Agent:
         status, answer = self._exchange(method, path, body)
         if status < 400:
             return answer
-        raise refusal(status, answer)
+        raise agent_error(status, answer)
 
     def post_patiently(self, path: str) -> Any:
         """As `post`, for long work that may be asked for again while it goes on.
@@ -120,7 +122,7 @@ class Agent:
         while True:
             try:
                 return self.post(path)
-            except SilentError:
+            except NoAnswerError:
                 self.prove()  # one that is only busy with this answers at once
 
     def add(self, body: Mapping[str, Any]) -> Any:
@@ -128,10 +130,10 @@ class Agent:
         status, answer = self._exchange("POST", "downloads", body)
         if status < 400 or (isinstance(answer, dict) and answer.get("rejected")):
             return answer
-        raise refusal(status, answer)
+        raise agent_error(status, answer)
 
     @contextlib.contextmanager
-    def events(self, silence: float = SILENCE) -> Iterator[Iterator[Event]]:
+    def events(self, silence: float = STREAM_SILENCE_SECONDS) -> Iterator[Iterator[StreamEvent]]:
         """The stream of events from now on, on a connection of its own; it ends when the agent does.
 
         Reading raises TimeoutError after `silence` seconds without a word.
@@ -143,7 +145,7 @@ class Agent:
             )
             response = connection.getresponse()
             if response.status != 200:
-                raise refusal(response.status, _decoded(response.read()))
+                raise agent_error(response.status, _decoded(response.read()))
             yield _events(response)
         except (ConnectionError, http.client.HTTPException) as error:
             raise NotRunningError("The agent went away.") from error
@@ -157,7 +159,7 @@ class Agent:
     def _headers(self) -> dict[str, str]:
         return {
             "Authorization": f"Bearer {self._token}",
-            "User-Agent": f"trayagent-cli/{__version__}",
+            "User-AgentClient": f"trayagent-cli/{__version__}",
         }
 
     def _exchange(
@@ -176,7 +178,7 @@ class Agent:
             whole = True
             return answer
         except TimeoutError as error:
-            raise SilentError from error
+            raise NoAnswerError from error
         except (OSError, http.client.HTTPException) as error:
             raise NotRunningError from error
         finally:
@@ -184,7 +186,7 @@ class Agent:
                 self._connection.close()  # the next request, after a Ctrl-C for one, begins anew
 
 
-def read_runtime(home: Places) -> dict[str, Any] | None:
+def read_runtime(home: AgentFiles) -> dict[str, Any] | None:
     """What a living agent wrote about itself; None when there is none."""
     try:
         runtime = json.loads(home.runtime.read_text("utf-8"))
@@ -200,7 +202,7 @@ def read_runtime(home: Places) -> dict[str, Any] | None:
     return found
 
 
-def refusal(status: int, answer: Any) -> TrayagentError:
+def agent_error(status: int, answer: Any) -> TrayagentError:
     """The error that an answer of the agent means."""
     told = answer.get("error") if isinstance(answer, dict) else None
     told = told if isinstance(told, dict) else {}
@@ -211,12 +213,12 @@ def refusal(status: int, answer: Any) -> TrayagentError:
         return ConfigError(message.splitlines())
     if status == 404:
         return NotFoundError(code, message, action)
-    if status in REFUSALS:
+    if status in REFUSAL_STATUSES:
         return RefusedError(code, message, action)
     return TrayagentError(code, message, action)
 
 
-def segment(text: str) -> str:
+def path_segment(text: str) -> str:
     """An id or name as one part of a path."""
     return quote(text, safe="")
 
@@ -228,7 +230,7 @@ def _decoded(payload: bytes) -> Any:
         return {}
 
 
-def _events(response: http.client.HTTPResponse) -> Iterator[Event]:
+def _events(response: http.client.HTTPResponse) -> Iterator[StreamEvent]:
     name, data = "message", ""
     for raw in response:
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
@@ -236,7 +238,7 @@ def _events(response: http.client.HTTPResponse) -> Iterator[Event]:
         value = value.removeprefix(" ")
         if not line:
             if data:
-                yield Event(name, json.loads(data))
+                yield StreamEvent(name, json.loads(data))
             name, data = "message", ""
         elif field == "event":
             name = value

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from trayagent.cli.client import Agent
+from trayagent.cli.client import AgentClient
 from trayagent.cli.exits import MisuseError, NotRunningError
 from trayagent.cli.options import home, json_option, pass_screen
 from trayagent.cli.output import Screen
@@ -105,7 +105,7 @@ def change(changes: dict[str, Any]) -> None:
     from trayagent import settings
 
     try:
-        running = Agent.of(home())
+        running = AgentClient.of(home())
     except NotRunningError:
         home().prepare()
         settings.change(home(), os.environ, changes)

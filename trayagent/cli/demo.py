@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trayagent.cli.client import Agent
+from trayagent.cli.client import AgentClient
 from trayagent.cli.exits import Exit
 from trayagent.cli.options import json_option, pass_screen
 from trayagent.cli.output import Screen
 from trayagent.cli.progress import Bars, bars
-from trayagent.cli.wording import counted, name_of
+from trayagent.cli.wording import name_of, quantity
 from trayagent.model.wording import show_duration, show_size
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _play(folder: Path, screen: Screen) -> list[Arrived]:
     server.start()
     try:
         with bars(screen) as shown:
-            return tell(folder, bases[0], samples, Agent.of, _Stage(screen, shown))
+            return tell(folder, bases[0], samples, AgentClient.of, _Stage(screen, shown))
     finally:
         server.stop()
         server.join()
@@ -90,7 +90,7 @@ class _Stage:
 
     def event(self, name: str, data: Any) -> None:
         if name == "download.progress":
-            self._bars.moved(data["id"], data["received"], data["size"])
+            self._bars.show_progress(data["id"], data["received"], data["size"])
         elif name == "notice":
             self.say(f"   notification: {data['title']}{_body(data)}")
         elif name.startswith("download."):
@@ -120,7 +120,7 @@ def _conclude(screen: Screen, folder: Path, arrived: list[Arrived], took: float)
         screen.data({"folder": str(folder), "seconds": round(took, 1), "files": files})
         return
     size = show_size(sum(len(file.sample.data) for file in arrived))
-    everything = f"All {counted(len(arrived), 'file')} ({size}) arrived in {show_duration(took)}"
+    everything = f"All {quantity(len(arrived), 'file')} ({size}) arrived in {show_duration(took)}"
     screen.say(f"\n{everything}, each with the right SHA-256.", "ok")
     screen.say("They are in this folder, and nothing else is left behind:")
     screen.say(f"   {folder}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from trayagent.cli.client import Agent, segment
+from trayagent.cli.client import AgentClient, path_segment
 from trayagent.cli.exits import Exit, MisuseError
 from trayagent.cli.options import agent, home, json_option, pass_screen
 from trayagent.cli.output import Screen
@@ -30,7 +30,7 @@ def open_(id: str | None) -> None:
         opener.open_folder(load(home(), os.environ).downloads.folder)
         return
     with agent() as running:
-        download = running.get(f"downloads/{segment(id)}")
+        download = running.get(f"downloads/{path_segment(id)}")
     path = Path(download["path"]) if download["path"] else None
     if download["state"] != "completed" or path is None:
         raise TrayagentError(
@@ -86,7 +86,7 @@ def pair(screen: Screen, only_print: bool, show_list: bool, revoke: str | None) 
         if show_list:
             _paired(screen, running)
         elif revoke is not None:
-            running.ask("DELETE", f"clients/{segment(revoke)}")
+            running.ask("DELETE", f"clients/{path_segment(revoke)}")
             screen.say(f"{revoke} is locked out.")
         else:
             _invite(screen, running, only_print)
@@ -141,19 +141,19 @@ def can_show(environ: Mapping[str, str]) -> bool:
     return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
 
-def dashboard_url(running: Agent) -> str:
+def dashboard_url(running: AgentClient) -> str:
     """The dashboard's address with a one-time code."""
     return str(running.post("sessions/codes")["url"])
 
 
-def raise_dashboard(running: Agent) -> None:
+def raise_dashboard(running: AgentClient) -> None:
     """Show the dashboard in the browser."""
     from trayagent.desktop import opener
 
     opener.open_page(running.post("sessions/codes", {"file": True})["file"])
 
 
-def _invite(screen: Screen, running: Agent, only_print: bool) -> None:
+def _invite(screen: Screen, running: AgentClient, only_print: bool) -> None:
     shown = not (screen.json or only_print) and can_show(os.environ)
     code = running.post("clients/codes", {"file": shown})
     if screen.json:
@@ -169,7 +169,7 @@ def _invite(screen: Screen, running: Agent, only_print: bool) -> None:
         screen.say("The browser shows how to go on. Nothing there? Use: trayagent pair --print")
 
 
-def _paired(screen: Screen, running: Agent) -> None:
+def _paired(screen: Screen, running: AgentClient) -> None:
     clients = [c for c in running.get("clients")["clients"] if c["kind"] != "session"]
     if screen.json:
         screen.data({"clients": clients})

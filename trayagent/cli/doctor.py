@@ -21,7 +21,7 @@ import click
 import msgspec
 
 from trayagent import __version__
-from trayagent.cli.client import Agent
+from trayagent.cli.client import AgentClient
 from trayagent.cli.exits import Exit, NotRunningError
 from trayagent.cli.options import home, json_option, pass_screen
 from trayagent.cli.output import Screen
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from trayagent.settings.home import Home
 
 
-LOG_BYTES = 1 << 20
+MOST_LOG_BYTES = 1 << 20
 """The end of each log that a report holds."""
 
 
@@ -108,7 +108,7 @@ def _end_of(log: Path) -> str:
     from trayagent.logs import redacted
 
     with log.open("rb") as file:
-        file.seek(max(0, file.seek(0, io.SEEK_END) - LOG_BYTES))
+        file.seek(max(0, file.seek(0, io.SEEK_END) - MOST_LOG_BYTES))
         return redacted(file.read().decode("utf-8", "replace"))
 
 
@@ -121,7 +121,7 @@ def _without_user(text: str) -> str:
     return text.replace(str(Path.home()), "~")
 
 
-OLD: Final = 60
+OLD_ENGINE_DAYS: Final = 60
 """Days after which the page engine is called old; sites change in weeks."""
 
 
@@ -161,7 +161,7 @@ def versions() -> Check:
 def agent(home: Home, config: Config | None) -> Iterator[Check]:
     """Whether the agent runs, its hook answers, and the bookmarklet still finds it."""
     try:
-        running = Agent.of(home)
+        running = AgentClient.of(home)
         status = running.get("status")
         running.close()
     except NotRunningError as error:
@@ -302,7 +302,7 @@ def page_engine(home: Home) -> Check:
             "pip install 'trayagent[sites]'",
         )
     age = _age(found)
-    if age is not None and age > OLD:
+    if age is not None and age > OLD_ENGINE_DAYS:
         return Check(
             "video pages",
             "warning",

@@ -10,10 +10,10 @@ import click
 
 from trayagent.cli.exits import Exit
 from trayagent.cli.options import home, json_option, pass_screen
-from trayagent.cli.output import Screen, clean
+from trayagent.cli.output import Screen, printable_line
 from trayagent.model.errors import TrayagentError
 
-READ = 1 << 20
+TAIL_BYTES = 1 << 20
 """Bytes read from the end of a log to find its last lines."""
 
 
@@ -56,13 +56,13 @@ def _say(screen: Screen, line: str) -> None:
     if screen.json:
         screen.line({"line": line})
     else:
-        screen.raw(f"{clean(line)}\n")
+        screen.raw(f"{printable_line(line)}\n")
 
 
 def tail(log: BinaryIO, count: int) -> list[str]:
     """The last `count` lines; leaves the file at its end."""
     end = log.seek(0, 2)
-    log.seek(max(0, end - READ))
+    log.seek(max(0, end - TAIL_BYTES))
     lines = log.read(end).decode("utf-8", "replace").splitlines()
     return lines[-count:] if count else []
 
@@ -72,14 +72,14 @@ def _follow(screen: Screen, path: Path, log: BinaryIO) -> None:
         fresh = log.read()
         for line in fresh.decode("utf-8", "replace").splitlines():
             _say(screen, line)
-        if not fresh and _rotated(path, log):
+        if not fresh and _is_rotated(path, log):
             log.close()
             log = path.open("rb")
         elif not fresh:
             time.sleep(0.5)
 
 
-def _rotated(path: Path, log: BinaryIO) -> bool:
+def _is_rotated(path: Path, log: BinaryIO) -> bool:
     try:
         return path.stat().st_size < log.tell()
     except OSError:

@@ -127,7 +127,7 @@ def trayagent(ctx: click.Context, version: bool) -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; the exit code of contract and documentation."""
-    unseen = streams.complete()
+    unseen = streams.open_closed_streams()
     screen = Screen(sys.stdout, sys.stderr, os.environ, unseen=unseen)
     screen.json = "--json" in (sys.argv[1:] if args is None else args)
     try:
@@ -149,10 +149,10 @@ def main(args: Sequence[str] | None = None) -> int:
         screen.error(error)
         return exit_of(error)
     except OSError as error:
-        if streams.is_unread(
+        if streams.has_no_reader(
             error
         ):  # not worth a word; click ends like this where it sees it first
-            streams.close_unread()
+            streams.discard_unread_output()
             return Exit.ERROR
         name = f"{error.filename}: " if error.filename else ""
         mend = "Check the path and its permissions." if error.filename else ""

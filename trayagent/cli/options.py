@@ -17,7 +17,7 @@ from trayagent.model.errors import TrayagentError
 from trayagent.settings.home import Home
 
 if TYPE_CHECKING:
-    from trayagent.cli.client import Agent
+    from trayagent.cli.client import AgentClient
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -110,18 +110,18 @@ def home() -> Home:
 
 
 @contextlib.contextmanager
-def agent() -> Iterator[Agent]:
+def agent() -> Iterator[AgentClient]:
     """The running agent. Raises NotRunningError."""
-    from trayagent.cli.client import Agent
+    from trayagent.cli.client import AgentClient
 
-    found = Agent.of(home())
+    found = AgentClient.of(home())
     try:
         yield found
     finally:
         found.close()
 
 
-PAGE: Final = 500
+PAGE_ROWS: Final = 500
 """Rows asked for at a time."""
 
 
@@ -138,18 +138,18 @@ def limit_option(command: Command) -> Command:
     return option(command)
 
 
-def rows(running: Agent, path: str, **query: str | None) -> Iterator[dict[str, Any]]:
+def all_rows(running: AgentClient, path: str, **query: str | None) -> Iterator[dict[str, Any]]:
     """All rows of a listing, page by page; they stand under the last word of its path."""
     after: str | None = None
     while True:
-        page = running.get(path, limit=PAGE, after=after, **query)
+        page = running.get(path, limit=PAGE_ROWS, after=after, **query)
         yield from page[path.rpartition("/")[2]]
         after = page["next"]
         if after is None:
             return
 
 
-def first(found: Iterable[dict[str, Any]], limit: int) -> tuple[list[dict[str, Any]], bool]:
+def first_rows(found: Iterable[dict[str, Any]], limit: int) -> tuple[list[dict[str, Any]], bool]:
     """So many rows, 0 for all, and whether there are more."""
     taken = list(islice(found, limit + 1 if limit else None))
     return (taken[:limit], len(taken) > limit) if limit else (taken, False)

@@ -50,7 +50,7 @@ class Screen:
         self._obeys = {id(stream): streams.obeys_escapes(stream) for stream in (out, err)}
         self.quiet_colour = "NO_COLOR" in environ and environ["NO_COLOR"] != ""
         for stream in (out, err):
-            streams.prepare(stream)
+            streams.accept_any_text(stream)
         # PowerShell reads what a program prints in a code page: plain ASCII is the same in all of them.
         self._ascii = sys.platform == "win32" or not is_utf8(out)
 
@@ -73,7 +73,7 @@ class Screen:
     def say(self, text: str = "", word: str | None = None, *, flush: bool = True) -> None:
         """Text for a person; `word` (a state or verdict) gives it its colour."""
         self._end_line()
-        print(self._coloured(plain(text), word, self._out), file=self._out, flush=flush)
+        print(self._colour(printable_text(text), word, self._out), file=self._out, flush=flush)
 
     def flush(self) -> None:
         """Hand over what was said."""
@@ -81,7 +81,7 @@ class Screen:
 
     def warn(self, text: str) -> None:
         """A line on stderr."""
-        print(clean(text), file=self._err, flush=True)
+        print(printable_line(text), file=self._err, flush=True)
 
     def data(self, value: Any) -> None:
         """The answer for a program, whole."""
@@ -99,7 +99,7 @@ class Screen:
     def live_line(self, text: str) -> None:
         """A line that the next one replaces; only where a person looks."""
         if self._obeys[id(self._out)] and not self.json:
-            self._out.write(f"\r\x1b[K{middle(clean(text), self.width - 1)}")
+            self._out.write(f"\r\x1b[K{shorten(printable_line(text), self.width - 1)}")
             self._out.flush()
             self._open_line = True
 
@@ -108,7 +108,7 @@ class Screen:
     ) -> None:
         """Aligned columns that fit the terminal; column `state` is coloured by its word, and never cut."""
         self._end_line()
-        cells = [[clean(cell) for cell in row] for row in rows]
+        cells = [[printable_line(cell) for cell in row] for row in rows]
         if head and cells:
             cells.insert(0, list(head))
         widths = (
@@ -116,22 +116,22 @@ class Screen:
             if cells
             else []
         )
-        widths = fitting(widths, self.width, state)
+        widths = column_widths(widths, self.width, state)
         for number, row in enumerate(cells):
             padded = [
-                middle(cell, width).ljust(width)
+                shorten(cell, width).ljust(width)
                 for cell, width in zip(row[:-1], widths, strict=False)
             ]
-            last = middle(row[-1], max(widths[-1], NARROWEST))
+            last = shorten(row[-1], max(widths[-1], NARROWEST))
             if state is not None and not (head and number == 0):
-                padded[state] = self._coloured(padded[state], row[state], self._out)
+                padded[state] = self._colour(padded[state], row[state], self._out)
             print("  ".join([*padded, last]).rstrip(), file=self._out)
         self._out.flush()
 
     def facts(self, rows: Iterable[Sequence[str]]) -> None:
         """Names and values, a line each; the values whole, however long: they are there to be copied."""
         self._end_line()
-        pairs = [(clean(name), clean(value)) for name, value in rows]
+        pairs = [(printable_line(name), printable_line(value)) for name, value in rows]
         room = max((len(name) for name, _ in pairs), default=0)
         for name, value in pairs:
             print(f"{name.ljust(room)}  {value}".rstrip(), file=self._out)
@@ -146,12 +146,14 @@ class Screen:
             print(json.dumps(value, ensure_ascii=self._ascii), file=self._err, flush=True)
             return
         if self._unseen:
-            streams.show_box("trayagent", "\n\n".join(filter(None, (error.message, error.action))))
+            streams.show_message_box(
+                "trayagent", "\n\n".join(filter(None, (error.message, error.action)))
+            )
             return
         first, *more = error.message.splitlines() or [error.code]
-        print(self._coloured(clean(first), "problem", self._err), file=self._err)
+        print(self._colour(printable_line(first), "problem", self._err), file=self._err)
         for text in [*more, *([error.action] if error.action else [])]:
-            print(f"  {clean(text)}", file=self._err)
+            print(f"  {printable_line(text)}", file=self._err)
         self._err.flush()
 
     def _end_line(self) -> None:
@@ -159,7 +161,7 @@ class Screen:
             self._out.write("\r\x1b[K")
             self._open_line = False
 
-    def _coloured(self, text: str, word: str | None, stream: TextIO) -> str:
+    def _colour(self, text: str, word: str | None, stream: TextIO) -> str:
         colour = COLOURS.get(word or "")
         shown = colour and self._obeys[id(stream)] and not self.quiet_colour
         return click.style(text, fg=colour) if shown else text
@@ -173,7 +175,7 @@ def is_utf8(stream: TextIO) -> bool:
     }
 
 
-def fitting(widths: Sequence[int], room: int, kept: int | None) -> list[int]:
+def column_widths(widths: Sequence[int], room: int, kept: int | None) -> list[int]:
     """The widths of columns, two blanks between them, once the widest have given way; `kept` never does.
 
     Narrower than `NARROWEST` none gets by that: then a line is longer than the terminal.
@@ -187,19 +189,19 @@ def fitting(widths: Sequence[int], room: int, kept: int | None) -> list[int]:
     return narrowed
 
 
-def clean(text: str) -> str:
+def printable_line(text: str) -> str:
     """The text without characters that could move a terminal's cursor or hide what is written."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else " " if c in "\t\n" else "�" for c in text)
 
 
-def plain(text: str) -> str:
+def printable_text(text: str) -> str:
     """Clean lines."""
-    return "\n".join(clean(line) for line in text.split("\n"))
+    return "\n".join(printable_line(line) for line in text.split("\n"))
 
 
-def middle(text: str, room: int) -> str:
+def shorten(text: str, room: int) -> str:
     """The text shortened to `room` characters: a name in its middle, a name with a note at its end."""
     if len(text) <= room:
         return text

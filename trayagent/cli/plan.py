@@ -12,7 +12,7 @@ import click
 from trayagent.cli.exits import Exit
 from trayagent.cli.options import home, json_option, pass_screen
 from trayagent.cli.output import Screen
-from trayagent.cli.wording import counted, counts_of
+from trayagent.cli.wording import counts_of, quantity
 from trayagent.model.errors import TrayagentError
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def plan(screen: Screen, file: str) -> int:
             state=1,
         )
         if len(lines) > SHOWN:
-            screen.say(f"… and {counted(len(lines) - SHOWN, 'line')} more; all of them: --json")
+            screen.say(f"… and {quantity(len(lines) - SHOWN, 'line')} more; all of them: --json")
         screen.say(
-            f"{counted(len(lines), 'entry') if len(lines) == 1 else f'{len(lines):,} entries'}: {counts_of(counts)}."
+            f"{quantity(len(lines), 'entry') if len(lines) == 1 else f'{len(lines):,} entries'}: {counts_of(counts)}."
         )
     return Exit.OK
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from trayagent.cli.output import Screen, clean, middle, plain
+from trayagent.cli.output import Screen, printable_line, printable_text, shorten
 from trayagent.cli.wording import name_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Bars(Protocol):
     def show(self, download: Mapping[str, Any]) -> None:
         """The download as it is now."""
 
-    def moved(self, id: str, received: int, size: int | None) -> None:
+    def show_progress(self, id: str, received: int, size: int | None) -> None:
         """So many bytes of it are here."""
 
     def print(self, text: str) -> None:
@@ -52,7 +52,7 @@ class NoBars:
     def show(self, download: Mapping[str, Any]) -> None:
         pass
 
-    def moved(self, id: str, received: int, size: int | None) -> None:
+    def show_progress(self, id: str, received: int, size: int | None) -> None:
         pass
 
     def print(self, text: str) -> None:
@@ -101,16 +101,16 @@ class LiveBars:
             return
         if id not in self._tasks:
             self._tasks[id] = self._progress.add_task("", total=None)
-        name = middle(clean(name_of(download)), 30)
+        name = shorten(printable_line(name_of(download)), 30)
         self._progress.update(self._tasks[id], description=f"{name:30}")
-        self.moved(id, int(download.get("received") or 0), download.get("size"))
+        self.show_progress(id, int(download.get("received") or 0), download.get("size"))
 
-    def moved(self, id: str, received: int, size: int | None) -> None:
+    def show_progress(self, id: str, received: int, size: int | None) -> None:
         if id in self._tasks:
             self._progress.update(self._tasks[id], completed=received, total=size)
 
     def print(self, text: str) -> None:
-        self._progress.console.print(plain(text), markup=False, highlight=False)
+        self._progress.console.print(printable_text(text), markup=False, highlight=False)
 
     def flush(self) -> None:
         pass

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from trayagent.cli.client import Agent, segment
+from trayagent.cli.client import AgentClient, path_segment
 from trayagent.cli.exits import (
     Exit,
     InterruptedByUserError,
@@ -15,9 +15,9 @@ from trayagent.cli.exits import (
     NotRunningError,
     exit_of_several,
 )
-from trayagent.cli.options import agent, json_option, pass_screen, rows
+from trayagent.cli.options import agent, all_rows, json_option, pass_screen
 from trayagent.cli.output import Screen
-from trayagent.cli.wording import clock, counted, counts_of, name_of
+from trayagent.cli.wording import clock, counts_of, name_of, quantity
 from trayagent.model.errors import NotFoundError, TrayagentError
 from trayagent.model.units import parse_duration
 
@@ -38,7 +38,7 @@ def pause(screen: Screen, ids: tuple[str, ...], everything: bool, duration: str 
     asked = {"minutes": _minutes(duration)} if duration else {}
     with agent() as running:
         if ids:
-            return each(screen, ids, lambda id: running.post(f"downloads/{segment(id)}/pause"))
+            return each(screen, ids, lambda id: running.post(f"downloads/{path_segment(id)}/pause"))
         running.post("pause", asked)
         return _queue_state(screen, running)
 
@@ -54,7 +54,9 @@ def resume(screen: Screen, ids: tuple[str, ...], everything: bool) -> int:
         raise MisuseError("--all is for the whole queue, without an ID.")
     with agent() as running:
         if ids:
-            return each(screen, ids, lambda id: running.post(f"downloads/{segment(id)}/resume"))
+            return each(
+                screen, ids, lambda id: running.post(f"downloads/{path_segment(id)}/resume")
+            )
         running.post("resume")
         return _queue_state(screen, running)
 
@@ -66,7 +68,7 @@ def resume(screen: Screen, ids: tuple[str, ...], everything: bool) -> int:
 def cancel(screen: Screen, ids: tuple[str, ...]) -> int:
     """Give downloads up; what has arrived of them is removed."""
     with agent() as running:
-        return each(screen, ids, lambda id: running.post(f"downloads/{segment(id)}/cancel"))
+        return each(screen, ids, lambda id: running.post(f"downloads/{path_segment(id)}/cancel"))
 
 
 @click.command()
@@ -80,12 +82,14 @@ def retry(screen: Screen, ids: tuple[str, ...], failed: bool) -> int:
         raise MisuseError("Say which: trayagent retry ID…, or trayagent retry --failed")
     with agent() as running:
         wanted = (
-            [d["id"] for d in rows(running, "downloads", state="failed")] if failed else list(ids)
+            [d["id"] for d in all_rows(running, "downloads", state="failed")]
+            if failed
+            else list(ids)
         )
         if not wanted and not screen.json:
             screen.say("Nothing has failed.")
             return Exit.OK
-        return each(screen, wanted, lambda id: running.post(f"downloads/{segment(id)}/retry"))
+        return each(screen, wanted, lambda id: running.post(f"downloads/{path_segment(id)}/retry"))
 
 
 @click.command()
@@ -96,8 +100,8 @@ def retry(screen: Screen, ids: tuple[str, ...], failed: bool) -> int:
 def remove(screen: Screen, ids: tuple[str, ...], files: bool) -> int:
     """Forget downloads; their files stay, unless --files."""
 
-    def forget(running: Agent, id: str) -> Any:
-        path = f"downloads/{segment(id)}"
+    def forget(running: AgentClient, id: str) -> Any:
+        path = f"downloads/{path_segment(id)}"
         before = running.get(path)
         running.ask("DELETE", f"{path}?files=true" if files else path)
         return {**before, "state": "removed"}
@@ -118,7 +122,7 @@ def clear(screen: Screen, failed: bool) -> None:
     if screen.json:
         screen.data(answer)
     else:
-        cleared = counted(answer["removed"], f"{what} download")
+        cleared = quantity(answer["removed"], f"{what} download")
         screen.say(f"Cleared {cleared}. The files are where they were.")
 
 
@@ -153,7 +157,7 @@ def _minutes(duration: str) -> float:
     return seconds / 60
 
 
-def _queue_state(screen: Screen, running: Agent) -> int:
+def _queue_state(screen: Screen, running: AgentClient) -> int:
     status = running.get("status")
     if screen.json:
         screen.data({"paused": status["paused"], "paused_until": status["paused_until"]})
@@ -185,11 +189,11 @@ def undo(screen: Screen, batch: str | None, yes: bool) -> int:
                 raise NotFoundError("not_found", "There is no batch to undo.")
             found = last[0]
         else:
-            found = running.get(f"batches/{segment(batch)}")
+            found = running.get(f"batches/{path_segment(batch)}")
         if not yes:
             _ask(screen, found)
         try:
-            answer = running.post_patiently(f"batches/{segment(found['id'])}/undo")
+            answer = running.post_patiently(f"batches/{path_segment(found['id'])}/undo")
         except KeyboardInterrupt:
             raise InterruptedByUserError(GO_ON.format(id=found["id"])) from None
     if screen.json:
@@ -205,9 +209,9 @@ def _ask(screen: Screen, batch: dict[str, object]) -> None:
     screen.say(f"{batch['title']}: {counts_of(counts)}.")
     arrived = counts.get("completed", 0)
     if batch["via"] == "sync":
-        question = f"Move {counted(arrived, 'image')} to the trash, and never fetch them again?"
+        question = f"Move {quantity(arrived, 'image')} to the trash, and never fetch them again?"
     elif arrived:
-        question = f"Move {counted(arrived, 'file')} to the trash, and cancel the rest?"
+        question = f"Move {quantity(arrived, 'file')} to the trash, and cancel the rest?"
     else:
         question = "Cancel what has not arrived?"
     if screen.json or not screen.live:

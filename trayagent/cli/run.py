@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 import trayagent
-from trayagent.cli.client import Agent, read_runtime
+from trayagent.cli.client import AgentClient, read_runtime
 from trayagent.cli.exits import Exit, NotRunningError
 from trayagent.cli.options import agent, home, json_option, pass_screen
 from trayagent.cli.output import Screen
@@ -128,19 +128,19 @@ def _checked_out(git: Path) -> str | None:
     return next((line.partition(" ")[0] for line in packed if line.endswith(f" {ref}")), None)
 
 
-def _running() -> Agent | None:
+def _running() -> AgentClient | None:
     try:
-        return Agent.of(home())
+        return AgentClient.of(home())
     except NotRunningError:
         return None
 
 
-def _starting() -> Agent:
+def _starting() -> AgentClient:
     # Another `run` holds the lock, and may need a moment until it answers.
     deadline = time.monotonic() + 5
     while True:
         try:
-            return Agent.of(home())
+            return AgentClient.of(home())
         except NotRunningError:
             if time.monotonic() > deadline:
                 raise TrayagentError(
@@ -149,7 +149,7 @@ def _starting() -> Agent:
             time.sleep(0.05)
 
 
-def _hand_over(screen: Screen, first: Agent, headless: bool) -> int:
+def _hand_over(screen: Screen, first: AgentClient, headless: bool) -> int:
     from trayagent.cli.desktop import can_show, raise_dashboard
 
     screen.say(f"trayagent is running already, at {first.url}")

@@ -8,17 +8,24 @@ from typing import Any
 
 import click
 
-from trayagent.cli.client import segment
-from trayagent.cli.options import agent, first, json_option, limit_option, pass_screen, rows
+from trayagent.cli.client import path_segment
+from trayagent.cli.options import (
+    agent,
+    all_rows,
+    first_rows,
+    json_option,
+    limit_option,
+    pass_screen,
+)
 from trayagent.cli.output import Screen
 from trayagent.cli.wording import (
     amount,
     clock,
-    counted,
     error_of,
     local_time,
     name_of,
     note_of,
+    quantity,
     reason_of,
     speed_of,
 )
@@ -40,7 +47,9 @@ def listing(
 ) -> None:
     """List downloads, newest first."""
     with agent() as running:
-        found, more = first(rows(running, "downloads", state=state, batch=batch, q=q), limit)
+        found, more = first_rows(
+            all_rows(running, "downloads", state=state, batch=batch, q=q), limit
+        )
     if screen.json:
         screen.data({"downloads": found, "more": more})
         return
@@ -83,7 +92,9 @@ def status(screen: Screen, watch: bool) -> None:
 def show(screen: Screen, id: str) -> None:
     """Show everything about one download or batch."""
     with agent() as running:
-        found = running.get(f"{'batches' if id.startswith('b') else 'downloads'}/{segment(id)}")
+        found = running.get(
+            f"{'batches' if id.startswith('b') else 'downloads'}/{path_segment(id)}"
+        )
     if screen.json:
         screen.data(found)
         return
@@ -97,7 +108,7 @@ def show(screen: Screen, id: str) -> None:
 def why(screen: Screen, id: str) -> None:
     """Say why a download failed or waits, and what to do."""
     with agent() as running:
-        download = running.get(f"downloads/{segment(id)}")
+        download = running.get(f"downloads/{path_segment(id)}")
     message, action = reason_of(download)
     if screen.json:
         code = download["error"]["code"] if download["error"] else None
@@ -140,7 +151,7 @@ def _summary(status: dict[str, Any]) -> list[list[str]]:
     rows = [
         [
             "active",
-            f"{status['active']} of {counted(status['workers'], 'worker')}{f', {pace}' if pace else ''}",
+            f"{status['active']} of {quantity(status['workers'], 'worker')}{f', {pace}' if pace else ''}",
         ],
         ["queued", f"{status['queued']:,}"],
         ["completed", f"{status['completed']:,}"],

@@ -10,10 +10,18 @@ from typing import Any
 
 import click
 
-from trayagent.cli.client import segment
+from trayagent.cli.client import path_segment
 from trayagent.cli.config import change
 from trayagent.cli.exits import Exit, MisuseError
-from trayagent.cli.options import agent, first, home, json_option, limit_option, pass_screen, rows
+from trayagent.cli.options import (
+    agent,
+    all_rows,
+    first_rows,
+    home,
+    json_option,
+    limit_option,
+    pass_screen,
+)
 from trayagent.cli.output import Screen
 from trayagent.cli.wording import local_time
 from trayagent.model.wording import show_size
@@ -97,15 +105,15 @@ def login(screen: Screen, name: str, stdin: bool) -> None:
     in the system's keyring, or in a file that only you can read.
     """
     with agent() as running:
-        running.get(f"sources/{segment(name)}")
+        running.get(f"sources/{path_segment(name)}")
         secret = sys.stdin.read() if stdin else _asked(screen)
         if not secret.strip():
             raise MisuseError("Nothing was given.")
         if len(secret) > LONG:  # all cookies of a browser: most have no business with the agent
-            from trayagent.sources.pasted_cookies import only_sessions
+            from trayagent.sources.pasted_cookies import keep_only_sessions
 
-            secret = only_sessions(secret) or secret
-        found = running.post(f"sources/{segment(name)}/login", {"secret": secret.strip()})
+            secret = keep_only_sessions(secret) or secret
+        found = running.post(f"sources/{path_segment(name)}/login", {"secret": secret.strip()})
     until = f", until {local_time(found['until'])}" if found["until"] else ""
     _told(screen, found, f"Signed in as {found['account']}{until}. To sync: trayagent sync {name}")
 
@@ -117,7 +125,7 @@ def login(screen: Screen, name: str, stdin: bool) -> None:
 def logout(screen: Screen, name: str) -> None:
     """Forget a source's cookie or token; its files stay."""
     with agent() as running:
-        found = running.post(f"sources/{segment(name)}/logout")
+        found = running.post(f"sources/{path_segment(name)}/logout")
     _told(screen, found, f"Signed out of {name}. Its files stay.")
 
 
@@ -130,7 +138,9 @@ def logout(screen: Screen, name: str) -> None:
 def items(screen: Screen, name: str, state: str | None, limit: int) -> None:
     """List a source's items, newest first."""
     with agent() as running:
-        found, more = first(rows(running, f"sources/{segment(name)}/items", state=state), limit)
+        found, more = first_rows(
+            all_rows(running, f"sources/{path_segment(name)}/items", state=state), limit
+        )
     if screen.json:
         screen.data({"items": found, "more": more})
         return

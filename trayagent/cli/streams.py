@@ -11,7 +11,7 @@ ENABLE_VIRTUAL_TERMINAL_PROCESSING: Final = 0x0004
 """The mode in which a console of Windows obeys escape sequences (SetConsoleMode)."""
 
 
-def complete() -> bool:
+def open_closed_streams() -> bool:
     """Give each stream that was closed before we started nowhere for its place; returns whether errors have none.
 
     On Windows a program without a console has no stream at all.
@@ -48,7 +48,7 @@ def obeys_escapes(stream: TextIO) -> bool:
     return bool(kernel.SetConsoleMode(handle, wanted))
 
 
-def prepare(stream: TextIO) -> None:
+def accept_any_text(stream: TextIO) -> None:
     """Let any text be written: UTF-8 into the pipes of Windows, and an escape for what a stream has no letter for.
 
     The code pages of Windows lack most letters, and each program there reads another one.
@@ -62,7 +62,7 @@ def prepare(stream: TextIO) -> None:
         stream.reconfigure(errors="backslashreplace")
 
 
-def is_unread(error: OSError) -> bool:
+def has_no_reader(error: OSError) -> bool:
     """Whether our output has no reader any more: `trayagent list | head`.
 
     Windows says so with EINVAL, and names no file; what comes of a file or an address names it.
@@ -72,7 +72,7 @@ def is_unread(error: OSError) -> bool:
     return sys.platform == "win32" and error.errno == errno.EINVAL and error.filename is None
 
 
-def close_unread() -> None:
+def discard_unread_output() -> None:
     """Send what is still to be written nowhere, so that the flush at the end of the process is no error."""
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -81,7 +81,7 @@ def close_unread() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def show_box(title: str, text: str) -> None:
+def show_message_box(title: str, text: str) -> None:
     """Show words in a window of their own: on Windows, where a program without a console has no other place."""
     if sys.platform == "win32":
         import ctypes

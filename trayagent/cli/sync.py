@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import click
 
-from trayagent.cli.client import Agent, Event, segment
+from trayagent.cli.client import AgentClient, StreamEvent, path_segment
 from trayagent.cli.exits import Exit, InterruptedByUserError
 from trayagent.cli.options import agent, json_option, pass_screen
 from trayagent.cli.output import Screen
-from trayagent.cli.wording import counted
+from trayagent.cli.wording import quantity
 from trayagent.model.errors import TrayagentError
 
 
@@ -36,7 +36,7 @@ def sync(screen: Screen, sources: tuple[str, ...], list_only: bool, wait: bool) 
     return Exit.OK
 
 
-def _all(running: Agent) -> tuple[str, ...]:
+def _all(running: AgentClient) -> tuple[str, ...]:
     names = tuple(source["name"] for source in running.get("sources")["sources"])
     if not names:
         raise TrayagentError(
@@ -45,8 +45,8 @@ def _all(running: Agent) -> tuple[str, ...]:
     return names
 
 
-def _start(running: Agent, name: str, list_only: bool) -> dict[str, Any]:
-    answer = running.post(f"sources/{segment(name)}/sync", {"list_only": list_only})
+def _start(running: AgentClient, name: str, list_only: bool) -> dict[str, Any]:
+    answer = running.post(f"sources/{path_segment(name)}/sync", {"list_only": list_only})
     return {"source": name, "run": answer["run"]}
 
 
@@ -54,7 +54,7 @@ class _Wait:
     """Starts runs and follows them to their end."""
 
     def __init__(
-        self, running: Agent, names: Sequence[str], list_only: bool, screen: Screen
+        self, running: AgentClient, names: Sequence[str], list_only: bool, screen: Screen
     ) -> None:
         self._running = running
         self._names = names
@@ -77,7 +77,7 @@ class _Wait:
     def _listen(self, events: Any) -> None:
         while self._open:
             try:
-                event: Event | None = next(events, None)
+                event: StreamEvent | None = next(events, None)
             except TimeoutError:
                 return
             if event is None or event.name == "reset":
@@ -88,7 +88,7 @@ class _Wait:
             ):
                 self._see(event)
 
-    def _see(self, event: Event) -> None:
+    def _see(self, event: StreamEvent) -> None:
         run = event.data["run"]
         if event.name == "sync.finished":
             self._end(event.data["source"], run)
@@ -98,10 +98,10 @@ class _Wait:
     def _look(self) -> None:
         # The stream broke off: what the agent remembers of the run is the truth.
         for id, name in list(self._open.items()):
-            last = self._running.get(f"sources/{segment(name)}")["last_run"]
+            last = self._running.get(f"sources/{path_segment(name)}")["last_run"]
             if last is None or last["id"] != id or last["state"] != "running":
                 failed = self._running.get(
-                    f"sources/{segment(name)}/items", state="failed", limit=1
+                    f"sources/{path_segment(name)}/items", state="failed", limit=1
                 )["items"]
                 self._end(
                     name,
@@ -138,7 +138,7 @@ def _bad(run: dict[str, Any]) -> Exit:
 
 
 def _pace(run: dict[str, Any]) -> str:
-    listed = f"{counted(run.get('pages', 0), 'page')}, {counted(run.get('seen', 0), 'item')}"
+    listed = f"{quantity(run.get('pages', 0), 'page')}, {quantity(run.get('seen', 0), 'item')}"
     wanted = run.get("wanted") or 0
     return f"{listed}, {run.get('fetched', 0):,} of {wanted:,} files" if wanted else listed
 
@@ -147,7 +147,7 @@ def _outcome(run: dict[str, Any]) -> str:
     error = run.get("error")
     if run["state"] == "failed" and error:
         return f"{error['message']} {error['action']}".strip()
-    parts = [counted(run.get("seen", 0), "item"), f"{run.get('new', 0):,} new"]
+    parts = [quantity(run.get("seen", 0), "item"), f"{run.get('new', 0):,} new"]
     parts += [f"{run['fetched']:,} fetched"] if run.get("fetched") else []
     parts += [f"{run['failed']:,} failed"] if run.get("failed") else []
     parts += [f"{run['gone']:,} no longer on the server"] if run.get("gone") else []
@@ -187,7 +187,7 @@ def verify(screen: Screen, repair: bool) -> int:
     return Exit.SOME_FAILED if wrong > 0 else Exit.OK
 
 
-def _run(running: Agent, repair: bool, screen: Screen) -> dict[str, Any]:
+def _run(running: AgentClient, repair: bool, screen: Screen) -> dict[str, Any]:
     with running.events() as events:
         running.post("verify", {"repair": repair})
         for event in events:
@@ -205,8 +205,8 @@ def _run(running: Agent, repair: bool, screen: Screen) -> dict[str, Any]:
 
 def _verify_pace(report: dict[str, Any]) -> str:
     wrong = sum(report[kind] for kind in PROBLEMS)
-    found = f", {counted(wrong, 'problem')}" if wrong else ""
-    return f"Checking: {report['checked']:,} of {counted(report['total'], 'file')}{found}"
+    found = f", {quantity(wrong, 'problem')}" if wrong else ""
+    return f"Checking: {report['checked']:,} of {quantity(report['total'], 'file')}{found}"
 
 
 def _tell(screen: Screen, report: dict[str, Any]) -> None:
@@ -222,6 +222,6 @@ def _tell(screen: Screen, report: dict[str, Any]) -> None:
     )
     ok = f"{report['ok']:,} ok"
     kinds = [f"{report[kind]:,} {kind}" for kind in PROBLEMS if report[kind]]
-    screen.say(f"{counted(report['checked'], 'file')} checked: {', '.join([ok, *kinds])}.")
+    screen.say(f"{quantity(report['checked'], 'file')} checked: {', '.join([ok, *kinds])}.")
     if kinds and not report["repaired"]:
         screen.say("To mend what can be mended: trayagent verify --repair")

@@ -88,7 +88,7 @@ def reason_of(download: Mapping[str, Any]) -> tuple[str, str]:
             return "It waits for its turn.", ""
 
 
-def counted(number: int, noun: str) -> str:
+def quantity(number: int, noun: str) -> str:
     """`1 file`, `2 files`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 

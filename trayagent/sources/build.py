@@ -9,13 +9,13 @@ from trayagent.model.settings import SourceSettings
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.api_client import SourceClient
 from trayagent.sources.flow import Flow
-from trayagent.sources.flow_session import Session
+from trayagent.sources.flow_session import FlowSession
 from trayagent.sources.json_api import JsonApi
-from trayagent.sources.source import Secrets, Source
+from trayagent.sources.source import SecretStore, Source
 
 
 def build(
-    source: SourceSettings, apis: ApiClient, secrets: Secrets, environ: Mapping[str, str]
+    source: SourceSettings, apis: ApiClient, secrets: SecretStore, environ: Mapping[str, str]
 ) -> Source:
     """The source that the settings describe; asks nobody anything yet."""
     if source.type == "json":
@@ -24,7 +24,7 @@ def build(
         )
     named = frozenset({urls.authority(source.labs_base), urls.authority(source.media_base)})
     client = SourceClient(apis, named)
-    session = Session(
+    session = FlowSession(
         source.name,
         client,
         secrets,

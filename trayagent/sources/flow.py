@@ -31,13 +31,13 @@ from trayagent.sources.api_client import (
     decode_base64,
     refusal,
 )
-from trayagent.sources.flow_session import Session, account_moved
+from trayagent.sources.flow_session import FlowSession, account_moved
 from trayagent.sources.pasted_cookies import NAMES, session_cookie
 from trayagent.sources.source import (
     CursorError,
     CutOffError,
-    Recent,
-    Secrets,
+    RecentEntries,
+    SecretStore,
     SourceError,
     download_error,
     not_signed_in,
@@ -73,8 +73,8 @@ class Flow:
         self,
         name: str,
         client: SourceClient,
-        session: Session,
-        secrets: Secrets,
+        session: FlowSession,
+        secrets: SecretStore,
         *,
         labs_base: str,
         media_base: str,
@@ -126,7 +126,7 @@ class Flow:
     async def page(self, cursor: str | None) -> Page:
         """One page, newest first."""
         address = f"{self._labs}/api/trpc/media.fetchUserHistoryDirectly?input={_question(cursor)}"
-        answer = await self._client.get(address, await self._session.cookie())
+        answer = await self._client.get(address, await self._session.cookie_header())
         self._judge(answer, cursor)
         inner = _inside(await answer.json(), "result", "data", "json")
         if not isinstance(inner, dict) or inner.get("status", 200) != 200:
@@ -248,7 +248,7 @@ class FlowMedia:
     def __init__(
         self,
         client: SourceClient,
-        session: Session,
+        session: FlowSession,
         media_base: str,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -257,8 +257,8 @@ class FlowMedia:
         self._base = media_base.rstrip("/")
         self._now = now
         # Signed links are credentials: they live in memory only.
-        self._links: Recent[str] = Recent(20_000)
-        self._trials: Recent[_MediaTrial] = Recent(256)
+        self._links: RecentEntries[str] = RecentEntries(20_000)
+        self._trials: RecentEntries[_MediaTrial] = RecentEntries(256)
 
     def remember(self, name: str, link: Any) -> None:
         """A link that the listing gave."""

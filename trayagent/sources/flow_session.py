@@ -14,7 +14,7 @@ from trayagent.model.library import Account
 from trayagent.model.units import parse_moment
 from trayagent.sources.api_client import SourceClient, refusal
 from trayagent.sources.pasted_cookies import NAMES
-from trayagent.sources.source import Secrets, SourceError, not_signed_in
+from trayagent.sources.source import SecretStore, SourceError, not_signed_in
 
 REST: Final = 60.0
 """Seconds for which a refused session is not asked about again."""
@@ -31,14 +31,14 @@ def account_moved(source: str) -> SourceError:
     )
 
 
-class Session:
+class FlowSession:
     """Cookie, token and key of one account. Tokens and cookies are sent to their own hosts only."""
 
     def __init__(
         self,
         name: str,
         client: SourceClient,
-        secrets: Secrets,
+        secrets: SecretStore,
         *,
         labs_base: str,
         api_key: str,
@@ -61,14 +61,14 @@ class Session:
         self._key: str | None = None
 
     def __repr__(self) -> str:
-        return f"<Session of {self._name}{', signed in' if self._token else ''}>"
+        return f"<FlowSession of {self._name}{', signed in' if self._token else ''}>"
 
     @property
     def secret_name(self) -> str:
         """Where the vault keeps the cookie's value."""
         return f"{self._name}/session"
 
-    async def cookie(self) -> dict[str, str]:
+    async def cookie_header(self) -> dict[str, str]:
         """The header that signs in to the site; raises SourceError `signed_out`."""
         value = await self._secrets.get(self.secret_name)
         if not value:
@@ -78,7 +78,7 @@ class Session:
     async def account(self, cookie: Mapping[str, str] | None = None) -> Account:
         """Ask the site who is signed in, and keep its token."""
         async with self._lock:
-            return await self._ask(cookie or await self.cookie())
+            return await self._ask(cookie or await self.cookie_header())
 
     async def token(self, refused: str | None = None) -> str:
         """A token that should work; `refused` is one that just did not. One refresh serves all who wait."""
@@ -86,7 +86,7 @@ class Session:
             if self._clock() < self._refused_until:
                 raise not_signed_in(self._name)
             if self._token is None or self._token == refused or self._is_old():
-                await self._ask(await self.cookie())
+                await self._ask(await self.cookie_header())
             if self._token is None or self._token == refused:
                 self._refused_until = self._clock() + REST
                 raise not_signed_in(self._name)

@@ -26,12 +26,12 @@ from trayagent.sources.api_client import (
     decode_base64,
     refusal,
 )
-from trayagent.sources.json_origin import Auth, OwnOrigin, quote_except, with_query
+from trayagent.sources.json_origin import JsonAuth, JsonOrigin, quote_except, with_query
 from trayagent.sources.source import (
     CursorError,
     CutOffError,
-    Recent,
-    Secrets,
+    RecentEntries,
+    SecretStore,
     SourceError,
     download_error,
     not_signed_in,
@@ -50,7 +50,9 @@ class JsonApi:
 
     type = "json"
 
-    def __init__(self, settings: SourceSettings, client: SourceClient, secrets: Secrets) -> None:
+    def __init__(
+        self, settings: SourceSettings, client: SourceClient, secrets: SecretStore
+    ) -> None:
         self.name = settings.name
         self.host = urls.authority(settings.base)
         self.page_delay = units.parse_range(settings.page_delay)
@@ -62,8 +64,8 @@ class JsonApi:
         self._size = int(settings.list.get("page_size", PAGE_SIZE))
         self._named = client.named
         self._dates: deque[Any] = deque(maxlen=json_mapping.NEIGHBOURS)
-        self._auth = Auth(settings.name, settings.auth, secrets, urls.origin(settings.base)[1])
-        self._origin = OwnOrigin(settings.name, self._base, client, self._auth)
+        self._auth = JsonAuth(settings.name, settings.auth, secrets, urls.origin(settings.base)[1])
+        self._origin = JsonOrigin(settings.name, self._base, client, self._auth)
         self._files = ItemFiles(settings.fetch, self._base, self._origin, self.page)
 
     def __repr__(self) -> str:
@@ -217,7 +219,7 @@ class ItemFiles:
         self,
         settings: Mapping[str, Any],
         base: str,
-        origin: OwnOrigin,
+        origin: JsonOrigin,
         page: Callable[[str | None], Awaitable[Page]],
     ) -> None:
         self._template: str = settings.get("url") or "{url}"
@@ -226,9 +228,9 @@ class ItemFiles:
         self._base = base
         self._origin = origin
         self._page = page
-        self._links: Recent[ItemLinks] = Recent(20_000)
-        self._items: Recent[Listed] = Recent(256)
-        self._trials: Recent[_FileTrial] = Recent(256)
+        self._links: RecentEntries[ItemLinks] = RecentEntries(20_000)
+        self._items: RecentEntries[Listed] = RecentEntries(256)
+        self._trials: RecentEntries[_FileTrial] = RecentEntries(256)
         self._searching = asyncio.Lock()
 
     def remember(self, item: Listed, row: Any) -> Listed:

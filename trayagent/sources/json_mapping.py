@@ -72,7 +72,7 @@ def fill(template: str, values: Mapping[str, str], put: Callable[[str], str] = s
 # --- items ---
 
 
-class Mapped(Struct, frozen=True):
+class MappedPage(Struct, frozen=True):
     """What the entries of a page are."""
 
     items: list[Listed]
@@ -86,7 +86,7 @@ class Mapped(Struct, frozen=True):
 
 def items(
     rows: Sequence[Any], where: Mapping[str, str], base: str, earlier: Iterable[Any] = ()
-) -> Mapped:
+) -> MappedPage:
     """The items of a page; `earlier` are dates of pages before. Entries without an id are left out."""
     path = where.get("created")
     dates = [at_path(row, path) if path else None for row in rows]
@@ -99,7 +99,7 @@ def items(
         if made is not None:
             found.append((made, row))
             undated += made.created is None and dates[at] not in (None, "")
-    return Mapped(
+    return MappedPage(
         [one for one, _ in found], [row for _, row in found], undated, [dates[one] for one in some]
     )
 

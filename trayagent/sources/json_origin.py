@@ -12,17 +12,17 @@ from trayagent.model.transfer import Request
 from trayagent.sources import json_mapping
 from trayagent.sources.api_client import PAGE_LIMIT, ApiAnswer, SourceClient
 from trayagent.sources.pasted_cookies import by_domain, cookies_in
-from trayagent.sources.source import CutOffError, Secrets, SourceError
+from trayagent.sources.source import CutOffError, SecretStore, SourceError
 
 _COOKIE: Final = re.compile(r"(?<![^\s;={}])([^\s;={}]+)=\{secret:([A-Za-z0-9_-]+)\}")
 """A cookie in a template, and the secret that is its value."""
 
 
-class Auth:
+class JsonAuth:
     """Headers and query parameters with `{secret:name}` in them, as `[sources.auth]` has them."""
 
     def __init__(
-        self, source: str, settings: Mapping[str, Any], secrets: Secrets, host: str = ""
+        self, source: str, settings: Mapping[str, Any], secrets: SecretStore, host: str = ""
     ) -> None:
         self._source = source
         self._host = host
@@ -40,7 +40,7 @@ class Auth:
         )
 
     def __repr__(self) -> str:
-        return f"<Auth of {self._source} with {len(self._wanted)} secrets>"
+        return f"<JsonAuth of {self._source} with {len(self._wanted)} secrets>"
 
     @property
     def query_names(self) -> frozenset[str]:
@@ -109,10 +109,10 @@ class Auth:
 # --- asking: with our secrets at our own origin, without them elsewhere ---
 
 
-class OwnOrigin:
+class JsonOrigin:
     """GET on the API, and requests for its files."""
 
-    def __init__(self, source: str, base: str, client: SourceClient, auth: Auth) -> None:
+    def __init__(self, source: str, base: str, client: SourceClient, auth: JsonAuth) -> None:
         self._source = source
         self._home = urlsplit(urls.check(base))
         self._origin = urls.origin(base)

@@ -61,7 +61,7 @@ _VALUE_KEYS: Final = ("value", "Value", "Content raw", "content")
 _DOMAIN_KEYS: Final = ("domain", "Domain", "host", "Host", "Host raw", "url", "URL")
 
 
-class Pasted(Struct, frozen=True):
+class PastedCookie(Struct, frozen=True):
     """One cookie as it was found in a text."""
 
     name: str
@@ -76,7 +76,7 @@ class Pasted(Struct, frozen=True):
         return not self.domain or self.domain == host or inside
 
     def __repr__(self) -> str:
-        return f"<Pasted {self.name} of {self.domain or 'nobody'}>"
+        return f"<PastedCookie {self.name} of {self.domain or 'nobody'}>"
 
 
 def session_cookie(text: str, host: str) -> str | None:
@@ -93,7 +93,7 @@ def session_cookie(text: str, host: str) -> str | None:
     return bare if is_one and _VALUE.fullmatch(bare) else None
 
 
-def only_sessions(text: str) -> str:
+def keep_only_sessions(text: str) -> str:
     """The same as cookies.txt, with the session cookies of all sites only; empty for none."""
     return "".join(
         f"{cookie.domain}\t{str(not cookie.host_only).upper()}\t/\tTRUE\t0\t{cookie.name}\t{cookie.value}\n"
@@ -102,7 +102,7 @@ def only_sessions(text: str) -> str:
     )
 
 
-def by_domain(cookies: Iterable[Pasted], host: str) -> Iterator[Mapping[str, str]]:
+def by_domain(cookies: Iterable[PastedCookie], host: str) -> Iterator[Mapping[str, str]]:
     """Name and value of the cookies that fit a host, each domain by itself, the closest first."""
     domains: dict[str, dict[str, str]] = {}
     for cookie in cookies:
@@ -111,7 +111,7 @@ def by_domain(cookies: Iterable[Pasted], host: str) -> Iterator[Mapping[str, str
     return (domains[domain] for domain in sorted(domains, key=len, reverse=True))
 
 
-def cookies_in(text: str) -> list[Pasted]:
+def cookies_in(text: str) -> list[PastedCookie]:
     """All cookies of a text, whosesoever they are."""
     text = text.strip("\ufeff \t\r\n")
     if len(text) > LONGEST:
@@ -151,26 +151,26 @@ def _is_chunk(key: str, name: str) -> bool:
 # --- cookies.txt ---
 
 
-def _row(row: re.Match[str]) -> Pasted:
+def _row(row: re.Match[str]) -> PastedCookie:
     domain, inside = row["domain"].lower(), row["inside"].upper() == "TRUE"
-    return Pasted(row["name"], row["value"] or "", domain.lstrip("."), not inside)
+    return PastedCookie(row["name"], row["value"] or "", domain.lstrip("."), not inside)
 
 
 # --- JSON ---
 
 
-def _from_json(text: str) -> Iterator[Pasted]:
+def _from_json(text: str) -> Iterator[PastedCookie]:
     try:
-        yield from _walk(json.loads(text), Pasted("", ""), 0)
+        yield from _walk(json.loads(text), PastedCookie("", ""), 0)
     except (ValueError, RecursionError):
         for line in text.splitlines():  # one object a line
             try:
-                yield from _walk(json.loads(line), Pasted("", ""), 0)
+                yield from _walk(json.loads(line), PastedCookie("", ""), 0)
             except (ValueError, RecursionError):
                 continue
 
 
-def _walk(value: Any, around: Pasted, depth: int) -> Iterator[Pasted]:
+def _walk(value: Any, around: PastedCookie, depth: int) -> Iterator[PastedCookie]:
     """Cookies in any nesting; `around` has the name and domain of what they lie in."""
     if depth > _DEEPEST:
         return
@@ -194,15 +194,15 @@ def _walk(value: Any, around: Pasted, depth: int) -> Iterator[Pasted]:
             yield from _walk(one, replace(below, name=key), depth + 1)
 
 
-def _cookies_of(name: str, value: str, around: Pasted) -> Iterator[Pasted]:
+def _cookies_of(name: str, value: str, around: PastedCookie) -> Iterator[PastedCookie]:
     """The cookie, or those of a header that was written as one."""
     if name.lower() == "cookie":
         yield from _pairs(value, around.domain)
     else:
-        yield Pasted(name, value, around.domain, around.host_only)
+        yield PastedCookie(name, value, around.domain, around.host_only)
 
 
-def _domain_of(value: Mapping[str, Any], around: Pasted) -> Pasted:
+def _domain_of(value: Mapping[str, Any], around: PastedCookie) -> PastedCookie:
     told = _first(value, _DOMAIN_KEYS)
     if not isinstance(told, str) or not re.fullmatch(r"(?:https?://)?\.?[^\s/]+(?:/.*)?", told):
         return around
@@ -211,7 +211,7 @@ def _domain_of(value: Mapping[str, Any], around: Pasted) -> Pasted:
     domain = _hostname(told)
     only = value.get("hostOnly")
     host_only = only if isinstance(only, bool) else not domain.startswith(".")
-    return Pasted("", "", domain.lstrip("."), host_only)
+    return PastedCookie("", "", domain.lstrip("."), host_only)
 
 
 def _first(value: Mapping[str, Any], keys: Iterable[str]) -> Any:
@@ -227,7 +227,7 @@ def _hostname(told: str) -> str:
 # --- commands, scripts and headers ---
 
 
-def _from_command(text: str) -> Iterator[Pasted]:
+def _from_command(text: str) -> Iterator[PastedCookie]:
     """The cookies of a command as a browser copies it, for the shells of all systems."""
     if '^"' in text:
         text = text.replace("^", "")  # how Windows' shell quotes
@@ -250,15 +250,17 @@ def _unescape(word: str) -> str:
     return re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), word)
 
 
-def _from_script(found: Iterable[re.Match[str]], host: str) -> Iterator[Pasted]:
+def _from_script(found: Iterable[re.Match[str]], host: str) -> Iterator[PastedCookie]:
     for match in found:
         if match[2]:
-            yield Pasted(match[2], match[3], match[4].lower().lstrip("."), match[4][:1] != ".")
+            yield PastedCookie(
+                match[2], match[3], match[4].lower().lstrip("."), match[4][:1] != "."
+            )
         else:
             yield from _pairs(str(json.loads(match[1])), host)
 
 
-def _from_headers(text: str, host: str = "") -> Iterator[Pasted]:
+def _from_headers(text: str, host: str = "") -> Iterator[PastedCookie]:
     """Header lines, of which only `Cookie` counts, or pairs without a name before them."""
     text = _WRAPPED.sub("", text.strip("\"' \t\r\n"))
     told = _HOST.search(text)
@@ -267,8 +269,8 @@ def _from_headers(text: str, host: str = "") -> Iterator[Pasted]:
         yield from _pairs(line, host or (_hostname(told[1]) if told else ""))
 
 
-def _pairs(line: str, host: str) -> Iterator[Pasted]:
+def _pairs(line: str, host: str) -> Iterator[PastedCookie]:
     for part in re.split(r"[;\n]", line.strip().strip("'\",")):
         name, _, value = part.strip().partition("=")
         if name and value.strip("="):
-            yield Pasted(name.strip(), value.strip().strip('"'), host)
+            yield PastedCookie(name.strip(), value.strip().strip('"'), host)

@@ -55,7 +55,7 @@ def download_error(error: SourceError) -> DownloadError:
     return DownloadError(code, error.message.rstrip(".").lower() if error.code == "moved" else "")
 
 
-class Secrets(Protocol):
+class SecretStore(Protocol):
     """Where secrets live: the system keyring, or a 0600 file."""
 
     async def get(self, name: str) -> str | None:
@@ -128,7 +128,7 @@ class Source(Protocol):
 T = TypeVar("T")
 
 
-class Recent(Generic[T]):
+class RecentEntries(Generic[T]):
     """At most `size` entries by name."""
 
     def __init__(self, size: int) -> None:

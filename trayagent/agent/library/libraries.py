@@ -24,7 +24,7 @@ from trayagent.model.library import Account, LibraryItem, Listed, SourceInfo, Ve
 from trayagent.model.settings import Config, SourceSettings
 from trayagent.model.transfer import Resolver
 from trayagent.model.units import stamp
-from trayagent.sources.source import Secrets, Source
+from trayagent.sources.source import SecretStore, Source
 from trayagent.store import library, sync_runs
 from trayagent.store.database import Database
 from trayagent.store.library import StoredItem
@@ -43,7 +43,7 @@ class Libraries:
         intake: Intake,
         *,
         build: Build,
-        vault: Secrets,
+        vault: SecretStore,
         thumbnails: Path,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,

@@ -8,17 +8,17 @@ from trayagent.model.errors import DownloadError, NotFoundError
 from trayagent.model.library import Account, Listed
 from trayagent.model.settings import SourceSettings
 from trayagent.model.transfer import Content, Made, Request, Resolver, Target
-from trayagent.sources.source import Secrets, Source, TrialSecrets
+from trayagent.sources.source import SecretStore, Source, TrialSecrets
 from trayagent.store import library, sync_runs
 from trayagent.store.database import Database
 
-Build = Callable[[SourceSettings, Secrets], Source]
+Build = Callable[[SourceSettings, SecretStore], Source]
 
 
 class ConfiguredSources:
     """Iterates over the names, in the order of the settings. `resolvers` follows the settings, too."""
 
-    def __init__(self, db: Database, build: Build, vault: Secrets) -> None:
+    def __init__(self, db: Database, build: Build, vault: SecretStore) -> None:
         self.resolvers: dict[str, Resolver] = SourceResolvers()
         self._db = db
         self._build = build

@@ -19,7 +19,7 @@ from trayagent.cli.exits import InterruptedByUserError, MisuseError, exit_of_sta
 from trayagent.cli.options import home, item_options, item_words, json_option, pass_screen
 from trayagent.cli.output import Screen
 from trayagent.cli.progress import Bars, bars
-from trayagent.cli.wording import counted, note_of
+from trayagent.cli.wording import note_of, quantity
 from trayagent.model.wording import show_duration, show_size
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def get(
     except KeyboardInterrupt:
         raise InterruptedByUserError(GO_ON) from None
     except BaseExceptionGroup as errors:
-        if errors.subgroup(_is_unread):
+        if errors.subgroup(_has_no_reader):
             # Who read our output has gone: no more of it is wanted.
             raise BrokenPipeError(errno.EPIPE, "nobody reads") from errors
         raise
@@ -94,7 +94,7 @@ def _items(
             if line.item is not None:
                 yield line.item
             elif line.error is not None:
-                report.refused(f"{name}, line {line.number}", *line.error)
+                report.report_rejection(f"{name}, line {line.number}", *line.error)
 
 
 def _config(workers: int | None, segments: str | None, folder: Path) -> Config:
@@ -110,9 +110,9 @@ def _config(workers: int | None, segments: str | None, folder: Path) -> Config:
 
 def _run(config: Config, items: list[Item], workers: int | None, report: _Report) -> list[Download]:
     from trayagent import oneshot
-    from trayagent.cli.get.downloader import Errand, Terms
+    from trayagent.cli.get.downloader import Downloader, DownloaderSettings
 
-    terms = Terms(
+    settings = DownloaderSettings(
         folder=Path(config.downloads.folder),
         workers=config.downloads.workers,
         per_host=max(config.downloads.per_host, workers or 0),
@@ -123,11 +123,11 @@ def _run(config: Config, items: list[Item], workers: int | None, report: _Report
 
     async def run() -> list[Download]:
         interruption.follow()
-        errand = Errand(terms, report)
-        await errand.add(items)
-        async with oneshot.fetching(config, home(), os.environ, errand) as fetcher:
-            await errand.run(fetcher)
-        return list(errand.ended.values())
+        downloader = Downloader(settings, report)
+        await downloader.add(items)
+        async with oneshot.fetching(config, home(), os.environ, downloader) as engine:
+            await downloader.run(engine)
+        return list(downloader.ended.values())
 
     with interruption:
         return asyncio.run(run())
@@ -217,12 +217,12 @@ class _Report:
         except OSError as error:  # for the next line to raise, in the task that says it
             self._unread = error
 
-    def moved(self, id: str, received: int, size: int | None) -> None:
+    def show_progress(self, id: str, received: int, size: int | None) -> None:
         """So many bytes of it are here."""
         if self.bars is not None:
-            self.bars.moved(id, received, size)
+            self.bars.show_progress(id, received, size)
 
-    def refused(self, url: str, code: str, message: str) -> None:
+    def report_rejection(self, url: str, code: str, message: str) -> None:
         """What will not be fetched, and why."""
         shown = _shown(url)
         self.refusals.append({"url": shown, "code": code, "message": message})
@@ -250,8 +250,8 @@ def _shown(url: str) -> str:
     return redact(url) if "://" in url else url[:200]
 
 
-def _is_unread(error: BaseException) -> bool:
-    return isinstance(error, OSError) and streams.is_unread(error)
+def _has_no_reader(error: BaseException) -> bool:
+    return isinstance(error, OSError) and streams.has_no_reader(error)
 
 
 def _conclude(
@@ -264,7 +264,7 @@ def _conclude(
     elif total > 1:
         size = sum(download.size or 0 for download in saved)
         share = (
-            counted(total, "file") if len(saved) == total else f"{len(saved):,} of {total:,} files"
+            quantity(total, "file") if len(saved) == total else f"{len(saved):,} of {total:,} files"
         )
         screen.say(f"{share} saved: {show_size(size)} in {show_duration(took)}.")
         if screen.live:
@@ -277,7 +277,7 @@ def _list_failures(screen: Screen, ended: list[Download], refused: list[dict[str
     failed = [(_shown(d.url), note_of(_plain(d))) for d in ended if d.state == "failed"]
     failed += [(each["url"], each["message"]) for each in refused]
     if failed:
-        screen.say(f"{counted(len(failed), 'file')} not saved:")
+        screen.say(f"{quantity(len(failed), 'file')} not saved:")
         for url, reason in failed[:MOST_LISTED]:
             screen.say(f"  {url}: {reason}")
     if len(failed) > MOST_LISTED:

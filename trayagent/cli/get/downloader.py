@@ -1,16 +1,16 @@
 """A few downloads without an agent: workers in memory, by the pool's rules, files by the same engine.
 
-The rules themselves are shared (`agent/retry`): which failure is tried again and when, and which host is
-left alone. A queue in memory instead of a store, because a transaction costs more than a small file.
+The rules themselves are shared (`agent/queue/retry`): which failure is tried again and when, and which
+host is left alone. The queue is in memory, because a transaction costs more than a small file.
 
     added → ready (by host, in turn) → running → completed | failed
                   ↑                       │
                   └── its time has come ── waiting
 
-A worker is a task of the loop with a thread of its files. Plain files follow each other in that
-thread, which takes the next one itself and leaves word for the loop: a hand-over to the loop and back
-costs more than a small file (measured: 0.42 of 0.93 ms of CPU). A failure, and what the page engine
-has to look at, goes back to the task.
+A worker is a task of the loop with a thread for its files. Plain files follow each other in that
+thread, which takes the next one itself and reports to the loop: a hand-over to the loop and back costs
+as much as a small file (measured: 0.42 of 0.93 ms of CPU). A failure, and what the page engine has to
+look at, goes back to the task.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from msgspec.structs import replace
 from trayagent.agent.queue.job import SettledRecord, SettledRecords, request_of, target_of
 from trayagent.agent.queue.retry import CoolHosts, decide
 from trayagent.agent.queue.video_pages import PageJob, is_for_engine, page_job_of
-from trayagent.cli.get.journal import HERE, Leftovers
+from trayagent.cli.get.journal import HERE, Journal
 from trayagent.model.downloads import Download, ErrorInfo, Item, State, Via
 from trayagent.model.errors import DownloadError, TrayagentError
 from trayagent.model.jobs import Job, New
@@ -43,11 +43,11 @@ from trayagent.model.units import stamp
 from trayagent.model.validation import validate
 from trayagent.net.address_policy import is_offline
 
-TOGETHER: Final = 0.02
-"""Seconds in which the words of the threads come together: waking the loop costs them much."""
+REPORT_SECONDS: Final = 0.02
+"""How long reports of the threads are gathered before the loop reads them: waking it is expensive."""
 
 
-class Fetcher(Protocol):
+class FileEngine(Protocol):
     """What turns an address into a file."""
 
     async def fetch(
@@ -75,7 +75,7 @@ class Fetcher(Protocol):
         """Remove the records of files (final path, owner) that are known to be here."""
 
 
-class Watcher(Protocol):
+class ProgressListener(Protocol):
     """Who is told how it goes."""
 
     period: float | None
@@ -84,15 +84,15 @@ class Watcher(Protocol):
     def show(self, download: Download) -> None:
         """The download as it is now: active, waiting (queued), completed or failed."""
 
-    def moved(self, id: str, received: int, size: int | None) -> None:
-        """So many bytes of it are here."""
+    def show_progress(self, id: str, received: int, size: int | None) -> None:
+        """So many bytes of it are here; `size` is None while nobody knows it."""
 
-    def refused(self, url: str, code: str, message: str) -> None:
+    def report_rejection(self, url: str, code: str, message: str) -> None:
         """It cannot be fetched at all, and why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class DownloaderSettings:
     """How much at a time, and how often."""
 
     folder: Path
@@ -102,7 +102,7 @@ class Terms:
 
 
 @dataclass(slots=True)
-class _Running:
+class _ShownDownload:
     """What was shown of a download at work."""
 
     download: Download
@@ -110,7 +110,7 @@ class _Running:
 
 
 @dataclass(slots=True)
-class _Slot:
+class _WorkerSlot:
     """What one worker is at."""
 
     job: Job | None = None
@@ -120,28 +120,30 @@ class _Slot:
     is_begun: bool = False
 
 
-class Errand:
+class Downloader:
     """Fetches what is added and says how each ended; `run` it once."""
 
-    def __init__(self, terms: Terms, watcher: Watcher) -> None:
-        self._terms = terms
-        self._watcher = watcher
-        self._leftovers = Leftovers(terms.folder)
-        # Tasks and their threads take jobs: the lock is for these five.
-        self._taking = threading.Lock()
+    def __init__(self, settings: DownloaderSettings, listener: ProgressListener) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._journal = Journal(settings.folder)
+        # Tasks and their threads take jobs. The lock guards the next four: which hosts are left alone,
+        # the jobs of each host, those that wait for their time (a heap), and how many run of each host.
+        self._lock = threading.Lock()
         self._cool = CoolHosts()
         self._ready: dict[str, deque[Job]] = {}
         self._waiting: list[tuple[float, int, Job]] = []
         self._busy: Counter[str] = Counter()
+        # Everything below belongs to the loop alone.
         self._known: set[str] = set()
-        self._running: dict[str, _Running] = {}
-        self._news = asyncio.Event()
-        self._told: deque[Callable[[], None]] = deque()
-        """What threads say."""
-        self._is_heard = True
-        self._some_told = asyncio.Event()
+        self._running: dict[str, _ShownDownload] = {}
+        self._may_take = asyncio.Event()
+        # Threads append their reports here. Only the first since the loop read them wakes the loop.
+        self._reports: deque[Callable[[], None]] = deque()
+        self._reports_read = True
+        self._has_reports = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._over = False
+        self._all_ended = False
         self._unnoted: list[SettledRecord] = []
         """Files that the journal did not take: their records stay until the end."""
         self.ended: dict[str, Download] = {}
@@ -155,7 +157,7 @@ class Errand:
             try:
                 self.enter(validate(item))
             except TrayagentError as error:
-                self._watcher.refused(item.url, error.code, error.message)
+                self._listener.report_rejection(item.url, error.code, error.message)
 
     def enter(self, new: New) -> None:
         """Fetch what was checked already."""
@@ -163,47 +165,51 @@ class Errand:
             return
         self._known.add(new.key)
         job = job_of(len(self._known), new)
-        finished = self._leftovers.finished(job.id)
+        finished = self._journal.finished_file(job.id)
         if finished is not None:
-            self._end(_completed(_begun(job), finished, 0))
+            self._end(_completed_download(_started_download(job), finished, 0))
             return
-        with self._taking:
+        with self._lock:
             self._ready.setdefault(job.host, deque()).append(job)
-        self._news.set()
+        self._may_take.set()
 
-    async def run(self, fetcher: Fetcher) -> None:
-        """Return when all have ended; a cancellation keeps every `.part`, and tells the next run what is here.
+    async def run(self, engine: FileEngine) -> None:
+        """Return when all downloads have ended.
 
-        One that comes after the last file is none: nothing is left to be told, so nobody may think so.
+        A cancellation keeps every `.part`, and the journal tells the next run what is here. One that
+        comes after the last file is ignored: there is nothing left to interrupt, and a person who reads
+        "interrupted" would start it again for nothing.
         """
-        self._fetcher = fetcher
+        self._engine = engine
         self._loop = asyncio.get_running_loop()
-        self._records = SettledRecords(self._keep)
-        await self._find_settled()
+        self._records = SettledRecords(self._note_files)
+        await self._take_settled_files()
         try:
-            await self._work_off()
+            await self._run_workers()
         except asyncio.CancelledError:
-            if not self._over:
+            if not self._all_ended:
                 raise
         if self._unnoted:
-            await self._forget(self._unnoted)
-        self._leftovers.clear()
+            await self._remove_records(self._unnoted)
+        self._journal.remove()
 
-    async def _work_off(self) -> None:
+    async def _run_workers(self) -> None:
         async with asyncio.TaskGroup() as around:
             services = [
                 around.create_task(self._records.run(), name="records"),
-                around.create_task(self._listen(), name="listen"),
+                around.create_task(self._follow_reports(), name="reports"),
             ]
-            if self._watcher.period is not None:
-                services.append(around.create_task(self._look(self._watcher.period), name="look"))
+            if self._listener.period is not None:
+                services.append(
+                    around.create_task(self._show_progress(self._listener.period), name="progress")
+                )
             try:
                 async with asyncio.TaskGroup() as group:
-                    for number in range(min(self._terms.workers, max(1, len(self._known)))):
+                    for number in range(min(self._settings.workers, max(1, len(self._known)))):
                         group.create_task(self._work(), name=f"worker {number + 1}")
-                self._over = True
+                self._all_ended = True
             finally:
-                self._hear()
+                self._read_reports()
                 if self._timer is not None:
                     self._timer.cancel()
                 for service in services:
@@ -212,58 +218,58 @@ class Errand:
     def __repr__(self) -> str:
         ready = sum(map(len, self._ready.values()))
         return (
-            f"<Errand: {ready} ready, {len(self._waiting)} waiting, {self._busy.total()} active,"
+            f"<Downloader: {ready} ready, {len(self._waiting)} waiting, {self._busy.total()} active,"
             f" {len(self.ended)} ended>"
         )
 
     # -- what an earlier run finished
 
-    async def _find_settled(self) -> None:
+    async def _take_settled_files(self) -> None:
         """Take files that have their names and records without asking anybody for them."""
         jobs = [job for queue in self._ready.values() for job in queue]
-        owners = await self._fetcher.owners()
+        owners = await self._engine.owners()
         for job in jobs:
             if job.owner in owners:
-                target = target_of(job, self._terms.folder)
-                fetched = await self._fetcher.settled(target)
+                target = target_of(job, self._settings.folder)
+                fetched = await self._engine.settled(target)
                 if fetched is not None:
                     self._ready[job.host].remove(job)
                     self._complete(job, replace(fetched, warning=HERE))
         self._ready = {host: queue for host, queue in self._ready.items() if queue}
 
-    async def _keep(self, records: Sequence[SettledRecord]) -> None:
+    async def _note_files(self, records: Sequence[SettledRecord]) -> None:
         """Note what is here for a next run, then remove the records; at the end nothing is noted."""
         done = [(f.owner, f.path, self.ended[f.owner].size or 0) for f in records]
-        if self._over or await asyncio.to_thread(self._leftovers.note, done):
-            await self._forget(records)
+        if self._all_ended or await asyncio.to_thread(self._journal.note, done):
+            await self._remove_records(records)
         else:
             self._unnoted += records
 
-    async def _forget(self, records: Sequence[SettledRecord]) -> None:
-        await self._fetcher.forget([(record.path, record.owner) for record in records])
+    async def _remove_records(self, records: Sequence[SettledRecord]) -> None:
+        await self._engine.forget([(record.path, record.owner) for record in records])
 
     # -- workers
 
     async def _work(self) -> None:
-        slot = _Slot()
-        while not self._is_over():
+        slot = _WorkerSlot()
+        while not self._is_done():
             if not self._take(slot):
-                self._rest()
-                await self._news.wait()
+                self._wake_when_due()
+                await self._may_take.wait()
                 continue
             try:
                 await self._serve(slot)
             finally:
                 self._free(slot)
-                self._news.set()
+                self._may_take.set()
 
-    def _is_over(self) -> bool:
-        with self._taking:
+    def _is_done(self) -> bool:
+        with self._lock:
             return not (self._ready or self._waiting or self._busy.total())
 
-    def _take(self, slot: _Slot) -> bool:
+    def _take(self, slot: _WorkerSlot) -> bool:
         """Give back what the slot had and take the next; for any thread. False: there is none for now."""
-        with self._taking:
+        with self._lock:
             if slot.job is not None:
                 self._busy[slot.job.host] -= 1
             slot.job, slot.task, slot.is_begun = self._next(time.time()), None, False
@@ -272,8 +278,8 @@ class Errand:
             self._busy[slot.job.host] += 1
         return True
 
-    def _free(self, slot: _Slot) -> None:
-        with self._taking:
+    def _free(self, slot: _WorkerSlot) -> None:
+        with self._lock:
             if slot.job is not None:
                 self._busy[slot.job.host] -= 1
                 slot.job = None
@@ -285,7 +291,7 @@ class Errand:
             self._ready.setdefault(job.host, deque()).appendleft(job)
         cool = self._cool.current(now)
         for host in self._ready:
-            if self._busy[host] < self._terms.per_host and host not in cool:
+            if self._busy[host] < self._settings.per_host and host not in cool:
                 queue = self._ready.pop(host)
                 job = queue.popleft()
                 if queue:
@@ -293,53 +299,50 @@ class Errand:
                 return job
         return None
 
-    def _rest(self) -> None:
-        """There is nothing to do for now: ring when there is."""
-        self._news.clear()
+    def _wake_when_due(self) -> None:
+        """Nothing can be taken now: set the event when a host or a waiting job may be asked again."""
+        self._may_take.clear()
         now = time.time()
-        with self._taking:
+        with self._lock:
             dates = [*self._cool.current(now).values(), *(due for due, *_ in self._waiting[:1])]
-        self._arm(dates, now)
-
-    def _arm(self, dates: Sequence[float], now: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if dates:
             seconds = max(0.0, min(dates) - now)
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._news.set)
+            self._timer = self._loop.call_later(seconds, self._may_take.set)
 
-    async def _serve(self, slot: _Slot) -> None:
+    async def _serve(self, slot: _WorkerSlot) -> None:
         """Fetch what the slot has, and plain files after it; until one of them needs more than its thread."""
         try:
-            fetched = await self._fetched(slot)
+            fetched = await self._fetch_files(slot)
         except DownloadError as error:
             assert slot.job is not None
-            self._hear()
-            self._failed(slot.job, _seen(self._running.pop(slot.job.id)), error)
+            self._read_reports()
+            self._fail(slot.job, _current_download(self._running.pop(slot.job.id)), error)
         else:
-            self._hear()
+            self._read_reports()
             if slot.job is not None and fetched is not None:
                 self._complete(slot.job, fetched)
 
-    async def _fetched(self, slot: _Slot) -> Fetched | None:
+    async def _fetch_files(self, slot: _WorkerSlot) -> Fetched | None:
         """The file of the last job, where its thread did not get it itself.
 
         Raises DownloadError, for faults of ours, too: those are of this download alone.
         """
-        fetcher = self._fetcher
+        engine = self._engine
         try:
             try:
-                await fetcher.fetch_each(
-                    partial(self._following, slot), partial(self._tell_complete, slot)
+                await engine.fetch_each(
+                    partial(self._next_plain_file, slot), partial(self._report_file, slot)
                 )
             except DownloadError as error:
                 if slot.task is None:
                     raise
-                return await fetcher.fetch_after(slot.task, error)
+                return await engine.fetch_after(slot.task, error)
             if (task := slot.task) is None:
                 return None
-            return await fetcher.fetch(task.job, task.request, task.target, task.reporter)
+            return await engine.fetch(task.job, task.request, task.target, task.reporter)
         except DownloadError:
             raise
         except Exception as error:
@@ -348,7 +351,7 @@ class Errand:
 
     # -- in the threads of the files
 
-    def _following(self, slot: _Slot) -> PageJob | None:
+    def _next_plain_file(self, slot: _WorkerSlot) -> PageJob | None:
         """The next plain file for this slot; None: there is none, or the task must see to it."""
         if slot.is_begun and not self._take(slot):
             return None
@@ -356,78 +359,82 @@ class Errand:
         assert job is not None
         slot.is_begun = True
         progress.path = Path(job.path) if job.path else None
-        self._tell(partial(self._begin, job, progress))
-        slot.task = page_job_of(job, request_of(job), target_of(job, self._terms.folder), progress)
+        self._report(partial(self._begin, job, progress))
+        slot.task = page_job_of(
+            job, request_of(job), target_of(job, self._settings.folder), progress
+        )
         return None if is_for_engine(slot.task) else slot.task
 
-    def _tell_complete(self, slot: _Slot, fetched: Fetched) -> None:
+    def _report_file(self, slot: _WorkerSlot, fetched: Fetched) -> None:
         assert slot.job is not None
-        self._tell(partial(self._complete, slot.job, fetched))
+        self._report(partial(self._complete, slot.job, fetched))
 
-    def _tell(self, act: Callable[[], None]) -> None:
+    def _report(self, act: Callable[[], None]) -> None:
         """Have something done on the loop, soon."""
-        self._told.append(act)
-        if self._is_heard:
-            self._is_heard = False
+        self._reports.append(act)
+        if self._reports_read:
+            self._reports_read = False
             with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-                self._loop.call_soon_threadsafe(self._some_told.set)
+                self._loop.call_soon_threadsafe(self._has_reports.set)
 
-    # -- on the loop again
+    # -- on the loop again: what the threads reported
 
-    async def _listen(self) -> None:
+    async def _follow_reports(self) -> None:
         """Do what the threads say until cancelled."""
         while True:
-            await self._some_told.wait()
-            await asyncio.sleep(TOGETHER)
-            self._some_told.clear()
-            self._is_heard = True
-            self._hear()
-            self._news.set()
+            await self._has_reports.wait()
+            await asyncio.sleep(REPORT_SECONDS)
+            self._has_reports.clear()
+            self._reports_read = True
+            self._read_reports()
+            self._may_take.set()
 
-    def _hear(self) -> None:
-        while self._told:
-            self._told.popleft()()
+    def _read_reports(self) -> None:
+        while self._reports:
+            self._reports.popleft()()
 
     def _begin(self, job: Job, progress: Progress) -> None:
-        running = self._running[job.id] = _Running(_begun(job), progress)
-        self._watcher.show(running.download)
+        running = self._running[job.id] = _ShownDownload(_started_download(job), progress)
+        self._listener.show(running.download)
 
     def _complete(self, job: Job, fetched: Fetched) -> None:
         running = self._running.pop(job.id, None)
-        download = _begun(job) if running is None else running.download
-        self._end(_completed(download, fetched, job.attempts + 1))
+        download = _started_download(job) if running is None else running.download
+        self._end(_completed_download(download, fetched, job.attempts + 1))
         self._records.add(SettledRecord(job.n, fetched.path, job.owner))
 
-    def _failed(self, job: Job, download: Download, error: DownloadError) -> None:
+    def _fail(self, job: Job, download: Download, error: DownloadError) -> None:
         offline = error.code == "network" and is_offline(job.host)
-        again = decide(error, job.attempts, self._terms.retries, random.random(), offline=offline)
+        again = decide(
+            error, job.attempts, self._settings.retries, random.random(), offline=offline
+        )
         now = time.time()
-        with self._taking:
+        with self._lock:
             self._cool.note(job.host, error, again, now)
         if again is None or error.traits.blocks_folder:
-            return self._end(_failed(download, error, job.attempts + 1))
+            return self._end(_failed_download(download, error, job.attempts + 1))
         job = replace(job, path=download.path, attempts=job.attempts + again.counts)
-        with self._taking:
+        with self._lock:
             heapq.heappush(self._waiting, (now + again.seconds, job.n, job))
-        return self._watcher.show(_waiting(download, error, again.seconds))
+        return self._listener.show(_waiting_download(download, error, again.seconds))
 
     def _end(self, download: Download) -> None:
         self.ended[download.id] = download
-        self._watcher.show(download)
+        self._listener.show(download)
 
-    async def _look(self, period: float) -> None:
+    async def _show_progress(self, period: float) -> None:
         """Tell of names and bytes until cancelled."""
         while True:
             await asyncio.sleep(period)
             for id, running in self._running.items():
-                seen = _seen(running)
+                seen = _current_download(running)
                 if seen.path != running.download.path:
-                    self._watcher.show(seen)
-                self._watcher.moved(id, seen.received, seen.size)
+                    self._listener.show(seen)
+                self._listener.show_progress(id, seen.received, seen.size)
                 running.download = seen
 
 
-def _seen(running: _Running) -> Download:
+def _current_download(running: _ShownDownload) -> Download:
     progress = running.progress
     seen = replace(running.download, received=progress.received, size=progress.size)
     if progress.path is None:
@@ -457,25 +464,25 @@ def job_of(number: int, new: New) -> Job:
     )
 
 
-def _begun(job: Job) -> Download:
+def _started_download(job: Job) -> Download:
     now = stamp(time.time()) or ""
     return Download(id=job.id, url=job.url, state=State.ACTIVE, via="cli", created_at=now)
 
 
-def _waiting(download: Download, error: DownloadError, seconds: float) -> Download:
+def _waiting_download(download: Download, error: DownloadError, seconds: float) -> Download:
     info = ErrorInfo(error.code, error.message, error.action)
     later = stamp(time.time() + seconds)
     return replace(download, state=State.QUEUED, error=info, not_before=later)
 
 
-def _failed(download: Download, error: DownloadError, attempts: int) -> Download:
+def _failed_download(download: Download, error: DownloadError, attempts: int) -> Download:
     # Nobody waits here until there is room again, as the agent does.
     action = "Free some space and try again." if error.code == "disk_full" else error.action
     info = ErrorInfo(error.code, error.message, action)
     return replace(download, state=State.FAILED, error=info, attempts=attempts)
 
 
-def _completed(download: Download, fetched: Fetched, attempts: int) -> Download:
+def _completed_download(download: Download, fetched: Fetched, attempts: int) -> Download:
     return replace(
         download,
         state=State.COMPLETED,

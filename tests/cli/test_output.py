@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from trayagent.cli import streams
-from trayagent.cli.output import Screen, middle
+from trayagent.cli.output import Screen, shorten
 from trayagent.model.errors import TrayagentError
 
 
@@ -110,7 +110,9 @@ def test_a_console_that_obeys_no_escapes_gets_none(monkeypatch: pytest.MonkeyPat
 
 def test_an_error_that_nobody_can_read_has_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     boxes: list[tuple[str, str]] = []
-    monkeypatch.setattr(streams, "show_box", lambda title, text: boxes.append((title, text)))
+    monkeypatch.setattr(
+        streams, "show_message_box", lambda title, text: boxes.append((title, text))
+    )
     screen = Screen(io.StringIO(), io.StringIO(), {}, unseen=True)
     screen.error(TrayagentError("bad_config", "It is broken.", "Mend it."))
     assert boxes == [("trayagent", "It is broken.\n\nMend it.")]
@@ -145,8 +147,8 @@ def test_facts_are_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_long_names_are_cut_in_the_middle() -> None:
-    assert middle("abcdefghij", 10) == "abcdefghij"
-    assert middle("abcdefghijk", 10) == "abcde…hijk"
+    assert shorten("abcdefghij", 10) == "abcdefghij"
+    assert shorten("abcdefghijk", 10) == "abcde…hijk"
 
 
 def test_it_says_what_it_is() -> None:

@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 
 from tests.links import link
-from trayagent.cli.get.journal import NOTE, Leftovers
+from trayagent.cli.get.journal import FILE_NAME, Journal
 
 
 def test_what_is_noted_is_known_until_it_changes(tmp_path: Path) -> None:
     film = tmp_path / "f.mp4"
     film.write_bytes(b"film")
-    assert Leftovers(tmp_path).note([("g1", film, 4)])
-    assert Leftovers(tmp_path).note([("g2", film, 4)])
-    with (tmp_path / NOTE).open("ab") as note:
+    assert Journal(tmp_path).note([("g1", film, 4)])
+    assert Journal(tmp_path).note([("g2", film, 4)])
+    with (tmp_path / FILE_NAME).open("ab") as note:
         note.write(b'["g3", "/cut of')
-    found = [Leftovers(tmp_path).finished(id) for id in ("g1", "g2", "g3")]
+    found = [Journal(tmp_path).finished_file(id) for id in ("g1", "g2", "g3")]
     assert [each and each.path for each in found] == [film, film, None]
     film.write_bytes(b"another")
-    assert Leftovers(tmp_path).finished("g1") is None
+    assert Journal(tmp_path).finished_file("g1") is None
 
 
 def test_a_note_names_no_file_outside(tmp_path: Path) -> None:
@@ -30,22 +30,22 @@ def test_a_note_names_no_file_outside(tmp_path: Path) -> None:
     folder.mkdir()
     outside.write_bytes(b"film")
     for path in (outside, folder / ".." / "f.mp4"):
-        Leftovers(folder).note([("g1", path, 4)])
-        assert Leftovers(folder).finished("g1") is None
+        Journal(folder).note([("g1", path, 4)])
+        assert Journal(folder).finished_file("g1") is None
 
 
 def test_a_link_in_its_place_is_not_written_through(tmp_path: Path) -> None:
     folder, victim = tmp_path / "in", tmp_path / "victim"
     folder.mkdir()
     victim.write_bytes(b"precious")
-    link(folder / NOTE, victim)
-    assert not Leftovers(folder).note([("g1", folder / "f.mp4", 4)])
-    Leftovers(folder).clear()
+    link(folder / FILE_NAME, victim)
+    assert not Journal(folder).note([("g1", folder / "f.mp4", 4)])
+    Journal(folder).remove()
     assert victim.read_bytes() == b"precious"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
 def test_a_pipe_in_its_place_holds_nobody(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / NOTE)
-    assert Leftovers(tmp_path).finished("g1") is None
-    assert not Leftovers(tmp_path).note([("g1", tmp_path / "f", 4)])
+    os.mkfifo(tmp_path / FILE_NAME)
+    assert Journal(tmp_path).finished_file("g1") is None
+    assert not Journal(tmp_path).note([("g1", tmp_path / "f", 4)])

@@ -89,8 +89,8 @@ def test_a_wait_names_the_hour_and_another_day_its_date() -> None:
 
 
 def test_counts() -> None:
-    assert wording.counted(1, "file") == "1 file"
-    assert wording.counted(2000, "file") == "2,000 files"
+    assert wording.quantity(1, "file") == "1 file"
+    assert wording.quantity(2000, "file") == "2,000 files"
     assert (
         wording.counts_of({"completed": 40, "failed": 0, "rejected": 2})
         == "40 completed, 2 rejected"

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from trayagent.cli.add import follow
-from trayagent.cli.client import Agent
+from trayagent.cli.client import AgentClient
 from trayagent.cli.exits import NotRunningError
 from trayagent.cli.output import Screen
 from trayagent.cli.progress import NoBars
@@ -17,7 +17,7 @@ from trayagent.cli.progress import NoBars
 def test_an_agent_that_ends_before_the_wait_begins_keeps_the_downloads_too() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    agent = Agent(f"http://127.0.0.1:{port}", "t" * 43)
+    agent = AgentClient(f"http://127.0.0.1:{port}", "t" * 43)
 
     with pytest.raises(NotRunningError, match="keeps the downloads"):
         follow(agent, ["d1"], NoBars(Screen(io.StringIO(), io.StringIO(), {})))

@@ -1,4 +1,4 @@
-"""The errand behind `get`: whatever becomes of one download, the others go on."""
+"""The downloader behind `get`: whatever becomes of one download, the others go on."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from trayagent.agent.queue.video_pages import PageJob
-from trayagent.cli.get.downloader import Errand, Terms
-from trayagent.cli.get.journal import HERE, NOTE
+from trayagent.cli.get.downloader import Downloader, DownloaderSettings
+from trayagent.cli.get.journal import FILE_NAME, HERE
 from trayagent.model import retry
 from trayagent.model.downloads import Download, Item, State
 from trayagent.model.errors import DownloadError
@@ -19,15 +19,15 @@ from trayagent.model.transfer import Fetched, Progress, Request, Target
 
 
 class Silent:
-    """A watcher that looks away."""
+    """A listener that looks away."""
 
     period: float | None = None
 
     def show(self, download: Download) -> None: ...
 
-    def moved(self, id: str, received: int, size: int | None) -> None: ...
+    def show_progress(self, id: str, received: int, size: int | None) -> None: ...
 
-    def refused(self, url: str, code: str, message: str) -> None: ...
+    def report_rejection(self, url: str, code: str, message: str) -> None: ...
 
 
 class Served:
@@ -69,12 +69,15 @@ class Served:
         self.forgotten += [path.name for path, _ in fetches]
 
 
-async def fetch(folder: Path, served: Served, *urls: str, **terms: int) -> dict[str, Download]:
+async def fetch(folder: Path, served: Served, *urls: str, **settings: int) -> dict[str, Download]:
     """What became of each, by the last letter of its address."""
-    errand = Errand(Terms(folder, **{"workers": 2, "per_host": 2, "retries": 0, **terms}), Silent())
-    await errand.add(map(Item, urls))
-    await errand.run(served)
-    return {download.url[-1]: download for download in errand.ended.values()}
+    downloader = Downloader(
+        DownloaderSettings(folder, **{"workers": 2, "per_host": 2, "retries": 0, **settings}),
+        Silent(),
+    )
+    await downloader.add(map(Item, urls))
+    await downloader.run(served)
+    return {download.url[-1]: download for download in downloader.ended.values()}
 
 
 async def test_a_fault_of_ours_fails_one_download_only(tmp_path: Path) -> None:
@@ -152,7 +155,7 @@ async def test_what_has_its_name_is_never_asked_for_again(tmp_path: Path) -> Non
     served = Served()
     first = await fetch(tmp_path, served, "http://h/a", "http://h/b")
     assert sorted(served.forgotten) == ["a", "b"]
-    assert not (tmp_path / NOTE).exists()
+    assert not (tmp_path / FILE_NAME).exists()
 
     again = Served()
     again.records = {first["a"].id: tmp_path / "a", first["b"].id: tmp_path / "gone"}
@@ -178,7 +181,7 @@ async def test_an_interrupted_run_knows_all_it_finished(tmp_path: Path) -> None:
             return await super().fetch(job, request, target, progress)
 
         async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
-            noted = (tmp_path / NOTE).read_text()
+            noted = (tmp_path / FILE_NAME).read_text()
             assert all(owner in noted for _, owner in fetches)
             await super().forget(fetches)
 
@@ -193,4 +196,4 @@ async def test_an_interrupted_run_knows_all_it_finished(tmp_path: Path) -> None:
     again = Served()
     await fetch(tmp_path, again, *urls)
     assert again.asked == ["http://h/z"]
-    assert not (tmp_path / NOTE).exists()
+    assert not (tmp_path / FILE_NAME).exists()
