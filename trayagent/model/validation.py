@@ -15,12 +15,20 @@ from trayagent.model.pieces import Pieces
 
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """What a header's name may be (RFC 9110 §5.6.2)."""
-_OURS: Final = frozenset(
-    "accept-encoding connection content-encoding content-length content-type expect host if-match if-none-match"
-    " if-modified-since if-range if-unmodified-since keep-alive proxy-authorization proxy-connection range te"
-    " trailer transfer-encoding upgrade via".split()
+CONNECTION_HEADERS: Final = frozenset("connection host keep-alive te trailer upgrade".split())
+"""Names that belong to one connection: a proxy does not pass them on (RFC 9110 §7.6.1). With them go
+all that begin with `proxy-`. The framing stays, because a body is passed on as it came."""
+OWN_HEADERS: Final = CONNECTION_HEADERS | frozenset(
+    "accept-encoding content-length expect if-range proxy-authorization proxy-connection range"
+    " transfer-encoding".split()
 )
-"""Header names that we set ourselves, or that would change how the request is framed."""
+"""Names that only we set, whoever asks: another value would frame the request anew (smuggling), or
+bring other bytes than the part that is asked for."""
+_REFUSED_HEADERS: Final = OWN_HEADERS | frozenset(
+    "content-encoding content-type if-match if-modified-since if-none-match if-unmodified-since via".split()
+)
+"""Names that no item may carry: besides our own those that describe a body, which a GET has not, and
+conditions, whose answer (304, 412) is no file."""
 _QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}|all")
 _HEX: Final = {"md5": 32, "sha-1": 40, "sha-224": 56, "sha-256": 64, "sha-384": 96, "sha-512": 128}
@@ -96,7 +104,7 @@ def mend(item: Item) -> tuple[Item, tuple[str, ...]]:
         field = _FIELDS.get(name.lower())
         if field:
             changes[field] = getattr(item, field) or value
-        elif name.lower() in _OURS:
+        elif name.lower() in _REFUSED_HEADERS:
             warnings.append(f"The header {name[:40]} is left out: we set it ourselves.")
         elif not TOKEN.fullmatch(name):
             warnings.append(f"The header {name[:40]!r} is left out: no header has such a name.")
@@ -141,7 +149,7 @@ def _is_inside(folder: str | None) -> bool:
 
 def _check_words(item: Item) -> None:
     for name, value in item.headers.items():
-        if not TOKEN.fullmatch(name) or name.lower() in _OURS:
+        if not TOKEN.fullmatch(name) or name.lower() in _REFUSED_HEADERS:
             raise item_error(f"The header {name[:40]!r} may not be set.")
         _check_value(f"The header {name[:40]}", value)
     if item.user_agent is not None:

@@ -22,6 +22,7 @@ from typing import Final, Self
 from trayagent.model import urls
 from trayagent.model.errors import DownloadError
 from trayagent.model.settings import NetworkSettings
+from trayagent.model.validation import CONNECTION_HEADERS
 from trayagent.net import peer_user
 from trayagent.net.address_policy import AddressPolicy, Resolve, addresses_of, no_ports
 from trayagent.net.dialer import LIMIT, Dialer, Streams
@@ -30,9 +31,12 @@ HEAD_PATIENCE: Final = 10.0
 """Seconds for a request's head."""
 _PIECE: Final = 16 * 1024
 """Bytes; small enough that a slow limit still flows evenly, and nobody behind it takes it for a stall."""
-_OURS: Final = re.compile(
-    rb"(?i)(?:proxy-[a-z-]+|connection|keep-alive|te|trailer|upgrade|host)\s*:"
-)
+
+
+def _is_for_us(line: bytes) -> bool:
+    """Whether a header is said to the proxy, not to the server behind it."""
+    name = line.partition(b":")[0].strip().lower().decode("latin-1")
+    return name in CONNECTION_HEADERS or name.startswith("proxy-")
 
 
 def _free(count: int) -> float:
@@ -175,7 +179,7 @@ class Gateway:
     def _request_to_forward(self, head: bytes, method: str, target: str) -> bytes:
         """The request as the server, or the next proxy, gets it; one request a connection."""
         lines = head[:-4].split(b"\r\n")[1:]
-        kept = [line for line in lines if not _OURS.match(line)]
+        kept = [line for line in lines if not _is_for_us(line)]
         _, host, path = _split_target(target)
         via = self._dialer.forwards
         if via:

@@ -13,19 +13,12 @@ from trayagent import __version__
 from trayagent.model import urls
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
-from trayagent.model.validation import TOKEN
+from trayagent.model.validation import OWN_HEADERS, TOKEN
 from trayagent.net.cookies import Jar
 
 MOST_REDIRECTS: Final = 10
 REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
 USER_AGENT: Final = f"Mozilla/5.0 (compatible; trayagent/{__version__})"
-
-_OURS: Final = frozenset(
-    "host connection keep-alive proxy-connection proxy-authorization te trailer transfer-encoding upgrade "
-    "content-length accept-encoding range if-range expect".split()
-)
-"""Request headers that only we may set; custom ones of these names are left out."""
-
 
 BARE: Final[Mapping[str, str]] = {
     "User-Agent": USER_AGENT,
@@ -115,7 +108,7 @@ class Redirects:
             if request.referer:
                 headers["Referer"] = request.referer
             for name, value in self._secret.items():
-                if name.lower() not in _OURS and TOKEN.fullmatch(name):
+                if name.lower() not in OWN_HEADERS and TOKEN.fullmatch(name):
                     headers[name] = value
         if cookies := self._jar.header(self.endpoint.url):
             raw = headers.get("Cookie")
