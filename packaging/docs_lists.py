@@ -1,11 +1,10 @@
-"""docs/lists.md: the table, the options and every sample come from the readers and writers of lists."""
+"""docs/lists.md: the table and the options come from the readers of lists."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from trayagent.lists import DIALECTS, aria2
-from trayagent.model.downloads import Item
 
 SAYS = {
     "text": "A link a line. A TAB separates mirrors of the same file; `[folder]` sends what follows into that "
@@ -22,21 +21,52 @@ SAYS = {
     "json": 'An array of items as [HTTP](http.md#an-item) takes them, of plain addresses, or `{"items": […]}`.',
 }
 SAMPLES = {
-    "text": (
-        Item("https://example.com/film.mp4", folder="Films", filename="The film.mp4"),
-        Item("https://example.com/song.flac", mirrors=("https://mirror.example.org/song.flac",)),
-    ),
-    "json": (Item("https://example.com/film.mp4", filename="The film.mp4", next=True),),
-    "metalink": (
-        Item(
-            "https://example.com/film.mp4",
-            mirrors=("https://mirror.example.org/film.mp4",),
-            filename="film.mp4",
-            checksum="sha-256=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-        ),
-    ),
+    "text": """
+https://example.com/film.mp4
+ dir=Films
+ out=The film.mp4
+https://example.com/song.flac⇥https://mirror.example.org/song.flac
+""",
+    "crawljob": """
+text=https://example.com/film.mp4
+""",
+    "metalink": """
+<?xml version="1.0" encoding="UTF-8"?>
+<metalink xmlns="urn:ietf:params:xml:ns:metalink">
+  <file name="film.mp4">
+    <hash type="sha-256">9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08</hash>
+    <url priority="1">https://example.com/film.mp4</url>
+    <url priority="2">https://mirror.example.org/film.mp4</url>
+  </file>
+</metalink>
+""",
+    "url": """
+[InternetShortcut]
+URL=https://example.com/film.mp4
+""",
+    "webloc": """
+<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict>
+⇥<key>URL</key>
+⇥<string>https://example.com/film.mp4</string>
+</dict>
+</plist>
+""",
+    "desktop": """
+[Desktop Entry]
+Type=Link
+Name=Link
+URL=https://example.com/film.mp4
+""",
+    "json": """
+[
+{"url":"https://example.com/film.mp4","filename":"The film.mp4","next":true}
+]
+""",
 }
-PLAIN = (Item("https://example.com/film.mp4"),)
+"""One for each dialect; tests/packaging/test_docs.py reads them as lists."""
 
 START = """
 A list is a file of links in the drop folder; `trayagent add - < list.txt` and `trayagent get -i list.txt` read
@@ -79,7 +109,7 @@ means: [why a download fails](errors.md).
 
 def lists() -> str:
     """The page."""
-    read = sorted({*aria2._READ, "header", "cookie"})  # noqa: SLF001 - the one list of them
+    read = sorted({*aria2.READERS, "header", "cookie"})
     rows = [f"| {_endings(one.endings)} | {SAYS[one.name]} |" for one in DIALECTS]
     lines = [
         "# Lists",
@@ -109,6 +139,5 @@ def _endings(endings: tuple[str, ...]) -> str:
 
 def _samples() -> Iterator[str]:
     for one in DIALECTS:
-        text = one.write(SAMPLES.get(one.name, PLAIN)).strip().replace("\r", "").replace("\t", "⇥")
-        yield from ["", f"`.{one.endings[0]}`", "", "```", text, "```"]
+        yield from ["", f"`.{one.endings[0]}`", "", "```", SAMPLES[one.name].strip(), "```"]
     yield from ["", "(⇥ is a TAB.)"]

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from trayagent.lists import Line, dialect_for, items, metalink
+from trayagent.lists import ListEntry, dialect_for, json_items, metalink
 
 HEAD = b'<metalink xmlns="urn:ietf:params:xml:ns:metalink">'
 ENTITIES = b"".join(b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(9))
@@ -30,7 +30,7 @@ BOMBS = {
 }
 
 
-def read(name: str, data: bytes) -> list[Line]:
+def read(name: str, data: bytes) -> list[ListEntry]:
     dialect = dialect_for(name)
     assert dialect is not None
     return list(dialect.parse(data))
@@ -88,7 +88,7 @@ def test_an_empty_array_is_no_entry(text: str) -> None:
 
 
 def test_more_entries_than_a_list_may_have_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(items, "MOST_ENTRIES", 2)
+    monkeypatch.setattr(json_items, "MOST_ENTRIES", 2)
     assert len(read("x.json", b'["http://h/1", "http://h/2"]')) == 2
     (line,) = read("x.json", b'["http://h/1", "http://h/2", "http://h/3"]')
     assert line.error is not None

@@ -26,42 +26,6 @@ COOKIE = st.builds(
 )
 
 
-def plain_items() -> st.SearchStrategy[Item]:
-    """Items of which a text list without options says everything."""
-    return st.builds(Item, URL, folder=FOLDER, mirrors=MIRRORS)
-
-
-def link_items() -> st.SearchStrategy[Item]:
-    """Items that are an address and nothing else."""
-    return st.builds(Item, URL)
-
-
-def metalink_items() -> st.SearchStrategy[Item]:
-    """Items of which Metalink says everything: a folder needs a file in it."""
-    return st.one_of(
-        st.builds(
-            Item, URL, filename=WORD, folder=FOLDER, mirrors=MIRRORS, checksum=CHECKSUM, size=SIZE
-        ),
-        st.builds(
-            Item, URL, filename=WORD, folder=FOLDER, mirrors=MIRRORS, pieces=PIECES, size=SIZE
-        ),
-    )
-
-
-def crawljob_items() -> st.SearchStrategy[Item]:
-    """Items of which a crawljob says everything."""
-    return st.builds(
-        Item,
-        URL,
-        filename=NAME,
-        folder=FOLDER,
-        title=TITLE.filter(lambda title: not (title or "").startswith('"')),  # quotes are taken off
-        segments=SEGMENTS,
-        paused=st.booleans(),
-        next=st.booleans(),
-    )
-
-
 def items() -> st.SearchStrategy[Item]:
     """Items with everything they can have."""
     return st.builds(

@@ -5,18 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.lists import strategies
-from trayagent.lists import Line, aria2, dialect_for
+from trayagent.lists import ListEntry, aria2, dialect_for
 from trayagent.model.downloads import Cookie, Item
 
 TXT = dialect_for("x.txt")
 
 
-def parse(text: str) -> list[Line]:
+def parse(text: str) -> list[ListEntry]:
     assert TXT
     return list(TXT.parse(text))
 
 
-def one(*options: str) -> Line:
+def one(*options: str) -> ListEntry:
     """The entry for a URL with these options."""
     (line,) = parse("http://h/a\n" + "".join(f" {option}\n" for option in options))
     return line
@@ -100,17 +100,19 @@ def test_a_saved_session_is_read() -> None:
 
 @given(st.lists(strategies.items()))
 def test_what_is_written_is_read_back(wanted: list[Item]) -> None:
-    lines = parse(aria2.write(wanted))
+    lines = parse(aria2.format_list(wanted))
     assert [line.item for line in lines] == wanted
     assert all(line.warnings == () for line in lines)
 
 
 def test_our_own_limit_is_written_so_that_aria2_reads_the_same() -> None:
-    assert "max-download-limit=2000000\n" in aria2.write([Item("http://h/a", speed_limit="2M")])
+    assert "max-download-limit=2000000\n" in aria2.format_list(
+        [Item("http://h/a", speed_limit="2M")]
+    )
 
 
 def test_a_line_break_in_a_value_cannot_become_an_option() -> None:
-    text = aria2.write([Item("http://h/a", title="x\n out=evil\u2028\rhttp://evil/")])
+    text = aria2.format_list([Item("http://h/a", title="x\n out=evil\u2028\rhttp://evil/")])
     (line,) = parse(text)
     assert line.item
     assert line.item.filename is None

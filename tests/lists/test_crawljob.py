@@ -4,14 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.lists import strategies
-from trayagent.lists import Line, crawljob, dialect_for
+from trayagent.lists import ListEntry, dialect_for
 from trayagent.model.downloads import Item
 
 JOBS = dialect_for("x.CrawlJob")
 
 
-def parse(text: str | bytes) -> list[Line]:
+def parse(text: str | bytes) -> list[ListEntry]:
     assert JOBS
     return list(JOBS.parse(text))
 
@@ -209,11 +208,6 @@ def test_an_empty_file_has_no_entries() -> None:
     assert parse("") == []
     assert parse("# only a comment\n") == []
     assert parse("[]") == []
-
-
-@given(st.lists(strategies.crawljob_items()))
-def test_what_is_written_is_read_back(wanted: list[Item]) -> None:
-    assert items(crawljob.write(wanted)) == wanted
 
 
 @given(st.text())

@@ -3,14 +3,12 @@
 import plistlib
 
 import pytest
-from hypothesis import given
 
-from tests.lists import strategies
-from trayagent.lists import Line, dialect_for
+from trayagent.lists import ListEntry, dialect_for
 from trayagent.model.downloads import Item
 
 
-def parse(name: str, data: str | bytes) -> list[Line]:
+def parse(name: str, data: str | bytes) -> list[ListEntry]:
     dialect = dialect_for(name)
     assert dialect
     return list(dialect.parse(data))
@@ -66,17 +64,6 @@ def test_what_is_no_link_is_one_refusal(name: str, data: str | bytes) -> None:
     assert line.item is None
 
 
-@pytest.mark.parametrize("name", ["x.url", "x.desktop", "x.webloc"])
-@given(item=strategies.link_items())
-def test_what_is_written_is_read_back(name: str, item: Item) -> None:
-    dialect = dialect_for(name)
-    assert dialect
-    assert [line.item for line in dialect.parse(dialect.write([item]))] == [item]
-
-
-@pytest.mark.parametrize("name", ["x.url", "x.desktop", "x.webloc"])
-def test_a_link_file_holds_exactly_one(name: str) -> None:
-    dialect = dialect_for(name)
-    assert dialect
-    with pytest.raises(ValueError, match="unpack"):
-        dialect.write([])
+def test_the_escapes_of_a_desktop_link() -> None:
+    (line,) = parse("x.desktop", "[Desktop Entry]\nType=Link\nURL=http://h/a\\sb\\\\c\n")
+    assert line.url == "http://h/a%20b\\c"

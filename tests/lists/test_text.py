@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trayagent.lists.line import ListError
-from trayagent.lists.text import MAX_LINE, RawLine, decode, lines
+from trayagent.lists.entry import ListError
+from trayagent.lists.text import MOST_LINE_CHARACTERS, RawLine, decode, read_lines
 
 TEXT = "http://h/ä\nhttp://h/b\n\nhttp://h/☂ c"
 WANTED = ["http://h/ä", "http://h/b", "", "http://h/☂ c"]
 
 
 def read(data: bytes, offset: int = 0, number: int = 0) -> list[RawLine]:
-    return list(lines(io.BytesIO(data), offset, number))
+    return list(read_lines(io.BytesIO(data), offset, number))
 
 
 def texts(data: bytes) -> list[str | None]:
@@ -80,7 +80,9 @@ def test_offsets_are_exact_for_any_bytes(rows: list[bytes], end: bytes) -> None:
 
 
 def test_a_line_too_long_is_told_and_the_next_one_read() -> None:
-    raw = b"a\n" + b"b" * (3 * MAX_LINE) + b"\r\nc\n" + b"d" * (MAX_LINE + 1)
+    raw = (
+        b"a\n" + b"b" * (3 * MOST_LINE_CHARACTERS) + b"\r\nc\n" + b"d" * (MOST_LINE_CHARACTERS + 1)
+    )
     assert texts(raw) == ["a", None, "c", None]
     assert [line.end for line in read(raw)][-1] == len(raw)
 
@@ -89,7 +91,7 @@ def test_memory_stays_bounded_whatever_the_file_holds() -> None:
     file = io.BytesIO(b"x" * 30_000_000 + b"\n" + b"http://h/0123456789\n" * 200_000)
     tracemalloc.start()
     try:
-        count = sum(1 for _ in lines(file))
+        count = sum(1 for _ in read_lines(file))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from trayagent.cli.exits import MisuseError
-from trayagent.lists import DIALECTS, START, Line, dialect_for
-from trayagent.lists.line import ListError
+from trayagent.lists import DIALECTS, START, ListEntry, ListError, dialect_for
 
 
-def read_list(name: str) -> Iterator[Line]:
+def read_list(name: str) -> Iterator[ListEntry]:
     """The entries of a list file; `-` is plain text on standard input. Raises MisuseError."""
     dialect = dialect_for("stdin.txt" if name == "-" else name)
     if dialect is None:

@@ -16,7 +16,7 @@ from trayagent.cli.wording import counts_of, quantity
 from trayagent.model.errors import TrayagentError
 
 if TYPE_CHECKING:
-    from trayagent.lists import Line
+    from trayagent.lists import ListEntry
 
 SHOWN = 200
 """Lines told to a person; a program gets all."""
@@ -63,7 +63,7 @@ class _Planner:
         self._known = _Known(place.database)
         self._seen: dict[str, dict[str, Any]] = {}
 
-    def judge(self, line: Line) -> dict[str, Any]:
+    def judge(self, line: ListEntry) -> dict[str, Any]:
         """One line's fate, in the words of a list's report: `download`, `duplicate` or `rejected`.
 
         A line that repeats what is on its way shares its outcome: that is no duplicate.
@@ -95,7 +95,7 @@ class _Planner:
         self._seen[new.key] = fate
         return fate
 
-    def _look(self, line: Line, new: Any, url: str) -> dict[str, Any]:
+    def _look(self, line: ListEntry, new: Any, url: str) -> dict[str, Any]:
         number = line.number
         if (id := self._known.in_flight(new.key)) is not None:
             message = f"{id} is on its way already"

@@ -1,21 +1,29 @@
-"""Lists of URLs, read and written, one dialect a file. Pure: bytes and values in, values and text out.
+"""Lists of URLs, read and never obeyed, one dialect a file: bytes in, items out, nothing else touched.
 
-A line-based list is read piece by piece and can go on from any `Position`; the others are small and read
-at once. Items come out unchecked: whoever lets them in checks them, the same way for every way in.
+A `Dialect` belongs to the endings of file names. Its `read` yields a `ListEntry` for everything that asks
+for a download: with an `Item`, or with the reason why there is none. A bad entry never costs a good one.
+
+    text, plain            a .txt, a line at a time in bounded memory, from any `Position` on
+    aria2                  the indented options of such a list, and what turns options into an item
+    crawljob, metalink     JDownloader's jobs and Metalinks; both hand their words to `aria2`
+    links, json_items      link files of desktops, and JSON as the HTTP interface takes it
+    entry                  `ListEntry`, `Position`, and `whole_reader` for all that is not read by lines
+
+Who calls: the drop folder, `trayagent add`, `get` and `plan`. Items come out unchecked; the intake checks
+them. `aria2.format_list` writes the one list that we make, of the entries to try again.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from trayagent.lists import aria2, crawljob, items, links, metalink, plain
-from trayagent.lists.line import START, Line, Position
-from trayagent.model.downloads import Item
+from trayagent.lists import crawljob, json_items, links, metalink, plain
+from trayagent.lists.entry import START, ListEntry, ListError, Position
 
-__all__ = ["DIALECTS", "START", "Dialect", "Line", "Position", "dialect_for"]
+__all__ = ["DIALECTS", "START", "Dialect", "ListEntry", "ListError", "Position", "dialect_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +32,23 @@ class Dialect:
 
     name: str
     endings: tuple[str, ...]
-    read: Callable[[BinaryIO, Position], Iterator[Line]]
+    read: Callable[[BinaryIO, Position], Iterator[ListEntry]]
     """Entries of a seekable binary file from a position on; blocks while it reads."""
-    write: Callable[[Iterable[Item]], str]
 
-    def parse(self, data: str | bytes) -> Iterator[Line]:
+    def parse(self, data: str | bytes) -> Iterator[ListEntry]:
         """All entries of a list that is in memory already."""
         raw = data.encode() if isinstance(data, str) else data
         return self.read(io.BytesIO(raw), START)
 
 
 DIALECTS: Final = (
-    Dialect("text", ("txt",), plain.read, aria2.write),
-    Dialect("crawljob", ("crawljob",), crawljob.read, crawljob.write),
-    Dialect("metalink", ("meta4", "metalink"), metalink.read, metalink.write),
-    Dialect("url", ("url",), links.read_url, links.write_url),
-    Dialect("webloc", ("webloc",), links.read_webloc, links.write_webloc),
-    Dialect("desktop", ("desktop",), links.read_desktop, links.write_desktop),
-    Dialect("json", ("json",), items.read, items.write),
+    Dialect("text", ("txt",), plain.read),
+    Dialect("crawljob", ("crawljob",), crawljob.read),
+    Dialect("metalink", ("meta4", "metalink"), metalink.read),
+    Dialect("url", ("url",), links.read_url),
+    Dialect("webloc", ("webloc",), links.read_webloc),
+    Dialect("desktop", ("desktop",), links.read_desktop),
+    Dialect("json", ("json",), json_items.read),
 )
 
 

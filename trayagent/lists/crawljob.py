@@ -9,17 +9,15 @@ may hold its links in any way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from trayagent.lists import aria2
-from trayagent.lists.line import ListError
+from trayagent.lists.entry import ListError, ParsedEntry, whole_reader
 from trayagent.lists.text import decode
-from trayagent.lists.whole import Entry, reader
 from trayagent.model import lenient_json, urls
-from trayagent.model.downloads import Item
 from trayagent.model.errors import DownloadError
 
 _USED: Final = frozenset(
@@ -29,6 +27,7 @@ _SILENT: Final = frozenset(
     "type autoConfirm forcedStart addOfflineLink deepAnalyseEnabled overwritePackagizerEnabled"
     " setBeforePackagizerEnabled".split()
 )
+"""Keys that JDownloader's own tools always write and that mean nothing here: no warning."""
 _KEYS: Final = {key.lower(): key for key in _USED | _SILENT}
 _LINK: Final = re.compile(r"(^|[\s,;|\"'<(\[])(https?://)", re.IGNORECASE)
 """A link behind what may part the links of a text, or enclose them."""
@@ -36,57 +35,23 @@ _CLOSING: Final = {'"': '"', "'": "'", "<": ">", "(": ")", "[": "]"}
 _HIGH: Final = frozenset({"HIGHEST", "HIGHER", "HIGH"})
 _PROPERTY: Final = re.compile(r"([A-Za-z]+)\s*=(.*)")
 _ESCAPE: Final = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/bfnrt:=]))')
-_PLAIN: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_ESCAPED: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
-def parse(data: bytes) -> Iterator[Entry]:
+def parse(data: bytes) -> Iterator[ParsedEntry]:
     """An entry for every link, in order; raises ListError for broken JSON, and for what holds no job at all."""
     text = decode(data).strip()
-    jobs = list(_json_jobs(text) if text.startswith(("[", "{")) else _jobs(text))
-    if not jobs and text != "[]" and any(map(_says_something, text.splitlines())):
-        raise ListError("No job is recognised here; a job has a line like text=https://…")
+    jobs = list(_json_jobs(text) if text.startswith(("[", "{")) else _property_jobs(text))
+    if not jobs and text != "[]":
+        lines = [line.strip() for line in text.splitlines()]
+        # A comment or JDownloader's own separator alone is an empty list, not a wrong one.
+        if any(line and not line.startswith(("#", "->")) for line in lines):
+            raise ListError("No job is recognised here; a job has a line like text=https://…")
     for job in jobs:
         yield from _entries(job)
 
 
-read = reader(parse)
-
-
-def write(items: Iterable[Item]) -> str:
-    """Items as properties: address, name, folder, title, pause, segments and priority; the format has no more."""
-    return "\n".join(_properties(item) for item in items)
-
-
-def _properties(item: Item) -> str:
-    pairs = [("text", item.url)]
-    texts = {"filename": item.filename, "downloadFolder": item.folder, "comment": item.title}
-    pairs += [(key, value) for key, value in texts.items() if value]
-    pairs += [("autoStart", "FALSE")] if item.paused else []
-    pairs += [("priority", "HIGHEST")] if item.next else []
-    pairs += [("chunks", str(item.segments))] if item.segments else []
-    return "".join(f"{key}={_escaped(value)}\n" for key, value in pairs)
-
-
-def _escaped(value: str) -> str:
-    return (
-        msgspec.json.encode(value)
-        .decode()[1:-1]
-        .replace("\u2028", "\\u2028")
-        .replace("\u2029", "\\u2029")
-    )
-
-
-def _unescaped(value: str) -> str:
-    def one(match: re.Match[str]) -> str:
-        return chr(int(match[1], 16)) if match[1] else _PLAIN.get(match[2], match[2])
-
-    # Half a surrogate pair is no character.
-    return _ESCAPE.sub(one, value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _says_something(line: str) -> bool:
-    line = line.strip()
-    return bool(line) and not line.startswith(("#", "->"))
+read = whole_reader(parse)
 
 
 def _json_jobs(text: str) -> list[dict[str, Any]]:
@@ -97,94 +62,120 @@ def _json_jobs(text: str) -> list[dict[str, Any]]:
     except (msgspec.DecodeError, RecursionError) as error:
         raise ListError("This is neither a JSON job nor an array of jobs.") from error
     jobs = found if isinstance(found, list) else [found]
-    return [{_key(key): value for key, value in job.items()} for job in jobs]
+    return [{_canonical_key(key): value for key, value in job.items()} for job in jobs]
 
 
-def _key(word: str) -> str:
-    """A key as JDownloader spells it."""
-    return _KEYS.get(word.lower(), word)
+def _property_jobs(text: str) -> Iterator[dict[str, Any]]:
+    """Jobs of the properties form. A line is, in this order:
 
-
-def _jobs(text: str) -> Iterator[dict[str, Any]]:
-    """Jobs of the properties form: a repeated key, or a line that is neither property nor link, ends one."""
+    1. a comment;
+    2. a bare link: all of these go before the links of the last job;
+    3. `restText=`: everything from here to the end of the file is the job's text;
+    4. a property that the job has already, or no property at all: the job ends, the next begins;
+    5. a property of the job; without a value it says nothing.
+    """
     job: dict[str, Any] = {}
-    links: list[str] = []
+    bare_links: list[str] = []
     lines = re.split("\r\n|[\r\n\u2028\u2029]", text)
-    for place, line in enumerate(lines):
+    for index, line in enumerate(lines):
         line = line.strip()
         match = _PROPERTY.fullmatch(line)
         if line.startswith("#"):
             continue
         if urls.looks_absolute(line):
-            links.append(line)
+            bare_links.append(line)
         elif match and match[1].lower() == "resttext":
-            job["text"] = "\n".join([match[2], *lines[place + 1 :]])
+            job["text"] = "\n".join([match[2], *lines[index + 1 :]])
             break
-        elif not match or _key(match[1]) in job:
-            yield from _finished(job, [])
-            job = {_key(match[1]): _unescaped(match[2].strip())} if match else {}
+        elif not match or _canonical_key(match[1]) in job:
+            yield from _complete(job, [])
+            job = {_canonical_key(match[1]): _unescape(match[2].strip())} if match else {}
         elif match[2].strip():
-            job[_key(match[1])] = _unescaped(match[2].strip())
-    yield from _finished(job, links)
+            job[_canonical_key(match[1])] = _unescape(match[2].strip())
+    yield from _complete(job, bare_links)
 
 
-def _finished(job: Mapping[str, Any], links: list[str]) -> Iterator[dict[str, Any]]:
-    """A job, with the bare links of the file put before its own."""
-    if job or links:
-        yield {**job, "text": "\n".join([*links, *filter(None, [job.get("text")])])}
+def _canonical_key(key: str) -> str:
+    """A key as JDownloader spells it."""
+    return _KEYS.get(key.lower(), key)
 
 
-def _entries(job: Mapping[str, Any]) -> Iterator[Entry]:
-    links = _links(_text(job, "text"))
+def _unescape(value: str) -> str:
+    r"""A value of Java's properties: `\uXXXX`, `\n`, `\:` and the like."""
+
+    def character(match: re.Match[str]) -> str:
+        return chr(int(match[1], 16)) if match[1] else _ESCAPED.get(match[2], match[2])
+
+    # Two \u escapes can be the halves of one character; a half alone becomes U+FFFD.
+    return (
+        _ESCAPE.sub(character, value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    )
+
+
+def _complete(job: Mapping[str, Any], bare_links: list[str]) -> Iterator[dict[str, Any]]:
+    """A job with the bare links of the file put before its own; nothing, where there is neither."""
+    if job or bare_links:
+        yield {**job, "text": "\n".join([*bare_links, *filter(None, [job.get("text")])])}
+
+
+def _entries(job: Mapping[str, Any]) -> Iterator[ParsedEntry]:
+    links = _links_in(_value(job, "text"))
     if not links:
-        yield Entry("", problem="The job has no link.", code="bad_url")
+        yield ParsedEntry("", problem="The job has no link.", code="bad_url")
+    options = list(_options_of(job, is_only_link=len(links) == 1))
     for link in links:
         try:
-            item, warnings = aria2.item([link], list(_options(job, alone=len(links) == 1)), None)
+            item, warnings = aria2.build_item([link], options, None)
         except DownloadError as error:
-            yield Entry(link, problem=error.message, code=error.code)
+            yield ParsedEntry(link, problem=error.message, code=error.code)
         except ListError as error:
-            yield Entry(link, problem=str(error))
+            yield ParsedEntry(link, problem=str(error))
         else:
             ignored = tuple(
                 f"The key {key} is ignored." for key in job if key not in _USED | _SILENT
             )
-            yield Entry(link, item, warnings=(*warnings, *ignored))
+            yield ParsedEntry(link, item, warnings=(*warnings, *ignored))
 
 
-def _links(text: str) -> list[str]:
-    """The links in a text: each by itself, or several with spaces or commas between them, quoted or not."""
+def _links_in(text: str) -> list[str]:
+    """The links in a text: each by itself, or several with spaces or commas between them, quoted or not.
+
+    A link ends where the next one begins, or at what closes the quote or bracket before it. So one
+    link may hold spaces, commas and brackets. A line without any is a link of another kind, for the
+    intake to refuse.
+    """
     links: list[str] = []
     for line in re.split(r"[\r\n]+", text):
         found = list(_LINK.finditer(line))
         ends = [match.start() for match in found[1:]] + [len(line)]
         for match, end in zip(found, ends, strict=False):
             link, closing = line[match.start(2) : end], _CLOSING.get(match[1])
-            enclosed = closing is not None and closing in link
-            links.append(link[: link.rindex(closing)] if enclosed and closing else link)
+            is_enclosed = closing is not None and closing in link
+            links.append(link[: link.rindex(closing)] if is_enclosed and closing else link)
         if not found and urls.trimmed(line) not in ("", "null"):
             links.append(line)
     return [urls.unpasted(link.rstrip(" \t,;|")) for link in links]
 
 
-def _options(job: Mapping[str, Any], *, alone: bool) -> Iterator[tuple[str, str]]:
+def _options_of(job: Mapping[str, Any], *, is_only_link: bool) -> Iterator[tuple[str, str]]:
     """The job in the words of an option list; a file name means something for one link only."""
-    folder = _text(job, "downloadFolder") or _text(job, "packageName")
+    folder = _value(job, "downloadFolder") or _value(job, "packageName")
     if folder:
         yield "dir", folder
-    if alone and _text(job, "filename"):
-        yield "out", _text(job, "filename")
-    if _text(job, "comment"):
-        yield "title", _text(job, "comment")
-    if "FALSE" in (_text(job, "enabled").upper(), _text(job, "autoStart").upper()):
+    if is_only_link and _value(job, "filename"):
+        yield "out", _value(job, "filename")
+    if _value(job, "comment"):
+        yield "title", _value(job, "comment")
+    if "FALSE" in (_value(job, "enabled").upper(), _value(job, "autoStart").upper()):
         yield "pause", "true"
-    if _text(job, "priority").upper() in _HIGH:
+    if _value(job, "priority").upper() in _HIGH:
         yield "next", "true"
-    if _text(job, "chunks") not in ("", "0"):
-        yield "split", _text(job, "chunks")
+    if _value(job, "chunks") not in ("", "0"):
+        yield "split", _value(job, "chunks")
 
 
-def _text(job: Mapping[str, Any], key: str) -> str:
+def _value(job: Mapping[str, Any], key: str) -> str:
+    """A value as text: a list has a line for each, quotes are taken off, `null` and nothing are empty."""
     value = job.get(key)
     if isinstance(value, list):
         return "\n".join(map(str, value))

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import plistlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 from xml.parsers.expat import ExpatError
 
-from trayagent.lists.line import ListError
+from trayagent.lists.entry import ListError, ParsedEntry, whole_reader
 from trayagent.lists.text import decode
-from trayagent.lists.whole import Entry, reader
 from trayagent.model.downloads import Item
 
-MAX_LINK: Final = 64 * 1024
-"""Bytes; it holds one address."""
+MOST_LINK_BYTES: Final = 64 * 1024
+"""Of a link file, which holds one address."""
 _ESCAPES: Final = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
 
 
-def parse_url(data: bytes) -> Iterator[Entry]:
+def parse_url(data: bytes) -> Iterator[ParsedEntry]:
     """`URL=` of the section `[InternetShortcut]`."""
-    yield _entry(_value(decode(data), "internetshortcut", re.compile(r"url", re.IGNORECASE)))
+    yield _entry(_ini_value(decode(data), "internetshortcut", re.compile(r"url", re.IGNORECASE)))
 
 
-def parse_desktop(data: bytes) -> Iterator[Entry]:
+def parse_desktop(data: bytes) -> Iterator[ParsedEntry]:
     """`URL=` of a `[Desktop Entry]` with `Type=Link` (Desktop Entry Specification)."""
     text = decode(data)
-    if _value(text, "desktop entry", re.compile("Type")) != "Link":
+    if _ini_value(text, "desktop entry", re.compile("Type")) != "Link":
         raise ListError("This is a launcher of a program, not a link.")
-    found = _value(text, "desktop entry", re.compile(r"URL(\[[^\[\]]*\])?"))
-    yield _entry(re.sub(r"\\([sntr\\])", lambda match: _ESCAPES[match[1]], found))
+    # KDE writes URL[$e] where the value may hold variables; we expand none.
+    url = _ini_value(text, "desktop entry", re.compile(r"URL(\[[^\[\]]*\])?"))
+    yield _entry(re.sub(r"\\([sntr\\])", lambda match: _ESCAPES[match[1]], url))
 
 
-def parse_webloc(data: bytes) -> Iterator[Entry]:
-    """`URL` of a property list, XML or binary; entity declarations are refused."""
+def parse_webloc(data: bytes) -> Iterator[ParsedEntry]:
+    """`URL` of a property list, XML or binary; plistlib refuses entity declarations."""
     try:
         value = plistlib.loads(data)
     except (
@@ -48,49 +48,29 @@ def parse_webloc(data: bytes) -> Iterator[Entry]:
     yield _entry(url if isinstance(url, str) else "")
 
 
-read_url = reader(parse_url, MAX_LINK)
-read_desktop = reader(parse_desktop, MAX_LINK)
-read_webloc = reader(parse_webloc, MAX_LINK)
+read_url = whole_reader(parse_url, MOST_LINK_BYTES)
+read_desktop = whole_reader(parse_desktop, MOST_LINK_BYTES)
+read_webloc = whole_reader(parse_webloc, MOST_LINK_BYTES)
 
 
-def write_url(items: Iterable[Item]) -> str:
-    """The only item as a Windows shortcut."""
-    return f"[InternetShortcut]\r\nURL={_only(items)}\r\n"
-
-
-def write_desktop(items: Iterable[Item]) -> str:
-    """The only item as a freedesktop link."""
-    url = _only(items).replace("\\", "\\\\")
-    return f"[Desktop Entry]\nType=Link\nName=Link\nURL={url}\n"
-
-
-def write_webloc(items: Iterable[Item]) -> str:
-    """The only item as a macOS link."""
-    return plistlib.dumps({"URL": _only(items)}).decode()
-
-
-def _only(items: Iterable[Item]) -> str:
-    (item,) = items
-    return item.url
-
-
-def _entry(url: str) -> Entry:
+def _entry(url: str) -> ParsedEntry:
     url = url.strip()
-    return (
-        Entry(url, Item(url))
-        if url
-        else Entry("", problem="The link file holds no address.", code="bad_url")
-    )
+    if not url:
+        return ParsedEntry("", problem="The link file holds no address.", code="bad_url")
+    return ParsedEntry(url, Item(url))
 
 
-def _value(text: str, section: str, key: re.Pattern[str]) -> str:
-    """The first value of a key in an INI section; sections are compared in lower case."""
-    inside = False
+def _ini_value(text: str, section: str, key: re.Pattern[str]) -> str:
+    """The first value of a key in an INI section; sections are compared in lower case.
+
+    configparser is too strict for what is found on desktops: it refuses a key that comes twice.
+    """
+    is_inside = False
     for line in re.split(r"\r\n|[\r\n]", text):
         line = line.strip()
         if line.startswith("["):
-            inside = line.strip("[]").strip().lower() == section
+            is_inside = line.strip("[]").strip().lower() == section
         name, equals, value = line.partition("=")
-        if inside and equals and key.fullmatch(name.strip()):
+        if is_inside and equals and key.fullmatch(name.strip()):
             return value.strip()
     return ""

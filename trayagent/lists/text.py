@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from trayagent.lists.line import ListError
+from trayagent.lists.entry import ListError
 
-MAX_LINE: Final = 256 * 1024
-"""Characters; a longer line is reported, never held in memory."""
+MOST_LINE_CHARACTERS: Final = 256 * 1024
+"""A longer line is reported, never held in memory."""
 
-_CHUNK: Final = 64 * 1024
-_ENDS: Final = re.compile("\r\n|[\n\r\u2028\u2029]")
+_CHUNK_BYTES: Final = 64 * 1024
+_LINE_END: Final = re.compile("\r\n|[\n\r\u2028\u2029]")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _MAGIC: Final = (
     *(b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"SQLite format 3"),
@@ -29,46 +29,51 @@ _MARKS: Final = (
 
 
 class RawLine(NamedTuple):
-    """A line without its end; `text` is None when it is too long."""
+    """A line without its end."""
 
     number: int
     text: str | None
+    """None when it is too long."""
     end: int
     """The byte offset of the next line."""
 
 
-def lines(file: BinaryIO, offset: int = 0, number: int = 0) -> Iterator[RawLine]:
+def read_lines(file: BinaryIO, offset: int = 0, number: int = 0) -> Iterator[RawLine]:
     """The lines of a seekable file from a byte offset on, `number` of them being read already.
 
     Memory stays bounded whatever the file holds. Raises ListError for a file that is no text.
     """
-    encoding, mark = _encoding(file)
+    encoding, mark = _detect_encoding(file)
     offset = max(offset, mark)
     file.seek(offset)
-    decoder = codecs.getincrementaldecoder(encoding)(_errors(encoding))
-    pending, too_long = "", False
+    # What is no UTF-8 stays in the text as surrogates, which turn back into the same bytes: so the
+    # offsets of lines are exact. Broken UTF-16 becomes U+FFFD, which is as long.
+    errors = "surrogateescape" if encoding == "utf-8" else "replace"
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
+    pending, is_too_long = "", False
     while True:
-        data = file.read(_CHUNK)
+        data = file.read(_CHUNK_BYTES)
         text = pending + decoder.decode(data, final=not data)
         start = 0
-        for end in _ENDS.finditer(text):
+        for end in _LINE_END.finditer(text):
             if data and end.end() == len(text) and end[0] == "\r":
-                break  # Its line feed may be in the next chunk.
-            raw = text[start : end.end()]
-            offset += _width(raw, encoding)
+                break  # its line feed may be in the next chunk
+            offset += _byte_length(text[start : end.end()], encoding)
             number += 1
-            whole = end.start() - start <= MAX_LINE and not too_long
-            yield RawLine(number, _readable(text[start : end.start()]) if whole else None, offset)
-            start, too_long = end.end(), False
+            is_short = end.start() - start <= MOST_LINE_CHARACTERS and not is_too_long
+            line = _as_latin_1(text[start : end.start()]) if is_short else None
+            yield RawLine(number, line, offset)
+            start, is_too_long = end.end(), False
         pending = text[start:]
-        if len(pending) > MAX_LINE:
-            offset += _width(pending[:-1], encoding)
-            pending, too_long = pending[-1:], True
+        if len(pending) > MOST_LINE_CHARACTERS:
+            # Forget all but the last character: it may be a carriage return.
+            offset += _byte_length(pending[:-1], encoding)
+            pending, is_too_long = pending[-1:], True
         if not data:
             break
-    if pending or too_long:
-        end_of_file = offset + _width(pending, encoding)
-        yield RawLine(number + 1, None if too_long else _readable(pending), end_of_file)
+    if pending or is_too_long:
+        end_of_file = offset + _byte_length(pending, encoding)
+        yield RawLine(number + 1, None if is_too_long else _as_latin_1(pending), end_of_file)
 
 
 def decode(data: bytes) -> str:
@@ -80,10 +85,11 @@ def decode(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         escaped = data.decode(errors="surrogateescape")
-        return "".join(_readable(line) for line in escaped.splitlines(keepends=True))
+        return "".join(_as_latin_1(line) for line in escaped.splitlines(keepends=True))
 
 
-def _encoding(file: BinaryIO) -> tuple[str, int]:
+def _detect_encoding(file: BinaryIO) -> tuple[str, int]:
+    """The encoding, and how many bytes its mark takes."""
     file.seek(0)
     head = file.read(4096)
     for mark, encoding in _MARKS:
@@ -95,7 +101,13 @@ def _encoding(file: BinaryIO) -> tuple[str, int]:
 
 
 def _is_binary(head: bytes) -> bool:
-    """Whether a file is another thing altogether, rather than a list with some damaged lines."""
+    """Whether a file is another thing altogether, rather than a list with some damaged lines.
+
+    1. Without a zero byte it is text: Latin-1, at worst.
+    2. It begins like a program, a picture, a film or an archive.
+    3. Most lines hold control characters, and they are more than a few: of a short file many,
+       of a longer one some.
+    """
     if b"\0" not in head:
         return False
     if head.startswith(_MAGIC) or head[4:8] == b"ftyp":
@@ -106,19 +118,14 @@ def _is_binary(head: bytes) -> bool:
     return damaged * 2 > len(rows) and control > len(head) * (0.05 if control > 8 else 0.3)
 
 
-def _errors(encoding: str) -> str:
-    # Both can be turned back, so that byte offsets stay exact.
-    return "surrogateescape" if encoding == "utf-8" else "replace"
-
-
-def _width(text: str, encoding: str) -> int:
+def _byte_length(text: str, encoding: str) -> int:
     if encoding == "utf-8":
         return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
     return len(text.encode(encoding, "replace"))
 
 
-def _readable(line: str) -> str:
-    """A line that is no UTF-8 is Latin-1."""
+def _as_latin_1(line: str) -> str:
+    """A line that is no UTF-8, read as Latin-1: each line for itself, since editors mix both in a file."""
     if line.isascii():
         return line
     try:

@@ -23,7 +23,7 @@ from trayagent.agent.bus import Bus
 from trayagent.agent.drops.folder import DropFolder, FolderWatcher, QuietTime, Scan, bell_ringer
 from trayagent.agent.drops.report import ReportWriter
 from trayagent.agent.intake import ANNOUNCED_SINGLY, Intake, candidate_of, without_password
-from trayagent.lists import START, Line, Position, dialect_for
+from trayagent.lists import START, ListEntry, Position, dialect_for
 from trayagent.model.downloads import Rejected
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import BatchEvent, Event, Notice, Tally
@@ -262,11 +262,11 @@ class DropReader:
                 yield [entering for _, entering in chunk], chunk[-1][0].after
 
 
-def _next_lines(lines: Iterator[Line]) -> list[tuple[Line, Entering]]:
+def _next_lines(lines: Iterator[ListEntry]) -> list[tuple[ListEntry, Entering]]:
     return [(line, _entering(line)) for line in islice(lines, LINES_PER_TRANSACTION)]
 
 
-def _entering(line: Line) -> Entering:
+def _entering(line: ListEntry) -> Entering:
     """A line as it enters: an item that may, or the reason why there is none; warnings as one text."""
     if line.item is not None:
         return line.number, candidate_of(line.number, line.item), " ".join(line.warnings)

@@ -18,7 +18,7 @@ import msgspec
 from trayagent.agent.drops.folder import DONE, FAILED, DropFolder, filed_names
 from trayagent.files import retry_shared
 from trayagent.lists import START, dialect_for
-from trayagent.lists.aria2 import write as write_list
+from trayagent.lists.aria2 import format_list
 from trayagent.model.downloads import Batch, Entry, Item
 from trayagent.store import batches, drop_lists
 from trayagent.store.database import Database
@@ -112,7 +112,7 @@ class ReportWriter:
                 # not even that: it has no line that could be dropped again.
                 item = line.item or Item(url=" ".join(line.url.split()))
                 if line.number in numbers and item.url:
-                    file.write(write_list([item]).encode("utf-8", "replace"))
+                    file.write(format_list([item]).encode("utf-8", "replace"))
             is_empty = not file.tell()
             _sync(file)
         if is_empty:

@@ -1,28 +1,30 @@
-"""JSON lists: an array of items as the local HTTP door takes them, or of plain addresses."""
+"""JSON lists: an array of items as the local HTTP interface takes them, or of plain addresses."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-from trayagent.lists.line import ListError
+from trayagent.lists.entry import ListError, ParsedEntry, whole_reader
 from trayagent.lists.text import decode
-from trayagent.lists.whole import Entry, reader
 from trayagent.model import lenient_json
 from trayagent.model.downloads import Item
 
 MOST_ENTRIES: Final = 1_000_000
-DEEPEST: Final = 100
+MOST_DEPTH: Final = 100
 """Brackets inside each other; an item needs three."""
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
-"""A string, or what separates; a string that never ends is one to the end of the file."""
+"""A string, or what separates; a string that never ends is one to the end of the file.
+
+The possessive `++` and `*+` never go back, so that no text makes the pattern slow.
+"""
 _NO_ARRAY: Final = "This is not a JSON array of items."
 
 
-def parse(data: bytes) -> Iterator[Entry]:
+def parse(data: bytes) -> Iterator[ParsedEntry]:
     """The entries of an array, of one object, or of `{"items": […]}`; raises ListError."""
     text = decode(data).strip().encode()
     del data  # it may have been another coding, and large
@@ -31,25 +33,19 @@ def parse(data: bytes) -> Iterator[Entry]:
         yield _entry(msgspec.Raw(element))
 
 
-read = reader(parse)
+read = whole_reader(parse)
 
 
-def write(items: Iterable[Item]) -> str:
-    """Items as a JSON array, an item a line."""
-    rows = ",\n".join(msgspec.json.encode(item).decode() for item in items)
-    return f"[\n{rows}\n]\n"
-
-
-class _Several(msgspec.Struct, forbid_unknown_fields=True):
+class _ItemsObject(msgspec.Struct, forbid_unknown_fields=True):
     items: msgspec.Raw
 
 
 def _array(text: bytes) -> bytes | None:
-    """The array of a list; None: it is one object, or empty. Raises ListError."""
+    """The array of a list; None when the list is one object, or empty. Raises ListError."""
     if text.startswith(b"[") or not text:
         return text or None
     try:
-        return bytes(lenient_json.read(text, _Several).items)
+        return bytes(lenient_json.read(text, _ItemsObject).items)
     except msgspec.ValidationError:
         return None
     except (msgspec.DecodeError, RecursionError) as error:
@@ -59,18 +55,18 @@ def _array(text: bytes) -> bytes | None:
 def _elements(array: bytes) -> Iterator[bytes]:
     """The elements one by one, once all of them are known to be JSON: a broken list brings nothing.
 
-    All at once they would take many times the memory of the file.
+    Decoded all at once they would take many times the memory of the file.
     """
-    empty = array[1:].strip() == b"]"
+    is_empty = array[1:].strip() == b"]"
     for number, element in enumerate(_split(array)):
         if number >= MOST_ENTRIES:
             raise ListError("The list has too many entries; save it as a .txt, one address a line.")
         try:
-            if not empty:
+            if not is_empty:
                 lenient_json.read(element, msgspec.Raw)
         except (msgspec.DecodeError, RecursionError) as error:
             raise ListError(_NO_ARRAY) from error
-    yield from () if empty else _split(array)
+    yield from () if is_empty else _split(array)
 
 
 def _split(array: bytes) -> Iterator[bytes]:
@@ -86,29 +82,30 @@ def _split(array: bytes) -> Iterator[bytes]:
             if not depth:
                 yield array[start : token.start()]
                 if mark == b"}" or array[token.end() :].strip():
-                    break
+                    break  # another bracket, or something behind the array
                 return
         elif mark == b"," and depth == 1:
             yield array[start : token.start()]
             start = token.end()
-        if depth > DEEPEST:
+        if depth > MOST_DEPTH:
             break
     raise ListError(_NO_ARRAY)
 
 
-def _entry(element: msgspec.Raw) -> Entry:
+def _entry(element: msgspec.Raw) -> ParsedEntry:
     repeated = lenient_json.repeated_key(element)
     if repeated is not None:
-        return Entry(_url_of(element), problem=f"The key {repeated[:40]!r} is there twice.")
+        return ParsedEntry(_url_of(element), problem=f"The key {repeated[:40]!r} is there twice.")
     try:
         value = lenient_json.read(element)
         item = Item(value) if isinstance(value, str) else msgspec.convert(value, Item)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        return Entry(_url_of(element), problem=f"{error}.")
-    return Entry(item.url, item)
+        return ParsedEntry(_url_of(element), problem=f"{error}.")
+    return ParsedEntry(item.url, item)
 
 
 def _url_of(element: msgspec.Raw) -> str:
+    """What the report shows of an element that is no item."""
     try:
         value: dict[str, object] = lenient_json.read(element, dict[str, object])
     except msgspec.DecodeError:

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from trayagent.lists import START, Position, dialect_for, whole
+from trayagent.lists import START, Position, dialect_for, entry
 
 
 def test_reading_goes_on_after_any_entry() -> None:
@@ -18,7 +18,7 @@ def test_reading_goes_on_after_any_entry() -> None:
 
 
 def test_a_list_too_large_for_its_format_is_one_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whole, "MAX_SIZE", 20)
+    monkeypatch.setattr(entry, "MOST_BYTES", 20)
     dialect = dialect_for("x.json")
     assert dialect
     (line,) = dialect.parse('["http://example.com/long"]')
