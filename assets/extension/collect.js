@@ -1,47 +1,80 @@
-// Runs in the page when the popup opens: lists the media it shows or links to. The last value is the answer.
+// Runs in the page when the popup opens: lists what it shows, loaded or links to. The last value is the answer.
+// It asks no server for anything: sizes are those the browser knows, thumbnails are drawn from what is on show.
 (() => {
-  const FILE = /\.(mp4|m4v|webm|mkv|mov|avi|flv|mp3|m4a|ogg|opus|wav|flac)$/i;
-  const SOUND = /\.(mp3|m4a|ogg|opus|wav|flac)$/i;
+  const VIDEO = /\.(mp4|m4v|webm|mkv|mov|avi|flv|ogv)$/i;
+  const AUDIO = /\.(mp3|m4a|ogg|oga|opus|wav|flac|aac)$/i;
+  const IMAGE = /\.(jpe?g|png|gif|webp|avif|bmp|tiff?|heic)$/i;
   const STREAM = /\.(m3u8|mpd)$/i;
+  const ARCHIVE = /\.(zip|7z|rar|tar|t?gz|t?bz2|t?xz|zst|iso|img|dmg|deb|rpm|appimage|apk|exe|msi|jar)$/i;
+  const FILE = /\.(pdf|epub|mobi|docx?|xlsx?|pptx?|od[tsp]|rtf|csv|txt|torrent|metalink|meta4|srt|vtt|ttf|otf|woff2?)$/i;
+  const KINDS = [["stream", STREAM], ["video", VIDEO], ["audio", AUDIO], ["image", IMAGE], ["archive", ARCHIVE], ["file", FILE]];
+  const MOST = 1000; // entries of one frame
+  const DRAWN = 24; // thumbnails of one frame
+  const SMALLEST = 64; // pixels; smaller pictures are decoration
   const found = new Map();
-  const pathOf = (address) => address.split(/[?#]/)[0];
-  const isMedia = (address) => FILE.test(pathOf(address)) || STREAM.test(pathOf(address));
+  let drawn = 0;
 
-  function add(address, how, { kind = "", size = null, name = "" } = {}) {
-    if (!address || !URL.canParse(address, document.baseURI)) return;
+  const kindOf = (path) => KINDS.find(([, pattern]) => pattern.test(path))?.[0] ?? "";
+
+  function add(address, how, { kind = "", size = null, name = "", thumb = "" } = {}) {
+    if (!address || found.size >= MOST || !URL.canParse(address, document.baseURI)) return;
     const url = new URL(address, document.baseURI);
     if (!/^https?:$/.test(url.protocol)) return;
     url.hash = "";
-    const guessed = STREAM.test(url.pathname) ? "stream" : SOUND.test(url.pathname) ? "audio" : "video";
     const before = found.get(url.href);
     found.set(url.href, {
       url: url.href,
-      kind: before?.kind ?? (kind || guessed),
+      kind: before?.kind ?? (kind || kindOf(url.pathname) || "link"),
       how: before?.how ?? how,
       size: before?.size ?? size,
-      name: before?.name || name,
+      name: before?.name || name.trim().replace(/\s+/g, " ").slice(0, 120),
+      thumb: before?.thumb || thumb,
     });
   }
 
+  /** A small JPEG of what is on show; empty where the browser does not let the page look at it. */
+  function draw(source, width, height) {
+    if (drawn >= DRAWN || !width || !height) return "";
+    const canvas = document.createElement("canvas");
+    canvas.width = 72;
+    canvas.height = 54;
+    const scale = Math.max(72 / width, 54 / height);
+    const [w, h] = [width * scale, height * scale];
+    try {
+      canvas.getContext("2d").drawImage(source, (72 - w) / 2, (54 - h) / 2, w, h);
+      drawn += 1;
+      return canvas.toDataURL("image/jpeg", 0.7);
+    } catch {
+      return ""; // from another site
+    }
+  }
+
   for (const player of document.querySelectorAll("video, audio")) {
+    const thumb = player.readyState >= 2 ? draw(player, player.videoWidth, player.videoHeight) : "";
     const kind = player.tagName === "AUDIO" ? "audio" : "video";
-    for (const address of [
-      player.currentSrc,
-      player.src,
-      ...[...player.querySelectorAll("source")].map(({ src }) => src),
-    ])
-      add(address, "player", { kind: STREAM.test(pathOf(address)) ? "stream" : kind, name: player.title });
+    const sources = [...player.querySelectorAll("source")].map(({ src }) => src);
+    for (const address of [player.currentSrc, player.src, ...sources])
+      add(address, "player", { kind: STREAM.test(address.split(/[?#]/)[0]) ? "stream" : kind, name: player.title, thumb });
   }
   for (const meta of document.querySelectorAll(
     'meta[property^="og:video"], meta[property^="og:audio"], meta[name="twitter:player:stream"]',
   ))
-    if (isMedia(meta.content)) add(meta.content, "page");
+    if (/^(video|audio|stream)$/.test(kindOf(meta.content.split(/[?#]/)[0]))) add(meta.content, "page");
   for (const entry of performance.getEntriesByType("resource")) {
-    if (isMedia(entry.name))
-      add(entry.name, "loaded", { size: entry.initiatorType === "video" ? null : entry.encodedBodySize || null });
+    const kind = kindOf(entry.name.split(/[?#]/)[0]);
+    const size = entry.initiatorType === "video" ? null : entry.encodedBodySize || null;
+    if (["video", "audio", "stream"].includes(kind)) add(entry.name, "loaded", { size });
   }
-  for (const link of document.querySelectorAll("a[href]"))
-    if (isMedia(link.pathname)) add(link.href, "link", { name: link.textContent.trim().slice(0, 80) });
+  const weights = new Map(performance.getEntriesByType("resource").map((e) => [e.name, e.encodedBodySize || null]));
+  for (const picture of document.images) {
+    if (picture.naturalWidth < SMALLEST || picture.naturalHeight < SMALLEST) continue;
+    add(picture.currentSrc || picture.src, "shown", {
+      kind: "image",
+      name: picture.alt,
+      size: weights.get(picture.currentSrc),
+      thumb: draw(picture, picture.naturalWidth, picture.naturalHeight),
+    });
+  }
   for (const frame of document.querySelectorAll("iframe[src]"))
     if (
       frame.offsetWidth >= 240 &&
@@ -49,6 +82,11 @@
       URL.canParse(frame.src) &&
       new URL(frame.src).origin !== location.origin
     )
-      add(frame.src, "embedded", { kind: "page" });
-  return [...found.values()].slice(0, 200);
+      add(frame.src, "embedded", { kind: "page", name: frame.title });
+  for (const link of document.querySelectorAll("a[href]")) {
+    if (link.href.startsWith("#") || link.pathname === undefined) continue;
+    const same = link.href.split("#")[0] === location.href.split("#")[0];
+    if (!same) add(link.href, "link", { name: link.textContent, kind: link.hasAttribute("download") ? kindOf(link.pathname) || "file" : "" });
+  }
+  return [...found.values()];
 })();

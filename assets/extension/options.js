@@ -1,25 +1,29 @@
-// The options page: connection, video pages, access; and the question before pairing.
+// The options page: the question before pairing, connection, takeover, video pages, access, keyboard.
+import { showConnection } from "./connection.js";
+import { ask, at, h } from "./dom.js";
+import { changeOptions, chosenOptions } from "./settings.js";
+import { KINDS, TAKEOVER } from "./takeover.js";
+import { t, translate } from "./text.js";
 import { TRAFFIC } from "./traffic.js";
-
-const at = (id) => document.getElementById(id);
-const ask = (message) => chrome.runtime.sendMessage(message);
 
 /** The question that stands on the page: only that one is answered. */
 let shown = null;
 
-async function showLink() {
-  const { ok, port, message } = await ask({ do: "check" });
-  at("link").textContent = ok ? `Connected to trayagent on port ${port}.` : message;
-  at("link").className = `note ${ok ? "good" : ""}`;
-}
+const showLink = () =>
+  showConnection(at("connection"), ({ state, port }) => {
+    const connected = state === "connected";
+    at("connection").hidden = connected || state === "unanswered";
+    at("link").hidden = !connected;
+    at("link").textContent = connected ? t("connected_on_port", port) : "";
+    at("forget").hidden = state === "unpaired" && !at("asked").hidden;
+    if (connected && location.hash === "#welcome") at("hello").textContent = t("hello_paired");
+  });
 
 async function showAsked() {
   const { asked } = await chrome.storage.local.get("asked");
   shown = asked ? { port: asked.port, client: asked.client } : null;
   at("asked").hidden = !asked;
-  if (asked)
-    at("asked-text").textContent =
-      `A program on port ${asked.port} of this computer asks to receive what you send, sign-ins included. Pair only if you just asked trayagent to.`;
+  if (asked) at("asked-text").textContent = t("asked_text", asked.port);
 }
 
 async function answer(yes) {
@@ -27,34 +31,104 @@ async function answer(yes) {
   const said = await ask({ do: "pairing-answered", yes, asked: shown });
   await showAsked();
   await showLink();
-  if (yes && said.startsWith("failed")) at("link").textContent = said.replace(/^failed: /, "");
+  if (yes && said.startsWith("failed")) {
+    at("link").hidden = false;
+    at("link").textContent = said.replace(/^failed: /, "");
+  }
+}
+
+async function forgetPairing() {
+  await chrome.storage.local.remove(["pairing", "asked"]);
+  await showAsked();
+  await showLink();
+}
+
+async function showTakeover() {
+  const { takeover } = await chosenOptions();
+  at("takeover").checked = takeover.on;
+  at("rules").hidden = !takeover.on;
+  at("smallest").value = takeover.smallest / 1e6;
+  at("except").value = takeover.except;
+  at("kinds").replaceChildren(
+    ...KINDS.map((kind) =>
+      h(
+        "label",
+        { class: "check" },
+        h("input", { type: "checkbox", value: kind, checked: takeover.kinds.includes(kind), onchange: changeRules }),
+        t(`kind_${kind}`),
+      ),
+    ),
+  );
+}
+
+/** The browser asks its user first, while the click still counts. */
+async function switchTakeover() {
+  const on = at("takeover").checked && (await chrome.permissions.request(TAKEOVER).catch(() => false));
+  const { takeover } = await chosenOptions();
+  await changeOptions({ takeover: { ...takeover, on } });
+  await showTakeover();
+}
+
+async function changeRules() {
+  const { takeover } = await chosenOptions();
+  const kinds = [...at("kinds").querySelectorAll("input:checked")].map(({ value }) => value);
+  const smallest = Math.max(0, Number(at("smallest").value) || 0) * 1e6;
+  await changeOptions({ takeover: { ...takeover, kinds, smallest, except: at("except").value.trim() } });
+}
+
+async function switchTraffic() {
+  const change = at("traffic").checked ? "request" : "remove";
+  await chrome.permissions[change](TRAFFIC).catch(() => null);
+  at("traffic").checked = await chrome.permissions.contains(TRAFFIC);
+}
+
+async function showKeys() {
+  const commands = await chrome.commands.getAll();
+  at("keys").replaceChildren(
+    ...commands.map(({ name, description, shortcut }) =>
+        h(
+          "li",
+          { class: "row" },
+          h("kbd", {}, shortcut || t("no_key")),
+          name === "_execute_action" ? t("open_popup") : description,
+        ),
+      ),
+  );
+}
+
+function changeKeys() {
+  if (chrome.commands.openShortcutSettings) chrome.commands.openShortcutSettings();
+  else chrome.tabs.create({ url: "chrome://extensions/shortcuts" });
 }
 
 async function start() {
-  const { options = {} } = await chrome.storage.local.get("options");
-  for (const name of ["quality", "subtitles"]) {
-    at(name).value = options[name] ?? "";
-    at(name).addEventListener("change", () => {
-      options[name] = at(name).value.trim();
-      chrome.storage.local.set({ options });
-    });
+  translate();
+  if (location.hash === "#welcome") {
+    at("heading").textContent = t("welcome");
+    at("hello").hidden = false;
   }
-  at("traffic").checked = await chrome.permissions.contains(TRAFFIC);
-  at("traffic").addEventListener("change", async () => {
-    const change = at("traffic").checked ? "request" : "remove";
-    await chrome.permissions[change](TRAFFIC);
-    at("traffic").checked = await chrome.permissions.contains(TRAFFIC);
-  });
+  const options = await chosenOptions();
+  for (const name of ["quality", "subtitles"]) {
+    at(name).value = options[name];
+    at(name).addEventListener("change", () => changeOptions({ [name]: at(name).value.trim() }));
+  }
+  for (const name of ["smallest", "except"]) at(name).addEventListener("change", changeRules);
+  at("takeover").addEventListener("change", switchTakeover);
+  at("traffic").addEventListener("change", switchTraffic);
   at("accept").addEventListener("click", () => answer(true));
   at("decline").addEventListener("click", () => answer(false));
-  at("forget").addEventListener("click", async () => {
-    await chrome.storage.local.remove(["pairing", "asked"]);
-    await showAsked();
-    await showLink();
+  at("forget").addEventListener("click", forgetPairing);
+  at("open-dashboard").addEventListener("click", () => ask({ do: "dashboard" }));
+  at("change-keys").addEventListener("click", changeKeys);
+  // Another pairing page may ask while this one is open; and the popup has a switch, too.
+  chrome.storage.onChanged.addListener(({ asked, options: changed }) => {
+    if (asked) showAsked();
+    if (changed) showTakeover();
   });
-  // Another pairing page may ask while this one is open.
-  chrome.storage.onChanged.addListener(({ asked }) => asked && showAsked());
-  await Promise.all([showAsked(), showLink()]);
+  const inPrivate = await chrome.extension.isAllowedIncognitoAccess();
+  at("private").textContent = t(inPrivate ? "private_allowed" : "private_not_allowed");
+  at("traffic").checked = await chrome.permissions.contains(TRAFFIC);
+  await Promise.all([showAsked().then(showLink), showTakeover(), showKeys()]);
 }
 
 start();

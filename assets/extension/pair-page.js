@@ -9,6 +9,6 @@
   report(
     await chrome.runtime
       .sendMessage({ do: "pair", code })
-      .catch(() => "failed: The extension did not answer. Reload it."),
+      .catch(() => `failed: ${chrome.i18n.getMessage("no_answer_reload")}`),
   );
 })();

@@ -1,142 +1,111 @@
-// The toolbar popup: this page, the media found on it, and what became of sending them.
+// The toolbar popup: the way in, this page, what is on it, and what is going on.
+import { showConnection } from "./connection.js";
 import { cookiesFor, granted, wanted } from "./cookies.js";
+import { ask, at, h } from "./dom.js";
 import { byBrowser } from "./fallback.js";
+import { Going, openHere } from "./going.js";
+import { Here } from "./here.js";
 import { isWeb, item, pageItem, wishes } from "./items.js";
-import { askSizes, mediaOf } from "./media.js";
-
-const WORDS = { video: "Video", audio: "Sound", stream: "Stream", page: "Player" };
-const KINDS = { video: "video", audio: "audio", stream: "page", page: "page" };
-const at = (id) => document.getElementById(id);
-const ask = (message) => chrome.runtime.sendMessage(message);
+import { changeOptions, chosenOptions } from "./settings.js";
+import { TAKEOVER } from "./takeover.js";
+import { t, translate } from "./text.js";
 
 let tab = null;
-let media = [];
 
-function size(bytes) {
-  if (!bytes) return "";
-  const unit = Math.min(3, Math.floor(Math.log10(bytes) / 3));
-  return `${(bytes / 1000 ** unit).toFixed(unit > 1 ? 1 : 0)} ${["B", "kB", "MB", "GB"][unit]}`;
+const going = new Going(at("going-part"), at("going"), (download) => send([{ url: download.url, again: true }]));
+const here = new Here(
+  {
+    part: at("here-part"),
+    nothing: at("nothing"),
+    tabs: at("tabs"),
+    filter: at("filter"),
+    list: at("here"),
+    all: at("all"),
+    send: at("send"),
+  },
+  (found) => send(found.map(({ url, kind }) => item(url, tab, { kind, ...(kind === "page" ? wished() : {}) }))),
+);
+
+const wished = () => wishes({ quality: at("quality").value, subtitles: at("subtitles").value });
+
+function showState({ state }) {
+  const words = { connected: "connected", down: "not_running", unpaired: "not_paired", unanswered: "not_paired" };
+  at("state").textContent = t(words[state]);
+  at("state").className = `state small ${state === "connected" ? "good" : "bad"}`;
+  at("connection").hidden = state === "connected";
+  if (state === "connected") going.follow();
 }
 
-function make(tag, className, text) {
-  const element = document.createElement(tag);
-  element.className = className;
-  element.textContent = text;
-  return element;
-}
-
-function line({ url, kind, name, size: bytes }) {
-  const address = new URL(url);
-  const box = document.createElement("input");
-  box.type = "checkbox";
-  box.value = url;
-  box.addEventListener("change", count);
-  const words = make("div", "grow", "");
-  const file = decodeURI(address.pathname.split("/").pop() || address.host);
-  words.append(make("p", "name cut", name || file), make("p", "muted small cut", address.host));
-  const label = document.createElement("label");
-  const bytesShown = make("span", "muted small size", size(bytes));
-  label.append(box, words, bytesShown, make("span", "tag", WORDS[kind] ?? kind));
-  label.title = url;
-  const entry = document.createElement("li");
-  entry.append(label);
-  entry.dataset.url = url;
-  return entry;
-}
-
-const boxes = () => [...at("media").querySelectorAll("input")];
-const chosen = () =>
-  boxes()
-    .filter(({ checked }) => checked)
-    .map(({ value }) => value);
-
-function count() {
-  const number = chosen().length;
-  at("send").disabled = !number;
-  at("send").textContent = number > 1 ? `Send ${number} selected` : "Send selected";
-  at("send").classList.toggle("primary", number > 0);
-  at("all").checked = number > 0 && number === media.length;
-}
-
-function tell(text, kind) {
-  at("outcome").textContent = text;
-  at("outcome").className = `note ${kind}`;
+function tell(text, look, ...buttons) {
+  at("outcome").replaceChildren(text, ...buttons);
+  at("outcome").className = `note row ${look}`;
   at("outcome").hidden = false;
-}
-
-/** Says whether trayagent can be reached, and what to do when it cannot. */
-async function showState() {
-  const { ok, reason, message } = await ask({ do: "check" });
-  at("state").textContent = ok ? "Connected" : reason.startsWith("un") ? "Not paired" : "Not running";
-  at("state").className = `state small ${ok ? "good" : "bad"}`;
-  at("trouble").hidden = ok;
-  if (ok) return;
-  const next =
-    {
-      unpaired: "Click the tray icon → “Send from browser…”, or run: trayagent pair",
-      unanswered: "",
-    }[reason] ?? "Start it, or let the browser download.";
-  at("trouble").textContent = `${message} ${next}`;
-}
-
-async function showMedia() {
-  media = await mediaOf(tab);
-  at("media").replaceChildren(...media.map(line));
-  at("found-part").hidden = !media.length;
-  at("nothing").hidden = media.length > 0;
-  if (media.length === 1) boxes()[0].checked = true;
-  count();
-  await askSizes(tab, media, (url, bytes) => {
-    const entry = at("media").querySelector(`li[data-url="${CSS.escape(url)}"] .size`);
-    if (entry) entry.textContent = size(bytes);
-  });
 }
 
 /** The first await asks the user, while the click still counts; then cookies are added and everything is sent. */
 async function send(items) {
   if (at("cookies").checked) {
-    if (!(await granted(wanted(items.map(({ url }) => url)))))
-      return tell("Without your permission the sign-in stays in the browser.", "bad");
-    for (const each of items) each.cookies = await cookiesFor(each.url);
+    if (!(await granted(wanted(items.map(({ url }) => url))))) return tell(t("no_sign_in"), "bad");
+    for (const each of items) each.cookies = await cookiesFor(each.url, tab);
   }
-  tell("Sending…", "");
+  tell(t("sending"), "");
   const said = await ask({ do: "send", items, key: crypto.randomUUID() });
-  tell(
-    said.ok ? [said.title, said.message].filter(Boolean).join(" — ") : said.message,
-    said.ok && said.look === "good" ? "good" : "bad",
-  );
-  at("browser").hidden = said.ok || said.reason === "refused";
-  at("browser").onclick = async () => tell(await byBrowser(items.map(({ url }) => url)), "good");
+  if (said.ok) return showReceipt(said, items);
+  const browser = h("button", { type: "button", id: "browser" }, t("let_browser"));
+  browser.addEventListener("click", async () => tell(await byBrowser(items.map(({ url }) => url)), "good"));
+  tell(said.message, "bad", ...(said.reason === "refused" ? [] : [browser]));
 }
 
-const wished = () => wishes({ quality: at("quality").value, subtitles: at("subtitles").value });
-
-function sendChosen() {
-  const kinds = new Map(media.map(({ url, kind }) => [url, KINDS[kind]]));
-  return send(
-    chosen().map((url) =>
-      item(url, tab, { kind: kinds.get(url), ...(kinds.get(url) === "page" ? wished() : {}) }),
-    ),
+/** What was accepted shows below by itself; only what we had, or what was refused, needs words. */
+async function showReceipt({ title, message, look, receipt }, items) {
+  const refused = new Set(receipt.rejected.map(({ index }) => items[index]?.url));
+  const known = receipt.downloads.filter(({ duplicate_of: before }) => before);
+  here.mark(
+    items.map(({ url }) => url).filter((url) => !refused.has(url)),
+    known.length && known.length === receipt.downloads.length ? t("already_here") : t("sent"),
   );
+  const words = [title, message].filter(Boolean).join(": ");
+  if (known.length && known.length === receipt.downloads.length) tell(words, "good", ...knownActs(known[0], items));
+  else tell(words, look);
+  await going.follow();
+}
+
+function knownActs({ duplicate_of: id }, items) {
+  const open = h("button", { type: "button", id: "open-known" }, t("open"));
+  open.addEventListener("click", () => openHere(id));
+  const again = h("button", { type: "button", id: "again" }, t("again"));
+  again.addEventListener("click", () => send(items.map((each) => ({ ...each, again: true }))));
+  return [open, again];
+}
+
+async function showPage() {
+  const { quality, subtitles, takeover } = await chosenOptions();
+  at("quality").value = quality;
+  at("subtitles").value = subtitles;
+  at("title").textContent = tab?.title ?? "";
+  at("send-page").disabled = !isWeb(tab?.url);
+  at("host").textContent = isWeb(tab?.url) ? new URL(tab.url).host : t("page_not_sendable");
+  at("catch").checked = takeover.on;
+}
+
+/** The switch in the popup: the browser asks for what it needs, then the rules of the options hold. */
+async function switchTakeover() {
+  const on = at("catch").checked && (await chrome.permissions.request(TAKEOVER).catch(() => false));
+  at("catch").checked = on;
+  const { takeover } = await chosenOptions();
+  await changeOptions({ takeover: { ...takeover, on } });
 }
 
 async function start() {
+  translate();
   [tab] = await chrome.tabs.query({ active: true, currentWindow: true });
-  const { options = {} } = await chrome.storage.local.get("options");
-  at("quality").value = options.quality ?? "";
-  at("subtitles").value = options.subtitles ?? "";
-  at("title").textContent = tab?.title ?? "";
-  at("send-page").disabled = !isWeb(tab?.url);
-  at("host").textContent = isWeb(tab?.url) ? new URL(tab.url).host : "This page cannot be sent.";
+  await showPage();
+  performance.mark("shown");
   at("send-page").addEventListener("click", () => send([pageItem(tab, wished())]));
-  at("send").addEventListener("click", sendChosen);
-  at("all").addEventListener("change", () => {
-    boxes().forEach((box) => {
-      box.checked = at("all").checked;
-    });
-    count();
-  });
-  await Promise.all([showState(), isWeb(tab?.url) ? showMedia() : null]);
+  at("catch").addEventListener("change", switchTakeover);
+  at("dashboard").addEventListener("click", () => ask({ do: "dashboard" }));
+  at("options").addEventListener("click", () => chrome.runtime.openOptionsPage());
+  await Promise.all([showConnection(at("connection"), showState), isWeb(tab?.url) ? here.look(tab) : null]);
 }
 
 start();

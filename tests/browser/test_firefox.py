@@ -199,10 +199,10 @@ def test_popup_lists_and_sends(
     firefox.switch(beside, focus=False)
     popup = """const { extension } = (window.wrappedJSObject ?? window).chrome;
         const inside = extension.getViews({ type: "popup" })[0]?.document;"""
-    until(lambda: firefox.run(f"{popup} return inside?.querySelectorAll('#media li').length === 5"))
+    until(lambda: firefox.run(f"{popup} return inside?.querySelectorAll('#here li').length === 5"))
     assert firefox.run(f"{popup} return inside.getElementById('state').textContent") == "Connected"
     firefox.run(
-        f"""{popup} const boxes = [...inside.querySelectorAll('#media input')];
+        f"""{popup} const boxes = [...inside.querySelectorAll('#here input')];
         boxes.find(box => box.value.endsWith('making-of.webm')).click();
         inside.getElementById('send').click();"""
     )

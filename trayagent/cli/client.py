@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -53,11 +54,11 @@ class AgentClient:
     def __init__(self, url: str, token: str) -> None:
         parts = urlsplit(url)
         self.url = url
+        self.port = parts.port or 80
         self._host = parts.hostname or "127.0.0.1"
-        self._port = parts.port or 80
         self._token = token
         self._connection = http.client.HTTPConnection(
-            self._host, self._port, timeout=ANSWER_SECONDS
+            self._host, self.port, timeout=ANSWER_SECONDS
         )
 
     def __repr__(self) -> str:
@@ -92,7 +93,7 @@ class AgentClient:
         status, answer = self._exchange(
             "POST", "hello", {"client": "local", "nonce": nonce}, secret=False
         )
-        message = f"127.0.0.1:{self._port}\n{nonce}"
+        message = f"127.0.0.1:{self.port}\n{nonce}"
         expected = hmac.new(self._token.encode(), message.encode(), "sha256").hexdigest()
         proof = answer.get("proof") if isinstance(answer, dict) else None
         if status != 200 or not hmac.compare_digest(str(proof).encode(), expected.encode()):
@@ -110,6 +111,20 @@ class AgentClient:
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """One request. Raises NotRunningError, NotFoundError, RefusedError, or TrayagentError for the rest."""
         status, answer = self._exchange(method, path, body)
+        if status < 400:
+            return answer
+        raise agent_error(status, answer)
+
+    def pair(self, code: str, name: str, origin: str) -> Any:
+        """Exchange a pairing's code for the token of an extension; raises what `ask` raises.
+
+        It goes over the connection whose other end has proved itself: a new one might lead to another program.
+        """
+        if self._connection.sock is None:
+            raise NotRunningError
+        status, answer = self._exchange(
+            "POST", "pair", {"code": code, "name": name}, {"Origin": origin}, secret=False
+        )
         if status < 400:
             return answer
         raise agent_error(status, answer)
@@ -138,7 +153,7 @@ class AgentClient:
 
         Reading raises TimeoutError after `silence` seconds without a word.
         """
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=silence)
+        connection = http.client.HTTPConnection(self._host, self.port, timeout=silence)
         try:
             connection.request(
                 "GET", "/api/v1/events", headers=self._headers() | {"Accept": "text/event-stream"}
@@ -163,9 +178,15 @@ class AgentClient:
         }
 
     def _exchange(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, secret: bool = True
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        extra: Mapping[str, str] = MappingProxyType({}),
+        *,
+        secret: bool = True,
     ) -> tuple[int, Any]:
-        headers = self._headers() if secret else {}
+        headers = {**(self._headers() if secret else {}), **extra}
         payload = None
         if body is not None:
             payload = json.dumps(body).encode()

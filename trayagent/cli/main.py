@@ -46,6 +46,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "open": "desktop:open_",
         "dashboard": "desktop:dashboard",
         "pair": "desktop:pair",
+        "extension": "extension:extension",
         "bookmarklet": "desktop:bookmarklet",
         "autostart": "desktop:autostart",
     },
@@ -60,6 +61,9 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """Command -> where it lives: module and name inside `trayagent.cli`."""
 
+HIDDEN: Final[Mapping[str, str]] = {"native-host": "native_host:native_host"}
+"""What only programs start."""
+
 HOMES: Final = {name: home for section in SECTIONS.values() for name, home in section.items()}
 
 
@@ -70,9 +74,10 @@ class Family(click.Group):
         return list(HOMES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in HOMES:
+        known = {**HOMES, **HIDDEN}
+        if cmd_name not in known:
             return None
-        module, _, name = HOMES[cmd_name].partition(":")
+        module, _, name = known[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(f"trayagent.cli.{module}"), name)
         return command
 

@@ -1,0 +1,170 @@
+// Takes over downloads that the browser has begun, when its user switched that on in the options.
+//
+//   created → does a rule say no? ─yes→ the browser goes on
+//           → paused; sent to trayagent ─not accepted→ resumed: the browser goes on
+//           → trayagent has begun or finished ─→ the browser's is cancelled and forgotten
+//           → trayagent has failed, or waits for another try ─→ forgotten there, resumed here
+//
+// So nothing is lost, and nothing is fetched twice for the user: at most the first bytes are.
+import { cookiesFor } from "./cookies.js";
+import { isWeb, item } from "./items.js";
+import { chosenOptions } from "./settings.js";
+
+/** Asked for when it is switched on: the downloads, what they need to be repeated, and where they come from. */
+export const TAKEOVER = { permissions: ["cookies", "downloads", "webRequest"], origins: ["<all_urls>"] };
+
+const KIND_OF_NAME = {
+  video: /\.(mp4|m4v|webm|mkv|mov|avi|flv|ogv)$/i,
+  audio: /\.(mp3|m4a|ogg|oga|opus|wav|flac|aac)$/i,
+  image: /\.(jpe?g|png|gif|webp|avif|bmp|tiff?|heic|svg)$/i,
+  archive: /\.(zip|7z|rar|tar|t?gz|t?bz2|t?xz|zst|iso|img|dmg)$/i,
+  program: /\.(exe|msi|deb|rpm|appimage|apk|jar|pkg)$/i,
+  document: /\.(pdf|epub|mobi|docx?|xlsx?|pptx?|od[tsp]|rtf|csv|txt)$/i,
+};
+export const KINDS = [...Object.keys(KIND_OF_NAME), "other"];
+
+const HELD = 3000; // milliseconds for which Alt held at a click counts
+const BEGIN = 15_000; // milliseconds in which trayagent should have begun
+const LOOK_EVERY = 150; // milliseconds
+
+/** What a download is, by its name or else by what the server says. */
+export function kindOf({ filename = "", url, mime = "" }) {
+  const path = URL.canParse(url) ? new URL(url).pathname : "";
+  for (const name of [filename, path])
+    for (const [kind, pattern] of Object.entries(KIND_OF_NAME)) if (pattern.test(name)) return kind;
+  const [first] = mime.split("/");
+  return ["video", "audio", "image"].includes(first) ? first : "other";
+}
+
+/** Why a download stays with the browser, or null: it may be taken. Pure. */
+export function reasonToLeave(download, rules, { method = "GET", altHeld = false } = {}) {
+  const url = download.finalUrl || download.url;
+  const size = download.totalBytes > 0 ? download.totalBytes : download.fileSize;
+  if (!rules.on) return "off";
+  if (altHeld) return "alt";
+  if (download.state && download.state !== "in_progress") return "over";
+  if (download.byExtensionId) return "asked by an extension";
+  if (download.incognito) return "private window";
+  if (!isWeb(url)) return "not repeatable"; // blob:, data:, filesystem:
+  if (method !== "GET") return "not repeatable"; // the form's words are gone
+  if (size > 0 && size < rules.smallest) return "small";
+  if (!rules.kinds.includes(kindOf({ ...download, url }))) return "kind";
+  if (isExcepted(url, download.referrer, rules.except)) return "site";
+  return null;
+}
+
+/** Whether a download comes from, or was found on, one of the sites that are left to the browser. */
+function isExcepted(url, referrer, except) {
+  const hosts = [url, referrer].filter((each) => URL.canParse(each ?? "")).map((each) => new URL(each).hostname);
+  const sites = except.toLowerCase().split(/[\s,]+/).filter(Boolean);
+  return sites.some((site) => hosts.some((host) => host === site || host.endsWith(`.${site}`)));
+}
+
+export class Takeover {
+  #agent;
+  #tell;
+  #altAt = 0;
+
+  /** `tell(name, message)` shows a person what became of a download. */
+  constructor(agent, tell) {
+    this.#agent = agent;
+    this.#tell = tell;
+  }
+
+  /** Alt was held at a click: not this time. */
+  leaveNext() {
+    this.#altAt = Date.now();
+  }
+
+  /** Begins to listen, where it is allowed; harmless when done twice. */
+  start() {
+    const created = chrome.downloads?.onCreated;
+    if (created && !created.hasListener(this.#consider)) created.addListener(this.#consider);
+    const requests = chrome.webRequest?.onBeforeRequest;
+    if (requests && !requests.hasListener(noteMethod))
+      requests.addListener(noteMethod, { urls: ["<all_urls>"], types: ["main_frame", "sub_frame"] });
+  }
+
+  #consider = async (download) => {
+    const { takeover } = await chosenOptions();
+    const method = await methodOf(download.finalUrl || download.url);
+    const altHeld = Date.now() - this.#altAt < HELD;
+    if (altHeld) this.#altAt = 0; // one click, one download
+    if (reasonToLeave(download, takeover, { method, altHeld }) === null) await this.#take(download);
+  };
+
+  async #take(download) {
+    try {
+      await chrome.downloads.pause(download.id);
+    } catch {
+      return; // it is over already
+    }
+    let id = null;
+    try {
+      const { downloads } = await this.#agent.send([await this.#itemOf(download)]);
+      id = downloads[0]?.id ?? null;
+      if (id && (await this.#hasBegun(id, download.id))) return await giveUp(download.id);
+    } catch {
+      // not accepted, or nobody is there
+    }
+    if (id) await this.#agent.forget(id).catch(() => null);
+    await chrome.downloads.resume(download.id).catch(() => null); // its user may have cancelled it
+  }
+
+  async #itemOf(download) {
+    const url = download.finalUrl || download.url;
+    const tab = download.cookieStoreId ? { cookieStoreId: download.cookieStoreId } : undefined;
+    const [promised] = (download.mime ?? "").split("/");
+    // A medium that turns out to be a login page is refused there, and so comes back to the browser.
+    const kind = ["video", "audio", "image"].includes(promised) ? promised : "file";
+    return item(url, { url: download.referrer }, { kind, cookies: await cookiesFor(url, tab) });
+  }
+
+  /** Whether trayagent has begun, or waits for nothing but its turn; false where it has trouble, or the browser's user has cancelled. */
+  async #hasBegun(id, ours) {
+    const end = Date.now() + BEGIN;
+    while (Date.now() < end) {
+      const [own] = await chrome.downloads.search({ id: ours });
+      if (!own || own.error === "USER_CANCELED") return false;
+      const { state, received, size, error, not_before: waits } = await this.#agent.download(id);
+      if (size && own.totalBytes > 0 && size !== own.totalBytes) return false; // the server gave us something else
+      if (state === "completed" || (state === "active" && received > 0)) return true;
+      if (error || ["failed", "cancelled"].includes(state)) return false;
+      if (state === "paused" || (state === "queued" && waits)) return false;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    }
+    return true; // in the queue, without any trouble
+  }
+}
+
+/** The browser's own download ends and leaves no trace. */
+async function giveUp(id) {
+  await chrome.downloads.cancel(id).catch(() => null);
+  await chrome.downloads.erase({ id });
+}
+
+// Methods of navigations that are not GET, by address: a download does not tell how it was asked for.
+// Kept in the session's storage, since the background may sleep before a slow server answers.
+
+const METHODS = 50; // addresses
+
+let noted = Promise.resolve();
+
+/** One after the other: two at once would forget each other. */
+function noteMethod(request) {
+  noted = noted.then(() => keepMethod(request)).catch(() => null);
+}
+
+async function keepMethod({ url, method }) {
+  const { methods = {} } = await chrome.storage.session.get("methods");
+  if (method === "GET" && !(url in methods)) return;
+  delete methods[url];
+  if (method !== "GET") methods[url] = method;
+  await chrome.storage.session.set({ methods: Object.fromEntries(Object.entries(methods).slice(-METHODS)) });
+}
+
+async function methodOf(url) {
+  await noted;
+  const { methods = {} } = await chrome.storage.session.get("methods");
+  return methods[url] ?? "GET";
+}
