@@ -45,6 +45,15 @@ class Extended:
         await page.bring_to_front()
         return page
 
+    async def shown(self, address: str) -> Page:
+        """Return the page that the extension itself has opened."""
+        async with asyncio.timeout(20):
+            while True:
+                for page in self.context.pages:
+                    if address in page.url:
+                        return page
+                await asyncio.sleep(0.05)
+
     async def pair(self, address: str) -> str:
         """Open a pairing page, say yes where the extension asks, and return what it says in the end."""
         page = await self.open(address)
@@ -92,16 +101,23 @@ class Extended:
 
 @asynccontextmanager
 async def browser_with(
-    playwright: Playwright, extension: Path, profile: Path, site_port: int
+    playwright: Playwright,
+    extension: Path,
+    profile: Path,
+    site_port: int,
+    environ: dict[str, str] | None = None,
 ) -> AsyncIterator[Extended]:
-    """Start Chromium with an unpacked extension in a fresh profile."""
+    """Start Chromium with an unpacked extension in a fresh profile; `environ` goes to what it starts."""
     flags = (
         f"--load-extension={extension}",
         f"--disable-extensions-except={extension}",
         "--remote-debugging-port=0",
     )
     context = await playwright.chromium.launch_persistent_context(
-        str(profile), ignore_https_errors=True, **launch_options(site_port, *flags)
+        str(profile),
+        ignore_https_errors=True,
+        env=dict(environ) if environ else None,
+        **launch_options(site_port, *flags),
     )
     workers = context.service_workers
     worker = workers[0] if workers else await context.wait_for_event("serviceworker")

@@ -47,6 +47,15 @@ class Popup(Target):
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
+    async def click(self, selector: str) -> None:
+        """Click an element that may be clicked."""
+        await self.ask(
+            f"""(async () => {{ let found;
+            while (!(found = document.querySelector({selector!r})) || found.disabled)
+                await new Promise(go => setTimeout(go, 50));
+            found.click(); }})()"""
+        )
+
     async def until(self, expression: str) -> None:
         """Wait until something holds in the popup."""
         loop = f"while (!({expression})) await new Promise(go => setTimeout(go, 50));"

@@ -29,27 +29,28 @@ class Running:
         self.home = home
         base = {key: os.environ[key] for key in ("PATH", "LANG", "SYSTEMROOT") if key in os.environ}
         own = {"HOOK__PORT": "0", "NOTIFICATIONS__LEVEL": "none"} | settings
-        self._environ = base | {
+        self.environ = base | {
             "HOME": str(home),
             "TRAYAGENT_HOME": str(home),
             "TRAYAGENT_SECRETS": "file",
             "PYTHONPATH": str(ROOT),
         }
-        self._environ |= {f"TRAYAGENT_{key}": value for key, value in own.items()}
+        self.environ |= {f"TRAYAGENT_{key}": value for key, value in own.items()}
         if authority is not None:
-            self._environ["SSL_CERT_FILE"] = str(authority)
+            self.environ["SSL_CERT_FILE"] = str(authority)
         self.port = 0
         self.token = ""
+        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.home.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "trayagent", "run", "--headless"]
         self._log = (self.home / "test.log").open("wb")
         self._process = subprocess.Popen(
-            command, env=self._environ, cwd=self.home, stdout=self._log, stderr=self._log
+            command, env=self.environ, cwd=self.home, stdout=self._log, stderr=self._log
         )
         try:
-            self._wait()
+            self.find()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -61,6 +62,7 @@ class Running:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        assert self._process is not None
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(10)
@@ -69,11 +71,12 @@ class Running:
             self._process.wait()
         self._log.close()
 
-    def _wait(self) -> None:
+    def find(self) -> None:
+        """Wait until an agent answers from this home, whoever started it."""
         runtime = self.home / "runtime.json"
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            if self._process.poll() is not None:
+            if self._process and self._process.poll() is not None:
                 break
             with contextlib.suppress(OSError, ValueError, KeyError):
                 self.port = int(json.loads(runtime.read_text())["port"])
@@ -81,7 +84,8 @@ class Running:
                 self.call("GET", "status")
                 return
             time.sleep(0.05)
-        raise AssertionError(f"the agent did not start: {(self.home / 'test.log').read_text()}")
+        log = self.home / "test.log"
+        raise AssertionError(f"the agent did not start: {log.read_text() if log.exists() else ''}")
 
     @property
     def base(self) -> str:

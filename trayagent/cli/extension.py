@@ -12,7 +12,7 @@ import click
 
 from trayagent.cli.desktop import can_show
 from trayagent.cli.options import home, json_option, pass_screen
-from trayagent.cli.screen import Screen
+from trayagent.cli.output import Screen
 from trayagent.desktop import browser_extension, native_messaging
 from trayagent.desktop.browser_extension import Unpacked
 

@@ -55,6 +55,7 @@ export class BrowsersView {
         h(
           "ol",
           { class: "steps" },
+          h("li", {}, "Run ", h("code", {}, "trayagent extension"), ": it opens the extension’s folder."),
           h(
             "li",
             {},
@@ -62,8 +63,8 @@ export class BrowsersView {
             "open ",
             h("code", {}, "chrome://extensions"),
             ", switch on “Developer mode”, choose “Load unpacked” and pick the folder ",
-            h("code", {}, "assets/extension"),
-            " of trayagent.",
+            h("code", {}, "chromium"),
+            " in there.",
           ),
           h(
             "li",
@@ -71,11 +72,11 @@ export class BrowsersView {
             h("strong", {}, "Firefox: "),
             "open ",
             h("code", {}, "about:debugging#/runtime/this-firefox"),
-            ", choose “Load Temporary Add-on” and pick ",
-            h("code", {}, "manifest.json"),
-            " in that folder.",
+            ", choose “Load Temporary Add-on” and pick the ",
+            h("code", {}, ".xpi"),
+            " in there.",
           ),
-          h("li", {}, "Come back here and press “Pair this browser”."),
+          h("li", {}, "Press “Pair now” in the extension, or “Pair this browser” here."),
         ),
       ),
     );
