@@ -57,9 +57,7 @@ class AgentClient:
         self.port = parts.port or 80
         self._host = parts.hostname or "127.0.0.1"
         self._token = token
-        self._connection = http.client.HTTPConnection(
-            self._host, self.port, timeout=ANSWER_SECONDS
-        )
+        self._connection = http.client.HTTPConnection(self._host, self.port, timeout=ANSWER_SECONDS)
 
     def __repr__(self) -> str:
         return f"<AgentClient at {self.url}>"

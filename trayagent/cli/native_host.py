@@ -31,9 +31,9 @@ from typing import Any, BinaryIO, Final
 
 import click
 
-from trayagent.cli.client import AgentClient, segment
+from trayagent.cli.client import path_segment
 from trayagent.cli.exits import MisuseError, NotRunningError
-from trayagent.cli.options import home
+from trayagent.cli.options import agent
 from trayagent.model.errors import TrayagentError
 
 MOST_BYTES: Final = 64 * 1024
@@ -98,11 +98,10 @@ def _failure(error: TrayagentError) -> dict[str, Any]:
 
 def _find(_: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        running = AgentClient.of(home())
+        with agent() as running:
+            return {"running": True, "port": running.port}
     except NotRunningError:
         return {"running": False, "port": None}
-    running.close()
-    return {"running": True, "port": running.port}
 
 
 def _start(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,38 +137,29 @@ def _pair(request: Mapping[str, Any]) -> dict[str, Any]:
     name, origin = str(request.get("name", ""))[:200], str(request.get("origin", ""))
     if not _ORIGIN.fullmatch(origin):
         raise TrayagentError("bad_request", "Only a browser extension can be paired.")
-    running = AgentClient.of(home())
-    try:
+    with agent() as running:
         if running.port != request.get("port"):
             # A person said yes to another port; the extension asks again.
             raise TrayagentError("moved", f"trayagent listens on port {running.port} now.")
         code = running.post("clients/codes")["code"]
         paired = running.pair(code, name, origin)
-    finally:
-        running.close()
     return {"port": running.port, "client": paired["client"], "token": paired["token"]}
 
 
 def _dashboard(_: Mapping[str, Any]) -> dict[str, Any]:
     from trayagent.cli.desktop import raise_dashboard
 
-    running = AgentClient.of(home())
-    try:
+    with agent() as running:
         # The code stays with us: an extension has fewer rights than the dashboard.
         raise_dashboard(running)
-    finally:
-        running.close()
     return {}
 
 
 def _open(request: Mapping[str, Any]) -> dict[str, Any]:
     from trayagent.desktop import opener
 
-    running = AgentClient.of(home())
-    try:
-        download = running.get(f"downloads/{segment(str(request.get('id', '')))}")
-    finally:
-        running.close()
+    with agent() as running:
+        download = running.get(f"downloads/{path_segment(str(request.get('id', '')))}")
     if not download["path"]:
         raise TrayagentError("not_complete", "It is not complete yet.")
     show = opener.open_folder if request.get("what") == "folder" else opener.open_file
