@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from trayagent.model import units, wording
+from trayagent.model import units
 from trayagent.model.units import stamp
 
 
@@ -75,49 +73,6 @@ def test_ranges(text: str, low: float, high: float) -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="write it like"):
         units.parse_range(text)
-
-
-@pytest.mark.parametrize(
-    ("count", "shown"),
-    [
-        (0, "0 bytes"),
-        (1, "1 byte"),
-        (999, "999 bytes"),
-        (1400, "1.4 KB"),
-        (99_960, "100 KB"),
-        (999_600, "1.0 MB"),
-        (52_000_000_000, "52.0 GB"),
-        (10**19, "10000 PB"),
-    ],
-)
-def test_shown_sizes(count: int, shown: str) -> None:
-    assert wording.show_size(count) == shown
-
-
-@given(st.integers(0, 10**16))
-def test_a_shown_size_is_the_size_but_for_rounding(count: int) -> None:
-    text = wording.show_size(count).replace(" bytes", "").replace(" byte", "")
-    shown = units.parse_size(text) if "PB" not in text else count
-    assert abs(shown - count) <= 0.05 * count
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [
-        (0, "0 s"),
-        (8.4, "8 s"),
-        (61, "1 min 1 s"),
-        (180, "3 min"),
-        (1234, "20 min"),
-        (4800, "1 h 20 min"),
-        (7200, "2 h"),
-        (97200, "1 d 3 h"),
-        (172800, "2 d"),
-        (-3, "0 s"),
-    ],
-)
-def test_shown_durations(seconds: float, shown: str) -> None:
-    assert wording.show_duration(seconds) == shown
 
 
 @pytest.mark.parametrize(

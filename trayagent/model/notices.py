@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from trayagent.model import urls, wording
+from trayagent.model import wording
 from trayagent.model.downloads import Batch, Download, ErrorInfo, State
 from trayagent.model.errors import traits_of
 from trayagent.model.events import Action, BatchEvent, DownloadEvent, Event, Notice, SyncEvent
@@ -55,12 +55,8 @@ def notices(events: Sequence[Event]) -> list[Notice]:
 
 
 def name(download: Download) -> str:
-    """What a person calls it: the file name, else the host; never a query."""
-    return (
-        download.filename
-        or urls.redact(download.url).partition("://")[2].partition("/")[0]
-        or download.url
-    )
+    """What a person calls a download."""
+    return wording.name_of(download.filename, download.url)
 
 
 def _completed(downloads: Sequence[Download]) -> list[Notice]:

@@ -1,6 +1,29 @@
-"""Sizes and durations as people read them."""
+"""Names, states, sizes, durations and times as people read them: written once.
+
+Tray, notifications and command line take their words here. The dashboard has a copy in JavaScript
+(`hook/static/js/format.js`), because a browser formats by itself; `tests/examples/wording.json`
+holds examples for both. A translation would begin in this file.
+
+Functions that give a text for people are named `show_…`. They know no clock: who needs the time
+hands it in.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, tzinfo
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+STATE_SENTENCES: Final = {
+    "queued": "It waits for its turn.",
+    "active": "It is being downloaded.",
+    "paused": "It is paused.",
+    "completed": "It is complete.",
+    "failed": "It failed.",
+    "cancelled": "It was cancelled.",
+}
+"""State -> how a download stands, where nothing more is known."""
 
 
 def show_size(count: int) -> str:
@@ -9,9 +32,15 @@ def show_size(count: int) -> str:
         return f"{count} byte{'' if count == 1 else 's'}"
     value, units = count / 1000, ["PB", "TB", "GB", "MB", "KB"]
     unit = units.pop()
+    # 999.5 would be rounded to 1000: that is 1.0 of the next unit.
     while abs(value) >= 999.5 and units:
         value, unit = value / 1000, units.pop()
     return f"{value:.0f} {unit}" if abs(value) >= 99.95 else f"{value:.1f} {unit}"
+
+
+def show_speed(rate: int) -> str:
+    """`2.4 MB/s` of bytes a second; empty when nothing moves."""
+    return f"{show_size(rate)}/s" if rate else ""
 
 
 def show_duration(seconds: float) -> str:
@@ -20,6 +49,7 @@ def show_duration(seconds: float) -> str:
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
+        # From ten minutes on nobody counts the seconds.
         return (
             f"{whole // 60} min"
             if whole >= 600 or whole % 60 == 0
@@ -29,3 +59,60 @@ def show_duration(seconds: float) -> str:
     if hours < 24:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     return f"{hours // 24} d {hours % 24} h" if hours % 24 else f"{hours // 24} d"
+
+
+def percent(received: int, size: int | None, *, most: int = 100) -> int | None:
+    """How much has arrived, 0 to `most`; None while the length is unknown or nothing."""
+    return min(most, received * 100 // size) if size else None
+
+
+def show_clock(stamp: str, today: date | None = None, zone: tzinfo | None = None) -> str:
+    """`14:05` of an RFC 3339 time, here or in `zone`; with the day when that is not `today`."""
+    when = datetime.fromisoformat(stamp).astimezone(zone)
+    same_day = today is None or when.date() == today
+    return when.strftime("%H:%M" if same_day else "%Y-%m-%d %H:%M")
+
+
+def show_local_time(stamp: str | None) -> str:
+    """`2026-11-21 14:05` in this machine's time zone; empty for None."""
+    return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M") if stamp else ""
+
+
+def show_count(number: int, noun: str) -> str:
+    """`1 file`, `2,000 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def show_counts(counts: Mapping[str, int]) -> str:
+    """`40 completed, 2 failed`."""
+    return ", ".join(f"{number:,} {what}" for what, number in counts.items() if number) or "nothing"
+
+
+def name_of(filename: str | None, url: str) -> str:
+    """What to call a download: its file, else the end of its address, else the host; never a query.
+
+    The part behind `?` may open somebody's account, so it is not shown even where nothing else is.
+    """
+    if filename:
+        return printable(filename)
+    parts = urlsplit(url)
+    last = unquote(parts.path.rstrip("/").rpartition("/")[2])
+    return printable(last or parts.hostname or "") or url.partition("?")[0]
+
+
+def printable(text: str, instead: str = " ") -> str:
+    """The text as one line that hides nothing: control and direction characters become `instead`.
+
+    A name with a direction mark in it can show `exe.jpg` where `gpj.exe` is written.
+    """
+    if text.isprintable():
+        return text.strip()
+    return "".join(c if c.isprintable() else instead for c in text).strip()
+
+
+def shorten(text: str, width: int) -> str:
+    """The text in at most `width` characters: the middle goes, since both ends of a name say most."""
+    if len(text) <= width:
+        return text
+    tail = width // 2 - 1
+    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
