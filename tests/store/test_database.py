@@ -15,7 +15,7 @@ import pytest
 
 from tests.privacy import is_private
 from trayagent.model.errors import StoreUnavailableError
-from trayagent.store import connection, downloads
+from trayagent.store import database_thread, downloads
 from trayagent.store.database import MIGRATIONS, Database, DatabaseError, waiting_at_most
 from trayagent.store.facts import fact, set_fact
 
@@ -139,7 +139,7 @@ def test_closing_does_not_wait_for_a_lock_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What could not be saved is told so."""
-    monkeypatch.setattr(connection, "LOCK_AT_CLOSE", 0.05)
+    monkeypatch.setattr(database_thread, "LOCK_AT_CLOSE_SECONDS", 0.05)
     db = Database.open(tmp_path / "db")
 
     async def refused(db: Database) -> None:

@@ -210,7 +210,7 @@ def test_a_keyring_is_not_asked_over_and_over(monkeypatch: pytest.MonkeyPatch) -
     kept = Keyring(lambda: clock[0])
     assert [kept.get("a") for _ in range(5)] == [None] * 5
     assert box.asked == 1
-    clock[0] = secrets.REST
+    clock[0] = secrets.REST_SECONDS
     box.kept[secrets.SERVICE, "a"] = "s3cret"
     assert [kept.get("a") for _ in range(5)] == ["s3cret"] * 5
     assert box.asked == 2

@@ -16,9 +16,9 @@ from trayagent.model.downloads import Download
 from trayagent.model.jobs import Job
 from trayagent.store.downloads import download_of, order_of, public_id
 
-AT_ONCE: Final = 500
+MOST_WOKEN_AT_ONCE: Final = 500
 """Rows that one transaction wakes."""
-HORIZON: Final = 3700.0
+HORIZON_SECONDS: Final = 3700.0
 """Seconds; nothing waits longer, so a later date means that the clock was set back."""
 READY: Final = "state = 'queued' AND not_before IS NULL"
 _IN_TURN: Final = f"{READY} AND urgent >= 0"
@@ -197,7 +197,7 @@ def cooling_hosts(conn: sqlite3.Connection, now: float) -> dict[str, float]:
 
 
 def wake(conn: sqlite3.Connection, now: float) -> int:
-    """Make claimable what is due, or waits beyond `HORIZON` because a clock jumped.
+    """Make claimable what is due, or waits beyond `HORIZON_SECONDS` because a clock jumped.
 
     Some at a time: the rest stays due, and comes with the next claim.
     """
@@ -205,5 +205,5 @@ def wake(conn: sqlite3.Connection, now: float) -> int:
         "UPDATE downloads SET not_before = NULL WHERE n IN (SELECT n FROM downloads"
         " WHERE state = 'queued' AND not_before IS NOT NULL AND (not_before <= ? OR not_before > ?)"
         " LIMIT ?)",
-        (now, now + HORIZON, AT_ONCE),
+        (now, now + HORIZON_SECONDS, MOST_WOKEN_AT_ONCE),
     ).rowcount

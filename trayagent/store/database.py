@@ -1,12 +1,14 @@
-"""One SQLite connection that writes; whole transactions as functions.
+"""The database: one SQLite connection that writes, and one that reads.
 
-`await db.run(fn, *args)` runs `fn(conn, *args)` as one transaction in the database's own thread.
-Functions that wait at the same time share one commit (group commit): each has its own savepoint, so
-one that raises takes nothing else with it. A result is handed out only after the commit reached the
-disk (`synchronous=FULL`). `await db.read(...)` uses a second, read-only connection on its own thread,
-so that history and search never wait behind a commit or a lock. No SQL runs on a loop.
+`await db.run(fn, *args)` runs `fn(conn, *args)` as one transaction in the writer's own thread; the
+result comes once the commit has reached the disk (`synchronous=FULL`). Transactions that wait at the
+same time share that commit; see `database_thread`. `await db.read(...)` uses the read-only connection
+in a thread of its own, so that history and search never wait behind a commit or a lock (WAL). No SQL
+runs on a loop.
 
-How long a caller waits for either is said at `waiting_at_most`.
+How long a caller waits: as long as it takes, but inside `waiting_at_most` only so many seconds. A
+request of the hook is answered within seconds, also while another program has the database locked or
+its disk hangs. What no person waits for (a finished download, a line of a list) waits on.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from trayagent.store import (
     sync_runs,
     transitions,
 )
-from trayagent.store.connection import Connection, Reading, Writing
+from trayagent.store.database_thread import DatabaseThread, ReadGroup, WriteGroup
 
 REQUEST_SECONDS: Final = 4.0
 """What a request may wait for one transaction; it has 5 s for everything."""
@@ -81,17 +83,17 @@ MIGRATIONS = (
     listing.NAMES,
     queue_order.LAST,
 )
-"""Script i brings version i to version i+1."""
+"""Script i brings version i to version i+1; a released script is never edited."""
 
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LOCK_AT_START = 10.0
+LOCK_AT_START_SECONDS = 10.0
 """Seconds to wait at start for another program that has the database locked."""
-LOCK_OF_READS = 2.0
+LOCK_OF_READS_SECONDS = 2.0
 """Seconds a read waits for the moments in which another program keeps even readers out."""
-CHECKED = 64 << 20
+CHECKED_BYTES = 64 << 20
 """Databases up to so many bytes are checked whole at start; larger ones would make the start slow."""
 
 
@@ -102,7 +104,7 @@ class DatabaseError(TrayagentError):
 class Database:
     """Open with `Database.open`; `close()` is idempotent and finishes what was asked before it."""
 
-    def __init__(self, path: Path, writer: Connection, reader: Connection) -> None:
+    def __init__(self, path: Path, writer: DatabaseThread, reader: DatabaseThread) -> None:
         self.path = path
         self._writer = writer
         self._reader = reader
@@ -116,15 +118,17 @@ class Database:
         """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         conn = _open_or_set_aside(path)
-        writer = Connection("database", conn, Writing(conn, path))
+        writer = DatabaseThread("database", conn, WriteGroup(conn, path))
         reader_conn = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro",
             uri=True,
             check_same_thread=False,
-            timeout=LOCK_OF_READS,
+            timeout=LOCK_OF_READS_SECONDS,
         )
         reader_conn.row_factory = sqlite3.Row
-        return cls(path, writer, Connection("database reader", reader_conn, Reading(reader_conn)))
+        return cls(
+            path, writer, DatabaseThread("database reader", reader_conn, ReadGroup(reader_conn))
+        )
 
     async def run(
         self,
@@ -166,9 +170,12 @@ class Database:
 
 
 def _open_or_set_aside(path: Path) -> sqlite3.Connection:
+    """The writing connection. A damaged file is kept aside, and the agent begins with a new one."""
     try:
         return _connect(path)
     except sqlite3.DatabaseError as error:
+        # OperationalError says that the file cannot be used now (locked, no room, not readable). Only
+        # the others say that it is damaged; moving a sound database away would lose the queue.
         if isinstance(error, sqlite3.OperationalError):
             raise DatabaseError(
                 "database_unavailable",
@@ -176,6 +183,7 @@ def _open_or_set_aside(path: Path) -> sqlite3.Connection:
                 "Check that its folder is writable and the disk is not full.",
             ) from error
     stamp = time.strftime("%Y%m%d-%H%M%S")
+    # The log goes with its database: left behind, it would be replayed into the new one.
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             os.replace(f"{path}{suffix}", f"{path}.damaged-{stamp}{suffix}")
@@ -183,6 +191,8 @@ def _open_or_set_aside(path: Path) -> sqlite3.Connection:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    """Open, check and migrate. Raises sqlite3.DatabaseError, DatabaseError."""
+    # SQLite would make the file with the umask's rights, and the history is nobody else's business.
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     os.close(fd)
     os.chmod(path, 0o600)
@@ -190,46 +200,40 @@ def _connect(path: Path) -> sqlite3.Connection:
         path,
         isolation_level=None,
         check_same_thread=False,
-        timeout=LOCK_AT_START,
+        timeout=LOCK_AT_START_SECONDS,
         cached_statements=256,
     )
     try:
         conn.row_factory = sqlite3.Row
-        _refuse_newer(conn, path)
+        version: int = conn.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise DatabaseError(
+                "newer_database",
+                f"The database {path} was made by a newer trayagent"
+                f" (version {version}, we know {len(MIGRATIONS)}).",
+                "Update trayagent, or move the file away to start anew.",
+            )
         for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
+            "journal_mode=WAL",  # readers do not wait for the writer
+            "synchronous=FULL",  # what was acknowledged survives a power cut, too
             "foreign_keys=ON",
-            "journal_size_limit=16777216",
+            "journal_size_limit=16777216",  # the log shrinks again after a burst
         ):
             conn.execute(f"PRAGMA {pragma}")
-        if (
-            path.stat().st_size < CHECKED
-            and conn.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok"
-        ):
+        is_small = path.stat().st_size < CHECKED_BYTES
+        if is_small and conn.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("quick_check failed")
-        _migrate(conn)
-        conn.execute("PRAGMA busy_timeout=0")  # from here on waiting is ours to do
+        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+            # A script and its version are one transaction: a kill leaves the one before.
+            conn.executescript(
+                f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={number};\nCOMMIT;"
+            )
+        # From here on `database_thread` waits for locks itself: it can be refused and closed meanwhile.
+        conn.execute("PRAGMA busy_timeout=0")
     except BaseException:
         conn.close()
         raise
     return conn
-
-
-def _refuse_newer(conn: sqlite3.Connection, path: Path) -> None:
-    version: int = conn.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(MIGRATIONS):
-        raise DatabaseError(
-            "newer_database",
-            f"The database {path} was made by a newer trayagent (version {version}, we know {len(MIGRATIONS)}).",
-            "Update trayagent, or move the file away to start anew.",
-        )
-
-
-def _migrate(conn: sqlite3.Connection) -> None:
-    version: int = conn.execute("PRAGMA user_version").fetchone()[0]
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        conn.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={number};\nCOMMIT;")
 
 
 def open_read_only(path: Path) -> sqlite3.Connection | None:

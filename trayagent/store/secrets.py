@@ -86,7 +86,7 @@ class SecretFiles:
 
 
 SERVICE: Final = "trayagent"
-PIECE_LENGTH: Final = 1200
+PIECE_UNITS: Final = 1200
 """Characters of one entry. Windows' Credential Manager takes 2560 bytes: 1280 UTF-16 units (wincred.h,
 CRED_MAX_CREDENTIAL_BLOB_SIZE); the cookies of a login are often longer."""
 
@@ -95,7 +95,7 @@ PIECES: Final = "trayagent-pieces:"
 
 _NAMES_PIECES: Final = re.compile(rf"{PIECES}(\d{{1,3}}):([0-9a-f]{{8}})")
 
-REST: Final = 30.0
+REST_SECONDS: Final = 30.0
 """Seconds for which a keyring is not asked again for what it did not have."""
 
 
@@ -221,14 +221,14 @@ class Keyring:
         if value is None and self._clock() >= until:
             with contextlib.suppress(keyring.errors.KeyringError):
                 value = self._joined(name)
-            self._kept[name] = (value, self._clock() + REST)
+            self._kept[name] = (value, self._clock() + REST_SECONDS)
         return value
 
     def set(self, name: str, value: str) -> None:
         """Keep it."""
         import keyring
 
-        if sys.platform == "win32" and len(value.encode("utf-16-le")) > 2 * PIECE_LENGTH:
+        if sys.platform == "win32" and len(value.encode("utf-16-le")) > 2 * PIECE_UNITS:
             kept = self._keep_pieces(name, value)
         else:
             kept = value
@@ -282,9 +282,9 @@ class Keyring:
 
 
 def split(value: str) -> list[str]:
-    """The secret in pieces of at most `PIECE_LENGTH` UTF-16 units."""
+    """The secret in pieces of at most `PIECE_UNITS` UTF-16 units."""
     # Half as many characters: one outside the basic plane takes two units.
-    step = PIECE_LENGTH if value.isascii() else PIECE_LENGTH // 2
+    step = PIECE_UNITS if value.isascii() else PIECE_UNITS // 2
     return [value[start : start + step] for start in range(0, len(value), step)]
 
 

@@ -41,7 +41,7 @@ CREATE TABLE sync_runs (
 CREATE INDEX sync_runs_newest ON sync_runs(source, n DESC);
 """
 
-RESUMABLE: Final = 3600.0
+RESUMABLE_SECONDS: Final = 3600.0
 """Seconds for which a cursor is trusted."""
 
 _error = msgspec.json.Decoder(ErrorInfo)
@@ -153,7 +153,7 @@ def begin(conn: sqlite3.Connection, source: str, now: float) -> Run:
 
 def _is_resumable(row: sqlite3.Row, now: float) -> bool:
     cut_off = row["state"] in {"running", "failed"} and row["cursor"] is not None
-    return cut_off and 0 <= now - row["touched_at"] < RESUMABLE
+    return cut_off and 0 <= now - row["touched_at"] < RESUMABLE_SECONDS
 
 
 def keep_account(conn: sqlite3.Connection, n: int, account: str, now: float) -> Run:

@@ -21,7 +21,7 @@ from trayagent.store.downloads import (
 )
 from trayagent.store.facts import fact, set_fact
 
-AT_ONCE: Final = 1000
+MOST_CHANGED_AT_ONCE: Final = 1000
 """Rows that one transaction changes: a few tens of milliseconds, which the hook does not feel."""
 
 _MARK: Final = "undoing "
@@ -67,7 +67,7 @@ def cancel_untouched(conn: sqlite3.Connection, batch: int, after: int, now: floa
     rows = conn.execute(
         "SELECT n, state, started_at, orders FROM downloads INDEXED BY by_batch WHERE batch = ? AND n > ?"
         " AND state IN ('queued', 'paused') AND path IS NULL AND received = 0 ORDER BY n LIMIT ?",
-        (batch, after, AT_ONCE),
+        (batch, after, MOST_CHANGED_AT_ONCE),
     ).fetchall()
     numbers = tuple(row["n"] for row in rows)
     conn.execute(
@@ -132,7 +132,7 @@ def ignore_items(conn: sqlite3.Connection, batch: int, after: int) -> int | None
     rows: Sequence[sqlite3.Row] = conn.execute(
         "SELECT n, key FROM downloads INDEXED BY by_batch WHERE batch = ? AND n > ?"
         " AND source IS NOT NULL ORDER BY n LIMIT ?",
-        (batch, after, AT_ONCE),
+        (batch, after, MOST_CHANGED_AT_ONCE),
     ).fetchall()
     for row in rows:
         library.mark_ignored(conn, row["key"])

@@ -248,7 +248,7 @@ class Pool:
             self._timer = None
         due = min((date for date in dates if date is not None), default=None)
         if due is not None:
-            seconds = min(max(0.0, due - time.time()), claims.HORIZON)
+            seconds = min(max(0.0, due - time.time()), claims.HORIZON_SECONDS)
             self._timer = asyncio.get_running_loop().call_later(seconds, self._bell.set)
 
     # -- one slot

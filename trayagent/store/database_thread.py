@@ -1,14 +1,23 @@
-"""A connection with a thread of its own, which takes calls in groups.
+"""A thread with a connection of its own, which takes calls in groups.
 
-A call is a function that gets the connection first. Of a writing connection it is a transaction.
+A call is a function that gets the connection first. Of the writing connection it is a transaction;
+calls that wait at the same moment share one commit, since a commit costs a disk far more than the
+statements before it.
 
-What becomes of a call:
+What becomes of a call; who asked waits for its future, on the loop:
 
-    waiting ── the thread begins it ──→ running ──→ answered
-       │                                   └─ its time is up ──→ refused; it may still be saved (`late`)
-       └────── its time is up ──→ refused, and never run
+| state    | what happens                        | next     | who asked gets                         |
+|----------|-------------------------------------|----------|----------------------------------------|
+| waiting  | the thread begins it                | begun    |                                        |
+| waiting  | its time is up                      | refused  | StoreUnavailableError; it never runs   |
+| begun    | it returns, and the commit succeeds | answered | the result                             |
+| begun    | it raises                           | answered | its error; only its own work is undone |
+| begun    | the commit, or BEGIN, fails         | answered | StoreUnavailableError                  |
+| begun    | its time is up                      | late     | StoreUnavailableError, but it may      |
+|          |                                     |          | still be saved: `when_late` tells      |
+| any      | the task that asked is cancelled    | the same | nothing; what was asked is done        |
 
-Whoever asked may be cancelled meanwhile: what was asked is done all the same.
+`PendingCall._lock` decides between "begun" and "refused": one thread sets each of them.
 """
 
 from __future__ import annotations
@@ -27,15 +36,15 @@ from typing import Any, Final, Protocol
 
 from trayagent.model.errors import StoreUnavailableError
 
-GROUP: Final = 64
+MOST_IN_GROUP: Final = 64
 """At most so many waiting transactions share a commit."""
-LOCK_CHECK: Final = 0.02
+LOCK_LOOK_SECONDS: Final = 0.02
 """Seconds between two looks whether another program still has the database locked."""
-LOCK_AT_CLOSE: Final = 1.0
+LOCK_AT_CLOSE_SECONDS: Final = 1.0
 """Seconds that closing waits for such a lock; then what was not saved is left to the next start."""
 
 
-class Call:
+class PendingCall:
     """One function to be run with the connection, and who waits for it."""
 
     __slots__ = ("_begun", "_fn", "_lock", "_refused", "deadline", "error", "future", "result")
@@ -84,7 +93,7 @@ class Call:
         return self.error is None
 
     def settle(self, failure: BaseException | None) -> bool:
-        """Answer, on the loop. True: it was saved, and whoever asked was told no, or had gone."""
+        """Answer, on the loop. True: it was saved, but who asked was refused before, or has gone."""
         error = self.error or failure
         if self.future.done():
             return self._begun and error is None
@@ -98,13 +107,13 @@ class Call:
 
 
 class Work(Protocol):
-    """What is done with calls."""
+    """How a group of calls is run."""
 
-    def __call__(self, group: list[Call], closing: threading.Event) -> BaseException | None:
+    def __call__(self, group: list[PendingCall], closing: threading.Event) -> BaseException | None:
         """Fill in result or error of each; returns why none of them counts."""
 
 
-class Writing:
+class WriteGroup:
     """Runs groups of calls, one commit for each group."""
 
     def __init__(self, conn: sqlite3.Connection, path: Path) -> None:
@@ -112,7 +121,7 @@ class Writing:
         self._path = str(path)
         self._inode = path.stat().st_ino
 
-    def __call__(self, group: list[Call], closing: threading.Event) -> BaseException | None:
+    def __call__(self, group: list[PendingCall], closing: threading.Event) -> BaseException | None:
         try:
             self._check_file()
             if not self._begin(group, closing):
@@ -121,19 +130,24 @@ class Writing:
             if len(begun) == 1:
                 # No savepoint: half of the time of a transaction of one row.
                 self._conn.execute("COMMIT" if begun[0].attempt(self._conn) else "ROLLBACK")
-            else:
-                for call in begun:
-                    self._attempt_apart(call)
-                self._conn.execute("COMMIT")
+                return None
+            for call in begun:
+                # Each is undone by itself when it raises, and takes nothing of the others with it.
+                self._conn.execute("SAVEPOINT call")
+                if not call.attempt(self._conn):
+                    self._conn.execute("ROLLBACK TO call")
+                self._conn.execute("RELEASE call")
+            self._conn.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             self._roll_back()
             return StoreUnavailableError(f"The database cannot save now ({error}).")
         except BaseException:
+            # The thread dies of it, but no half transaction stays open on the connection.
             self._roll_back()
             raise
         return None
 
-    def _begin(self, group: list[Call], closing: threading.Event) -> bool:
+    def _begin(self, group: list[PendingCall], closing: threading.Event) -> bool:
         """Wait for the lock as long as anybody waits for an answer; False when nobody does any more.
 
         Raises sqlite3.OperationalError.
@@ -143,31 +157,26 @@ class Writing:
             try:
                 self._conn.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # whatever extends it
+                # The low byte is the primary code: SQLITE_BUSY_SNAPSHOT and its kin are locks, too.
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     raise
                 if closing.is_set():
-                    until = until or time.monotonic() + LOCK_AT_CLOSE
+                    until = until or time.monotonic() + LOCK_AT_CLOSE_SECONDS
                     if time.monotonic() > until:
                         raise
                 if all(call.is_over for call in group):
                     return False
-                time.sleep(LOCK_CHECK)
+                time.sleep(LOCK_LOOK_SECONDS)
             else:
                 return True
-
-    def _attempt_apart(self, call: Call) -> None:
-        """As one of several: what it did is undone by itself when it raises."""
-        self._conn.execute("SAVEPOINT call")
-        if not call.attempt(self._conn):
-            self._conn.execute("ROLLBACK TO call")
-        self._conn.execute("RELEASE call")
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):
             self._conn.execute("ROLLBACK")
 
     def _check_file(self) -> None:
-        # Writing into a file that was deleted or replaced would acknowledge what nobody can read again.
+        # SQLite goes on writing into a file that was deleted or replaced: that would acknowledge what
+        # nobody can read again.
         try:
             inode = os.stat(self._path).st_ino  # noqa: PTH116  half the time of Path.stat
         except FileNotFoundError:
@@ -176,13 +185,13 @@ class Writing:
             raise OSError("the database file was moved or replaced; restart trayagent")
 
 
-class Reading:
+class ReadGroup:
     """Runs calls on the read-only connection. Readers never wait for writers (WAL)."""
 
     def __init__(self, conn: sqlite3.Connection) -> None:
         self._conn = conn
 
-    def __call__(self, group: list[Call], closing: threading.Event) -> BaseException | None:
+    def __call__(self, group: list[PendingCall], closing: threading.Event) -> BaseException | None:
         del closing
         for call in group:
             try:
@@ -193,17 +202,17 @@ class Reading:
         return None
 
 
-class Connection:
+class DatabaseThread:
     """A thread that owns one connection and takes calls in groups."""
 
     def __init__(self, name: str, conn: sqlite3.Connection, work: Work) -> None:
-        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[PendingCall | None] = queue.SimpleQueue()
         self._conn = conn
         self._work = work
         self._closing = threading.Event()
         self._busy_since: float | None = None
         """Since when the thread is at its present group; written by the thread."""
-        self._bounded: deque[Call] = deque()
+        self._bounded: deque[PendingCall] = deque()
         """Calls with a deadline that may still be open, oldest first."""
         self._timer: asyncio.TimerHandle | None = None
         self.when_late: Callable[[], None] = lambda: None
@@ -225,13 +234,13 @@ class Connection:
             future.set_exception(StoreUnavailableError("The database is closed."))
             return future
         if patience is None:
-            self._calls.put(Call(fn, future, None))
+            self._calls.put(PendingCall(fn, future, None))
             return future
         now = time.monotonic()
         if self._busy_since is not None and now - self._busy_since >= patience:
-            future.set_exception(_busy())
+            future.set_exception(_busy_error())
             return future
-        call = Call(fn, future, now + patience)
+        call = PendingCall(fn, future, now + patience)
         self._calls.put(call)
         self._bounded.append(call)
         if self._timer is None:
@@ -240,6 +249,7 @@ class Connection:
 
     def close(self) -> None:
         """Finish what was asked, then close the connection; idempotent."""
+        # None is the last thing in the queue: every call before it is still done.
         if not self._closing.is_set():
             self._closing.set()
             self._calls.put(None)
@@ -254,7 +264,7 @@ class Connection:
         now = time.monotonic()
         for call in self._bounded:
             if call.deadline is not None and call.deadline <= now:
-                call.refuse(_busy())
+                call.refuse(_busy_error())
         self._forget_answered()
         due = [call.deadline for call in self._bounded if call.deadline is not None]
         self._timer = self._loop.call_later(min(due) - now, self._refuse_late) if due else None
@@ -263,7 +273,7 @@ class Connection:
         while self._bounded and self._bounded[0].is_over:
             self._bounded.popleft()
 
-    def _settle(self, group: list[Call], failure: BaseException | None) -> None:
+    def _settle(self, group: list[PendingCall], failure: BaseException | None) -> None:
         late = [call.settle(failure) for call in group]
         self._forget_answered()
         if any(late):
@@ -283,9 +293,9 @@ class Connection:
                 self._loop.call_soon_threadsafe(self._settle, group, failure)
         self._conn.close()
 
-    def _drain(self, first: Call) -> tuple[list[Call], bool]:
+    def _drain(self, first: PendingCall) -> tuple[list[PendingCall], bool]:
         group = [first]
-        while len(group) < GROUP:
+        while len(group) < MOST_IN_GROUP:
             try:
                 call = self._calls.get_nowait()
             except queue.Empty:
@@ -296,5 +306,5 @@ class Connection:
         return group, False
 
 
-def _busy() -> StoreUnavailableError:
+def _busy_error() -> StoreUnavailableError:
     return StoreUnavailableError("The database is busy or locked by another program.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trayagent.store.connection import Connection, Writing
+from trayagent.store.database_thread import DatabaseThread, WriteGroup
 
 
 def one(conn: sqlite3.Connection) -> int:
@@ -23,9 +23,9 @@ async def test_no_answer_of_a_group_is_lost_by_an_odd_error(tmp_path: Path) -> N
     """StopIteration cannot be put into a future; the others of its group are answered all the same."""
     path = tmp_path / "db"
     conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection = Connection("test", conn, Writing(conn, path))
-    odd, good = connection.submit(stopping), connection.submit(one)
+    thread = DatabaseThread("test", conn, WriteGroup(conn, path))
+    odd, good = thread.submit(stopping), thread.submit(one)
     with pytest.raises(RuntimeError):
         await odd
     assert await good == 1
-    connection.close()
+    thread.close()
