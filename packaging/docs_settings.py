@@ -66,7 +66,7 @@ def _table(struct: type[msgspec.Struct]) -> Iterator[str]:
     yield "| key | default | may be | |"
     yield "|---|---|---|---|"
     for field in msgspec.structs.fields(struct):
-        kind = schema._described(msgspec.inspect.type_info(field.type))  # noqa: SLF001 - errors' words
+        kind = schema.describe_type(msgspec.inspect.type_info(field.type))
         yield f"| `{field.name}` | {_default(field)} | {kind} | {said.get(field.name, '')} |"
 
 

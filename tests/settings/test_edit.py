@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from tests.links import link
 from tests.privacy import is_private
 from trayagent.model.errors import ConfigError
-from trayagent.settings import Home, change, load, shown
-from trayagent.settings.document import apply
-from trayagent.settings.edit import replace
-from trayagent.settings.load import parse
+from trayagent.settings import Home, change, load, visible_values
+from trayagent.settings.edit import apply_changes, replace_file
+from trayagent.settings.load import parse_toml
 
 MINE = """# my settings
 
@@ -63,9 +62,11 @@ def test_a_change_keeps_every_comment(place: Home) -> None:
 
 
 def test_a_secret_in_a_list_on_one_line_survives_a_change(place: Home) -> None:
-    """What is shown as hidden stays what it was, however the table is written."""
+    """What is visible_values as hidden stays what it was, however the table is written."""
     text = 'sources = [{name = "mine", type = "flow", api_key = "SECRET"}]\n'
-    after = parse(apply(text, {"sources": [{"name": "mine", "api_key": "(hidden)"}]}).encode())
+    after = parse_toml(
+        apply_changes(text, {"sources": [{"name": "mine", "api_key": "(hidden)"}]}).encode()
+    )
     assert after["sources"] == [{"name": "mine", "api_key": "SECRET"}]
 
 
@@ -85,7 +86,7 @@ def test_nothing_to_change_changes_nothing(place: Home) -> None:
 
 def test_none_brings_the_default_back(place: Home) -> None:
     assert change(place, {}, {"downloads": {"workers": None}}).downloads.workers == 4
-    assert "workers" not in parse(place.config.read_bytes())["downloads"]
+    assert "workers" not in parse_toml(place.config.read_bytes())["downloads"]
 
 
 def test_a_bad_change_is_told_and_nothing_written(place: Home) -> None:
@@ -138,14 +139,14 @@ def test_sources_are_replaced_as_a_list_and_keep_their_comments(place: Home) -> 
 
 def test_what_was_hidden_stays_as_it_is(place: Home) -> None:
     change(place, {}, {"sources": [{"name": "flow", "api_key": "SECRET"}]})
-    sources = shown(load(place, {}))["sources"]
+    sources = visible_values(load(place, {}))["sources"]
     assert change(place, {}, {"sources": sources}).sources[0].api_key == "SECRET"
 
 
 def test_without_a_file_one_is_made(tmp_path: Path) -> None:
     home = Home.under(tmp_path / "new" / "home")
     assert change(home, {}, {"downloads": {"workers": 2}}).downloads.workers == 2
-    assert parse(home.config.read_bytes()) == {"downloads": {"workers": 2}}
+    assert parse_toml(home.config.read_bytes()) == {"downloads": {"workers": 2}}
 
 
 def test_what_the_environment_says_still_wins(place: Home) -> None:
@@ -172,7 +173,7 @@ def test_a_linked_file_stays_a_link(place: Home, tmp_path: Path) -> None:
     link(place.config, real)
     change(place, {}, {"downloads": {"workers": 2}})
     assert place.config.is_symlink()
-    assert parse(real.read_bytes())["downloads"]["workers"] == 2
+    assert parse_toml(real.read_bytes())["downloads"]["workers"] == 2
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(
@@ -189,8 +190,8 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(
 
 
 def test_a_replaced_file_is_whole(tmp_path: Path) -> None:
-    replace(tmp_path / "x", b"one")
-    replace(tmp_path / "x", b"two")
+    replace_file(tmp_path / "x", b"one")
+    replace_file(tmp_path / "x", b"two")
     assert (tmp_path / "x").read_bytes() == b"two"
     assert list(tmp_path.iterdir()) == [tmp_path / "x"]
 
@@ -211,7 +212,7 @@ VALUES = st.one_of(
 
 @given(st.dictionaries(st.sampled_from(["workers", "folder", "retries", "new"]), VALUES))
 def test_what_is_written_is_read_back(changes: dict[str, object]) -> None:
-    text = apply(MINE, {"downloads": changes})
-    wanted = parse(MINE.encode())["downloads"] | changes
-    assert parse(text.encode())["downloads"] == wanted
-    assert apply(text, {"downloads": changes}) == text
+    text = apply_changes(MINE, {"downloads": changes})
+    wanted = parse_toml(MINE.encode())["downloads"] | changes
+    assert parse_toml(text.encode())["downloads"] == wanted
+    assert apply_changes(text, {"downloads": changes}) == text

@@ -7,7 +7,7 @@ import pytest
 from tests.links import link
 from trayagent.model.errors import ConfigError
 from trayagent.model.settings import Config
-from trayagent.settings import Home, load, origins, schema, shown
+from trayagent.settings import Home, load, origins, schema, visible_values
 
 CONTRACT = """
 [downloads]
@@ -374,7 +374,7 @@ def test_secrets_somebody_wrote_into_the_file_are_not_shown(place: Home) -> None
         + 'list = { url = "x" }\npage = { items = "x" }\nitem = { id = "i", url = "u" }\n'
         'auth = { headers = { A = "Bearer CANARY", B = "{secret:token}" }, query = { k = "CANARY" } }\n'
     )
-    values = shown(load(written(place, text), {}))
+    values = visible_values(load(written(place, text), {}))
     assert "CANARY" not in str(values)
     assert values["sources"][1]["api_key"] == "env:KEY"
     assert values["sources"][2]["auth"]["headers"]["B"] == "{secret:token}"

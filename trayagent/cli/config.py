@@ -39,7 +39,7 @@ def show(screen: Screen, origin: bool) -> None:
     """Show all settings in force."""
     from trayagent import settings
 
-    values = settings.shown(settings.load(home(), os.environ))
+    values = settings.visible_values(settings.load(home(), os.environ))
     origins = settings.origins(home(), os.environ) if origin else {}
     if screen.json:
         screen.data({"values": values, "origins": origins} if origin else values)
@@ -59,7 +59,7 @@ def get(screen: Screen, key: str) -> None:
     """Print one setting, like downloads.workers."""
     from trayagent import settings
 
-    values = dict(flat(settings.shown(settings.load(home(), os.environ))))
+    values = dict(flat(settings.visible_values(settings.load(home(), os.environ))))
     if key not in values:
         raise ConfigError([_unknown(key)])
     if screen.json:
@@ -141,7 +141,7 @@ def _converted(key: str, value: str) -> Any:
     if key not in schema.all_keys():
         raise ConfigError([_unknown(key)])
     problems: list[str] = []
-    converted = schema.convert(key, schema.Raw(value, "your command", lax=True), problems)
+    converted = schema.convert(key, schema.RawValue(value, "your command", is_text=True), problems)
     if problems:
         raise ConfigError(problems)
     return list(converted) if isinstance(converted, tuple) else converted
@@ -150,4 +150,4 @@ def _converted(key: str, value: str) -> Any:
 def _unknown(key: str) -> str:
     from trayagent.settings import schema
 
-    return schema.unknown(key, schema.Raw("", "your command"), schema.all_keys())
+    return schema.unknown_key_sentence(key, schema.RawValue("", "your command"), schema.all_keys())

@@ -99,7 +99,7 @@ def _settings(place: Home) -> str:
     from trayagent import settings
 
     try:
-        return _pretty(settings.shown(settings.load(place, os.environ)))
+        return _pretty(settings.visible_values(settings.load(place, os.environ)))
     except ConfigError as error:
         return "\n".join(error.problems)
 

@@ -188,9 +188,9 @@ def _settings_in(file: Path) -> dict[str, Any]:
 
 
 def _written() -> list[dict[str, Any]]:
-    from trayagent.settings.load import read
+    from trayagent.settings.load import read_file
 
-    found = read(home().config).get("sources", [])
+    found = read_file(home().config).get("sources", [])
     return list(found) if isinstance(found, list) else []
 
 

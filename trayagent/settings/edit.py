@@ -7,13 +7,18 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trayagent.files import retry_shared
 from trayagent.model.errors import ConfigError
 from trayagent.model.settings import Config
 from trayagent.settings.home import Home
-from trayagent.settings.load import build, parse
+from trayagent.settings.load import HIDDEN, build_config, parse_toml
+
+# tomlkit keeps comments, and is a large library. Few starts change a setting, so it is imported
+# where it is used, and no start waits for it.
+if TYPE_CHECKING:
+    import tomlkit
 
 
 def change(
@@ -27,8 +32,6 @@ def change(
     None takes a key out, so that its default holds again; `sources` is the whole new list. Raises
     ConfigError, and writes nothing, unless the settings are all right afterwards; OSError if it cannot write.
     """
-    from trayagent.settings.document import apply  # a big library, and few starts change anything
-
     try:
         before = home.config.read_bytes()
     except FileNotFoundError:
@@ -37,17 +40,81 @@ def change(
         text = before.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(["config.toml is not text in UTF-8."]) from error
-    after = apply(text, changes).encode()
-    config = build(home, parse(after), environ, flags or {})
+    after = apply_changes(text, changes).encode()
+    config = build_config(home, parse_toml(after), environ, flags or {})
     if after != before:
-        replace(home.config, after)
+        replace_file(home.config, after)
     return config
 
 
-def replace(path: Path, data: bytes) -> None:
+def apply_changes(text: str, changes: Mapping[str, Any]) -> str:
+    """The TOML text with nested changes made; everything else stays byte for byte."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        document = tomlkit.parse(text)
+    except TOMLKitError as error:
+        raise ConfigError([f"config.toml is not valid TOML: {error}."]) from error
+    for section, content in changes.items():
+        if section == "sources":
+            _set_sources(document, content)
+        elif isinstance(content, Mapping):
+            # Taking keys out of a section that is not there must not write its heading.
+            if section not in document and any(value is not None for value in content.values()):
+                document[section] = tomlkit.table()
+            if section in document:
+                _merge(document[section], content)
+        else:
+            raise ConfigError([f"{section} must be a section with its settings inside."])
+    return tomlkit.dumps(document)
+
+
+def _merge(table: Any, changes: Mapping[str, Any]) -> None:
+    from tomlkit.items import AbstractTable
+
+    if not isinstance(table, AbstractTable):
+        raise ConfigError(["config.toml holds a value where a section belongs."])
+    for key, value in changes.items():
+        # Who writes back what `visible_values` showed leaves the secret as it is.
+        if HIDDEN in str(value):
+            continue
+        if value is None:
+            table.pop(key, None)
+        # Setting an equal value would drop its comment; but 1 is equal to True, and not the same.
+        elif table.get(key) != value or type(table.unwrap().get(key)) is not type(value):
+            table[key] = value
+
+
+def _set_sources(document: tomlkit.TOMLDocument, sources: Any) -> None:
+    """Replace the list of sources; a table that stays under its name keeps its comments."""
+    import tomlkit
+    from tomlkit.items import Table
+
+    if not isinstance(sources, list | tuple) or not all(
+        isinstance(source, Mapping) for source in sources
+    ):
+        raise ConfigError(["sources must be a list of tables."])
+    previous = document.get("sources") or ()
+    by_name = {str(table.get("name")): table for table in previous if isinstance(table, Mapping)}
+    tables = tomlkit.aot()
+    for source in sources:
+        table = by_name.get(str(source.get("name")))
+        if not isinstance(table, Table):  # new, or one of a list on one line
+            table = tomlkit.item(dict(table or {}))
+        gone = {key: None for key in table if key not in source}
+        _merge(table, {**gone, **source})
+        tables.append(table)
+    document.pop("sources", None)
+    if sources:
+        document["sources"] = tables
+
+
+def replace_file(path: Path, data: bytes) -> None:
     """Put `data` in the place of a private file in one step; through a link, its target is replaced.
 
-    Whoever looks sees the old or the new file, whole, also after a power cut. Blocks (fsync).
+    A reader sees the old or the new file, whole, also after a power cut. Blocks (fsync). The fresh
+    file has a random name: the agent and a command may change settings at the same time.
     """
     target = Path(os.path.realpath(path))
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -62,14 +129,9 @@ def replace(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if os.name == "posix":  # the rename itself is in the folder's data
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,4 +1,4 @@
-"""Where things are: one folder of the user's choice, or the platform's own folders."""
+"""Where an installation keeps its files: one folder of the user's choice, or the platform's folders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAME = "trayagent"
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The places of one installation; all paths are absolute, none need exist yet."""
+    """The paths of one installation, all absolute; none need exist yet."""
 
     data: Path
     """Our own folder, 0700: nobody else looks in or plants something there."""
@@ -70,9 +70,9 @@ class Home:
             dirs.user_data_path,
             config=dirs.user_config_path / "config.toml",
             logs=dirs.user_log_path,
-            drop=_apart(dirs.user_documents_path, "Documents") / _NAME / "drop",
-            downloads=_apart(dirs.user_downloads_path, "Downloads"),
-            library=_apart(dirs.user_pictures_path, "Pictures") / _NAME,
+            drop=_unless_home(dirs.user_documents_path, "Documents") / _NAME / "drop",
+            downloads=_unless_home(dirs.user_downloads_path, "Downloads"),
+            library=_unless_home(dirs.user_pictures_path, "Pictures") / _NAME,
         )
 
     @classmethod
@@ -116,15 +116,16 @@ class Home:
             _make_private(self.logs)
 
 
-def _apart(folder: Path, name: str) -> Path:
-    """The desktop names the home itself for a folder that was deleted; ours may not overlap."""
+def _unless_home(folder: Path, name: str) -> Path:
+    """A folder of the desktop. It names the home itself for one that was deleted: ours may not overlap."""
     return folder / name if folder == Path.home() else folder
 
 
 def _make_private(folder: Path) -> None:
     if sys.platform == "win32":
-        return  # A profile's folders are private there already.
+        return  # a profile's folders are private there already
     seen = folder.stat()
+    # Another user's folder, or one like /tmp: others could put a token or a database there before us.
     if seen.st_uid != os.geteuid() or seen.st_mode & stat.S_ISVTX:
         raise ConfigError(
             [f"{folder} is shared with others; choose a folder of your own as TRAYAGENT_HOME."]

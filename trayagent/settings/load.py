@@ -15,12 +15,14 @@ from trayagent.model.errors import ConfigError
 from trayagent.model.settings import Config
 from trayagent.settings import rules, schema
 from trayagent.settings.home import Home
-from trayagent.settings.schema import Raw
+from trayagent.settings.schema import RawValue
 
 _VARIABLE: Final = re.compile(r"TRAYAGENT_([A-Z0-9]+)__([A-Z0-9_]+)")
 _FILE: Final = "config.toml"
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_QUOTES: Final = r"A path with backslashes goes in single quotes: 'C:\Users\me'."
 HIDDEN: Final = "(hidden)"
-"""What `shown` says instead of a secret; writing it back leaves the secret as it is."""
+"""What `visible_values` has instead of a secret; writing it back leaves the secret as it is."""
 
 
 def load(home: Home, environ: Mapping[str, str], flags: Mapping[str, str] | None = None) -> Config:
@@ -28,7 +30,7 @@ def load(home: Home, environ: Mapping[str, str], flags: Mapping[str, str] | None
 
     Raises ConfigError with all problems at once. Folders come back absolute.
     """
-    return build(home, read(home.config), environ, flags or {})
+    return build_config(home, read_file(home.config), environ, flags or {})
 
 
 def origins(
@@ -36,16 +38,19 @@ def origins(
 ) -> dict[str, str]:
     """Every `section.key` -> where its value comes from: a flag, a variable, `config.toml` or `default`."""
     problems: list[str] = []
-    written = _gather(read(home.config), environ, flags or {}, problems)
+    written = _gather(read_file(home.config), environ, flags or {}, problems)
     return {key: written[key].where if key in written else "default" for key in schema.all_keys()}
 
 
-def shown(config: Config) -> dict[str, Any]:
-    """The settings as JSON-ready values; a key or password that somebody wrote in them stays hidden."""
+def visible_values(config: Config) -> dict[str, Any]:
+    """The settings as JSON-ready values; a key or password that stands in them is hidden.
+
+    A reference to a secret (`env:NAME`, `keyring:NAME`, `{secret:…}`) is none, and stays.
+    """
     values: dict[str, Any] = msgspec.to_builtins(config)
     values["network"]["proxy"] = re.sub(r"//[^/@]*@", f"//{HIDDEN}@", config.network.proxy)
     for source in values["sources"]:
-        for key in schema.FOREIGN[source["type"]]:
+        for key in schema.KEYS_OF_OTHER_TYPES[source["type"]]:
             del source[key]
         if not source.get("api_key", "").startswith(("env:", "keyring:")) and source.get("api_key"):
             source["api_key"] = HIDDEN
@@ -56,17 +61,17 @@ def shown(config: Config) -> dict[str, Any]:
     return values
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_file(path: Path) -> dict[str, Any]:
     """The plain values of a settings file; empty if there is none. Raises ConfigError if it is no TOML."""
     try:
-        return parse(path.read_bytes())
+        return parse_toml(path.read_bytes())
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise ConfigError([f"{path} cannot be read: {error.strerror}."]) from error
 
 
-def parse(data: bytes) -> dict[str, Any]:
+def parse_toml(data: bytes) -> dict[str, Any]:
     """The plain values of TOML; raises ConfigError."""
     try:
         text = data.decode("utf-8-sig")
@@ -76,27 +81,24 @@ def parse(data: bytes) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         problem = f"{_FILE} is not valid TOML: {error}."
-        if path := _backslashed(text, str(error)):
-            problem += f" Write paths in single quotes: '{path}'."
+        # The most common mistake: a Windows path in double quotes, where a backslash is an escape.
+        where = re.search(r"at line (\d+)", str(error))
+        line = text.split("\n")[int(where[1]) - 1] if where else ""
+        if path := re.search(r'"([^"\\\n]*\\[^"\n]*)"', line):
+            problem += f" Write paths in single quotes: '{path[1]}'."
         raise ConfigError([problem]) from error
 
 
-def _backslashed(text: str, said: str) -> str | None:
-    """What stands in double quotes, with a backslash, in the line of which TOML's reader complained."""
-    where = re.search(r"at line (\d+)", said)
-    line = text.split("\n")[int(where[1]) - 1] if where else ""
-    quoted = re.search(r'"([^"\\\n]*\\[^"\n]*)"', line)
-    return quoted[1] if quoted else None
-
-
-_QUOTES: Final = r"A path with backslashes goes in single quotes: 'C:\Users\me'."
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-
-
-def build(
+def build_config(
     home: Home, table: Mapping[str, Any], environ: Mapping[str, str], flags: Mapping[str, str]
 ) -> Config:
-    """One Config of raw values; raises ConfigError with all problems at once."""
+    """One Config of raw values; raises ConfigError with all problems at once.
+
+    1. Gather what was written, and where.
+    2. Convert each value for itself, so that one bad value does not hide the next.
+    3. Fill in the folders, which depend on the home.
+    4. Ask the rules. They see a whole Config: a default stands in for every value that is bad.
+    """
     problems: list[str] = []
     written = _gather(table, environ, flags, problems)
     values: dict[str, dict[str, Any]] = {section: {} for section in schema.SECTIONS}
@@ -109,7 +111,7 @@ def build(
         section, _, name = key.partition(".")
         if value is not msgspec.UNSET:
             values[section][name] = value
-    sources = schema.sources(table.get("sources", []), problems)
+    sources = schema.convert_sources(table.get("sources", []), problems)
     sections: dict[str, Any] = {
         section: struct(**values[section]) for section, struct in schema.SECTIONS.items()
     }
@@ -119,7 +121,7 @@ def build(
     config = msgspec.structs.replace(config, network=network)
     problems += [
         f"{sentence[:-1]} ({written[key].where})." if key in written else sentence
-        for key, sentence in rules.broken(config)
+        for key, sentence in rules.broken_rules(config)
     ]
     if problems:
         raise ConfigError(problems)
@@ -131,49 +133,57 @@ def _gather(
     environ: Mapping[str, str],
     flags: Mapping[str, str],
     problems: list[str],
-) -> dict[str, Raw]:
+) -> dict[str, RawValue]:
     """The value of every key that was written somewhere, the strongest place last."""
     known = schema.all_keys()
-    written: dict[str, Raw] = {}
-    for key, raw in [*_of_file(table), *_of_environment(environ), *_of_flags(flags)]:
+    written: dict[str, RawValue] = {}
+    for key, raw in [*_from_file(table), *_from_environment(environ), *_from_flags(flags)]:
         if key in known:
             written[key] = raw
         elif key in schema.SECTIONS:
             problems.append(f"{key} must be a section, headed [{key}] ({raw.where}).")
         else:
-            problems.append(schema.unknown(key, raw, [*known, *schema.SECTIONS, "sources"]))
+            problems.append(
+                schema.unknown_key_sentence(key, raw, [*known, *schema.SECTIONS, "sources"])
+            )
     return written
 
 
-def _of_file(table: Mapping[str, Any]) -> Iterator[tuple[str, Raw]]:
+def _from_file(table: Mapping[str, Any]) -> Iterator[tuple[str, RawValue]]:
     for section, content in table.items():
         if section == "sources":
             continue
         if isinstance(content, Mapping) and section in schema.SECTIONS:
             for name, value in content.items():
-                yield f"{section}.{name}", Raw(value, _FILE)
+                yield f"{section}.{name}", RawValue(value, _FILE)
         else:
-            yield section, Raw(content, _FILE)
+            yield section, RawValue(content, _FILE)
 
 
-def _of_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Raw]]:
+def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, RawValue]]:
     for variable, text in environ.items():
+        # Windows has variables in any case.
         match = _VARIABLE.fullmatch(variable.upper() if os.name == "nt" else variable)
         if match:
-            yield f"{match[1]}.{match[2]}".lower(), Raw(text, variable, lax=True)
+            yield f"{match[1]}.{match[2]}".lower(), RawValue(text, variable, is_text=True)
 
 
-def _of_flags(flags: Mapping[str, str]) -> Iterator[tuple[str, Raw]]:
+def _from_flags(flags: Mapping[str, str]) -> Iterator[tuple[str, RawValue]]:
     for key, text in flags.items():
-        yield key, Raw(text, f"--{key.rpartition('.')[2].replace('_', '-')}", lax=True)
+        flag = f"--{key.rpartition('.')[2].replace('_', '-')}"
+        yield key, RawValue(text, flag, is_text=True)
 
 
 def _with_folders(
-    home: Home, config: Config, written: Mapping[str, Raw], problems: list[str]
+    home: Home, config: Config, written: Mapping[str, RawValue], problems: list[str]
 ) -> Config:
-    places = {"downloads": home.downloads, "drop": home.drop, "library": home.library}
+    """Every folder absolute: the home's where none is set, `~` expanded.
+
+    A relative folder has a meaning in a portable home only, whose place may change with the drive.
+    """
+    defaults = {"downloads": home.downloads, "drop": home.drop, "library": home.library}
     sections: dict[str, Any] = {}
-    for section, default in places.items():
+    for section, default in defaults.items():
         text = getattr(config, section).folder
         folder = Path(text).expanduser() if text else default
         if not folder.is_absolute():

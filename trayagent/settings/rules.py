@@ -1,18 +1,25 @@
-"""What values must mean beyond their type: sizes, durations, addresses, folders that keep apart."""
+"""What values must mean beyond their type: sizes, durations, addresses, and folders.
+
+`broken_rules` holds for every Config, wherever its values come from. `check_folders` holds for changes
+that come through the HTTP interface. Who may change settings there could else choose `~/.ssh` for
+downloads, and a page would write the keys that open this account. In the file itself a person may
+name any folder.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from trayagent.model import units, urls
-from trayagent.model.errors import DownloadError
+from trayagent.model.errors import ConfigError, DownloadError
 from trayagent.model.settings import Config, SourceSettings
-from trayagent.settings.schema import Raw, unknown
+from trayagent.settings.schema import RawValue, unknown_key_sentence
 
 _QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
 _HOST_PORT: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):\d{1,5}")
@@ -26,29 +33,56 @@ _JSON_TABLES: Final = {
 }
 """Tables of a json source -> their keys."""
 _STYLES: Final = ("cursor", "page", "offset", "next_url", "link_header")
+_FOLDER_KEYS: Final = frozenset({"folder", "to"})
+"""Keys of the settings whose values are folders; those of the table `folders` are, too."""
+_SYSTEM_FOLDERS: Final = {
+    "linux": "/bin /boot /dev /etc /lib /lib32 /lib64 /libx32 /opt /proc /run /sbin /sys /usr /var",
+    "darwin": "/Applications /Library /System /bin /cores /dev /etc /opt /private/etc /private/var /sbin /usr /var",
+}
+_USER_FOLDERS: Final = ("/run/media", "/run/user", "/private/var/folders")
+"""They lie below the system's, but are a user's or everybody's."""
+_WINDOWS_VARIABLES: Final = (
+    "SystemRoot",
+    "ProgramFiles",
+    "ProgramFiles(x86)",
+    "ProgramData",
+    "APPDATA",
+    "LOCALAPPDATA",
+)
+"""They name the system's folders, and those where programs keep their data."""
 
 
-def broken(config: Config) -> Iterator[tuple[str, str]]:
-    """Every rule a config breaks: (key, sentence); its folders must be absolute already."""
+def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
+    """Every rule that a config breaks: (key, sentence). Its folders must be absolute already."""
     for name in ("speed_limit", "max_size", "keep_free"):
-        yield from _parsed(f"downloads.{name}", getattr(config.downloads, name), units.parse_size)
-    yield from _parsed("network.first_byte", config.network.first_byte, units.parse_duration)
+        text = getattr(config.downloads, name)
+        yield from _check_text(f"downloads.{name}", text, units.parse_size)
+    yield from _check_text("network.first_byte", config.network.first_byte, units.parse_duration)
     for entry in config.network.allow:
         if host_port(entry) is None:
             yield "network.allow", f'network.allow holds "{entry}"; write each entry as host:port.'
-    yield from _proxy(config.network.proxy)
-    if not _QUALITY.fullmatch(config.sites.quality):
-        wrong = config.sites.quality
-        yield (
-            "sites.quality",
-            f'sites.quality is "{wrong}", but must be best, worst, audio or a height like 1080.',
+    if config.network.proxy and not _is_proxy(config.network.proxy):
+        problem = "network.proxy must look like http://host:port or socks5://host:port."
+        yield "network.proxy", problem
+    quality = config.sites.quality
+    if not _QUALITY.fullmatch(quality):
+        problem = (
+            f'sites.quality is "{quality}", but must be best, worst, audio or a height like 1080.'
         )
-    yield from _folders(config)
+        yield "sites.quality", problem
+    # A download that lands in the drop folder would be read as a list.
+    drop = config.drop.folder
+    for key, folder in (
+        ("downloads.folder", config.downloads.folder),
+        ("library.folder", config.library.folder),
+    ):
+        if _is_overlapping(drop, folder):
+            yield "drop.folder", f"drop.folder ({drop}) may not overlap {key} ({folder}); move one."
     names = [source.name for source in config.sources]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield "sources", f"Two sources are named {name}; each needs a name of its own."
     for source in config.sources:
-        yield from _source(source)
+        yield from _check_source(source)
 
 
 def host_port(entry: str) -> str | None:
@@ -59,67 +93,53 @@ def host_port(entry: str) -> str | None:
         return None
 
 
-def _parsed(key: str, text: str, parse: Callable[[str], object]) -> Iterator[tuple[str, str]]:
+def _check_text(key: str, text: str, parse: Callable[[str], object]) -> Iterator[tuple[str, str]]:
     try:
         parse(text)
     except ValueError as error:
         yield key, f"{key}: {error}."
 
 
-def _proxy(proxy: str) -> Iterator[tuple[str, str]]:
-    if not proxy:
-        return
+def _is_proxy(proxy: str) -> bool:
     try:
         parts = urlsplit(proxy)
-        usable = parts.scheme in _PROXIES and bool(parts.hostname and parts.port)
-    except ValueError:
-        usable = False
-    if not usable:
-        yield (
-            "network.proxy",
-            "network.proxy must look like http://host:port or socks5://host:port.",
-        )
+        return parts.scheme in _PROXIES and bool(parts.hostname and parts.port)
+    except ValueError:  # `port` reads it: not every text is a number below 65536
+        return False
 
 
-def _folders(config: Config) -> Iterator[tuple[str, str]]:
-    drop = config.drop.folder
-    for key, folder in (
-        ("downloads.folder", config.downloads.folder),
-        ("library.folder", config.library.folder),
-    ):
-        if _overlap(drop, folder):
-            yield "drop.folder", f"drop.folder ({drop}) may not overlap {key} ({folder}); move one."
-
-
-def _overlap(one: str, other: str) -> bool:
+def _is_overlapping(one: str, other: str) -> bool:
     a, b = (Path(os.path.normcase(os.path.realpath(folder))) for folder in (one, other))
     return a.is_relative_to(b) or b.is_relative_to(a)
 
 
-def _source(source: SourceSettings) -> Iterator[tuple[str, str]]:
+def _check_source(source: SourceSettings) -> Iterator[tuple[str, str]]:
     key = f"sources.{source.name}"
     if source.every:
-        yield from _parsed(f"{key}.every", source.every, units.parse_duration)
-    yield from _parsed(f"{key}.page_delay", source.page_delay, units.parse_range)
+        yield from _check_text(f"{key}.every", source.every, units.parse_duration)
+    yield from _check_text(f"{key}.page_delay", source.page_delay, units.parse_range)
     for name in ("labs_base", "media_base") if source.type == "flow" else ("base",):
-        yield from _web_address(f"{key}.{name}", getattr(source, name))
+        url = getattr(source, name)
+        try:
+            urls.check(url)
+        except DownloadError:
+            problem = f'{key}.{name} is "{url}", but must be an http:// or https:// address.'
+            yield f"{key}.{name}", problem
     if source.type == "json":
-        yield from _json_source(source, key)
+        yield from _check_json_source(source, key)
 
 
-def _web_address(key: str, url: str) -> Iterator[tuple[str, str]]:
-    try:
-        urls.check(url)
-    except DownloadError:
-        yield key, f'{key} is "{url}", but must be an http:// or https:// address.'
-
-
-def _json_source(source: SourceSettings, key: str) -> Iterator[tuple[str, str]]:
+def _check_json_source(source: SourceSettings, key: str) -> Iterator[tuple[str, str]]:
     for name, known in _JSON_TABLES.items():
         for inner, value in getattr(source, name).items():
             if inner not in known:
                 candidates = [f"{key}.{name}.{one}" for one in known]
-                yield key, unknown(f"{key}.{name}.{inner}", Raw(value, "config.toml"), candidates)
+                yield (
+                    key,
+                    unknown_key_sentence(
+                        f"{key}.{name}.{inner}", RawValue(value, "config.toml"), candidates
+                    ),
+                )
     for name, inner in (("list", "url"), ("page", "items"), ("item", "id")):
         if not isinstance(getattr(source, name).get(inner), str):
             yield key, f"{key}.{name} needs a text named {inner}."
@@ -131,3 +151,73 @@ def _json_source(source: SourceSettings, key: str) -> Iterator[tuple[str, str]]:
         yield key, f'{key}.page.style is "{style}", but must be one of {", ".join(_STYLES)}.'
     if not source.fetch.get("url") and not source.item.get("url"):
         yield key, f"{key} needs fetch.url or item.url, to know where the files are."
+
+
+def check_folders(changes: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a folder in `changes` that may not be chosen; one that is so `now` may stay."""
+    problems = [
+        f"{key} may not be {folder}: it is a hidden folder, or the system's. Edit config.toml yourself."
+        for key, folder in _folders_in(changes)
+        if _value_at(now, key) != folder and is_forbidden_folder(folder)
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def is_forbidden_folder(
+    folder: str, environ: Mapping[str, str] = os.environ, system: str = sys.platform
+) -> bool:
+    """Whether a folder, as written or as its links lead, is hidden, the system's, or a whole disk."""
+    if not folder.startswith("~") and not Path(folder).is_absolute():  # inside the downloads folder
+        return any(part.startswith(".") for part in Path(folder).parts)
+    # `..` is taken out of the text before links are followed: that is how it will be written down.
+    written = Path(os.path.abspath(os.path.expanduser(folder)))  # noqa: PTH100, PTH111
+    for path in (written, Path(os.path.realpath(written))):
+        home = Path.home()
+        parts = path.relative_to(home).parts if path.is_relative_to(home) else path.parts[1:]
+        # Only what is hidden inside the home: the home itself may lie in a hidden folder.
+        if any(part.startswith(".") for part in parts) or _is_system_folder(path, environ, system):
+            return True
+    return False
+
+
+def _is_system_folder(path: Path, environ: Mapping[str, str], system: str) -> bool:
+    if path == Path(path.anchor):
+        return True
+    if system == "win32":
+        folders = [environ[name] for name in _WINDOWS_VARIABLES if environ.get(name)]
+        return any(_is_below(path, Path(folder)) for folder in folders)
+    if any(_is_below(path, Path(folder)) and path != Path(folder) for folder in _USER_FOLDERS):
+        return False
+    if system == "darwin" and _is_below(path, Path.home() / "Library"):
+        return True
+    folders = _SYSTEM_FOLDERS.get(system, _SYSTEM_FOLDERS["linux"]).split()
+    return any(_is_below(path, Path(folder)) for folder in folders)
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    one, other = os.path.normcase(path), os.path.normcase(folder)
+    return Path(one) == Path(other) or Path(other) in Path(one).parents
+
+
+def _folders_in(
+    values: Any, key: str = "", *, is_folder_table: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Key and value of every folder in nested settings, whatever shape a program gave them."""
+    if isinstance(values, Mapping):
+        for name, value in values.items():
+            path = f"{key}.{name}" if key else str(name)
+            if isinstance(value, str):
+                if (is_folder_table or name in _FOLDER_KEYS) and value:
+                    yield path, value
+            else:
+                yield from _folders_in(value, path, is_folder_table=path == "folders")
+    elif isinstance(values, list):
+        for index, value in enumerate(values):
+            yield from _folders_in(value, f"{key}[{index}]")
+
+
+def _value_at(values: Any, key: str) -> Any:
+    for name in key.split("."):
+        values = values.get(name) if isinstance(values, Mapping) else None
+    return values

@@ -1,4 +1,4 @@
-"""From raw values to one frozen Config: every leaf is judged by itself, so that all problems show at once."""
+"""What the types of the settings say of raw values: each is converted for itself, so that all problems show at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
 }
 """Section name -> its struct; the array `sources` is apart."""
 
-FOREIGN: Final = {
+KEYS_OF_OTHER_TYPES: Final = {
     "flow": ("base", "list", "page", "item", "fetch", "auth"),
     "json": ("labs_base", "media_base", "api_key"),
 }
@@ -25,12 +25,12 @@ FOREIGN: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class RawValue:
     """One value as it was written, and where: a flag's or a variable's name, or `config.toml`."""
 
     value: Any
     where: str
-    lax: bool = False
+    is_text: bool = False
     """From a flag or a variable, where everything is text."""
 
 
@@ -43,36 +43,34 @@ def all_keys() -> list[str]:
     ]
 
 
-def defaults(struct: type[msgspec.Struct]) -> dict[str, Any]:
-    """Key -> default value of a section."""
-    return {
-        f.name: f.default
-        for f in msgspec.structs.fields(struct)
-        if f.default is not msgspec.NODEFAULT
-    }
-
-
-def convert(key: str, raw: Raw, problems: list[str]) -> Any:
+def convert(key: str, raw: RawValue, problems: list[str]) -> Any:
     """The value of `section.key`; UNSET, and a problem more, if it cannot be one."""
     section, _, name = key.partition(".")
-    return leaf(SECTIONS[section], name, key, raw, problems)
+    return convert_field(SECTIONS[section], name, key, raw, problems)
 
 
-def leaf(struct: type[msgspec.Struct], name: str, key: str, raw: Raw, problems: list[str]) -> Any:
+def convert_field(
+    struct: type[msgspec.Struct], name: str, key: str, raw: RawValue, problems: list[str]
+) -> Any:
     """As `convert`, for the field `name` of any struct."""
     wanted = next(field.type for field in msgspec.structs.fields(struct) if field.name == name)
-    value = _listed(raw.value, wanted) if raw.lax else raw.value
+    value = _split_list(raw.value, wanted) if raw.is_text else raw.value
     try:
-        return msgspec.convert(value, wanted, strict=not raw.lax)
+        return msgspec.convert(value, wanted, strict=not raw.is_text)
     except msgspec.ValidationError:
-        problems.append(
-            f"{key} is {_quoted(raw.value)} ({raw.where}), but must be {_expected(wanted, raw.value)}."
-        )
+        info = inspect.type_info(wanted)
+        expected = describe_type(info)
+        if close := difflib.get_close_matches(str(raw.value), _choices(info), 1, 0.6):
+            expected += f"; did you mean {close[0]}"
+        problems.append(f"{key} is {_quote(raw.value)} ({raw.where}), but must be {expected}.")
         return msgspec.UNSET
 
 
-def unknown(key: str, raw: Raw, known: list[str]) -> str:
-    """The sentence for a key that does not exist, with the one that was probably meant."""
+def unknown_key_sentence(key: str, raw: RawValue, known: list[str]) -> str:
+    """The sentence for a key that does not exist, with the one that was probably meant.
+
+    A name much like it in the same section comes before one in another section.
+    """
     section, _, name = key.rpartition(".")
     same_section = [candidate for candidate in known if candidate.startswith(f"{section}.")]
     close: list[str] = []
@@ -85,40 +83,42 @@ def unknown(key: str, raw: Raw, known: list[str]) -> str:
     return f"{key} is not a setting ({raw.where}){hint}"
 
 
-def sources(raw: Any, problems: list[str]) -> tuple[SourceSettings, ...]:
-    """The `[[sources]]` of config.toml."""
+def convert_sources(raw: Any, problems: list[str]) -> tuple[SourceSettings, ...]:
+    """The `[[sources]]` of config.toml; one that is bad is left out, and a problem more."""
     if not isinstance(raw, list) or not all(isinstance(table, Mapping) for table in raw):
         problems.append("sources must be tables, each headed [[sources]] (config.toml).")
         return ()
-    found = [_source(table, place, problems) for place, table in enumerate(raw, 1)]
+    found = [_convert_source(table, number, problems) for number, table in enumerate(raw, 1)]
     return tuple(source for source in found if source is not None)
 
 
-def _source(table: Mapping[str, Any], place: int, problems: list[str]) -> SourceSettings | None:
+def _convert_source(
+    table: Mapping[str, Any], number: int, problems: list[str]
+) -> SourceSettings | None:
     label = (
-        f"sources.{table['name']}" if isinstance(table.get("name"), str) else f"sources[{place}]"
+        f"sources.{table['name']}" if isinstance(table.get("name"), str) else f"sources[{number}]"
     )
     before = len(problems)
     values: dict[str, Any] = {}
     for name, value in table.items():
-        raw = Raw(value, "config.toml")
+        raw = RawValue(value, "config.toml")
         if name not in SourceSettings.__struct_fields__:
             known = [f"{label}.{field}" for field in SourceSettings.__struct_fields__]
-            problems.append(unknown(f"{label}.{name}", raw, known))
+            problems.append(unknown_key_sentence(f"{label}.{name}", raw, known))
         else:
-            values[name] = leaf(SourceSettings, name, f"{label}.{name}", raw, problems)
+            values[name] = convert_field(SourceSettings, name, f"{label}.{name}", raw, problems)
     if "name" not in table:
         problems.append(f"{label} needs a name (config.toml).")
     kind = str(values.get("type", "flow"))
     problems += [
         f"{label}.{name} is not a setting of a {kind} source (config.toml)."
-        for name in FOREIGN.get(kind, ())
+        for name in KEYS_OF_OTHER_TYPES.get(kind, ())
         if name in table
     ]
     return SourceSettings(**values) if len(problems) == before else None
 
 
-def _listed(value: Any, wanted: Any) -> Any:
+def _split_list(value: Any, wanted: Any) -> Any:
     """A list that was written as text: `a, b` or `["a", "b"]`."""
     if not isinstance(value, str) or not isinstance(
         inspect.type_info(wanted), inspect.VarTupleType
@@ -132,7 +132,7 @@ def _listed(value: Any, wanted: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
-def _quoted(value: Any) -> str:
+def _quote(value: Any) -> str:
     text = (
         msgspec.json.encode(value, enc_hook=str).decode()
         if not isinstance(value, str)
@@ -141,23 +141,17 @@ def _quoted(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _expected(wanted: Any, value: Any) -> str:
-    info = inspect.type_info(wanted)
-    choices = _choices(info)
-    close = difflib.get_close_matches(str(value), choices, 1, 0.6) if choices else []
-    return _described(info) + (f"; did you mean {close[0]}" if close else "")
-
-
 def _choices(info: inspect.Type) -> list[str]:
     if isinstance(info, inspect.UnionType):
         return [choice for part in info.types for choice in _choices(part)]
     return [str(value) for value in info.values] if isinstance(info, inspect.LiteralType) else []
 
 
-def _described(info: inspect.Type) -> str:
+def describe_type(info: inspect.Type) -> str:
+    """What a value of this type may be, in the words of the errors and of docs/configuration.md."""
     match info:
         case inspect.UnionType(types=types):
-            return " or ".join(_described(part) for part in types)
+            return " or ".join(describe_type(part) for part in types)
         case inspect.LiteralType(values=values):
             return f'"{values[0]}"' if len(values) == 1 else f"one of {', '.join(map(str, values))}"
         case inspect.IntType(ge=low, le=high):

@@ -7,8 +7,8 @@ from typing import Any
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
 from trayagent.model.settings import Config
-from trayagent.settings import shown
-from trayagent.settings.places import check_folders
+from trayagent.settings import visible_values
+from trayagent.settings.rules import check_folders
 
 routes = Routes()
 
@@ -16,7 +16,7 @@ routes = Routes()
 @routes.add("GET", "/api/v1/config", who="owner", answers={200: Config})
 async def get_config(request: HookRequest) -> Reply:
     """The settings in force."""
-    return Reply(200, shown(request.agent.live_settings.config))
+    return Reply(200, visible_values(request.agent.live_settings.config))
 
 
 @routes.add("PATCH", "/api/v1/config", who="owner", body=dict[str, Any], answers={200: Config})
@@ -26,5 +26,5 @@ async def change_config(request: HookRequest) -> Reply:
     One error names all problems; nothing is changed then.
     """
     changes = request.json(dict[str, dict[str, Any] | list[Any]])
-    check_folders(changes, shown(request.agent.live_settings.config))
-    return Reply(200, shown(await request.agent.live_settings.change(changes)))
+    check_folders(changes, visible_values(request.agent.live_settings.config))
+    return Reply(200, visible_values(await request.agent.live_settings.change(changes)))

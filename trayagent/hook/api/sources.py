@@ -148,9 +148,11 @@ async def _try_source(request: HookRequest, source: SourceSettings, secret: str)
 def _checked_source(given: dict[str, Any], settings: Config) -> SourceSettings:
     """The source as it would stand beside the others; raises ConfigError with all problems."""
     problems: list[str] = []
-    found = schema.sources([given], problems)
+    found = schema.convert_sources([given], problems)
     together = msgspec.structs.replace(settings, sources=(*settings.sources, *found))
-    problems += [sentence for key, sentence in rules.broken(together) if key.startswith("sources")]
+    problems += [
+        sentence for key, sentence in rules.broken_rules(together) if key.startswith("sources")
+    ]
     if problems:
         raise ConfigError(problems)
     return found[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from trayagent.model.errors import ConfigError
-from trayagent.settings.places import check_folders, is_kept_from
+from trayagent.settings.rules import check_folders, is_forbidden_folder
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="paths of POSIX")
 
@@ -38,7 +38,7 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="paths of POSIX")
     ],
 )
 def test_hidden_and_system_folders_are_refused(folder: str) -> None:
-    assert is_kept_from(folder, system="linux")
+    assert is_forbidden_folder(folder, system="linux")
     for changes in (
         {"downloads": {"folder": folder}},
         {"library": {"folder": folder}},
@@ -64,7 +64,7 @@ def test_hidden_and_system_folders_are_refused(folder: str) -> None:
     ],
 )
 def test_others_are_fine(folder: str) -> None:
-    assert not is_kept_from(folder, system="linux")
+    assert not is_forbidden_folder(folder, system="linux")
     check_folders({"downloads": {"folder": folder, "workers": 3}, "folders": {"video": folder}}, {})
 
 
@@ -73,9 +73,9 @@ def test_a_link_is_judged_by_where_it_leads(tmp_path: Path) -> None:
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "innocent").symlink_to(tmp_path / ".hidden")
     (tmp_path / "system").symlink_to("/etc")
-    assert is_kept_from(str(tmp_path / "innocent" / "x"))
-    assert is_kept_from(str(tmp_path / "system"))
-    assert not is_kept_from(str(tmp_path / "visible"))
+    assert is_forbidden_folder(str(tmp_path / "innocent" / "x"))
+    assert is_forbidden_folder(str(tmp_path / "system"))
+    assert not is_forbidden_folder(str(tmp_path / "visible"))
 
 
 def test_what_is_set_already_may_stay() -> None:
@@ -91,5 +91,5 @@ def test_folders_of_kinds_inside_downloads_are_no_hidden_ones() -> None:
 
 @pytest.mark.skipif(sys.platform != "win32", reason="paths of Windows")
 def test_windows_has_its_own() -> None:
-    assert is_kept_from(r"C:\\Windows\\System32")
-    assert is_kept_from("C:\\\\")
+    assert is_forbidden_folder(r"C:\\Windows\\System32")
+    assert is_forbidden_folder("C:\\\\")
