@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
 from PIL import Image, ImageChops
 
 from tests.desktop.rig import Desktop, Window, until
 from trayagent.desktop.tray.face import Shape
 from trayagent.desktop.tray.icons import PLATES, Theme
+
+ASIDE: Final = (5, 5)
+"""A place where no icon and no menu is."""
 
 
 def colour(shape: Shape = "idle", theme: Theme = "any") -> tuple[int, int, int]:
@@ -25,9 +33,13 @@ def icon(desktop: Desktop, shape: Shape = "idle", theme: Theme = "any") -> tuple
 
 
 def open_menu(desktop: Desktop, place: tuple[int, int]) -> Window:
-    """The menu of the icon, as large as it will be."""
-    desktop.click(place, 3)
-    return until(lambda: still(desktop, 6), "the menu")[0]
+    """The menu of the icon, as large as it will be.
+
+    The hand leaves the icon at once: a panel that is slow to open the menu shows the tooltip of
+    whatever is under the pointer, above the menu's lowest rows, and keeps it while the menu is open.
+    """
+    desktop.click(place, 3, then=ASIDE)
+    return until(lambda: still(desktop, 6), "the menu", look=partial(sight, desktop))[0]
 
 
 def still(
@@ -43,10 +55,31 @@ def still(
     return (menus[-1], rows) if same else None
 
 
-def click_row(desktop: Desktop, labels: list[str], label: str) -> None:
-    """Click a row of the topmost menu; `labels` are its rows from the top."""
-    window, rows = until(lambda: still(desktop, len(labels), exactly=True), f"{len(labels)} rows")
-    desktop.click((window.x + 60, rows[labels.index(label)]))
+def click_row(desktop: Desktop, labels: Callable[[], list[str]], label: str) -> None:
+    """Click a row of the topmost menu; `labels` asks for its rows, from the top.
+
+    They are asked for at every look: a row may come or go until the hand is there.
+    """
+
+    def place() -> tuple[int, int] | None:
+        wanted = labels()
+        found = still(desktop, len(wanted), exactly=True)
+        if found is None or labels() != wanted:
+            return None
+        return found[0].x + 60, found[1][wanted.index(label)]
+
+    def look() -> str:
+        return f"wanted {labels()}; {sight(desktop)}"
+
+    desktop.click(until(place, f"the row {label!r} of a menu that stands still", look=look))
+
+
+def sight(desktop: Desktop) -> str:
+    """What is on the screen, for a failure that explains itself."""
+    with tempfile.NamedTemporaryFile(prefix="desktop-", suffix=".png", delete=False) as file:
+        desktop.screenshot().save(file, "png")
+    menus = [f"{menu} with rows at {desktop.bands(menu)}" for menu in desktop.menus()]
+    return f"menus: {menus}; pointer: {desktop.asked('getmouselocation')}; picture: {file.name}"
 
 
 def changed(desktop: Desktop, window: Window, before: Image.Image) -> Image.Image | None:

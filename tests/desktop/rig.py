@@ -34,17 +34,23 @@ BACKGROUND: Final = (58, 66, 86)
 T = TypeVar("T")
 
 
-def until(fact: Callable[[], T | None], what: str, within: float = 20.0) -> T:
+def until(
+    fact: Callable[[], T | None],
+    what: str,
+    within: float = 20.0,
+    look: Callable[[], object] = str,
+) -> T:
     """The fact's first true value; fails with `what` after that many seconds, see `patience`.
 
     The default only ends a test that hangs; where time is the promise, the bound is given.
+    The failure tells what a last `look` saw.
     """
     end = time.monotonic() + patience(within)
     while True:
         value = fact()
         if value:
             return value
-        assert time.monotonic() < end, f"not within {within} s: {what}"
+        assert time.monotonic() < end, f"not within {within} s: {what}. {look()}"
         time.sleep(0.02)
 
 
@@ -295,9 +301,12 @@ class Desktop:
 
     # The hand
 
-    def click(self, place: tuple[int, int], button: int = 1) -> None:
-        x, y = place
-        self.xdo("mousemove", str(x), str(y), "click", str(button))
+    def click(
+        self, place: tuple[int, int], button: int = 1, then: tuple[int, int] | None = None
+    ) -> None:
+        """Click there; the pointer stays, or goes on to `then` at once."""
+        on = () if then is None else ("mousemove", str(then[0]), str(then[1]))
+        self.xdo("mousemove", str(place[0]), str(place[1]), "click", str(button), *on)
 
     def point(self, place: tuple[int, int]) -> None:
         self.xdo("mousemove", str(place[0]), str(place[1]))

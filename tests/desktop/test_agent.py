@@ -83,7 +83,7 @@ class Resident(Agent, OnBus):
     def click(self, label: str) -> None:
         """Right-click the icon, click the row."""
         open_menu(self.desktop, icon(self.desktop, self.shape()))
-        click_row(self.desktop, self.top_rows(), label)
+        click_row(self.desktop, self.top_rows, label)
         until(lambda: not self.desktop.menus(), "the menu closed")
 
     def shape(self) -> Any:
@@ -128,10 +128,10 @@ def test_idle_with_a_tray_is_small_and_still(desktop: Desktop) -> None:
 def test_a_pause_from_the_menu_survives_a_restart_and_ends_from_the_menu(desktop: Desktop) -> None:
     with Resident(desktop) as agent:
         open_menu(desktop, icon(desktop))
-        click_row(desktop, agent.top_rows(), "Pause downloads")
+        click_row(desktop, agent.top_rows, "Pause downloads")
         until(lambda: len(desktop.menus()) == 2, "the submenu")
         labels = ["For 30 minutes", "For 1 hour", "Until tomorrow", "Until resumed"]
-        click_row(desktop, labels, "For 30 minutes")
+        click_row(desktop, lambda: labels, "For 30 minutes")
         until(lambda: agent.get("status")["paused"], "the queue paused")
         until_then = agent.get("status")["paused_until"]
         assert agent.stop() == 0

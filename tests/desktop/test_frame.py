@@ -55,7 +55,7 @@ class FakeIcon(Icon):
         super().__init__(name)
         self.ended = threading.Event()
         self.icons: list[Face] = []
-        self.menus = 0
+        self.updates: list[str] = []
         self.rang = threading.Event()
 
     def _show(self) -> None: ...
@@ -63,12 +63,13 @@ class FakeIcon(Icon):
     def _update_title(self) -> None: ...
 
     def _update_icon(self) -> None:
+        self.updates.append("icon")
         self.icons.append(self._icon)
         self._icon_valid = True
         self.rang.set()
 
     def _update_menu(self) -> None:
-        self.menus += 1
+        self.updates.append("menu")
 
     def _run(self) -> None:
         self._mark_ready()
@@ -134,6 +135,19 @@ def test_the_newest_snapshot_wins_and_the_same_picture_is_not_sent_twice() -> No
     one.stop()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_the_rows_are_there_before_the_icon_that_announces_them() -> None:
+    one = tray()
+    thread = running(one)
+    assert one._icon.rang.wait(10)
+    one._icon.rang.clear()
+    one._icon.updates.clear()
+    one.show(samples.BUSY)
+    assert one._icon.rang.wait(10)
+    assert one._icon.updates == ["menu", "icon"]
+    one.stop()
+    thread.join(10)
 
 
 def test_stopping_before_running_ends_at_once() -> None:

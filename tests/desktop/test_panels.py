@@ -13,7 +13,7 @@ from Xlib import X
 
 from tests.desktop import samples
 from tests.desktop.conftest import Boot
-from tests.desktop.hand import changed, click_row, colour, icon, open_menu, still
+from tests.desktop.hand import changed, click_row, colour, icon, open_menu, sight, still
 from tests.desktop.rig import Desktop, Panel, Window, until
 from tests.desktop.stub import Stub, ready, stub
 from tests.patience import patience
@@ -51,7 +51,7 @@ def test_the_icon_shows_and_both_clicks_do_what_they_say(boot: Boot, panel: Pane
         desktop.click(place)
         assert tray.next() == ["open_dashboard"]
         open_menu(desktop, place)
-        click_row(desktop, tray.top_rows(), "Settings…")
+        click_row(desktop, tray.top_rows, "Settings…")
         assert tray.next() == ["open_settings"]
         until(lambda: not desktop.menus(), "the menu closed")
 
@@ -61,10 +61,10 @@ def test_a_submenu_and_its_radio_buttons(boot: Boot, panel: Panel) -> None:
     desktop = boot(panel)
     with stub(desktop) as tray:
         open_menu(desktop, icon(desktop))
-        click_row(desktop, tray.top_rows(), "Notifications")
+        click_row(desktop, tray.top_rows, "Notifications")
         until(lambda: len(desktop.menus()) == 2, "the submenu")
         labels = ["Everything", "Problems only", "Nothing", "Snooze for 1 hour"]
-        click_row(desktop, labels, "Problems only")
+        click_row(desktop, lambda: labels, "Problems only")
         assert tray.next() == ["set_notifications", "errors"]
 
 
@@ -84,7 +84,7 @@ def test_live_updates_leave_an_open_menu_open_with_new_text(boot: Boot, panel: P
             before = until(partial(changed, desktop, window, before), "the new text on the screen")
             until(partial(says, tray, f"film.mp4 — {n * 10} %"), "the new text on the bus")
             assert desktop.menus() == [window], "the menu closed, or moved"
-        click_row(desktop, tray.top_rows(), "Add from clipboard")
+        click_row(desktop, tray.top_rows, "Add from clipboard")
         assert tray.next() == ["add_from_clipboard", ""]
 
 
@@ -131,7 +131,10 @@ def test_every_state_is_on_the_panel(boot: Boot) -> None:
             keep(desktop, f"tray-{shape}", spot)
         tray.show(samples.BUSY)
         open_menu(desktop, icon(desktop, "active"))
-        window, _ = until(partial(still, desktop, len(tray.top_rows()), exactly=True), "all rows")
+        count = len(tray.top_rows())
+        window, _ = until(
+            partial(still, desktop, count, exactly=True), "all rows", look=partial(sight, desktop)
+        )
         keep(desktop, "tray-menu", window)
 
 

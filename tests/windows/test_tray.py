@@ -64,7 +64,7 @@ def test_the_icon_shows_and_both_clicks_do_what_they_say(alone: Bench, desktop: 
         assert tray.next() == ["open_dashboard"]
         shown = labels(samples.STARTING)
         open_menu(desktop, place, len(shown))
-        click_row(desktop, shown, "Settings…")
+        click_row(desktop, lambda: shown, "Settings…")
         assert tray.next() == ["open_settings"]
         until(lambda: not desktop.menus(), "the menu closed")
     assert "Traceback" not in tray.log()
@@ -75,10 +75,10 @@ def test_a_submenu_and_its_radio_buttons(alone: Bench, desktop: Desktop) -> None
         tray.show(samples.IDLE)
         shown = labels(samples.IDLE)
         open_menu(desktop, icon(desktop), len(shown))
-        click_row(desktop, shown, "Notifications")
+        click_row(desktop, lambda: shown, "Notifications")
         until(lambda: len(desktop.menus()) == 2, "the submenu")
         rows = ["Everything", "Problems only", "Nothing", "Snooze for 1 hour"]
-        click_row(desktop, rows, "Problems only")
+        click_row(desktop, lambda: rows, "Problems only")
         assert tray.next() == ["set_notifications", "errors"]
 
 

@@ -182,18 +182,22 @@ class IconTray:
             self._paint()
 
     def _paint(self) -> None:
-        """Hand over what differs from the last time."""
+        """Hand over what differs from the last time.
+
+        The menu goes first: who sees the new icon and opens the menu finds its rows there. The
+        menus of GTK's panels do not grow while they are open; a row that comes later is cut off.
+        """
         snapshot = self._snapshot
-        face, text = icon_state(snapshot), tooltip(snapshot)
-        if face != self._face:
-            self._face = face
-            self._icon.icon = self._image(face)
-        self._icon.title = self._text(text)
         self._seating = menu.seat(self._seating, snapshot.board.current)
         rows = menu.rows(snapshot, self._seating)
         if rows != self._rows:
             self._rows = rows
             self._show_rows(rows)
+        self._icon.title = self._text(tooltip(snapshot))
+        face = icon_state(snapshot)
+        if face != self._face:
+            self._face = face
+            self._icon.icon = self._image(face)
 
     def _image(self, face: Face) -> Any:
         raise NotImplementedError
