@@ -127,7 +127,7 @@ def test_an_account_with_a_slash_cannot_pose_as_another() -> None:
     assert library.split_key(library.item_key("s", "a", "b/c:d")) == ("s", "a", "b/c:d")
 
 
-def begin(conn: sqlite3.Connection, now: float = 0.0) -> sync_runs.Run:
+def begin(conn: sqlite3.Connection, now: float = 0.0) -> sync_runs.ListingRun:
     return sync_runs.keep_account(conn, sync_runs.begin(conn, "s", now).n, "a", now)
 
 

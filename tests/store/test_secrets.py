@@ -31,10 +31,10 @@ def test_what_an_earlier_run_kept_is_there_after_a_restart_and_can_be_erased(fol
     SecretFiles(folder).keep("d1", SECRETS)
     again = SecretFiles(folder)
     again.sweep(lambda id: id == "d1")
-    assert again.keeps("d1")
+    assert again.has("d1")
     assert again.load("d1") == SECRETS
     again.erase("d1")
-    assert not again.keeps("d1")
+    assert not again.has("d1")
     assert list(folder.iterdir()) == []
 
 
@@ -45,7 +45,7 @@ def test_what_no_download_needs_any_more_is_erased_at_the_start(folder: Path) ->
     before.keep("d2", SECRETS)
     again = SecretFiles(folder)
     again.sweep(lambda id: id == "d2")
-    assert not again.keeps("d1")
+    assert not again.has("d1")
     assert [path.name for path in folder.iterdir()] == ["d2.json"]
 
 
@@ -53,7 +53,7 @@ def test_a_start_without_the_folder_finds_nothing(folder: Path) -> None:
     """The folder is made with the first secret, and not before."""
     files = SecretFiles(folder)
     files.sweep(lambda _: True)
-    assert not files.keeps("d1")
+    assert not files.has("d1")
     assert not folder.exists()
 
 
@@ -62,7 +62,7 @@ def test_a_number_given_anew_does_not_inherit_secrets(folder: Path) -> None:
     files = SecretFiles(folder)
     files.keep("d1", SECRETS)
     files.keep("d1", DownloadSecrets())
-    assert not files.keeps("d1")
+    assert not files.has("d1")
     assert not files.load("d1")
     assert list(folder.iterdir()) == []
 

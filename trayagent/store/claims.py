@@ -1,7 +1,8 @@
-"""Claiming: which downloads a free slot may have, in turn by host.
+"""Claiming: which downloads the free slots of the pool may have.
 
-Who counts as busy is read from the rows themselves, inside the transaction: two claims that are asked
-for at the same time never give a host more than its share.
+`claim` is one transaction. It reads from the rows themselves which hosts are busy, so two claims at
+the same moment never give a host more than its share. Files wait (`not_before`) after a failed try or
+because their host asked for a pause; `wake` makes them ready again.
 """
 
 from __future__ import annotations
@@ -52,105 +53,90 @@ class Claimed:
 
 
 class _Share:
-    """How much each host may still get."""
+    """How many slots are free, and how much of them each host may still get."""
 
     def __init__(self, conn: sqlite3.Connection, turn: Turn) -> None:
         active = conn.execute("SELECT n, host FROM downloads WHERE state = 'active'").fetchall()
-        working = {public_id(row["n"]): row["host"] for row in active}
-        busy = {**turn.held, **working}
+        # Slots and rows can differ for a moment; a download counts once, whoever knows of it.
+        busy = {**turn.held, **{public_id(row["n"]): row["host"] for row in active}}
         self.free = turn.workers - len(busy)
         self.held = turn.held.keys()
         self._per_host = turn.per_host
         self._hosts = Counter(busy.values())
         self._cooling = turn.cooling
 
-    def has_room(self, host: str, chosen: int = 0) -> bool:
-        return host not in self._cooling and self._hosts[host] + chosen < self._per_host
+    def has_room(self, host: str) -> bool:
+        return host not in self._cooling and self._hosts[host] < self._per_host
 
-    def take(self, host: str) -> None:
-        self._hosts[host] += 1
+    def take(self, conn: sqlite3.Connection, row: sqlite3.Row, now: float) -> sqlite3.Row:
+        """Make the row active in one of the free slots."""
+        self._hosts[row["host"]] += 1
         self.free -= 1
+        active: sqlite3.Row = conn.execute(
+            "UPDATE downloads SET state = 'active', started_at = ?, error = NULL WHERE n = ? RETURNING *",
+            (now, row["n"]),
+        ).fetchone()
+        return active
 
 
 def claim(conn: sqlite3.Connection, turn: Turn, now: float) -> Claimed:
-    """Make downloads active for the slots that are free: urgent ones first, then hosts in turn."""
+    """Make downloads active for the slots that are free, in three rounds.
+
+    1. What a person moved to the front, in the order in which it was put there.
+    2. Everything else, hosts in turn: the oldest of the host behind the one that was served last, so
+       that a list of ten thousand files from one host does not hold up a file from another.
+    3. What a person put at the end.
+    """
     wake(conn, now)
     share = _Share(conn, turn)
-    rows: list[sqlite3.Row] = []
-    for row in _urgent(conn, share) if share.free > 0 else ():
-        if share.free <= 0:
-            break
-        rows.append(_take(conn, row, share, now))
+    rows = _claim_moved(conn, share, "urgent > 0", now)
     after = turn.after
-    while share.free > 0 and (following := _next_in_turn(conn, share, after)) is not None:
-        rows.append(_take(conn, following, share, now))
-        after = following["host"]
-    for row in _put_last(conn, share) if share.free > 0 else ():
-        if share.free <= 0:
-            break
-        rows.append(_take(conn, row, share, now))
+    while share.free > 0 and (row := _next_in_turn(conn, share, after)) is not None:
+        rows.append(share.take(conn, row, now))
+        after = row["host"]
+    rows += _claim_moved(conn, share, "urgent < 0", now)
     due = next_due(conn) if share.free > 0 else None
     return Claimed(tuple(job_of(row) for row in rows), due)
 
 
-def _take(conn: sqlite3.Connection, row: sqlite3.Row, share: _Share, now: float) -> sqlite3.Row:
-    taken: sqlite3.Row = conn.execute(
-        "UPDATE downloads SET state = 'active', started_at = ?, error = NULL WHERE n = ? RETURNING *",
-        (now, row["n"]),
-    ).fetchone()
-    share.take(row["host"])
-    return taken
-
-
-def _urgent(conn: sqlite3.Connection, share: _Share) -> list[sqlite3.Row]:
-    return _by_hand(conn, share, "urgent > 0")
-
-
-def _put_last(conn: sqlite3.Connection, share: _Share) -> list[sqlite3.Row]:
-    return _by_hand(conn, share, "urgent < 0")
-
-
-def _by_hand(conn: sqlite3.Connection, share: _Share, moved: str) -> list[sqlite3.Row]:
-    """What a person moved, in that order, as far as its hosts have room."""
-    rows = conn.execute(
+def _claim_moved(
+    conn: sqlite3.Connection, share: _Share, moved: str, now: float
+) -> list[sqlite3.Row]:
+    """Claim what a person moved, as far as there are slots and its hosts have room."""
+    if share.free <= 0:
+        return []
+    ready = conn.execute(
         f"SELECT n, host FROM downloads WHERE {READY} AND {moved} ORDER BY urgent DESC, n LIMIT 256"
-    )
-    given: Counter[str] = Counter()
-    chosen = []
-    for row in rows:
-        host = row["host"]
-        if share.has_room(host, given[host]) and public_id(row["n"]) not in share.held:
-            given[host] += 1
-            chosen.append(row)
-    return chosen
+    ).fetchall()
+    rows: list[sqlite3.Row] = []
+    for row in ready:
+        if share.free <= 0:
+            break
+        if share.has_room(row["host"]) and public_id(row["n"]) not in share.held:
+            rows.append(share.take(conn, row, now))
+    return rows
 
 
 def _next_in_turn(conn: sqlite3.Connection, share: _Share, after: str) -> sqlite3.Row | None:
+    """The oldest ready row of the first host with room: behind `after`, then from the first one on."""
     # A skip scan: one index probe a host, never a walk over the rows of a host without room.
-    for start, end in ((after, None), ("", after)):
-        host = start
-        while (host := _host_after(conn, host)) != "" and (end is None or host <= end):
-            if share.has_room(host):
-                row = _oldest(conn, host, share)
-                if row is not None:
-                    return row
+    next_host = (
+        f"SELECT host FROM downloads INDEXED BY claimable WHERE {_IN_TURN} AND host > ?"
+        " ORDER BY host LIMIT 1"
+    )
+    oldest = f"SELECT n, host FROM downloads WHERE {_IN_TURN} AND host = ? ORDER BY n LIMIT ?"
+    for host, end in ((after, None), ("", after)):
+        while (found := conn.execute(next_host, (host,)).fetchone()) is not None:
+            host = found["host"]
+            if end is not None and host > end:
+                break
+            if not share.has_room(host):
+                continue
+            # A slot may still hold some of them; one row more than that is enough to look at.
+            for row in conn.execute(oldest, (host, len(share.held) + 1)).fetchall():
+                if public_id(row["n"]) not in share.held:
+                    return row  # type: ignore[no-any-return]
     return None
-
-
-def _oldest(conn: sqlite3.Connection, host: str, share: _Share) -> sqlite3.Row | None:
-    rows: list[sqlite3.Row] = conn.execute(
-        f"SELECT n, host FROM downloads WHERE {_IN_TURN} AND host = ? ORDER BY n LIMIT ?",
-        (host, len(share.held) + 1),
-    ).fetchall()
-    return next((row for row in rows if public_id(row["n"]) not in share.held), None)
-
-
-def _host_after(conn: sqlite3.Connection, host: str) -> str:
-    row = conn.execute(
-        f"SELECT host FROM downloads INDEXED BY claimable WHERE {_IN_TURN} AND host > ? ORDER BY host LIMIT 1",
-        (host,),
-    ).fetchone()
-    return row[0] if row else ""
 
 
 def active_jobs(conn: sqlite3.Connection) -> list[tuple[Job, Download]]:

@@ -53,7 +53,7 @@ class SecretFiles:
             file.flush()
             os.fsync(file.fileno())
 
-    def keeps(self, id: str) -> bool:
+    def has(self, id: str) -> bool:
         """Whether there is anything to load."""
         return id in self._kept
 

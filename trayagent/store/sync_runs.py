@@ -47,7 +47,7 @@ RESUMABLE_SECONDS: Final = 3600.0
 _error = msgspec.json.Decoder(ErrorInfo)
 
 
-class Run(Struct, frozen=True):
+class ListingRun(Struct, frozen=True):
     """A run as its listing works on it."""
 
     n: int
@@ -71,7 +71,7 @@ def public_id(n: int) -> str:
     return f"r{n}"
 
 
-def run_of(row: sqlite3.Row) -> Run:
+def run_of(row: sqlite3.Row) -> ListingRun:
     """The value of a row."""
     shown = LastRun(
         id=public_id(row["n"]),
@@ -83,7 +83,7 @@ def run_of(row: sqlite3.Row) -> Run:
         suspicious=bool(row["suspicious"]),
         error=_error.decode(row["error"]) if row["error"] else None,
     )
-    return Run(
+    return ListingRun(
         n=row["n"],
         source=row["source"],
         account=row["account"],
@@ -97,7 +97,7 @@ def run_of(row: sqlite3.Row) -> Run:
     )
 
 
-def get(conn: sqlite3.Connection, n: int) -> Run:
+def get(conn: sqlite3.Connection, n: int) -> ListingRun:
     """The run `n`."""
     return run_of(conn.execute("SELECT * FROM sync_runs WHERE n = ?", (n,)).fetchone())
 
@@ -128,7 +128,7 @@ def interrupted_sources(conn: sqlite3.Connection) -> list[str]:
     return [source for (source,) in conn.execute(sql)]
 
 
-def begin(conn: sqlite3.Connection, source: str, now: float) -> Run:
+def begin(conn: sqlite3.Connection, source: str, now: float) -> ListingRun:
     """A run to work on: the interrupted one while its cursor is young, else a new one."""
     row = _newest(conn, source)
     if row is not None and _is_resumable(row, now):
@@ -156,7 +156,7 @@ def _is_resumable(row: sqlite3.Row, now: float) -> bool:
     return cut_off and 0 <= now - row["touched_at"] < RESUMABLE_SECONDS
 
 
-def keep_account(conn: sqlite3.Connection, n: int, account: str, now: float) -> Run:
+def keep_account(conn: sqlite3.Connection, n: int, account: str, now: float) -> ListingRun:
     """Whose library the run reads; a resumed run of another account starts from page one."""
     if get(conn, n).account not in {"", account}:
         restart(conn, n, now)
@@ -169,7 +169,7 @@ def _next_mark(conn: sqlite3.Connection) -> int:
     return mark
 
 
-def restart(conn: sqlite3.Connection, n: int, now: float) -> Run:
+def restart(conn: sqlite3.Connection, n: int, now: float) -> ListingRun:
     """From page one again, in a new pass; the old cursor is dead."""
     conn.execute(
         "UPDATE sync_runs SET mark = ?, cursor = NULL, first = NULL, tail = 0, productive = 0, pages = 0, seen = 0,"
@@ -180,8 +180,12 @@ def restart(conn: sqlite3.Connection, n: int, now: float) -> Run:
 
 
 def upsert_page(
-    conn: sqlite3.Connection, run: Run, items: Iterable[Listed], following: str | None, now: float
-) -> tuple[Run, int]:
+    conn: sqlite3.Connection,
+    run: ListingRun,
+    items: Iterable[Listed],
+    following: str | None,
+    now: float,
+) -> tuple[ListingRun, int]:
     """Keep a page and where the next one is, together. Returns the run and how many items this pass had not seen."""
     listed = tuple(items)
     seen, new = library.upsert_listed(conn, run.source, run.account, listed, run.mark)
@@ -196,13 +200,13 @@ def upsert_page(
 
 def finish(
     conn: sqlite3.Connection,
-    run: Run,
+    run: ListingRun,
     state: RunState,
     now: float,
     *,
     error: ErrorInfo | None = None,
     conclude: bool = False,
-) -> Run:
+) -> ListingRun:
     """The listing has ended. With `conclude` what was not seen is gone, unless that would be suspicious."""
     gone, suspicious = _conclude(conn, run) if conclude else (0, False)
     cursor = run.cursor if state == "failed" else None
@@ -223,7 +227,7 @@ def finish(
     return get(conn, run.n)
 
 
-def _conclude(conn: sqlite3.Connection, run: Run) -> tuple[int, bool]:
+def _conclude(conn: sqlite3.Connection, run: ListingRun) -> tuple[int, bool]:
     mine = "source = ? AND account = ? AND gone = 0"
     where = (run.source, run.account)
     known: int = conn.execute(f"SELECT count(*) FROM library WHERE {mine}", where).fetchone()[0]

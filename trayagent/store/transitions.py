@@ -1,12 +1,28 @@
 """How a download goes from one state to the next, each as one whole transaction.
 
-    asked for ──→ queued ⇄ active ──→ completed | failed        by the pool: claim, then release
-                    │ ↑       │
-                    ↓ │       ↓
-                  paused   cancelled ──→ queued                 by a person: pause, resume, cancel, retry
+| from                | by                           | to        | what else changes in the transaction      |
+|---------------------|------------------------------|-----------|-------------------------------------------|
+| (asked for)         | `admission.admit`            | queued or | its entry of a batch waits for it         |
+|                     |                              | paused    |                                           |
+| queued              | `claims.claim`               | active    | `started_at`; the error of before goes    |
+| active              | `complete`                   | completed | path, size, checksum; library; entries    |
+| paused, queued,     | `complete`: the last bytes   | completed | the same: the file is there, whatever was |
+| cancelled           | were quicker than the person |           | asked meanwhile                           |
+| active              | `fail`                       | failed    | the error; library; entries settle        |
+| active              | `requeue`: to be tried again | queued    | `not_before`, the error, tries used up    |
+| active              | `requeue_active`, at a start | queued    |                                           |
+| queued, active      | pause                        | paused    | `not_before` goes                         |
+| paused              | resume                       | queued    |                                           |
+| queued, active,     | cancel                       | cancelled | entries settle; queries of referer and    |
+| paused              |                              |           | page go                                   |
+| failed, cancelled   | retry                        | queued    | tries count anew; entries wait again      |
+| queued (waiting)    | retry                        | queued    | it is ready at once (`hurried`)           |
+| completed           | `undo.mark_taken_back`       | cancelled | its file is in the trash                  |
+| any                 | `remove`, `clear`            | (no row)  | entries keep their outcome                |
 
-A finished download and the claim of the next are one transaction (`release_and_claim`): one write to
-the disk for each file.
+While a slot is at work, a person may change the row: `fail` and `requeue` therefore leave alone what is
+no longer active, and note only how far it came. A finished download and the claim of the next are one
+transaction (`release_and_claim`): one write to the disk for each file.
 """
 
 from __future__ import annotations
@@ -141,10 +157,12 @@ def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> 
             n,
         ),
     ).fetchone()
+    # Its record beside the file is erased after this commit; a kill in between is found by this row.
     conn.execute("INSERT OR IGNORE INTO settled_records VALUES (?)", (n,))
     if row["source"]:
         library.mark_present(conn, row["key"], str(fetched.path), fetched.size, fetched.sha256, now)
     if row["state"] == State.CANCELLED:
+        # Its entries settled as cancelled a moment ago; what a report says must be what the disk has.
         batches.complete_cancelled_entries(conn, n)
     return Change(download_of(updated), row["state"], batches.settle_entries(conn, n, now))
 
@@ -246,7 +264,7 @@ def apply_command(conn: sqlite3.Connection, id: str, verb: str, now: float) -> C
 
 
 def _hurry(conn: sqlite3.Connection, row: sqlite3.Row) -> Change:
-    """One that waits is tried now."""
+    """Make one that waits ready at once; its tries count anew, since a person stands behind it."""
     conn.execute(
         "UPDATE downloads SET not_before = NULL, error = NULL, attempts = 0 WHERE n = ?",
         (row["n"],),
@@ -265,15 +283,20 @@ def _retry(conn: sqlite3.Connection, row: sqlite3.Row) -> None:
 
 
 def _refuse_second(conn: sqlite3.Connection, key: str, n: int) -> None:
+    """Raise WrongStateError where another download is in flight for the key: two would share a file."""
     other = row_in_flight(conn, key)
     if other is not None and other["n"] != n:
         raise WrongStateError(f"The same address is already on its way as {public_id(other['n'])}.")
 
 
 def change(conn: sqlite3.Connection, id: str, patch: Patch, secrets: SecretFiles) -> Change:
-    """Take over other words for the same file; one that failed or waits goes on at once.
+    """Go on with other words for the same file.
 
-    Raises NotFoundError, WrongStateError, and what `admit` raises for words that may not enter.
+    1. One that failed is queued again, and one that waits is tried now: the new words may help.
+    2. One that gets another name or folder is paused, until nothing is left at the old place.
+    3. What was meant for the origin of before (headers, referer) does not go to another one.
+
+    Raises NotFoundError, WrongStateError, and what `validate` raises for words that may not enter.
     """
     n = number(id)
     row = row_of(conn, n, id)
@@ -284,11 +307,16 @@ def change(conn: sqlite3.Connection, id: str, patch: Patch, secrets: SecretFiles
     words = {key: value for key, value in given.items() if value is not msgspec.UNSET}
     new = validate(Item(**{"url": row["url"], **words}))
     _refuse_second(conn, new.key, n)
-    _keep_words(conn, row, new, words)
-    _keep_secrets(row, new, words, secrets)
+    moves = urls.origin(new.url) != urls.origin(row["url"])
+    names = words.keys() & {"referer", "speed_limit", "segments", "filename", "folder"}
+    changed = {name: getattr(new.order, name) for name in names}
+    if moves and "referer" not in words:
+        changed["referer"] = None
+    order = msgspec.structs.replace(order_of(row), **changed)
+    _keep_secrets(id, new, words, secrets, moves=moves)
     conn.execute(
-        "UPDATE downloads SET key = ?, url = ?, host = ? WHERE n = ?",
-        (new.key, new.url, new.host, n),
+        "UPDATE downloads SET key = ?, url = ?, host = ?, orders = ? WHERE n = ?",
+        (new.key, new.url, new.host, orders_json(order), n),
     )
     hurried = row["state"] == State.QUEUED and not patch.renames
     if row["state"] == State.FAILED:
@@ -296,47 +324,29 @@ def change(conn: sqlite3.Connection, id: str, patch: Patch, secrets: SecretFiles
     elif hurried:
         _hurry(conn, row)
     if patch.renames:
-        _leave_place(conn, n)
+        conn.execute(
+            "UPDATE downloads SET path = NULL, size = NULL, received = 0 WHERE n = ?", (n,)
+        )
+        # Paused: nobody may claim it while the bytes at the old name are being removed.
+        conn.execute(
+            "UPDATE downloads SET state = 'paused', not_before = NULL, error = NULL, attempts = 0"
+            " WHERE n = ? AND state = 'queued'",
+            (n,),
+        )
     return Change(get(conn, id), row["state"], hurried=hurried)
 
 
-def _leave_place(conn: sqlite3.Connection, n: int) -> None:
-    """The file gets another name. Until nothing is left at the old one, nobody may claim it."""
-    conn.execute("UPDATE downloads SET path = NULL, size = NULL, received = 0 WHERE n = ?", (n,))
-    conn.execute(
-        "UPDATE downloads SET state = 'paused', not_before = NULL, error = NULL, attempts = 0"
-        " WHERE n = ? AND state = 'queued'",
-        (n,),
-    )
-
-
-def _keep_words(
-    conn: sqlite3.Connection, row: sqlite3.Row, new: New, words: dict[str, object]
-) -> None:
-    """What is not secret. A referer was for the first origin: at another one it is forgotten."""
-    names = words.keys() & {"referer", "speed_limit", "segments", "filename", "folder"}
-    changed = {name: getattr(new.order, name) for name in names}
-    if "referer" not in words and _moves(row, new):
-        changed["referer"] = None
-    order = msgspec.structs.replace(order_of(row), **changed)
-    conn.execute("UPDATE downloads SET orders = ? WHERE n = ?", (orders_json(order), row["n"]))
-
-
 def _keep_secrets(
-    row: sqlite3.Row, new: New, words: dict[str, object], secrets: SecretFiles
+    id: str, new: New, words: dict[str, object], secrets: SecretFiles, *, moves: bool
 ) -> None:
-    """Headers were for the first origin, too; cookies have a domain of their own."""
-    id = public_id(row["n"])
-    old = secrets.load(id) if secrets.keeps(id) else DownloadSecrets()
-    headers = {} if "headers" in words or _moves(row, new) else old.headers
+    """Put new headers and cookies in the place of old ones."""
+    old = secrets.load(id) if secrets.has(id) else DownloadSecrets()
+    # Headers were for the first origin; a cookie has a domain of its own, which the jar obeys.
+    headers = {} if "headers" in words or moves else old.headers
     cookies = new.secrets.cookies if "cookies" in words else old.cookies
     if old or new.secrets:
         # A user and password in the URL are among the new headers, and take the place of older ones.
         secrets.keep(id, DownloadSecrets({**headers, **new.secrets.headers}, cookies))
-
-
-def _moves(row: sqlite3.Row, new: New) -> bool:
-    return urls.origin(new.url) != urls.origin(row["url"])
 
 
 def remove(conn: sqlite3.Connection, id: str, now: float) -> Change:

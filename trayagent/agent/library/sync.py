@@ -22,7 +22,7 @@ from trayagent.model.library import LastRun, Page, RunState, Step, SyncRun, Trai
 from trayagent.sources.source import CursorError, Source, SourceError
 from trayagent.store import sync_runs
 from trayagent.store.database import Database
-from trayagent.store.sync_runs import Run
+from trayagent.store.sync_runs import ListingRun
 
 
 class RunningSyncs:
@@ -124,7 +124,7 @@ class Sync:
         self._reason: str | None = None
         self._now = now
         self._sleep = sleep
-        self._run: Run | None = None
+        self._run: ListingRun | None = None
         self._fetched = self._failed = self._undated = 0
         self._settled = asyncio.Event()
         self._news = time.monotonic()
@@ -143,7 +143,7 @@ class Sync:
         return time.monotonic() - self._news > IDLE_SECONDS and self.run.shown.state != "running"
 
     @property
-    def run(self) -> Run:
+    def run(self) -> ListingRun:
         """The listing so far; there is one once the sync has begun."""
         assert self._run is not None
         return self._run
@@ -200,7 +200,7 @@ class Sync:
         )
         self._run = await listing.read(self.run)
 
-    async def _note_page(self, run: Run, page: Page) -> None:
+    async def _note_page(self, run: ListingRun, page: Page) -> None:
         self._run = run
         if page.undated and not self._undated:
             log.warning("%s writes dates that are not understood", self._source.name)
@@ -281,7 +281,7 @@ TRIES_PER_PAGE: Final = 3
 LONGEST_PAGE_WAIT_SECONDS: Final = 120.0
 """Seconds; a server that wants to be left alone for longer is asked again by the next sync."""
 
-PageKept = Callable[[Run, Page], Awaitable[None]]
+PageKept = Callable[[ListingRun, Page], Awaitable[None]]
 
 _ENDS: Final[dict[Step, ErrorInfo]] = {
     "stuck": ErrorInfo(
@@ -319,7 +319,7 @@ class PageReader:
         self._cut_off: ErrorInfo | None = None
         """Why there is more than could be read."""
 
-    async def read(self, run: Run) -> Run:
+    async def read(self, run: ListingRun) -> ListingRun:
         """Read to the end and conclude. Raises SourceError or DownloadError; what was read stays kept."""
         try:
             run, step = await self._read_pages(run)
@@ -337,7 +337,7 @@ class PageReader:
             sync_runs.finish, run, state, self._now(), error=error, conclude=conclude
         )
 
-    async def _read_pages(self, run: Run) -> tuple[Run, Step]:
+    async def _read_pages(self, run: ListingRun) -> tuple[ListingRun, Step]:
         trail = Trail(run.first, run.pages, run.productive)
         while True:
             cursor = run.cursor
@@ -349,7 +349,7 @@ class PageReader:
                 return run, step
             await self._rest()
 
-    async def _read_newest_again(self, run: Run) -> Run:
+    async def _read_newest_again(self, run: ListingRun) -> ListingRun:
         """A resumed run missed what was added meanwhile: read from page one until nothing is new."""
         trail, cursor = Trail(), None
         while True:
@@ -361,7 +361,7 @@ class PageReader:
             cursor = page.next
             await self._rest()
 
-    async def _keep(self, run: Run, page: Page) -> tuple[Run, int]:
+    async def _keep(self, run: ListingRun, page: Page) -> tuple[ListingRun, int]:
         run, fresh = await self._db.run(
             sync_runs.upsert_page, run, page.items, page.next, self._now()
         )

@@ -252,7 +252,7 @@ class QueueCommands:
         await self._leave(download.id)
 
     async def _erase(self, id: str) -> None:
-        if self._secrets.keeps(id):  # most have none, and need no thread
+        if self._secrets.has(id):  # most have none, and need no thread
             await asyncio.to_thread(self._secrets.erase, id)
 
     async def _leave(self, id: str) -> None:

@@ -62,7 +62,7 @@ class Worker:
         target = target_of(job, folder)
         if job.source is not None:
             return await self._resolved(self._resolvers[job.source], job, target, progress)
-        if self._secrets.keeps(job.id):
+        if self._secrets.has(job.id):
             secrets = await asyncio.to_thread(self._secrets.load, job.id)
             job = replace(job, secrets=secrets)
         request = request_of(job)

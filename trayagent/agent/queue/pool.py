@@ -316,7 +316,7 @@ class Pool:
         if again is not None:
             return Requeued(reached(progress), now + again.seconds, came, tried=again.counts)
         log.info("%s failed: %s", job.id, came.code)
-        if self._secrets.keeps(job.id):
+        if self._secrets.has(job.id):
             came.tell_login_is_gone()
         return Failed(came, reached(progress))
 
@@ -329,7 +329,7 @@ class Pool:
         if self._passed_over and len(self._running) < self._limits.workers:
             self._passed_over = False
             self._bell.set()
-        if change is not None and not isinstance(outcome, Requeued) and self._secrets.keeps(job.id):
+        if change is not None and not isinstance(outcome, Requeued) and self._secrets.has(job.id):
             await asyncio.to_thread(self._secrets.erase, job.id)
 
     async def _release(self, job: Job, outcome: Outcome) -> tuple[Change | None, Claimed]:
