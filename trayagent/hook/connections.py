@@ -213,7 +213,13 @@ class HttpConnection(web.RequestHandler):
 
     def can_make_room(self, now: float) -> bool:
         """Whether it has been silent for longer than the grace, with nothing unread on its socket."""
-        return now - self.since >= GRACE_SECONDS and not self._has_unread_bytes()
+        if now - self.since < GRACE_SECONDS:
+            return False
+        # A busy loop may not have read yet what has come long ago: that client is not silent.
+        try:
+            return not self._sock.recv(1, socket.MSG_PEEK)
+        except OSError:  # nothing to read yet, or the socket is closed
+            return True
 
     def close_silently(self) -> None:
         """Close at once, without an answer."""
@@ -272,12 +278,6 @@ class HttpConnection(web.RequestHandler):
         response.force_close()
         self.linger_after_answer()
         return response
-
-    def _has_unread_bytes(self) -> bool:
-        try:
-            return bool(self._sock.recv(1, socket.MSG_PEEK))
-        except OSError:
-            return False
 
     def _end_late(self) -> None:
         if self.phase is ConnectionPhase.HEAD and self.transport is not None:
@@ -348,8 +348,14 @@ class Acceptor:
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
             while True:
-                sock = await self._accept(loop, listening)
-                if sock is None:
+                try:
+                    sock, _ = await loop.sock_accept(listening)
+                except ConnectionError:
+                    continue
+                except OSError as error:
+                    if listening.fileno() < 0:  # we are stopping
+                        raise
+                    await self._wait_out(loop, error)
                     continue
                 if self._is_another_users(sock):
                     group.create_task(self._turn_away(loop, sock), name="turn away")
@@ -358,26 +364,15 @@ class Acceptor:
                     self._arriving += 1
                     group.create_task(self._connect(loop, sock), name="connect")
 
-    async def _accept(
-        self, loop: asyncio.AbstractEventLoop, listening: socket.socket
-    ) -> socket.socket | None:
-        """The next client; None when there was only trouble, which has been waited out."""
-        try:
-            sock, _ = await loop.sock_accept(listening)
-        except ConnectionError:
-            return None
-        except OSError as error:
-            if listening.fileno() < 0:
-                raise
-            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                made_room = self._close_oldest(loop.time())
-                await asyncio.sleep(0 if made_room else GRACE_SECONDS / 20)
-            else:
-                # The network's trouble (accept(2) lists some): it costs this client only.
-                log.warning("A client could not be accepted: %s", error)
-                await asyncio.sleep(GRACE_SECONDS)
-            return None
-        return sock
+    async def _wait_out(self, loop: asyncio.AbstractEventLoop, error: OSError) -> None:
+        """Wait until it makes sense to accept again: accepting at once would fail in a busy loop."""
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+            # The client stays in the kernel's queue; closing a waiting connection frees a file for it.
+            await asyncio.sleep(0 if self._close_oldest(loop.time()) else GRACE_SECONDS / 20)
+        else:
+            # The network's trouble (accept(2) lists some): it costs this client only.
+            log.warning("A client could not be accepted: %s", error)
+            await asyncio.sleep(GRACE_SECONDS)
 
     async def _wait_for_room(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         """Cases 2 to 4."""

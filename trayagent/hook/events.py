@@ -94,12 +94,19 @@ class EventRing:
         try:
             position, progress = self._last, self._last_progress
             if last_id is not None:
-                position = self._position_of(last_id)
+                run, _, number = last_id.partition("-")
+                # Not of this run, or no number of ours: -1 is older than all we have, and leads to a reset.
+                is_ours = run == self._run and number.isascii() and number.isdigit()
+                is_past = is_ours and len(number) < 16 and int(number) <= self._last
+                position = int(number) if is_past else -1
             yield b"retry: 1000\n" + self._id_line(self._last if position < 0 else position) + b"\n"
             while may_listen() and not self._is_closed:
                 listener.has_news.clear()
                 events, position = self._events_after(position)
-                moves, progress = self._progress_after(progress)
+                moves = b"".join(
+                    _lines(one.event) for one in self._progress.values() if one.number > progress
+                )
+                progress = self._last_progress
                 if events or moves:
                     yield events + moves
                     continue
@@ -121,17 +128,6 @@ class EventRing:
         newest_first = takewhile(lambda one: one.number > position, reversed(self._events))
         pieces = [self._id_line(one.number) + _lines(one.event) for one in newest_first]
         return b"".join(reversed(pieces)), self._last
-
-    def _progress_after(self, number: int) -> tuple[bytes, int]:
-        moves = [_lines(one.event) for one in self._progress.values() if one.number > number]
-        return b"".join(moves), self._last_progress
-
-    def _position_of(self, last_id: str) -> int:
-        """The number in a `Last-Event-ID`; -1, which leads to a reset, when it is none of this run."""
-        run, _, number = last_id.partition("-")
-        if run != self._run or not (number.isascii() and number.isdigit() and len(number) < 16):
-            return -1
-        return int(number) if int(number) <= self._last else -1
 
     def _id_line(self, number: int) -> bytes:
         return f"id: {self._run}-{number}\n".encode()

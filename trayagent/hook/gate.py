@@ -94,7 +94,10 @@ class RequestFacts:
         if method == "OPTIONS":  # a preflight asks about another method
             method = headers.get("Access-Control-Request-Method", "")
         authorizations = headers.getall("Authorization", [])
-        token = _bearer_token(authorizations[0]) if len(authorizations) == 1 else None
+        # Two tokens are none: nobody who means well sends two.
+        authorization = authorizations[0] if len(authorizations) == 1 else ""
+        scheme, _, token = authorization.partition(" ")
+        token = token.strip() if scheme.lower() == "bearer" else ""
         peer = request.transport.get_extra_info("peername") if request.transport else None
         # The parser has trimmed a space after Host; with it back, the name is not ours.
         space = " " if connection_of(request).has_spaced_host else ""
@@ -112,8 +115,8 @@ class RequestFacts:
             fetch_mode=headers.get("Sec-Fetch-Mode", ""),
             fetch_dest=headers.get("Sec-Fetch-Dest", ""),
             paired_origins=clients.origins,
-            token=token,
-            caller=clients.recognise(token) if token is not None else None,
+            token=token or None,
+            caller=clients.recognise(token) if token else None,
             penalty_seconds=clients.guesses.wait_seconds,
             content_types=tuple(headers.getall("Content-Type", [])),
             encodings=tuple(headers.getall("Content-Encoding", [])),
@@ -160,6 +163,7 @@ Step = Callable[[RequestFacts], Refusal | None]
 
 def loopback_peer(facts: RequestFacts) -> Refusal | None:
     """Only this machine is served, whatever the sockets are bound to."""
+    # A second wall: a proxy or a change of ours could open the sockets to the network one day.
     if ipaddress.ip_address(facts.peer.partition("%")[0]).is_loopback:
         return None
     return Refusal(403, "not_local", "Only programs on this computer are served.")
@@ -186,6 +190,13 @@ def known_route(facts: RequestFacts) -> Refusal | None:
 
 def trusted_origin(facts: RequestFacts) -> Refusal | None:
     """A web origin is our own page or a paired extension; pairing takes any extension, confirming only our page."""
+    # Browsers send Origin with every POST, and no page can leave it out or change it:
+    #
+    # 1. two Origins            no browser sends them: no
+    # 2. pairing                any extension: the one-time code says which one is meant
+    # 3. confirming             our own page, for there is no token that could tell it from others
+    # 4. anything else          no Origin (a program, or a plain GET), our own page, a paired extension;
+    #                           the token is still asked for
     who = facts.route.who if facts.route else "caller"
     if len(facts.origins) > 1:
         trusted = False
@@ -199,11 +210,9 @@ def trusted_origin(facts: RequestFacts) -> Refusal | None:
             or facts.origin == facts.own_origin
             or facts.origin in facts.paired_origins
         )
-    return (
-        None
-        if trusted
-        else Refusal(403, "wrong_origin", "This page or program may not talk to trayagent.")
-    )
+    if trusted:
+        return None
+    return Refusal(403, "wrong_origin", "This page or program may not talk to trayagent.")
 
 
 def fetch_site(facts: RequestFacts) -> Refusal | None:
@@ -214,6 +223,8 @@ def fetch_site(facts: RequestFacts) -> Refusal | None:
         and facts.fetch_dest not in ("", "document", "empty")
     ):
         return Refusal(403, "framed", "This page cannot be shown inside another one.")
+    # Empty: a program, or an old browser. None: typed in, or a bookmark. Browsers disagree about what
+    # an extension is; its Origin has been judged above.
     if facts.fetch_site in ("", "none", "same-origin") or is_extension(facts.origin):
         return None
     if facts.route is not None and facts.route.is_page and facts.fetch_mode == "navigate":
@@ -225,6 +236,7 @@ def preflight(facts: RequestFacts) -> Refusal | None:
     """A browser asks before it sends: yes for a paired extension and a method that exists, else no."""
     if facts.method != "OPTIONS":
         return None
+    # Our own page needs no preflight, so whoever asks is an extension, or a site that tries.
     route = facts.route
     if (
         route is None
@@ -236,7 +248,7 @@ def preflight(facts: RequestFacts) -> Refusal | None:
     headers = {
         "Access-Control-Allow-Methods": route.method,
         "Access-Control-Allow-Headers": CORS_HEADERS,
-        "Access-Control-Allow-Private-Network": "true",
+        "Access-Control-Allow-Private-Network": "true",  # asked by older Chromium
         "Access-Control-Max-Age": "600",
     }
     return Refusal(204, headers=headers)
@@ -251,6 +263,7 @@ def patience(facts: RequestFacts) -> Refusal | None:
         or facts.penalty_seconds <= 0
     ):
         return None
+    # Judged after the token: a program that guesses must not lock out those who know theirs.
     wait = str(math.ceil(facts.penalty_seconds))
     return Refusal(429, "slow_down", "Too many wrong tokens; wait a minute.", {"Retry-After": wait})
 
@@ -268,6 +281,9 @@ def bound_token(facts: RequestFacts) -> Refusal | None:
     caller = facts.caller
     if not facts.needs_token or caller is None or caller.kind == "owner":
         return None
+    # A token that leaked is of no use to another extension or page. The machine's own token is not
+    # bound: programs send no Origin. A page cannot leave Origin out of what it sends to another
+    # site, so a dashboard's token without Origin comes from no page but our own.
     if facts.origin is None:
         bound = caller.kind == "session" or facts.method == "GET"
     else:
@@ -277,6 +293,8 @@ def bound_token(facts: RequestFacts) -> Refusal | None:
 
 def owner_only(facts: RequestFacts) -> Refusal | None:
     """Settings, pairing and quitting are the owner's, not an extension's."""
+    # An extension reads every page: a site that takes it over must not get further than its own
+    # downloads.
     if (
         facts.route is None
         or facts.route.who != "owner"
@@ -289,6 +307,7 @@ def owner_only(facts: RequestFacts) -> Refusal | None:
 
 def json_only(facts: RequestFacts) -> Refusal | None:
     """A form cannot say `application/json`; a body that is not there needs no type."""
+    # This type needs a preflight, which a form or another site's script does not get.
     if facts.method not in ("POST", "PATCH", "PUT"):
         return None
     if (
@@ -314,6 +333,7 @@ def plain_body(facts: RequestFacts) -> Refusal | None:
 
 def announced_size(facts: RequestFacts) -> Refusal | None:
     """Too large by its own word: refused before a byte of it is read."""
+    # A chunked body has no such word; `server.read_body` counts it.
     if facts.content_length is not None and facts.content_length > MAX_BODY:
         return TOO_LARGE
     return None
@@ -358,8 +378,3 @@ def judge(facts: RequestFacts, gate: Sequence[Step] = GATE) -> Refusal | None:
 def is_extension(origin: str | None) -> bool:
     """Whether an origin is a browser extension's."""
     return origin is not None and _EXTENSION.fullmatch(origin) is not None
-
-
-def _bearer_token(authorization: str) -> str | None:
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import socket
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,7 +59,13 @@ def bind(port: int, last: int | None = None) -> Listener:
     `last` is the port of the run before. Bookmarklets name it, so it is tried first when it is one
     of the ten. Raises PortTakenError when all are taken.
     """
-    for candidate in _candidates(port, last):
+    ports = [number for number in range(port, port + PORTS_TRIED) if number < 65536]
+    if last in ports:
+        ports = [last, *(number for number in ports if number != last)]
+    if port == 0:
+        # A port that is free on IPv4 may be taken on IPv6, so one try is not enough.
+        ports = [0] * PORTS_TRIED
+    for candidate in ports:
         with contextlib.suppress(OSError):
             return _bind_both(candidate)
     raise PortTakenError(
@@ -68,17 +73,6 @@ def bind(port: int, last: int | None = None) -> Listener:
         f"The ports {port} to {port + PORTS_TRIED - 1} are all taken by other programs.",
         "Set another one with: trayagent config set hook.port 0",
     )
-
-
-def _candidates(port: int, last: int | None) -> Iterator[int]:
-    if port == 0:
-        # Any free port on IPv4 may be taken on IPv6, so one try is not enough.
-        yield from [0] * PORTS_TRIED
-        return
-    ports = [number for number in range(port, port + PORTS_TRIED) if number < 65536]
-    if last in ports:
-        yield last
-    yield from (number for number in ports if number != last)
 
 
 def _bind_both(port: int) -> Listener:

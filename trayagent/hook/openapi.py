@@ -1,4 +1,4 @@
-"""OpenAPI 3.1, made from the route table and from the very types that validate."""
+"""OpenAPI 3.1, made from the routes and from the very types that validate."""
 
 from __future__ import annotations
 
@@ -26,14 +26,20 @@ _WHO: Final = {
 def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     """The whole interface as an OpenAPI document, ready for JSON."""
     api = [route for route in routes if route.is_api]
-    types = list({str(kind): kind for route in api for kind in _types(route)}.values())
+    # msgspec takes all types at once, so that each schema stands in the components once. Its answers
+    # come in the order of the types; a type with parameters has no name to find it by but its text.
+    named: list[Any] = [schemas.ErrorBody]
+    for route in api:
+        named += [route.body, route.query, *route.answers.values()]
+    types = list(
+        {str(part): part for kind in named if kind is not None for part in _parts(kind)}.values()
+    )
     made, components = msgspec.json.schema_components(types, ref_template=_REF)
     schema_of = dict(zip(map(str, types), made, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in api:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(
-            route, schema_of, components
-        )
+        operation = _operation(route, schema_of, components)
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -53,36 +59,40 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
 def _operation(
     route: Route, schema_of: Mapping[str, Any], components: Mapping[str, Any]
 ) -> dict[str, Any]:
+    name = "_".join(
+        [route.method.lower(), *re.findall(r"\w+", route.path.removeprefix("/api/v1/"))]
+    )
+    parameters = [
+        {"name": parameter, "in": "path", "required": True, "schema": {"type": "string"}}
+        for parameter in re.findall(r"\{(\w+)\}", route.path)
+    ]
+    if route.query is not None:
+        properties = components[route.query.__name__]["properties"]
+        parameters += [
+            {"name": key, "in": "query", "schema": schema} for key, schema in properties.items()
+        ]
+    # A picture or a stream has no JSON type: it is an answer all the same.
+    responses: dict[str, Any] = {
+        str(status): {"description": HTTPStatus(status).phrase, "content": _json(schema_of, kind)}
+        for status, kind in route.answers.items()
+    } or {"200": {"description": "OK"}}
+    responses["default"] = {
+        "description": "An error.",
+        "content": _json(schema_of, schemas.ErrorBody),
+    }
     operation: dict[str, Any] = {
-        "operationId": _name(route),
+        "operationId": name,
         "summary": route.summary,
         "description": _WHO[route.who],
-        "parameters": [*_path_parameters(route), *_query_parameters(route, components)],
-        "responses": {
-            **{
-                str(status): {
-                    "description": HTTPStatus(status).phrase,
-                    "content": _json(schema_of, kind),
-                }
-                for status, kind in (route.answers or {200: None}).items()
-                if kind is not None
-            },
-            "default": {"description": "An error.", "content": _json(schema_of, schemas.ErrorBody)},
-        },
+        "parameters": parameters,
+        "responses": responses,
     }
-    if not route.answers:
-        operation["responses"]["200"] = {"description": "OK"}
     if route.body is not None:
         body = {"required": not route.is_body_optional, "content": _json(schema_of, route.body)}
         operation["requestBody"] = body
     if route.who not in ("caller", "owner"):
         operation["security"] = []
     return operation
-
-
-def _types(route: Route) -> list[Any]:
-    named = (route.body, route.query, *route.answers.values(), schemas.ErrorBody)
-    return [part for kind in named if kind is not None for part in _parts(kind)]
 
 
 def _parts(kind: Any) -> tuple[Any, ...]:
@@ -92,22 +102,3 @@ def _parts(kind: Any) -> tuple[Any, ...]:
 def _json(schema_of: Mapping[str, Any], kind: Any) -> dict[str, Any]:
     found = [schema_of[str(part)] for part in _parts(kind)]
     return {"application/json": {"schema": found[0] if len(found) == 1 else {"oneOf": found}}}
-
-
-def _path_parameters(route: Route) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"\{(\w+)\}", route.path)
-    ]
-
-
-def _query_parameters(route: Route, components: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if route.query is None:
-        return []
-    properties = components[route.query.__name__]["properties"]
-    return [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
-
-
-def _name(route: Route) -> str:
-    parts = re.findall(r"\w+", route.path.removeprefix("/api/v1/"))
-    return "_".join([route.method.lower(), *parts])

@@ -96,7 +96,12 @@ class HookServer:
         )
         server = web.Server(self._handle)
         acceptor = Acceptor(
-            lambda acceptor, sock: HttpConnection(server, acceptor, sock, _answer_early),
+            lambda acceptor, sock: HttpConnection(
+                server,
+                acceptor,
+                sock,
+                lambda status, code, message: response_of_refusal(Refusal(status, code, message)),
+            ),
             is_another_users=self._is_another_users,
         )
         try:
@@ -233,10 +238,6 @@ def response_of_refusal(refusal: Refusal) -> web.Response:
     if refusal.action:
         error["action"] = refusal.action
     return response_of(Reply(refusal.status, {"error": error}, headers=refusal.headers))
-
-
-def _answer_early(status: int, code: str, message: str) -> web.Response:
-    return response_of_refusal(Refusal(status, code, message))
 
 
 def _cors_headers(facts: RequestFacts) -> dict[str, str]:

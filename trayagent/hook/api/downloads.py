@@ -239,7 +239,7 @@ async def _own_downloads(
 
 
 def _check_singly(body: bytes, shape: Mapping[str, msgspec.Raw]) -> list[Candidate]:
-    """Each item decoded for itself; empty where it is not (only) an item that is wrong.
+    """Each item decoded for itself; empty where the items are not all that is wrong.
 
     That is: other keys beside `items`, more elements than a body can hold items, or a key given twice
     around the list.
@@ -252,16 +252,16 @@ def _check_singly(body: bytes, shape: Mapping[str, msgspec.Raw]) -> list[Candida
         or lenient_json.repeated_key(around) is not None
     ):
         return []
-    return [_check_element(index, element) for index, element in enumerate(elements)]
-
-
-def _check_element(index: int, element: msgspec.Raw) -> Candidate:
-    try:
-        return candidate_of(index, decode(element, Item))
-    except SchemaError as error:
-        loose = decode_loosely(element, Any)
-        url = loose.get("url") if isinstance(loose, dict) else None
-        code, message = "bad_item", error.message
-        if "`$.url`" in message:  # msgspec names the place: a URL that is too long, or no text
-            code, message = "bad_url", DownloadError("bad_url").message
-        return Rejected(index, without_password(url) if isinstance(url, str) else "", code, message)
+    candidates: list[Candidate] = []
+    for index, element in enumerate(elements):
+        try:
+            candidates.append(candidate_of(index, decode(element, Item)))
+        except SchemaError as error:
+            loose = decode_loosely(element, Any)
+            url = loose.get("url") if isinstance(loose, dict) else None
+            shown = without_password(url) if isinstance(url, str) else ""
+            code, message = "bad_item", error.message
+            if "`$.url`" in message:  # msgspec names the place: a URL that is too long, or no text
+                code, message = "bad_url", DownloadError("bad_url").message
+            candidates.append(Rejected(index, shown, code, message))
+    return candidates

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -34,19 +33,32 @@ async def list_sources(request: HookRequest) -> Reply:
 async def add_source(request: HookRequest) -> Reply:
     """Try a new source, or save it."""
     body = request.json(schemas.NewSource)
-    source = _checked_source(body.source, request.agent.live_settings.config)
+    library, live_settings = request.agent.library, request.agent.live_settings
+    source = _checked_source(body.source, live_settings.config)
     if not body.save:
-        return Reply(200, await _try_source(request, source, body.secret))
+        try:
+            account, first = await library.probe(source, body.secret or None)
+        except TrayagentError as error:  # part of the answer: the wizard shows it beside the form
+            fault = {"code": error.code, "message": error.message, "action": error.action}
+            return Reply(200, schemas.Trial(None, (), fault))
+        return Reply(200, schemas.Trial(account.account, tuple(first)))
     # Settings first: a secret belongs to a source that is there. A secret that does not open it
-    # takes the source out of the settings again, so that the person can try once more.
-    await request.agent.live_settings.revise(partial(_settings_with, body.source))
+    # takes the source out of the settings again, so that the person can try once more. Both changes
+    # start from the settings of their moment, since another one may come in between.
+    await live_settings.revise(
+        lambda settings: {"sources": [*map(_as_written, settings.sources), body.source]}
+    )
     try:
         if body.secret:
-            await request.agent.library.sign_in(source.name, body.secret)
+            await library.sign_in(source.name, body.secret)
     except TrayagentError:
-        await request.agent.live_settings.revise(partial(_settings_without, source.name))
+        await live_settings.revise(
+            lambda settings: {
+                "sources": [_as_written(one) for one in settings.sources if one.name != source.name]
+            }
+        )
         raise
-    return Reply(201, await request.agent.library.source(source.name))
+    return Reply(201, await library.source(source.name))
 
 
 @routes.add("GET", "/api/v1/sources/{name}", who="owner", answers={200: SourceInfo})
@@ -135,16 +147,6 @@ async def get_thumbnail(request: HookRequest) -> Reply:
     return Reply(200, picture, "image/jpeg", {"Cache-Control": "private, max-age=86400"})
 
 
-async def _try_source(request: HookRequest, source: SourceSettings, secret: str) -> schemas.Trial:
-    """Ask the source for its account and first items; an error is part of the answer, for the wizard."""
-    try:
-        account, first = await request.agent.library.probe(source, secret or None)
-    except TrayagentError as error:
-        fault = {"code": error.code, "message": error.message, "action": error.action}
-        return schemas.Trial(None, (), fault)
-    return schemas.Trial(account.account, tuple(first))
-
-
 def _checked_source(given: dict[str, Any], settings: Config) -> SourceSettings:
     """The source as it would stand beside the others; raises ConfigError with all problems."""
     problems: list[str] = []
@@ -156,14 +158,6 @@ def _checked_source(given: dict[str, Any], settings: Config) -> SourceSettings:
     if problems:
         raise ConfigError(problems)
     return found[0]
-
-
-def _settings_with(given: dict[str, Any], settings: Config) -> dict[str, Any]:
-    return {"sources": [*map(_as_written, settings.sources), given]}
-
-
-def _settings_without(name: str, settings: Config) -> dict[str, Any]:
-    return {"sources": [_as_written(source) for source in settings.sources if source.name != name]}
 
 
 def _as_written(source: SourceSettings) -> dict[str, Any]:
