@@ -64,7 +64,7 @@ class OneShot:
 
         def asked() -> Asked | None:
             task = following()
-            return None if task is None else (task.request, task.looking, task.reporter)
+            return None if task is None else (task.request, task.first_target, task.progress)
 
         await self._transfer.fetch_each(asked, tell)
 

@@ -102,7 +102,7 @@ async def build(
         secrets=secrets,
         trash=trash,
         discard=transfer.discard,
-        forget=engine.discard,
+        discard_page=engine.discard,
     )
     announcer = Announcer(bus, notifier, config.notifications.level)
     own = OwnToken.load(home.token)
@@ -110,7 +110,7 @@ async def build(
         bus=bus,
         intake=intake,
         queue=queue,
-        queries=Queries(db, live_status, pool.cooling),
+        queries=Queries(db, live_status, pool.cool_until),
         live_status=live_status,
         announcer=announcer,
         clients=await Clients.open(db, bus, own, home.secrets_dir / "clients.key"),
@@ -154,7 +154,7 @@ def _follow(
     """Changed settings take effect at once."""
 
     def apply(config: Config) -> None:
-        pool.limit(_limits(config), Path(config.downloads.folder))
+        pool.set_limits(_limits(config), Path(config.downloads.folder))
         transfer.configure(config.downloads)
         announcer.level = config.notifications.level
         library.configure(config)

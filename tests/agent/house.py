@@ -142,7 +142,7 @@ async def house(
             pool,
             intake,
             queue,
-            Queries(db, live_status, pool.cooling),
+            Queries(db, live_status, pool.cool_until),
             live_status,
             bus,
             db,

@@ -53,7 +53,7 @@ class Served:
         self, following: Callable[[], PageJob | None], tell: Callable[[Fetched], None]
     ) -> None:
         while (task := following()) is not None:
-            tell(await self.fetch(task.job, task.request, task.target, task.reporter))
+            tell(await self.fetch(task.job, task.request, task.target, task.progress))
 
     async def fetch_after(self, task: PageJob, failure: DownloadError) -> Fetched:
         raise failure
@@ -105,7 +105,7 @@ async def test_what_the_page_engine_sees_to_goes_back_to_the_loop(tmp_path: Path
         ) -> None:
             while (task := following()) is not None:
                 plain.append(task.request.url[-1])
-                tell(await self.fetch(task.job, task.request, task.target, task.reporter))
+                tell(await self.fetch(task.job, task.request, task.target, task.progress))
 
     served = Counting()
     urls = ["http://h/a", "http://h/v.m3u8", "http://h/b", "http://h/c"]

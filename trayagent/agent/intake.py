@@ -1,4 +1,12 @@
-"""The one door into the queue: whoever asks, an item is checked, kept durably, then announced."""
+"""Every way into the queue: an item is checked, kept durably, then announced, in this order.
+
+    hook, tray, command line   `add`: items as somebody wrote them
+    sync                       `enter`: what it made itself, with its own identity and folder
+    drop folder                `admission` and `announce`, around a transaction of its own
+
+What may enter is decided in `model/validation`; what is here already, in `store/admission`, inside
+the transaction.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +37,16 @@ from trayagent.store.admission import (
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
 
-ANNOUNCED_SINGLY = 100
+ANNOUNCED_SINGLY: Final = 100
 """Larger batches are announced as one event instead of one a download."""
+LOOK_SECONDS: Final = 1.0
+"""How long a disk's answer is waited for: a request has five seconds in all."""
+MOST_LOOKS: Final = 8
+"""Looks at a time; more of them would only wait for the same disk that stands still."""
 
 
 class Intake:
-    """Writes downloads to the store; `wake` tells the pool that there is work."""
+    """Writes downloads to the store. All methods are for the front loop."""
 
     def __init__(
         self,
@@ -96,11 +108,9 @@ class Intake:
             self._bus.publish(BatchEvent("finished", finished))
 
     async def admission(self, via: Via, candidates: Iterable[Candidate]) -> Admission:
-        """What a transaction that admits these needs; made anew for each.
-
-        Their finished files are looked for here, before it, so that no disk holds up the database. One
-        that finishes in between counts as there.
-        """
+        """What a transaction that admits these needs; made anew for each."""
+        # Their finished files are looked for before the transaction, so that no disk holds up the
+        # database. A file that is finished in between counts as being there.
         new = [candidate for candidate in candidates if isinstance(candidate, New)]
         missing = await self._presence.missing(await self._db.read(saved_paths, new))
         return Admission(
@@ -111,7 +121,9 @@ class Intake:
         )
 
     def announce(self, new: Sequence[Download], batch: Batch | None) -> None:
-        """Tell of committed downloads, and wake the pool."""
+        """Publish committed downloads, and wake the pool."""
+        # A large batch still has an event for each of its downloads, because counts are folded from
+        # them; but those are quiet, and the event stream tells of the batch instead.
         if batch is not None and len(new) > ANNOUNCED_SINGLY:
             self._bus.publish(BatchEvent("queued", batch))
         for download in new:
@@ -137,24 +149,20 @@ def without_password(url: str) -> str:
     return scheme + slashes + netloc.rpartition("@")[2] + slash + path
 
 
-LOOK_SECONDS: Final = 1.0
-"""How long an answer is waited for: a request at the door has five in all."""
-MOST_LOOKS: Final = 8
-"""Looks at a time; more of them would only wait for the same disk that stands still."""
-
-
 class FilePresence:
-    """Each look has a thread of its own: a daemon, so that a stuck one keeps no process alive."""
+    """Whether files are still there, asked in a way that takes a moment at most.
+
+    Each look has a thread of its own, not one of the executor's: a disk that stands still would take
+    all of those. It is a daemon, so that a stuck look keeps no process alive.
+    """
 
     def __init__(self) -> None:
         self._looking = 0
 
     async def missing(self, paths: Collection[str]) -> frozenset[str]:
-        """Those of the paths that hold no file any more.
-
-        A path about which the disk says nothing in time is none of them: its row says that the file is
-        there, and fetching it once more would need the same disk.
-        """
+        """Those of the paths that hold no file any more, as far as the disk answers in time."""
+        # A path without an answer counts as there: its row says so, and a second download would need
+        # the same disk.
         if not paths or self._looking >= MOST_LOOKS:
             return frozenset()
         loop = asyncio.get_running_loop()

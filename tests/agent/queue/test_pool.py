@@ -267,7 +267,7 @@ async def test_an_outcome_is_saved_as_soon_as_the_store_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk delays the end of a download, and nothing of it is lost."""
-    monkeypatch.setattr(pool, "STORE_PAUSE", 0.01)
+    monkeypatch.setattr(pool, "STORE_RETRY_SECONDS", 0.01)
     async with house(tmp_path) as h:
         run, full = h.db.run, [3]
 

@@ -1,4 +1,8 @@
-"""What a person asks of the queue: pause, resume, cancel, retry, remove; for one download or all."""
+"""What a person asks of the queue: pause, resume, cancel, retry, change, remove, clear, undo.
+
+Which command is allowed in which state stands in `store/transitions`. Here is what follows the
+change of a row: a slot is stopped, bytes on the disk and secrets go, the change is announced.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
 from trayagent.agent.bus import Bus
@@ -25,11 +29,17 @@ from trayagent.store.secrets import SecretFiles
 
 log = logging.getLogger(__name__)
 
-DONE_BY = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "retry": "queued"}
+EVENT_OF: Final = {
+    "pause": "paused",
+    "resume": "resumed",
+    "cancel": "cancelled",
+    "retry": "queued",
+}
+"""What the event of a command says that it did."""
 
 
 class Workers(Protocol):
-    """What the queue asks of the pool."""
+    """The pool, as far as commands need it."""
 
     def wake(self) -> None:
         """There may be work."""
@@ -59,39 +69,43 @@ class QueueCommands:
         secrets: SecretFiles,
         trash: Trash,
         discard: Callable[[Path, str], Awaitable[None]],
-        forget: Callable[[str], Awaitable[None]] | None = None,
+        discard_page: Callable[[str], Awaitable[None]] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
+        """`discard` removes the bytes beside a final path, `discard_page` what the page engine keeps."""
         self._db = db
         self._bus = bus
         self._workers = workers
         self._secrets = secrets
         self._trash = trash
         self._discard = discard
-        self._forget = forget
+        self._discard_page = discard_page
         self._now = now
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """One command for a download ends before the next begins: stopping a slot takes a while."""
+
+    # -- one download; all raise NotFoundError, and WrongStateError where the state forbids it
 
     async def pause(self, id: str) -> Download:
         """Stop it, keep its bytes."""
-        return await self._ask(id, "pause")
+        return await self._command(id, "pause")
 
     async def resume(self, id: str) -> Download:
         """Let a paused one go on."""
-        return await self._ask(id, "resume")
+        return await self._command(id, "resume")
 
     async def cancel(self, id: str) -> Download:
         """Give it up and remove its `.part`."""
-        return await self._ask(id, "cancel")
+        return await self._command(id, "cancel")
 
     async def retry(self, id: str) -> Download:
         """Try a failed or cancelled one again, from the bytes that are here; one that waits, now."""
-        download = await self._ask(id, "retry")
+        download = await self._command(id, "retry")
         self._hurry(download)
         return download
 
     async def change(self, id: str, patch: Patch) -> Download:
-        """Go on with other words for the same file. Raises what `admit` raises for words that may not enter.
+        """Go on with other words for the same file. Raises what `validate` raises for words that may not enter.
 
         What has arrived is kept, but for a file that gets another name or folder: it begins anew there.
         """
@@ -109,35 +123,70 @@ class QueueCommands:
         async with self._turn(id):
             download = await self._db.read(downloads.get, id)
             if download.state not in SETTLED:
-                download = await self._asked(id, "cancel")  # nobody may claim it again meanwhile
+                # Cancelled first, so that no slot claims it again while its row goes.
+                download = await self._command_in_turn(id, "cancel")
             if files and download.state == State.COMPLETED and download.path:
                 await self._trash.put(Path(download.path))
             change = await self._db.run(transitions.remove, id, self._now())
-            self._tell(change, "removed")
-            await self._tidy(change.download)
+            self._announce(change, "removed")
+            await self._clean_up(change.download)
         return change.download
 
-    async def cancel_batch(self, id: str) -> None:
-        """Give up all of a batch that has not settled.
+    def _turn(self, id: str) -> asyncio.Lock:
+        return self._turns.setdefault(id, asyncio.Lock())
 
-        Of a large one, what was never begun goes in large steps without an event for each, so that a
-        million take seconds and nobody else waits.
-        """
-        n = batches.number(id)
-        left = await self._db.read(undo.unsettled_downloads, n, ANNOUNCED_SINGLY + 1)
-        if len(left) > ANNOUNCED_SINGLY:
-            await self._cancel_untouched(n)
-        while left := await self._db.read(undo.unsettled_downloads, n, ANNOUNCED_SINGLY):
-            for download in left:
-                # One that has just settled has nothing to be cancelled.
-                with suppress(WrongStateError, NotFoundError):
-                    await self.cancel(download)
+    async def _command(self, id: str, verb: str) -> Download:
+        async with self._turn(id):
+            return await self._command_in_turn(id, verb)
 
-    async def mark_taken_back(self, n: int, name: str) -> None:
-        """The file that had arrived is in the trash."""
-        change = await self._db.run(undo.mark_taken_back, n, name, self._now())
-        if change is not None:
-            self._tell(change, "cancelled")
+    async def _command_in_turn(self, id: str, verb: str) -> Download:
+        """Do it; whoever calls this holds the download's turn."""
+        change = await self._db.run(transitions.apply_command, id, verb, self._now())
+        if not change.changed:
+            return change.download
+        if change.previous == State.ACTIVE:
+            await self._workers.stop(id)
+            # Its last bytes may have been published while it was being stopped: then it is completed.
+            download = await self._db.run(downloads.get, id)
+            change = Change(download, change.previous, change.finished)
+        self._announce(change, EVENT_OF[verb])
+        if change.download.state == State.CANCELLED:
+            await self._clean_up(change.download)
+        self._workers.wake()
+        return change.download
+
+    async def _change(self, id: str, patch: Patch) -> None:
+        change = await self._db.run(transitions.change, id, patch, self._secrets)
+        if change.changed:
+            is_paused = change.download.state == State.PAUSED
+            self._announce(change, "paused" if is_paused else "queued")
+        if change.previous == State.ACTIVE:
+            await self._workers.stop(id)
+            # The old link may have failed in that very moment: the new one has not been tried yet.
+            if (await self._db.read(downloads.get, id)).state == State.FAILED:
+                await self._command_in_turn(id, "retry")
+
+    async def _move(self, id: str, patch: Patch) -> None:
+        """Change its name or folder: nobody works on it until nothing is left where it was."""
+        before = download = await self._db.read(downloads.get, id)
+        if before.state == State.ACTIVE:
+            download = await self._command_in_turn(id, "pause")
+        try:
+            await self._change(id, patch)
+            if download.path is not None:
+                await self._discard(Path(download.path), download.owner)
+        finally:
+            if before.state in (State.ACTIVE, State.QUEUED, State.FAILED):
+                with suppress(WrongStateError):  # it ended while it was being stopped
+                    await self._command_in_turn(id, "resume")
+
+    def _hurry(self, download: Download) -> None:
+        # A person waits for it, so its host is asked at once, also if it wanted to be left alone.
+        if download.state == State.QUEUED and "://" in download.url:
+            self._workers.hurry(urls.authority(download.url))
+        self._workers.wake()
+
+    # -- many downloads
 
     async def clear(self, *, failed: bool = False) -> int:
         """Forget all finished rows, or all that failed; files stay. Returns how many."""
@@ -147,7 +196,7 @@ class QueueCommands:
             total += len(gone)
             for download in gone:
                 self._bus.publish(DownloadEvent("removed", download, download.state))
-                await self._tidy(download)
+                await self._clean_up(download)
         return total
 
     async def pause_all(self, minutes: float | None = None) -> str | None:
@@ -166,106 +215,80 @@ class QueueCommands:
         self._bus.publish(QueueEvent("resumed"))
         self._workers.release()
 
+    async def cancel_batch(self, id: str) -> None:
+        """Give up all of a batch that has not settled.
+
+        Of a large one, what was never begun goes in large steps without an event for each, so that a
+        million take seconds and nobody else waits.
+        """
+        n = batches.number(id)
+        left = await self._db.read(undo.unsettled_downloads, n, ANNOUNCED_SINGLY + 1)
+        if len(left) > ANNOUNCED_SINGLY:
+            await self._cancel_untouched(n)
+        while left := await self._db.read(undo.unsettled_downloads, n, ANNOUNCED_SINGLY):
+            for download in left:
+                # One that has just settled has nothing to be cancelled.
+                with suppress(WrongStateError, NotFoundError):
+                    await self.cancel(download)
+
     async def _cancel_untouched(self, batch: int) -> None:
         after = 0
         while True:
-            gone = await self._db.run(undo.cancel_untouched, batch, after, self._now())
-            if not gone.numbers:
+            step = await self._db.run(undo.cancel_untouched, batch, after, self._now())
+            if not step.numbers:
                 return
-            after = gone.numbers[-1]
-            self._bus.publish(Tally(queued=-gone.queued))
-            for finished in gone.finished:
+            after = step.numbers[-1]
+            self._bus.publish(Tally(queued=-step.queued))
+            for finished in step.finished:
                 self._bus.publish(BatchEvent("finished", finished))
-            for n in gone.numbers:
-                await self._erase(downloads.public_id(n))
-            for id in gone.tried:
-                await self._leave(id)
+            for n in step.numbers:
+                await self._erase_secrets(downloads.public_id(n))
+            if self._discard_page is not None:
+                for id in step.tried:
+                    await self._discard_page(id)
 
-    async def _change(self, id: str, patch: Patch) -> None:
-        change = await self._db.run(transitions.change, id, patch, self._secrets)
-        if change.changed:
-            self._tell(change, "paused" if change.download.state == State.PAUSED else "queued")
-        if change.previous == State.ACTIVE:
-            await self._workers.stop(id)
-            if (await self._db.read(downloads.get, id)).state == State.FAILED:
-                await self._asked(id, "retry")  # the old link failed in that very moment
+    async def mark_taken_back(self, n: int, name: str) -> None:
+        """Note that the file that had arrived is in the trash; `name` is the one it had."""
+        change = await self._db.run(undo.mark_taken_back, n, name, self._now())
+        if change is not None:
+            self._announce(change, "cancelled")
 
-    async def _move(self, id: str, patch: Patch) -> None:
-        """Change the place too: nobody may be at work until nothing is left at the old one."""
-        before = download = await self._db.read(downloads.get, id)
-        if before.state == State.ACTIVE:
-            download = await self._asked(id, "pause")
-        try:
-            await self._change(id, patch)
-            if download.path is not None:
-                await self._discard(Path(download.path), download.owner)
-        finally:
-            if before.state in (State.ACTIVE, State.QUEUED, State.FAILED):
-                with suppress(WrongStateError):  # it ended while it was being stopped
-                    await self._asked(id, "resume")
+    # -- what follows a change
 
-    def _hurry(self, download: Download) -> None:
-        """A person waits for it, so its host is asked again at once, also if it wanted to be left alone."""
-        if download.state == State.QUEUED and "://" in download.url:
-            self._workers.hurry(urls.authority(download.url))
-        self._workers.wake()
-
-    def _turn(self, id: str) -> asyncio.Lock:
-        """One wish for a download is through before the next is heard: stopping takes a while."""
-        return self._turns.setdefault(id, asyncio.Lock())
-
-    async def _ask(self, id: str, verb: str) -> Download:
-        async with self._turn(id):
-            return await self._asked(id, verb)
-
-    async def _asked(self, id: str, verb: str) -> Download:
-        change = await self._db.run(transitions.apply_command, id, verb, self._now())
-        if not change.changed:
-            return change.download
-        if change.previous == State.ACTIVE:
-            await self._workers.stop(id)
-            change = await self._as_it_is(change)
-        self._tell(change, DONE_BY[verb])
-        if change.download.state == State.CANCELLED:
-            await self._tidy(change.download)
-        self._workers.wake()
-        return change.download
-
-    async def _as_it_is(self, change: Change) -> Change:
-        # Its last bytes may have been published while it was being stopped; then it is completed.
-        download = await self._db.run(downloads.get, change.download.id)
-        return Change(download, change.previous, change.finished)
-
-    def _tell(self, change: Change, what: str) -> None:
+    def _announce(self, change: Change, what: str) -> None:
+        # One that completed while it was being stopped was announced by the pool.
         if change.download.state != State.COMPLETED or what == "removed":
             self._bus.publish(DownloadEvent(what, change.download, change.previous))
         for batch in change.finished:
             self._bus.publish(BatchEvent("finished", batch))
 
-    async def _tidy(self, download: Download) -> None:
-        await self._erase(download.id)
+    async def _clean_up(self, download: Download) -> None:
+        """Remove the secrets and the bytes of a download that nobody goes on with."""
+        await self._erase_secrets(download.id)
         if download.path and download.state != State.COMPLETED:
             try:
                 await self._discard(Path(download.path), download.owner)
-            except DownloadError as error:  # the wish itself is done, and the others have theirs
+            except DownloadError as error:
+                # The command itself is done; in a series of them, the others are still to come.
                 log.warning("What %s left behind stays: %s", download.id, error.message)
-        await self._leave(download.id)
+        if self._discard_page is not None:
+            await self._discard_page(download.id)
 
-    async def _erase(self, id: str) -> None:
+    async def _erase_secrets(self, id: str) -> None:
         if self._secrets.has(id):  # most have none, and need no thread
             await asyncio.to_thread(self._secrets.erase, id)
 
-    async def _leave(self, id: str) -> None:
-        if self._forget is not None:
-            await self._forget(id)
-
 
 class TrashError(TrayagentError):
-    """Some files stay where they are."""
+    """Some files of an undone batch stay where they are."""
 
 
 class BatchUndo:
-    """Only the batch's own downloads: one that it shares with an older request stays."""
+    """Takes a batch back: what is left of it is cancelled, what arrived goes to the trash.
+
+    Only the batch's own downloads: one that it shares with an older request stays. That the batch is
+    to be undone is durable before anything else happens, so a kill at any point only delays it.
+    """
 
     def __init__(self, db: Database, queue: QueueCommands, trash: Trash) -> None:
         self._db = db
@@ -280,37 +303,34 @@ class BatchUndo:
                 await self.take_back(id)
             except TrayagentError as error:
                 log.warning("%s could not be undone: %s", id, error.message)
-            except Exception:  # one batch's trouble must not keep the agent from starting
+            except Exception:  # the boundary: one batch's trouble keeps no agent from starting
                 log.exception("%s could not be undone", id)
 
     async def take_back(self, id: str) -> Batch:
         """Undo one batch; synced items among it are not fetched again.
 
-        Whoever asks again while it is at work waits for the same end, and later for nothing. Raises
-        NotFoundError, and TrashError when some files could not go; then it may be asked again.
+        A second call while the first is at work waits for its end, and a later one does nothing. Raises
+        NotFoundError, and TrashError when some files could not go; then it may be called again.
         """
-        id = batches.public_id(batches.number(id))
+        n = batches.number(id)
+        id = batches.public_id(n)
         async with self._turns.setdefault(id, asyncio.Lock()):
             if await self._db.run(undo.begin, id, time.time()):
-                await self._take_back(id)
+                await self._queue.cancel_batch(id)
+                stuck = await self._put_in_trash(n)
+                after: int | None = 0
+                while after is not None:
+                    after = await self._db.run(undo.ignore_items, n, after)
+                await self._db.run(undo.end, id, whole=not stuck)
+                if stuck:
+                    raise TrashError(
+                        "not_in_trash",
+                        f"{stuck} {'file' if stuck == 1 else 'files'} could not be moved to the trash.",
+                        "Check the permissions of the folder, then undo it again.",
+                    )
         return await self._db.read(batches.get, id)
 
-    async def _take_back(self, id: str) -> None:
-        n = batches.number(id)
-        await self._queue.cancel_batch(id)
-        stuck = await self._to_the_trash(n)
-        after: int | None = 0
-        while after is not None:
-            after = await self._db.run(undo.ignore_items, n, after)
-        await self._db.run(undo.end, id, whole=not stuck)
-        if stuck:
-            raise TrashError(
-                "not_in_trash",
-                f"{stuck} {'file' if stuck == 1 else 'files'} could not be moved to the trash.",
-                "Check the permissions of the folder, then undo it again.",
-            )
-
-    async def _to_the_trash(self, batch: int) -> int:
+    async def _put_in_trash(self, batch: int) -> int:
         """Returns how many files the trash would not have; one of them holds up no other."""
         after = stuck = 0
         while files := await self._db.read(undo.completed_files, batch, after):
@@ -327,18 +347,19 @@ class BatchUndo:
 
 
 class Trash:
-    """Send2Trash, off the loop."""
+    """The desktop's trash (through Send2Trash), off the loop; tests put another in its place."""
 
     async def put(self, path: Path) -> None:
         """Move a file to the trash; nothing happens when it is gone already.
 
         Raises OSError when the trash will not have it (then the file stays).
         """
-        await asyncio.to_thread(_put, path)
 
+        def put() -> None:
+            from send2trash import send2trash
 
-def _put(path: Path) -> None:
-    from send2trash import send2trash
+            # A link goes itself, whether or not it leads to anything.
+            if path.is_symlink() or path.exists():
+                send2trash(path)
 
-    if path.is_symlink() or path.exists():
-        send2trash(path)
+        await asyncio.to_thread(put)

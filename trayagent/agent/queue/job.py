@@ -1,4 +1,10 @@
-"""One claimed job, worked to its end: ask whoever knows where the bytes are, and fetch them."""
+"""One claimed job, worked to its end: who knows where the bytes are is asked, then they are fetched.
+
+    a job of a library    its source (the resolver) gives a request, or the bytes themselves
+    an address            `video_pages`, which asks transfer or the page engine; or transfer alone
+
+`request_of` and `target_of` are pure: what a job says, in transfer's words. `get` uses them, too.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +26,19 @@ from trayagent.model.transfer import Fetched, Progress, Request, Resolver, Targe
 if TYPE_CHECKING:
     from trayagent.store.secrets import SecretFiles  # `get` loads this module, and no store
 
+log = logging.getLogger(__name__)
+
+RECORD_WAIT_SECONDS: Final = 0.25
+"""How long a record waits for others, to be removed with them."""
+MANY_RECORDS: Final = 64
+"""So many wait no longer."""
+
 
 class FileTransfer(FileFetcher, Protocol):
-    """What is asked of transfer."""
+    """Transfer, as far as a worker needs it."""
 
     async def settled(self, target: Target) -> Fetched | None:
-        """The finished file that a kill kept from being told of, with its name; None: there is none."""
+        """The file that was finished before a kill, if its record is there; None: there is none."""
 
     async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
         """Remove the records of files (final path, owner) whose rows say that they are here."""
@@ -35,7 +48,7 @@ class FileTransfer(FileFetcher, Protocol):
 
 
 class Worker:
-    """Holds nothing of a job; any number may be at work."""
+    """Keeps nothing of a job between two calls; any number of jobs may be at work."""
 
     def __init__(
         self,
@@ -51,17 +64,19 @@ class Worker:
 
     async def settled(self, job: Job, folder: Path, progress: Progress) -> Fetched | None:
         """The job's file, if it was finished before a kill and only its row does not say so."""
-        del progress
+        del progress  # nothing moves: `Pool` calls this in the place of `work`
         fetched = await self._transfer.settled(target_of(job, folder))
         if fetched is not None and self._pages is not None and job.source is None:
-            await self._pages.leave(job.id)
+            await self._pages.discard(job.id)
         return fetched
 
     async def work(self, job: Job, folder: Path, progress: Progress) -> Fetched:
         """The job's file, verified and published. Raises DownloadError; a cancellation keeps its bytes."""
         target = target_of(job, folder)
         if job.source is not None:
-            return await self._resolved(self._resolvers[job.source], job, target, progress)
+            return await self._fetch_resolved(
+                self._resolvers[job.source], job.key, target, progress
+            )
         if self._secrets.has(job.id):
             secrets = await asyncio.to_thread(self._secrets.load, job.id)
             job = replace(job, secrets=secrets)
@@ -70,23 +85,20 @@ class Worker:
             return await self._transfer.fetch(request, target, progress)
         return await self._pages.fetch(job, request, target, progress)
 
-    async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
-        """Remove the records beside files (final path, owner) whose rows say that they are here."""
-        await self._transfer.forget(fetches)
-
-    def end_cooldown(self, host: str) -> None:
-        """A person wants this `host:port` to be asked again at once."""
-        self._transfer.end_cooldown(host)
-
-    async def _resolved(
-        self, resolver: Resolver, job: Job, target: Target, progress: Progress
+    async def _fetch_resolved(
+        self, resolver: Resolver, key: str, target: Target, progress: Progress
     ) -> Fetched:
+        """Fetch what the resolver names, and tell it of a failure: it may know another way.
+
+        The resolver ends the loop: it raises DownloadError when it knows no other.
+        """
+
         def note(received: int, size: int | None) -> None:
             progress.received, progress.size = received, size
 
         failure: DownloadError | None = None
         while True:
-            answer = await resolver.resolve(job.key, target, failure, note)
+            answer = await resolver.resolve(key, target, failure, note)
             try:
                 if isinstance(answer, Request):
                     return await self._transfer.fetch(answer, target, progress)
@@ -94,9 +106,17 @@ class Worker:
             except DownloadError as error:
                 failure = error
 
+    async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
+        """Remove the records beside files (final path, owner) whose rows say that they are here."""
+        await self._transfer.forget(fetches)
+
+    def end_cooldown(self, host: str) -> None:
+        """Ask this `host:port` again at once."""
+        self._transfer.end_cooldown(host)
+
 
 def request_of(job: Job) -> Request:
-    """Where the bytes are, and what to say to get them."""
+    """Where the job's bytes are, and what to send for them."""
     order = job.order
     return Request(
         url=job.url,
@@ -110,11 +130,11 @@ def request_of(job: Job) -> Request:
 
 
 def named_hosts(job: Job) -> frozenset[str]:
-    """The private `host:port` pairs that the user named himself, by the `named` rule.
-
-    From the extension a private address counts only if the page itself is on that host; what a
-    sync fetches is never the user's own word (its source names its hosts).
-    """
+    """The private `host:port` pairs that the user named himself, by the `named` rule."""
+    # 1. A sync: nothing is the user's own word; its source names its hosts.
+    # 2. The extension: a page chose the address, so a private one counts only if the page itself
+    #    came from that host.
+    # 3. Everybody else has the user's word for the address and its mirrors.
     own = (job.host,) if "://" in job.url else ()
     given = (*own, *(urls.authority(url) for url in job.order.mirrors if "://" in url))
     private = frozenset(pair for pair in given if addresses.names_private(pair.rpartition(":")[0]))
@@ -146,31 +166,28 @@ def target_of(job: Job, downloads: Path) -> Target:
     )
 
 
-@lru_cache(
-    maxsize=256
-)  # one folder object for all of its files: it knows its text and hash already
+# One folder object for all of its files: it knows its text and its hash already.
+@lru_cache(maxsize=256)
 def _folder(downloads: Path, root: str | None, folder: str | None) -> Path:
     return (Path(root) if root else downloads) / filenames.safe_folder(folder)
 
 
-log = logging.getLogger(__name__)
-
-SPAN: Final = 0.25
-"""Seconds that a record waits for others."""
-MANY: Final = 64
-"""So many wait for no more."""
-
-
 class SettledRecord(NamedTuple):
-    """Whose it is, and beside which file it lies."""
+    """What tells, after a kill, that a file is finished although its row does not say so yet."""
 
     n: int
+    """The row's number."""
     path: Path
+    """The finished file that the record lies beside."""
     owner: str
 
 
 class SettledRecords:
-    """Hands records over in batches; `remove` gets them once each."""
+    """Removes records whose rows say by now that the file is here: many at a time, a moment later.
+
+    `remove` gets each record once. One by one they would cost a small file another look at the disk
+    and another transaction.
+    """
 
     def __init__(self, remove: Callable[[Sequence[SettledRecord]], Awaitable[None]]) -> None:
         self._remove = remove
@@ -179,10 +196,10 @@ class SettledRecords:
         self._many = asyncio.Event()
 
     def add(self, record: SettledRecord) -> None:
-        """The row of its download says by now that the file is here."""
+        """Have a record removed soon; its row is durable."""
         self._waiting.append(record)
         self._some.set()
-        if len(self._waiting) >= MANY:
+        if len(self._waiting) >= MANY_RECORDS:
             self._many.set()
 
     async def run(self) -> None:
@@ -191,7 +208,7 @@ class SettledRecords:
             while True:
                 await self._some.wait()
                 try:
-                    async with asyncio.timeout(SPAN):
+                    async with asyncio.timeout(RECORD_WAIT_SECONDS):
                         await self._many.wait()
                 except TimeoutError:
                     pass
@@ -207,7 +224,8 @@ class SettledRecords:
             return
         try:
             await self._remove(records)
-        except (TrayagentError, OSError) as error:  # the next start removes them
+        except (TrayagentError, OSError) as error:
+            # A record too many does no harm, and the next start removes it.
             log.warning("The records of %d finished files stay for now: %s", len(records), error)
 
     def __repr__(self) -> str:

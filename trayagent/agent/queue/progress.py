@@ -1,4 +1,9 @@
-"""How far the running downloads are: read from plain numbers, a few times a second, by one task."""
+"""How far the running downloads are: read from plain numbers, a few times a second, by one task.
+
+The engine only writes numbers; nobody is called for each piece of a file, so that a fast download
+costs the front loop nothing. A name is published as soon as it is seen, and kept in the row
+only if the download lasts: most end sooner, and their outcome holds the name.
+"""
 
 from __future__ import annotations
 
@@ -20,23 +25,25 @@ from trayagent.store import transitions
 from trayagent.store.database import Database
 from trayagent.store.transitions import Reached
 
-PERIOD: Final = 0.25
-"""Seconds between two looks at the running downloads."""
-LASTING: Final = 0.5
-"""Seconds after which a download has its name written down before it ends: most end sooner."""
+LOOK_SECONDS: Final = 0.25
+"""Between two looks at the running downloads."""
+NAME_KEPT_SECONDS: Final = 0.5
+"""After which a running download has its name written into its row."""
+NEW_SPEED_SHARE: Final = 0.4
+"""What the last look counts in the speed that is shown: the rest smooths it."""
 
 
 @dataclass(slots=True)
-class _Running:
-    """What was told of one download."""
+class _RunningDownload:
+    """What was published last of one download."""
 
     n: int
     download: Download
     progress: Progress
     since: float
-    looked: float
-    kept: str | None
-    """The path that its row has."""
+    """Monotonic seconds, as `looked_at`."""
+    looked_at: float
+    path_in_row: str | None
     speed: float = 0.0
 
 
@@ -46,32 +53,32 @@ class ProgressReader:
     def __init__(self, db: Database, bus: Bus) -> None:
         self._db = db
         self._bus = bus
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, _RunningDownload] = {}
         self._bell = asyncio.Event()
 
     def follow(self, job: Job, download: Download) -> Progress:
-        """The numbers for a transfer that begins, with what earlier attempts reached."""
+        """Begin to look at a job; returns the numbers for its transfer, as earlier tries left them."""
         progress = Progress()
         progress.path = Path(job.path) if job.path else None
         progress.size, progress.received = download.size, download.received
         now = time.monotonic()
-        self._running[job.id] = _Running(job.n, download, progress, now, now, job.path)
+        self._running[job.id] = _RunningDownload(job.n, download, progress, now, now, job.path)
         self._bell.set()
         return progress
 
     def leave(self, id: str) -> None:
-        """It runs no longer."""
+        """Look at a download no longer."""
         self._running.pop(id, None)
 
     async def run(self) -> None:
-        """Read until cancelled."""
+        """Read until cancelled; sleeps while nothing runs."""
         keeping: asyncio.Task[None] | None = None
         async with asyncio.TaskGroup() as group:
             while True:
                 await self._bell.wait()
                 self._bell.clear()
                 while self._running:
-                    await asyncio.sleep(PERIOD)
+                    await asyncio.sleep(LOOK_SECONDS)
                     now = time.monotonic()
                     for running in list(self._running.values()):
                         self._look(running, now)
@@ -79,13 +86,18 @@ class ProgressReader:
                     if (keeping is None or keeping.done()) and (late := self._unkept(now)):
                         keeping = group.create_task(self._keep_names(late), name="names")
 
-    def _look(self, running: _Running, now: float) -> None:
+    def _look(self, running: _RunningDownload, now: float) -> None:
         progress, before = running.progress, running.download
         path = None if progress.path is None else str(progress.path)
         received, size = progress.received, progress.size
-        rate = max(0, received - before.received) / max(now - running.looked, 0.001)
-        running.speed = rate if not running.speed else 0.6 * running.speed + 0.4 * rate
-        running.looked = now
+        # A file that began anew has fewer bytes than before: no negative speed.
+        rate = max(0, received - before.received) / max(now - running.looked_at, 0.001)
+        running.speed = (
+            rate
+            if not running.speed
+            else (1 - NEW_SPEED_SHARE) * running.speed + NEW_SPEED_SHARE * rate
+        )
+        running.looked_at = now
         speed = round(running.speed)
         running.download = replace(before, received=received, size=size, speed=speed)
         if path is not None and path != before.path:
@@ -94,27 +106,28 @@ class ProgressReader:
         if (received, speed) != (before.received, before.speed):
             self._bus.publish(DownloadProgress(before.id, received, size, speed))
 
-    def _unkept(self, now: float) -> list[_Running]:
+    def _unkept(self, now: float) -> list[_RunningDownload]:
         return [
             running
             for running in self._running.values()
-            if running.download.path != running.kept and now - running.since >= LASTING
+            if running.download.path != running.path_in_row
+            and now - running.since >= NAME_KEPT_SECONDS
         ]
 
-    async def _keep_names(self, late: list[_Running]) -> None:
+    async def _keep_names(self, late: list[_RunningDownload]) -> None:
         named = [(one.n, one.download.path or "", one.download.size) for one in late]
         try:
             await self._db.run(transitions.keep_names, named)
         except StoreUnavailableError:
             return  # they are kept at the next look
         for running, (_, path, _) in zip(late, named, strict=True):
-            running.kept = path
+            running.path_in_row = path
 
     def __repr__(self) -> str:
         return f"<ProgressReader of {len(self._running)} downloads>"
 
 
-def reached(progress: Progress) -> Reached:
+def how_far(progress: Progress) -> Reached:
     """How far a transfer came, as its row keeps it."""
     path = None if progress.path is None else str(progress.path)
     return Reached(path, progress.size, progress.received)

@@ -1,4 +1,13 @@
-"""Downloads whose address is perhaps a page: our own transfer where it can, the page engine where not."""
+"""Downloads whose address may be a page: transfer where it can, the page engine where it cannot.
+
+    1. An address that only the page engine can do (a playlist, `kind=page`) goes to it at once.
+    2. Every other one is fetched; transfer stops when a page comes in the place of a file.
+    3. After that, or after a refusal, the page engine is asked, if `model/engine_choice` says so.
+    4. If it does not know the site, the page is what there is: a plain file, unless a medium was
+       promised.
+
+A page with several videos: the first stands for this download, the others are queued as a batch.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +34,7 @@ from trayagent.transfer import content
 
 
 class FileFetcher(Protocol):
-    """What is asked of transfer."""
+    """Transfer, as far as it is needed here."""
 
     async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
         """One URL to one verified file."""
@@ -35,45 +44,45 @@ class FileFetcher(Protocol):
 
 
 class PageEngine(Protocol):
-    """What is asked of the page engine."""
+    """The page engine (`sites/engine`), as far as it is needed here."""
 
     async def resolve(self, page: VideoPage, note: NoteProgress) -> PageAnswer:
         """What becomes of a page; None: nobody knows it by name. Raises DownloadError."""
 
     async def take_first(self, page: VideoPage, choice: SeveralVideos) -> None:
-        """The others are taken care of: from now on the page stands for its first entry."""
+        """From now on the page stands for its first entry: the others are queued."""
 
     async def discard(self, id: str) -> None:
-        """Nothing of this download is needed any more."""
+        """Remove all that is kept for this download."""
 
     async def keep_resumable(self, id: str, error: DownloadError) -> None:
-        """It came to nothing: only what another try can go on from is kept."""
+        """After a failure, keep only what another try can go on from."""
 
 
 class BatchIntake(Protocol):
-    """Where what else a page holds goes in."""
+    """The intake, as far as it is needed here."""
 
     async def add(self, items: Sequence[Item], *, via: Via, title: str | None = None) -> object:
         """Queue items as one batch."""
 
 
 class PageJob(Struct, frozen=True):
-    """One download on its way through here."""
+    """A job with what it asks of transfer, or of the page engine."""
 
     job: Job
     request: Request
     target: Target
-    reporter: Progress
+    progress: Progress
 
     @property
-    def looking(self) -> Target:
-        """What transfer is asked at first: to tell of a page instead of saving it."""
+    def first_target(self) -> Target:
+        """The target of the first try: a page in the place of a file is reported, not saved."""
         kind = self.target.kind
         return replace(self.target, pages=engine_choice.may_be_page(kind, self.target.filename))
 
 
 class VideoPages:
-    """Follows `model.routing` for one download after the other; holds nothing of them."""
+    """Works one download after the other, any number at a time; keeps nothing of them."""
 
     def __init__(self, transfer: FileFetcher, engine: PageEngine, intake: BatchIntake) -> None:
         self._transfer = transfer
@@ -81,129 +90,123 @@ class VideoPages:
         self._intake = intake
 
     async def fetch(
-        self, job: Job, request: Request, target: Target, reporter: Progress
+        self, job: Job, request: Request, target: Target, progress: Progress
     ) -> Fetched:
         """The job's file, verified and published. Raises DownloadError."""
-        task = page_job_of(job, request, target, reporter)
-        if is_for_engine(task):
-            return await self._through_engine(task)
+        page_job = page_job_of(job, request, target, progress)
+        if is_for_engine(page_job):
+            return await self._fetch_by_engine(page_job)
         try:
-            return await self._transfer.fetch(request, task.looking, reporter)
+            return await self._transfer.fetch(request, page_job.first_target, progress)
         except DownloadError as error:
             failure = error
-        return await self.fetch_after(task, failure)
+        return await self.fetch_after(page_job, failure)
 
-    async def fetch_after(self, task: PageJob, failure: DownloadError) -> Fetched:
-        """The file that transfer did not get at first, if it was a page, say. Raises DownloadError."""
-        job, request, target = task.job, task.request, task.target
+    async def fetch_after(self, page_job: PageJob, failure: DownloadError) -> Fetched:
+        """The file that transfer did not get at first, because it was a page, say. Raises DownloadError."""
+        job, request, target = page_job.job, page_job.request, page_job.target
         following = engine_choice.next_step(target.kind, job.via, request.url, failure)
         if following != "fail":
-            fetched = await self._tried(task, failure, known_only=following == "engine if known")
-            if fetched is not None:
-                return fetched
-        promised = content.promised(target.kind, request.url, target.filename)
-        if failure.found is None or promised:
+            try:
+                return await self._fetch_by_engine(
+                    page_job, known_only=following == "engine if known"
+                )
+            except _UnknownSiteError:
+                pass
+            except DownloadError as error:
+                if error.code == "no_media_found" and failure.code == "needs_login":
+                    raise failure from error  # the page asked for a login: that is what helps
+                raise
+        is_promised = content.promised(target.kind, request.url, target.filename)
+        if failure.found is None or is_promised:
             raise failure
-        # a plain file after all
-        return await self._transfer.fetch(request, target, task.reporter)
+        # The page itself is what was asked for: a plain file after all.
+        return await self._transfer.fetch(request, target, page_job.progress)
 
-    async def leave(self, id: str) -> None:
-        """The file of this download is here: what the engine kept for it is needed no more."""
+    async def discard(self, id: str) -> None:
+        """Remove what the engine keeps for a download: its file is here."""
         await self._engine.discard(id)
 
-    async def _tried(
-        self, task: PageJob, failure: DownloadError, *, known_only: bool
-    ) -> Fetched | None:
-        """As `_through_engine`, or None when the engine does not know the site by name."""
-        try:
-            return await self._through_engine(task, known_only=known_only)
-        except _UnknownError:
-            return None
-        except DownloadError as error:
-            if error.code == "no_media_found" and failure.code == "needs_login":
-                raise failure from error  # the page asked for a login: that is what helps
-            raise
-
-    async def _through_engine(self, task: PageJob, *, known_only: bool = False) -> Fetched:
-        page = _page(task, known_only=known_only)
+    async def _fetch_by_engine(self, page_job: PageJob, *, known_only: bool = False) -> Fetched:
+        page = _page(page_job, known_only=known_only)
 
         def note(received: int, size: int | None) -> None:
-            task.reporter.received, task.reporter.size = received, size
+            page_job.progress.received, page_job.progress.size = received, size
 
         answer = await self._engine.resolve(page, note)
         if isinstance(answer, SeveralVideos):
-            await self._enter(task, answer)
+            # First the others, then the mark that they are taken care of: after a kill in between
+            # they are queued again, and the intake knows those that it has.
+            others, title = _items(page_job, answer), answer.title or "A page's videos"
+            if others:
+                await self._intake.add(others, via=page_job.job.via, title=title)
             await self._engine.take_first(page, answer)
             left_out = answer.left_out
             answer = await self._engine.resolve(page, note)
             if left_out and isinstance(answer, Made | MediumAddress):
                 answer = replace(answer, warning=f"{left_out} more on this page were left out.")
         if answer is None:
-            raise _UnknownError
+            raise _UnknownSiteError
         if isinstance(answer, SeveralVideos):
             raise DownloadError("no_media_found", "it holds only further lists")
         try:
-            fetched = await self._finished(task, answer)
+            fetched = await self._fetch_answer(page_job, answer)
         except DownloadError as error:
-            await self._engine.keep_resumable(task.job.id, error)
+            await self._engine.keep_resumable(page_job.job.id, error)
             raise
-        await self._engine.discard(task.job.id)
+        await self._engine.discard(page_job.job.id)
         return fetched
 
-    async def _enter(self, task: PageJob, choice: SeveralVideos) -> None:
-        """Queue what else the page holds; asked twice after a kill, the intake knows what it has."""
-        items = _items(task, choice)
-        if items:
-            await self._intake.add(items, via=task.job.via, title=choice.title or "A page's videos")
-
-    async def _finished(self, task: PageJob, answer: Made | MediumAddress) -> Fetched:
-        target = replace(task.target, filename=_named(task.target.filename, answer.filename))
+    async def _fetch_answer(self, page_job: PageJob, answer: Made | MediumAddress) -> Fetched:
+        name = _with_ending(page_job.target.filename, answer.filename)
+        target = replace(page_job.target, filename=name)
         if isinstance(answer, Made):
-            return await self._transfer.publish(answer, target, task.reporter)
+            return await self._transfer.publish(answer, target, page_job.progress)
         if target.kind == "page":
+            # The address is a medium's, no page's: transfer may not look for a page again.
             target = replace(target, kind="auto")
-        fetched = await self._transfer.fetch(answer.request, target, task.reporter)
+        fetched = await self._transfer.fetch(answer.request, target, page_job.progress)
         return replace(fetched, warning=fetched.warning or answer.warning)
 
 
-class _UnknownError(Exception):
+class _UnknownSiteError(Exception):
     """The engine does not know the site by name."""
 
 
-def page_job_of(job: Job, request: Request, target: Target, reporter: Progress) -> PageJob:
-    """What is meant: who names a quality wants a medium, say."""
+def page_job_of(job: Job, request: Request, target: Target, progress: Progress) -> PageJob:
+    """The job as it is meant: a job with a quality, say, wants a medium."""
     kind = engine_choice.kind_meant(target.kind, job.order.quality, job.order.subtitles)
     return PageJob(
-        job, request, target if kind == target.kind else replace(target, kind=kind), reporter
+        job, request, target if kind == target.kind else replace(target, kind=kind), progress
     )
 
 
-def is_for_engine(task: PageJob) -> bool:
+def is_for_engine(page_job: PageJob) -> bool:
     """Whether the page engine is asked before a byte is fetched."""
-    return engine_choice.is_engine_first(task.target.kind, task.request.url)
+    return engine_choice.is_engine_first(page_job.target.kind, page_job.request.url)
 
 
-def _page(task: PageJob, *, known_only: bool) -> VideoPage:
-    request, order = task.request, task.job.order
+def _page(page_job: PageJob, *, known_only: bool) -> VideoPage:
+    request, order = page_job.request, page_job.job.order
     raw = next((v for k, v in request.headers.items() if k.lower() == "cookie"), "")
     host = urls.origin(request.url)[1]
     own = [pair.strip().partition("=") for pair in raw.split(";") if "=" in pair]
     cookies = tuple(Cookie(name, value, host) for name, _, value in own if name)
     return VideoPage(
-        id=task.job.id,
+        id=page_job.job.id,
         # Other secret headers stay here: the engine could not keep them from other servers.
         request=replace(request, headers={}, mirrors=(), cookies=(*cookies, *request.cookies)),
         title=order.title,
         quality=order.quality or ("audio" if order.kind == "audio" else None),
         subtitles=order.subtitles,
-        speed_limit=task.target.speed_limit,
+        speed_limit=page_job.target.speed_limit,
         known_only=known_only,
     )
 
 
-def _items(task: PageJob, choice: SeveralVideos) -> list[Item]:
+def _items(page_job: PageJob, choice: SeveralVideos) -> list[Item]:
     """The further entries as items; a page's word never opens a private address."""
-    request, order = task.request, task.job.order
+    request, order = page_job.request, page_job.job.order
     own = urls.authority(request.url)
     return [
         Item(
@@ -213,7 +216,7 @@ def _items(task: PageJob, choice: SeveralVideos) -> list[Item]:
             user_agent=request.user_agent,
             cookies=request.cookies,
             page_url=order.page_url or request.url,
-            filename=None if entry.is_page or not entry.title else _titled(entry),
+            filename=None if entry.is_page or not entry.title else _name_from_title(entry),
             title=entry.title or None,
             kind="page" if entry.is_page else "video",
             quality=order.quality,
@@ -233,20 +236,24 @@ def _may_enter(entry: PageEntry, own: str) -> bool:
     return authority == own or not addresses.names_private(authority.rpartition(":")[0])
 
 
-def _titled(entry: PageEntry) -> str:
+def _name_from_title(entry: PageEntry) -> str:
     ending = filenames.extension(filenames.from_url(entry.url) or "")
     title = entry.title.replace("/", "-").replace("\\", "-")
     return f"{title}.{ending}" if ending in filenames.VIDEO | filenames.AUDIO else f"{title}.mp4"
 
 
-def _named(wanted: str | None, made: str) -> str:
-    """The name asked for with the ending of what was made, in place of one that tells another medium or none."""
-    if not wanted:
+def _with_ending(given: str | None, made: str) -> str:
+    """The name that was asked for, with the ending of what was made.
+
+    An ending of another medium, or one that says nothing (`.php`), is replaced; any other ending is
+    a part of the name.
+    """
+    if not given:
         return made
     ending = filenames.extension(made)
-    given = filenames.extension(wanted)
-    if given == ending or not ending:
-        return wanted
-    is_replaced = filenames.media_kind(wanted) or given in filenames.SAYS_NOTHING
-    stem = wanted.rpartition(".")[0] if is_replaced else wanted
+    before = filenames.extension(given)
+    if before == ending or not ending:
+        return given
+    is_replaced = filenames.media_kind(given) or before in filenames.SAYS_NOTHING
+    stem = given.rpartition(".")[0] if is_replaced else given
     return f"{stem}.{ending}"

@@ -1,6 +1,6 @@
 """A few downloads without an agent: workers in memory, by the pool's rules, files by the same engine.
 
-The rules themselves are shared (`agent/queue/retry`): which failure is tried again and when, and which
+The rules themselves are shared (`model/retry`): which failure is tried again and when, and which
 host is left alone. The queue is in memory, because a transaction costs more than a small file.
 
     added → ready (by host, in turn) → running → completed | failed
@@ -32,12 +32,12 @@ from typing import Final, Protocol
 from msgspec.structs import replace
 
 from trayagent.agent.queue.job import SettledRecord, SettledRecords, request_of, target_of
-from trayagent.agent.queue.retry import CoolHosts, decide
 from trayagent.agent.queue.video_pages import PageJob, is_for_engine, page_job_of
 from trayagent.cli.get.journal import HERE, Journal
 from trayagent.model.downloads import Download, ErrorInfo, Item, State, Via
 from trayagent.model.errors import DownloadError, TrayagentError
 from trayagent.model.jobs import Job, New
+from trayagent.model.retry import CoolHosts, next_try
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.model.units import stamp
 from trayagent.model.validation import validate
@@ -342,7 +342,7 @@ class Downloader:
                 return await engine.fetch_after(slot.task, error)
             if (task := slot.task) is None:
                 return None
-            return await engine.fetch(task.job, task.request, task.target, task.reporter)
+            return await engine.fetch(task.job, task.request, task.target, task.progress)
         except DownloadError:
             raise
         except Exception as error:
@@ -405,7 +405,7 @@ class Downloader:
 
     def _fail(self, job: Job, download: Download, error: DownloadError) -> None:
         offline = error.code == "network" and is_offline(job.host)
-        again = decide(
+        again = next_try(
             error, job.attempts, self._settings.retries, random.random(), offline=offline
         )
         now = time.time()
