@@ -119,7 +119,7 @@ async def test_a_worker_that_never_ends_talking_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every word is a sign of life; so many are a sign of something else."""
-    monkeypatch.setattr(engine, "MOST_WORDS", 2)
+    monkeypatch.setattr(engine, "MOST_MESSAGES", 2)
     words = "while True: self.hook({'status': 'downloading', 'downloaded_bytes': time.time()})"
     error = await reason(tmp_path, fetch=words)
     assert (error.code, error.detail) == ("internal", "the page engine said too much")

@@ -194,11 +194,11 @@ def test_errors_that_cause_each_other_end() -> None:
 def test_a_worker_is_not_taken_at_its_word() -> None:
     """Its reason is one of ours, without an address and short; what the gateway refused counts for more."""
     leave = Pass("", b"", (), lambda _: 0.0)
-    said = engine._failure(
+    said = engine.worker_error(
         WorkerFailure("made_up", "see https://u:pw@h/?CANARY\x1b[2J " + "x" * 500), leave
     )
     assert (said.code, len(said.detail)) == ("internal", 200)
     assert re.search(r"CANARY|\x1b", said.detail) is None
     leave.refused = errors.DownloadError("blocked_address", "10.0.0.1")
-    assert engine._failure(WorkerFailure("network", ""), leave) is leave.refused
-    assert engine._failure(WorkerFailure("needs_login", ""), leave).code == "needs_login"
+    assert engine.worker_error(WorkerFailure("network", ""), leave) is leave.refused
+    assert engine.worker_error(WorkerFailure("needs_login", ""), leave).code == "needs_login"

@@ -1,4 +1,8 @@
-"""The page engine as the agent sees it: a page's address in, a file or an address to fetch out."""
+"""The page engine as the agent sees it: a page's address in, a file or an address to fetch out.
+
+A worker may take WorkerBounds and no more: each phase has its time without a sign of life, the disk
+keeps what the settings say, and a message too many is an error.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from msgspec import structs
 from msgspec.structs import replace
 
 from trayagent.model import filenames, units
 from trayagent.model.errors import SENTENCES, DownloadError
 from trayagent.model.settings import Config
-from trayagent.model.transfer import Made, Request
+from trayagent.model.transfer import Made
 from trayagent.net.gateway import Gateway, Pass
 from trayagent.sites.protocol import (
     BytesReceived,
@@ -40,16 +43,16 @@ from trayagent.sites.worker_process import ScratchFolder, WorkerProcess
 
 MOST_ENTRIES: Final = 50
 """Of a page that holds several."""
-MOST_WORDS: Final = 1_000_000
+MOST_MESSAGES: Final = 1_000_000
 """Of one worker; it says four a second at most."""
-_TICK: Final = 2.0
+_LOOK_SECONDS: Final = 2.0
 """Seconds between two looks at a worker that says nothing."""
-_FEW: Final = 3
-"""Pages of a host that nobody knew by name, after which the host is not asked about again."""
-_HOSTS: Final = 1000
+_STRANGER_PAGES: Final = 3
+"""Pages of a host that yt-dlp did not know by name; after so many it is not asked about the host again."""
+_MOST_HOSTS: Final = 1000
 """Hosts that are remembered."""
-_REFUSED: Final = frozenset({"forbidden", "network", "no_media_found", "timeout"})
-"""Codes that may be the gateway's refusal as the worker saw it."""
+_PERHAPS_REFUSED: Final = frozenset({"forbidden", "network", "no_media_found", "timeout"})
+"""Codes that may be the gateway's refusal as the worker saw it: then the gateway knows the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,11 @@ class YtDlpEngine:
         return self._releases.is_usable
 
     async def resolve(self, page: VideoPage, note: NoteProgress) -> PageAnswer:
-        """What becomes of a page; None: nobody knows it by name. Raises DownloadError."""
+        """What becomes of a page; None: yt-dlp does not know its site by name. Raises DownloadError."""
         host = page.request.url.split("/", 3)[2]
-        if page.known_only and (not self.is_installed or self._strangers.get(host, 0) >= _FEW):
+        if page.known_only and (
+            not self.is_installed or self._strangers.get(host, 0) >= _STRANGER_PAGES
+        ):
             return None
         if not self.is_installed:
             raise DownloadError("needs_sites_extra")
@@ -108,31 +113,33 @@ class YtDlpEngine:
     async def _resolve(self, page: VideoPage, host: str, note: NoteProgress) -> PageAnswer:
         scratch = self._scratch(page.id)
         await asyncio.to_thread(scratch.create)
+        # After a restart: the page held several, and their first stands for it since then.
         first = await asyncio.to_thread(scratch.first_entry, page.request.url)
-        ask = self._ask(page, scratch, first)
+        ask = self._worker_request(page, scratch, first)
         with self._gateway.admit(page.request.named, self._throttle(page.speed_limit)) as leave:
-            said = await self._run(structs.replace(ask, proxy=leave.url), leave, note)
-        if isinstance(said, UnknownSite):
-            if len(self._strangers) >= _HOSTS:
-                self._strangers.clear()
-            self._strangers[host] = self._strangers.get(host, 0) + 1
-            await asyncio.to_thread(scratch.remove)
-            return None
-        return await self._answer(said, page, scratch)
+            answer = await self._run_worker(replace(ask, proxy=leave.url), leave, note)
+        if not isinstance(answer, UnknownSite):
+            return await self._page_answer(answer, page, scratch)
+        # Most hosts of plain downloads are no video sites: asking costs a process each time.
+        if len(self._strangers) >= _MOST_HOSTS:
+            self._strangers.clear()
+        self._strangers[host] = self._strangers.get(host, 0) + 1
+        await asyncio.to_thread(scratch.remove)
+        return None
 
     async def take_first(self, page: VideoPage, choice: SeveralVideos) -> None:
-        """The others are taken care of: from now on the page stands for its first entry."""
+        """Note, also for a later start, that the page stands for its first entry: the others are queued."""
         first = choice.first
         await asyncio.to_thread(
             self._scratch(page.id).note_first, page.request.url, first.url, first.title
         )
 
     async def discard(self, id: str) -> None:
-        """Nothing of this download is needed any more."""
+        """Remove all that this download has here."""
         await asyncio.to_thread(self._scratch(id).remove)
 
     async def keep_resumable(self, id: str, error: DownloadError) -> None:
-        """It came to nothing: only what another try can go on from is kept."""
+        """Remove what a failed download has here, but for what another try can go on from."""
         scratch = self._scratch(id)
         if error.traits.is_final:
             await asyncio.to_thread(scratch.remove)
@@ -142,12 +149,10 @@ class YtDlpEngine:
     def __repr__(self) -> str:
         return f"<YtDlpEngine {'ready' if self.is_installed else 'without yt-dlp'}>"
 
-    # -- parts
-
     def _scratch(self, id: str) -> ScratchFolder:
         return ScratchFolder(Path(self._config.downloads.folder), str(self._releases.folder), id)
 
-    def _ask(
+    def _worker_request(
         self, page: VideoPage, scratch: ScratchFolder, first: tuple[str, str] | None
     ) -> WorkerRequest:
         request, release = page.request, self._releases.current()
@@ -170,88 +175,92 @@ class YtDlpEngine:
             single=first is not None,
         )
 
-    async def _run(self, ask: WorkerRequest, leave: Pass, note: NoteProgress) -> WorkerMessage:
-        async with WorkerProcess.start(ask, self._environ) as child:
-            phase, heard = "looking", 0
-            while True:
-                said = await self._next(child, leave, phase, Path(ask.folder))
-                heard += 1
-                if heard > MOST_WORDS:
-                    raise DownloadError("internal", "the page engine said too much")
-                if said is None:
-                    status = await child.exit_status()
-                    raise DownloadError("internal", f"the page engine ended by itself ({status})")
-                if isinstance(said, WorkerPhase):
-                    phase = said.name
-                elif isinstance(said, BytesReceived):
-                    note(said.total, said.size)
-                elif isinstance(said, WorkerFailure):
-                    raise _failure(said, leave)
-                else:
-                    return said
+    async def _run_worker(
+        self, ask: WorkerRequest, leave: Pass, note: NoteProgress
+    ) -> WorkerMessage:
+        """The worker's last message, as long as that is no failure. Raises DownloadError."""
+        async with WorkerProcess.start(ask, self._environ) as worker:
+            phase = "looking"
+            for _ in range(MOST_MESSAGES):
+                message = await self._next_message(worker, leave, phase, Path(ask.folder))
+                match message:
+                    case None:
+                        status = await worker.exit_status()
+                        reason = f"the page engine ended by itself ({status})"
+                        raise DownloadError("internal", reason)
+                    case WorkerPhase():
+                        phase = message.name
+                    case BytesReceived():
+                        note(message.total, message.size)
+                    case WorkerFailure():
+                        raise worker_error(message, leave)
+                    case _:
+                        return message
+        raise DownloadError("internal", "the page engine said too much")
 
-    async def _next(
-        self, child: WorkerProcess, leave: Pass, phase: str, folder: Path
+    async def _next_message(
+        self, worker: WorkerProcess, leave: Pass, phase: str, folder: Path
     ) -> WorkerMessage | None:
-        """The worker's next word; bytes count as a sign of life while it fetches."""
+        """The next message; None: the worker has ended. Raises DownloadError `stalled`, `disk_full`."""
         patience = getattr(self._bounds, phase, self._bounds.looking)
-        here, alive = leave.received, time.monotonic()
+        received, alive_at = leave.received, time.monotonic()
         while True:
             try:
-                async with asyncio.timeout(min(_TICK, patience)):
-                    return await child.next_message()
+                async with asyncio.timeout(min(_LOOK_SECONDS, patience)):
+                    return await worker.next_message()
             except TimeoutError:
                 pass
-            if phase == "fetching" and leave.received != here:
-                here, alive = leave.received, time.monotonic()
-            if time.monotonic() - alive >= patience:
+            # While it fetches, bytes through the gateway are a sign of life; while it looks or merges,
+            # only a message is: a page that trickles for ever would hold the slot for ever.
+            if phase == "fetching" and leave.received != received:
+                received, alive_at = leave.received, time.monotonic()
+            if time.monotonic() - alive_at >= patience:
                 raise DownloadError("stalled", "the page engine")
-            await asyncio.to_thread(self._check_room, folder)
+            usage = await asyncio.to_thread(shutil.disk_usage, folder)
+            if usage.free < units.parse_size(self._config.downloads.keep_free):
+                raise DownloadError("disk_full", "downloads.keep_free is to be kept")
 
-    def _check_room(self, folder: Path) -> None:
-        if shutil.disk_usage(folder).free < units.parse_size(self._config.downloads.keep_free):
-            raise DownloadError("disk_full", "downloads.keep_free is to be kept")
-
-    async def _answer(
-        self, said: WorkerMessage, page: VideoPage, scratch: ScratchFolder
+    async def _page_answer(
+        self, answer: WorkerMessage, page: VideoPage, scratch: ScratchFolder
     ) -> PageAnswer:
-        if isinstance(said, SeveralEntries):
-            if not said.entries:
+        """The worker's answer as the queue takes it; nothing in it is believed unseen."""
+        if isinstance(answer, SeveralEntries):
+            if not answer.entries:
                 raise DownloadError("no_media_found")
-            first, *others = said.entries
-            left = max(0, said.total - len(said.entries))
-            return SeveralVideos(said.title, first, tuple(others), left)
-        name = filenames.safe(_text(getattr(said, "name", "")))
-        if isinstance(said, DirectMedium):
+            first, *others = answer.entries
+            left_out = max(0, answer.total - len(answer.entries))
+            return SeveralVideos(answer.title, first, tuple(others), left_out)
+        name = filenames.safe(_clean_text(getattr(answer, "name", "")))
+        if isinstance(answer, DirectMedium):
             await asyncio.to_thread(scratch.tidy, choice=True)  # its bytes gather elsewhere
-            return MediumAddress(_request(said, page.request), name, said.warning)
-        assert isinstance(said, FileMade)
-        return Made(await asyncio.to_thread(scratch.made_file, said.path), name, said.warning)
+            headers = dict(answer.headers)
+            user_agent = headers.pop("User-Agent", None) or page.request.user_agent
+            request = replace(
+                page.request,
+                url=answer.url,
+                mirrors=(),
+                referer=headers.pop("Referer", None),
+                user_agent=user_agent,
+                headers=headers,
+                cookies=answer.cookies,
+            )
+            return MediumAddress(request, name, answer.warning)
+        assert isinstance(answer, FileMade)
+        file = await asyncio.to_thread(scratch.made_file, answer.path)
+        return Made(file, name, answer.warning)
 
 
-def _failure(said: WorkerFailure, leave: Pass) -> DownloadError:
-    if leave.refused is not None and said.code in _REFUSED:
+def worker_error(failure: WorkerFailure, leave: Pass) -> DownloadError:
+    """Why there is no file, in a code of ours; the worker is not taken at its word.
+
+    It sees a refusal of the gateway as a broken connection, or as nothing at all. The gateway knows why.
+    """
+    if leave.refused is not None and failure.code in _PERHAPS_REFUSED:
         return leave.refused
-    code = said.code if said.code in SENTENCES else "internal"
-    return DownloadError(code, _text(said.detail)[:200])
+    code = failure.code if failure.code in SENTENCES else "internal"
+    return DownloadError(code, _clean_text(failure.detail)[:200])
 
 
-def _text(text: str) -> str:
-    """Printable, and without any address."""
-    plain = "".join(c if c.isprintable() else " " for c in text)
-    return without_addresses(plain)
-
-
-def _request(said: DirectMedium, asked: Request) -> Request:
-    headers = dict(said.headers)
-    agent = headers.pop("User-Agent", None)
-    referer = headers.pop("Referer", None)
-    return replace(
-        asked,
-        url=said.url,
-        mirrors=(),
-        headers=headers,
-        cookies=said.cookies,
-        referer=referer,
-        user_agent=agent or asked.user_agent,
-    )
+def _clean_text(text: str) -> str:
+    """Printable, and without any address: those may hold secrets."""
+    return without_addresses("".join(c if c.isprintable() else " " for c in text))

@@ -1,4 +1,8 @@
-"""One page to one file, or to what it consists of, by yt-dlp; runs in the worker's process only."""
+"""One page to one file, or to what it consists of, by yt-dlp; runs in the worker's process only.
+
+Three parts: asking yt-dlp and reading its answer, the options that say which form of a medium it takes,
+and manifests made readable before it sees them. What yt-dlp raises is explained in `reasons`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,7 +34,7 @@ from trayagent.sites.protocol import (
 )
 from trayagent.sites.reasons import LIVE, NO_MERGE, OUTDATED, PROTECTED, StopError
 
-PERIOD: Final = 0.25
+REPORT_SECONDS: Final = 0.25
 """Seconds between two words on how far it is."""
 _PLAIN: Final = ("http", "https")
 _LISTS: Final = ("playlist", "multi_video")
@@ -42,7 +46,7 @@ def run(ask: WorkerRequest, say: Say) -> None:
     """Answer one request; raises whatever yt-dlp raises (`reasons.explain` knows it)."""
     import yt_dlp
 
-    _never_by_ffmpeg(yt_dlp)
+    _keep_ffmpeg_from_fetching(yt_dlp)
     say(WorkerPhase("looking"))
     params = engine_options(
         proxy=ask.proxy,
@@ -53,10 +57,17 @@ def run(ask: WorkerRequest, say: Say) -> None:
     )
     silent = logging.getLogger("trayagent.sites.silent")
     silent.disabled = True
-    headers = _headers(ask)
+    headers = {"User-Agent": ask.user_agent} if ask.user_agent else {}
+    if ask.referer:
+        # What a browser tells another origin (strict-origin-when-cross-origin): no path, no query.
+        parts = urlsplit(ask.referer)
+        headers["Referer"] = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"
     with yt_dlp.YoutubeDL(params | {"logger": silent, "http_headers": headers}) as site:
         clean_manifests(site, yt_dlp.networking.common.Response)
-        if ask.known_only and not _knows(yt_dlp, ask.url):
+        classes = yt_dlp.extractor.gen_extractor_classes() if ask.known_only else ()
+        if ask.known_only and not any(
+            one.suitable(ask.url) for one in classes if one.IE_NAME != "generic"
+        ):
             say(UnknownSite())
             return
         _give_cookies(site, ask.cookies)
@@ -65,30 +76,49 @@ def run(ask: WorkerRequest, say: Say) -> None:
 
 
 def _answer(site: Any, ask: WorkerRequest, say: Say) -> WorkerMessage:
+    """What the page is. Raises StopError for what we do not take."""
+    # 1. A playlist is several entries, unless one of them was chosen already; one of a single entry is
+    #    that entry, in as many layers as a site may wrap it.
     info = site.extract_info(ask.url, download=False)
     while info is not None and info.get("_type") in _LISTS:
         entries = [entry for entry in info.get("entries") or () if entry]
         if len(entries) > 1 and not ask.single:
-            return _several(info, entries, ask)
+            named = [_entry(entry) for entry in entries[: ask.most_entries]]
+            return SeveralEntries(
+                str(info.get("title") or "")[:200],
+                tuple(entry for entry in named if entry.url),
+                info.get("playlist_count") or len(entries),
+            )
         info = site.process_ie_result(entries[0], download=False) if entries else None
     if not info:
         raise StopError(WorkerFailure("no_media_found"))
+    # 2. What we do not take: broadcasts that have no end, and sound where a film was asked for.
     if info.get("extractor") == "generic" and str(info.get("protocol")).startswith("m3u8"):
         # That it is live is a guess, from what could not be read; the manifest itself will tell.
         info |= {"is_live": None, "live_status": None}
     if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
         raise StopError(WorkerFailure("no_media_found", LIVE))
-    if ask.quality != "audio" and _only_sound(info):
+    if ask.quality != "audio" and _is_only_sound(info):
         raise StopError(WorkerFailure("no_media_found", NO_MERGE))
-    if _is_plain(info, ask) and info.get("ext") in MANIFESTS:
+    is_plain = _is_plain(info, ask)
+    if is_plain and info.get("ext") in MANIFESTS:
         raise StopError(
             WorkerFailure("no_media_found", OUTDATED)
         )  # it took the manifest for the film
-    warning = _doubt(info, ask)
-    if _is_plain(info, ask):
-        return DirectMedium(
-            info["url"], _name(info, ask), _kept(info), tuple(_cookies(site, info)), warning
+    warning = None
+    if ask.subtitles and not info.get("requested_subtitles"):
+        warning = "It has no such subtitles." if ask.ffmpeg else "Subtitles need ffmpeg."
+    # 3. One plain file: the agent's own transfer resumes it, and proves that it is whole.
+    if is_plain:
+        headers: Mapping[str, str] = info.get("http_headers") or {}
+        cookies = tuple(
+            Cookie(one.name, one.value, one.domain, one.path, one.secure)
+            for one in site.cookiejar.get_cookies_for_url(info["url"])
+            if one.name and one.value is not None
         )
+        kept = {name: value for name, value in headers.items() if name.lower() != "cookie"}
+        return DirectMedium(info["url"], _name(info, ask), kept, cookies, warning)
+    # 4. All else yt-dlp fetches, through the gateway.
     meter = _Meter(ask, say, len(info.get("requested_formats") or (1,)))
     site.add_progress_hook(meter.progress)
     site.add_postprocessor_hook(meter.merging)
@@ -98,8 +128,12 @@ def _answer(site: Any, ask: WorkerRequest, say: Say) -> WorkerMessage:
     return FileMade(str(path.absolute()), _name(made, ask, path), warning)
 
 
-def _never_by_ffmpeg(yt_dlp: Any) -> None:
-    """It would fetch by itself, past the gateway, and go where the manifest says, files included."""
+def _keep_ffmpeg_from_fetching(yt_dlp: Any) -> None:
+    """Make yt-dlp refuse what it would leave to ffmpeg.
+
+    ffmpeg fetches by itself, past the gateway, and goes where the manifest says, to local files too.
+    yt-dlp has no option against it, so two of its classes are changed here; a test watches them.
+    """
 
     def refuse(*_: object) -> None:
         raise StopError(WorkerFailure("no_media_found", PROTECTED))
@@ -120,20 +154,6 @@ def _never_by_ffmpeg(yt_dlp: Any) -> None:
     hls.can_download = classmethod(can_download)
 
 
-def _knows(yt_dlp: Any, url: str) -> bool:
-    classes = yt_dlp.extractor.gen_extractor_classes()
-    return any(one.suitable(url) for one in classes if one.IE_NAME != "generic")
-
-
-def _headers(ask: WorkerRequest) -> dict[str, str]:
-    headers = {"User-Agent": ask.user_agent} if ask.user_agent else {}
-    if ask.referer:
-        # What a browser tells another origin (strict-origin-when-cross-origin): no path, no query.
-        parts = urlsplit(ask.referer)
-        headers["Referer"] = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"
-    return headers
-
-
 def _give_cookies(site: Any, cookies: tuple[Cookie, ...]) -> None:
     from http.cookiejar import Cookie as Kept
 
@@ -146,17 +166,6 @@ def _give_cookies(site: Any, cookies: tuple[Cookie, ...]) -> None:
             None, True, None, None, {},
         )  # fmt: skip
         site.cookiejar.set_cookie(kept)
-
-
-def _cookies(site: Any, info: Info) -> Iterator[Cookie]:
-    for one in site.cookiejar.get_cookies_for_url(info["url"]):
-        if one.name and one.value is not None:
-            yield Cookie(one.name, one.value, one.domain, one.path, one.secure)
-
-
-def _kept(info: Info) -> dict[str, str]:
-    given: Mapping[str, str] = info.get("http_headers") or {}
-    return {name: value for name, value in given.items() if name.lower() != "cookie"}
 
 
 def _is_plain(info: Info, ask: WorkerRequest) -> bool:
@@ -173,16 +182,10 @@ def _is_plain(info: Info, ask: WorkerRequest) -> bool:
     )
 
 
-def _only_sound(info: Info) -> bool:
+def _is_only_sound(info: Info) -> bool:
     """Whether sound was taken although there are pictures, for want of a program to merge them."""
     pictures = any(one.get("vcodec") not in (None, "none") for one in info.get("formats") or ())
     return pictures and not info.get("requested_formats") and info.get("vcodec") == "none"
-
-
-def _doubt(info: Info, ask: WorkerRequest) -> str | None:
-    if ask.subtitles and not info.get("requested_subtitles"):
-        return "Subtitles need ffmpeg." if not ask.ffmpeg else "It has no such subtitles."
-    return None
 
 
 def _name(info: Info, ask: WorkerRequest, path: Path | None = None) -> str:
@@ -205,14 +208,6 @@ def _is_transport_stream(path: Path) -> bool:
     return len(head) == 377 and head[0] == head[188] == head[376] == 0x47
 
 
-def _several(info: Info, entries: list[Info], ask: WorkerRequest) -> SeveralEntries:
-    named = [_entry(entry) for entry in entries[: ask.most_entries]]
-    total = info.get("playlist_count") or len(entries)
-    return SeveralEntries(
-        str(info.get("title") or "")[:200], tuple(entry for entry in named if entry.url), total
-    )
-
-
 def _entry(entry: Info) -> PageEntry:
     title = str(entry.get("title") or "")[:200]
     if entry.get("_type") in ("url", "url_transparent"):
@@ -224,16 +219,17 @@ def _entry(entry: Info) -> PageEntry:
 
 
 class _Meter:
-    """Adds up what comes in, and tells of it now and then."""
+    """Adds up the bytes of all files of a medium, and reports them now and then."""
 
     def __init__(self, ask: WorkerRequest, say: Say, files: int) -> None:
         self._most = ask.max_size
         self._say = say
         self._files = files
         self._lock = threading.Lock()
+        # yt-dlp fetches several files at a time, each in threads of its own.
         self._here: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
-        self._told = 0.0
+        self._reported_at = 0.0
 
     def progress(self, state: Info) -> None:
         with self._lock:
@@ -246,8 +242,8 @@ class _Meter:
             if self._most and total > self._most:
                 raise StopError(WorkerFailure("too_large"))
             now = time.monotonic()
-            if now - self._told >= PERIOD:
-                self._told = now
+            if now - self._reported_at >= REPORT_SECONDS:
+                self._reported_at = now
                 known = len(self._sizes) >= self._files
                 self._say(BytesReceived(total, sum(self._sizes.values()) if known else None))
 
@@ -256,7 +252,7 @@ class _Meter:
             self._say(WorkerPhase("merging"))
 
 
-_FETCHED: Final = "[protocol~='^(https?|m3u8(_native)?|http_dash_segments)$']"
+_BY_YT_DLP: Final = "[protocol~='^(https?|m3u8(_native)?|http_dash_segments)$']"
 """Ways of transport that need no other program; rtmp and the like would start one."""
 _ALWAYS: Final[dict[str, Any]] = {
     "quiet": True,
@@ -295,22 +291,19 @@ def format_selection(quality: str, *, ffmpeg: bool) -> dict[str, Any]:
 
     Without ffmpeg only forms are taken that come in one piece.
     """
+    # yt-dlp's words: b(est) or w(orst), v(ideo) or a(udio), `*`: with or without the other; the first
+    # form that fits is taken.
     if quality == "audio":
         forms = ["ba", "ba*"] if not ffmpeg else ["ba", "ba*", "b"]
-        chosen = {"format": _joined(forms)}
+        chosen = {"format": "/".join(form + _BY_YT_DLP for form in forms)}
         extract = {"key": "FFmpegExtractAudio", "preferredcodec": "best"}
         return chosen | ({"postprocessors": [extract]} if ffmpeg else {})
     word = "w" if quality == "worst" else "b"
-    together = [f"{word}v*{_FETCHED}+{word}a{_FETCHED}"] if ffmpeg else []
-    alone = _joined([word, *([f"{word}v*"] if ffmpeg else []), f"{word}a"])
-    chosen = {"format": "/".join([*together, alone])}
+    forms = [f"{word}v*{_BY_YT_DLP}+{word}a", word, f"{word}v*"] if ffmpeg else [word]
+    chosen = {"format": "/".join(form + _BY_YT_DLP for form in [*forms, f"{word}a"])}
     if height := re.match(r"\d+", quality):
         chosen["format_sort"] = [f"res:{height[0]}"]  # type: ignore[assignment]
     return chosen
-
-
-def _joined(forms: list[str]) -> str:
-    return "/".join(form + _FETCHED for form in forms)
 
 
 def engine_options(
@@ -329,12 +322,12 @@ def engine_options(
     return chosen
 
 
-_HEAD: Final = 1024
+_HEAD_BYTES: Final = 1024
 """Bytes of an answer that are looked at."""
-_MOST: Final = 32 * 1024 * 1024
+_MOST_MANIFEST_BYTES: Final = 32 * 1024 * 1024
 """Bytes of a manifest; a longer one is passed on as it came."""
-_TYPES: Final = {"hls": "application/vnd.apple.mpegurl", "dash": "application/dash+xml"}
-_CHANGED: Final = frozenset({"content-type", "content-length", "content-encoding"})
+_MANIFEST_TYPES: Final = {"hls": "application/vnd.apple.mpegurl", "dash": "application/dash+xml"}
+_REPLACED_HEADERS: Final = frozenset({"content-type", "content-length", "content-encoding"})
 
 
 def clean_manifests(site: Any, response_class: Callable[..., Any]) -> None:
@@ -347,27 +340,31 @@ def clean_manifests(site: Any, response_class: Callable[..., Any]) -> None:
 
     def urlopen(request: Any) -> Any:
         response = ask(request)
-        return _cleaned(response, response_class) if response.status == 200 else response
+        return _clean_response(response, response_class) if response.status == 200 else response
 
     site.urlopen = urlopen
 
 
-def _cleaned(response: Any, response_class: Callable[..., Any]) -> Any:
-    head = _read(response.read, _HEAD)
+def _clean_response(response: Any, response_class: Callable[..., Any]) -> Any:
+    """The response, with a manifest's text made proper; all else passes as it came."""
+    head = _read(response.read, _HEAD_BYTES)
     kind = manifests.kind_of(head)
     if kind is None:
-        response.read = _with_head(head, response.read)
+        response.read = _prepend(head, response.read)
         return response
-    data = head + _read(response.read, _MOST - len(head))
-    if len(data) >= _MOST:
-        response.read = _with_head(data, response.read)
+    data = head + _read(response.read, _MOST_MANIFEST_BYTES - len(head))
+    if len(data) >= _MOST_MANIFEST_BYTES:
+        response.read = _prepend(data, response.read)
         return response
     response.close()
+    # Our text has another length, and no coding any more.
     body = manifests.clean(data, kind)
     headers = {
-        name: value for name, value in response.headers.items() if name.lower() not in _CHANGED
+        name: value
+        for name, value in response.headers.items()
+        if name.lower() not in _REPLACED_HEADERS
     }
-    headers |= {"Content-Type": _TYPES[kind], "Content-Length": str(len(body))}
+    headers |= {"Content-Type": _MANIFEST_TYPES[kind], "Content-Length": str(len(body))}
     return response_class(
         io.BytesIO(body),
         response.url,
@@ -386,7 +383,7 @@ def _read(read: Callable[[int], bytes], most: int) -> bytes:
     return data
 
 
-def _with_head(head: bytes, read: Callable[..., bytes]) -> Callable[..., bytes]:
+def _prepend(head: bytes, read: Callable[..., bytes]) -> Callable[..., bytes]:
     """A `read` that begins with bytes that were read already."""
     left = head
 

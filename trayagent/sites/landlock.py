@@ -31,6 +31,7 @@ _RIGHTS: Final = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 _CONNECT_AND_BIND: Final = 0b11
 _CONNECT: Final = 0b10
 _SCOPES: Final = 0b11
+_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _OF_FILES: Final = _EXECUTE | _WRITE | _READ | _TRUNCATE | 1 << 15
 """What can be granted on a single file; the rest is about folders."""
 
@@ -39,7 +40,7 @@ def version() -> int:
     """The kernel's version of Landlock; 0 where there is none."""
     if sys.platform != "linux":
         return 0
-    return max(0, _call(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION)))
+    return max(0, _system_call(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION)))
 
 
 def holds(found: int | None = None) -> str:
@@ -58,22 +59,24 @@ def confine(read: Iterable[str], write: Iterable[str], port: int) -> bool:
     level = version()
     if not level:
         return False
+    # A ruleset names all rights it takes away; what no rule gives back is gone for good. The kernel
+    # refuses rights, and fields of the structure, that its version does not know.
     every = (1 << _RIGHTS.get(level, 16)) - 1
     looks = (_EXECUTE | _READ | _LIST) & every
     attributes = struct.pack(
         "=QQQ", every, _CONNECT_AND_BIND if level >= 4 else 0, _SCOPES if level >= 6 else 0
     )[: 24 if level >= 6 else 16 if level >= 4 else 8]
-    rules = _checked(_call(_CREATE, attributes, ctypes.c_size_t(len(attributes)), 0))
+    rules = _require(_system_call(_CREATE, attributes, ctypes.c_size_t(len(attributes)), 0))
     try:
         for places, rights in ((read, looks), (write, every)):
             for place in places:
                 _allow(rules, place, rights)
         if level >= 4:
             beneath = struct.pack("=QQ", _CONNECT, port)
-            _checked(_call(_ADD, ctypes.c_int(rules), _NET_PORT, beneath, 0))
+            _require(_system_call(_ADD, ctypes.c_int(rules), _NET_PORT, beneath, 0))
         libc = ctypes.CDLL(None, use_errno=True)
-        _checked(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
-        _checked(_call(_RESTRICT, ctypes.c_int(rules), 0))
+        _require(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
+        _require(_system_call(_RESTRICT, ctypes.c_int(rules), 0))
     finally:
         os.close(rules)
     return True
@@ -108,28 +111,25 @@ def needs(ask_folders: Iterable[str | None], programs: Iterable[str | None]) -> 
     return [name for name in dict.fromkeys(found) if name]
 
 
-_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-
-
 def _allow(rules: int, place: str, rights: int) -> None:
     """Grant rights below a place; one that is not there needs none."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         where = os.open(place, os.O_PATH | os.O_CLOEXEC)  # type: ignore[attr-defined,unused-ignore]
         try:
             if not stat.S_ISDIR(os.fstat(where).st_mode):
-                rights &= _OF_FILES
+                rights &= _OF_FILES  # the kernel refuses rights over folders for a file
             beneath = struct.pack("=Qi", rights, where)
-            _checked(_call(_ADD, ctypes.c_int(rules), _PATH_BENEATH, beneath, 0))
+            _require(_system_call(_ADD, ctypes.c_int(rules), _PATH_BENEATH, beneath, 0))
         finally:
             os.close(where)
 
 
-def _call(number: int, *arguments: object) -> int:
+def _system_call(number: int, *arguments: object) -> int:
     libc = ctypes.CDLL(None, use_errno=True)
     return int(libc.syscall(ctypes.c_long(number), *arguments))
 
 
-def _checked(result: int) -> int:
+def _require(result: int) -> int:
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

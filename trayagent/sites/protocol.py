@@ -1,4 +1,16 @@
-"""What engine and worker say to each other: one JSON object a line, the request first, then answers."""
+"""What is said about a page, on both sides of the engine.
+
+Between engine and worker: one WorkerRequest, then WorkerMessages, one JSON object a line. Between queue
+and engine: a VideoPage in, a PageAnswer out.
+
+    worker says       engine answers
+    ----------------  ---------------------------------------------------
+    FileMade          Made: a file to publish
+    DirectMedium      MediumAddress: the agent's own transfer fetches it
+    SeveralEntries    SeveralVideos: ask again once the others are queued
+    UnknownSite       None
+    WorkerFailure     raises DownloadError
+"""
 
 from __future__ import annotations
 
@@ -11,7 +23,7 @@ from trayagent.model.transfer import Made, Request
 
 
 class WorkerRequest(Struct, frozen=True):
-    """All a worker is told; it comes through its standard input, so it is never on a disk."""
+    """All that a worker is told. It comes through its standard input, so it is never on a disk."""
 
     url: str
     folder: str
@@ -43,7 +55,7 @@ class WorkerRequest(Struct, frozen=True):
 
 
 class WorkerPhase(Struct, frozen=True, tag="phase"):
-    """What it does now: `looking`, `fetching` or `merging`."""
+    """It begins to do this: `looking`, `fetching` or `merging`."""
 
     name: str
 

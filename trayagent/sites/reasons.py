@@ -1,4 +1,8 @@
-"""Why the page engine failed, in the codes of a download. Nothing here imports yt-dlp: names tell."""
+"""Why the page engine failed, in the codes of a download.
+
+yt-dlp raises exceptions of its own, of Python and of the system, one inside the other. Nothing here
+imports it, so that every release fits: its classes are known by their names.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
 
+from trayagent.net.refusals import refuse_status
 from trayagent.sites.protocol import WorkerFailure
 
 LIVE: Final = "it is a live broadcast; send it again when it has ended"
@@ -18,9 +23,9 @@ OUTDATED: Final = "the page engine could not read it; try: trayagent sites updat
 STUMBLED: Final = "yt-dlp, the page engine, stumbled over it ({}); try: trayagent sites update"
 """For an error inside yt-dlp, with its kind and place."""
 NONSENSE: Final = "its answer is not proper HTTP"
-_MOST: Final = 4096
+_MOST_READ: Final = 4096
 """Characters of a sentence or a title that are looked at."""
-_LONGEST: Final = 160
+_MOST_SHOWN: Final = 160
 _GAVE_UP: Final = re.compile(r"Got error: HTTP Error (\d{3})\b")
 """All that is told of a piece of a medium that was asked for in vain; the reason's words are the server's."""
 
@@ -70,21 +75,43 @@ class StopError(Exception):
 
 
 def explain(error: BaseException) -> WorkerFailure:
-    """The reason for a person; holds no address and no secret."""
+    """The reason for a person; holds no address and no secret.
+
+    Each reader looks through the whole chain of errors before the next one does, so the surest reason
+    wins, however deep it lies:
+
+    1. what Python's own HTTP stumbled over: the server's answer is nonsense
+    2. what we stopped ourselves
+    3. a status of the server
+    4. a fault of this system: a full disk, say
+    5. the site's own words
+    6. the network, which is what is left of many errors
+    """
     chain = list(_chain(error))
-    for step in (_nonsense, _own, _status, _system, _worded, _network):
+    for read in (
+        _from_http_parser,
+        _from_us,
+        _from_status,
+        _from_system,
+        _from_words,
+        _from_network,
+    ):
         for one in chain:
-            if (found := step(one)) is not None:
+            if (found := read(one)) is not None:
                 return found
-    if any("PostProcessingError" in _names(one) for one in chain):
+    if any("PostProcessingError" in _class_names(one) for one in chain):
         return WorkerFailure("no_media_found", "ffmpeg could not put the file together")
     for one in chain:
-        if "ExtractorError" in _names(one):
-            return WorkerFailure(
-                "no_media_found", _said(one) if getattr(one, "expected", False) else OUTDATED
-            )
-    kind = f"{type(chain[-1]).__name__}{_place(chain[-1])}"
-    if any(map(_is_theirs, chain)):
+        if "ExtractorError" in _class_names(one):
+            # `expected`: the site said no. Else yt-dlp did not understand the site.
+            is_expected = getattr(one, "expected", False)
+            return WorkerFailure("no_media_found", _sentence(one) if is_expected else OUTDATED)
+    # A bug: yt-dlp's, which a newer release may have mended, or ours.
+    trace, kind = _innermost(chain[-1]), type(chain[-1]).__name__
+    if trace is not None:
+        name = trace.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+        kind += f" in {name}, line {trace.tb_lineno}"
+    if any(map(_is_raised_in_yt_dlp, chain)):
         return WorkerFailure("no_media_found", STUMBLED.format(kind))
     return WorkerFailure("internal", f"the page engine: {kind}")
 
@@ -102,47 +129,49 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         following = inner or getattr(following, "cause", None) or following.__cause__
 
 
-def _names(error: BaseException) -> set[str]:
+def _class_names(error: BaseException) -> set[str]:
     return {kind.__name__ for kind in type(error).__mro__}
 
 
-def _nonsense(error: BaseException) -> WorkerFailure | None:
+def _from_http_parser(error: BaseException) -> WorkerFailure | None:
     """What Python's own HTTP stumbles over: lengths that are no size, redirects to no address."""
     if not isinstance(error, ValueError | OverflowError | MemoryError):
         return None
-    package = _module(error).partition(".")[0]
+    trace = _innermost(error)
+    package = str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] if trace else ""
     return WorkerFailure("server_error", NONSENSE) if package in ("http", "urllib") else None
 
 
-def _own(error: BaseException) -> WorkerFailure | None:
+def _from_us(error: BaseException) -> WorkerFailure | None:
     if isinstance(error, StopError):
         return error.failed
     if isinstance(error, MemoryError):
         return WorkerFailure("internal", "the page needs more memory than it may have")
-    if _names(error) & {"UnsupportedRequest", "NoSupportingHandlers"}:
+    if _class_names(error) & {"UnsupportedRequest", "NoSupportingHandlers"}:
         return WorkerFailure("no_media_found", ELSEWHERE)  # file:, concat: and the like
     return None
 
 
-def _status(error: BaseException) -> WorkerFailure | None:
-    names = _names(error)
+def _from_status(error: BaseException) -> WorkerFailure | None:
+    names = _class_names(error)
     status = getattr(error, "status", None) if "HTTPError" in names else None
     if "DownloadError" in names and (told := _GAVE_UP.search(str(error))):
         status = int(told[1])
     if not isinstance(status, int):
         return None
-    codes = {401: "needs_login", 404: "not_found", 410: "not_found", 429: "server_busy"}
-    code = codes.get(status) or ("server_error" if status >= 500 else "forbidden")
-    return WorkerFailure(code, f"HTTP {status}")
+    if status == 429:
+        return WorkerFailure("server_busy", "HTTP 429")
+    refusal = refuse_status(status, "")
+    return WorkerFailure(refusal.code, refusal.detail)
 
 
-def _system(error: BaseException) -> WorkerFailure | None:
+def _from_system(error: BaseException) -> WorkerFailure | None:
     code = _ERRNO.get(error.errno or 0) if isinstance(error, OSError) else None
     return WorkerFailure(code) if code else None
 
 
-def _worded(error: BaseException) -> WorkerFailure | None:
-    names = _names(error)
+def _from_words(error: BaseException) -> WorkerFailure | None:
+    names = _class_names(error)
     if "DownloadError" in names and "fragment" in str(error):
         return WorkerFailure("network")  # a piece did not come, however often it was asked for
     if "UnsupportedError" in names:
@@ -160,8 +189,8 @@ def _worded(error: BaseException) -> WorkerFailure | None:
     return None
 
 
-def _network(error: BaseException) -> WorkerFailure | None:
-    names = _names(error)
+def _from_network(error: BaseException) -> WorkerFailure | None:
+    names = _class_names(error)
     if names & {"CertificateVerifyError", "SSLError", "SSLCertVerificationError"}:
         return WorkerFailure("tls")
     if "TimeoutError" in names or "timed out" in str(error):
@@ -174,36 +203,24 @@ def _network(error: BaseException) -> WorkerFailure | None:
     }:
         return WorkerFailure("network")
     # Nothing behind it: a piece of the medium did not come, however often it was asked for.
-    return WorkerFailure("network") if "DownloadError" in names and error is _cause(error) else None
+    is_bare = "DownloadError" in names and list(_chain(error))[-1] is error
+    return WorkerFailure("network") if is_bare else None
 
 
-def _cause(error: BaseException) -> BaseException:
-    """What is behind everything."""
-    return list(_chain(error))[-1]
-
-
-def _said(error: BaseException) -> str:
+def _sentence(error: BaseException) -> str:
     """An engine's own sentence, without addresses and markup."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(getattr(error, "orig_msg", "") or ""))
     text = without_addresses(text)
     text = "".join(c if c.isprintable() else " " for c in text).strip().rstrip(".")
-    return text[:_LONGEST]
+    return text[:_MOST_SHOWN]
 
 
 def without_addresses(text: str) -> str:
     """Foreign words, cut to what anybody would read, without web addresses."""
-    return re.sub(r"\S+", lambda word: "…" if "://" in word[0] else word[0], text[:_MOST])
+    return re.sub(r"\S+", lambda word: "…" if "://" in word[0] else word[0], text[:_MOST_READ])
 
 
-def _place(error: BaseException) -> str:
-    trace = _innermost(error)
-    if trace is None:
-        return ""
-    name = trace.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
-    return f" in {name}, line {trace.tb_lineno}"
-
-
-def _is_theirs(error: BaseException) -> bool:
+def _is_raised_in_yt_dlp(error: BaseException) -> bool:
     """Whether it was raised in yt-dlp, or in what yt-dlp calls, rather than in our own part of the worker."""
     trace, last = error.__traceback__, ""
     while trace is not None:
@@ -211,11 +228,6 @@ def _is_theirs(error: BaseException) -> bool:
         last = package if package in ("yt_dlp", "trayagent") else last
         trace = trace.tb_next
     return last == "yt_dlp"
-
-
-def _module(error: BaseException) -> str:
-    trace = _innermost(error)
-    return str(trace.tb_frame.f_globals.get("__name__")) if trace else ""
 
 
 def _innermost(error: BaseException) -> TracebackType | None:

@@ -1,4 +1,8 @@
-"""A newer yt-dlp: its wheel from the package index, checked by hash, tried, and only then used."""
+"""The releases of yt-dlp that we have, and how a newer one comes.
+
+Sites change in weeks, so yt-dlp is renewed apart from us: its wheel from the package index, checked by
+hash, tried in a worker, and only then used. The release before is kept for going back.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +42,11 @@ if TYPE_CHECKING:
 
 INDEX: Final = "https://pypi.org/pypi/yt-dlp/json"
 FILES: Final = ("https", "files.pythonhosted.org", 443)
-"""Where the index keeps its files; it is believed about hashes, never about hosts."""
-_MOST: Final = 64 * 1024 * 1024
+"""Where the index keeps its files. We believe its hashes, never a host that it names."""
+_MOST_BYTES: Final = 64 * 1024 * 1024
 """Bytes of an answer; the wheel has about 3 MiB."""
-_UNPACKED: Final = 256 * 1024 * 1024
-_PATIENCE: Final = 60.0
+_MOST_UNPACKED_BYTES: Final = 256 * 1024 * 1024
+_START_SECONDS: Final = 60.0
 """Seconds for the first start of a new release."""
 
 
@@ -109,13 +113,14 @@ class ReleaseUpdater:
         body = await self._get(wheel.url)
         if hashlib.sha256(body).hexdigest() != wheel.digests["sha256"]:
             raise UpdateError("The new release does not have the hash the index names.")
+        # The version becomes a folder's name: `..` or a path in it would lead elsewhere.
         folder = self._releases.folder / version
         if folder.parent != self._releases.folder or not version[:1].isdigit():
             raise UpdateError("The package index named a version we do not understand.")
         try:
             await asyncio.to_thread(_unpack, body, folder)
             await self._try(folder)
-        except BaseException:
+        except BaseException:  # a cancellation, too: half a release must not look like one
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
             raise
         await asyncio.to_thread(self._releases.choose, version)
@@ -131,7 +136,7 @@ class ReleaseUpdater:
                     raise UpdateError("The package index leads to a place that is not its own.")
                 if response.status != 200:
                     raise UpdateError(f"The package index answered HTTP {response.status}.")
-                return await response.read(_MOST)
+                return await response.read(_MOST_BYTES)
         except DownloadError as error:
             raise UpdateError(
                 f"The package index cannot be reached: {error.message}",
@@ -139,29 +144,29 @@ class ReleaseUpdater:
             ) from error
 
     async def _try(self, release: Path) -> None:
-        """A worker must start with it and look through its list of sites."""
+        """A worker must start with it and look through its list of sites. Raises UpdateError."""
         with tempfile.TemporaryDirectory(prefix=".trial-", dir=release.parent) as folder:
-            await self._try_in(folder, release)
-
-    async def _try_in(self, folder: str, release: Path) -> None:
-        # No site has this name (RFC 6761), so the answer comes from the new release alone.
-        ask = WorkerRequest(
-            url="https://nothing.invalid/",
-            folder=folder,
-            proxy="http://127.0.0.1:9",
-            release=str(release),
-            known_only=True,
-        )
-        try:
-            async with asyncio.timeout(_PATIENCE), WorkerProcess.start(ask, self._environ) as child:
-                said = await child.next_message()
-                while isinstance(said, WorkerPhase | BytesReceived):
+            # No site has this name (RFC 6761), so the answer comes from the new release alone.
+            ask = WorkerRequest(
+                url="https://nothing.invalid/",
+                folder=folder,
+                proxy="http://127.0.0.1:9",
+                release=str(release),
+                known_only=True,
+            )
+            try:
+                async with (
+                    asyncio.timeout(_START_SECONDS),
+                    WorkerProcess.start(ask, self._environ) as child,
+                ):
                     said = await child.next_message()
-        except (TimeoutError, DownloadError) as error:
-            raise UpdateError("The new release does not start here.") from error
-        if not isinstance(said, UnknownSite):
-            why = f" ({said.detail})" if isinstance(said, WorkerFailure) else ""
-            raise UpdateError(f"The new release does not work here{why}.")
+                    while isinstance(said, WorkerPhase | BytesReceived):
+                        said = await child.next_message()
+            except (TimeoutError, DownloadError) as error:
+                raise UpdateError("The new release does not start here.") from error
+            if not isinstance(said, UnknownSite):
+                why = f" ({said.detail})" if isinstance(said, WorkerFailure) else ""
+                raise UpdateError(f"The new release does not work here{why}.")
 
 
 def _unpack(body: bytes, folder: Path) -> None:
@@ -170,7 +175,7 @@ def _unpack(body: bytes, folder: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as wheel:
             members = [one for one in wheel.infolist() if _is_ours(one.filename)]
-            if sum(one.file_size for one in members) > _UNPACKED or not members:
+            if sum(one.file_size for one in members) > _MOST_UNPACKED_BYTES or not members:
                 raise UpdateError("The new release is not packed as expected.")
             folder.mkdir(mode=0o700, parents=True)
             wheel.extractall(folder, members)
@@ -192,6 +197,7 @@ class Releases:
     def current(self) -> Path | None:
         """The release to put first on a worker's path; None: the installed one."""
         version = self._read_choice().get("version", "")
+        # A package upgrade may have brought a newer one than ours.
         if not version or is_newer(installed_version() or "", version):
             return None
         path = self.folder / version
@@ -234,6 +240,7 @@ class Releases:
 
     def _write_choice(self, noted: dict[str, str]) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Through a second file: a kill in the middle must not leave us without any choice.
         fresh = self.folder / "current.json.new"
         fresh.write_text(json.dumps(noted), "utf-8")
         retry_shared(lambda: os.replace(fresh, self.folder / "current.json"))

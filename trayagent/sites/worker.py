@@ -1,4 +1,8 @@
-"""The process of one download: confined, told everything on its standard input, ending with its parent."""
+"""The worker's own side: one process for one page, run by `worker_process`.
+
+It is told everything on its standard input, so that no secret is on a command line or a disk; it gives
+up its rights before yt-dlp is loaded; and it ends when the agent ends, however that happens.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +23,19 @@ from trayagent.sites.reasons import explain
 
 def main() -> int:
     """Read one request, answer it on standard output, one JSON object a line."""
-    out = _own_output()
+    # Standard output is for our messages only: what others print goes nowhere.
+    out = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
     ask = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerRequest)
-    _bound(ask)
-    _confine(ask)  # before there is a second thread: a confinement is a thread's own
+    _limit_resources(ask)
+    if sys.platform == "linux":
+        # Before yt-dlp is loaded, and before there is a second thread: a confinement is a thread's own.
+        # It may read Python, yt-dlp and ffmpeg, write its folder, and connect to the gateway.
+        ffprobe = str(Path(ask.ffmpeg).with_name("ffprobe")) if ask.ffmpeg else None
+        read = landlock.needs([ask.release], [ask.ffmpeg, ffprobe])
+        landlock.confine(read, [ask.folder, os.devnull], urlsplit(ask.proxy).port or 0)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     lock = threading.Lock()
 
@@ -38,17 +51,8 @@ def main() -> int:
     os._exit(0)
 
 
-def _own_output() -> int:
-    """Standard output for our words only: what others print goes nowhere."""
-    out = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    return out
-
-
 def _end_with_parent() -> None:
-    """Standard input ends when the agent does, however it does."""
+    """Wait for the end of standard input: that comes when the agent ends, also by a kill."""
     with contextlib.suppress(OSError):
         while os.read(0, 4096):
             pass
@@ -57,17 +61,8 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _confine(ask: WorkerRequest) -> None:
-    """Before yt-dlp is loaded: read Python, it and ffmpeg, write the folder, connect to the gateway."""
-    if sys.platform != "linux":
-        return
-    ffprobe = str(Path(ask.ffmpeg).with_name("ffprobe")) if ask.ffmpeg else None
-    read = landlock.needs([ask.release], [ask.ffmpeg, ffprobe])
-    landlock.confine(read, [ask.folder, os.devnull], urlsplit(ask.proxy).port or 0)
-
-
-def _bound(ask: WorkerRequest) -> None:
-    # What is written has the user's own mode, as the film is to have it: the folder is for them alone.
+def _limit_resources(ask: WorkerRequest) -> None:
+    # The umask stays the user's: the film is to have their usual mode, and only they can enter the folder.
     os.chdir(ask.folder)
     if ask.release:
         sys.path.insert(0, str(Path(ask.release)))
@@ -75,7 +70,7 @@ def _bound(ask: WorkerRequest) -> None:
         return
     import resource
 
-    os.nice(5)
+    os.nice(5)  # merging a film must not be felt by the person at the machine
     bounds = {"RLIMIT_CORE": 0, "RLIMIT_AS": ask.memory, "RLIMIT_FSIZE": ask.max_size}
     for name, bound in bounds.items():
         if bound or name == "RLIMIT_CORE":
