@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -49,7 +50,7 @@ class Asked:
         self, client: Client, request: Request, extra: Mapping[str, str] | None = None, **how: Any
     ) -> None:
         self.signal: SimpleQueue[object] = SimpleQueue()
-        self.answer = client.ask(request, extra, self.signal, **how)
+        self.answer = client.ask(request, extra, partial(self.signal.put, None), **how)
 
     def head(self) -> Head:
         """The head, once it is here."""

@@ -129,7 +129,7 @@ async def test_a_sink_that_takes_nothing_for_a_while_gets_all_of_it() -> None:
     """None of a piece is lost or said twice, however often it was refused; that is no stall either."""
     limits = replace(QUICK, stall=0.2, slowest=10**8)
     async with Lying() as server:
-        url = server.at("/f", Served(noise(SIZE)))
+        url = server.at("/f", Served(noise(4 * SIZE)))
         with asking(server.authority, patience=limits) as asker:
             asked, sink = asker.start(url), Choosy()
             await asyncio.to_thread(asked.head)
@@ -144,11 +144,11 @@ async def test_a_sink_that_takes_nothing_for_a_while_gets_all_of_it() -> None:
                 sink.room = 700_000
                 asked.answer.resume()
             assert await asyncio.to_thread(sink.refused.wait, 10)
-            sink.room = SIZE
+            sink.room = 4 * SIZE
             asked.answer.resume()
             await asyncio.to_thread(asked.end)
             assert asked.answer.exchange.error is None
-            assert sink.data == noise(SIZE)
+            assert sink.data == noise(4 * SIZE)
 
 
 @pytest.mark.parametrize("size", [1000, 400_000])

@@ -15,10 +15,13 @@ import pytest
 from tests.servers.lying import Exchange, Lying, Served, in_turn, replying
 from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
-from trayagent.model.transfer import Progress
+from trayagent.model.transfer import Progress, Target
 from trayagent.net.host_limits import Cooldown
+from trayagent.transfer.destination import Destination, Names
+from trayagent.transfer.folders import Folders
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.part_file import Part, Sidecar, sidecar_of
+from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.writer import Writer
 
 BODY = noise(100_000)
@@ -129,24 +132,25 @@ def test_bytes_that_the_disk_refused_are_not_counted(
     """A record that counted them would vouch for a hole."""
     part, progress = Part(tmp_path / "f"), Progress()
     part.create()
-    lane = Lane(
-        Writer(part, lambda: None, lambda: None),
-        0,
-        1000,
-        limit=10**6,
-        buckets=(),
-        progress=progress,
-        lock=threading.Lock(),
+    writer = Writer(part, lambda: None, lambda: None)
+    lane = Lane(writer, 0, 1000, limit=10**6, buckets=(), progress=progress, lock=threading.Lock())
+    target = Target(tmp_path)
+    destination = Destination(
+        Names(), Folders(), SettledFiles(tmp_path / "settled"), target, progress, 0
     )
+    destination.add(lane)
     assert lane.take(b"x" * 100) == 0
+    writer.drain()
 
     def full(fd: int, data: bytes, at: int) -> int:
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(os, "pwrite", full)
-    with pytest.raises(DownloadError):
-        lane.take(b"x" * 100)
-    assert lane.at == progress.received == 100
+    lane.take(b"x" * 100)
+    with pytest.raises(OSError, match="full"):
+        writer.drain()
+    destination.take_back(writer.drop())
+    assert destination.received == progress.received == 100
     part.close()
 
 

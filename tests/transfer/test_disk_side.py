@@ -8,21 +8,32 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from trayagent.model.errors import DownloadError
+from trayagent.transfer import driver
 from trayagent.transfer import publish as publishing
-from trayagent.transfer import threads
 from trayagent.transfer.checksums import verify
 from trayagent.transfer.destination import Names
+from trayagent.transfer.driver import Results, StoppedError
 from trayagent.transfer.folders import Folders, check_room, explain, has_room
 from trayagent.transfer.marks import mark, quarantine, zone_identifier
 from trayagent.transfer.part_file import Part, part_of, sidecar_of
 from trayagent.transfer.publish import copy_new, publish
 from trayagent.transfer.ranges import Record
-from trayagent.transfer.threads import StoppedError, Threads, Turns
+
+
+async def in_thread(act: Callable[[], object], stop: Callable[[], None] = lambda: None) -> object:
+    """Drive something that only waits for a disk."""
+
+    async def work() -> object:
+        return act()
+
+    return await Results(asyncio.get_running_loop()).drive(None, lambda _: (work(), stop))
+
 
 WAYS = ["_rename_exclusively", "_link_then_unlink", "neither"]
 
@@ -202,7 +213,7 @@ async def test_a_cancellation_does_not_wait_for_the_checksum_of_a_long_file() ->
         verify(lambda count, _: bytes(count), {"sha256": b""}, check_stopped)
 
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        task = group.create_task(Threads().run(act, stopped.set), name="verifying")
+        task = group.create_task(in_thread(act, stopped.set), name="verifying")
         await asyncio.to_thread(begun.wait)
         task.cancel()
     assert task.cancelled()
@@ -212,7 +223,7 @@ async def test_a_thread_that_does_not_stop_holds_up_a_cancellation_only_so_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A share that is gone may keep a thread for ever; quitting goes on without it."""
-    monkeypatch.setattr(threads, "GIVE_UP", 0.05)
+    monkeypatch.setattr(driver, "GIVE_UP", 0.05)
     begun, go = threading.Event(), threading.Event()
 
     def act() -> None:
@@ -220,17 +231,11 @@ async def test_a_thread_that_does_not_stop_holds_up_a_cancellation_only_so_long(
         go.wait(20)
 
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        task = group.create_task(Threads().run(act, lambda: None), name="stuck")
+        task = group.create_task(in_thread(act), name="stuck")
         await asyncio.to_thread(begun.wait)
         task.cancel()
     go.set()
     assert task.cancelled()
-
-
-async def test_one_thread_does_what_comes_one_after_the_other() -> None:
-    own = Threads()
-    used = {await own.run(threading.get_ident, lambda: None) for _ in range(200)}
-    assert len(used) == 1
 
 
 def test_marks_hold_no_query(tmp_path: Path) -> None:
@@ -269,32 +274,10 @@ async def test_a_cancellation_that_comes_with_the_end_waits_for_nothing() -> Non
     """The end is known to the loop, though not yet to whoever waits."""
     ended, began = threading.Event(), time.monotonic()
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(Threads().run(ended.set, lambda: None), name="run")
+        task = group.create_task(in_thread(ended.set), name="run")
         await asyncio.sleep(0)
         ended.wait()
         time.sleep(0.05)  # noqa: ASYNC251  the loop stands still: the thread tells it meanwhile
         task.cancel()
     assert task.cancelled()
-    assert time.monotonic() - began < threads.GIVE_UP / 2
-
-
-def test_a_turn_is_to_be_had_again_once_it_is_given() -> None:
-    """Also when it is given in the moment in which another gives up waiting for it."""
-    turns, other = Turns(), Turns()
-    assert turns.take()
-
-    class Late:
-        """A lock that is given back just when the wait for it is over."""
-
-        def acquire(self, *_: object, timeout: float = 0) -> bool:
-            turns.give()
-            turns._lock = other._lock
-            return False
-
-        def release(self) -> None: ...
-
-    turns._lock = Late()  # type: ignore[assignment]
-    assert not turns.take()
-    assert turns.take()
-    turns.give()
-    assert turns.take()
+    assert time.monotonic() - began < driver.GIVE_UP / 2

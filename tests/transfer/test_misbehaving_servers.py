@@ -458,10 +458,10 @@ async def test_a_short_body_that_trickles_is_waited_for_without_work(
     """Too few bytes to name it, and no more for a while: nobody looks again and again."""
     looks, wait = 0, Attempt._wait
 
-    def counted(attempt: Attempt, seconds: float | None) -> None:
+    async def counted(attempt: Attempt, seconds: float | None) -> None:
         nonlocal looks
         looks += 1
-        wait(attempt, seconds)
+        await wait(attempt, seconds)
 
     async def trickle(exchange: Exchange) -> None:
         await exchange.head("200 OK", Content_Length=5000)

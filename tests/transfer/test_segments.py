@@ -236,7 +236,8 @@ def test_a_share_that_was_given_up_is_not_taken_back(tmp_path: Path) -> None:
         ask=lambda _: pytest.fail("nothing is asked"),
         new_lane=lambda start, end: pytest.fail("nothing is begun"),
         spare=lambda: 0,
-        wait=lambda _: None,
+        wait=lambda _: pytest.fail("nothing is waited for"),
+        end=lambda _: pytest.fail("nothing is ended"),
         lock=lock,
     )
     writer = Writer(Part(tmp_path / "f"), lambda: None, lambda: None)

@@ -16,7 +16,6 @@ from tests.servers.lying import Lying, Served, in_turn
 from tests.transfer.rig import Rig, noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Progress
-from trayagent.transfer import writer as writers
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.part_file import Part
 from trayagent.transfer.writer import MOST_QUEUED, Writer
@@ -28,8 +27,7 @@ Write = Callable[[Part, bytes | memoryview, int], None]
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[[Write], None]:
-    """Replaces how a part is written, on a disk that counts as slow from the first byte on."""
-    monkeypatch.setattr(writers, "SLOW", -1.0)
+    """Replaces how a part is written."""
     return lambda write: monkeypatch.setattr(Part, "write", write)
 
 
@@ -114,17 +112,15 @@ async def test_what_waits_for_the_disk_does_not_outlive_its_file(
 
 
 def test_what_waits_is_counted_to_the_byte(tmp_path: Path, slow: Callable[[Write], None]) -> None:
-    """Two threads count: the engine's what comes, the file's own what is written."""
+    """Two threads count: the engine's what comes, whoever drives the file what is written."""
     slow(lambda part, data, at: None)
     part = Part(tmp_path / "f")
     writer, turns = Writer(part, lambda: None, lambda: None), 20_000
-    writer.write(b"", 0)
-    assert writer.is_slow
     over = threading.Event()
 
     def engine() -> None:
         for _ in range(turns):
-            writer.write(b"x" * 1000, 0)
+            writer.put(b"x" * 1000, 0)
         over.set()
 
     interval = sys.getswitchinterval()
@@ -139,7 +135,7 @@ def test_what_waits_is_counted_to_the_byte(tmp_path: Path, slow: Callable[[Write
         sys.setswitchinterval(interval)
     writer.drain()
     assert writer.takes(2)
-    writer.write(b"xx", 0)
+    writer.put(b"xx", 0)
     assert not writer.takes(MOST_QUEUED - 1)
     assert writer.takes(MOST_QUEUED - 2)
 
@@ -147,15 +143,14 @@ def test_what_waits_is_counted_to_the_byte(tmp_path: Path, slow: Callable[[Write
 def test_a_lane_never_holds_the_engine_up_for_a_slow_disk(
     tmp_path: Path, slow: Callable[[Write], None]
 ) -> None:
-    """Both threads take the file's lock for a lane: nobody writes to a slow disk meanwhile."""
+    """Both threads take the file's lock for a lane: nobody writes meanwhile."""
     locked: list[bool] = []
     lock = threading.Lock()
     slow(lambda part, data, at: locked.append(lock.locked()))
     writer = Writer(Part(tmp_path / "f"), lambda: None, lambda: None)
     lane = Lane(writer, 0, 100, limit=100, buckets=(), progress=Progress(), lock=lock)
     lane.take(b"x" * 10)
-    assert (writer.is_slow, locked) == (True, [True])
-    lane.take_here(b"x" * 10)
-    lane.take(b"x" * 10)
+    lane.take_all(b"x" * 10)
+    assert locked == []
     writer.drain()
-    assert locked == [True, False, False]
+    assert locked == [False, False]

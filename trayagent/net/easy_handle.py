@@ -10,14 +10,21 @@ import time
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, Final, Literal
 
 import pycurl
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.address_policy import AddressPolicy
-from trayagent.net.exchange import EnoughError, Exchange, Patience, Resolve, SilenceWatch, Sink
+from trayagent.net.exchange import (
+    BUFFER,
+    EnoughError,
+    Exchange,
+    Patience,
+    Resolve,
+    SilenceWatch,
+    Sink,
+)
 from trayagent.net.refusals import is_bare_end, refuse_connection, refuse_transfer
 from trayagent.net.response import is_framed
 from trayagent.net.trust import trust
@@ -25,8 +32,10 @@ from trayagent.net.trust import trust
 log = logging.getLogger(__name__)
 
 _VERSIONS: Final = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
+MOST_BATCHES: Final = 4
+"""Of one body in one turn: a quick server would fill the memory before anybody else has his turn."""
 _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_…, which pycurl has no name for
-_NOBODY: Final = Exchange(("", "", 0, ""), "", (), SimpleQueue())
+_NOBODY: Final = Exchange(("", "", 0, ""), "", (), lambda: None)
 
 
 class EasyHandle:
@@ -84,13 +93,17 @@ class EasyHandle:
         self._refused: DownloadError | None = None
         self._enough = False
         self._told = False
-        self.batch: list[bytes] = []
-        """What came in this turn, for the sink to get at once."""
+        self._most_batches = MOST_BATCHES
+        self.batches: list[list[bytes]] = []
+        """What came in this turn: each is handed to the sink at once, `piece` bytes at most."""
         self._batched = 0
+        """Bytes in the last of them."""
 
     def prepare(self, exchange: Exchange, patience: Patience) -> None:
         """Say what to ask; raises what libcurl, or a resolver in its place, makes of it."""
         self.exchange = exchange
+        # Under a speed limit each batch is waited for before the next.
+        self._most_batches = MOST_BATCHES if exchange.piece >= BUFFER else 1
         curl, target = self.curl, exchange.target
         curl.setopt(pycurl.URL, f"{exchange.scheme}://{exchange.netloc}/")
         if self._proxy.startswith("http") and exchange.scheme == "http":  # RFC 9112 §3.2.2
@@ -194,29 +207,42 @@ class EasyHandle:
             self.watch.came += len(data)
             self._touched.append(self)
             return len(data)
-        if self.batch and self._batched + len(data) > exchange.piece and not self.hand_over():
-            return 0  # libcurl ends the transfer
-        if exchange.pieces or self.resume_at > time.monotonic():
+        # libcurl reads half a MiB at once but hands over 16 KiB at a time: a write for each of those
+        # takes a third of the time of 1 GiB. And the sink may touch a disk, which must not stand still
+        # inside libcurl: so it is called once that is done.
+        is_full = self._batched + len(data) > exchange.piece
+        if (
+            exchange.pieces
+            or (is_full and len(self.batches) >= self._most_batches)
+            or self.resume_at > time.monotonic()
+        ):
             self.paused = True
             return int(pycurl.WRITEFUNC_PAUSE)
-        # libcurl reads half a MiB at once but hands over 16 KiB at a time: a write for each of those
-        # takes a third of the time of 1 GiB.
-        self.batch.append(data)
+        if not self.batches:
+            self._touched.append(self)
+        if is_full or not self.batches:
+            self.batches.append([])
+            self._batched = 0
+        self.batches[-1].append(data)
         self._batched += len(data)
-        if self._batched < exchange.piece:
-            if len(self.batch) == 1:
-                self._touched.append(self)
-            return len(data)
-        return len(data) if self.hand_over() else 0
+        return len(data)
 
     def hand_over(self) -> bool:
-        """Give the batch to the sink, or keep it where that has no room; False: it wants no more."""
-        data = self.batch[0] if len(self.batch) == 1 else b"".join(self.batch)
-        self.batch, self._batched = [], 0
-        given = self.give(data)
-        if given == "not now":
-            self.exchange.pieces.append(data)  # until its caller resumes: what comes now is paused
-        return given != "ended"
+        """Give the batches to the sink, or keep them where that has no room; False: it wants no more."""
+        batches, self.batches, self._batched = self.batches, [], 0
+        for batch in batches:
+            data = batch[0] if len(batch) == 1 else b"".join(batch)
+            # What is kept goes to it when its caller resumes; what comes before that is paused.
+            if self.exchange.pieces or (given := self.give(data)) == "not now":
+                self.exchange.pieces.append(data)
+            elif given == "ended":
+                return False
+        return True
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether it is paused only because its batch was full."""
+        return self.paused and not self.exchange.pieces and self.resume_at <= time.monotonic()
 
     def give(self, data: bytes) -> Literal["taken", "not now", "ended"]:
         """Hand a piece to the sink."""
@@ -250,7 +276,7 @@ class EasyHandle:
         exchange = self.exchange
         if exchange.head_at and not self._told and exchange.gathered >= exchange.wanted:
             self._told = True
-            exchange.signal.put(None)
+            exchange.wake()
 
     def judge_silence(self, now: float, patience: Patience) -> DownloadError | None:
         """Whether the other side takes too long, now that a look is due; sets the next one."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from math import inf
-from queue import SimpleQueue
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -38,6 +37,29 @@ class Patience(Struct, frozen=True):
     """Bytes a second; a slower server is given up on, to be tried again later."""
 
 
+class Waiter(Protocol):
+    """Whoever waits for exchanges, and does something with what came: that may touch a disk."""
+
+    def step(self) -> float | None:
+        """Go on as far as there is news. Called on the engine's thread, never inside libcurl.
+
+        Returns when (monotonic seconds) to be called again without news; None: never again.
+        """
+
+    def detach(self) -> bool:
+        """`step` lasts: the engine goes on in another thread. False: it has no need of one."""
+
+    def stay(self) -> None:
+        """Do everything else here, blocking; called after `detach`, once `step` has returned."""
+
+
+class Turns(Protocol):
+    """Gives waiters their turns on the engine's thread."""
+
+    def wake(self, waiter: Waiter) -> None:
+        """There is news for it; for any thread."""
+
+
 class Sink(Protocol):
     """Where the body of one exchange goes. Called on the engine's thread, so it must not wait."""
 
@@ -58,7 +80,7 @@ class Exchange:
 
     __slots__ = (
         "authority", "began", "ended", "error", "gathered", "head_at", "headers", "host", "is_slow", "lines", "netloc",
-        "piece", "pieces", "port", "raw", "room", "scheme", "signal", "status", "target", "wanted",
+        "piece", "pieces", "port", "raw", "room", "scheme", "status", "target", "wake", "wanted",
     )  # fmt: skip
 
     def __init__(
@@ -66,7 +88,7 @@ class Exchange:
         origin: tuple[str, str, int, str],
         target: str,
         headers: Sequence[bytes],
-        signal: SimpleQueue[object],
+        wake: Callable[[], None],
         *,
         raw: bool = False,
         piece: int = BUFFER,
@@ -77,8 +99,8 @@ class Exchange:
         self.target = target
         """What the request line says, as it is."""
         self.headers = headers
-        self.signal = signal
-        """Gets something whenever this exchange is worth a look."""
+        self.wake = wake
+        """Called on the engine's thread whenever this exchange is worth a look."""
         self.raw = raw
         """Whether a coded body (RFC 9110 §8.4) is left as it comes; else it is decoded."""
         self.piece = piece
@@ -124,7 +146,7 @@ class Exchange:
         """It is over; the last thing the engine does with it."""
         self.error = error
         self.ended = True
-        self.signal.put(None)  # not itself: a signal that nobody reads again would keep it alive
+        self.wake()
 
     def __repr__(self) -> str:
         return f"<Exchange with {self.netloc}: {self.status or 'asking'}{', over' if self.ended else ''}>"

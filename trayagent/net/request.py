@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, Self
 
 from trayagent.model import retry, units
@@ -94,20 +93,22 @@ class Client:
         self,
         request: Request,
         extra: Mapping[str, str] | None,
-        signal: SimpleQueue[object],
+        wake: Callable[[], None],
         *,
         jar: Jar | None = None,
         raw: bool = False,
         piece: int = BUFFER,
     ) -> Answer:
-        """Send a request; its answer is still to come. `signal` gets something whenever it is worth a look.
+        """Send a request; its answer is still to come.
+
+        The engine's thread calls `wake` whenever there is something to look at.
 
         `extra` goes to every address, secrets to the first origin only. Statuses are the caller's to
         judge. Raises DownloadError `bad_url`, `blocked_address`, and `server_busy` while the host is
         left alone (that costs no try: nobody was asked).
         """
         redirects = Redirects(request, extra, jar)
-        return Answer(self, redirects, request.named, signal, raw=raw, piece=piece)
+        return Answer(self, redirects, request.named, wake, raw=raw, piece=piece)
 
     def note_busy(self, head: Head) -> DownloadError:
         """Note a 429 or 503 for the whole host; returns the error that says how long."""
@@ -119,7 +120,7 @@ class Client:
         self,
         redirects: Redirects,
         named: Collection[str],
-        signal: SimpleQueue[object],
+        wake: Callable[[], None],
         *,
         raw: bool,
         piece: int,
@@ -133,7 +134,7 @@ class Client:
             (endpoint.scheme, endpoint.host, endpoint.port, endpoint.netloc),
             endpoint.target,
             BARE_LINES if redirects.is_bare else _lines(redirects.headers()),
-            signal,
+            wake,
             raw=raw,
             piece=piece,
         )
@@ -156,7 +157,7 @@ class Answer:
         client: Client,
         redirects: Redirects,
         named: Collection[str],
-        signal: SimpleQueue[object],
+        wake: Callable[[], None],
         *,
         raw: bool,
         piece: int,
@@ -165,7 +166,7 @@ class Answer:
         self._client = client
         self._redirects = redirects
         self._named = named
-        self._signal = signal
+        self._wake = wake
         self._piece = piece
         self.is_raw = raw
         """Whether the body is left as it comes, coded or not."""
@@ -173,7 +174,7 @@ class Answer:
 
     def _send(self) -> None:
         self.exchange = self._client.send(
-            self._redirects, self._named, self._signal, raw=self.is_raw, piece=self._piece
+            self._redirects, self._named, self._wake, raw=self.is_raw, piece=self._piece
         )
 
     def poll(self) -> Head | None:
@@ -214,11 +215,6 @@ class Answer:
         """End it, if it has not ended."""
         if not self.exchange.ended:
             self._client.transport.cancel(self.exchange)
-
-    def wait_for_end(self) -> None:
-        """Return once the engine writes nothing of it any more; blocks, but never for long."""
-        while not self.exchange.ended:
-            self._signal.get()
 
     def __repr__(self) -> str:
         return f"<Answer: {self.exchange!r}>"

@@ -1,7 +1,7 @@
 """The way of the bytes: one thread owns libcurl's multi handle and the connections of all downloads.
 
-Whoever wants a body submits an `Exchange` (one request, one answer, no redirects) from a thread of
-his own, and is told through a queue when there is something to look at:
+Whoever wants a body submits an `Exchange` (one request, one answer, no redirects) from any
+thread, and is woken when there is something to look at:
 
     state     what happens                                             its caller is told
     --------  -------------------------------------------------------  ----------------------------
@@ -12,12 +12,23 @@ his own, and is told through a queue when there is something to look at:
     flowing   `attach` gave it a sink, which gets every piece          -
     ended     complete, or over for the reason in `error`              always, as the last thing
 
-Nothing here knows of asyncio, of files, or of what an answer means. Threads exchange plain values:
-attributes are written by one side only, pieces go through a deque, all else through the inbox.
+Nothing here knows of asyncio, of files, or of what an answer means. Attributes are written by one side
+only, pieces go through a deque, all else through the inbox.
+
+Those who wait (`exchange.Waiter`) get their turns on the engine's thread, too, once libcurl has reported
+what it has: so a small file passes from one thread to another nowhere. What they do may touch a disk,
+and a disk may stand still. So there is a watch while they have turns:
+
+    engine's thread      watch                        then
+    -------------------  ---------------------------  ------------------------------------------------
+    waits, or works      sees no long turn            it ends after a second without turns
+    gives a turn, which  waits for `LONGEST_TURN`     the watch becomes the engine and goes on with all
+    lasts                                             the others; the old one stays with its waiter
 
 libcurl works through `socket_action`: its sockets and one end of a pair, by which the inbox wakes
 the thread, are waited for together. (`CurlMulti` has no call for waking in pycurl 7.49.) Beside
-libcurl's own timer there are the ends of our pauses and a sweep that looks for silence.
+libcurl's own timer there are the ends of our pauses, the dates of those who wait, and a sweep that
+looks for silence.
 """
 
 from __future__ import annotations
@@ -32,6 +43,7 @@ from contextlib import suppress
 from heapq import heappop, heappush
 from math import inf
 from pathlib import Path
+from threading import get_ident
 from typing import Any, Final, Self
 
 import pycurl
@@ -39,8 +51,8 @@ import pycurl
 from trayagent.model.errors import DownloadError
 from trayagent.net.address_policy import AddressPolicy
 from trayagent.net.easy_handle import EasyHandle, IdleSockets
-from trayagent.net.exchange import Exchange, Patience, Resolve, Sink
-from trayagent.net.sockets import Sockets, waiting
+from trayagent.net.exchange import Exchange, Patience, Resolve, Sink, Waiter
+from trayagent.net.sockets import waiting
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +60,12 @@ IDLE_CONNECTIONS: Final = 64
 IDLE_HANDLES: Final = 32
 GIVE_UP: Final = 3.0
 """Seconds that the end of the thread is waited for: a disk it writes to may stand still for ever."""
+LONGEST_TURN: Final = 0.05
+"""Seconds; a waiter whose turn lasts longer keeps the thread, and the engine goes on in another."""
+LOOK: Final = LONGEST_TURN / 2
+"""Seconds between two looks of the watch."""
+WATCHED: Final = 40
+"""Looks without a turn after which the watch ends."""
 
 
 class Transport:
@@ -71,17 +89,25 @@ class Transport:
         self._per_host = connections_per_host
         self._ca_file = ca_file
         self._resolve = resolve
-        self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._inbox: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._awake = False
         self._in, self._out = socket.socketpair()
         self._waker = self._in.fileno()
         self._in.setblocking(False)
         self._out.setblocking(False)
         self._thread: threading.Thread | None = None
+        self._engine = 0
+        """The number of the engine's thread; 0 before there is one."""
         self._starting = threading.Lock()
         self._closing = False
+        self._ended = threading.Event()
         self._over: DownloadError | None = None
         """Why the thread has ended: from then on it looks into its inbox no more."""
+        self._role = threading.Lock()
+        """Held while a turn begins or ends, and while the engine moves to another thread."""
+        self._turn_of: tuple[Waiter, float] | None = None
+        """Who has a turn, and since when (monotonic seconds)."""
+        self._is_watched = False
         # The rest belongs to the engine's thread.
         self._live: dict[Exchange, EasyHandle] = {}
         self._idle: list[EasyHandle] = []
@@ -94,6 +120,11 @@ class Transport:
         self._pause_number = 0
         self._curl_due = inf
         self._sweep_due = inf
+        self._ready: dict[Waiter, None] = {}
+        """Who is to have a turn, in order."""
+        self._dates: dict[Waiter, float] = {}
+        """When each waiter wants a turn without news."""
+        self._next_date = inf
 
     # -- for every thread
 
@@ -107,19 +138,29 @@ class Transport:
         """End every exchange and the thread. Idempotent."""
         with self._starting:
             self._closing = True
-            thread, self._thread = self._thread, None
-        if thread is not None:
-            self._call(_wake)
-            thread.join(GIVE_UP)
-            if thread.is_alive():
+        if self._thread is not None:
+            self._call(_nothing)
+            if not self._ended.wait(GIVE_UP):
                 log.warning("The engine does not stop: it waits for a disk")
                 return
+            self._thread.join(GIVE_UP)
         self._in.close()
         self._out.close()
 
+    def wake(self, waiter: Waiter) -> None:
+        """There is news for it: give it a turn. What waits when the engine ends goes on in threads of its own."""
+        if get_ident() == self._engine:
+            self._ready[waiter] = None
+            return
+        if self._thread is None:
+            self._start()
+        self._call(self._ready.setdefault, waiter)
+        if self._over is not None:
+            _leave_alone(waiter)
+
     def submit(self, exchange: Exchange) -> None:
         """Send a request as soon as its host has a connection to spare."""
-        if self._thread is None:
+        if self._thread is None or self._closing:
             self._start()
         self._call(self._enter, exchange)
         if self._over is not None:
@@ -152,11 +193,14 @@ class Transport:
             if self._closing:
                 raise DownloadError("internal", "the engine is closed")
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+                self._thread = threading.Thread(target=self._begin, name="engine", daemon=True)
                 self._thread.start()
 
-    def _call(self, act: Callable[..., None], *arguments: Any) -> None:
+    def _call(self, act: Callable[..., object], *arguments: Any) -> None:
         """Have something done on the engine's thread, and wake it for that."""
+        if get_ident() == self._engine:  # in a turn: nothing of libcurl is at work
+            act(*arguments)
+            return
         self._inbox.append((act, arguments))
         if not self._awake:
             self._awake = True
@@ -165,9 +209,9 @@ class Transport:
 
     # -- the thread
 
-    def _run(self) -> None:
-        """Turn until closed. Whatever ends this thread ends every exchange with it."""
-        sockets = waiting()
+    def _begin(self) -> None:
+        self._engine = get_ident()
+        self._sockets = sockets = waiting()
         sockets.watch(self._waker, pycurl.POLL_IN)
 
         def watch(what: int, fd: int, multi: object, data: object) -> None:
@@ -181,43 +225,114 @@ class Transport:
         self._multi.setopt(pycurl.M_MAXCONNECTS, IDLE_CONNECTIONS)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        self._run()
+
+    def _run(self) -> None:
+        """Turn until closed. Whatever ends this thread ends every exchange with it."""
         reason = DownloadError("cancelled")
         try:
             while not self._closing:
-                self._turn(sockets)
+                if not self._turn():
+                    return  # another thread is the engine
         except Exception:  # the boundary of this thread: those who wait must hear of it
             log.exception("The engine stopped")
             reason, self._closing = DownloadError("internal", "the engine stopped"), True
-        finally:
-            self._over = reason  # first: what is submitted later is seen by its submitter
-            self._end_all(reason)
-            for handle in self._idle:
-                handle.curl.close()
-            self._multi.close()
-            sockets.close()
+        self._over = reason  # first: what is submitted later is seen by its submitter
+        self._end_all(reason)
+        for handle in self._idle:
+            handle.curl.close()
+        self._multi.close()
+        self._sockets.close()
+        self._ended.set()
 
-    def _turn(self, sockets: Sockets) -> None:
-        """Wait for sockets and timers, let libcurl work, then tell those who wait."""
-        due = min(self._curl_due, self._sweep_due, self._pauses[0][0] if self._pauses else inf)
+    def _turn(self) -> bool:
+        """Wait for sockets and timers, let libcurl work, then those who wait. False: not the engine any more."""
+        due = min(
+            self._curl_due,
+            self._sweep_due,
+            self._next_date,
+            self._pauses[0][0] if self._pauses else inf,
+        )
         timeout = None if due == inf else max(0.0, due - time.monotonic())
-        for fd, events in sockets.wait(timeout):
+        for fd, events in self._sockets.wait(timeout):
             if fd == self._waker:
                 self._in.recv(4096)
                 self._awake = False
             else:
                 self._multi.socket_action(fd, events)
-        now = time.monotonic()
-        if now >= self._curl_due:
-            self._curl_due = inf
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-        while self._inbox:
-            act, arguments = self._inbox.popleft()
-            act(*arguments)
-        while self._pauses and self._pauses[0][0] <= now:
-            self._continue(heappop(self._pauses)[2])
-        if now >= self._sweep_due:
-            self._sweep(now)
-        self._settle()
+        while True:
+            now = time.monotonic()
+            if now >= self._curl_due:
+                self._curl_due = inf
+                self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+            while self._inbox:
+                act, arguments = self._inbox.popleft()
+                act(*arguments)
+            while self._pauses and self._pauses[0][0] <= now:
+                self._continue(heappop(self._pauses)[2])
+            if now >= self._sweep_due:
+                self._sweep(now)
+            self._settle()
+            if now >= self._next_date:
+                self._ready |= dict.fromkeys(w for w, date in self._dates.items() if date <= now)
+            if not (self._ready or self._inbox):
+                return True
+            while self._ready:
+                waiter = next(iter(self._ready))
+                del self._ready[waiter]
+                if not self._give_turn(waiter):
+                    return False
+            self._next_date = min(self._dates.values(), default=inf)
+
+    def _give_turn(self, waiter: Waiter) -> bool:
+        """Let one that waits go on. False: that took long, and another thread is the engine meanwhile."""
+        with self._role:
+            self._turn_of = waiter, time.monotonic()
+            is_watched, self._is_watched = self._is_watched, True
+        if not is_watched:
+            threading.Thread(target=self._watch, name="engine watch", daemon=True).start()
+        date = waiter.step()
+        with self._role:
+            self._turn_of = None
+            is_engine = self._engine == get_ident()
+        if not is_engine:
+            waiter.stay()
+        elif date is None:
+            self._dates.pop(waiter, None)
+        else:
+            self._dates[waiter] = date
+        return is_engine
+
+    def _watch(self) -> None:
+        """Become the engine if a turn lasts."""
+        looks = 0
+        while looks < WATCHED or not self._leave_watch():
+            time.sleep(LOOK)
+            looks += 1
+            turn = self._turn_of
+            if turn is None:
+                continue
+            looks = 0
+            if time.monotonic() - turn[1] > LONGEST_TURN and self._take_over(turn):
+                self._run()
+                return
+
+    def _leave_watch(self) -> bool:
+        with self._role:
+            self._is_watched = self._turn_of is not None
+            return not self._is_watched
+
+    def _take_over(self, turn: tuple[Waiter, float]) -> bool:
+        """Be the engine from now on, if this turn lasts still."""
+        with self._role:
+            if self._turn_of is not turn:
+                return False
+            waiter, self._turn_of = turn[0], None
+            waiter.detach()
+            self._dates.pop(waiter, None)
+            self._engine, self._thread = get_ident(), threading.current_thread()
+            self._is_watched = False
+        return True
 
     def _set_timer(self, milliseconds: int) -> None:
         """Note when libcurl wants to be called; it may ask from inside our calls to it."""
@@ -226,8 +341,10 @@ class Transport:
     def _settle(self) -> None:
         """Hand over what came, take what libcurl has finished, then tell whoever has something to look at."""
         for handle in self._touched:
-            if handle.batch and not handle.hand_over():
+            if handle.batches and not handle.hand_over():
                 self._end(handle.exchange, handle.failure)
+            elif handle.can_go_on:
+                self._continue(handle.exchange)
         left = 1
         while left:
             left, complete, failed = self._multi.info_read()
@@ -261,7 +378,7 @@ class Transport:
         except (pycurl.error, OSError, ValueError) as error:
             log.warning("A request could not be made: %s", type(error).__name__)
             # Later: the end of one lets the next in, and all in line may be of this kind.
-            self._call(self._fail, exchange, "the request could not be made")
+            self._inbox.append((self._fail, (exchange, "the request could not be made")))
         else:
             self._sweep_due = min(self._sweep_due, handle.due)
 
@@ -347,6 +464,8 @@ class Transport:
         for exchange in list(self._live):
             self._end(exchange, error)
         self._empty_inbox(error)
+        for waiter in {**self._dates, **self._ready}:
+            _leave_alone(waiter)
 
     def _empty_inbox(self, error: DownloadError) -> None:
         """End what was submitted too late; called by the thread at its end, then by who submits."""
@@ -355,6 +474,8 @@ class Transport:
                 act, arguments = self._inbox.popleft()
                 if act == self._enter:
                     arguments[0].end(error)
+                elif act == self._ready.setdefault:
+                    _leave_alone(*arguments)
 
     def _sweep(self, now: float) -> None:
         """Give up on those that are too slow; each is looked at when it is due."""
@@ -365,5 +486,11 @@ class Transport:
         self._sweep_due = min((handle.due for handle in self._live.values()), default=inf)
 
 
-def _wake() -> None:
-    """Nothing: the thread only has to look around."""
+def _leave_alone(waiter: Waiter) -> None:
+    """The engine is over: what is left to do is done in a thread of its own."""
+    if waiter.detach():
+        threading.Thread(target=waiter.stay, name="transfer", daemon=True).start()
+
+
+def _nothing() -> None:
+    """The thread only has to look around."""

@@ -10,16 +10,18 @@
     7. finish   checksum, container, mark of origin, settled record, final name
 
 An attempt goes on by itself (2) after a cut, once after a changed file or a splice that does not fit
-its checksum, and with the next mirror. It runs in a thread of its own and blocks there.
+its checksum, and with the next mirror. It is a coroutine that `driver` drives: what takes long is done
+aside, everything else where the bytes came, as long as the disk is quick.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from queue import Empty, SimpleQueue
+from math import inf
 from threading import Lock
 from typing import Final, Literal
 
@@ -41,12 +43,12 @@ from trayagent.net.response import CODED, Head
 from trayagent.transfer import content, ranges
 from trayagent.transfer.connections import SMALLEST, Connections, refuse_part
 from trayagent.transfer.destination import Destination, Names, find_settled
+from trayagent.transfer.driver import StoppedError, aside, news, place
 from trayagent.transfer.finish import COMPRESSED, Origin, check_size, choose_name, finish
 from trayagent.transfer.folders import Folders, Look, explained, full_disk
 from trayagent.transfer.lane import ENDLESS, Lane
 from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.speed_limit import Bucket, buckets_of, piece_of
-from trayagent.transfer.threads import StoppedError, Turns
 from trayagent.transfer.writer import Writer
 
 MOST_RECOVERIES: Final = 3
@@ -86,14 +88,18 @@ class Equipment(Struct, frozen=True):
     everything: Bucket
     """The speed limit of all files together."""
     settled: SettledFiles
-    turns: Turns
 
 
 class Attempt:
-    """The state of one attempt; used once, by the thread that calls `run`. Only `stop` is for others."""
+    """The state of one attempt; used once. Only `stop` is for threads but the one that drives `run`."""
 
     def __init__(
-        self, equipment: Equipment, request: Request, target: Target, progress: Progress
+        self,
+        equipment: Equipment,
+        request: Request,
+        target: Target,
+        progress: Progress,
+        wake: Callable[[], None],
     ) -> None:
         self._client = equipment.client
         self._terms = equipment.terms
@@ -113,14 +119,14 @@ class Attempt:
             equipment.terms.keep_free,
         )
         self._settled = equipment.settled
-        self._turns = equipment.turns
-        self._has_turn = False
         self._origin = Origin()
         self._answers: list[Answer] = []
         """Those that have not ended, as far as anybody looked."""
         self._writer: Writer | None = None
         self._lock = Lock()
-        self._signal: SimpleQueue[object] = SimpleQueue()
+        self._wake = wake
+        self._has_news = False
+        self._is_alone = False
         self._is_stopped = False
         self._is_spliced = False
         self._is_one_stream = False
@@ -132,16 +138,17 @@ class Attempt:
     def stop(self) -> None:
         """End soon, keeping what can be resumed; for any thread."""
         self._is_stopped = True
-        self._signal.put(None)
+        self._note_news()
 
     # -- the whole of it
 
-    def run(self) -> Fetched:
+    async def run(self) -> Fetched:
         """Fetch and publish. Raises DownloadError, StoppedError; keeps what can be resumed."""
         destination = self._destination
-        self._has_turn = self._turns.take()
+        self._is_alone = self._folders.is_slow(self._target.folder)
+        await place(is_alone=self._is_alone)
         try:
-            self._check_room(0)
+            await self._check_room(0)
             if (settled := self._find_settled()) is not None:
                 return settled
             destination.recall()
@@ -149,8 +156,8 @@ class Attempt:
                 before = destination.received
                 try:
                     while not destination.is_complete:
-                        self._ask()
-                    return finish(destination, self._target, self._origin, self._check_stopped)
+                        await self._ask()
+                    return await self._finish()
                 except DownloadError as error:
                     destination.settle_lanes()
                     self._recover(error, progressed=destination.received > before)
@@ -166,10 +173,21 @@ class Attempt:
             raise
         finally:
             destination.leave()
-            self._give_turn()
-            self._writer = (
-                None  # it knows this attempt: a circle would keep both until a collection
-            )
+            # They know this attempt: a circle would keep all until a collection.
+            self._writer = None
+            self._answers.clear()
+
+    async def _finish(self) -> Fetched:
+        """Verify and publish: what is on the disk already may be long, and is read there once more."""
+        destination = self._destination
+        act = partial(finish, destination, self._target, self._origin, self._check_stopped)
+        if destination.part is not None and destination.part.on_disk:
+            return await aside(act)
+        began = time.monotonic()
+        fetched = act()
+        if not self._is_alone:  # there it may be the interpreter that it waited for
+            self._folders.note(self._target.folder, time.monotonic() - began)
+        return fetched
 
     def _recover(self, error: DownloadError, *, progressed: bool) -> None:
         """Prepare to ask again at once; raises the error when that is of no use."""
@@ -197,15 +215,16 @@ class Attempt:
 
     # -- ask and judge
 
-    def _ask(self) -> None:
+    async def _ask(self) -> None:
         """Ask once, and receive as far as it goes."""
         request, record = self._requests[0], self._destination.record
         ask = self._rest(request, record)
         answer = self._send(ask)
         try:
             while (head := answer.poll()) is None:
-                self._wait(None if answer.exchange.is_slow else AT_ONCE)
-                answer.exchange.is_slow = True
+                await self._wait(None if answer.exchange.is_slow else AT_ONCE)
+                asked_at = answer.exchange.began or time.monotonic()
+                answer.exchange.is_slow = time.monotonic() - asked_at >= AT_ONCE
             head.check()
             verdict = ranges.judge(ask, head.status, head.headers)
             if verdict == "refused":
@@ -216,14 +235,14 @@ class Attempt:
             if ask is not None and verdict == "continue" and self._is_plain(head):
                 self._origin = self._origin.continued(request.url, head.headers)
                 self._is_spliced = True
-                self._receive(answer, self._new_lane(ask.start, ask.end), is_ranged=True)
+                await self._receive(answer, self._new_lane(ask.start, ask.end), is_ranged=True)
             elif verdict == "whole":
-                self._begin(request, head, answer)
+                await self._begin(request, head, answer)
             else:
                 raise DownloadError("changed_on_server")
         finally:
-            answer.cancel()
-            answer.wait_for_end()
+            await self._end(answer)
+            self._drain_early()
             if self._writer is not None and (lost := self._writer.drop()):
                 self._destination.take_back(lost)
 
@@ -240,7 +259,7 @@ class Attempt:
         answer = self._client.ask(
             self._requests[0],
             ask.headers if ask else None,
-            self._signal,
+            self._note_news,
             jar=self._jar,
             raw=self._is_raw or ask is not None,
             piece=piece_of(self._buckets),
@@ -260,7 +279,7 @@ class Attempt:
 
     # -- look, name, receive
 
-    def _begin(self, request: Request, head: Head, answer: Answer) -> None:
+    async def _begin(self, request: Request, head: Head, answer: Answer) -> None:
         """A whole file is coming: look at it, name it, receive it."""
         is_decoded = head.coding in CODED and not answer.is_raw
         length = None if is_decoded else head.length
@@ -268,7 +287,7 @@ class Attempt:
         if length is not None:
             check_size(self._target, length)
         medium = self._promise(request, head)
-        data = self._look_at(answer, is_further=medium is not None)
+        data = await self._look_at(answer, is_further=medium is not None)
         is_framed = head.is_framed
         if not data and (medium is not None or not is_framed):
             raise DownloadError("truncated", "the answer was empty")
@@ -291,27 +310,29 @@ class Attempt:
             name, proof, is_whole=answer.exchange.ended
         ):
             return  # to be asked again, for the rest only
-        self._check_room(length or 0)
+        await self._check_room(length or 0)
         self._destination.reserve(name, length, proof)
         self._source = request
         self._destination.is_lasting = request is self._first or self._target.checksum is not None
-        self._store(answer, data, length, is_ranged=ranges.accepts_ranges(head.headers))
+        await self._store(answer, data, length, is_ranged=ranges.accepts_ranges(head.headers))
 
-    def _store(self, answer: Answer, data: bytes, length: int | None, *, is_ranged: bool) -> None:
+    async def _store(
+        self, answer: Answer, data: bytes, length: int | None, *, is_ranged: bool
+    ) -> None:
         """The first bytes, and all that follow them."""
         exchange = answer.exchange
         if not exchange.ended:
             self._destination.create()
         lane = self._new_lane(0, ENDLESS if length is None else length)
         try:
-            wait = lane.take_here(data) if data else 0.0
+            wait = lane.take_all(data) if data else 0.0
         except EnoughError:
             wait = 0.0
         self._drain()
-        self._rest_for(wait)
+        await self._rest_for(wait)
         if not exchange.ended or exchange.pieces:
             if lane.left:
-                self._receive(answer, lane, is_ranged=is_ranged)
+                await self._receive(answer, lane, is_ranged=is_ranged)
         elif exchange.error is not None:
             raise exchange.error
         if length is None:
@@ -327,7 +348,7 @@ class Attempt:
         came = None if head.url == request.url else from_url(head.url)
         return content.promised(self._target.kind, request.url, given, came)
 
-    def _look_at(self, answer: Answer, *, is_further: bool) -> bytes:
+    async def _look_at(self, answer: Answer, *, is_further: bool) -> bytes:
         """The first bytes: all of a short body that comes at once, some of any other.
 
         Further where only white space has come: what hides behind it may break the promise.
@@ -338,7 +359,7 @@ class Attempt:
             left = until - time.monotonic()
             if left <= 0 and exchange.gathered >= LOOKED_AT:
                 break
-            self._wait(left if left > 0 else AT_ONCE)
+            await self._wait(left if left > 0 else AT_ONCE)
         data = _popped(exchange.pieces)
         while is_further and len(data) < LOOKED_THROUGH and content.is_blank(data):
             if exchange.ended and not exchange.pieces:
@@ -346,7 +367,7 @@ class Attempt:
             if not exchange.pieces:
                 exchange.room = LOOKED_THROUGH + exchange.piece
                 answer.resume()  # under a slow limit it is paused already
-                self._wait(AT_ONCE)
+                await self._wait(AT_ONCE)
             data += _popped(exchange.pieces)
         if not data and exchange.error is not None:
             raise exchange.error
@@ -359,16 +380,17 @@ class Attempt:
         if self._target.pages and content.page(looked_at, seen):
             raise content.refusal(looked_at, seen, urls.redact(head.url))
 
-    def _receive(self, answer: Answer, lane: Lane, *, is_ranged: bool) -> None:
+    async def _receive(self, answer: Answer, lane: Lane, *, is_ranged: bool) -> None:
         """The bytes of an answer into its lane, and those of more connections if that is worth it."""
         destination = self._destination
         if destination.record is not None and is_ranged and lane.left >= 4 * SMALLEST:
-            Connections(
+            await Connections(
                 destination,
                 ask=self._send,
                 new_lane=self._new_lane,
                 spare=lambda: self._client.transport.spare(answer.exchange.authority),
                 wait=self._wait,
+                end=self._end,
                 lock=self._lock,
             ).run(answer, lane, self._wanted())
             self._drain()
@@ -377,10 +399,10 @@ class Attempt:
         lane.reach = lane.end
         answer.attach(lane)
         while not exchange.ended:
-            self._wait(SAVE_EVERY)
+            await self._wait(SAVE_EVERY)
         try:
             while exchange.pieces:
-                lane.take_here(exchange.pieces.popleft())
+                lane.take_all(exchange.pieces.popleft())
         except EnoughError:
             exchange.pieces.clear()
         self._drain()
@@ -396,8 +418,7 @@ class Attempt:
         part = self._destination.part
         assert part is not None
         if self._writer is None or self._writer.part is not part:
-            tell = partial(self._signal.put, None)
-            self._writer = Writer(part, tell, self._check_stopped)
+            self._writer = Writer(part, self._wake, self._check_stopped)
         lane = Lane(
             self._writer,
             start,
@@ -411,33 +432,43 @@ class Attempt:
 
     # -- waiting
 
-    def _wait(self, seconds: float | None) -> None:
-        """Wait for news, at most so long; write what is queued, save about once a second.
+    def _note_news(self) -> None:
+        """There is news but bytes; for any thread."""
+        self._has_news = True
+        self._wake()
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Wait for news, at most so long; write what is queued meanwhile, save about once a second.
 
         Raises StoppedError, and DownloadError for what the disk says.
         """
-        self._give_turn()
-        with suppress(Empty):
-            self._signal.get(timeout=seconds)
-        if self._is_stopped:
-            raise StoppedError
-        if self._writer is None or not self._writer.is_slow:
-            self._has_turn = self._turns.take()
+        until = inf if seconds is None else time.monotonic() + seconds
+        self._drain()
+        while not self._has_news and (left := until - time.monotonic()) > 0:
+            await news(left)
+            self._drain()
+        self._has_news = False
+        self._check_stopped()
         if self._writer is None or not self._writer.part.on_disk:
             return
-        self._drain()
         now = time.monotonic()
         if not self._saved_at:
             self._saved_at = now
         elif now - self._saved_at >= SAVE_EVERY:
-            self._give_turn()  # it waits for the disk to have everything
-            self._destination.save(self._drain)
+            # It waits for the disk to have everything, and the connections bring more meanwhile.
+            await aside(partial(self._destination.save, self._drain), self._drain_early)
             self._saved_at = time.monotonic()
 
-    def _rest_for(self, seconds: float) -> None:
+    async def _end(self, answer: Answer) -> None:
+        """Return once the engine writes nothing of it any more; never for long."""
+        answer.cancel()
+        while not answer.exchange.ended:
+            await news()
+
+    async def _rest_for(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            self._wait(left)
+            await self._wait(left)
 
     def _drain(self) -> None:
         """Write what a slow disk has not taken yet, and let whoever waits for that go on."""
@@ -449,8 +480,16 @@ class Attempt:
             for answer in self._answers:
                 answer.resume()
 
-    def _check_room(self, needed: int) -> None:
-        self._look = self._folders.check(self._target.folder, needed, self._terms.keep_free)
+    def _drain_early(self) -> None:
+        """Write what came while something else is awaited, or failed: an error of the disk is not the point now."""
+        with suppress(DownloadError, StoppedError):
+            self._drain()
+
+    async def _check_room(self, needed: int) -> None:
+        """Look at the folder: for the first time aside, for nobody knows what disk it is on."""
+        folders, folder = self._folders, self._target.folder
+        act = partial(folders.check, folder, needed, self._terms.keep_free)
+        self._look = act() if folders.is_known(folder) else await aside(act)
 
     def _find_settled(self) -> Fetched | None:
         """The file, if an earlier attempt was cut off between its name and whoever asked for it."""
@@ -458,14 +497,7 @@ class Attempt:
             return None  # the first attempt, or nobody's
         return find_settled(self._settled, self._target.owner)
 
-    def _give_turn(self) -> None:
-        if self._has_turn:
-            self._has_turn = False
-            self._turns.give()
-
     def _check_stopped(self) -> None:
-        """For work that takes long: others need not wait for it."""
-        self._give_turn()
         if self._is_stopped:
             raise StoppedError
 

@@ -1,6 +1,6 @@
 """Several connections for one file: each fills a gap, the largest is split for the next.
 
-A connection goes through these states; all of them are looked after by the file's own thread:
+A connection goes through these states; all of them are looked after by whoever drives the file:
 
     state     what it waits for                        becomes
     --------  ---------------------------------------  ----------------------------------------------
@@ -21,7 +21,7 @@ not have seen yet that an earlier connection is over.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from threading import Lock
 from typing import Final, Literal
@@ -73,11 +73,11 @@ class SegmentConnection:
 
 
 class Connections:
-    """Runs the connections of one file until nothing is missing; used once, by the file's own thread.
+    """Runs the connections of one file until nothing is missing; used once.
 
     `ask` sends a request for a range or all, `new_lane` makes the lane for a stretch, `spare` says how
     many more connections the host may get now (below 0: others wait for one), `wait` waits for news,
-    at most so many seconds, and raises what ends the file.
+    at most so many seconds, and raises what ends the file; `end` ends an answer.
     """
 
     def __init__(
@@ -87,7 +87,8 @@ class Connections:
         ask: Callable[[ranges.Ask | None], Answer],
         new_lane: Callable[[int, int], Lane],
         spare: Callable[[], int],
-        wait: Callable[[float], None],
+        wait: Callable[[float], Awaitable[object]],
+        end: Callable[[Answer], Awaitable[None]],
         lock: Lock,
     ) -> None:
         self._destination = destination
@@ -95,6 +96,7 @@ class Connections:
         self._new_lane = new_lane
         self._spare = spare
         self._wait = wait
+        self._end = end
         self._lock = lock
         """Held while ends of lanes move: the engine fills them at the same time."""
         self._active: list[SegmentConnection] = []
@@ -107,7 +109,7 @@ class Connections:
         self._failure: DownloadError | None = None
         self._refusal: DownloadError | None = None
 
-    def run(self, answer: Answer, first: Lane, wanted: int | Literal["auto"]) -> None:
+    async def run(self, answer: Answer, first: Lane, wanted: int | Literal["auto"]) -> None:
         """Receive an answer into its lane and everything else that is missing.
 
         Raises DownloadError: `changed_on_server` when two answers are not of the same file.
@@ -130,16 +132,18 @@ class Connections:
         try:
             self._fill(connection, reach)
             self._active.append(connection)
-            self._tend(width)
-            self._insist()
+            await self._tend(width)
+            await self._insist()
         finally:
-            self._close_all()
+            await self._close_all()
         if self._failure is not None and self._is_missing():
-            raise self._last_word(self._failure) if self._is_turned_away() else self._failure
+            raise (
+                await self._last_word(self._failure) if self._is_turned_away() else self._failure
+            )
 
     # -- looking after them
 
-    def _tend(self, width: Width | None) -> None:
+    async def _tend(self, width: Width | None) -> None:
         """Until all connections are over: as many of them as are wanted and of use."""
         began = time.monotonic()
         while self._active:
@@ -152,7 +156,7 @@ class Connections:
             self._renew()
             self._make_room()
             self._widen()
-            self._wait(EARLY_LOOK if time.monotonic() - began < EARLY else LOOK)
+            await self._wait(EARLY_LOOK if time.monotonic() - began < EARLY else LOOK)
 
     def _step(self, connection: SegmentConnection) -> None:
         """Go on with one connection as far as it goes now. Raises DownloadError for what ends the file."""
@@ -223,7 +227,7 @@ class Connections:
         pieces = answer.exchange.pieces
         try:
             while pieces:
-                lane.take_here(pieces.popleft())
+                lane.take_all(pieces.popleft())
         except EnoughError:
             pieces.clear()
 
@@ -246,12 +250,12 @@ class Connections:
             connection.answer.cancel()
             self._closing.append(connection.answer)
 
-    def _close_all(self) -> None:
+    async def _close_all(self) -> None:
         """Return once the engine has let go of every connection: the file may be closed then."""
         for connection in list(self._active):
             self._drop(connection)
         for answer in self._closing:
-            answer.wait_for_end()
+            await self._end(answer)
 
     # -- lanes
 
@@ -336,30 +340,30 @@ class Connections:
 
     # -- how many
 
-    def _insist(self) -> None:
+    async def _insist(self) -> None:
         """The last connection was refused while its forerunner may not be over for the server: ask again alone."""
         tries = 0
         while tries < len(ALONE_AFTER) and self._is_turned_away():
             here, self._allowed = self._destination.received, 1
-            self._rest(ALONE_AFTER[tries])
+            await self._rest(ALONE_AFTER[tries])
             self._refusal = self._failure = None
             if (share := self._share()) is None:
                 return
             self._start(self._new(*share))
-            self._tend(None)
+            await self._tend(None)
             tries = 0 if self._destination.received > here else tries + 1
 
-    def _rest(self, seconds: float) -> None:
+    async def _rest(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            self._wait(left)
+            await self._wait(left)
 
     def _is_turned_away(self) -> bool:
         failure = self._failure
         lasting = failure is None or isinstance(failure, NoPartsError)
         return not lasting and failure is self._refusal and self._is_missing()
 
-    def _last_word(self, failure: DownloadError) -> DownloadError:
+    async def _last_word(self, failure: DownloadError) -> DownloadError:
         """Why a part is refused for good; where the whole file is not, it is not the file that is refused."""
         if failure.code in ("server_busy", "network"):
             return failure
@@ -367,7 +371,7 @@ class Connections:
         try:
             answer = self._ask(None)
             while (head := answer.poll()) is None:
-                self._wait(LOOK)
+                await self._wait(LOOK)
             record = self._destination.record
             same = record is not None and ranges.validator(head.headers) == record.validator
             return NoPartsError() if head.status == 200 and same else failure
@@ -375,8 +379,7 @@ class Connections:
             return failure
         finally:
             if answer is not None:
-                answer.cancel()
-                answer.wait_for_end()
+                await self._end(answer)
 
     def _follow(self, width: Width) -> None:
         most = max(1, min(self._most, len(self._active) + self._spare()))

@@ -22,6 +22,15 @@ from trayagent.model.wording import show_size
 
 FRESH: Final = 1.0
 """Seconds for which a look at a folder holds."""
+SLOW: Final = 0.005
+"""Seconds for a small file, its record, its bytes and its name: a disk with moving parts takes longer.
+
+A thread of its own costs a file a tenth of that, and lets four of them wait for such a disk at once.
+"""
+AVERAGED: Final = 8
+"""Files; the first ones count for less."""
+PROBED_AFTER: Final = 10.0
+"""Seconds after which a disk that was slow may show that it no longer is."""
 MOST: Final = 256
 IN_THE_WAY: Final = "a file or a broken link is where the folder should be"
 GONE: Final = "the folder is gone"
@@ -51,6 +60,8 @@ class Folders:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._looks: dict[Path, Look] = {}
+        self._paces: dict[Path, tuple[float, float]] = {}
+        """When a small file got there last, and how long that takes on average."""
 
     def check(self, folder: Path, needed: int, keep_free: int) -> Look:
         """Make the folder; raise DownloadError unless `needed` more bytes fit into it."""
@@ -69,9 +80,30 @@ class Folders:
         self._looks[folder] = look
         return look
 
+    def is_known(self, folder: Path) -> bool:
+        """Whether it was there when we looked last."""
+        return folder in self._looks
+
     def forget(self, folder: Path) -> None:
         """Look again the next time: it may be gone."""
         self._looks.pop(folder, None)
+
+    def note(self, folder: Path, seconds: float) -> None:
+        """A small file was brought to its disk in so long; one moment of a busy machine is no slow disk."""
+        _, average = self._paces.get(folder, (0.0, 0.0))
+        if len(self._paces) > MOST:
+            self._paces.clear()
+        self._paces[folder] = self._clock(), average + (seconds - average) / AVERAGED
+
+    def is_slow(self, folder: Path) -> bool:
+        """Whether files there take so long that they had better not wait for each other."""
+        noted_at, average = self._paces.get(folder, (0.0, 0.0))
+        if average < SLOW:
+            return False
+        if self._clock() - noted_at > PROBED_AFTER:
+            self._paces.pop(folder, None)
+            return False
+        return True
 
     def __repr__(self) -> str:
         return f"<Folders {len(self._looks)} looked at>"

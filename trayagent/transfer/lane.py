@@ -12,7 +12,6 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Progress
 from trayagent.model.wording import show_size
 from trayagent.net.exchange import EnoughError
-from trayagent.transfer.folders import explain
 from trayagent.transfer.speed_limit import Bucket
 from trayagent.transfer.writer import Writer
 
@@ -25,8 +24,8 @@ ENDLESS: Final = 2**62
 class Lane:
     """From `start` to before `end`, which may move meanwhile; the `Sink` of its exchange.
 
-    The engine's thread fills it while the file's own thread moves the ends of lanes: both hold the
-    file's `lock` for that.
+    The engine's thread fills it while whoever drives the file moves the ends of lanes, perhaps in a
+    thread of its own: both hold the file's `lock` for that, and nobody writes meanwhile.
     """
 
     def __init__(
@@ -60,23 +59,21 @@ class Lane:
         """As `Sink.take`; called by the engine's thread."""
         if not self._writer.takes(len(data)):
             return None
-        return self._fill(data)
+        return self.take_all(data)
 
-    def take_here(self, data: bytes) -> float:
-        """Take bytes in the file's own thread, before the engine has this lane or after it had it.
-
-        Returns the seconds to wait; raises EnoughError, DownloadError.
-        """
-        return self._fill(data)
-
-    def _fill(self, data: bytes) -> float:
+    def take_all(self, data: bytes) -> float:
+        """Take bytes whether there is room for them or not; as `take`."""
         rest: bytes | memoryview = data
         with self._lock:
             while rest and (room := self._room()):
                 if room < len(rest):
                     rest = memoryview(rest)
-                self._write(rest[:room])
+                taken = rest[:room]
+                self._writer.put(taken, self.at)
+                self.at += len(taken)
+                self._progress.received += len(taken)
                 rest = rest[room:]
+            self.last = time.monotonic()
             # Nobody waits for a piece that will not be wanted: the connection ends at once.
             is_enough = bool(rest) or (self.at < self.reach and not self._room())
         if self.at > self._limit:
@@ -84,15 +81,6 @@ class Lane:
         if is_enough:
             raise EnoughError
         return max((bucket.spend(len(data)) for bucket in self._buckets if bucket.rate), default=0)
-
-    def _write(self, data: bytes | memoryview) -> None:
-        try:
-            self._writer.write(data, self.at)  # never long: the engine may wait for the lock
-        except OSError as error:
-            raise explain(error) from error
-        self.at += len(data)
-        self._progress.received += len(data)
-        self.last = time.monotonic()
 
     def _room(self) -> int:
         """How many bytes it takes next."""

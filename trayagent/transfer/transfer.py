@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from trayagent.model import units
 from trayagent.model.settings import DownloadSettings
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
+from trayagent.net.exchange import Turns
 from trayagent.net.request import Client
 from trayagent.transfer.attempt import Attempt, Equipment, Terms
 from trayagent.transfer.destination import (
@@ -19,20 +22,27 @@ from trayagent.transfer.destination import (
     discard,
     find_settled,
 )
+from trayagent.transfer.driver import Driver, Results, StoppedError
 from trayagent.transfer.folders import Folders
 from trayagent.transfer.made import publish_made
 from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.speed_limit import Bucket, buckets_of
-from trayagent.transfer.threads import StoppedError, Threads, Turns
 
 Asked = tuple[Request, Target, Progress]
 """What `fetch` takes for one file."""
+T = TypeVar("T")
+Begun = tuple[Coroutine[Any, None, T], Callable[[], None]]
+"""What a driver drives, and what stops it."""
+
+
+def _nothing() -> None:
+    """This work takes no time worth stopping it."""
 
 
 class Transfer:
     """Turns requests into files, any number at a time; all of them share one speed limit.
 
-    Each runs in a thread of its own, which may wait for its disk as long as it likes.
+    Who drives them, and where they wait for a disk, is told in `driver`.
     """
 
     def __init__(
@@ -40,10 +50,8 @@ class Transfer:
     ) -> None:
         """`settled` is a folder of ours for records of what has arrived (see `settled.py`)."""
         self._settled = SettledFiles(settled)
-        self._equipment = Equipment(
-            client, Names(), Folders(), Terms(), Bucket(), self._settled, Turns()
-        )
-        self._threads = Threads()
+        self._equipment = Equipment(client, Names(), Folders(), Terms(), Bucket(), self._settled)
+        self._results: Results | None = None
         self.configure(downloads or DownloadSettings())
 
     def configure(self, downloads: DownloadSettings) -> None:
@@ -62,19 +70,27 @@ class Transfer:
         Raises DownloadError; that and a cancellation keep the `.part` where it can be resumed. A record
         says that the file has arrived until `forget` is told that somebody noted it.
         """
-        attempt = Attempt(self._equipment, request, target, progress)
-        return await self._threads.run(attempt.run, attempt.stop)
+
+        def begin(driver: Driver[Fetched]) -> Begun[Fetched]:
+            attempt = Attempt(self._equipment, request, target, progress, driver.wake)
+            return attempt.run(), attempt.stop
+
+        return await self._drive(self._equipment.client.transport, begin)
 
     async def fetch_each(
         self, following: Callable[[], Asked | None], tell: Callable[[Fetched], None]
     ) -> None:
-        """Fetch one file after the other in one thread, until one fails or there is none.
+        """Fetch one file after the other, until one fails or there is none.
 
-        Both calls come from that thread: a hand-over to a loop and back costs more than a small file.
-        Raises as `fetch` does, whatever stands for the file that `following` gave last.
+        Both calls come from the engine's thread: a hand-over to a loop and back costs more than a small
+        file. Raises as `fetch` does, whatever stands for the file that `following` gave last.
         """
-        series = _Series(lambda: self._equipment, following, tell)
-        await self._threads.run(series.run, series.stop)
+
+        def begin(driver: Driver[None]) -> Begun[None]:
+            series = _Series(lambda: self._equipment, following, tell, driver.wake)
+            return series.run(), series.stop
+
+        await self._drive(self._equipment.client.transport, begin)
 
     async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
         """Check bytes or a file that a resolver made, and give them their name. Raises as `fetch` does."""
@@ -99,11 +115,11 @@ class Transfer:
                 check_stopped,
             )
 
-        return await self._threads.run(act, stopped.set)
+        return await self._in_thread(act, stopped.set)
 
     async def settled(self, target: Target) -> Fetched | None:
         """The file that a download had finished when it was cut off, without a request. Raises DownloadError."""
-        return await self._threads.run(lambda: find_settled(self._settled, target.owner), _nothing)
+        return await self._in_thread(lambda: find_settled(self._settled, target.owner))
 
     async def forget(self, fetched: Sequence[tuple[Path, str]]) -> None:
         """Whoever asked for these files (final name, owner) has noted them: their records may go."""
@@ -112,11 +128,11 @@ class Transfer:
             for _, owner in fetched:
                 self._settled.forget(owner)
 
-        await self._threads.run(act, _nothing)
+        await self._in_thread(act)
 
     async def owners(self) -> set[str]:
         """Whose files have arrived without anybody noting it."""
-        return await self._threads.run(self._settled.owners, _nothing)
+        return await self._in_thread(self._settled.owners)
 
     def end_cooldown(self, host: str) -> None:
         """Ask this `host:port` again at once: a person wants it."""
@@ -124,46 +140,58 @@ class Transfer:
 
     async def discard(self, path: Path, owner: str) -> None:
         """Remove the `.part` that this owner has at a final path, and its record. Raises DownloadError."""
-        await self._threads.run(lambda: discard(path, owner), _nothing)
+        await self._in_thread(lambda: discard(path, owner))
 
     def throttle(self, speed_limit: int) -> Callable[[int], float]:
         """For bytes of a download that others receive: told of them, it says how many seconds to wait."""
         buckets = buckets_of(self._equipment.everything, speed_limit)
         return lambda count: max(bucket.spend(count) for bucket in buckets)
 
+    async def _in_thread(self, act: Callable[[], T], stop: Callable[[], None] = _nothing) -> T:
+        """Do something that waits for a disk, and for nothing else, in a thread of its own."""
+
+        async def work() -> T:
+            return act()
+
+        return await self._drive(None, lambda _: (work(), stop))
+
+    async def _drive(self, turns: Turns | None, begin: Callable[[Driver[T]], Begun[T]]) -> T:
+        loop = asyncio.get_running_loop()
+        if self._results is None or self._results.loop is not loop:
+            self._results = Results(loop)
+        return await self._results.drive(turns, begin)
+
     def __repr__(self) -> str:
         return f"<Transfer {self._equipment.everything!r}, {self._equipment.names!r}>"
 
 
 class _Series:
-    """Attempts one after the other, in the thread that calls `run`. Only `stop` is for others."""
+    """Attempts one after the other. Only `stop` is for threads but the one that drives `run`."""
 
     def __init__(
         self,
         equipment: Callable[[], Equipment],
         following: Callable[[], Asked | None],
         tell: Callable[[Fetched], None],
+        wake: Callable[[], None],
     ) -> None:
         self._equipment = equipment
         self._following = following
         self._tell = tell
+        self._wake = wake
         self._attempt: Attempt | None = None
         self._is_stopped = False
 
-    def run(self) -> None:
+    async def run(self) -> None:
         """Fetch each. Raises what an attempt raises."""
         while (asked := self._following()) is not None:
-            self._attempt = Attempt(self._equipment(), *asked)
+            self._attempt = Attempt(self._equipment(), *asked, self._wake)
             if self._is_stopped:
                 raise StoppedError
-            self._tell(self._attempt.run())
+            self._tell(await self._attempt.run())
 
     def stop(self) -> None:
         """End soon, keeping what can be resumed."""
         self._is_stopped = True
         if self._attempt is not None:
             self._attempt.stop()
-
-
-def _nothing() -> None:
-    """This work takes no time worth stopping it."""

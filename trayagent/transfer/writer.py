@@ -10,22 +10,17 @@ from typing import Final
 from trayagent.transfer.part_file import Part
 
 SLOW: Final = 0.05
-"""Seconds; a write that takes longer would hold up the other transfers."""
+"""Seconds for a write; nobody who stops a download waits for several of that kind."""
 MOST_QUEUED: Final = 8 * 1024 * 1024
-"""Bytes of one file that wait for a slow disk; beyond that its connections are paused."""
+"""Bytes of one file that wait for its disk; beyond that its connections are paused."""
 
 
 class Writer:
-    """Writes for one file, as its disk allows.
+    """Bytes of one file on their way: the engine puts them here, whoever drives the file writes them.
 
-        state    who writes                                          until
-        -------  --------------------------------------------------  --------------------------
-        direct   whoever has the bytes: the engine's thread, mostly  one write was slow
-        queued   the file's own thread, from a queue of ours         the end: a disk that stood
-                                                                     still once may do it again
-
-    `tell` wakes the file's own thread, which then calls `drain`; `check_stopped` is asked before
-    each write of that, and raises what ends it.
+    On a quick disk both are the engine's thread, one after the other; see `driver`. `tell` wakes who
+    drives the file, and that calls `drain`; `check_stopped` is asked after each write that lasted, and
+    raises what ends it: what a quick disk can still take is worth more than a quick end.
     """
 
     def __init__(
@@ -34,8 +29,6 @@ class Writer:
         self.part = part
         self._tell = tell
         self._check_stopped = check_stopped
-        self.is_slow = False
-        """Whether the file's own thread writes."""
         self._queue: deque[tuple[int, bytes | memoryview]] = deque()
         self._put = self._written = 0
         """Bytes: each is counted by one thread only, for no thread may miss what another counts."""
@@ -50,17 +43,11 @@ class Writer:
         self._tell()  # the last of the queue may have been written just before
         return False
 
-    def write(self, data: bytes | memoryview, at: int) -> None:
-        """Write bytes and see how long that takes, or queue them for the file's own thread. Raises OSError."""
-        if self.is_slow:
-            self._queue.append((at, data))
-            self._put += len(data)
-            self._tell()
-            return
-        began = time.monotonic()
-        self.part.write(data, at)
-        if time.monotonic() - began > SLOW:
-            self.is_slow = True
+    def put(self, data: bytes | memoryview, at: int) -> None:
+        """Queue bytes, and say so."""
+        self._queue.append((at, data))
+        self._put += len(data)
+        self._tell()
 
     def drain(self) -> bool:
         """Write what is queued; returns whether somebody waits to hear of the room.
@@ -68,11 +55,13 @@ class Writer:
         Raises OSError, and what `check_stopped` raises: the rest stays queued then.
         """
         while self._queue:
-            self._check_stopped()
             at, data = self._queue[0]
+            began = time.monotonic()
             self.part.write(data, at)
             self._queue.popleft()
             self._written += len(data)
+            if time.monotonic() - began > SLOW:
+                self._check_stopped()
         refused, self._refused = self._refused, False
         return refused
 
@@ -84,4 +73,4 @@ class Writer:
         return lost
 
     def __repr__(self) -> str:
-        return f"<Writer of {self.part!r}, {'queued' if self.is_slow else 'direct'}>"
+        return f"<Writer of {self.part!r}, {self._put - self._written} bytes queued>"

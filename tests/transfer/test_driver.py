@@ -1,0 +1,211 @@
+"""A quick disk costs a small file no thread; a disk that stands still holds up nobody but its own file."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.servers.lying import Lying, Served
+from tests.transfer.rig import noise, transferring, until
+from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Progress, Request, Target
+from trayagent.net import transport
+from trayagent.transfer import driver, folders
+from trayagent.transfer.part_file import Part
+
+PIECE = 3000
+
+
+@pytest.fixture
+def ran_in(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The threads in which files got their names, as they get them."""
+    names: list[str] = []
+    settle = Part.settle
+
+    def noted(part: Part, mtime: float | None) -> int:
+        names.append(threading.current_thread().name)
+        return settle(part, mtime)
+
+    monkeypatch.setattr(Part, "settle", noted)
+    return names
+
+
+async def test_small_files_pass_through_the_engines_thread_alone(
+    tmp_path: Path, ran_in: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "SLOW", 10.0)  # whatever else this machine does
+    monkeypatch.setattr(transport, "LONGEST_TURN", 10.0)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        for number in range(20):
+            await rig.get(server.at(f"/{number}.bin", Served(noise(PIECE))))
+    assert ran_in == ["engine"] * 20
+
+
+async def test_a_disk_that_is_always_slow_gets_threads_of_its_own(
+    tmp_path: Path, ran_in: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then four files wait for it at once, and not one after the other; until it has become quick."""
+    monkeypatch.setattr(folders, "SLOW", 1e-9)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        await rig.get(server.at("/0.bin", Served(noise(PIECE))))
+        await rig.get(server.at("/1.bin", Served(noise(PIECE))))
+        monkeypatch.setattr(folders, "SLOW", 10.0)
+        monkeypatch.setattr(transport, "LONGEST_TURN", 10.0)
+        await rig.get(server.at("/2.bin", Served(noise(PIECE))))
+    assert ran_in == ["engine", "transfer", "engine"]
+
+
+async def test_a_list_goes_back_to_the_engine_when_its_disk_is_quick_again(
+    tmp_path: Path, ran_in: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "LONGEST_TURN", 10.0)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        paces = iter([1e-9, 1e-9, 10.0, 10.0, 10.0])
+
+        def following() -> tuple[Request, Target, Progress] | None:
+            if (pace := next(paces, None)) is None:
+                return None
+            monkeypatch.setattr(folders, "SLOW", pace)
+            url = server.at(f"/{len(ran_in)}.bin", Served(noise(PIECE)))
+            return Request(url, named=rig.named), Target(tmp_path, owner=url), Progress()
+
+        await rig.transfer.fetch_each(following, lambda fetched: None)
+        assert ran_in == ["engine", "transfer", "engine", "engine", "engine"]
+
+
+@pytest.mark.parametrize("where", ["write", "settle", "create_unnamed"])
+async def test_a_disk_that_stands_still_holds_up_its_own_file_alone(
+    tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is asked of it: the engine goes on with the others in another thread."""
+    stands, go = threading.Event(), threading.Event()
+    act = getattr(Part, where)
+
+    def standing(part: Part, *words: object) -> object:
+        if part.final.name == "stands.bin" and not go.is_set():
+            stands.set()
+            go.wait(20)
+        return act(part, *words)
+
+    monkeypatch.setattr(Part, where, standing)
+    size = 2_000_000 if where == "write" else PIECE
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        await rig.get(server.at("/known.bin", Served(noise(10))))
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            url = server.at("/stands.bin", Served(noise(size)))
+            group.create_task(rig.get(url), name="stands")
+            await until(stands.is_set)
+            for number in range(5):
+                began = time.monotonic()
+                await rig.get(server.at(f"/{number}.bin", Served(noise(PIECE))))
+                await rig.get(server.at(f"/{number}-long.bin", Served(noise(900_000))))
+                if number:
+                    assert time.monotonic() - began < 5
+            go.set()
+        assert rig.files()["stands.bin"] == noise(size)
+        assert len(rig.files()) == 12
+
+
+async def test_two_disks_may_stand_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine moves as often as it has to, and each file ends in the thread it is stuck in."""
+    go, standing = threading.Event(), set[str]()
+    settle = Part.settle
+
+    def stuck(part: Part, mtime: float | None) -> int:
+        if part.final.name.startswith("stands"):
+            standing.add(part.final.name)
+            go.wait(20)
+        return settle(part, mtime)
+
+    monkeypatch.setattr(Part, "settle", stuck)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            for number in range(4):
+                url = server.at(f"/stands{number}.bin", Served(noise(PIECE)))
+                group.create_task(rig.get(url), name=f"{number}")
+            await until(lambda: len(standing) == 4)
+            await rig.get(server.at("/quick.bin", Served(noise(PIECE))))
+            go.set()
+        assert len(rig.files()) == 5
+
+
+async def test_a_stop_is_heard_while_the_disk_stands_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By whoever waits; the file itself hears of it once the disk answers."""
+    monkeypatch.setattr(driver, "GIVE_UP", 0.2)
+    stands, go, left = threading.Event(), threading.Event(), threading.Event()
+    settle, close = Part.settle, Part.close
+
+    def stuck(part: Part, mtime: float | None) -> int:
+        stands.set()
+        go.wait(20)
+        return settle(part, mtime)
+
+    def closed(part: Part) -> None:
+        close(part)
+        left.set()
+
+    monkeypatch.setattr(Part, "settle", stuck)
+    monkeypatch.setattr(Part, "close", closed)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/f.bin", Served(noise(PIECE)))
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            task = group.create_task(rig.get(url), name="stands")
+            await until(stands.is_set)
+            task.cancel()
+        assert task.cancelled()
+        go.set()
+        assert await asyncio.to_thread(left.wait, 10)
+
+
+async def test_what_the_engine_leaves_behind_ends_by_itself(tmp_path: Path) -> None:
+    """Closed while downloads run: each hears of it, in a thread of its own if need be."""
+    gate = asyncio.Event()
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/f.bin", Served(noise(4_000_000), gate=gate, gate_at=2_000_000))
+
+        async def left() -> None:
+            with pytest.raises(DownloadError):
+                await rig.get(url)
+
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            group.create_task(left(), name="left")
+            await until(lambda: rig.told.received > 1_000_000)
+            await asyncio.to_thread(rig.client.close)
+        gate.set()
+
+
+async def test_ends_that_come_together_wake_the_loop_once(tmp_path: Path) -> None:
+    del tmp_path
+    loop, calls = asyncio.get_running_loop(), 0
+    results = driver.Results(loop)
+    call = loop.call_soon_threadsafe
+
+    def counted(act: Callable[..., object], *words: object) -> object:
+        nonlocal calls
+        calls += 1
+        return call(act, *words)
+
+    loop.call_soon_threadsafe = counted  # type: ignore[method-assign,assignment]
+    go = threading.Barrier(9)
+
+    async def work() -> int:
+        go.wait(10)
+        return 1
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(results.drive(None, lambda _: (work(), lambda: None)), name=f"{n}")
+            for n in range(8)
+        ]
+        await asyncio.sleep(0)
+        go.wait(10)
+        time.sleep(0.2)  # noqa: ASYNC251  the loop stands still: all of them end meanwhile
+    assert [task.result() for task in tasks] == [1] * 8
+    assert calls == 1
