@@ -23,7 +23,7 @@ from contextlib import suppress
 from functools import partial
 from math import inf
 from threading import Lock
-from typing import Final, Literal
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -34,7 +34,6 @@ from trayagent.model.downloads import Kind
 from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import extension, from_url
 from trayagent.model.transfer import Fetched, Progress, Request, Target
-from trayagent.model.wording import show_size
 from trayagent.net.cookies import Jar
 from trayagent.net.exchange import EnoughError
 from trayagent.net.refusals import CLOSED_EARLY
@@ -45,7 +44,7 @@ from trayagent.transfer.connections import SMALLEST, Connections, refuse_part
 from trayagent.transfer.destination import Destination, Names, find_settled
 from trayagent.transfer.driver import StoppedError, aside, news, place
 from trayagent.transfer.finish import COMPRESSED, Origin, check_size, choose_name, finish
-from trayagent.transfer.folders import Folders, Look, explained, full_disk
+from trayagent.transfer.folders import Folders, Look, Terms, explained, full_disk
 from trayagent.transfer.lane import ENDLESS, Lane
 from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.speed_limit import Bucket, buckets_of, piece_of
@@ -60,22 +59,6 @@ LOOKED_AT: Final = 512
 """Bytes that are waited for before a file gets its name."""
 LOOKED_THROUGH: Final = 64 * 1024
 """Bytes that are waited for where nothing but white space comes before what was promised."""
-
-
-class Terms(Struct, frozen=True):
-    """What the settings say about every file. Sizes in bytes."""
-
-    segments: int | Literal["auto"] = "auto"
-    max_size: int = 50 * 10**9
-    keep_free: int = 512 * 10**6
-
-    def check(self, length: int | None) -> None:
-        """Raise DownloadError unless a file of this length may be fetched."""
-        if length is not None and length > self.max_size:
-            has, limit = show_size(length), show_size(self.max_size)
-            if has == limit:
-                has, limit = f"{length} bytes", f"{self.max_size} bytes"
-            raise DownloadError("too_large", f"it has {has}, the limit is {limit}")
 
 
 class Equipment(Struct, frozen=True):
@@ -228,11 +211,14 @@ class Attempt:
             head.check()
             verdict = ranges.judge(ask, head.status, head.headers)
             if verdict == "refused":
-                raise self._refuse(head)
+                is_busy = head.status in (429, 503)
+                raise self._client.note_busy(head) if is_busy else refuse_part(head)
             self._client.cooldown.clear(head.host)
             if ask is None and verdict == "unproven":
                 raise DownloadError("truncated", "the server sent only a part")
-            if ask is not None and verdict == "continue" and self._is_plain(head):
+            # A part can stand beside what is here only if both are coded, or neither.
+            is_plain = self._is_raw or head.coding not in CODED
+            if ask is not None and verdict == "continue" and is_plain:
                 self._origin = self._origin.continued(request.url, head.headers)
                 self._is_spliced = True
                 await self._receive(answer, self._new_lane(ask.start, ask.end), is_ranged=True)
@@ -267,15 +253,6 @@ class Attempt:
         self._answers = [one for one in self._answers if not one.exchange.ended]
         self._answers.append(answer)
         return answer
-
-    def _is_plain(self, head: Head) -> bool:
-        """Whether a part can stand beside what is here: coded bytes only beside coded ones."""
-        return self._is_raw or head.coding not in CODED
-
-    def _refuse(self, head: Head) -> DownloadError:
-        if head.status in (429, 503):
-            return self._client.note_busy(head)
-        return refuse_part(head)
 
     # -- look, name, receive
 
@@ -384,6 +361,7 @@ class Attempt:
         """The bytes of an answer into its lane, and those of more connections if that is worth it."""
         destination = self._destination
         if destination.record is not None and is_ranged and lane.left >= 4 * SMALLEST:
+            wanted = self._target.segments or self._terms.segments
             await Connections(
                 destination,
                 ask=self._send,
@@ -392,7 +370,7 @@ class Attempt:
                 wait=self._wait,
                 end=self._end,
                 lock=self._lock,
-            ).run(answer, lane, self._wanted())
+            ).run(answer, lane, 1 if self._is_one_stream else wanted)
             self._drain()
             return
         exchange = answer.exchange
@@ -410,9 +388,6 @@ class Attempt:
             raise exchange.error
         if lane.left and lane.end != ENDLESS:
             raise DownloadError("truncated", CLOSED_EARLY)
-
-    def _wanted(self) -> int | Literal["auto"]:
-        return 1 if self._is_one_stream else self._target.segments or self._terms.segments
 
     def _new_lane(self, start: int, end: int) -> Lane:
         part = self._destination.part

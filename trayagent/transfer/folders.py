@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -42,6 +42,22 @@ _WINDOWS_PATH: Final = 259
 _FULL: Final = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP})
 _GONE: Final = frozenset({errno.ENOENT, getattr(errno, "ESTALE", errno.ENOENT)})
+
+
+class Terms(Struct, frozen=True):
+    """What the settings say about every file. Sizes in bytes."""
+
+    segments: int | Literal["auto"] = "auto"
+    max_size: int = 50 * 10**9
+    keep_free: int = 512 * 10**6
+
+    def check(self, length: int | None) -> None:
+        """Raise DownloadError unless a file of this length may be fetched."""
+        if length is not None and length > self.max_size:
+            has, limit = show_size(length), show_size(self.max_size)
+            if has == limit:
+                has, limit = f"{length} bytes", f"{self.max_size} bytes"
+            raise DownloadError("too_large", f"it has {has}, the limit is {limit}")
 
 
 class Look(Struct, frozen=True):

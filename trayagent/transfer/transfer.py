@@ -15,7 +15,7 @@ from trayagent.model.settings import DownloadSettings
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.net.exchange import Turns
 from trayagent.net.request import Client
-from trayagent.transfer.attempt import Attempt, Equipment, Terms
+from trayagent.transfer.attempt import Attempt, Equipment
 from trayagent.transfer.destination import (
     Destination,
     Names,
@@ -23,7 +23,7 @@ from trayagent.transfer.destination import (
     find_settled,
 )
 from trayagent.transfer.driver import Driver, Results, StoppedError
-from trayagent.transfer.folders import Folders
+from trayagent.transfer.folders import Folders, Terms
 from trayagent.transfer.made import publish_made
 from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.speed_limit import Bucket, buckets_of
