@@ -235,12 +235,12 @@ def test_asking_for_what_holds_changes_nothing(conn: sqlite3.Connection) -> None
     (n,) = queue(conn, "a")
     id = f"d{n}"
 
-    assert transitions.apply_command(conn, id, "pause", 0.0).changed
-    assert not transitions.apply_command(conn, id, "pause", 0.0).changed
+    assert transitions.apply_command(conn, id, "pause", 0.0).has_effect
+    assert not transitions.apply_command(conn, id, "pause", 0.0).has_effect
     with pytest.raises(WrongStateError):
         transitions.apply_command(conn, id, "retry", 0.0)
     transitions.apply_command(conn, id, "resume", 0.0)
-    assert not transitions.apply_command(conn, id, "retry", 0.0).changed
+    assert not transitions.apply_command(conn, id, "retry", 0.0).has_effect
 
 
 def test_a_retry_of_one_that_waits_means_now(conn: sqlite3.Connection) -> None:
@@ -251,7 +251,7 @@ def test_a_retry_of_one_that_waits_means_now(conn: sqlite3.Connection) -> None:
 
     change = transitions.apply_command(conn, f"d{n}", "retry", 2.0)
 
-    assert change.changed
+    assert change.has_effect
     assert (change.download.not_before, change.download.error) == (None, None)
     assert claim(conn, 1) == [n]
 

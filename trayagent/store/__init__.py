@@ -1,1 +1,17 @@
-"""What we remember: one SQLite database, and secrets in files of their own."""
+"""What we remember: one SQLite database, and secrets in files of their own or in the keyring.
+
+`Database` runs functions of this room as whole transactions, in a thread of its own; a result is
+durable when the caller has it. Rows stay here: what comes out is frozen values of `model`, or structs
+that a file here names. The agent calls a transaction by its name and adds no SQL of its own.
+
+    admission     how an item enters the queue: once, whoever asks and however often
+    downloads     their table, look-ups; `listing` and `queue_order` show and move them
+    claims        which downloads the free slots may have, in turn by host
+    transitions   from one state to the next: what a slot reports, what a person asks
+    batches       downloads that were asked for together, and what became of each entry; `undo`
+    drop_lists    lists of the drop folder, and how far each is read
+    library       items of remote libraries; `sync_runs` their listings; `saved_files` all files to check
+    clients, facts, secrets      paired browsers; single values; cookies, headers and logins
+
+Commands are verbs and return what changed; questions are nouns and change nothing.
+"""

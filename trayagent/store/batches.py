@@ -1,7 +1,17 @@
 """Batches: downloads that were asked for together, and what became of every entry.
 
-An entry is one line of a list or one item of a request. It points to a download, which may be
-older than the batch and shared with others, or was settled at once (rejected, duplicate).
+An entry is one line of a list or one item of a request. It points to a download, which may be older
+than the batch and shared with others, or it was settled at once (rejected, duplicate).
+
+| entry            | `outcome`                                  | becomes                               |
+|------------------|--------------------------------------------|---------------------------------------|
+| waits            | NULL; `download` says for what             | settled with its download             |
+| settled          | completed, failed, cancelled, duplicate,   | waiting again, when its download is   |
+|                  | rejected                                   | retried and the batch is unfinished   |
+
+`pending` counts the entries that wait, so that a batch of a million entries knows at once that it is
+finished. A batch is finished when nothing is pending and no entry is still to come (`closed`); it stays
+finished, whatever a person retries later.
 """
 
 from __future__ import annotations
@@ -65,7 +75,7 @@ def create(
     list_path: str | None = None,
     open: bool = False,
 ) -> int:
-    """A new batch without entries; an open one does not finish before `close`."""
+    """Make a batch without entries; an open one does not finish before `close`."""
     cursor = conn.execute(
         "INSERT INTO batches(title, via, list, closed, created_at) VALUES (?, ?, ?, ?, ?)",
         (title, via, list_path, 0 if open else 1, now),
@@ -83,13 +93,13 @@ def next_line(conn: sqlite3.Connection, batch: int) -> int:
 
 
 def close(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, ...]:
-    """No entry is still to come; returns the batch if it is finished by that."""
+    """Note that no entry is still to come; returns the batch if it is finished by that."""
     conn.execute("UPDATE batches SET closed = 1 WHERE n = ?", (batch,))
     return finish(conn, batch, now)
 
 
 def enter(conn: sqlite3.Connection, batch: int, line: int, url: str, download: int) -> None:
-    """An entry whose download is under way."""
+    """Add an entry that waits for its download."""
     conn.execute(
         "INSERT INTO entries(batch, line, url, download) VALUES (?, ?, ?, ?)",
         (batch, line, url, download),
@@ -100,7 +110,7 @@ def enter(conn: sqlite3.Connection, batch: int, line: int, url: str, download: i
 def enter_waiting(
     conn: sqlite3.Connection, batch: int, line: int, url: str, download: int, note: str | None
 ) -> None:
-    """As `enter`, for many at once: the caller adds up what is pending."""
+    """As `enter`, for many at once: the caller adds up `pending` itself."""
     conn.execute(
         "INSERT INTO entries(batch, line, url, download, message) VALUES (?, ?, ?, ?, ?)",
         (batch, line, url, download, note),
@@ -118,7 +128,7 @@ def enter_settled(
     code: str | None = None,
     message: str | None = None,
 ) -> None:
-    """An entry that is done at once: a duplicate or a rejected one."""
+    """Add an entry that is settled at once: a duplicate or a rejected one."""
     conn.execute(
         "INSERT INTO entries(batch, line, url, outcome, path, code, message) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (batch, line, url, outcome, path, code, message),
@@ -126,13 +136,14 @@ def enter_settled(
 
 
 def settle_entries(conn: sqlite3.Connection, download: int, now: float) -> tuple[Batch, ...]:
-    """A download came to its end: so do all its entries. Returns the batches that finished by it."""
+    """Give all entries of a settled download its outcome. Returns the batches that finished by it."""
     batches = conn.execute(
         "SELECT batch, count(*) FROM entries WHERE download = ? AND outcome IS NULL GROUP BY batch",
         (download,),
     ).fetchall()
     if not batches:
         return ()
+    # The path is told of what is complete only; the error of a download outweighs a note about its line.
     conn.execute(
         "UPDATE entries SET (outcome, path, code, message) ="
         " (SELECT state, CASE state WHEN 'completed' THEN path END, error ->> 'code',"
@@ -153,7 +164,7 @@ def settle_entries(conn: sqlite3.Connection, download: int, now: float) -> tuple
 def cancel_entries(
     conn: sqlite3.Connection, downloads: Sequence[int], now: float
 ) -> tuple[Batch, ...]:
-    """As `settled`, for many that were cancelled at once."""
+    """As `settle_entries`, for many downloads that were cancelled at once."""
     rows = conn.execute(
         "UPDATE entries SET (outcome, code, message) ="
         " (SELECT 'cancelled', error ->> 'code', coalesce(error ->> 'message', message)"
@@ -169,7 +180,7 @@ def cancel_entries(
 
 
 def complete_cancelled_entries(conn: sqlite3.Connection, download: int) -> None:
-    """A download that was cancelled in its last moment is complete: so are its entries."""
+    """Correct the entries of a download that was cancelled, but whose last bytes were quicker."""
     conn.execute(
         "UPDATE entries SET outcome = 'completed', code = NULL, message = NULL,"
         " path = (SELECT path FROM downloads WHERE n = entries.download)"
@@ -179,7 +190,7 @@ def complete_cancelled_entries(conn: sqlite3.Connection, download: int) -> None:
 
 
 def finish(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, ...]:
-    """Mark the batch finished if nothing of it is pending and no line is still to come."""
+    """Mark the batch finished if nothing of it is pending and no entry is still to come."""
     done = conn.execute(
         "UPDATE batches SET finished_at = ? WHERE n = ? AND pending = 0 AND closed = 1 AND finished_at IS NULL",
         (now, batch),
@@ -194,7 +205,7 @@ def is_undone(conn: sqlite3.Connection, batch: int) -> bool:
 
 
 def reopen_entries(conn: sqlite3.Connection, download: int) -> None:
-    """A settled download is tried again: its entries in batches that have not finished wait for it."""
+    """Let the entries of a download that is tried again wait for it, in batches that have not finished."""
     open_batches = conn.execute(
         "SELECT batch, count(*) FROM entries JOIN batches ON batches.n = entries.batch"
         " WHERE download = ? AND outcome IS NOT NULL AND finished_at IS NULL GROUP BY batch",
@@ -209,7 +220,7 @@ def reopen_entries(conn: sqlite3.Connection, download: int) -> None:
 
 
 def detach_entries(conn: sqlite3.Connection, download: int) -> None:
-    """A row is removed: its entries keep their outcome, and point to nothing."""
+    """Let the entries of a row that is being removed point to nothing; they keep their outcome."""
     conn.execute("UPDATE entries SET download = NULL WHERE download = ?", (download,))
 
 
@@ -223,6 +234,7 @@ def get(conn: sqlite3.Connection, id: str) -> Batch:
 
 def batch_of(conn: sqlite3.Connection, row: sqlite3.Row) -> Batch:
     """The public value of a row."""
+    # An entry that waits counts under the state of its download; one whose row is gone was given up.
     counts: dict[str, int] = dict(
         conn.execute(
             "SELECT coalesce(outcome, (SELECT state FROM downloads WHERE n = entries.download), 'cancelled') AS what,"
@@ -264,6 +276,7 @@ def latest_with_file(conn: sqlite3.Connection, since: float) -> Batch | None:
     rows = conn.execute(
         "SELECT * FROM batches WHERE finished_at >= ? ORDER BY finished_at DESC", (since,)
     )
+    # One by one: a batch of a million rows is only counted when nothing newer saved a file.
     found = (batch_of(conn, row) for row in rows)
     return next((batch for batch in found if batch.counts.get("completed")), None)
 

@@ -1,4 +1,4 @@
-"""Paired clients: who may knock from a browser. A token is kept as its digest, never as itself."""
+"""Paired clients: browser extensions that may ask us. A token is kept as its digest, never as itself."""
 
 from __future__ import annotations
 

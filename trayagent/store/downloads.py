@@ -1,7 +1,11 @@
-"""Downloads in the database: rows, entry, look-up and the changes a person asks for.
+"""Downloads in the database: their table, the value that others see of a row, and look-ups.
 
-Functions take the connection first and are run as whole transactions by `Database`. Times are
-Unix seconds; `n` is the number behind the public id `d<n>`.
+How a row gets from one state to the next is in `transitions`, which of them a slot may have in
+`claims`, how they are listed in `listing`. Functions take the connection first and are run as whole
+transactions by `Database`. Times are Unix seconds; `n` is the number behind the public id `d<n>`.
+
+The indexes are partial: each covers the rows of some states, so that a claim and a count cost the same
+with ten rows of history as with a million.
 """
 
 from __future__ import annotations
@@ -79,6 +83,7 @@ def public_id(n: int) -> str:
 def number(id: str) -> int:
     """The row behind a public id; raises NotFoundError for anything that cannot be one."""
     digits = id[1:]
+    # `isdigit` alone takes digits of every script; more than 15 might not fit into SQLite's integers.
     if not (id.startswith("d") and digits.isascii() and digits.isdigit() and len(digits) < 16):
         raise no_such_download(id)
     return int(digits)
@@ -318,7 +323,7 @@ class Change(msgspec.Struct, frozen=True):
     """It waited, and is to be tried now."""
 
     @property
-    def changed(self) -> bool:
+    def has_effect(self) -> bool:
         """Whether anything happened; asking for what already holds changes nothing."""
         return self.hurried or self.previous != self.download.state
 

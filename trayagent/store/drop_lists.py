@@ -1,4 +1,16 @@
-"""Lists from the drop folder: how far each is read, and where it is filed."""
+"""Lists from the drop folder: how far each is read, and where it is filed.
+
+| state of a list | its row                               | after a kill                              |
+|-----------------|---------------------------------------|-------------------------------------------|
+| arrived         | none                                  | the folder is scanned at every start      |
+| reading         | `position`: the first unread byte     | reading goes on there: a chunk of lines   |
+|                 |                                       | and its position are one transaction      |
+| waiting         | `position` NULL, the batch unfinished | its downloads go on                       |
+| filing          | the batch finished, `place` chosen    | it is filed at the same place again       |
+| filed           | `filed` 1                             | nothing is left to do                     |
+
+A list is found by its name in `working/`, which is unique while it is open.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +24,7 @@ import msgspec
 from trayagent.model.downloads import Batch, Rejected
 from trayagent.model.jobs import New
 from trayagent.store import batches, downloads
-from trayagent.store.admission import Admission, Admitted, admit
+from trayagent.store.admission import Admission, admit
 
 SCHEMA: Final = """
 CREATE TABLE lists (
@@ -80,61 +92,56 @@ def enter_lines(
     position: str,
     admission: Admission,
 ) -> list[int]:
-    """A chunk of lines and the position after it, in one transaction; returns the new downloads."""
+    """Enter a chunk of lines, and the position behind it, as one transaction.
+
+    A kill can therefore neither lose a line nor enter it twice. Returns the numbers of new downloads.
+    """
     if any(isinstance(candidate, New) and candidate.urgent for _, candidate, _ in lines):
         admission = admission.at(downloads.next_urgency(conn))
-    if batches.is_undone(conn, batch):
-        lines = [_taken_back(line) for line in lines]
-    admitted = [_enter_line(conn, batch, line, admission) for line in lines]
-    pending = sum(one is not None and one.outcome != "duplicate" for one in admitted)
+    # The list may be undone while it is being read: the lines still to come then have their outcome.
+    is_undone = batches.is_undone(conn, batch)
+    new: list[int] = []
+    pending = 0
+    for number, candidate, warnings in lines:
+        if is_undone and isinstance(candidate, New):
+            candidate = Rejected(number, candidate.url, "cancelled", "The list was undone.")
+        if isinstance(candidate, Rejected):
+            outcome = "cancelled" if candidate.code == "cancelled" else "rejected"
+            why = (candidate.code, candidate.message)
+            batches.enter_settled(
+                conn, batch, number, candidate.url, outcome, code=why[0], message=why[1]
+            )
+            continue
+        admitted = admit(conn, candidate, admission, batch)
+        note = warnings or None
+        if admitted.outcome == "duplicate":
+            batches.enter_settled(
+                conn, batch, number, candidate.url, "duplicate", path=admitted.path, message=note
+            )
+            continue
+        batches.enter_waiting(conn, batch, number, candidate.url, admitted.n, note)
+        pending += 1
+        if admitted.outcome == "new":
+            new.append(admitted.n)
+    # Once for all of them: an update of the batch for each line would double the statements.
     conn.execute("UPDATE batches SET pending = pending + ? WHERE n = ?", (pending, batch))
     conn.execute("UPDATE lists SET position = ? WHERE batch = ?", (position, batch))
-    return [one.n for one in admitted if one is not None and one.outcome == "new"]
-
-
-def _taken_back(line: Entering) -> Entering:
-    # The list was undone while it was being read: the lines still to come have their outcome already.
-    number, candidate, warnings = line
-    if isinstance(candidate, Rejected):
-        return line
-    return number, Rejected(number, candidate.url, "cancelled", "The list was undone."), warnings
-
-
-def _enter_line(
-    conn: sqlite3.Connection, batch: int, line: Entering, admission: Admission
-) -> Admitted | None:
-    number, candidate, warnings = line
-    note = warnings or None
-    if isinstance(candidate, Rejected):
-        code, message = candidate.code, candidate.message
-        outcome = "cancelled" if code == "cancelled" else "rejected"
-        batches.enter_settled(
-            conn, batch, number, candidate.url, outcome, code=code, message=message
-        )
-        return None
-    admitted = admit(conn, candidate, admission, batch)
-    if admitted.outcome == "duplicate":
-        batches.enter_settled(
-            conn, batch, number, candidate.url, "duplicate", path=admitted.path, message=note
-        )
-    else:
-        batches.enter_waiting(conn, batch, number, candidate.url, admitted.n, note)
-    return admitted
+    return new
 
 
 def mark_read(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, ...]:
-    """Every line is in the queue; returns the batch if it is finished by that."""
+    """Note that every line is in the queue; returns the batch if it is finished by that."""
     conn.execute("UPDATE lists SET position = NULL WHERE batch = ?", (batch,))
     return batches.close(conn, batch, now)
 
 
 def keep_filed_path(conn: sqlite3.Connection, batch: int, place: str) -> None:
-    """Decide, before anything is written there, where the list is filed."""
+    """Note where the list is filed, before anything is written there: a kill then repeats it there."""
     conn.execute("UPDATE lists SET place = ? WHERE batch = ?", (place, batch))
 
 
 def mark_filed(conn: sqlite3.Connection, batch: int, path: str) -> None:
-    """The list and its report are in their place."""
+    """Note that the list and its report are in their place."""
     conn.execute("UPDATE lists SET filed = 1 WHERE batch = ?", (batch,))
     conn.execute("UPDATE batches SET list = ? WHERE n = ?", (path, batch))
 

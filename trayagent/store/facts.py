@@ -1,4 +1,4 @@
-"""The few single values we remember: the pause of the queue, the port of the last time."""
+"""The few single values we remember: the pause of the queue, the last port, batches being undone."""
 
 from __future__ import annotations
 

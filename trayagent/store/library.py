@@ -1,7 +1,17 @@
 """The library in the database: items, with remote and local columns that never mix.
 
-A row is unique by source, account and ident. A listing writes the remote columns only; the
-outcome of a download writes the local ones, in the download's own transaction.
+A row is unique by source, account and ident. A listing writes the remote columns only; the outcome of
+a download writes the local ones, in the download's own transaction. So a listing can never make us
+forget a file, and a failed download never changes what the source has.
+
+| state   | means                                         | becomes                                    |
+|---------|-----------------------------------------------|--------------------------------------------|
+| missing | listed, no file here                          | present, failed, ignored                   |
+| failed  | as missing; the last download failed          | present, ignored; the next run tries again |
+| present | its file was saved at `path`                  | missing, when the file went away           |
+| ignored | the person took it back: no sync fetches it   | present, when it is asked for by name      |
+
+`gone` stands beside the state: the source no longer lists the item. Its file stays.
 """
 
 from __future__ import annotations
@@ -103,7 +113,10 @@ def split_key(key: str) -> tuple[str, str, str]:
 def upsert_listed(
     conn: sqlite3.Connection, source: str, account: str, items: Iterable[Listed], mark: int
 ) -> tuple[int, int]:
-    """Write a page's remote columns. Returns how many rows this pass sees for the first time, and how many are new."""
+    """Write a page's remote columns.
+
+    Returns how many items this pass sees for the first time, and how many of them are new.
+    """
     seen = new = 0
     for item in items:
         where = (source, account, item.ident)
@@ -112,6 +125,8 @@ def upsert_listed(
         ).fetchone()
         new += old is None
         seen += old is None or old[0] != mark
+        # What a listing leaves out this time (`coalesce`) is kept. A media key stays the first one: the
+        # file is named by it. Size, checksum and link belong together, so they are replaced, also by NULL.
         conn.execute(
             "INSERT INTO library(source, account, ident, name, kind, created, aspect_ratio, media_key, workflow_id,"
             " remote_size, remote_sha256, link, mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -207,13 +222,13 @@ def _items(conn: sqlite3.Connection, where: str, *values: object) -> list[Stored
     return [StoredItem(*row) for row in rows]
 
 
-# --- local columns: written by outcomes only ---
+# -- local columns: written by outcomes only
 
 
 def mark_present(
     conn: sqlite3.Connection, key: str, path: str, size: int, sha256: str | None, now: float
 ) -> None:
-    """The item's file is published."""
+    """Note that the item's file is published."""
     conn.execute(
         "UPDATE library SET state = 'present', path = ?, size = ?, sha256 = ?, arrived_at = ?, error = NULL"
         " WHERE source = ? AND account = ? AND ident = ?",
@@ -222,7 +237,10 @@ def mark_present(
 
 
 def mark_failed(conn: sqlite3.Connection, key: str, error: str) -> None:
-    """The item could not be fetched; `error` is the JSON of an ErrorInfo. A file that is here stays so."""
+    """Note that the item could not be fetched; `error` is the JSON of an ErrorInfo.
+
+    An item that is present stays so: a repair that failed does not lose the file.
+    """
     conn.execute(
         "UPDATE library SET state = 'failed', error = ? WHERE source = ? AND account = ? AND ident = ?"
         " AND state IN ('missing', 'failed')",
@@ -240,7 +258,7 @@ def is_present(conn: sqlite3.Connection, key: str) -> bool:
 
 
 def mark_ignored(conn: sqlite3.Connection, key: str) -> None:
-    """The person does not want it: no sync fetches it again by itself."""
+    """Note that the person does not want the item: no sync fetches it again by itself."""
     conn.execute(
         "UPDATE library SET state = 'ignored', path = NULL, size = NULL, sha256 = NULL, error = NULL"
         " WHERE source = ? AND account = ? AND ident = ?",
@@ -249,7 +267,7 @@ def mark_ignored(conn: sqlite3.Connection, key: str) -> None:
 
 
 def keep_checksum(conn: sqlite3.Connection, key: str, path: str, sha256: str) -> None:
-    """The checksum of a saved file, computed afterwards."""
+    """Note the checksum of a saved file, computed afterwards."""
     conn.execute(
         "UPDATE library SET sha256 = ? WHERE source = ? AND account = ? AND ident = ? AND path = ?",
         (sha256, *split_key(key), path),
@@ -257,7 +275,7 @@ def keep_checksum(conn: sqlite3.Connection, key: str, path: str, sha256: str) ->
 
 
 def mark_missing(conn: sqlite3.Connection, numbers: Iterable[int]) -> None:
-    """Files that are no longer where they were saved: to be fetched again."""
+    """Note that files are no longer where they were saved: the next run fetches them again."""
     conn.executemany(
         "UPDATE library SET state = 'missing', path = NULL, size = NULL, sha256 = NULL"
         " WHERE n = ? AND state = 'present'",
@@ -268,7 +286,7 @@ def mark_missing(conn: sqlite3.Connection, numbers: Iterable[int]) -> None:
 def adopt_file(
     conn: sqlite3.Connection, n: int, path: str, size: int, sha256: str | None, now: float
 ) -> bool:
-    """A file that was already on the disk is the item's, unless another item has it; says whether it is."""
+    """Give a file that was already on the disk to the item, unless another item has it. True if it did."""
     changed = conn.execute(
         "UPDATE library SET state = 'present', path = ?, size = ?, sha256 = ?, arrived_at = ?, error = NULL"
         " WHERE n = ? AND NOT EXISTS (SELECT 1 FROM library WHERE path = ?)",
@@ -278,7 +296,7 @@ def adopt_file(
 
 
 def paths_of_items(conn: sqlite3.Connection, paths: Sequence[str]) -> set[str]:
-    """Which of the paths belong to an item."""
+    """Those of the paths that belong to an item."""
     marks = ", ".join("?" * len(paths))
     return {
         path
@@ -289,7 +307,7 @@ def paths_of_items(conn: sqlite3.Connection, paths: Sequence[str]) -> set[str]:
 
 
 def mark_queued(conn: sqlite3.Connection, run: int, numbers: Iterable[int]) -> None:
-    """The run has put these items into the queue."""
+    """Note that the run has put these items into the queue: it asks for each of them once."""
     conn.executemany("UPDATE library SET wanted = ? WHERE n = ?", ((run, n) for n in numbers))
 
 

@@ -1,4 +1,8 @@
-"""Files that were saved and should still be there: the library's, and those of finished downloads."""
+"""Files that were saved and should still be there: the library's, and those of finished downloads.
+
+What checks and repairs them reads a page at a time, the library's files first. A path is part of every
+update's condition: while a check reads a long file, the row may get another one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""The cookies and secret headers of downloads: one 0600 file each, erased when it settles."""
+"""Secrets: a download's cookies and headers in files, a source's in the system's keyring.
+
+| whose       | where                                          | until                               |
+|-------------|------------------------------------------------|-------------------------------------|
+| a download  | `SecretFiles`: one file (0600) each            | it settles                          |
+| a source    | `Vault`: the keyring, else one file (0600)     | the person signs out                |
+
+Nothing of it is ever in the database or a log, and no `repr` shows it.
+"""
 
 from __future__ import annotations
 
@@ -33,25 +41,26 @@ class SecretFiles:
 
     def keep(self, id: str, secrets: DownloadSecrets) -> None:
         """Write and fsync; the caller commits the row afterwards. Raises StoreUnavailableError."""
-        if id in self._kept:  # that commit failed, and the number is somebody else's now
+        # SQLite gives a number again when the transaction that took it failed: what lies there under
+        # this id may be the secrets of another download.
+        if id in self._kept:
             self.erase(id)
         if not secrets:
             return
         self._kept.add(id)
+        # Not in one step, as `write_private` does it: without its row the file means nothing, and it costs
+        # a rename less for each download.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
         try:
-            self._write(id, msgspec.json.encode(secrets))
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with os.fdopen(os.open(self._path(id), flags, 0o600), "wb") as file:
+                file.write(msgspec.json.encode(secrets))
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
             raise StoreUnavailableError(
                 f"Cookies and headers cannot be saved now ({error.strerror})."
             ) from error
-
-    def _write(self, id: str, data: bytes) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
-        with os.fdopen(os.open(self._path(id), flags, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
 
     def has(self, id: str) -> bool:
         """Whether there is anything to load."""
@@ -100,6 +109,8 @@ REST_SECONDS: Final = 30.0
 
 
 class _Place(Protocol):
+    """Where the vault keeps secrets by name; all of it may block."""
+
     def get(self, name: str) -> str | None: ...
     def set(self, name: str, value: str) -> None: ...
     def delete(self, name: str) -> None: ...
@@ -220,7 +231,11 @@ class Keyring:
         value, until = self._kept.get(name, (None, 0.0))
         if value is None and self._clock() >= until:
             with contextlib.suppress(keyring.errors.KeyringError):
-                value = self._joined(name)
+                value = keyring.get_password(SERVICE, name)
+                if names := piece_names(name, value):
+                    pieces = [keyring.get_password(SERVICE, piece) for piece in names]
+                    # With a piece missing the rest is no secret, and worse than none.
+                    value = None if None in pieces else "".join(filter(None, pieces))
             self._kept[name] = (value, self._clock() + REST_SECONDS)
         return value
 
@@ -229,7 +244,11 @@ class Keyring:
         import keyring
 
         if sys.platform == "win32" and len(value.encode("utf-16-le")) > 2 * PIECE_UNITS:
-            kept = self._keep_pieces(name, value)
+            pieces = split(value)
+            # New names each time: a kill between two pieces leaves those of the old secret whole.
+            kept = f"{PIECES}{len(pieces)}:{token_hex(4)}"
+            for piece_name, piece in zip(piece_names(name, kept), pieces, strict=True):
+                keyring.set_password(SERVICE, piece_name, piece)
         else:
             kept = value
         # The entry itself last: until then, the old secret is what there is.
@@ -247,29 +266,6 @@ class Keyring:
             before = keyring.get_password(SERVICE, name)
             keyring.delete_password(SERVICE, name)
             self._delete_pieces(name, before)
-
-    @staticmethod
-    def _joined(name: str) -> str | None:
-        """The secret, put together again; None when a piece is missing."""
-        import keyring
-
-        entry = keyring.get_password(SERVICE, name)
-        names = piece_names(name, entry)
-        if not names:
-            return entry
-        pieces = [keyring.get_password(SERVICE, piece) for piece in names]
-        return None if None in pieces else "".join(filter(None, pieces))
-
-    @staticmethod
-    def _keep_pieces(name: str, value: str) -> str:
-        """Keep the secret in several entries of new names; returns the entry that names them."""
-        import keyring
-
-        pieces = split(value)
-        entry = f"{PIECES}{len(pieces)}:{token_hex(4)}"
-        for piece_name, piece in zip(piece_names(name, entry), pieces, strict=True):
-            keyring.set_password(SERVICE, piece_name, piece)
-        return entry
 
     @staticmethod
     def _delete_pieces(name: str, entry: str | None) -> None:

@@ -1,7 +1,14 @@
-"""Runs of a source in the database: where a listing is, what it found, what it marked gone.
+"""Runs of a source: where its listing is, what it found, and what is gone from it.
 
-Every row seen carries the mark of the pass that saw it last; only a complete pass may conclude
-that rows with an older mark are gone, and even then not when that looks like a mistake.
+| state      | means                                              | next                              |
+|------------|----------------------------------------------------|-----------------------------------|
+| running    | pages are being read; after a kill: interrupted    | `finish`, or `begin` resumes it   |
+| failed     | an error ended it; its cursor is kept for an hour  | `begin` resumes it in that time   |
+| complete   | all pages were read                                | a new run                         |
+| incomplete | the listing ended early, or a newer run took over  | a new run                         |
+
+Every item that a pass sees gets its `mark`. Only a pass over all pages may conclude that items with an
+older mark are gone, and even then not when that looks like a mistake (`is_suspicious`).
 """
 
 from __future__ import annotations
@@ -131,7 +138,14 @@ def interrupted_sources(conn: sqlite3.Connection) -> list[str]:
 def begin(conn: sqlite3.Connection, source: str, now: float) -> ListingRun:
     """A run to work on: the interrupted one while its cursor is young, else a new one."""
     row = _newest(conn, source)
-    if row is not None and _is_resumable(row, now):
+    # Cursors die with the server's session; and a clock that was set back (a negative age) proves nothing.
+    if (
+        row is not None
+        and row["state"] in {"running", "failed"}
+        and row["cursor"] is not None
+        and 0 <= now - row["touched_at"] < RESUMABLE_SECONDS
+    ):
+        # `tail`: what was added meanwhile stands before page one, which this run has behind it.
         conn.execute(
             "UPDATE sync_runs SET state = 'running', tail = 1, error = NULL, touched_at = ?, finished_at = NULL"
             " WHERE n = ?",
@@ -151,13 +165,8 @@ def begin(conn: sqlite3.Connection, source: str, now: float) -> ListingRun:
     return get(conn, cursor.lastrowid)
 
 
-def _is_resumable(row: sqlite3.Row, now: float) -> bool:
-    cut_off = row["state"] in {"running", "failed"} and row["cursor"] is not None
-    return cut_off and 0 <= now - row["touched_at"] < RESUMABLE_SECONDS
-
-
 def keep_account(conn: sqlite3.Connection, n: int, account: str, now: float) -> ListingRun:
-    """Whose library the run reads; a resumed run of another account starts from page one."""
+    """Note whose library the run reads. A resumed run of another account starts from page one."""
     if get(conn, n).account not in {"", account}:
         restart(conn, n, now)
     conn.execute("UPDATE sync_runs SET account = ?, touched_at = ? WHERE n = ?", (account, now, n))
@@ -170,7 +179,7 @@ def _next_mark(conn: sqlite3.Connection) -> int:
 
 
 def restart(conn: sqlite3.Connection, n: int, now: float) -> ListingRun:
-    """From page one again, in a new pass; the old cursor is dead."""
+    """Begin a new pass from page one: the server no longer knows the cursor."""
     conn.execute(
         "UPDATE sync_runs SET mark = ?, cursor = NULL, first = NULL, tail = 0, productive = 0, pages = 0, seen = 0,"
         " touched_at = ? WHERE n = ?",
@@ -186,7 +195,10 @@ def upsert_page(
     following: str | None,
     now: float,
 ) -> tuple[ListingRun, int]:
-    """Keep a page and where the next one is, together. Returns the run and how many items this pass had not seen."""
+    """Keep a page, and where the next one is, as one transaction.
+
+    Returns the run, and how many items this pass had not seen.
+    """
     listed = tuple(items)
     seen, new = library.upsert_listed(conn, run.source, run.account, listed, run.mark)
     first = listed[0].ident if listed and run.pages == 0 else None
@@ -207,8 +219,9 @@ def finish(
     error: ErrorInfo | None = None,
     conclude: bool = False,
 ) -> ListingRun:
-    """The listing has ended. With `conclude` what was not seen is gone, unless that would be suspicious."""
+    """End the listing. With `conclude` what it did not see is gone, unless that would be suspicious."""
     gone, suspicious = _conclude(conn, run) if conclude else (0, False)
+    # Only what failed may go on where it was; see `begin`.
     cursor = run.cursor if state == "failed" else None
     conn.execute(
         "UPDATE sync_runs SET state = ?, error = ?, cursor = ?, gone = ?, suspicious = ?, touched_at = ?,"
@@ -241,7 +254,10 @@ def _conclude(conn: sqlite3.Connection, run: ListingRun) -> tuple[int, bool]:
 
 
 def is_suspicious(known: int, unseen: int) -> bool:
-    """Whether so many vanished at once that the answer is doubted: all of them, or more than half and than ten."""
+    """Whether so many vanished at once that the answer is doubted: all, or more than half and than ten.
+
+    A server that answers with an empty page during its maintenance must not empty a library.
+    """
     return unseen == known or (unseen * 2 > known and unseen > 10)
 
 

@@ -1,4 +1,13 @@
-"""Taking a batch back, in steps that survive a kill: a mark first, then rows by the chunk, then the mark away."""
+"""Taking a batch back, in steps that survive a kill at any point.
+
+1. `begin` marks the batch (`undone_at`, and a fact for the next start).
+2. `cancel_untouched` gives up, a thousand rows at a time, what nobody has begun.
+3. The queue cancels the rest one by one; a slot may be at work on it.
+4. What is complete goes to the trash, file by file; `mark_taken_back` then changes its row.
+5. `ignore_items` keeps a sync from fetching the same items again.
+6. `end` removes the mark. A start that finds one (`unfinished_undos`) goes on at step 2: every step
+   finds by itself what is left to do.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +34,11 @@ MOST_CHANGED_AT_ONCE: Final = 1000
 """Rows that one transaction changes: a few tens of milliseconds, which the hook does not feel."""
 
 _MARK: Final = "undoing "
+"""How the fact of a batch that is being undone begins; its id follows."""
 
 
 def begin(conn: sqlite3.Connection, id: str, now: float) -> bool:
-    """Note that the batch is taken back; says whether anything is left to do."""
+    """Mark the batch as being taken back. True while anything is left to do, whoever began it."""
     new = conn.execute(
         "UPDATE batches SET undone_at = ? WHERE n = ? AND undone_at IS NULL",
         (now, batches.number(id)),
@@ -39,14 +49,14 @@ def begin(conn: sqlite3.Connection, id: str, now: float) -> bool:
 
 
 def end(conn: sqlite3.Connection, id: str, *, whole: bool) -> None:
-    """Everything was done, or some files would not go to the trash: then it may be asked again."""
+    """Remove the mark. An undo that was not `whole` (the trash refused a file) may be asked for again."""
     set_fact(conn, _MARK + id, None)
     if not whole:
         conn.execute("UPDATE batches SET undone_at = NULL WHERE n = ?", (batches.number(id),))
 
 
 def unfinished_undos(conn: sqlite3.Connection) -> list[str]:
-    """The batches at which an earlier run was stopped."""
+    """The ids of batches whose undo was interrupted."""
     names = conn.execute("SELECT name FROM facts WHERE name GLOB ? || '*'", (_MARK,))
     return [name.removeprefix(_MARK) for (name,) in names]
 
@@ -63,7 +73,11 @@ class Cancelled(Struct, frozen=True):
 
 
 def cancel_untouched(conn: sqlite3.Connection, batch: int, after: int, now: float) -> Cancelled:
-    """Give up some downloads behind number `after` of which nothing is on the disk and nobody is at work."""
+    """Cancel downloads of the batch behind number `after` that left nothing on the disk.
+
+    At most `MOST_CHANGED_AT_ONCE`; the caller goes on behind the last of `numbers`.
+    """
+    # INDEXED BY: with a million rows the planner may prefer the index of states, and walk all of them.
     rows = conn.execute(
         "SELECT n, state, started_at, orders FROM downloads INDEXED BY by_batch WHERE batch = ? AND n > ?"
         " AND state IN ('queued', 'paused') AND path IS NULL AND received = 0 ORDER BY n LIMIT ?",
@@ -75,6 +89,7 @@ def cancel_untouched(conn: sqlite3.Connection, batch: int, after: int, now: floa
         " WHERE n IN (SELECT value FROM json_each(?))",
         (now, json.dumps(numbers)),
     )
+    # Few rows have an order of their own; the others need no second statement.
     conn.executemany(
         "UPDATE downloads SET orders = ? WHERE n = ?",
         ((settled_orders(row), row["n"]) for row in rows if row["orders"]),
@@ -110,7 +125,10 @@ def completed_files(
 
 
 def mark_taken_back(conn: sqlite3.Connection, n: int, name: str, now: float) -> Change | None:
-    """The file of a completed download is in the trash: from now on it is as if it had been cancelled."""
+    """Note that the file of a completed download is in the trash; its row becomes a cancelled one.
+
+    None for a row that was removed, or is no longer completed.
+    """
     row = row_or_none(conn, n)
     if row is None or row["state"] != State.COMPLETED:
         return None  # it was removed meanwhile
@@ -128,7 +146,10 @@ def mark_taken_back(conn: sqlite3.Connection, n: int, name: str, now: float) -> 
 
 
 def ignore_items(conn: sqlite3.Connection, batch: int, after: int) -> int | None:
-    """No sync fetches these items again by itself; returns the number to go on after, or None."""
+    """Keep syncs from fetching the batch's items again by themselves.
+
+    Returns the number to go on after, or None when all are done.
+    """
     rows: Sequence[sqlite3.Row] = conn.execute(
         "SELECT n, key FROM downloads INDEXED BY by_batch WHERE batch = ? AND n > ?"
         " AND source IS NOT NULL ORDER BY n LIMIT ?",

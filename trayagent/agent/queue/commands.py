@@ -142,7 +142,7 @@ class QueueCommands:
     async def _command_in_turn(self, id: str, verb: str) -> Download:
         """Do it; whoever calls this holds the download's turn."""
         change = await self._db.run(transitions.apply_command, id, verb, self._now())
-        if not change.changed:
+        if not change.has_effect:
             return change.download
         if change.previous == State.ACTIVE:
             await self._workers.stop(id)
@@ -157,7 +157,7 @@ class QueueCommands:
 
     async def _change(self, id: str, patch: Patch) -> None:
         change = await self._db.run(transitions.change, id, patch, self._secrets)
-        if change.changed:
+        if change.has_effect:
             is_paused = change.download.state == State.PAUSED
             self._announce(change, "paused" if is_paused else "queued")
         if change.previous == State.ACTIVE:
