@@ -1,11 +1,14 @@
 // Takes over downloads that the browser has begun, when its user switched that on in the options.
 //
 //   created → does a rule say no? ─yes→ the browser goes on
-//           → paused; sent to trayagent ─not accepted→ resumed: the browser goes on
+//           → held; sent to trayagent ─not accepted→ let go: the browser goes on
 //           → trayagent has begun or finished ─→ the browser's is cancelled and forgotten
-//           → trayagent has failed, or waits for another try ─→ forgotten there, resumed here
+//           → trayagent has failed, or waits for another try ─→ forgotten there, let go here
+//           → the browser was quicker ─→ forgotten there
 //
-// So nothing is lost, and nothing is fetched twice for the user: at most the first bytes are.
+// So nothing is lost, and nothing is fetched twice for the user: at most the first bytes are. Chromium
+// pauses a download on its connection. Firefox would break it off, and without proof from the server
+// could not go on: there the browser's runs on until trayagent has begun.
 import { cookiesFor } from "./cookies.js";
 import { isWeb, item } from "./items.js";
 import { chosenOptions } from "./settings.js";
@@ -62,13 +65,11 @@ function isExcepted(url, referrer, except) {
 
 export class Takeover {
   #agent;
-  #tell;
+  #held = new Held();
   #altAt = 0;
 
-  /** `tell(name, message)` shows a person what became of a download. */
-  constructor(agent, tell) {
+  constructor(agent) {
     this.#agent = agent;
-    this.#tell = tell;
   }
 
   /** Alt was held at a click: not this time. */
@@ -94,21 +95,23 @@ export class Takeover {
   };
 
   async #take(download) {
-    try {
-      await chrome.downloads.pause(download.id);
-    } catch {
-      return; // it is over already
-    }
+    await this.#held.add(download.id);
     let id = null;
     try {
       const { downloads } = await this.#agent.send([await this.#itemOf(download)]);
       id = downloads[0]?.id ?? null;
-      if (id && (await this.#hasBegun(id, download.id))) return await giveUp(download.id);
+      if (id && (await this.#hasBegun(id, download.id))) {
+        await giveUp(download.id);
+        return await this.#held.forget(download.id);
+      }
     } catch {
       // not accepted, or nobody is there
     }
-    if (id) await this.#agent.forget(id).catch(() => null);
-    await chrome.downloads.resume(download.id).catch(() => null); // its user may have cancelled it
+    if (id) {
+      await this.#agent.steer(id, "cancel").catch(() => null);
+      await this.#agent.forget(id).catch(() => null);
+    }
+    await this.#held.letGo(download.id);
   }
 
   async #itemOf(download) {
@@ -120,7 +123,7 @@ export class Takeover {
     return item(url, { url: download.referrer }, { kind, cookies: await cookiesFor(url, tab) });
   }
 
-  /** Whether trayagent has begun, or waits for nothing but its turn; false where it has trouble, or the browser's user has cancelled. */
+  /** Whether the browser's own is not needed any more: trayagent has begun, or waits for nothing but its turn. */
   async #hasBegun(id, ours) {
     const end = Date.now() + BEGIN;
     while (Date.now() < end) {
@@ -128,18 +131,56 @@ export class Takeover {
       if (!own || own.error === "USER_CANCELED") return false;
       const { state, received, size, error, not_before: waits } = await this.#agent.download(id);
       if (size && own.totalBytes > 0 && size !== own.totalBytes) return false; // the server gave us something else
-      if (state === "completed" || (state === "active" && received > 0)) return true;
-      if (error || ["failed", "cancelled"].includes(state)) return false;
-      if (state === "paused" || (state === "queued" && waits)) return false;
+      if (state === "completed") return true;
+      if (own.state === "complete") return false; // the browser was quicker
+      if (state === "active" && received > 0) return true;
+      if (error || ["failed", "cancelled", "paused"].includes(state) || (state === "queued" && waits)) return false;
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
     }
     return true; // in the queue, without any trouble
   }
 }
 
-/** The browser's own download ends and leaves no trace. */
+/**
+ * The browser's downloads that we hold, written down: should the browser end this background in
+ * between, the next one lets them go on.
+ */
+class Held {
+  #ids = this.#letAllGo();
+
+  async add(id) {
+    await this.#write([...(await this.#ids), id]);
+    if (pausesOnItsConnection()) await chrome.downloads.pause(id).catch(() => null); // it may be over already
+  }
+
+  async letGo(id) {
+    await chrome.downloads.resume(id).catch(() => null); // it ran on, or its user has cancelled it
+    await this.forget(id);
+  }
+
+  async forget(id) {
+    await this.#write((await this.#ids).filter((each) => each !== id));
+  }
+
+  #write(ids) {
+    this.#ids = Promise.resolve(ids);
+    return chrome.storage.session.set({ held: ids });
+  }
+
+  async #letAllGo() {
+    const { held = [] } = await chrome.storage.session.get("held");
+    for (const id of held) await chrome.downloads?.resume(id).catch(() => null);
+    return [];
+  }
+}
+
+/** Chromium's way, which also has this event; Firefox has not. */
+const pausesOnItsConnection = () => "onDeterminingFilename" in chrome.downloads;
+
+/** The browser's own download ends and leaves no trace, nor a second file. */
 async function giveUp(id) {
   await chrome.downloads.cancel(id).catch(() => null);
+  await chrome.downloads.removeFile(id).catch(() => null); // there is one only if it was complete
   await chrome.downloads.erase({ id });
 }
 

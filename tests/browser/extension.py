@@ -38,6 +38,12 @@ class Extended:
         """Evaluate in the background."""
         return await self.worker.evaluate(expression, argument)
 
+    async def until(self, expression: str) -> None:
+        """Wait until something holds in the background."""
+        loop = f"while (!({expression})) await new Promise(go => setTimeout(go, 50));"
+        async with asyncio.timeout(20):
+            await self.ask(f"(async () => {{ {loop} }})()")
+
     async def open(self, url: str) -> Page:
         """Open a page in front."""
         page = await self.context.new_page()

@@ -4,8 +4,9 @@ import contextlib
 import json
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 from tests import programs
@@ -19,6 +20,8 @@ SHOWS: Final = (
 )
 PREFERENCES: Final[dict[str, Any]] = {
     "app.update.disabledForTesting": True,
+    "browser.download.alwaysOpenPanel": False,
+    "browser.download.folderList": 2,  # the folder that `browser.download.dir` names
     "browser.newtabpage.enabled": False,
     "browser.shell.checkDefaultBrowser": False,
     "browser.startup.page": 0,
@@ -52,12 +55,15 @@ class Firefox:
 
     @classmethod
     @contextlib.contextmanager
-    def start(cls, profile: Path, site_port: int) -> Iterator[Self]:
-        """Start it in a fresh profile, for which the site counts as public."""
+    def start(
+        cls, profile: Path, site_port: int, environ: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[Self]:
+        """Start it in a fresh profile, for which the site counts as public; `environ` goes to what it starts."""
+        downloads = {"browser.download.dir": str(profile / "Downloads")}
         public = {"network.lna.address_space.public.override": f"127.0.0.1:{site_port}"}
         lines = [
             f"user_pref({json.dumps(name)}, {json.dumps(value)});"
-            for name, value in (PREFERENCES | public).items()
+            for name, value in (PREFERENCES | public | downloads).items()
         ]
         profile.mkdir(parents=True)
         (profile / "user.js").write_text("\n".join(lines))
@@ -68,7 +74,7 @@ class Firefox:
             [program, *flags, "--profile", str(profile)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={"HOME": str(profile), "PATH": "/usr/bin:/bin", "MOZ_HEADLESS": "1"},
+            env={"HOME": str(profile), "PATH": "/usr/bin:/bin", **environ, "MOZ_HEADLESS": "1"},
         )
         try:
             with socket.create_connection(("127.0.0.1", port_of(profile, process)), 5) as stream:
@@ -111,6 +117,13 @@ class Firefox:
     def run(self, script: str, *arguments: object) -> Any:
         """Run a script in the page; it returns with `return`."""
         return self("WebDriver:ExecuteScript", script=script, args=list(arguments))
+
+    def run_async(self, script: str, *arguments: object) -> Any:
+        """Run a script in the page whose `return` may give a promise."""
+        body = f"""const done = arguments[arguments.length - 1];
+            Promise.resolve((function () {{ {script} }})(...arguments))
+                .then(done, error => done("failed: " + error));"""
+        return self("WebDriver:ExecuteAsyncScript", script=body, args=list(arguments))
 
     def chrome(self, script: str, *arguments: object) -> Any:
         """Run an async function's body in the browser itself; it returns with `return`."""

@@ -3,6 +3,7 @@
 import http.server
 import ssl
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -49,13 +50,20 @@ class Answers(http.server.BaseHTTPRequestHandler):
         """Answer a page or a video."""
         self.answer()
 
+    def do_POST(self) -> None:
+        """Answer a form, after reading what it says."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.answer()
+
     def answer(self) -> None:
         """Choose by path, and by what the visitor wants to see."""
         path = urlsplit(self.path).path
         self.server.seen.append((path, dict(self.headers.items())))
         first, _, name = path.lstrip("/").partition("/")
         page = "text/html" in self.headers.get("Accept", "")
-        if path == "/player.html":
+        if path in self.server.special:
+            self.server.special[path](self)
+        elif path == "/player.html":
             self.give("text/html; charset=utf-8", PLAYER.encode())
         elif path in self.server.files:
             self.give(*self.server.files[path])
@@ -119,6 +127,8 @@ class PublicServer(Quiet):
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.files: dict[str, tuple[str, bytes]] = {}
         """Path -> type and content of what a test adds."""
+        self.special: dict[str, Callable[[Answers], None]] = {}
+        """Path -> what a test answers there."""
         self.missing: set[str] = set()
         self.pause = 0.15
 

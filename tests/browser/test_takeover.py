@@ -1,0 +1,172 @@
+"""Downloads of the browser are taken over where they can be repeated, and stay with it where they cannot."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, Playwright
+
+from tests.browser.extension import Extended, browser_with, with_permissions_granted
+from tests.browser.name_proxy import NameProxy
+from tests.browser.public_site import PublicSite
+from tests.browser.running import Running, until
+from tests.browser.takeover_site import CONTENT, SMALL, offer_downloads
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+RULES = {"on": True, "smallest": 1000, "kinds": ["archive", "other"], "except": "left.example"}
+
+
+@pytest.fixture(scope="module")
+def agent(
+    site: PublicSite, proxy: NameProxy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Run an agent on one of the ports where the extension looks."""
+    offer_downloads(site)
+    home = tmp_path_factory.mktemp("usual") / "home"
+    with Running(home, site.authority, NETWORK__PROXY=proxy.url, HOOK__PORT="17832") as agent:
+        yield agent
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def extended(
+    playwright: Playwright,
+    site: PublicSite,
+    agent: Running,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Extended]:
+    """Run a paired browser whose downloads are taken over."""
+    folder = tmp_path_factory.mktemp("takeover")
+    copy = with_permissions_granted(folder)
+    async with browser_with(playwright, copy, folder / "profile", site.port) as extended:
+        assert await extended.pair(agent.pairing()) == "done"
+        await choose_rules(extended)
+        yield extended
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(extended: Extended, site: PublicSite) -> AsyncIterator[Page]:
+    """Show the page with the downloads, to a member; the browser begins without any of its own."""
+    site.server.seen.clear()
+    await extended.ask("chrome.downloads.erase({})")
+    page = await extended.open(site.url("/take/"))
+    await page.evaluate("document.cookie = 'session=member; Secure; path=/'")
+    yield page
+    await page.close()
+
+
+async def choose_rules(extended: Extended, **changes: object) -> None:
+    """Set the rules as the options page does."""
+    await extended.ask(
+        "takeover => chrome.storage.local.set({ options: { takeover } })", RULES | changes
+    )
+
+
+async def own(extended: Extended) -> list[dict[str, Any]]:
+    """Return the browser's own downloads, once all are over."""
+    await extended.until(
+        """(found => found.length && found.every(({ state }) => state !== "in_progress"))
+        (await chrome.downloads.search({}))"""
+    )
+    found: list[dict[str, Any]] = await extended.ask("chrome.downloads.search({})")
+    return found
+
+
+def asked_for(agent: Running, url: str) -> bool:
+    """Tell whether the agent has a download of an address."""
+    return url in {row["url"] for row in agent.downloads()}
+
+
+async def test_with_cookies_and_referer_it_goes_to_trayagent_alone(
+    page: Page, extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    await page.locator("#members").click()
+    url = site.url("/take/members.zip")
+    file = await agent.arrival(url)
+    assert file.read_bytes() == CONTENT
+    ours = [headers for path, headers in site.server.seen if path == "/take/members.zip"][-1]
+    assert ours["Cookie"] == "session=member"
+    assert ours["Referer"] == page.url
+    await extended.until("(await chrome.downloads.search({})).length === 0")  # it leaves no trace
+
+
+@pytest.mark.parametrize(
+    ("link", "path", "content"),
+    [
+        ("#form", "/take/form.zip", CONTENT),  # a form's words cannot be said again
+        ("#blob", "", b"x" * 5000),  # the page made it; no server has it
+        ("#small", "/take/small.zip", SMALL),  # a rule of the person's
+    ],
+)
+async def test_what_cannot_be_repeated_or_is_not_wanted_stays(
+    link: str,
+    path: str,
+    content: bytes,
+    page: Page,
+    extended: Extended,
+    agent: Running,
+    site: PublicSite,
+) -> None:
+    await page.locator(link).click()
+    (download,) = await own(extended)
+    assert download["state"] == "complete"
+    assert download["fileSize"] == len(content)
+    assert not asked_for(agent, site.url(path))
+
+
+async def test_what_only_the_browser_gets_it_keeps(
+    page: Page, extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    await page.locator("#once").click()
+    (download,) = await own(extended)
+    assert (download["state"], download["fileSize"]) == ("complete", len(CONTENT))
+    assert not asked_for(agent, site.url("/take/once.zip"))  # what failed is forgotten
+
+
+async def test_alt_means_not_this_time(
+    page: Page, extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    await page.locator("#other").click(modifiers=["Alt"])
+    (download,) = await own(extended)
+    assert download["state"] == "complete"
+    assert not asked_for(agent, site.url("/take/other.zip"))
+
+
+async def test_a_site_that_is_excepted_keeps_its_downloads(
+    page: Page, extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    await choose_rules(extended, **{"except": "Videos.example"})
+    await page.locator("#other").click()
+    (download,) = await own(extended)
+    await choose_rules(extended)
+    assert download["state"] == "complete"
+    assert not asked_for(agent, site.url("/take/other.zip"))
+
+
+async def test_agent_away_the_browser_goes_on(
+    page: Page, extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    stored = (await extended.ask("chrome.storage.local.get('pairing')"))["pairing"]
+    await extended.ask("chrome.storage.local.remove('pairing')")
+    await page.locator("#other").click()
+    (download,) = await own(extended)
+    await extended.ask("pairing => chrome.storage.local.set({pairing})", stored)
+    assert (download["state"], download["fileSize"]) == ("complete", len(CONTENT))
+
+
+async def test_aborted_in_the_browser_it_is_over_here_too(
+    page: Page, extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    agent.call("POST", "pause", {})  # the queue stands still, so the browser's own waits beside it
+    try:
+        await page.locator("#other").click()
+        await asyncio.to_thread(until, lambda: asked_for(agent, site.url("/take/other.zip")))
+        await extended.ask(
+            "chrome.downloads.search({}).then(([{ id }]) => chrome.downloads.cancel(id))"
+        )
+        await asyncio.to_thread(until, lambda: not asked_for(agent, site.url("/take/other.zip")))
+    finally:
+        agent.call("POST", "resume", {})
+    (download,) = await own(extended)
+    assert download["state"] == "interrupted"
