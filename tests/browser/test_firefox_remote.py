@@ -72,16 +72,20 @@ def extension(
     """Install the extension, let it start trayagent, and pair it: two clicks."""
     extension = Extension(firefox, with_permissions_granted(tmp_path_factory.mktemp("copy")))
     for label in ("Start trayagent", "Pair now"):
-        until(lambda label=label: way_in(firefox) == label)
+        wait_for_way_in(firefox, label)
         firefox.click("#way-in")
     until(lambda: firefox.run("return !document.getElementById('link').hidden"))
     agent.find()
     return extension
 
 
-def way_in(firefox: Firefox) -> str:
-    """Return what the button of the extension's page says."""
-    return str(firefox.run("return document.getElementById('way-in')?.textContent ?? ''"))
+def wait_for_way_in(firefox: Firefox, label: str) -> None:
+    """Wait until the button of the extension's page says this."""
+    until(
+        lambda: firefox.run(
+            "return document.getElementById('way-in')?.textContent === arguments[0]", label
+        )
+    )
 
 
 def test_started_and_paired_with_two_clicks(extension: Extension, agent: Running) -> None:
