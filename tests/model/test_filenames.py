@@ -259,14 +259,14 @@ def test_a_shorter_limit_is_kept(raw: str, limit: int) -> None:
 
 @given(st.text(), st.integers(1, 9999))
 def test_every_suffix_we_add_still_fits(raw: str, n: int) -> None:
-    numbered = filenames.numbered(filenames.safe(raw), n)
+    numbered = filenames.with_number(filenames.safe(raw), n)
     judge(numbered, 255 - len(".part.json"))
     assert len((filenames.safe(raw * 50) + LONGEST_SUFFIX).encode()) <= 255
 
 
 def test_such_names_can_be_made_on_a_real_disk(tmp_path: Path) -> None:
     for raw, _ in TABLE:
-        name = filenames.numbered(filenames.safe(raw + "x" * 300 + raw), 9999) + ".part.json"
+        name = filenames.with_number(filenames.safe(raw + "x" * 300 + raw), 9999) + ".part.json"
         (tmp_path / name).touch()
         assert (tmp_path / name).parent.resolve() == tmp_path.resolve()
 
@@ -353,7 +353,7 @@ def test_a_folder_without_room_for_any_name_is_told(
     ],
 )
 def test_the_second_of_a_name(name: str, second: str) -> None:
-    assert filenames.numbered(name, 1) == second
+    assert filenames.with_number(name, 1) == second
 
 
 @pytest.mark.parametrize(

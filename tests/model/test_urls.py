@@ -295,7 +295,7 @@ def test_a_token_in_the_path_and_an_ended_session_count() -> None:
     ],
 )
 def test_a_pasted_link_is_made_one(text: str, link: str) -> None:
-    assert urls.unpasted(text) == link
+    assert urls.unpaste(text) == link
 
 
 def test_several_addresses_in_one_are_told() -> None:

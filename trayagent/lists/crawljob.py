@@ -152,9 +152,9 @@ def _links_in(text: str) -> list[str]:
             link, closing = line[match.start(2) : end], _CLOSING.get(match[1])
             is_enclosed = closing is not None and closing in link
             links.append(link[: link.rindex(closing)] if is_enclosed and closing else link)
-        if not found and urls.trimmed(line) not in ("", "null"):
+        if not found and urls.trim(line) not in ("", "null"):
             links.append(line)
-    return [urls.unpasted(link.rstrip(" \t,;|")) for link in links]
+    return [urls.unpaste(link.rstrip(" \t,;|")) for link in links]
 
 
 def _options_of(job: Mapping[str, Any], *, is_only_link: bool) -> Iterator[tuple[str, str]]:

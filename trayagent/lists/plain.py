@@ -51,7 +51,7 @@ def _entries(lines: Iterable[RawLine], folder: str | None) -> Iterator[ListEntry
     """
     entry: _OpenEntry | None = None
     for line in lines:
-        text = urls.trimmed(line.text or "")
+        text = urls.trim(line.text or "")
         if line.text is not None and (not text or text.startswith("#")):
             continue
         option = None
@@ -88,7 +88,7 @@ def _close(entry: _OpenEntry) -> ListEntry:
         # Most lines of a long list are a bare URL, which nothing below would change.
         item = Item(entry.url_line, folder=entry.folder)
         return ListEntry(entry.number, entry.url_line, item, after=after)
-    uris = [uri for uri in (urls.trimmed(part) for part in entry.url_line.split("\t")) if uri]
+    uris = [uri for uri in (urls.trim(part) for part in entry.url_line.split("\t")) if uri]
     try:
         item, warnings = aria2.build_item(uris, entry.options, entry.folder)
     except DownloadError as error:

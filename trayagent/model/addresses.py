@@ -83,7 +83,10 @@ def is_public(ip: str) -> bool:
         return False
     if isinstance(address, ipaddress.IPv4Address):
         return not any(address in network for network in _IPV4_SPECIAL)
-    embedded = _embedded_ipv4(address)
+    # An IPv6 address that only carries an IPv4 one leads where that one leads.
+    embedded = address.ipv4_mapped or address.sixtofour
+    if address in _NAT64:
+        embedded = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     if embedded is not None:
         return is_public(str(embedded))
     return address in _IPV6_GLOBAL and not any(address in network for network in _IPV6_SPECIAL)
@@ -135,11 +138,13 @@ def canonical_host(host: str) -> str:
         return _ipv6(host)
     if host.count(":") > 1:
         return _ipv6(f"[{host}]")
-    mapped = _mapped(host).removesuffix(".")
+    # The root's dot, as in `example.com.`, names the same host.
+    mapped = _map_letters(host).removesuffix(".")
     labels = mapped.split(".")
     # Punycode takes time that grows with the square of a label: longer ones are not looked at.
     if not all(labels) or len(mapped) > MAX_HOST:
         raise ValueError("the host is malformed")
+    # A last label of digits makes it an address in numbers (`0x7f.1`, `2130706433`): resolvers take it so.
     if _IPV4_PART.fullmatch(labels[-1]):
         return _ipv4(labels)
     if not mapped.isascii():
@@ -148,12 +153,6 @@ def canonical_host(host: str) -> str:
     if len(ascii_host) > MAX_HOST or not re.fullmatch(r"[a-z0-9_.-]+", ascii_host):
         raise ValueError("the host is malformed")
     return ascii_host
-
-
-def _embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour
 
 
 def _ipv6(host: str) -> str:
@@ -166,7 +165,7 @@ def _ipv6(host: str) -> str:
     return str(address.ipv4_mapped or address)
 
 
-def _mapped(host: str) -> str:
+def _map_letters(host: str) -> str:
     if "%" in host:
         try:
             host = unquote_to_bytes(host).decode()
@@ -181,6 +180,7 @@ def _mapped(host: str) -> str:
 def _ipv4(labels: list[str]) -> str:
     if len(labels) > 4:
         raise ValueError("the host is malformed")
+    # The last number fills all bytes that are left: 127.1 is 127.0.0.1 (inet_aton).
     numbers = [_ipv4_number(label) for label in labels]
     last = numbers.pop()
     if any(number > 255 for number in numbers) or last >= 256 ** (4 - len(numbers)):

@@ -44,24 +44,26 @@ def from_disposition(header: str) -> str | None:
             text = token.strip() if token is not None else quoted
             sections.setdefault(int(section[1]), (bool(section[2]), text))
         elif name == "filename*":
-            extended = _extended(token if token is not None else quoted)
+            extended = _decode_extended(token if token is not None else quoted)
             if extended:
                 return extended
         elif name == "filename" and plain is None:
-            plain = _plain(re.sub(r'\\(["\\])', r"\1", quoted) if quoted is not None else token)
-    return _joined(sections) or plain or None
+            plain = _decode_plain(
+                re.sub(r'\\(["\\])', r"\1", quoted) if quoted is not None else token
+            )
+    return _join_sections(sections) or plain or None
 
 
-def _joined(sections: dict[int, tuple[bool, str]]) -> str | None:
+def _join_sections(sections: dict[int, tuple[bool, str]]) -> str | None:
     """A name in sections, in order up to the first gap; those with a star are percent-encoded."""
     parts = [sections[number] for number in takewhile(sections.__contains__, count())]
     if not parts or not parts[0][0]:  # only the first may name a charset
-        return _plain("".join(text for _, text in parts)) or None
+        return _decode_plain("".join(text for _, text in parts)) or None
     encoded = (text if star else quote(text, safe="", errors="ignore") for star, text in parts)
-    return _extended("".join(encoded))
+    return _decode_extended("".join(encoded))
 
 
-def percent_decoded(text: str) -> str:
+def decode_percent(text: str) -> str:
     """Percent-decoded once: UTF-8, else the windows-1252 that browsers mean by Latin-1."""
     for charset in ("utf-8", "cp1252"):
         try:
@@ -71,7 +73,7 @@ def percent_decoded(text: str) -> str:
     return unquote(text, "latin-1")
 
 
-def _extended(value: str) -> str | None:
+def _decode_extended(value: str) -> str | None:
     """RFC 8187 `charset'language'percent-encoded`."""
     charset, quote, rest = value.strip().partition("'")
     _, second, encoded = rest.partition("'")
@@ -95,7 +97,7 @@ def _codec(charset: str) -> str | None:
     return _WIDER.get(name, name) if _CODECS.fullmatch(name) else None
 
 
-def _words_decoded(value: str) -> str | None:
+def _decode_words(value: str) -> str | None:
     """A text with the encoded words of RFC 2047, decoded; None if it holds none, or none that can be read."""
     pieces: list[tuple[bytes, str]] = []
     found, at = "", 0
@@ -106,18 +108,18 @@ def _words_decoded(value: str) -> str | None:
                 return None
             between = value[at : match.start()]
             if between.strip() or not pieces:  # spaces between two words only part them (§6.2)
-                found += _together(pieces) + between
+                found += _join_words(pieces) + between
                 pieces = []
             base64 = match[2] in "Bb"
             data = a2b_base64(match[3] + "==") if base64 else a2b_qp(match[3], header=True)
             pieces.append((data, codec))
             at = match.end()
-        return found + _together(pieces) + value[at:] if at else None
+        return found + _join_words(pieces) + value[at:] if at else None
     except ValueError:  # no base64, no ASCII, or not of this charset
         return None
 
 
-def _together(pieces: list[tuple[bytes, str]]) -> str:
+def _join_words(pieces: list[tuple[bytes, str]]) -> str:
     """Words of one charset as one: a character may begin in one and end in the next."""
     return "".join(
         b"".join(data for data, _ in words).decode(codec)
@@ -125,10 +127,10 @@ def _together(pieces: list[tuple[bytes, str]]) -> str:
     )
 
 
-def _plain(value: str) -> str:
+def _decode_plain(value: str) -> str:
     """A `filename` as servers really send it: raw bytes in UTF-8 or Latin-1, percent-encoded, or as in mail."""
     value = value.strip()
-    words = _words_decoded(value) if "=?" in value else None
+    words = _decode_words(value) if "=?" in value else None
     if words is not None:
         return words
     for charset in ("latin-1", "utf-8"):
@@ -138,11 +140,11 @@ def _plain(value: str) -> str:
         except UnicodeError:
             continue
     else:
-        value = re.sub("[\udc80-\udcff]+", lambda raw: _western(raw[0]), value)
-    return percent_decoded(value) if "%" in value else value
+        value = re.sub("[\udc80-\udcff]+", lambda raw: _decode_western(raw[0]), value)
+    return decode_percent(value) if "%" in value else value
 
 
-def _western(escaped: str) -> str:
+def _decode_western(escaped: str) -> str:
     """Bytes that are no UTF-8 as Latin-1, by which browsers mean windows-1252."""
     raw = escaped.encode("utf-8", "surrogateescape")
     try:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Final
 
-from trayagent.model.disposition import from_disposition, percent_decoded
+from trayagent.model.disposition import decode_percent, from_disposition
 from trayagent.model.downloads import Kind
 from trayagent.model.errors import DownloadError
 from trayagent.model.inert import DANGEROUS
@@ -153,7 +153,7 @@ def from_url(url: str) -> str | None:
     """The last segment of a URL's path, percent-decoded once, or None; not yet safe."""
     match = _PATH.match(url)
     last = match[1].rstrip("/").rpartition("/")[2] if match else ""
-    return (percent_decoded(last) if "%" in last else last) or None
+    return (decode_percent(last) if "%" in last else last) or None
 
 
 def extension(name: str) -> str:
@@ -188,14 +188,11 @@ def fit(name: str, name_bytes: int, path_units: int | None = None) -> str:
     """
     most = min(LIMIT, _room(name_bytes))
     fitting = safe(name, most)
-    while path_units is not None and _units(fitting) > _room(path_units):
+    # Byte by byte: how many UTF-16 units a byte less saves depends on the letter that goes.
+    while path_units is not None and len(fitting.encode("utf-16-le")) // 2 > _room(path_units):
         most = len(fitting.encode()) - 1
         fitting = safe(fitting, most)
     return fitting
-
-
-def _units(name: str) -> int:
-    return len(name.encode("utf-16-le")) // 2
 
 
 def _room(most: int) -> int:
@@ -220,7 +217,7 @@ def media_kind(name: str) -> Kind | None:
     return "image" if ending in IMAGE else None
 
 
-def numbered(name: str, n: int) -> str:
+def with_number(name: str, n: int) -> str:
     """`NAME (n).ext`: the n-th alternative when a name is taken."""
     stem, ending = _split(name)
     return f"{stem} ({n}){ending}"
@@ -264,26 +261,24 @@ def _clean(raw: str, limit: int) -> str:
     """As `safe`, but empty when nothing of a name is left."""
     if _PLAIN.fullmatch(raw) and len(raw) <= limit and not _RESERVED.match(raw):
         return raw
-    name = _trimmed(_basename(raw))
+    name = _trim(_basename(raw))
+    # Looked for before `:` and `.` are replaced: `CON:` and `NUL.txt` are devices, too.
     reserved = _RESERVED.match(name)
-    name = _trimmed(_FORBIDDEN.sub("_", name))
+    name = _trim(_FORBIDDEN.sub("_", name))
     if not name.strip("_"):
         return ""
     if reserved or name.lower() in _SYSTEM_FILES:
         name = "_" + name
     longer = ""
     while name != longer:  # A cut may bring another ending to light.
-        longer = _inert(name)
+        # What a double click would run, or what we would take for our own part file, gets another ending.
+        ending = name.lower().endswith((".part", ".part.json"))
+        longer = name + INERT if extension(name) in RUNNABLE or ending else name
         name = _cut(longer, limit)
     if not name.strip("_"):  # all that was cut off was one long emoji
         return ""
     uncovered = _RESERVED.match(name) or name.lower() in _SYSTEM_FILES  # by a cut
     return "_" + name if uncovered else name
-
-
-def _inert(name: str) -> str:
-    runs = extension(name) in RUNNABLE
-    return name + INERT if runs or name.lower().endswith((".part", ".part.json")) else name
 
 
 def _is_known(ending: str) -> bool:
@@ -306,6 +301,7 @@ _JOINED: Final = re.compile(
 
 def _basename(raw: str) -> str:
     """The last part of a path of any system, of printable characters, composed (NFC)."""
+    # Normalising takes time by the square of a run of marks; a name of a megabyte would hold us up.
     if len(raw) > 2 * _ENOUGH:
         raw = raw[:_ENOUGH] + raw[-_ENOUGH:]
     spaced = "".join(" " if c.isspace() else c for c in raw)
@@ -346,7 +342,7 @@ def _is_skin(character: str) -> bool:
     return "\U0001f3fb" <= character <= "\U0001f3ff"
 
 
-def _trimmed(name: str) -> str:
+def _trim(name: str) -> str:
     return name.lstrip(" .-").rstrip(" .")
 
 
@@ -363,6 +359,7 @@ def _cut(name: str, limit: int) -> str:
     if len(name.encode()) <= limit:
         return name
     stem, ending = _split(name)
+    # An "ending" as long as that is a sentence behind a dot: cut like the rest.
     if len(ending) > min(40, limit // 2):
         stem, ending = name, ""
     room = limit - len(ending)
@@ -377,6 +374,7 @@ def _continues(before: str, after: str) -> bool:
     """Whether `after` belongs to the same visible character as the end of `before`."""
     if not after:
         return False
+    # A flag is two letters of their own alphabet: an odd number of them before means half a flag.
     flag = "\U0001f1e6" <= after <= "\U0001f1ff"
     odd = flag and len(before) - len(before.rstrip("".join(map(chr, range(0x1F1E6, 0x1F200))))) & 1
     marks = unicodedata.category(after)[0] == "M" or _is_skin(after) or after == _JOINERS[1]

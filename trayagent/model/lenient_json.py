@@ -45,7 +45,7 @@ def repeated_key(data: bytes | msgspec.Raw) -> str | None:
     if len(bytes(data)) > MOST_LOOKED_THROUGH:
         return None
     try:
-        json.loads(bytes(data).decode("utf-8", "replace"), object_pairs_hook=_unrepeated)
+        json.loads(bytes(data).decode("utf-8", "replace"), object_pairs_hook=_refuse_repeated_keys)
     except _RepeatedKeyError as error:
         return error.key
     except (ValueError, RecursionError):
@@ -59,7 +59,7 @@ class _RepeatedKeyError(Exception):
         self.key = key
 
 
-def _unrepeated(pairs: list[tuple[str, Any]]) -> None:
+def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> None:
     seen: set[str] = set()
     for key, _ in pairs:
         if key in seen:

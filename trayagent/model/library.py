@@ -246,6 +246,7 @@ class Trail:
         self.productive += fresh > 0
         self.stale = 0 if fresh else self.stale + 1
         self.empty = 0 if first is not None else self.empty + 1
+        # In the order of the table above.
         if following is None:
             return "end"
         is_own = following == cursor

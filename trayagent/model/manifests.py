@@ -34,7 +34,7 @@ def kind_of(head: bytes) -> Manifest | None:
 
     A list of songs (`#EXTM3U` alone) is none.
     """
-    head = _unmarked(head[:_LOOKED_AT])
+    head = _strip_mark(head[:_LOOKED_AT])
     if _HLS.match(head):
         return "hls" if b"#EXT-X-" in head else None
     at = 0
@@ -48,16 +48,16 @@ def clean(data: bytes, kind: Manifest) -> bytes:
 
     Of a DASH manifest, a list of byte ranges of one file becomes that file: many readers know no ranges.
     """
-    data = _unmarked(data)
+    data = _strip_mark(data)
     if kind == "hls":
-        return _utf8(data).lstrip().encode()
+        return _decode(data).lstrip().encode()
     declared = _DECLARATION.match(data[:_LONGEST_DECLARATION].decode("latin-1"))
     encoding = (declared[1] if declared else None) or "utf-8"
-    text = _utf8(data[declared.end() :] if declared else data.lstrip(), encoding)
+    text = _decode(data[declared.end() :] if declared else data.lstrip(), encoding)
     return _without_ranges(text).encode()
 
 
-def _unmarked(data: bytes) -> bytes:
+def _strip_mark(data: bytes) -> bytes:
     """In UTF-8 or Latin-1, without a byte order mark."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -65,7 +65,7 @@ def _unmarked(data: bytes) -> bytes:
     return data
 
 
-def _utf8(data: bytes, encoding: str = "utf-8") -> str:
+def _decode(data: bytes, encoding: str = "utf-8") -> str:
     """The text; what is declared counts only for what is no UTF-8."""
     for each in ("utf-8", encoding):
         try:

@@ -45,12 +45,12 @@ def notices(events: Sequence[Event]) -> list[Notice]:
     done = [download for download in singles if download.state == State.COMPLETED]
     failed = [download for download in singles if download.state == State.FAILED]
     blocked = [each for each in singles if each.state == State.QUEUED]
-    said = [*_completed(done), *_failed(failed), *_waiting(blocked[:1])]
+    said = [*_completed_notices(done), *_failed_notices(failed), *_waiting_notices(blocked[:1])]
     for event in events:
         if isinstance(event, BatchEvent):
-            said.append(_batch(event.batch))
+            said.append(_batch_notice(event.batch))
         elif isinstance(event, SyncEvent):
-            said.append(_sync(event.source, event.run))
+            said.append(_sync_notice(event.source, event.run))
     return said
 
 
@@ -59,7 +59,7 @@ def name(download: Download) -> str:
     return wording.name_of(download.filename, download.url)
 
 
-def _completed(downloads: Sequence[Download]) -> list[Notice]:
+def _completed_notices(downloads: Sequence[Download]) -> list[Notice]:
     if not downloads:
         return []
     if len(downloads) > 1:
@@ -77,7 +77,7 @@ def _completed(downloads: Sequence[Download]) -> list[Notice]:
     return [Notice("Download finished", body, actions)]
 
 
-def _failed(downloads: Sequence[Download]) -> list[Notice]:
+def _failed_notices(downloads: Sequence[Download]) -> list[Notice]:
     if not downloads:
         return []
     if len(downloads) > 1:
@@ -92,7 +92,7 @@ def _failed(downloads: Sequence[Download]) -> list[Notice]:
     return [Notice("Download failed", f"{name(download)}\n{reason}".strip(), actions, "error")]
 
 
-def _waiting(downloads: Sequence[Download]) -> list[Notice]:
+def _waiting_notices(downloads: Sequence[Download]) -> list[Notice]:
     reasons = [f"{each.error.message} {each.error.action}" for each in downloads if each.error]
     return [Notice("Downloads wait", reason, (), "error") for reason in reasons]
 
@@ -102,7 +102,7 @@ def _names(downloads: Sequence[Download]) -> str:
     return f"{shown} and {len(downloads) - LISTED} more" if len(downloads) > LISTED else shown
 
 
-def _batch(batch: Batch) -> Notice:
+def _batch_notice(batch: Batch) -> Notice:
     bad = batch.counts.get("failed", 0) + batch.counts.get("rejected", 0)
     words = [f"{count} {outcome}" for outcome, count in sorted(batch.counts.items()) if count]
     body = ", ".join(words) or "It was empty."
@@ -113,7 +113,7 @@ def _batch(batch: Batch) -> Notice:
     return Notice(title, body, actions, "error" if bad else "info")
 
 
-def _sync(source: str, run: SyncRun) -> Notice:
+def _sync_notice(source: str, run: SyncRun) -> Notice:
     if run.error:
         return Notice(
             f"{source}: sync stopped",

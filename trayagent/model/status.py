@@ -42,7 +42,7 @@ def fold(board: Board, event: Event) -> Board:
     """The board after an event; the same board when the event does not concern it."""
     match event:
         case DownloadEvent():
-            return _moved(board, event)
+            return _count_move(board, event)
         case DownloadProgress(id=id) if id in board.current:
             seen = msgspec.structs.replace(
                 board.current[id], received=event.received, size=event.size, speed=event.speed
@@ -60,13 +60,14 @@ def fold(board: Board, event: Event) -> Board:
             return board
 
 
-def _moved(board: Board, event: DownloadEvent) -> Board:
+def _count_move(board: Board, event: DownloadEvent) -> Board:
     counts = {
         "queued": board.status.queued,
         "active": board.status.active,
         "completed": board.status.completed,
         "failed": board.status.failed,
     }
+    # Only the states that the status counts; paused and cancelled ones are in neither number.
     now = "" if event.what == "removed" else str(event.download.state)
     for state, step in ((event.previous, -1), (now, 1)):
         if state in counts:

@@ -166,16 +166,17 @@ def parse_moment(value: object, others: Iterable[object] = ()) -> float | None:
     """
     number = _number(value)
     if number is not None:
-        return _counted(number, others)
+        return _by_size(number, others)
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         return None
     text = " ".join(value.split())
     dotnet = _DOTNET.fullmatch(text)
     if dotnet:
         return int(dotnet[1]) / 1000
+    # From the strictest form to the loosest, so that no loose one misreads what a strict one would know.
     try:
-        when = _iso(text) or _year_first(text) or _year_last(text, others) or _worded(text)
-        return None if when is None or when.year in (1, 9999) else _seconds(when)
+        when = _iso(text) or _year_first(text) or _year_last(text, others) or _date_in_words(text)
+        return None if when is None or when.year in (1, 9999) else (when - _EPOCH).total_seconds()
     except (ValueError, OverflowError):
         return None
 
@@ -191,6 +192,7 @@ def local_day(seconds: float) -> str:
 
 def _number(value: object) -> float | None:
     """A count since 1970; None for all else, and for digits that are a date themselves (`20240501`)."""
+    # A bool is an int in Python; `true` is no date.
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     if isinstance(value, str):
@@ -204,11 +206,12 @@ def _number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _counted(number: float, others: Iterable[object]) -> float | None:
+def _by_size(number: float, others: Iterable[object]) -> float | None:
     unit = _unit(number)
     if unit is None:
         return None
     units = Counter(_unit(other) for other in map(_number, others) if other is not None)
+    # Seconds of 1970 and milliseconds of last week are the same number: the other items tell which.
     usual, times = units.most_common(1)[0] if units else (None, 0)
     # Only towards the finer: what is too large for seconds is none, whatever the others are.
     if usual is not None and usual > unit and times * 2 > units.total():
@@ -261,7 +264,7 @@ def _year_first(text: str) -> datetime | None:
     if match is None:
         return None
     year, colon, month, day, rest = match.groups()
-    return _joined(date(int(year), int(month), int(day)), rest, camera=colon == ":")
+    return _at_clock(date(int(year), int(month), int(day)), rest, camera=colon == ":")
 
 
 def _year_last(text: str, others: Iterable[object]) -> datetime | None:
@@ -276,7 +279,7 @@ def _year_last(text: str, others: Iterable[object]) -> datetime | None:
     if day_first == month_first:
         return None
     day, month = (first, second) if day_first else (second, first)
-    return _joined(date(int(year), int(month), int(day)), rest)
+    return _at_clock(date(int(year), int(month), int(day)), rest)
 
 
 def _pairs(others: Iterable[object], mark: str) -> Iterator[tuple[int, int]]:
@@ -286,7 +289,7 @@ def _pairs(others: Iterable[object], mark: str) -> Iterator[tuple[int, int]]:
             yield int(match[1]), int(match[3])
 
 
-def _worded(text: str) -> datetime | None:
+def _date_in_words(text: str) -> datetime | None:
     """A date whose month is a word: RFC 2822, RFC 850, asctime, Twitter, JavaScript, `May 1, 2024, 12:00 PM`."""
     text = re.sub(r"\([^()]*\)", " ", text)
     clock = _CLOCK.search(text)
@@ -294,6 +297,7 @@ def _worded(text: str) -> datetime | None:
     words: list[str] = re.findall(r"[^\W\d_]+|\d+", rest)
     numbers = [word for word in words if word.isdecimal()]
     names = [word.lower() for word in words if not word.isdecimal()]
+    # A word that is neither a filler nor a month makes it no date: `May` alone is a name, too.
     months = [_month(name) for name in names if name not in _FILLERS]
     if len(months) != 1 or not months[0] or len(numbers) != 2:
         return None
@@ -302,7 +306,7 @@ def _worded(text: str) -> datetime | None:
         year = f"20{year}" if int(year) < 50 else f"19{year}"
     if len(year) != 4 or len(day) > 2:
         return None
-    return _joined(date(int(year), months[0], int(day)), clock[0] if clock else "")
+    return _at_clock(date(int(year), months[0], int(day)), clock[0] if clock else "")
 
 
 def _month(name: str) -> int:
@@ -312,7 +316,7 @@ def _month(name: str) -> int:
     )
 
 
-def _joined(day: date, rest: str, *, camera: bool = False) -> datetime | None:
+def _at_clock(day: date, rest: str, *, camera: bool = False) -> datetime | None:
     """A day with the time of day and the zone that `rest` holds; None for a rest that is neither."""
     rest = rest.strip(" ,").lstrip("Tt ")
     if not rest:
@@ -358,7 +362,3 @@ def _ahead(when: datetime) -> timedelta:
     except (OSError, OverflowError, ValueError):
         ahead = when.replace(year=1971, day=min(when.day, 28)).astimezone().utcoffset()
     return ahead or timedelta()
-
-
-def _seconds(when: datetime) -> float:
-    return (when - _EPOCH).total_seconds()

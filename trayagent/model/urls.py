@@ -44,7 +44,7 @@ def check(url: str) -> str:
     usual = _USUAL.fullmatch(url)
     if usual and len(url) <= MAX_LENGTH and _canonical(usual[1], usual[2]) == usual[2]:
         return url
-    url = trimmed(url)
+    url = trim(url)
     if len(url) > MAX_LENGTH:
         raise DownloadError("bad_url", "it is too long")
     if _FORBIDDEN.search(url):
@@ -61,7 +61,7 @@ def check(url: str) -> str:
     return urlunsplit(parts._replace(netloc=_canonical(parts.scheme, parts.netloc)))
 
 
-def trimmed(text: str) -> str:
+def trim(text: str) -> str:
     """Without spaces of any kind and invisible characters at its ends."""
     previous: str | None = None
     if text.isascii():
@@ -113,7 +113,7 @@ def origin(url: str) -> tuple[str, str, int]:
 def authority(url: str) -> str:
     """`host:port`, always with the port, IPv6 in brackets; raises DownloadError `bad_url`."""
     _, host, port = origin(url)
-    return f"{_bracketed(host)}:{port}"
+    return f"{_in_brackets(host)}:{port}"
 
 
 def split_userinfo(url: str) -> tuple[str, str | None, str | None]:
@@ -156,23 +156,26 @@ def resolve(base: str, location: str) -> str:
         raise DownloadError("bad_url", "the redirect leads nowhere")
     if _HAS_SCHEME.match(location) and not _ABSOLUTE.match(location):
         raise DownloadError("bad_url", "the redirect does not lead to a web address")
+    # A host that is not ASCII is mapped by `check`; percent-encoding would spoil it.
+    named = re.match(r"(?:https?:)?//([^/?#]*)", location, re.IGNORECASE)
+    is_foreign = bool(named and not named[1].isascii())
     try:
-        joined = urljoin(base, location if _names_foreign_host(location) else ascii_only(location))
+        joined = urljoin(base, location if is_foreign else ascii_only(location))
     except ValueError as error:
         raise DownloadError("bad_url", "the redirect is malformed") from error
     return check(joined.partition("#")[0])
 
 
-def unpasted(text: str) -> str:
+def unpaste(text: str) -> str:
     """A link out of what people and programs paste: its raw spaces as %20, as browsers have it.
 
     Quotes or brackets around it go, and so does a comment behind it. Where another link or an option
     follows, nothing is changed: nobody can tell what is meant.
     """
-    text = trimmed(text)
+    text = trim(text)
     quoted = _QUOTED.fullmatch(text)
     if quoted:
-        text = trimmed(quoted[2])
+        text = trim(quoted[2])
     if " " not in text or not looks_absolute(text):
         return text
     link = _COMMENT.sub("", text).rstrip()
@@ -251,12 +254,6 @@ def basic_auth(user: str, password: str) -> str:
 _URL_PUNCTUATION: Final = "%:/?#[]@!$&'()*+,;=-._~|^`{}\"<>\\"
 
 
-def _names_foreign_host(location: str) -> bool:
-    """Whether the host itself is not ASCII, which percent-encoding would spoil."""
-    match = re.match(r"(?:https?:)?//([^/?#]*)", location, re.IGNORECASE)
-    return bool(match and not match[1].isascii())
-
-
 def _split(url: str) -> SplitResult:
     try:
         return urlsplit(url)
@@ -267,7 +264,9 @@ def _split(url: str) -> SplitResult:
 @lru_cache(maxsize=1024)  # lists name the same few servers again and again
 def _canonical(scheme: str, netloc: str) -> str:
     userinfo, at, _ = netloc.rpartition("@")
-    return userinfo + at + _netloc(scheme, *_host_port(scheme, netloc))
+    host, port = _host_port(scheme, netloc)
+    shown_port = "" if port == DEFAULT_PORTS[scheme] else f":{port}"
+    return f"{userinfo}{at}{_in_brackets(host)}{shown_port}"
 
 
 def _host_port(scheme: str, netloc: str) -> tuple[str, int]:
@@ -287,9 +286,5 @@ def _host_port(scheme: str, netloc: str) -> tuple[str, int]:
         raise DownloadError("bad_url", str(error)) from error
 
 
-def _netloc(scheme: str, host: str, port: int) -> str:
-    return _bracketed(host) if port == DEFAULT_PORTS[scheme] else f"{_bracketed(host)}:{port}"
-
-
-def _bracketed(host: str) -> str:
+def _in_brackets(host: str) -> str:
     return f"[{host}]" if ":" in host else host

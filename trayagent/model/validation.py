@@ -48,18 +48,22 @@ def validate(item: Item) -> New:
 
     Raises DownloadError `bad_url`, or RefusedItemError, for what must not enter.
     """
+    # 1. Addresses: the URL gives up its user, which is a secret; no other address may hold one.
     url, user, password = urls.split_userinfo(urls.check(item.url))
     if item.referer and not item.referer.isascii():  # browsers send it percent-encoded
         item = structs.replace(item, referer=urls.ascii_only(urls.check(item.referer)))
     for mirror in item.mirrors:
         urls.check(mirror)
+    # 2. What is sent along, and what form of a video is wanted.
     _check_words(item)
     _check_form(item)
     others = (*item.mirrors, item.referer, item.page_url)
     if any(other and urls.split_userinfo(other)[1] is not None for other in others):
         raise item_error("Only the address itself may hold a user name and a password.")
+    # 3. Where it goes. Found out only at the disk, it would make the download wait for ever.
     if _climbs(item.folder) or _climbs(item.filename) or not _is_inside(item.folder):
         raise item_error("Folder and file name must stay inside the downloads folder.")
+    # 4. A user in the URL is a header from here on; one that was given by name counts more.
     headers = dict(item.headers)
     if user is not None and not any(name.lower() == "authorization" for name in headers):
         headers["Authorization"] = urls.basic_auth(user, password or "")
@@ -90,14 +94,14 @@ def _at_home(cookies: tuple[Cookie, ...], url: str) -> tuple[Cookie, ...]:
 def mend(item: Item) -> tuple[Item, tuple[str, ...]]:
     """An item of a list without what other programs write there and no request may carry; a warning for each.
 
-    1. A link has its raw spaces encoded (`urls.unpasted`).
+    1. A link has its raw spaces encoded (`urls.unpaste`).
     2. Headers that only we may set, or whose name is none, go.
     3. `Referer` and `User-Agent` among the headers become the fields they are.
     4. A referer or a page that is no web address goes: a browser's own page, an add-on's.
     """
-    changes: dict[str, Any] = {"url": urls.unpasted(item.url)}
+    changes: dict[str, Any] = {"url": urls.unpaste(item.url)}
     if item.mirrors:
-        changes["mirrors"] = tuple(map(urls.unpasted, item.mirrors))
+        changes["mirrors"] = tuple(map(urls.unpaste, item.mirrors))
     warnings: list[str] = []
     headers: dict[str, str] = {}
     for name, value in item.headers.items():
@@ -139,7 +143,7 @@ def _climbs(name: str | None) -> bool:
 
 
 def _is_inside(folder: str | None) -> bool:
-    """Whether a file can go there: what is found out only then would make it wait for ever."""
+    """Whether a file can go there."""
     try:
         filenames.safe_folder(folder)
     except DownloadError:

@@ -157,7 +157,7 @@ class Destination:
         base, owner, folder = name or self._base, self._target.owner, self._target.folder
         waiting = self.part  # bytes in memory go along to the next name
         for number in range(self._number + 1, _MOST_NUMBERS + 1):
-            final = folder / (filenames.numbered(base, number) if number else base)
+            final = folder / (filenames.with_number(base, number) if number else base)
             # Of a file that is all here already, the rename asks whether its name is free.
             if not (is_whole and not number) and os.path.lexists(final):
                 continue

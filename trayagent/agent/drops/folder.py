@@ -132,7 +132,7 @@ class DropFolder:
         """Move a list that has arrived into working/; returns its name there. Raises OSError."""
         n = 0
         while True:
-            taken = filenames.numbered(name, n) if n else name
+            taken = filenames.with_number(name, n) if n else name
             try:
                 move_new(self.root / name, self.working / taken)
                 break
@@ -155,7 +155,7 @@ class DropFolder:
     def free_path(self, name: str, outcome: str) -> str:
         """Where a list can be filed, relative to the root: neither it nor its report is there yet."""
         for n in range(MOST_NUMBERED_NAMES):
-            candidate = filenames.numbered(name, n) if n else name
+            candidate = filenames.with_number(name, n) if n else name
             folder = self.root / outcome
             if not any(os.path.lexists(folder / one) for one in filed_names(candidate)):
                 return f"{outcome}/{candidate}"
