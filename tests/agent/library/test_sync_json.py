@@ -225,13 +225,13 @@ async def test_the_settings_may_change_while_it_runs(tmp_path: Path, server: Jso
     numbers = itertools.count()
     async with rig(tmp_path, shots(server)) as agent:
         await agent.library.sign_in("shots", TOKEN)
-        before = agent.library._roster.get("shots")
+        before = agent.library._sources.get("shots")
         for _ in range(3):
             changed = agent.changed(
                 sources=(shots(server), shots(server, name=f"more-{next(numbers)}"))
             )
             agent.library.configure(changed)
         assert [source.name for source in await agent.library.sources()] == ["shots", "more-2"]
-        assert agent.library._roster.get("shots") is before
+        assert agent.library._sources.get("shots") is before
         agent.library.configure(agent.changed(sources=()))
         assert await agent.library.sources() == []

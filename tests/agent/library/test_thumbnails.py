@@ -20,7 +20,7 @@ from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
 from trayagent.agent.library import thumbnail_child
 from trayagent.agent.library.thumbnail_child import EDGE
-from trayagent.agent.library.thumbnails import Decoder, Thumbnails
+from trayagent.agent.library.thumbnails import ThumbnailDecoder, Thumbnails
 from trayagent.model.errors import NotFoundError
 from trayagent.store import library
 
@@ -44,7 +44,7 @@ def picture(folder: Path, size: tuple[int, int], kind: str, mode: str = "RGB") -
     ],
 )
 async def test_a_small_jpeg(tmp_path: Path, kind: str, mode: str) -> None:
-    made = await Thumbnails(tmp_path / "small").of(
+    made = await Thumbnails(tmp_path / "small").thumbnail(
         1, str(picture(tmp_path, (900, 300), kind, mode))
     )
     with Image.open(io.BytesIO(made)) as image:
@@ -54,12 +54,12 @@ async def test_a_small_jpeg(tmp_path: Path, kind: str, mode: str) -> None:
 async def test_it_is_made_once_and_again_when_the_picture_changes(tmp_path: Path) -> None:
     thumbnails = Thumbnails(tmp_path / "small")
     path = picture(tmp_path, (300, 300), "png")
-    first = await thumbnails.of(1, str(path))
+    first = await thumbnails.thumbnail(1, str(path))
     (kept,) = (tmp_path / "small").iterdir()
     kept.write_bytes(b"kept")
-    assert await thumbnails.of(1, str(path)) == b"kept"
+    assert await thumbnails.thumbnail(1, str(path)) == b"kept"
     picture(tmp_path, (300, 299), "png")
-    assert await thumbnails.of(1, str(path)) not in {first, b"kept"}
+    assert await thumbnails.thumbnail(1, str(path)) not in {first, b"kept"}
 
 
 def huge_png() -> bytes:
@@ -90,12 +90,12 @@ async def test_what_could_hurt_is_refused(tmp_path: Path, content: bytes) -> Non
     path = tmp_path / "picture.png"
     path.write_bytes(content)
     with pytest.raises(NotFoundError):
-        await Thumbnails(tmp_path / "small").of(1, str(path))
+        await Thumbnails(tmp_path / "small").thumbnail(1, str(path))
 
 
 async def test_a_missing_picture_has_none(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
-        await Thumbnails(tmp_path / "small").of(1, str(tmp_path / "gone.png"))
+        await Thumbnails(tmp_path / "small").thumbnail(1, str(tmp_path / "gone.png"))
 
 
 async def test_only_those_of_pictures_that_are_still_the_same_are_kept(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ async def test_only_those_of_pictures_that_are_still_the_same_are_kept(tmp_path:
     for item, kept in enumerate(("same", "changed", "deleted", "forgotten"), start=1):
         (tmp_path / kept).mkdir()
         paths[item] = str(picture(tmp_path / kept, (300, 300), "png"))
-        await thumbnails.of(item, paths[item])
+        await thumbnails.thumbnail(item, paths[item])
     (first,) = small.glob("1-*.jpg")
     picture(tmp_path / "changed", (300, 299), "png")
     Path(paths[3]).unlink()
@@ -161,7 +161,7 @@ async def test_large_pictures_take_no_memory_of_ours(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).write_bytes(large_png(7000, 7000))
     thumbnails = Thumbnails(tmp_path / "small")
-    await thumbnails.of(3, str(picture(tmp_path, (9, 9), "png")))
+    await thumbnails.thumbnail(3, str(picture(tmp_path, (9, 9), "png")))
 
     def memory() -> int:
         lines = Path("/proc/self/status").read_text().splitlines()
@@ -169,7 +169,7 @@ async def test_large_pictures_take_no_memory_of_ours(tmp_path: Path) -> None:
 
     before = memory()
     async with asyncio.TaskGroup() as group:
-        made = [group.create_task(thumbnails.of(n, str(tmp_path / "ab"[n]))) for n in (0, 1)]
+        made = [group.create_task(thumbnails.thumbnail(n, str(tmp_path / "ab"[n]))) for n in (0, 1)]
     assert [task.result()[:2] for task in made] == [b"\xff\xd8"] * 2
     assert memory() - before < 64 * 1024
 
@@ -191,7 +191,7 @@ def test_a_picture_that_needs_too_much_memory_has_no_thumbnail(tmp_path: Path) -
 
 
 def test_a_child_that_ends_is_replaced(tmp_path: Path) -> None:
-    path, decoder = picture(tmp_path, (9, 9), "png"), Decoder()
+    path, decoder = picture(tmp_path, (9, 9), "png"), ThumbnailDecoder()
     assert decoder.make(path)
     assert decoder._process is not None
     decoder._process.kill()

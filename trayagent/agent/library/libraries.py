@@ -1,4 +1,8 @@
-"""The libraries: their sources, items, syncs, thumbnails and checks, as hook, tray and command line ask for them."""
+"""The libraries: their sources, items, syncs, thumbnails and checks, as hook, tray and command line ask for them.
+
+Everything that takes long runs as a task of `Libraries.run`, which also takes up what an earlier run
+of the agent left, and starts syncs by the schedule in the settings.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from typing import Final
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
-from trayagent.agent.library.missing_files import MissingFiles, Place, Repairs, is_here
+from trayagent.agent.library.missing_files import MissingFiles, Repairs, SourceFolder, without_file
 from trayagent.agent.library.sources import Build, ConfiguredSources
 from trayagent.agent.library.sync import RunningSyncs
 from trayagent.agent.library.thumbnails import Thumbnails
@@ -27,14 +31,17 @@ from trayagent.model.units import stamp
 from trayagent.sources.source import SecretStore, Source
 from trayagent.store import library, sync_runs
 from trayagent.store.database import Database
-from trayagent.store.library import StoredItem
 
-PROBED: Final = 3
-"""Items that a trial shows."""
+log = logging.getLogger(__name__)
+
+TRIAL_ITEMS: Final = 3
+"""Items that a trial of a source shows."""
+SCHEDULE_SECONDS: Final = 60.0
+"""Between two looks whether a sync is due."""
 
 
 class Libraries:
-    """The one place that hook, tray and command line ask about sources. `run` must be running."""
+    """What is asked about sources comes here. Methods that start something need `run` to be running."""
 
     def __init__(
         self,
@@ -48,32 +55,35 @@ class Libraries:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._roster = ConfiguredSources(db, build, vault)
+        """`thumbnails` is a folder; `now` tells Unix seconds, `sleep` is for the rests of a sync."""
+        self._sources = ConfiguredSources(db, build, vault)
         self._db = db
         self._bus = bus
         self._intake = intake
         self._now = now
         self._syncs = RunningSyncs(db, bus, now=now, sleep=sleep)
-        self._schedule = Schedule(db, self._roster, partial(self.sync, by_itself=True), now)
+        self._schedule = SyncSchedule(db, self._sources, partial(self.sync, by_itself=True), now)
         self._thumbnails = Thumbnails(thumbnails)
-        repairs = Repairs(db, intake, self._fetching_of)
-        self._verifier = Verifier(db, bus, self._roots, repairs.again, now)
+        repairs = Repairs(db, intake, self._missing_files_of)
+        self._verifier = Verifier(
+            db, bus, lambda: (self._folder, self._downloads), repairs.queue, now
+        )
         self._folder = Path()
         self._downloads = Path()
         self._by_download = False
         self._tasks: asyncio.TaskGroup | None = None
 
     def __repr__(self) -> str:
-        return f"<Libraries of {self._roster}, {len(self._syncs)} syncing>"
+        return f"<Libraries of {self._sources}, {len(self._syncs)} syncing>"
 
     @property
     def resolvers(self) -> dict[str, Resolver]:
         """What turns a synced download into a link, by source; follows the settings."""
-        return self._roster.resolvers
+        return self._sources.resolvers
 
     def configure(self, settings: Config) -> None:
         """Take over settings, at start and after every change."""
-        self._roster.configure(settings.sources)
+        self._sources.configure(settings.sources)
         self._schedule.configure(settings.sources)
         self._folder = Path(settings.library.folder)
         self._downloads = Path(settings.downloads.folder)
@@ -83,29 +93,32 @@ class Libraries:
         """Take up what was interrupted, then sync on schedule, until cancelled."""
         async with asyncio.TaskGroup() as self._tasks:
             self._tasks.create_task(self._thumbnails.run(self._paths), name="thumbnails")
+            # A batch that a kill left open would never finish: what is still missing of it, the
+            # sync that is taken up next puts into a new one.
             for batch in await self._db.read(sync_runs.open_batches):
                 await self._intake.close(batch)
             for name in await self._db.read(sync_runs.interrupted_sources):
-                if self._roster.find(name):
+                if self._sources.find(name):
                     await self.sync(name)
             await self._schedule.run()
 
-    # --- looking ---
+    # -- looking
 
     async def sources(self) -> list[SourceInfo]:
         """All sources, in the order of the settings."""
-        return [await self.source(name) for name in self._roster]
+        return [await self.source(name) for name in self._sources]
 
     async def source(self, name: str) -> SourceInfo:
         """One source; raises NotFoundError."""
-        source = self._roster.get(name)
+        source = self._sources.get(name)
         counts = await self._db.read(library.counts, name)
         last = await self._db.read(sync_runs.latest_run, name)
-        running = self._syncs.shown(name)
+        running = self._syncs.report_of(name)
         return SourceInfo(
             name=name,
             type=source.type,
-            account=await self._roster.account(name),
+            account=await self._sources.account(name),
+            # Secrets that the server refused at the last run are none.
             signed_in=await source.has_secrets()
             and not (last and last.error and last.error.code == "signed_out"),
             items=sum(counts.values()),
@@ -119,56 +132,70 @@ class Libraries:
         self, name: str, *, state: str | None = None, limit: int = 100, after: str | None = None
     ) -> tuple[list[LibraryItem], str | None]:
         """A page of items, newest first, and what to continue `after`; raises NotFoundError."""
-        self._roster.get(name)
+        self._sources.get(name)
         return await self._db.read(library.page, name, state=state, limit=limit, after=after)
 
     async def thumbnail(self, name: str, item: str) -> bytes:
         """A small JPEG of the item with this media key or name; raises NotFoundError."""
-        self._roster.get(name)
+        self._sources.get(name)
         found = await self._db.read(library.item_of_id, name, item)
         if found is None or found.path is None:
             raise NotFoundError(
                 "not_found", "There is no such picture here.", f"See: trayagent source items {name}"
             )
-        return await self._thumbnails.of(found.n, found.path)
+        return await self._thumbnails.thumbnail(found.n, found.path)
 
-    # --- syncing ---
+    # -- syncing
 
     async def sync(
         self, name: str, *, list_only: bool = False, by_itself: bool = False
     ) -> tuple[str, bool]:
         """Start a sync; returns its run, and whether it was running already. Raises NotFoundError."""
-        source = self._roster.get(name)
+        source = self._sources.get(name)
         if self._tasks is None:
             raise StoreUnavailableError("The agent is not ready yet.")
         return await self._syncs.start(
-            self._tasks, source, self._fetching(source), list_only=list_only, by_itself=by_itself
+            self._tasks,
+            source,
+            self._missing_files(source),
+            list_only=list_only,
+            by_itself=by_itself,
         )
 
     async def download(
         self, name: str, names: Sequence[str], folder: str | None = None
     ) -> tuple[str | None, list[str]]:
         """Fetch chosen items; returns the batch (None: no name is known) and the unknown names."""
-        source = self._roster.get(name)
+        source = self._sources.get(name)
         items, unknown = await self._db.read(library.items_named, name, names)
         if not items:
             return None, unknown
-        place = str(filenames.safe_folder(folder)) if folder else None
-        wanted = await asyncio.to_thread(_not_here, items)
-        fetching = self._fetching(source)
-        await fetching.queue(wanted, place)
-        await fetching.close()
-        return fetching.batch, unknown
+        below = str(filenames.safe_folder(folder)) if folder else None
+        missing_files = self._missing_files(source)
+        await missing_files.queue(await asyncio.to_thread(without_file, items), below)
+        await missing_files.close()
+        return missing_files.batch, unknown
 
-    # --- signing in ---
+    async def _paths(self, numbers: Sequence[int]) -> Mapping[int, str]:
+        return await self._db.read(library.paths_of_numbers, numbers)
+
+    def _missing_files_of(self, name: str) -> MissingFiles | None:
+        source = self._sources.find(name)
+        return self._missing_files(source) if source else None
+
+    def _missing_files(self, source: Source) -> MissingFiles:
+        folder = SourceFolder(self._folder / source.name, self._by_download)
+        return MissingFiles(self._db, self._intake, source.name, source.host, folder, self._now)
+
+    # -- signing in
 
     async def sign_in(self, name: str, text: str) -> Account:
         """Keep the secrets in `text`, if they work. Raises NotFoundError, SourceError, DownloadError."""
-        return await self._roster.sign_in(name, text)
+        return await self._sources.sign_in(name, text)
 
     async def sign_out(self, name: str) -> None:
         """Forget a source's secrets; raises NotFoundError."""
-        await self._roster.sign_out(name)
+        await self._sources.sign_out(name)
 
     async def probe(
         self, settings: SourceSettings, secret: str | None = None
@@ -177,10 +204,10 @@ class Libraries:
 
         Raises SourceError or DownloadError.
         """
-        account, first = await self._roster.probe(settings, secret)
-        return account, [_shown(item) for item in first[:PROBED]]
+        account, first = await self._sources.probe(settings, secret)
+        return account, [_trial_item(item) for item in first[:TRIAL_ITEMS]]
 
-    # --- verifying ---
+    # -- verifying
 
     @property
     def verify_report(self) -> VerifyReport:
@@ -191,31 +218,15 @@ class Libraries:
         """Start a check, unless one is running."""
         if self._tasks is not None and self._verifier.report.state != "running":
             self._verifier.begin()
-            self._tasks.create_task(self._verifier.work(repair=repair), name="verify")
+            self._tasks.create_task(self._verifier.check_all(repair=repair), name="verify")
         return self._verifier.report
 
     def cancel_verify(self) -> None:
         """Stop the check that runs."""
         self._verifier.cancel()
 
-    def _roots(self) -> Sequence[Path]:
-        return (self._folder, self._downloads)
 
-    # --- parts ---
-
-    async def _paths(self, numbers: Sequence[int]) -> Mapping[int, str]:
-        return await self._db.read(library.paths_of_numbers, numbers)
-
-    def _fetching_of(self, name: str) -> MissingFiles | None:
-        source = self._roster.find(name)
-        return self._fetching(source) if source else None
-
-    def _fetching(self, source: Source) -> MissingFiles:
-        place = Place(self._folder / source.name, self._by_download)
-        return MissingFiles(self._db, self._intake, source.name, source.host, place, self._now)
-
-
-def _shown(item: Listed) -> LibraryItem:
+def _trial_item(item: Listed) -> LibraryItem:
     return LibraryItem(
         item.name,
         item.kind,
@@ -230,57 +241,46 @@ def _shown(item: Listed) -> LibraryItem:
     )
 
 
-def _not_here(items: Sequence[StoredItem]) -> list[StoredItem]:
-    return [item for item in items if not is_here(item.path, item.size)]
-
-
-log = logging.getLogger(__name__)
-
-LOOK: Final = 60.0
-"""Seconds between two looks whether a sync is due."""
-
-
-class Schedule:
-    """Calls `start` with the name of a source whose time has come. `run` must be running."""
+class SyncSchedule:
+    """Syncs that come by themselves: for sources with an `every`, when the last run is that old."""
 
     def __init__(
         self,
         db: Database,
-        roster: ConfiguredSources,
+        sources: ConfiguredSources,
         start: Callable[[str], Awaitable[object]],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
-        self._roster = roster
+        self._sources = sources
         self._start = start
         self._now = now
-        self._every: dict[str, float] = {}
+        self._every_seconds: dict[str, float] = {}
         self._bell = asyncio.Event()
 
     def configure(self, sources: Sequence[SourceSettings]) -> None:
         """Take over settings, and look at once."""
-        self._every = {one.name: units.parse_duration(one.every) for one in sources if one.every}
+        self._every_seconds = {
+            one.name: units.parse_duration(one.every) for one in sources if one.every
+        }
         self._bell.set()
 
     async def run(self) -> None:
         """Start what is due until cancelled."""
         while True:
             self._bell.clear()
-            await self._start_what_is_due()
+            for name, seconds in self._every_seconds.items():
+                try:
+                    await self._start_if_due(name, seconds)
+                except Exception:  # a keyring may fail in any way; the other sources go on
+                    log.exception("The sync of %s could not be started", name)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK):
+                async with asyncio.timeout(SCHEDULE_SECONDS):
                     await self._bell.wait()
 
-    async def _start_what_is_due(self) -> None:
-        for name, seconds in self._every.items():
-            try:
-                await self._start_if_due(name, seconds)
-            except Exception:  # a keyring may fail in any way; the other sources go on
-                log.exception("The sync of %s could not be started", name)
-
     async def _start_if_due(self, name: str, seconds: float) -> None:
-        ended = await self._db.read(sync_runs.last_activity, name)
-        due = ended is None or self._now() - ended >= seconds
-        source = self._roster.find(name)  # it may have left the settings meanwhile
-        if due and source is not None and await source.has_secrets():
+        last = await self._db.read(sync_runs.last_activity, name)
+        is_due = last is None or self._now() - last >= seconds
+        source = self._sources.find(name)  # it may have left the settings meanwhile
+        if is_due and source is not None and await source.has_secrets():
             await self._start(name)

@@ -1,4 +1,13 @@
-"""From the library's gaps to the queue: what is missing enters through the intake, a chunk at a time."""
+"""Which items of a library have no file here, and how they get one.
+
+An item is `missing`, `present`, `failed` (its last download), `gone` (from the remote library) or
+`ignored` (a person undid it). A run does this, a chunk at a time:
+
+    1. Once: items that are `present` but whose file went away become `missing`.
+    2. Once: files in the source's folder that no item has are noted by name: the strays.
+    3. An item without a file adopts the one stray that has its name, if its content can be the item's.
+    4. All others enter the queue, as one batch of the run.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +31,32 @@ from trayagent.store.library import StoredItem
 from trayagent.store.saved_files import SavedFile
 from trayagent.transfer.content import HEAD, sniff
 
+CHUNK: Final = 500
+"""Items, or files, that are looked at in one go: what of a large library is in memory."""
+LONGEST_STEM_BYTES: Final = 160
+NO_PICTURES: Final = (".part", ".part.json", ".json")
+"""Endings in a library's folder that are ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFolder:
+    """Where the files of one source go: `library/<source>/<day>/`."""
+
+    path: Path
+    """`library/<source>`, absolute."""
+    by_download: bool = False
+    """Whether the day of the download names the folder, not that of the creation."""
+
+    def day_of(self, created: float | None, now: float) -> str:
+        """The folder's name for an item: a day in local time. Both are Unix seconds."""
+        if created is not None and not self.by_download:
+            with contextlib.suppress(OverflowError):  # what no calendar holds
+                return local_day(created)
+        return local_day(now)
+
 
 class MissingFiles:
-    """The files of one run; all of them are one batch, which stays open until `close`."""
+    """The files that one run gets; all of them are one batch, which stays open until `close`."""
 
     def __init__(
         self,
@@ -32,24 +64,30 @@ class MissingFiles:
         intake: Intake,
         source: str,
         host: str,
-        place: Place,
+        folder: SourceFolder,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.batch: str | None = None
-        self.wanted = 0
+        """The batch's id, once something is queued."""
+        self.queued = 0
         self._db = db
         self._intake = intake
         self._source = source
         self._host = host
-        self._place = place
+        self._folder = folder
         self._now = now
-        self._looked = False
+        self._is_folder_read = False
         self._after = 0
+        """The number of the last item that was looked at."""
         self._strays: dict[str, list[str]] = {}
+        """Paths of files that no item has, by their stem."""
 
-    async def more(self, run: int) -> None:
-        """Adopt or queue what has become known to be missing since the last time."""
-        await self._look()
+    async def queue_new(self, run: int) -> None:
+        """Adopt or queue the items that have become known since the last call."""
+        if not self._is_folder_read:
+            self._is_folder_read = True
+            await self._mark_missing()
+            await self._find_strays()
         while items := await self._db.read(
             library.items_without_file, self._source, run, self._after, CHUNK
         ):
@@ -60,46 +98,43 @@ class MissingFiles:
                 await self.queue(left)
             await self._db.run(library.mark_queued, run, [item.n for item in items])
 
-    async def rest(self, run: int) -> None:
-        """Adopt or queue whatever is missing now, and no more after that."""
+    async def queue_rest(self, run: int) -> None:
+        """Adopt or queue every item without a file: also those that earlier runs knew."""
         self._after = 0
-        await self.more(run)
+        await self.queue_new(run)
 
     async def queue(self, items: Sequence[StoredItem], folder: str | None = None) -> None:
-        """Put items into the queue, as part of the batch."""
+        """Put items into the queue, as part of the batch; `folder` is one below the source's."""
         now = self._now()
-        orders = [order_for(item, self._place, self._host, now, folder) for item in items]
+        orders = [
+            new_download(item, self._folder, self._host, now, folder=folder) for item in items
+        ]
         title = None if self.batch else f"{self._source}: images"
         entered = await self._intake.enter(
             orders, via="sync", title=title, batch=self.batch, more=True
         )
         self.batch = entered.receipt.batch
-        self.wanted += len(orders)
+        self.queued += len(orders)
 
     async def close(self) -> None:
-        """Nothing more will come."""
+        """End the batch with its last download: no item will come any more."""
         if self.batch is not None:
             await self._intake.close(self.batch)
 
-    async def _look(self) -> None:
-        """Find files that went away, and files here that no item has; memory holds the latter only. Once."""
-        if self._looked:
-            return
-        self._looked = True
+    async def _mark_missing(self) -> None:
         after = 0
         while items := await self._db.read(library.items_with_file, self._source, after, CHUNK):
             after = items[-1].n
-            lost = await asyncio.to_thread(_rows_without_file, items)
-            if lost:
-                await self._db.run(library.mark_missing, lost)
-        await self._find_strays()
+            missing = await asyncio.to_thread(without_file, items)
+            if missing:
+                await self._db.run(library.mark_missing, [item.n for item in missing])
 
     async def _find_strays(self) -> None:
-        chunks = files_under(self._place.folder)
+        chunks = files_under(self._folder.path)
         while chunk := await asyncio.to_thread(next, chunks, None):
-            taken = await self._db.read(library.paths_of_items, chunk)
+            owned = await self._db.read(library.paths_of_items, chunk)
             for path in chunk:
-                if path not in taken:
+                if path not in owned:
                     self._strays.setdefault(Path(path).stem, []).append(path)
 
     async def _adopt(self, items: Sequence[StoredItem]) -> set[int]:
@@ -107,7 +142,7 @@ class MissingFiles:
         for item in items:
             paths = self._strays.get(stem_of(item), [])
             # Two files of one name in two folders: nobody knows which is the right one.
-            size = await asyncio.to_thread(fits, paths[0], item) if len(paths) == 1 else None
+            size = await asyncio.to_thread(size_if_fit, paths[0], item) if len(paths) == 1 else None
             if size is not None and await self._db.run(
                 library.adopt_file, item.n, paths[0], size, item.remote_sha256, self._now()
             ):
@@ -115,38 +150,35 @@ class MissingFiles:
         return adopted
 
 
-def _rows_without_file(items: Sequence[StoredItem]) -> list[int]:
-    return [item.n for item in items if not is_here(item.path, item.size)]
-
-
 class Repairs:
-    """Queues saved files again; `fetching` gives None for a source that is no longer there."""
+    """Fetches saved files again that a check found damaged or missing."""
 
     def __init__(
-        self, db: Database, intake: Intake, fetching: Callable[[str], MissingFiles | None]
+        self, db: Database, intake: Intake, missing_files: Callable[[str], MissingFiles | None]
     ) -> None:
+        """`missing_files` is asked for a source by its name; None: it left the settings."""
         self._db = db
         self._intake = intake
-        self._fetching = fetching
+        self._missing_files = missing_files
 
-    async def again(self, files: Sequence[SavedFile]) -> set[SavedFile]:
+    async def queue(self, files: Sequence[SavedFile]) -> set[SavedFile]:
         """Queue the files; returns those that could be."""
-        return await self._pictures(files) | await self._downloads(files)
+        return await self._queue_items(files) | await self._queue_downloads(files)
 
-    async def _pictures(self, files: Sequence[SavedFile]) -> set[SavedFile]:
+    async def _queue_items(self, files: Sequence[SavedFile]) -> set[SavedFile]:
         ours = {file.n: file for file in files if file.kind == "library"}
         queued = set[SavedFile]()
         for name, items in (await self._db.read(library.items_by_number, list(ours))).items():
-            fetching = self._fetching(name)
-            if fetching is not None:
-                # What is present is not fetched, so first they are not.
+            missing_files = self._missing_files(name)
+            if missing_files is not None:
+                # An item that is `present` would not be fetched.
                 await self._db.run(library.mark_missing, [item.n for item in items])
-                await fetching.queue(items)
-                await fetching.close()
+                await missing_files.queue(items)
+                await missing_files.close()
                 queued |= {ours[item.n] for item in items}
         return queued
 
-    async def _downloads(self, files: Sequence[SavedFile]) -> set[SavedFile]:
+    async def _queue_downloads(self, files: Sequence[SavedFile]) -> set[SavedFile]:
         ours = [file for file in files if file.kind == "download"]
         items = await self._db.read(saved_files.items_to_repeat, ours)
         if not items:
@@ -154,49 +186,29 @@ class Repairs:
         entered = await self._intake.add(list(items.values()), via="cli", title="Repair")
         refused = {rejected.index for rejected in entered.receipt.rejected}
         queued = {file for index, file in enumerate(items) if index not in refused}
+        # The new download has a row of its own: the old one no longer vouches for a file.
         await self._db.run(saved_files.forget_paths, queued)
         return queued
 
 
-CHUNK: Final = 500
-_OURS: Final = (".part", ".part.json", ".json")
-"""Endings in a library's folder that are no pictures."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the files of one source go."""
-
-    folder: Path
-    """`library/<source>`, absolute."""
-    by_download: bool = False
-    """Whether the day of the download names the folder, not that of the creation."""
-
-    def day(self, created: float | None, now: float) -> str:
-        """The folder's name for an item: a day in local time."""
-        if created is not None and not self.by_download:
-            with contextlib.suppress(OverflowError):  # what no calendar holds
-                return local_day(created)
-        return local_day(now)
-
-
 def stem_of(item: StoredItem) -> str:
     """The file's name without its ending: the media key made safe, else a hash of the identity."""
-    key: str | None = item.media_key
-    return filenames.safe(key, 160) if key else hashlib.sha256(item.ident.encode()).hexdigest()[:32]
+    if item.media_key:
+        return filenames.safe(item.media_key, LONGEST_STEM_BYTES)
+    return hashlib.sha256(item.ident.encode()).hexdigest()[:32]
 
 
-def order_for(
-    item: StoredItem, place: Place, host: str, now: float, folder: str | None = None
+def new_download(
+    item: StoredItem, source: SourceFolder, host: str, now: float, *, folder: str | None = None
 ) -> New:
-    """The item as a download: its identity, its place, what it must be."""
+    """The item as a download: its identity, its folder, what it must be."""
     return New(
         key=item.key,
         url=f"{item.source}:{item.name}",
         host=host,
         order=Order(
-            root=str(place.folder),
-            folder=folder if folder is not None else place.day(item.created, now),
+            root=str(source.path),
+            folder=folder if folder is not None else source.day_of(item.created, now),
             stem=stem_of(item),
             mtime=item.created,
             # A promise of a medium: login pages are refused, unknown bytes are not.
@@ -208,15 +220,19 @@ def order_for(
     )
 
 
-def is_here(path: str | None, size: int | None) -> bool:
-    """Whether a saved file is where it was saved, with the size it had. Blocking."""
-    if path is None:
-        return False
-    try:
-        seen = Path(path).stat()
-    except OSError:
-        return False
-    return size is None or seen.st_size == size
+def without_file(items: Sequence[StoredItem]) -> list[StoredItem]:
+    """Those items whose file is not where it was saved, with the size it had. Blocking."""
+
+    def is_here(item: StoredItem) -> bool:
+        if item.path is None:
+            return False
+        try:
+            size = Path(item.path).stat().st_size
+        except OSError:
+            return False
+        return item.size is None or size == item.size
+
+    return [item for item in items if not is_here(item)]
 
 
 def files_under(folder: Path) -> Iterator[list[str]]:
@@ -225,7 +241,7 @@ def files_under(folder: Path) -> Iterator[list[str]]:
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
-            if not name.startswith(".") and not name.endswith(_OURS):
+            if not name.startswith(".") and not name.endswith(NO_PICTURES):
                 chunk.append(str(Path(where) / name))
             if len(chunk) == CHUNK:
                 yield chunk
@@ -234,19 +250,23 @@ def files_under(folder: Path) -> Iterator[list[str]]:
         yield chunk
 
 
-def fits(path: str, item: StoredItem) -> int | None:
-    """The size of a stray file if it can be the item's, else None. Blocking."""
+def size_if_fit(path: str, item: StoredItem) -> int | None:
+    """The size of a stray file if it can be the item's, else None. Blocking.
+
+    It has the size and checksum that the source told, as far as it told them, and it is no page or
+    archive by its first bytes. The name alone would not do: anybody may have put it there.
+    """
     try:
         with Path(path).open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if not size or item.remote_size not in {None, size}:
                 return None
-            seen = sniff(file.read(HEAD))
-            if seen is not None and seen.kind not in {"image", "video", "audio"}:
+            content = sniff(file.read(HEAD))
+            if content is not None and content.kind not in {"image", "video", "audio"}:
                 return None
             file.seek(0)
-            told = item.remote_sha256
-            if told and hashlib.file_digest(file, "sha256").hexdigest() != told:
+            sha256 = item.remote_sha256
+            if sha256 and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
                 return None
     except OSError:
         return None

@@ -1,4 +1,8 @@
-"""The sources in the settings, ready to be asked, and the accounts they are signed in to."""
+"""The sources in the settings, ready to be asked, and what resolves the downloads of each.
+
+A source that left the settings still has downloads in the queue and in the history: those fail with a
+sentence that says so.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +20,11 @@ Build = Callable[[SourceSettings, SecretStore], Source]
 
 
 class ConfiguredSources:
-    """Iterates over the names, in the order of the settings. `resolvers` follows the settings, too."""
+    """Iterates over the names, in the order of the settings."""
 
     def __init__(self, db: Database, build: Build, vault: SecretStore) -> None:
         self.resolvers: dict[str, Resolver] = SourceResolvers()
+        """By the source's name; the pool holds this very dict, so it is changed, never replaced."""
         self._db = db
         self._build = build
         self._vault = vault
@@ -31,7 +36,7 @@ class ConfiguredSources:
         return f"<ConfiguredSources of {len(self._sources)} sources>"
 
     def __iter__(self) -> Iterator[str]:
-        return iter(tuple(self._sources))  # they may change while somebody waits
+        return iter(tuple(self._sources))  # the settings may change while somebody waits
 
     def configure(self, settings: Sequence[SourceSettings]) -> None:
         """Take over settings; unchanged sources keep their sessions."""
@@ -64,7 +69,7 @@ class ConfiguredSources:
         return source
 
     async def account(self, name: str) -> str | None:
-        """Whose source it is, as far as it was ever asked."""
+        """The name of the account that it was signed in to last; None: it never was."""
         return self._accounts.get(name) or await self._db.read(sync_runs.latest_account, name)
 
     async def sign_in(self, name: str, text: str) -> Account:
@@ -91,14 +96,14 @@ class ConfiguredSources:
 
 
 class SourceResolvers(dict[str, Resolver]):
-    """A source that left the settings still has downloads in the history."""
+    """A resolver for every name: also for a source that left the settings."""
 
     def __missing__(self, name: str) -> Resolver:
         return _RemovedSource()
 
 
 class SourceResolver:
-    """A source as the pool asks it: the library tells it first what it knows of the item."""
+    """A source as the pool asks it: it gets first what the library knows of the item."""
 
     def __init__(self, source: Source, db: Database) -> None:
         self._source = source
@@ -112,6 +117,7 @@ class SourceResolver:
         note: Callable[[int, int | None], None],
     ) -> Request | Content | Made:
         """See `model.transfer.Resolver`."""
+        # A link that failed is renewed by the source itself: the library knows no newer one.
         if failure is None and (item := await self._db.read(library.listed_item, key)) is not None:
             self._source.recall(item)
         return await self._source.resolve(key, target, failure, note)
@@ -125,6 +131,6 @@ class _RemovedSource:
         failure: DownloadError | None,
         note: Callable[[int, int | None], None],
     ) -> Request | Content | Made:
-        """Nobody knows any longer where the file is."""
+        """Raise DownloadError: nobody knows any longer where the file is."""
         del key, target, failure, note
         raise DownloadError("not_found", "its source is no longer in the settings")

@@ -1,4 +1,19 @@
-"""One sync: list all pages of a source, fetch what is missing, tell how it goes."""
+"""One sync: read all pages of a source into the store, queue what is missing, wait for the files.
+
+    step          the run in the store        event                    when it fails
+    ------------  --------------------------  -----------------------  -------------------------------
+    begin         `running`, new or taken up  `sync.started`           the caller hears of it
+    sign in       the account                 -                        `failed`, and on to the end
+    each page     items, cursor, counts       `sync.progress`          `failed`, and files of the pages
+                                                                       so far are still fetched
+    conclude      `complete`, `incomplete`    -                        the same
+    queue rest    -                           `sync.progress`          -
+    wait          -                           `sync.progress` a file   -
+    end           -                           `sync.finished`          -
+
+A run that failed or was killed is taken up at its cursor by the next sync, within an hour. While it
+waits for its files, others see the run as `running`, though its listing has ended.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +39,33 @@ from trayagent.store import sync_runs
 from trayagent.store.database import Database
 from trayagent.store.sync_runs import ListingRun
 
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS: Final = 60.0
+"""Without news of its files, after which a run no longer stands in the way of another."""
+PROGRESS_SECONDS: Final = 0.1
+"""Files that come faster than this are told together."""
+TRIES_PER_PAGE: Final = 3
+"""With back-off between them; then the run has failed and may be resumed."""
+LONGEST_PAGE_WAIT_SECONDS: Final = 120.0
+"""A server that wants to be left alone for longer is asked again by the next sync."""
+
+_UNTRUSTED_ENDS: Final[dict[Step, ErrorInfo]] = {
+    "stuck": ErrorInfo(
+        "stuck",
+        "The server sends the same page again and again, so the list is not complete.",
+        "Sync again later.",
+    ),
+    "cap": ErrorInfo(
+        "cap",
+        "The library has more pages than we read in one go.",
+        "Sync again to see newer items first.",
+    ),
+}
+
 
 class RunningSyncs:
-    """Starts syncs as tasks of whoever runs them."""
+    """The syncs that run: one for each source, however often it is asked for."""
 
     def __init__(
         self,
@@ -46,34 +85,38 @@ class RunningSyncs:
     def __len__(self) -> int:
         return len(self._running)
 
-    def shown(self, name: str) -> SyncRun | None:
+    def report_of(self, name: str) -> SyncRun | None:
         """How the sync of this source stands, if one runs."""
         sync = self._running.get(name)
-        return sync.shown if sync else None
+        return sync.report if sync else None
 
     async def start(
         self,
         tasks: asyncio.TaskGroup,
         source: Source,
-        fetching: MissingFiles,
+        missing_files: MissingFiles,
         *,
         list_only: bool,
         by_itself: bool,
     ) -> tuple[str, bool]:
-        """Start one, unless it runs already; returns its run, and whether it did."""
+        """Start one as a task of `tasks`; returns its run, and whether it was running already."""
         async with self._beginning.setdefault(source.name, asyncio.Lock()):
             running = self._running.get(source.name)
-            if running is not None and not running.idle:
+            # 1. One is at work: whoever asks gets that run.
+            if running is not None and not running.is_idle:
                 if not list_only:
                     running.fetch_too()
                 return running.run.shown.id, True
+            # 2. One only waits for files that do not come (a paused queue, say): it ends, its files
+            #    stay in the queue, and a new run begins.
             if running is not None:
-                running.leave()
+                running.stop_waiting()
+            # 3. None: a new run, or the one that was interrupted.
             sync = Sync(
                 self._db,
                 self._bus,
                 source,
-                fetching,
+                missing_files,
                 list_only=list_only,
                 by_itself=by_itself,
                 now=self._now,
@@ -88,16 +131,9 @@ class RunningSyncs:
         try:
             await sync.work()
         finally:
+            # After `stop_waiting` the name belongs to the run that followed.
             if self._running.get(name) is sync:
                 del self._running[name]
-
-
-log = logging.getLogger(__name__)
-
-IDLE_SECONDS: Final = 60.0
-"""Seconds without news of its files after which a run no longer stands in the way of another."""
-PROGRESS_SECONDS: Final = 0.1
-"""Files that come faster than this, in seconds, are told together."""
 
 
 class Sync:
@@ -108,7 +144,7 @@ class Sync:
         db: Database,
         bus: Bus,
         source: Source,
-        fetching: MissingFiles,
+        missing_files: MissingFiles,
         *,
         list_only: bool = False,
         by_itself: bool = False,
@@ -118,29 +154,32 @@ class Sync:
         self._db = db
         self._bus = bus
         self._source = source
-        self._fetching = fetching
+        self._missing_files = missing_files
         self._list_only = list_only
         self._by_itself = by_itself
-        self._reason: str | None = None
         self._now = now
         self._sleep = sleep
         self._run: ListingRun | None = None
         self._fetched = self._failed = self._undated = 0
-        self._settled = asyncio.Event()
-        self._news = time.monotonic()
+        self._first_error: str | None = None
+        """Why the first of the failed files failed."""
+        self._files_settled = asyncio.Event()
+        self._last_news = time.monotonic()
 
     def __repr__(self) -> str:
-        return f"<Sync of {self._source.name}: {self.shown.sentence if self._run else 'not begun'}>"
+        stands = self.report.sentence if self._run else "not begun"
+        return f"<Sync of {self._source.name}: {stands}>"
 
     @property
-    def shown(self) -> SyncRun:
-        """How it stands: `running` until its last file is through."""
-        return self._sync_run("running")
+    def report(self) -> SyncRun:
+        """How it stands: `running` until its last file is settled."""
+        return self._report_as("running")
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether it has only been waiting, for a while, for files that do not come."""
-        return time.monotonic() - self._news > IDLE_SECONDS and self.run.shown.state != "running"
+        is_listed = self.run.shown.state != "running"
+        return is_listed and time.monotonic() - self._last_news > IDLE_SECONDS
 
     @property
     def run(self) -> ListingRun:
@@ -151,21 +190,26 @@ class Sync:
     async def begin(self) -> None:
         """Take up the interrupted run, or make a new one; durable when this returns."""
         self._run = await self._db.run(sync_runs.begin, self._source.name, self._now())
-        self._publish("started", self.shown)
+        self._publish("started", self.report)
 
     def fetch_too(self) -> None:
-        """Somebody wants the files as well."""
+        """Fetch the files as well, from the next page on; what came before, at the end."""
         self._list_only = False
 
-    def leave(self) -> None:
-        """Wait for its files no longer."""
-        self._settled.set()
+    def stop_waiting(self) -> None:
+        """End without the files that are still in the queue."""
+        self._files_settled.set()
 
     async def work(self) -> None:
         """List, queue, and wait for the files. Never raises but when cancelled; then it can be resumed."""
         with self._bus.subscribe(self._hear):
             try:
-                await self._list_and_fetch()
+                try:
+                    await self._list()
+                except (SourceError, DownloadError) as error:
+                    await self._keep_failure(error)
+                await self._fetch()
+                self._publish("finished", self._report_as(self.run.shown.state))
             except TrayagentError as error:
                 await self._give_up(error)
             except Exception:
@@ -173,84 +217,72 @@ class Sync:
                 await self._give_up(DownloadError("internal"))
 
     async def _give_up(self, error: TrayagentError) -> None:
+        # It may be the store that failed: people hear of the end nevertheless.
         with contextlib.suppress(StoreUnavailableError):
-            await self._note_failure(error)
-        self._publish("finished", self._sync_run("failed", error))
+            await self._keep_failure(error)
+        self._publish("finished", self._report_as("failed", error))
 
-    async def _list_and_fetch(self) -> None:
-        try:
-            await self._list()
-        except (SourceError, DownloadError) as error:
-            await self._note_failure(error)
-        await self._fetch()
-        self._publish("finished", self._sync_run(self.run.shown.state))
-
-    async def _list(self) -> None:
-        account = await self._source.account()
-        self._run = await self._db.run(
-            sync_runs.keep_account, self.run.n, account.account, self._now()
-        )
-        listing = PageReader(
-            self._db,
-            self._source,
-            self._note_page,
-            now=self._now,
-            sleep=self._sleep,
-            rand=random.random,
-        )
-        self._run = await listing.read(self.run)
-
-    async def _note_page(self, run: ListingRun, page: Page) -> None:
-        self._run = run
-        if page.undated and not self._undated:
-            log.warning("%s writes dates that are not understood", self._source.name)
-        self._undated += page.undated
-        if not self._list_only:
-            await self._fetching.more(run.n)
-        self._publish("progress", self.shown)
-
-    async def _note_failure(self, error: TrayagentError) -> None:
+    async def _keep_failure(self, error: TrayagentError) -> None:
         log.warning("The sync of %s stopped: %s", self._source.name, error.code)
         info = ErrorInfo(error.code, error.message, error.action)
         self._run = await self._db.run(
             sync_runs.finish, self.run, "failed", self._now(), error=info
         )
 
+    async def _list(self) -> None:
+        account = await self._source.account()
+        self._run = await self._db.run(
+            sync_runs.keep_account, self.run.n, account.account, self._now()
+        )
+        reader = PageReader(
+            self._db, self._source, self._follow_page, now=self._now, sleep=self._sleep
+        )
+        self._run = await reader.read(self.run)
+
+    async def _follow_page(self, run: ListingRun, page: Page) -> None:
+        """A page is in the store: queue what is missing of it, while the next page is still to come."""
+        self._run = run
+        if page.undated and not self._undated:
+            log.warning("%s writes dates that are not understood", self._source.name)
+        self._undated += page.undated
+        if not self._list_only:
+            await self._missing_files.queue_new(run.n)
+        self._publish("progress", self.report)
+
     async def _fetch(self) -> None:
-        """Queue the rest of what is missing, and wait until all of it is through."""
+        """Queue the rest of what is missing, and wait until all files are settled."""
         error = self.run.shown.error
         if not self._list_only and not (error and traits_of(error.code).stops_sync):
-            await self._fetching.rest(self.run.n)
-        await self._fetching.close()
-        if self._fetching.batch is not None:
-            self._publish("progress", self.shown)
-            await self._settled.wait()
+            await self._missing_files.queue_rest(self.run.n)
+        await self._missing_files.close()
+        if self._missing_files.batch is not None:
+            self._publish("progress", self.report)
+            await self._files_settled.wait()
 
     def _hear(self, event: Event) -> None:
-        batch = self._fetching.batch
+        batch = self._missing_files.batch
+        if batch is None:
+            return
         match event:
             case DownloadEvent(what="completed" | "failed" as what, download=download) if (
                 batch == download.batch
             ):
-                if batch is not None:
-                    self._fetched += what == "completed"
-                    self._failed += what == "failed"
-                    self._note_file()
+                self._fetched += what == "completed"
+                self._failed += what == "failed"
+                now = time.monotonic()
+                if now - self._last_news > PROGRESS_SECONDS:
+                    self._publish("progress", self.report)
+                self._last_news = now
             case BatchEvent(what="finished", batch=finished) if finished.id == batch:
+                # The batch's own counts are the truth; ours only followed the events.
                 self._fetched = finished.counts.get("completed", 0)
                 self._failed = finished.counts.get("failed", 0)
-                self._reason = finished.first_error
-                self._settled.set()
+                self._first_error = finished.first_error
+                self._files_settled.set()
             case _:
                 pass
 
-    def _note_file(self) -> None:
-        now = time.monotonic()
-        if now - self._news > PROGRESS_SECONDS:
-            self._publish("progress", self.shown)
-        self._news = now
-
-    def _sync_run(self, state: RunState, error: TrayagentError | None = None) -> SyncRun:
+    def _report_as(self, state: RunState, error: TrayagentError | None = None) -> SyncRun:
         shown: LastRun = self.run.shown
         info = ErrorInfo(error.code, error.message, error.action) if error else shown.error
         return SyncRun(
@@ -262,39 +294,17 @@ class Sync:
             shown.gone,
             shown.suspicious,
             info,
-            self._fetching.batch,
-            self._fetching.wanted,
+            self._missing_files.batch,
+            self._missing_files.queued,
             self._fetched,
             self._failed,
-            self._reason,
+            self._first_error,
             self._by_itself,
             self._undated,
         )
 
-    def _publish(self, what: str, run: SyncRun) -> None:
-        self._bus.publish(SyncEvent(what, self._source.name, run))
-
-
-TRIES_PER_PAGE: Final = 3
-"""For one page, with back-off between them; then the run has failed and may be resumed."""
-
-LONGEST_PAGE_WAIT_SECONDS: Final = 120.0
-"""Seconds; a server that wants to be left alone for longer is asked again by the next sync."""
-
-PageKept = Callable[[ListingRun, Page], Awaitable[None]]
-
-_ENDS: Final[dict[Step, ErrorInfo]] = {
-    "stuck": ErrorInfo(
-        "stuck",
-        "The server sends the same page again and again, so the list is not complete.",
-        "Sync again later.",
-    ),
-    "cap": ErrorInfo(
-        "cap",
-        "The library has more pages than we read in one go.",
-        "Sync again to see newer items first.",
-    ),
-}
+    def _publish(self, what: str, report: SyncRun) -> None:
+        self._bus.publish(SyncEvent(what, self._source.name, report))
 
 
 class PageReader:
@@ -304,15 +314,16 @@ class PageReader:
         self,
         db: Database,
         source: Source,
-        kept: PageKept,
+        on_page: Callable[[ListingRun, Page], Awaitable[None]],
         *,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rand: Callable[[], float] = random.random,
     ) -> None:
+        """`on_page` is called after each page is kept; the next page waits for it."""
         self._db = db
         self._source = source
-        self._kept = kept
+        self._on_page = on_page
         self._now = now
         self._sleep = sleep
         self._rand = rand
@@ -320,21 +331,26 @@ class PageReader:
         """Why there is more than could be read."""
 
     async def read(self, run: ListingRun) -> ListingRun:
-        """Read to the end and conclude. Raises SourceError or DownloadError; what was read stays kept."""
+        """Read to the end and conclude. Raises SourceError or DownloadError; what was read stays kept.
+
+        Items that were not seen are `gone` only after an end that can be trusted: the server said
+        that there is no further page, and nothing kept us from reading one.
+        """
         try:
             run, step = await self._read_pages(run)
         except CursorError:
+            # The server forgot the cursor of an interrupted run: once more from page one.
             self._cut_off = None
             run, step = await self._read_pages(
                 await self._db.run(sync_runs.restart, run.n, self._now())
             )
         if step == "end" and run.tail:
             run = await self._read_newest_again(run)
-        error = self._cut_off or _ENDS.get(step)
+        error = self._cut_off or _UNTRUSTED_ENDS.get(step)
         state: RunState = "incomplete" if error else "complete"
-        conclude = step == "end" and not error
+        is_trusted = step == "end" and not error
         return await self._db.run(
-            sync_runs.finish, run, state, self._now(), error=error, conclude=conclude
+            sync_runs.finish, run, state, self._now(), error=error, conclude=is_trusted
         )
 
     async def _read_pages(self, run: ListingRun) -> tuple[ListingRun, Step]:
@@ -354,6 +370,7 @@ class PageReader:
         trail, cursor = Trail(), None
         while True:
             page = await self._ask(cursor)
+            # Without a cursor: a run that is killed in this pass is not resumed in the middle of it.
             run, fresh = await self._keep(run, replace(page, next=None))
             first = page.items[0].ident if page.items else None
             if not fresh or trail.step(cursor, page.next, first, fresh) != "on":
@@ -366,10 +383,12 @@ class PageReader:
             sync_runs.upsert_page, run, page.items, page.next, self._now()
         )
         self._cut_off = self._cut_off or page.cut_off
-        await self._kept(run, page if fresh else replace(page, undated=0))
+        # The undated items of a page without news were counted when they were new.
+        await self._on_page(run, page if fresh else replace(page, undated=0))
         return run, fresh
 
     async def _ask(self, cursor: str | None) -> Page:
+        """One page; a busy or broken server is asked again, up to three times in all."""
         for attempt in range(1, TRIES_PER_PAGE + 1):
             try:
                 return await self._source.page(cursor)

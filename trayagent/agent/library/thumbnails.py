@@ -1,4 +1,8 @@
-"""Small JPEGs of saved pictures, made once by a process of its own with a bound on its memory."""
+"""Small JPEGs of saved pictures, made once by a process of its own with a bound on its memory.
+
+Pictures come from strangers, and decoders have had holes: what goes wrong with one ends the child
+(`thumbnail_child`), never the agent. What was made is kept in a folder until its picture is gone.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +25,22 @@ from typing import Final
 
 from trayagent.model.errors import NotFoundError
 
-MOST_BYTES: Final = 64 << 20
-MOST_JPEG: Final = 1 << 20
-PATIENCE: Final = 20.0
-"""Seconds that one picture may take."""
+LARGEST_PICTURE_BYTES: Final = 64 << 20
+"""A larger file is not even opened."""
+LARGEST_THUMBNAIL_BYTES: Final = 1 << 20
+"""The child is not trusted: what it calls longer is not read."""
+DECODING_SECONDS: Final = 20.0
+"""How long one picture may take; then the child is ended."""
 _BOOT: Final = (
     "import sys; sys.path.insert(0, sys.argv.pop()); "
     "from trayagent.agent.library.thumbnail_child import main; sys.exit(main())"
 )
-CHUNK: Final = 500
+THUMBNAILS_PER_CHUNK: Final = 500
 """Small pictures looked at together when they are pruned."""
-SOON: Final = 90.0
-DAY: Final = 24 * 3600.0
-"""Seconds."""
+FIRST_PRUNING_SECONDS: Final = 90.0
+"""After the start: no start is slower for it."""
+PRUNING_SECONDS: Final = 24 * 3600.0
+"""Between two prunings; an unfinished file that is older is left by a kill."""
 
 Paths = Callable[[Sequence[int]], Awaitable[Mapping[int, str]]]
 """Where the pictures of these items are; items without one are left out."""
@@ -46,24 +53,23 @@ class Thumbnails:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._decoder = Decoder()
+        self._decoder = ThumbnailDecoder()
 
-    async def of(self, item: int, path: str) -> bytes:
+    async def thumbnail(self, item: int, path: str) -> bytes:
         """The JPEG of an item's picture; raises NotFoundError when there can be none."""
-        return await asyncio.to_thread(self._of, item, Path(path))
+        return await asyncio.to_thread(self._load_or_make, item, Path(path))
 
     async def run(self, paths: Paths) -> None:
         """Prune soon after the start, then once a day, until cancelled."""
         try:
-            await asyncio.sleep(SOON)
+            await asyncio.sleep(FIRST_PRUNING_SECONDS)
             while True:
                 try:
                     await self.prune(paths)
-                except (
-                    Exception
-                ):  # the boundary: a store or disk that is away; what is left goes another day
+                except Exception:
+                    # The boundary: a store or disk that is away; what is left goes another day.
                     log.exception("The small pictures could not be pruned")
-                await asyncio.sleep(DAY)
+                await asyncio.sleep(PRUNING_SECONDS)
         finally:
             self._decoder.close()
 
@@ -72,22 +78,22 @@ class Thumbnails:
         chunks = _chunks(self._folder)
         while chunk := await asyncio.to_thread(next, chunks, None):
             known = await paths([_item_of(kept) for kept in chunk])
-            await asyncio.to_thread(_prune, chunk, known)
+            await asyncio.to_thread(_remove_unused, chunk, known)
 
-    def _of(self, item: int, picture: Path) -> bytes:
+    def _load_or_make(self, item: int, picture: Path) -> bytes:
         try:
             seen = picture.stat()
             kept = self._folder / _name(item, picture, seen)
             with contextlib.suppress(FileNotFoundError):
                 return kept.read_bytes()
-            if seen.st_size > MOST_BYTES:
-                raise _none()
+            if seen.st_size > LARGEST_PICTURE_BYTES:
+                raise _no_thumbnail()
             made = self._decoder.make(picture)
             if not made:
-                raise _none()
+                raise _no_thumbnail()
             self._keep(kept, made)
         except OSError as error:
-            raise _none() from error
+            raise _no_thumbnail() from error
         return made
 
     def _keep(self, kept: Path, made: bytes) -> None:
@@ -98,7 +104,7 @@ class Thumbnails:
         Path(name).replace(kept)
 
 
-class Decoder:
+class ThumbnailDecoder:
     """The child that decodes pictures, one at a time; it is started when it is needed. Blocking.
 
     A picture that is too much for it ends the child, not the agent.
@@ -111,12 +117,12 @@ class Decoder:
     def make(self, picture: Path) -> bytes:
         """The JPEG, or nothing where there can be none."""
         with self._lock:
-            for _ in range(2):  # it may have gone to sleep just now
+            for _ in range(2):  # an idle child may have ended just now: then once more
                 process = self._alive()
-                alarm = threading.Timer(PATIENCE, process.kill)
+                alarm = threading.Timer(DECODING_SECONDS, process.kill)
                 alarm.start()
                 try:
-                    return _asked(process, picture)
+                    return _thumbnail_from(process, picture)
                 except (OSError, EOFError):
                     slept = process.poll() == 0
                     self._end()
@@ -157,7 +163,7 @@ def command() -> list[str]:
     return [sys.executable, "-I", "-c", _BOOT, str(Path(__file__).parents[3])]
 
 
-def _asked(process: subprocess.Popen[bytes], picture: Path) -> bytes:
+def _thumbnail_from(process: subprocess.Popen[bytes], picture: Path) -> bytes:
     """One answer of the child; raises OSError or EOFError when it has ended."""
     assert process.stdin is not None
     assert process.stdout is not None
@@ -165,7 +171,7 @@ def _asked(process: subprocess.Popen[bytes], picture: Path) -> bytes:
     process.stdin.flush()
     head = process.stdout.read(4)
     size = int.from_bytes(head, "big")
-    made = process.stdout.read(size) if len(head) == 4 and size <= MOST_JPEG else b""
+    made = process.stdout.read(size) if len(head) == 4 and size <= LARGEST_THUMBNAIL_BYTES else b""
     if len(head) < 4 or len(made) < size:
         raise EOFError
     return made
@@ -181,8 +187,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _name(item: int, picture: Path, seen: os.stat_result) -> str:
-    said = f"{picture}\0{seen.st_size}\0{seen.st_mtime_ns}"
-    return f"{item}-{hashlib.sha256(said.encode()).hexdigest()[:40]}.jpg"
+    identity = f"{picture}\0{seen.st_size}\0{seen.st_mtime_ns}"
+    return f"{item}-{hashlib.sha256(identity.encode()).hexdigest()[:40]}.jpg"
 
 
 def _item_of(kept: Path) -> int:
@@ -192,20 +198,20 @@ def _item_of(kept: Path) -> int:
 
 def _chunks(folder: Path) -> Iterator[list[Path]]:
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
-        while chunk := [Path(entry) for entry in islice(entries, CHUNK)]:
+        while chunk := [Path(entry) for entry in islice(entries, THUMBNAILS_PER_CHUNK)]:
             yield chunk
 
 
-def _prune(chunk: Sequence[Path], known: Mapping[int, str]) -> None:
+def _remove_unused(chunk: Sequence[Path], known: Mapping[int, str]) -> None:
     for kept in chunk:
         with contextlib.suppress(OSError):
-            if not _in_use(kept, known.get(_item_of(kept))):
+            if not _is_in_use(kept, known.get(_item_of(kept))):
                 kept.unlink()
 
 
-def _in_use(kept: Path, picture: str | None) -> bool:
+def _is_in_use(kept: Path, picture: str | None) -> bool:
     if kept.suffix == ".new":  # it may be in the making; after a while nobody makes it any more
-        return time.time() - kept.stat().st_mtime < DAY
+        return time.time() - kept.stat().st_mtime < PRUNING_SECONDS
     if picture is None:
         return False
     try:
@@ -214,7 +220,7 @@ def _in_use(kept: Path, picture: str | None) -> bool:
         return False
 
 
-def _none() -> NotFoundError:
+def _no_thumbnail() -> NotFoundError:
     return NotFoundError(
         "no_thumbnail", "There is no small picture of this item.", "Open the file itself."
     )

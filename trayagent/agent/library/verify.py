@@ -1,4 +1,16 @@
-"""Verify: re-hash what was saved, tell what is not as it was, and on request fetch it again."""
+"""Checksums of saved files: filled in after a download, and compared when a person asks.
+
+A check reads every saved file (a library's and finished downloads) and sorts it:
+
+    finding   the file                                     with repair
+    --------  -------------------------------------------  --------------------------------------
+    ok        is as it was; or has no checksum yet, and    -
+              the size it had: then it gets one
+    changed   has another content, or another size         it is fetched again, beside this one
+    moved     is not there, but its content lies           its new path is kept
+              elsewhere in the folders of ours
+    missing   is nowhere                                   it is fetched again
+"""
 
 from __future__ import annotations
 
@@ -9,9 +21,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from msgspec.structs import replace
 
@@ -28,15 +40,22 @@ from trayagent.store.saved_files import SavedFile
 log = logging.getLogger(__name__)
 
 FILES_PER_PAGE: Final = 200
+"""Saved files that a check has in memory."""
 PROGRESS_SECONDS: Final = 0.25
-"""Seconds between two progress events."""
+"""Between two progress events."""
+BLOCK_BYTES: Final = 1 << 20
+"""Read at a time."""
+BLOCK_PAUSE_SECONDS: Final = 0.001
+"""Between two blocks: whatever else wants the disk or the interpreter goes first."""
+CALM_SECONDS: Final = 0.5
+"""Without a new file, after which hashing begins."""
+LONGEST_CALM_WAIT_SECONDS: Final = 30.0
+"""After which it begins, calm or not."""
+HASHING_SECONDS: Final = 1.0
+"""How long digests are gathered before they are kept."""
 
-
-class Repairs(Protocol):
-    """Who fetches again what is damaged or missing."""
-
-    async def __call__(self, files: Sequence[SavedFile]) -> Collection[SavedFile]:
-        """Queue the files; returns those that could be."""
+Repair = Callable[[Sequence[SavedFile]], Awaitable[Collection[SavedFile]]]
+"""Fetches files again; returns those that could be queued."""
 
 
 class Verifier:
@@ -47,29 +66,30 @@ class Verifier:
         db: Database,
         bus: Bus,
         roots: Callable[[], Sequence[Path]],
-        repairs: Repairs,
+        repair: Repair,
         now: Callable[[], float] = time.time,
     ) -> None:
+        """`roots` are the folders in which a missing file is looked for."""
         self.report = VerifyReport()
         self._db = db
         self._bus = bus
         self._roots = roots
-        self._repairs = repairs
+        self._repair = repair
         self._now = now
         self._stop = threading.Event()
-        self._told = 0.0
+        self._last_progress = 0.0
 
     def cancel(self) -> None:
         """Stop soon; what was found so far stays in the report."""
         self._stop.set()
 
     def begin(self) -> None:
-        """From nothing; the work itself is `work`."""
+        """Begin a new report; `check_all` does the work."""
         self._stop.clear()
         self.report = VerifyReport("running", started_at=stamp(self._now()))
 
-    async def work(self, *, repair: bool) -> None:
-        """Check everything, then look for what is missing elsewhere."""
+    async def check_all(self, *, repair: bool) -> None:
+        """Check every file, then look for the missing ones elsewhere."""
         missing: list[SavedFile] = []
         try:
             total = await self._db.read(saved_files.count)
@@ -80,7 +100,7 @@ class Verifier:
             ):
                 after = files[-1].place
                 await self._check(files, missing, repair=repair)
-            await self._search(missing, repair=repair)
+            await self._find_moved(missing, repair=repair)
         except asyncio.CancelledError:
             self._stop.set()  # the thread that reads a large file must not outlive us
             raise
@@ -88,13 +108,13 @@ class Verifier:
             log.exception("The check stopped")
             self._stop.set()
         finally:
-            self._end()
-
-    def _end(self) -> None:
-        whole = self.report.checked == self.report.total and not self._stop.is_set()
-        state: Literal["finished", "cancelled"] = "finished" if whole else "cancelled"
-        self.report = replace(self.report, state=state, finished_at=stamp(self._now()))
-        self._bus.publish(VerifyEvent("finished", self.report))
+            is_whole = self.report.checked == self.report.total and not self._stop.is_set()
+            self.report = replace(
+                self.report,
+                state="finished" if is_whole else "cancelled",
+                finished_at=stamp(self._now()),
+            )
+            self._bus.publish(VerifyEvent("finished", self.report))
 
     async def _check(
         self, files: Sequence[SavedFile], missing: list[SavedFile], *, repair: bool
@@ -103,7 +123,7 @@ class Verifier:
         for file in files:
             digest = await asyncio.to_thread(digest_of, Path(file.path), self._stop)
             if self._stop.is_set():
-                break
+                break  # this file was read in part only
             if digest is None:
                 missing.append(file)
             elif file.sha256 is None and digest[1] == file.size:
@@ -114,92 +134,64 @@ class Verifier:
             else:
                 changed.append(file)
             self.report = replace(self.report, checked=self.report.checked + 1)
-            self._progress()
-        await self._found("changed", changed, repair=repair)
+            if time.monotonic() - self._last_progress > PROGRESS_SECONDS:
+                self._last_progress = time.monotonic()
+                # Findings may be many: they come with the end, or are asked for.
+                self._bus.publish(VerifyEvent("progress", replace(self.report, findings=())))
+        await self._add_findings("changed", changed, repair=repair)
 
-    async def _search(self, missing: Sequence[SavedFile], *, repair: bool) -> None:
-        """A missing file may have been moved: look for its content, by size first."""
-        places = await self._elsewhere(missing)
-        moved = [(file, places[file.sha256]) for file in missing if file.sha256 in places]
-        for file, path in moved:
-            if repair:
-                await self._db.run(saved_files.keep_path, file, path)
-            self.report = self.report.with_finding(Finding("moved", file.path, path, repair))
-        lost = [file for file in missing if file.sha256 not in places]
-        await self._found("missing", lost, repair=repair)
-
-    async def _found(
-        self, what: Literal["changed", "missing"], files: Sequence[SavedFile], *, repair: bool
-    ) -> None:
-        wanted = repair and bool(files) and not self._stop.is_set()
-        queued = await self._repairs(files) if wanted else ()
-        for file in files:
-            finding = Finding(what, file.path, None, file in queued)
-            self.report = self.report.with_finding(finding)
-
-    async def _elsewhere(self, missing: Sequence[SavedFile]) -> dict[str | None, str]:
+    async def _find_moved(self, missing: Sequence[SavedFile], *, repair: bool) -> None:
+        """Look for missing files by their content, in all folders of ours: by size first."""
         sizes = {file.size for file in missing if file.sha256}
-        wanted = {file.sha256 for file in missing if file.sha256}
+        digests = {file.sha256 for file in missing if file.sha256}
         found: dict[str | None, str] = {}
         for root in self._roots() if sizes else ():
             if self._stop.is_set():
                 break
-            found |= await asyncio.to_thread(_search, root, sizes, wanted, self._stop)
-        return found
+            found |= await asyncio.to_thread(files_with, root, sizes, digests, self._stop)
+        for file in missing:
+            if file.sha256 in found:
+                path = found[file.sha256]
+                if repair:
+                    await self._db.run(saved_files.keep_path, file, path)
+                self.report = self.report.with_finding(Finding("moved", file.path, path, repair))
+        nowhere = [file for file in missing if file.sha256 not in found]
+        await self._add_findings("missing", nowhere, repair=repair)
 
-    def _progress(self) -> None:
-        if time.monotonic() - self._told > PROGRESS_SECONDS:
-            self._told = time.monotonic()
-            self._bus.publish(VerifyEvent("progress", replace(self.report, findings=())))
-
-
-def _search(
-    root: Path, sizes: set[int | None], wanted: set[str], stop: threading.Event
-) -> dict[str | None, str]:
-    found: dict[str | None, str] = {}
-    for where, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if stop.is_set():
-                return found
-            path = Path(where) / name
-            with contextlib.suppress(OSError):
-                if path.is_symlink() or path.stat().st_size not in sizes or name.endswith(".part"):
-                    continue
-                digest = digest_of(path, stop)
-                if digest is not None and digest[0] in wanted:
-                    found.setdefault(digest[0], str(path))
-    return found
-
-
-BLOCK_BYTES: Final = 1 << 20
-"""Bytes read at a time."""
-CALM_SECONDS: Final = 0.5
-"""Seconds without a new file that are waited for."""
-LONGEST_CALM_WAIT_SECONDS: Final = 30.0
-"""Seconds after which it starts, calm or not."""
-HASHING_SECONDS: Final = 1.0
-"""Seconds after which what was found is kept."""
+    async def _add_findings(
+        self, what: Literal["changed", "missing"], files: Sequence[SavedFile], *, repair: bool
+    ) -> None:
+        may_repair = repair and bool(files) and not self._stop.is_set()
+        queued = await self._repair(files) if may_repair else ()
+        for file in files:
+            finding = Finding(what, file.path, None, file in queued)
+            self.report = self.report.with_finding(finding)
 
 
 class Hasher:
-    """So that `verify` can tell later whether a file is still what arrived."""
+    """Fills in the checksums of finished downloads, one file after the other, when it is calm.
+
+    Without them no check could tell later whether a file is still what arrived.
+    """
 
     def __init__(self, db: Database, bus: Bus) -> None:
         self._db = db
         self._stop = threading.Event()
         self._bell = asyncio.Event()
         self._bell.set()
-        self._place = bus.subscribe(self._hear)
+        self._subscription = bus.subscribe(self._hear)
 
     async def run(self) -> None:
         """Hash until cancelled."""
         try:
-            with self._place:
+            with self._subscription:
                 while True:
                     await self._bell.wait()
                     await self._wait_for_calm()
-                    await self._hash_all()
+                    try:
+                        await self._hash_all()
+                    except StoreUnavailableError as error:
+                        log.warning("Checksums wait for the next download: %s", error.message)
         finally:
             self._stop.set()  # the thread that reads a large file must not outlive us
 
@@ -212,20 +204,14 @@ class Hasher:
             self._bell.set()
 
     async def _wait_for_calm(self) -> None:
-        """Until nothing has come for a moment: reading files again slows down what still comes."""
-        patience = time.monotonic() + LONGEST_CALM_WAIT_SECONDS
-        while self._bell.is_set() and time.monotonic() < patience:
+        # Reading files again slows down the downloads that still come, and their files with it.
+        longest = time.monotonic() + LONGEST_CALM_WAIT_SECONDS
+        while self._bell.is_set() and time.monotonic() < longest:
             self._bell.clear()
             await asyncio.sleep(CALM_SECONDS)
         self._bell.clear()
 
     async def _hash_all(self) -> None:
-        try:
-            await self._hash_each()
-        except StoreUnavailableError as error:
-            log.warning("Checksums wait for the next download: %s", error.message)
-
-    async def _hash_each(self) -> None:
         after = 0
         while page := await self._db.read(downloads.checksums_missing, after):
             # Several at a time: changing threads takes longer than a small file.
@@ -254,7 +240,27 @@ def digest_of(path: Path, stop: threading.Event) -> tuple[str, int] | None:
             while not stop.is_set() and (block := file.read(BLOCK_BYTES)):
                 digest.update(block)
                 size += len(block)
-                stop.wait(0.001)
+                stop.wait(BLOCK_PAUSE_SECONDS)
     except OSError:
         return None
     return digest.hexdigest(), size
+
+
+def files_with(
+    root: Path, sizes: set[int | None], digests: set[str], stop: threading.Event
+) -> dict[str | None, str]:
+    """Paths below a folder by their SHA-256, of files with one of these. Blocks until `stop`."""
+    found: dict[str | None, str] = {}
+    for where, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if stop.is_set():
+                return found
+            path = Path(where) / name
+            with contextlib.suppress(OSError):
+                if path.is_symlink() or path.stat().st_size not in sizes or name.endswith(".part"):
+                    continue
+                digest = digest_of(path, stop)
+                if digest is not None and digest[0] in digests:
+                    found.setdefault(digest[0], str(path))
+    return found
