@@ -172,6 +172,7 @@ class HttpConnection(web.RequestHandler):
             end = data.find(b"\r\n\r\n") + 2
             self.has_spaced_host = _SPACED_HOST.search(data, 0, end) is not None
         super().data_received(data)
+        # The body of the last request whose head is complete; None while there is only half a head.
         if self._messages:
             self._body = self._messages[-1][1]
         if self._body is not None and self.phase in (ConnectionPhase.HEAD, ConnectionPhase.BODY):
@@ -184,8 +185,9 @@ class HttpConnection(web.RequestHandler):
 
     def enter(self, phase: ConnectionPhase) -> None:
         """Go on to a phase; its deadline starts."""
+        # A client may send the next request without waiting for the answer (pipelining).
         if phase is ConnectionPhase.IDLE and self._messages:
-            phase = ConnectionPhase.BUSY  # the next request came meanwhile
+            phase = ConnectionPhase.BUSY
         self._stop_timer()
         self.phase = phase
         self.since = self._loop.time()
@@ -195,6 +197,7 @@ class HttpConnection(web.RequestHandler):
             self._acceptor.add_waiting(self)
         else:
             self._acceptor.remove_waiting(self)
+        # The client said long ago that it will send no more, and now it has all its answers.
         if phase is ConnectionPhase.IDLE and self._client_ended.is_set():
             self.close()
         elif phase in _DEADLINES:
@@ -319,6 +322,7 @@ class Acceptor:
         self._make = make
         self._is_another_users = is_another_users
         self._turning_away = 0
+        # A process that may open few files keeps fewer connections.
         self._most_in_rush = most_in_rush()
         self._most_waiting = min(MOST_WAITING, self._most_in_rush)
         self._waiting: dict[HttpConnection, None] = {}
@@ -361,6 +365,7 @@ class Acceptor:
                     group.create_task(self._turn_away(loop, sock), name="turn away")
                 else:
                     await self._wait_for_room(loop, sock)
+                    # Until its connection is made it waits nowhere, and still has to be counted.
                     self._arriving += 1
                     group.create_task(self._connect(loop, sock), name="connect")
 

@@ -60,12 +60,13 @@ class EventRing:
     def add(self, event: Event) -> None:
         """Take an event from the bus."""
         if isinstance(event, Tally):
-            return
+            return  # for the status only
         if isinstance(event, DownloadProgress):
             self._last_progress += 1
             self._progress[event.id] = _NumberedEvent(self._last_progress, event)
         else:
             if isinstance(event, DownloadEvent):
+                # Progress from before this event must not reach a listener after it.
                 self._progress.pop(event.download.id, None)
                 if event.quiet:
                     return  # one `batch.queued` stands for all of them
@@ -101,6 +102,7 @@ class EventRing:
                 position = int(number) if is_past else -1
             yield b"retry: 1000\n" + self._id_line(self._last if position < 0 else position) + b"\n"
             while may_listen() and not self._is_closed:
+                # Cleared before looking: what comes while a piece is sent wakes us again.
                 listener.has_news.clear()
                 events, position = self._events_after(position)
                 moves = b"".join(

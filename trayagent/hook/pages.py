@@ -81,6 +81,7 @@ def folder_without_user(folder: str) -> str:
 
 
 async def _page(name: str, policy: str, **values: str) -> Reply:
+    # Values stand in quoted attributes, where `html.escape` is enough; never in a script or an address.
     text = (await _read(name)).decode()
     for key, value in values.items():
         text = text.replace(f"{{{{{key}}}}}", html.escape(value))

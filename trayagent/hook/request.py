@@ -91,6 +91,7 @@ class HookRequest:
     @property
     def via(self) -> Via:
         """The way in that a download of this request came by."""
+        # Only people read it, so a program may call itself the command line.
         if self.caller is None or self.caller.kind == "session":
             return "page"
         if self.caller.kind == "extension":
@@ -113,6 +114,7 @@ class HookRequest:
     def query(self, type: type[T]) -> T:
         """The query as a value. Raises SchemaError for keys or values that the type does not have."""
         _, _, query = self.http.path_qs.partition("?")
+        # The number of fields is bounded before any of them is taken apart.
         try:
             pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=16)
         except ValueError as error:
@@ -142,6 +144,7 @@ class HookRequest:
             raise SchemaError(
                 "bad_key", "Idempotency-Key must be one plain text of at most 255 characters."
             )
+        # Two programs that count from 1 must not get each other's answers.
         sender = self.caller.id if self.caller else ""
         return IdempotencyKey(f"{sender}:{keys[0]}", hashlib.sha256(self.body).hexdigest())
 
@@ -187,4 +190,5 @@ def _sentence(error: msgspec.ValidationError) -> str:
 
 
 def _printable(text: str) -> str:
+    # The text repeats keys of the body; in a terminal a control character could pass for ours.
     return "".join(c if c.isprintable() else "?" for c in text)

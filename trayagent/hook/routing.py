@@ -121,6 +121,7 @@ class RouteTable:
         """The routes of a path by method, and its decoded parameters; both empty when there is none."""
         if path in self._exact:
             return self._exact[path], {}
+        # Each method of a path is a route of its own, with the same parameters.
         found: dict[str, Route] = {}
         values: dict[str, str] = {}
         for pattern, route in self._patterns:

@@ -1,6 +1,7 @@
 """The bodies, queries and answers of the JSON interface that are not values of the model.
 
-They validate what comes in, and OpenAPI is made from them: a class name here is a name there.
+They validate what comes in, and OpenAPI is made from them: a class name here is a name there, and a
+class's docstring a description.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from trayagent.model.access import Client
 from trayagent.model.downloads import Batch, Download, Entry, Item
 from trayagent.model.library import LibraryItem, SourceInfo
 
+# Bounds belong to the types: nothing long or large gets as far as a handler.
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 Short = Annotated[str, Meta(max_length=100)]
 Name = Annotated[str, Meta(min_length=1, max_length=1024)]
 
 
+# A key that is misspelt and silently ignored would do the wrong thing: `file=true` for `files=true`.
 class Body(Struct, frozen=True, forbid_unknown_fields=True):
     """What a request may say, and nothing else."""
 
@@ -82,6 +85,7 @@ class BatchPage(Struct, frozen=True):
 
 class EntriesQuery(Body, frozen=True):
     limit: Limit = 1000
+    # JavaScript's numbers are exact up to 2**53.
     after: Annotated[int, Meta(ge=0, le=1 << 53)] = 0
     """The line to go on after."""
 
@@ -138,6 +142,7 @@ class NewSource(Body, frozen=True):
     secret: Annotated[str, Meta(max_length=131072)] = ""
     save: bool = False
 
+    # Made by hand, as for `Secret`: a repr may end up in a log.
     def __repr__(self) -> str:
         return f"<NewSource {self.source.get('name')}>"
 
@@ -170,6 +175,7 @@ class Confirm(Body, frozen=True):
 
 
 class Pairing(Body, frozen=True):
+    # No code is a wrong code: it is told the same, and counted among the wrong ones.
     code: Short = ""
     name: Annotated[str, Meta(max_length=200)] = ""
 

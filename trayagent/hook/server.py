@@ -112,6 +112,8 @@ class HookServer:
                             acceptor.accept_clients(sock), name=f"hook {sock.getsockname()[0]}"
                         )
         finally:
+            # Nobody comes any more, and streams end by themselves; then requests under way have
+            # their second, and what is left is cut off.
             listener.close()
             acceptor.close()
             self._events.close()
@@ -119,7 +121,13 @@ class HookServer:
             await server.shutdown(STOP_SECONDS)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request, from its head to the last byte of its answer."""
+        """Answer one request, from its head to the last byte of its answer.
+
+        1. The gate judges the head. What it refuses is answered without reading the body.
+        2. The body is read, within its limits.
+        3. The route's handler answers.
+        4. The answer is sent, unless the handler has sent it (the stream of events).
+        """
         connection = connection_of(request)
         connection.enter_request(request.content)
         facts = RequestFacts.of(
@@ -137,7 +145,8 @@ class HookServer:
             response = await self._answer(request, facts, body)
         if not response.prepared:
             response.headers.update(_cors_headers(facts))
-        # Bytes that nobody will read would be taken for the next request.
+        # Bytes of a body that nobody reads would be taken for the next request. What comes after
+        # an `Upgrade` that we do not know is no HTTP at all.
         if not request.content.is_eof() or request.headers.get("Upgrade"):
             response.force_close()
             connection.linger_after_answer()
@@ -156,8 +165,8 @@ class HookServer:
         self, request: web.BaseRequest, facts: RequestFacts, body: bytes
     ) -> web.StreamResponse:
         """Let the route's handler answer; an error of it becomes the answer."""
-        assert self._context is not None
-        assert facts.route is not None
+        assert self._context is not None  # `serve` has set it
+        assert facts.route is not None  # the gate refuses a request without one
         headers = {**_HEADERS, **_cors_headers(facts)}
         try:
             if facts.caller is not None:
@@ -169,7 +178,7 @@ class HookServer:
                     HookRequest(self._context, facts, facts.route, request, body, headers)
                 )
         except ConnectionError:
-            raise
+            raise  # the client is gone: there is nobody to answer
         except Exception as error:  # the one boundary: a fault costs one request, not the server
             refusal = refusal_of_error(error)
             if refusal.status == 500:
@@ -178,9 +187,11 @@ class HookServer:
         return reply if isinstance(reply, web.StreamResponse) else response_of(reply)
 
     def _note_refusal(self, facts: RequestFacts, refusal: Refusal) -> None:
-        """Count a wrong token, and log what was refused: nothing of what the client sent."""
+        """Count a wrong token, and log what was refused."""
         if refusal.status in (401, 429) and facts.token is not None:
             self._agent.clients.guesses.note_wrong()
+        # Nothing that the client sent goes into the log, but a method, cut: the path may hold a secret,
+        # and any text may be made to look like lines of ours.
         if refusal.status >= 400:
             where = facts.route.path if facts.route else "an unknown address"
             log.info("Refused %s %s: %s", facts.method[:16], where, refusal.code)
@@ -198,6 +209,7 @@ async def read_body(
     pieces = bytearray()
     try:
         async with asyncio.timeout(seconds):
+            # aiohttp would answer this before the gate has spoken, so we do it here.
             if request.headers.get("Expect", "").lower() == "100-continue":
                 await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 request.writer.output_size = 0  # else aiohttp takes it for the answer's beginning
@@ -242,6 +254,7 @@ def response_of_refusal(refusal: Refusal) -> web.Response:
 
 def _cors_headers(facts: RequestFacts) -> dict[str, str]:
     """A paired extension may read the answer; nobody else is told anything."""
+    # Two Hosts: the request is refused, and which of the two was meant is not for us to guess.
     if facts.origin is None or facts.origin not in facts.paired_origins or len(facts.hosts) != 1:
         return {}
     return {"Access-Control-Allow-Origin": facts.origin}

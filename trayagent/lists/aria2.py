@@ -55,6 +55,10 @@ def build_item(
     cookies: list[Cookie] = []
     warnings: list[str] = []
     for name, value in options:
+        # 1. An option that could start a program or read a file costs the entry: whoever wrote it
+        #    expects something that will not happen.
+        # 2. Headers and cookies add up; of other options the last one counts.
+        # 3. An option that we do not have is ignored, with a warning where it may be missed.
         if _REFUSED.fullmatch(name):
             raise ListError(f"The option {name} may not be used in a list.")
         if name == "header":
@@ -136,7 +140,7 @@ def _parse_size(value: str) -> dict[str, Any]:
 
 
 def _parse_limit(value: str) -> dict[str, Any]:
-    # aria2's K and M are powers of 1024.
+    # aria2's K and M are powers of 1024; other units are ours, which aria2 does not have. 0 is no limit.
     text = f"{value}iB" if re.fullmatch(r"[0-9]+[KkMm]", value) else value
     try:
         return {"speed_limit": text if parse_size(text) else None}
@@ -166,6 +170,7 @@ READERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
 
 def _parse_cookie(value: str) -> Cookie:
     """A cookie in the words of Set-Cookie (RFC 6265 §4.1.1)."""
+    # Without a Domain it is for the host of the entry's own URL alone.
     pair, *attributes = re.split(r";\s*", value)
     name, _, content = pair.partition("=")
     known = {
@@ -179,6 +184,7 @@ def _parse_cookie(value: str) -> Cookie:
 
 def _folder_and_name(folder: str | None, out: str | None) -> dict[str, str | None]:
     """Folder and file name; `out` may name folders before the file, all inside the downloads folder."""
+    # Backslashes part folders here on every system: a list goes from one machine to another.
     parts = re.split(r"[/\\]", out) if out else [""]
     filenames.safe_folder(folder)
     if len(parts) > 1 or parts[0] == "..":

@@ -61,6 +61,7 @@ def _json_jobs(text: str) -> list[dict[str, Any]]:
         )
     except (msgspec.DecodeError, RecursionError) as error:
         raise ListError("This is neither a JSON job nor an array of jobs.") from error
+    # Keys in any case, as in properties: programs write both forms from the same table.
     jobs = found if isinstance(found, list) else [found]
     return [{_canonical_key(key): value for key, value in job.items()} for job in jobs]
 
@@ -159,6 +160,7 @@ def _links_in(text: str) -> list[str]:
 
 def _options_of(job: Mapping[str, Any], *, is_only_link: bool) -> Iterator[tuple[str, str]]:
     """The job in the words of an option list; a file name means something for one link only."""
+    # JDownloader makes a folder of the package's name, unless the job names a folder.
     folder = _value(job, "downloadFolder") or _value(job, "packageName")
     if folder:
         yield "dir", folder
@@ -166,6 +168,7 @@ def _options_of(job: Mapping[str, Any], *, is_only_link: bool) -> Iterator[tuple
         yield "out", _value(job, "filename")
     if _value(job, "comment"):
         yield "title", _value(job, "comment")
+    # Both keep a job from starting there. Nothing says FALSE by default: UNSET is JDownloader's word.
     if "FALSE" in (_value(job, "enabled").upper(), _value(job, "autoStart").upper()):
         yield "pause", "true"
     if _value(job, "priority").upper() in _HIGH:

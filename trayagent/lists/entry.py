@@ -74,6 +74,7 @@ def whole_reader(
     def read(file: BinaryIO, start: Position = START) -> Iterator[ListEntry]:
         number = 0
         try:
+            # Read one byte more than allowed: the size of a file may change, what is read may not.
             file.seek(0)
             limit = most_bytes or MOST_BYTES
             data = file.read(limit + 1)
@@ -81,22 +82,22 @@ def whole_reader(
                 raise ListError(
                     "The list is too large for its format; save it as a .txt, one address a line."
                 )
-            for number, parsed in enumerate(parse(data), 1):
-                if number > start.line:
-                    yield _numbered(number, parsed)
+            for number, (url, item, problem, warnings, code) in enumerate(parse(data), 1):
+                after = Position(line=number)
+                if number <= start.line:
+                    continue
+                if item is None:
+                    error = (code, problem)
+                    yield ListEntry(number, url, error=error, warnings=warnings, after=after)
+                else:
+                    item, more = validation.mend(item)
+                    warnings = (*warnings, *more)
+                    yield ListEntry(number, item.url, item, warnings=warnings, after=after)
         except ListError as error:
+            # Entries that came before the trouble stand; it is the next one.
             number += 1
             if number > start.line:
                 after = Position(line=number)
                 yield ListEntry(number, "", error=("bad_list", str(error)), after=after)
 
     return read
-
-
-def _numbered(number: int, parsed: ParsedEntry) -> ListEntry:
-    after = Position(line=number)
-    if parsed.item is None:
-        error = (parsed.code, parsed.problem)
-        return ListEntry(number, parsed.url, None, error, parsed.warnings, after=after)
-    item, more = validation.mend(parsed.item)
-    return ListEntry(number, item.url, item, warnings=(*parsed.warnings, *more), after=after)

@@ -28,6 +28,7 @@ def parse(data: bytes) -> Iterator[ParsedEntry]:
     """The entries of an array, of one object, or of `{"items": […]}`; raises ListError."""
     text = decode(data).strip().encode()
     del data  # it may have been another coding, and large
+    # An element that is no item costs itself alone, so each is decoded for itself.
     array = _array(text)
     for element in _elements(array) if array is not None else [text] if text else []:
         yield _entry(msgspec.Raw(element))
@@ -57,6 +58,7 @@ def _elements(array: bytes) -> Iterator[bytes]:
 
     Decoded all at once they would take many times the memory of the file.
     """
+    # Between the brackets of an empty array stands one "element", of nothing.
     is_empty = array[1:].strip() == b"]"
     for number, element in enumerate(_split(array)):
         if number >= MOST_ENTRIES:
@@ -93,10 +95,12 @@ def _split(array: bytes) -> Iterator[bytes]:
 
 
 def _entry(element: msgspec.Raw) -> ParsedEntry:
+    # Two readers could take two different URLs from it.
     repeated = lenient_json.repeated_key(element)
     if repeated is not None:
         return ParsedEntry(_url_of(element), problem=f"The key {repeated[:40]!r} is there twice.")
     try:
+        # A number or a list is no item either, and msgspec says so.
         value = lenient_json.read(element)
         item = Item(value) if isinstance(value, str) else msgspec.convert(value, Item)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:

@@ -28,6 +28,7 @@ _OLD_NAMES: Final = {name.replace("-", ""): name for name in _STRENGTH}
 
 def parse(data: bytes) -> Iterator[ParsedEntry]:
     """An entry for every file; raises ListError for what is no Metalink."""
+    # Parsed twice: first with counters alone, since ElementTree keeps what it has read.
     _refuse_bombs(data)
     parser: Any = ET.XMLPullParser(("start", "end"))  # no declarations, so no entities
     path: list[ET.Element] = []
@@ -115,6 +116,7 @@ def _entry(file: ET.Element) -> ParsedEntry:
         first = addresses[0] if addresses else ""
         return ParsedEntry(first, problem="The file has no http address.", code="bad_url")
     checks, warnings = _checks(file)
+    # The name may hold folders, or try to lead out of ours: the rules of `out` are for both.
     options = [("out", (file.get("name") or "").strip()), *checks]
     try:
         item, _ = aria2.build_item(usable, options, None)
@@ -162,6 +164,7 @@ def _checks(file: ET.Element) -> tuple[list[tuple[str, str]], list[str]]:
     pieces = _strongest_pieces(file)
     if pieces is None:
         return checks, warnings
+    # Cut before it is parsed: one digit more than allowed is enough to see that it is too long.
     try:
         parsed = Pieces.parse(pieces[: MOST_PIECES_LETTERS + 1])
         is_fitting = len(pieces) <= MOST_PIECES_LETTERS and (size is None or parsed.fits(size))

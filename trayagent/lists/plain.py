@@ -33,6 +33,7 @@ class _OpenEntry:
 
 def read(file: BinaryIO, start: Position = START) -> Iterator[ListEntry]:
     """The entries of a text list from a position on; comments and blank lines are none."""
+    # A file that is no text is one entry with an error. Who goes on behind it gets nothing more.
     try:
         yield from _entries(read_lines(file, start.offset, start.line), start.folder)
     except ListError as error:
@@ -70,6 +71,7 @@ def _entries(lines: Iterable[RawLine], folder: str | None) -> Iterator[ListEntry
             try:
                 filenames.safe_folder(folder)
             except DownloadError as error:
+                # What follows goes to the downloads folder itself, not to the heading before.
                 folder = None
                 yield _refuse(line, text, (error.code, error.message), folder)
         elif line.text is None:
@@ -88,6 +90,7 @@ def _close(entry: _OpenEntry) -> ListEntry:
         # Most lines of a long list are a bare URL, which nothing below would change.
         item = Item(entry.url_line, folder=entry.folder)
         return ListEntry(entry.number, entry.url_line, item, after=after)
+    # aria2 ends the line of a saved session with a TAB, too.
     uris = [uri for uri in (urls.trim(part) for part in entry.url_line.split("\t")) if uri]
     try:
         item, warnings = aria2.build_item(uris, entry.options, entry.folder)

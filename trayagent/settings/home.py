@@ -40,6 +40,7 @@ class Home:
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> Home:
         """The home that `TRAYAGENT_HOME` names, else the platform's folders."""
+        # An empty variable is one that somebody wanted to unset.
         chosen = environ.get("TRAYAGENT_HOME", "").strip()
         return cls.under(Path(chosen)) if chosen else cls.of_platform()
 

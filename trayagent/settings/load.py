@@ -38,6 +38,7 @@ def origins(
 ) -> dict[str, str]:
     """Every `section.key` -> where its value comes from: a flag, a variable, `config.toml` or `default`."""
     problems: list[str] = []
+    # Problems are told by `load`; here a bad value still has its place.
     written = _gather(read_file(home.config), environ, flags or {}, problems)
     return {key: written[key].where if key in written else "default" for key in schema.all_keys()}
 
@@ -49,6 +50,7 @@ def visible_values(config: Config) -> dict[str, Any]:
     """
     values: dict[str, Any] = msgspec.to_builtins(config)
     values["network"]["proxy"] = re.sub(r"//[^/@]*@", f"//{HIDDEN}@", config.network.proxy)
+    # What a person wrote into the file by mistake is not passed on by us.
     for source in values["sources"]:
         for key in schema.KEYS_OF_OTHER_TYPES[source["type"]]:
             del source[key]
@@ -107,6 +109,7 @@ def build_config(
             # In double quotes TOML reads \t as a tab: nobody means that.
             problems.append(f"{key} holds a control character ({raw.where}). {_QUOTES}")
             continue
+        # UNSET: a problem was noted, and the default stands in while the rest is judged.
         value = schema.convert(key, raw, problems)
         section, _, name = key.partition(".")
         if value is not msgspec.UNSET:
@@ -116,6 +119,7 @@ def build_config(
         section: struct(**values[section]) for section, struct in schema.SECTIONS.items()
     }
     config = _with_folders(home, Config(**sections, sources=sources), written, problems)
+    # Compared with hosts as they are connected to, later: in one way of writing.
     allowed = tuple(rules.host_port(entry) or entry for entry in config.network.allow)
     network = msgspec.structs.replace(config.network, allow=allowed)
     config = msgspec.structs.replace(config, network=network)
@@ -135,6 +139,7 @@ def _gather(
     problems: list[str],
 ) -> dict[str, RawValue]:
     """The value of every key that was written somewhere, the strongest place last."""
+    # An unknown variable is an error, too: a misspelt one would silently do nothing.
     known = schema.all_keys()
     written: dict[str, RawValue] = {}
     for key, raw in [*_from_file(table), *_from_environment(environ), *_from_flags(flags)]:

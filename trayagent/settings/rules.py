@@ -87,6 +87,7 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
 
 def host_port(entry: str) -> str | None:
     """An entry of `network.allow` as hosts are compared, None if it is none."""
+    # The parser of URLs knows best what a host is, and writes it as it will be compared.
     try:
         return urls.authority(f"http://{entry}") if _HOST_PORT.fullmatch(entry) else None
     except DownloadError:
@@ -109,6 +110,7 @@ def _is_proxy(proxy: str) -> bool:
 
 
 def _is_overlapping(one: str, other: str) -> bool:
+    # Through links, and in one case where the system has no other.
     a, b = (Path(os.path.normcase(os.path.realpath(folder))) for folder in (one, other))
     return a.is_relative_to(b) or b.is_relative_to(a)
 
@@ -130,6 +132,7 @@ def _check_source(source: SourceSettings) -> Iterator[tuple[str, str]]:
 
 
 def _check_json_source(source: SourceSettings, key: str) -> Iterator[tuple[str, str]]:
+    # The tables of a json source are free-form to msgspec: their keys are judged here.
     for name, known in _JSON_TABLES.items():
         for inner, value in getattr(source, name).items():
             if inner not in known:
@@ -187,6 +190,7 @@ def _is_system_folder(path: Path, environ: Mapping[str, str], system: str) -> bo
     if system == "win32":
         folders = [environ[name] for name in _WINDOWS_VARIABLES if environ.get(name)]
         return any(_is_below(path, Path(folder)) for folder in folders)
+    # A stick is mounted there; the folder of all mounts itself is the system's.
     if any(_is_below(path, Path(folder)) and path != Path(folder) for folder in _USER_FOLDERS):
         return False
     if system == "darwin" and _is_below(path, Path.home() / "Library"):

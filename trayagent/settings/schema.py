@@ -53,6 +53,7 @@ def convert_field(
     struct: type[msgspec.Struct], name: str, key: str, raw: RawValue, problems: list[str]
 ) -> Any:
     """As `convert`, for the field `name` of any struct."""
+    # In a flag or a variable everything is text: `8` may be a number there, and `a, b` a list.
     wanted = next(field.type for field in msgspec.structs.fields(struct) if field.name == name)
     value = _split_list(raw.value, wanted) if raw.is_text else raw.value
     try:
@@ -71,6 +72,7 @@ def unknown_key_sentence(key: str, raw: RawValue, known: list[str]) -> str:
 
     A name much like it in the same section comes before one in another section.
     """
+    # Only the last parts are compared: with a wrong section before it, a right name would look wrong.
     section, _, name = key.rpartition(".")
     same_section = [candidate for candidate in known if candidate.startswith(f"{section}.")]
     close: list[str] = []
@@ -109,6 +111,7 @@ def _convert_source(
             values[name] = convert_field(SourceSettings, name, f"{label}.{name}", raw, problems)
     if "name" not in table:
         problems.append(f"{label} needs a name (config.toml).")
+    # One struct holds the keys of all types, so msgspec cannot tell them apart.
     kind = str(values.get("type", "flow"))
     problems += [
         f"{label}.{name} is not a setting of a {kind} source (config.toml)."
@@ -124,6 +127,7 @@ def _split_list(value: Any, wanted: Any) -> Any:
         inspect.type_info(wanted), inspect.VarTupleType
     ):
         return value
+    # As in the file, for items that hold a comma; else as people type it.
     if value.lstrip().startswith("["):
         try:
             return msgspec.json.decode(value)

@@ -32,6 +32,7 @@ async def pair_extension(request: HookRequest) -> Reply:
 @routes.add("POST", "/api/v1/hello", who="anyone", body=schemas.Hello, answers={200: schemas.Proof})
 async def prove_identity(request: HookRequest) -> Reply:
     """Ask for a proof that this is the agent you were paired with."""
+    # While the agent is not running, any program may listen on its port and collect tokens.
     body = request.json(schemas.Hello)
     proof = request.agent.clients.prove(
         body.client, body.nonce, request.context.port, request.facts.origin
@@ -65,6 +66,7 @@ async def begin_session(request: HookRequest) -> Reply:
 async def ask_to_open(request: HookRequest) -> Reply:
     """A locked page asks a person to open the dashboard."""
     request.json(schemas.Empty)
+    # The page learns nothing: a person who did not mean it leaves the notification alone.
     request.agent.clients.ask_to_open()
     return Reply(202, schemas.Done())
 

@@ -37,6 +37,11 @@ async def add_downloads(request: HookRequest) -> Reply:
     Answered after the rows are on the disk. Each item is judged for itself, so that a bad one does
     not block the others.
     """
+    # 1. One item: it enters or is refused as a whole.
+    # 2. Several, all well formed: decoded at once, which is quick.
+    # 3. Several, some of them malformed: each is decoded for itself, and the bad ones are in the
+    #    receipt's `rejected`, where a bad URL would be, too.
+    # 4. Something else: the error says what.
     shape = decode_loosely(request.body, dict[str, msgspec.Raw])
     candidates: Sequence[Candidate]
     title = None
@@ -97,6 +102,7 @@ async def remove_download(request: HookRequest) -> Reply:
     """Forget a download; its file stays, or goes to the trash."""
     files = request.query(schemas.RemoveQuery).files
     await _check_own(request)
+    # Forgetting can be repaired by sending again; a file in the trash may be one that was there before.
     if files and request.is_from_extension:
         error = schemas.Fault("owner_only", "Only this computer's own programs may delete files.")
         return Reply(403, schemas.ErrorBody(error))
@@ -180,6 +186,7 @@ async def confirm_download(request: HookRequest) -> Reply:
     """
     body = request.json(schemas.Confirm)
     nonces = request.context.nonces
+    # Spent before anything is done: two clicks, or two tabs, are one download.
     if not nonces.spend(body.nonce):
         error = schemas.Fault(
             "bad_nonce", "This page is too old, or was used already.", "Send the video again."
@@ -224,6 +231,7 @@ async def _own_downloads(
 ) -> schemas.DownloadPage:
     """What an extension sent itself in the last day; the history is the owner's."""
     assert request.caller is not None
+    # A day has few of them: they are looked up one by one, from the place to go on after.
     ids = await request.agent.queries.ids_sent_by(request.caller.id)
     if query.after in ids:
         ids = ids[ids.index(query.after) + 1 :]

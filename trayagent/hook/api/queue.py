@@ -20,6 +20,7 @@ routes = Routes()
 @routes.add("GET", "/api/v1/health", who="anyone", answers={200: schemas.Health})
 async def get_health(_: HookRequest) -> Reply:
     """Whether trayagent is here."""
+    # Nobody needs a token for this, so it says nothing else: no version, no name, no state.
     return Reply(200, schemas.Health())
 
 
@@ -41,6 +42,7 @@ async def stream_events(request: HookRequest) -> web.StreamResponse:
         headers={**request.headers, "Content-Type": "text/event-stream; charset=utf-8"}
     )
     response.force_close()
+    # A stream may be silent for long, and is not one of the connections that make room for others.
     connection = connection_of(request.http)
     connection.enter(ConnectionPhase.STREAM)
     await response.prepare(request.http)
