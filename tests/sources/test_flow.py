@@ -19,6 +19,7 @@ from trayagent.model.transfer import Content, Request, Target
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.api_client import ApiAnswer, SourceClient
 from trayagent.sources.build import build
+from trayagent.sources.flow import FlowMedia
 from trayagent.sources.flow_session import FlowSession
 from trayagent.sources.source import CursorError, Source, SourceError, TrialSecrets
 
@@ -290,3 +291,42 @@ async def test_a_session_without_anything_optional_works(fake: FakeFlow) -> None
     )
     account = await session.account({"Cookie": "x"})
     assert (account.account, account.until) == ("default", None)
+
+
+class Scripted(SourceClient):
+    """Answers what a test has written down, in turn."""
+
+    def __init__(self, *answers: bytes | DownloadError) -> None:
+        self.named = frozenset()
+        self._answers = list(answers)
+
+    async def get(self, url: str, secret: Mapping[str, str], *, limit: int = 0) -> ApiAnswer:
+        answer = self._answers.pop(0)
+        if isinstance(answer, DownloadError):
+            raise answer
+        return ApiAnswer(200, "media.example:443", (), answer)
+
+
+class SignedIn(FlowSession):
+    """A session that needs to ask nobody."""
+
+    def __init__(self) -> None:
+        """Nothing is kept."""
+
+    async def token(self, refused: str | None = None) -> str:
+        return "token"
+
+    async def key(self, refused: str | None = None) -> str:
+        return "key"
+
+
+async def test_a_server_that_is_only_busy_leaves_another_try() -> None:
+    """The link failed for good, but nobody could say whether a fresh one would work."""
+    link = b'{"image": {"fifeUrl": "https://media.example/1"}}'
+    media = FlowMedia(
+        Scripted(link, DownloadError("server_busy")), SignedIn(), "https://media.example"
+    )
+    assert isinstance(await media.answer("CAMone", None), Request)
+    with pytest.raises(DownloadError) as caught:
+        await media.answer("CAMone", DownloadError("forbidden", "HTTP 403"))
+    assert caught.value.code == "server_busy"

@@ -1,4 +1,8 @@
-"""Asking an API: one GET, its whole answer, and what its status means."""
+"""Asking an API for a source: one GET, its whole answer, and what its status means.
+
+It stands on `net/api_client`, and adds what sources need: hosts that the settings name may be private,
+and secrets go to the asked origin only, never over plain http to a public one.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +19,15 @@ from trayagent.model import addresses, lenient_json, urls
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Request
 from trayagent.net.api_client import ApiClient
+from trayagent.net.refusals import refuse_status
 from trayagent.sources.source import SourceError
 
 PAGE_LIMIT: Final = 16 << 20
 """Bytes of one page of a listing."""
 MEDIA_LIMIT: Final = 256 << 20
 """Bytes of an answer that holds a file as base64."""
-_LARGE: Final = 1 << 18
-"""From here on decoding leaves the loop."""
+_LARGE_BYTES: Final = 1 << 18
+"""From here on decoding leaves the loop: it would hold up everything else for milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,9 @@ class ApiAnswer:
     """What answered, after redirects; what it says is relative to it."""
 
     async def json(self) -> Any:
-        """The body as JSON; raises DownloadError `truncated` or `needs_login` when it is none."""
+        """The body as JSON. Raises DownloadError: `needs_login` for a page, `truncated` for other things."""
         try:
-            if len(self.body) > _LARGE:
+            if len(self.body) > _LARGE_BYTES:
                 return await asyncio.to_thread(lenient_json.read, self.body)
             return lenient_json.read(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -65,7 +70,13 @@ class SourceClient:
         Any status but 429 and 503 is the caller's to judge; those raise DownloadError `server_busy`
         and leave the whole host alone for as long as it wishes.
         """
-        _refuse_plain_text(url, secret)
+        scheme, host, _ = urls.origin(url)
+        if secret and scheme == "http" and not addresses.names_private(host):
+            raise SourceError(
+                "insecure",
+                f"{host} is asked over plain http, which would expose your sign-in.",
+                "Use https in the settings.",
+            )
         request = Request(url, headers=dict(secret), named=self.named)
         accept = {"Accept": "application/json, */*"}
         async with self._client.open(request, accept) as response:
@@ -80,32 +91,10 @@ class SourceClient:
             )
 
 
-def _refuse_plain_text(url: str, secret: Mapping[str, str]) -> None:
-    scheme, host, _ = urls.origin(url)
-    if secret and scheme == "http" and not addresses.names_private(host):
-        raise SourceError(
-            "insecure",
-            f"{host} is asked over plain http, which would expose your sign-in.",
-            "Use https in the settings.",
-        )
-
-
-def refusal(answer: ApiAnswer) -> DownloadError:
+def status_error(answer: ApiAnswer) -> DownloadError:
     """The error for a status that is not a success."""
-    detail = f"HTTP {answer.status}"
-    match answer.status:
-        case 401:
-            return DownloadError("needs_login", detail)
-        case 403:
-            return DownloadError("forbidden", detail)
-        case 404 | 410:
-            return DownloadError("not_found", detail)
-        case 408:
-            return DownloadError("timeout", detail)
-        case status if status >= 500:
-            return DownloadError("server_error", detail)
-        case _:
-            return DownloadError("forbidden", detail)
+    # Without its address: that of an API never has its own date to expire at.
+    return refuse_status(answer.status, "")
 
 
 def decode_base64(text: str) -> bytes:

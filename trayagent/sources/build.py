@@ -1,4 +1,4 @@
-"""Making a source out of its settings."""
+"""Makes a source out of its settings: the only place that knows which types there are."""
 
 from __future__ import annotations
 

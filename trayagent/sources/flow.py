@@ -1,7 +1,7 @@
 """Google Flow's media interface as it was in 2025: cookie, session token, paged listing, raw names.
 
-The listing answers to the session cookie alone; `meta` goes with the first page only, since the
-server ignores a cursor beside it. Files come inline as base64, else by a signed link.
+The listing answers to the session cookie alone. Files come inline as base64, else by a signed link.
+A name goes into addresses raw: the server knows it so, and an encoded one is another name to it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from trayagent.sources.api_client import (
     ApiAnswer,
     SourceClient,
     decode_base64,
-    refusal,
+    status_error,
 )
 from trayagent.sources.flow_session import FlowSession, account_moved
 from trayagent.sources.pasted_cookies import NAMES, session_cookie
@@ -65,7 +65,7 @@ _INLINE: Final = (
 
 
 class Flow:
-    """A source, and the resolver of its items."""
+    """One account of Flow: lists its media, and resolves their downloads through FlowMedia."""
 
     type = "flow"
 
@@ -124,14 +124,44 @@ class Flow:
         await self._secrets.delete(self._session.secret_name)
 
     async def page(self, cursor: str | None) -> Page:
-        """One page, newest first."""
-        address = f"{self._labs}/api/trpc/media.fetchUserHistoryDirectly?input={_question(cursor)}"
+        """One page, newest first. Raises what `Source.page` raises."""
+        asked: dict[str, Any] = {
+            "json": {
+                "type": "ASSET_MANAGER",
+                "pageSize": PAGE_SIZE,
+                "responseScope": "RESPONSE_SCOPE_UNSPECIFIED",
+                "cursor": cursor,
+            }
+        }
+        if cursor is None:
+            # As the site itself writes "no cursor". Beside a real one the server would ignore that.
+            asked["meta"] = {"values": {"cursor": ["undefined"]}}
+        question = quote(json.dumps(asked, separators=(",", ":")), safe="")
+        address = f"{self._labs}/api/trpc/media.fetchUserHistoryDirectly?input={question}"
         answer = await self._client.get(address, await self._session.cookie_header())
-        self._judge(answer, cursor)
-        inner = _inside(await answer.json(), "result", "data", "json")
+        self._check_status(answer, cursor)
+        inner: Any = await answer.json()
+        for key in ("result", "data", "json"):
+            inner = inner.get(key) if isinstance(inner, dict) else None
         if not isinstance(inner, dict) or inner.get("status", 200) != 200:
             raise DownloadError("server_error", "Flow reports a fault of its own")
-        return self._read(inner.get("result"))
+        result = inner.get("result")
+        rows = result.get("userWorkflows", []) if isinstance(result, dict) else None
+        if not isinstance(result, dict) or not isinstance(rows, list):
+            raise DownloadError("server_error", "Flow answers with no list")
+        found = [self._item_of(row) for row in rows]
+        items = tuple(item for item in found if item is not None)
+        undated = sum(
+            item is not None and item.created is None and bool(row.get("createTime"))
+            for item, row in zip(found, rows, strict=True)
+        )
+        following, cut_off = None, None
+        try:
+            following = json_mapping.cursor(result.get("nextPageToken"))
+        except CutOffError as error:
+            # The page itself is good: its items are kept, and the sync is told that there are more.
+            cut_off = ErrorInfo(error.code, error.message, "Sync again later.")
+        return Page(items, following, len(found) - len(items), undated, cut_off)
 
     def recall(self, item: Listed) -> None:
         """A name is all that Flow needs."""
@@ -147,11 +177,11 @@ class Flow:
         del target, note
         return await self._media.answer(key.partition("/")[2], failure)
 
-    def _judge(self, answer: ApiAnswer, cursor: str | None) -> None:
+    def _check_status(self, answer: ApiAnswer, cursor: str | None) -> None:
         if answer.host not in self._client.named or answer.status in (404, 410):
             raise account_moved(self.name)
         if answer.status == 401:
-            # The session was found good just before page one, so that its refusal there means something else.
+            # The session was found good just before page one, so that its status_error there means something else.
             raise account_moved(self.name) if cursor is None else not_signed_in(self.name)
         if answer.status == 400 and cursor is not None:
             raise CursorError
@@ -160,26 +190,14 @@ class Flow:
                 self.name, 400, "Flow may have changed; see if trayagent is new."
             )
         if answer.status >= 300:
-            raise refusal(answer)
-
-    def _read(self, result: Any) -> Page:
-        rows = result.get("userWorkflows", []) if isinstance(result, dict) else None
-        if not isinstance(rows, list):
-            raise DownloadError("server_error", "Flow answers with no list")
-        found = [self._item_of(row) for row in rows]
-        items = tuple(item for item in found if item is not None)
-        undated = sum(
-            item is not None and item.created is None and bool(row.get("createTime"))
-            for item, row in zip(found, rows, strict=True)
-        )
-        following, cut_off = None, None
-        try:
-            following = json_mapping.cursor(result.get("nextPageToken"))
-        except CutOffError as error:
-            cut_off = ErrorInfo(error.code, error.message, "Sync again later.")
-        return Page(items, following, len(found) - len(items), undated, cut_off)
+            raise status_error(answer)
 
     def _item_of(self, row: Any) -> Listed | None:
+        """The item of a row, None where it has no name that can be asked for.
+
+        Rows of different years differ: an id is told beside the name or only within it, the kind by a
+        type, by the form of the medium, or only within the name.
+        """
         media = row.get("media") if isinstance(row, dict) else None
         media = media if isinstance(media, dict) else {}
         raw = row.get("name") if isinstance(row, dict) else None
@@ -204,46 +222,42 @@ class Flow:
         )
 
 
-def _question(cursor: str | None) -> str:
-    asked: dict[str, Any] = {
-        "json": {
-            "type": "ASSET_MANAGER",
-            "pageSize": PAGE_SIZE,
-            "responseScope": "RESPONSE_SCOPE_UNSPECIFIED",
-            "cursor": cursor,
-        }
-    }
-    if cursor is None:
-        asked["meta"] = {"values": {"cursor": ["undefined"]}}
-    return quote(json.dumps(asked, separators=(",", ":")), safe="")
-
-
-def _inside(value: Any, *path: str) -> Any:
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
-
-
 def _text(value: Any) -> str | None:
     return (
         value if isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable() else None
     )
 
 
-# --- one medium: inline data first, then signed links; the first error stays the cause ---
+# --- one medium ---
+#
+# What is tried in turn for one download. The first error stays the cause that a person reads, since
+# what fails later often fails because of it.
+#
+#   step                      when                                        then
+#   ------------------------  ------------------------------------------  -----------------------------
+#   1. ask for the data       always (a video: for the link only)         inline data: done
+#   2. the link just told     the answer has no data                      transfer fetches it
+#   3. the listing's link     2 failed, or 1 told nothing; not used yet,  transfer fetches it
+#                             good for another minute
+#   4. a fresh link           a link was used and failed, or the data     transfer fetches it
+#                             was damaged or missing; once
+#   5. the listing's link     its date is past by our clock, which may    transfer fetches it
+#                             be the wrong one
+#   6. give up                                                            raise the cause
 
 
 @dataclass(slots=True)
 class _MediaTrial:
-    """How far the attempts for one download have come."""
+    """How far one download has come."""
 
     cause: DownloadError | None = None
     refreshed: bool = False
     used: str | None = None
+    """The link that transfer was given last."""
 
 
 class FlowMedia:
-    """Answers what to fetch next for a name."""
+    """Answers what to fetch next for a name; see the table above."""
 
     def __init__(
         self,
@@ -280,58 +294,45 @@ class FlowMedia:
             raise download_error(error) from error
 
     async def _first(self, name: str, trial: _MediaTrial) -> Content | Request:
+        link = None
         try:
             about = await self._ask(name, uri_only=ids_in(name).kind == "video")
+            link = _signed_link(about)
+            for form, key in _INLINE:
+                part = about.get(form)
+                text = part.get(key) if isinstance(part, dict) else None
+                if isinstance(text, str) and text:
+                    return Content(await asyncio.to_thread(decode_base64, text))
         except DownloadError as error:
-            trial.cause = error
-            return await self._fallback(name, trial)
-        try:
-            if (data := await _inline_data(about)) is not None:
-                return Content(data)
-        except DownloadError as error:
-            trial.cause = error
-        link = _signed_link(about)
-        if link is None:
-            trial.cause = trial.cause or DownloadError(
-                "no_media_found", "neither data nor a link in the answer"
-            )
-            return await self._fallback(name, trial)
-        return self._request_for(link, trial)
+            trial.cause = error  # where the data was damaged, the same answer may hold a link
+        if link is not None:
+            return self._request_for(link, trial)
+        trial.cause = trial.cause or DownloadError(
+            "no_media_found", "neither data nor a link in the answer"
+        )
+        return await self._fallback(name, trial)
 
     async def _fallback(self, name: str, trial: _MediaTrial) -> Content | Request:
         cause = trial.cause
         assert cause is not None
         kept = self._links.get(name)
-        if kept and kept != trial.used and self._ends(kept) > self._now() + 60:
+        if kept == trial.used:
+            kept = None
+        if kept and self._ends(kept) > self._now() + 60:
             return self._request_for(kept, trial)
-        if (not trial.refreshed and trial.used is not None) or cause.code in (
-            "no_media_found",
-            "truncated",
-        ):
-            link = await self._refresh(name, trial)
-            if link:
-                return self._request_for(link, trial)
-        if kept and kept != trial.used:
-            # Its date is past by our clock, which may be the wrong one.
+        may_help = trial.used is not None or cause.code in ("no_media_found", "truncated")
+        if may_help and not trial.refreshed:
+            trial.refreshed = True
+            try:
+                if link := _signed_link(await self._ask(name, uri_only=True)):
+                    return self._request_for(link, trial)
+            except DownloadError as error:
+                if error.traits.is_retryable and not cause.traits.is_retryable:
+                    # Worth another try later, which the first cause alone would not be.
+                    trial.cause = cause = error
+        if kept:
             return self._request_for(kept, trial)
         raise cause
-
-    async def _refresh(self, name: str, trial: _MediaTrial) -> str | None:
-        if trial.refreshed:
-            return None
-        trial.refreshed = True
-        try:
-            return _signed_link(await self._ask(name, uri_only=True))
-        except DownloadError as error:
-            if (
-                error.traits.is_retryable
-                and trial.cause is not None
-                and not trial.cause.traits.is_retryable
-            ):
-                trial.cause = (
-                    error  # worth another try later, which the first cause alone would not be
-                )
-            return None
 
     def _request_for(self, link: str, trial: _MediaTrial) -> Request:
         trial.used = link
@@ -359,7 +360,7 @@ class FlowMedia:
         if answer.status == 400:
             raise DownloadError("not_found", "Flow no longer gives it out this way")
         if answer.status >= 300:
-            raise refusal(answer)
+            raise status_error(answer)
         about = await answer.json()
         if not isinstance(about, dict):
             raise DownloadError("no_media_found", "the answer describes no medium")
@@ -372,15 +373,6 @@ class FlowMedia:
         return await self._client.get(
             address, {"Authorization": f"Bearer {token}"}, limit=MEDIA_LIMIT
         )
-
-
-async def _inline_data(about: dict[str, Any]) -> bytes | None:
-    for form, key in _INLINE:
-        part = about.get(form)
-        text = part.get(key) if isinstance(part, dict) else None
-        if isinstance(text, str) and text:
-            return await asyncio.to_thread(decode_base64, text)
-    return None
 
 
 def _signed_link(about: dict[str, Any]) -> str | None:

@@ -1,4 +1,11 @@
-"""Flow's session: a cookie becomes a short-lived token and the site's public key, each asked for once."""
+"""What Flow is asked with: a cookie, a token that it buys, and the site's public key.
+
+    cookie   pasted by a person, kept in the vault; answers the listing, and is exchanged for tokens
+    token    lives for hours, in memory; answers for media
+    key      the same for everybody; from the settings, else found in the site's own script
+
+One lock serves all: of many downloads that find the token refused, one asks for a new one.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +14,17 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from trayagent.model import urls
 from trayagent.model.library import Account
 from trayagent.model.units import parse_moment
-from trayagent.sources.api_client import SourceClient, refusal
+from trayagent.sources.api_client import SourceClient, status_error
 from trayagent.sources.pasted_cookies import NAMES
 from trayagent.sources.source import SecretStore, SourceError, not_signed_in
 
-REST: Final = 60.0
-"""Seconds for which a refused session is not asked about again."""
+REFUSED_SECONDS: Final = 60.0
+"""How long a refused session is not asked about again."""
 _KEY: Final = re.compile(r"AIzaSy[A-Za-z0-9_-]{33}")
 _SCRIPT: Final = re.compile(r"""["']([^"'\s]*/_next/static/chunks/pages/_app-[^"'\s]+\.js)["']""")
 
@@ -81,52 +88,54 @@ class FlowSession:
             return await self._ask(cookie or await self.cookie_header())
 
     async def token(self, refused: str | None = None) -> str:
-        """A token that should work; `refused` is one that just did not. One refresh serves all who wait."""
+        """A token that should work; `refused` is one that just did not. Raises SourceError."""
         async with self._lock:
             if self._clock() < self._refused_until:
                 raise not_signed_in(self._name)
-            if self._token is None or self._token == refused or self._is_old():
+            is_old = self._ends is not None and self._clock() >= self._ends
+            if self._token is None or self._token == refused or is_old:
                 await self._ask(await self.cookie_header())
             if self._token is None or self._token == refused:
-                self._refused_until = self._clock() + REST
+                self._refused_until = self._clock() + REFUSED_SECONDS
                 raise not_signed_in(self._name)
             return self._token
 
     def refuse(self, token: str) -> None:
-        """A fresh token does not work either: nobody tries for a while."""
+        """Note that even a fresh token does not work: nobody tries for a while."""
         if token == self._token:
             self._token = None
-            self._refused_until = self._clock() + REST
+            self._refused_until = self._clock() + REFUSED_SECONDS
 
     def forget(self) -> None:
-        """Whatever was known of the session is void: another cookie, or another try."""
+        """Forget token and refusal: there is another cookie, or a person tries again."""
         self._token = self._ends = None
         self._refused_until = 0.0
-
-    def _is_old(self) -> bool:
-        return self._ends is not None and self._clock() >= self._ends
 
     async def _ask(self, cookie: Mapping[str, str]) -> Account:
         answer = await self._client.get(f"{self._labs}/api/auth/session", cookie)
         if answer.host not in self._client.named or answer.status == 404:
             raise account_moved(self._name)
         if answer.status >= 300:
-            raise refusal(answer)
+            raise status_error(answer)
         session = await answer.json()
         token = session.get("access_token") if isinstance(session, dict) else None
         # A stale token comes with an error, and is as good as none.
         if not isinstance(token, str) or not token or session.get("error"):
-            self._token, self._refused_until = None, self._clock() + REST
+            self._token, self._refused_until = None, self._clock() + REFUSED_SECONDS
             raise not_signed_in(self._name)
         self._token, self._refused_until = token, 0.0
-        self._note_end(session.get("expires"))
-        return Account(_account(session), _until(session))
-
-    def _note_end(self, expires: Any) -> None:
-        """Refresh a tenth of its life, at most an hour, before the end; a clock that disagrees is not trusted."""
+        expires = session.get("expires")
         end = parse_moment(expires)
+        # Renewed a tenth of its life, at most an hour, before its end. Where the end has passed already,
+        # one of the two clocks is wrong: then the token is used until it is refused.
         life = end - self._now() if end is not None else 0.0
         self._ends = self._clock() + life - min(3600.0, life / 10) if life > 0 else None
+        user = session.get("user")
+        email = user.get("email") if isinstance(user, dict) else None
+        # An account is part of an identity that ends at a slash, and people see it.
+        name = email.strip() if isinstance(email, str) else ""
+        name = re.sub(r"[\s/]+|\W(?<![@.+-])", "_", name)[:200] or "default"
+        return Account(name, expires if isinstance(expires, str) and end is not None else None)
 
     # --- the site's own public key ---
 
@@ -134,6 +143,7 @@ class FlowSession:
         """The site's key: from the settings, else found in its script. Raises SourceError."""
         async with self._lock:
             if self._key is None or self._key == refused:
+                # A key of the settings that was refused is not tried again: the site may show a newer one.
                 self._key = await self._configured_key() if refused is None else None
                 self._key = self._key or await self._find_key()
             if self._key == refused:
@@ -145,6 +155,7 @@ class FlowSession:
             return self._key
 
     async def _configured_key(self) -> str | None:
+        """`env:NAME`, `keyring:NAME` or the key itself; None: the settings have none."""
         kind, _, name = self._api_key.partition(":")
         if kind == "env":
             return self._environ.get(name)
@@ -153,6 +164,7 @@ class FlowSession:
         return self._api_key or None
 
     async def _find_key(self) -> str:
+        """The key in the site's script; the most frequent, where others stand there, too. Raises SourceError."""
         page = await self._client.get(self._labs, {})
         script = _SCRIPT.search(page.body.decode("utf-8", "replace"))
         address = urls.resolve(self._labs, script[1]) if script else None
@@ -165,17 +177,3 @@ class FlowSession:
             "Flow's site no longer shows the key its interface needs.",
             f"Set api_key of {self._name} in the settings.",
         )
-
-
-def _account(session: Mapping[str, Any]) -> str:
-    user = session.get("user")
-    email = user.get("email") if isinstance(user, dict) else None
-    if not isinstance(email, str):
-        return "default"
-    # An account is part of an identity that ends at a slash, and people see it.
-    return re.sub(r"[\s/]+|\W(?<![@.+-])", "_", email.strip())[:200] or "default"
-
-
-def _until(session: Mapping[str, Any]) -> str | None:
-    expires = session.get("expires")
-    return expires if isinstance(expires, str) and parse_moment(expires) is not None else None

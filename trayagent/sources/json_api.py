@@ -1,4 +1,8 @@
-"""Any paginated JSON API that the settings describe."""
+"""Any paginated JSON API that the settings describe.
+
+JsonApi lists, ItemFiles resolves the downloads of what was listed, and both ask through JsonOrigin.
+How answers are read is in `json_mapping`.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ from trayagent.sources.api_client import (
     ApiAnswer,
     SourceClient,
     decode_base64,
-    refusal,
+    status_error,
 )
 from trayagent.sources.json_origin import JsonAuth, JsonOrigin, quote_except, with_query
 from trayagent.sources.source import (
@@ -39,8 +43,8 @@ from trayagent.sources.source import (
 )
 
 PAGE_SIZE: Final = 50
-MANY: Final = 200
-"""Items of a page."""
+MANY_ITEMS: Final = 200
+"""Items of a page from which on mapping them leaves the loop."""
 SEARCH_PAGES: Final = 200
 """Pages read at most to find a fresh link again."""
 
@@ -84,6 +88,7 @@ class JsonApi:
     async def sign_in(self, text: str) -> Account:
         """Keep the secret (or `name=value` lines, where there are several), if page one then works."""
         given = await asyncio.to_thread(self._auth.parse, text)
+        # Kept for the trial, since everything that asks reads them there; then the old ones come back.
         before = await self._auth.current(given)
         await self._auth.keep(given)
         try:
@@ -101,7 +106,7 @@ class JsonApi:
     async def page(self, cursor: str | None) -> Page:
         """One page, in the server's order."""
         answer = await self._origin.get(self._address(cursor))
-        self._judge(answer, cursor)
+        self._check_status(answer, cursor)
         body = await answer.json()
         rows = json_mapping.at_path(body, self._page["items"])
         if not isinstance(rows, list):
@@ -125,8 +130,7 @@ class JsonApi:
     async def _items(self, rows: list[Any]) -> tuple[tuple[Listed, ...], int]:
         """The items of a page, and how many of them have a date that is not understood."""
         work = partial(json_mapping.items, rows, self._item, self._base, tuple(self._dates))
-        # A page of many items is no work for the loop.
-        mapped = await asyncio.to_thread(work) if len(rows) > MANY else work()
+        mapped = await asyncio.to_thread(work) if len(rows) > MANY_ITEMS else work()
         self._dates.extend(mapped.dates)
         remembered = zip(mapped.items, mapped.rows, strict=True)
         return tuple(self._files.remember(item, row) for item, row in remembered), mapped.undated
@@ -146,7 +150,7 @@ class JsonApi:
         del target, note
         return await self._files.answer(key.partition("/")[2], failure)
 
-    def _judge(self, answer: ApiAnswer, cursor: str | None) -> None:
+    def _check_status(self, answer: ApiAnswer, cursor: str | None) -> None:
         if answer.status in {401, 403}:
             raise not_signed_in(self.name)
         if answer.status in {400, 404, 410} and cursor is not None:
@@ -154,7 +158,7 @@ class JsonApi:
         if 400 <= answer.status < 500 and answer.status not in {404, 408, 410}:
             raise question_refused(self.name, answer.status, "Check list in its settings.")
         if answer.status >= 300 or answer.host not in self._named:
-            raise refusal(answer)
+            raise status_error(answer)
 
     def _address(self, cursor: str | None) -> str:
         if cursor is not None and self._style in {"next_url", "link_header"}:
@@ -174,12 +178,20 @@ class JsonApi:
         return with_query(address, {name: value for name, value in query.items() if value})
 
     def _following(self, cursor: str | None, body: Any, answer: ApiAnswer, rows: int) -> str | None:
-        """The cursor of the page after, None at the end. Raises CutOffError."""
+        """The cursor of the page after, None at the end. Raises CutOffError.
+
+        | page.style  | the cursor is                      | the end is                                   |
+        |-------------|------------------------------------|----------------------------------------------|
+        | page, offset| a number that we count, unless the | an empty page; with page.next the server's   |
+        |             | server says another                | word alone                                   |
+        | next_url    | an address in the answer           | no address there                             |
+        | link_header | an address in a Link header        | no `rel=next` there                          |
+        | cursor      | what the server gave, sent back    | nothing, or something empty, there           |
+        """
         told = json_mapping.at_path(body, self._page["next"]) if self._page.get("next") else None
         match self._style:
             case "page" | "offset":
                 here = int(cursor or (1 if self._style == "page" else 0))
-                # Without `page.next` an empty page is the end; with it the server's word counts.
                 more = rows > 0 if not self._page.get("next") else told
                 return json_mapping.count(more, here + (1 if self._style == "page" else rows))
             case "next_url":
@@ -194,7 +206,14 @@ class JsonApi:
         return None if address is None else self._origin.page_address(address, answer.url)
 
 
-# --- one file: the configured address, then the item's fallback, then a fresh one ---
+# --- one file ---
+#
+# What is tried in turn for one download; the first error stays the cause.
+#
+#   1. the address of the settings (`fetch.url`), or the data in its answer (`fetch.base64`)
+#   2. the item's fallback as it was listed last, if the settings name one
+#   3. its fallback from a fresh listing, since links expire
+#   4. give up: raise the cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +232,7 @@ class _FileTrial:
 
 
 class ItemFiles:
-    """Answers what to fetch next for an item."""
+    """Answers what to fetch next for an item; see the list above."""
 
     def __init__(
         self,
@@ -275,7 +294,7 @@ class ItemFiles:
             return await self._origin.request(address)
         answer = await self._origin.get(address, MEDIA_LIMIT)
         if answer.status >= 300:
-            raise refusal(answer)
+            raise status_error(answer)
         data = json_mapping.at_path(await answer.json(), self._base64)
         if not isinstance(data, str) or not data:
             raise DownloadError("no_media_found", "the answer holds no data")
@@ -285,7 +304,6 @@ class ItemFiles:
 
     async def _fallback(self, ident: str, trial: _FileTrial) -> Request:
         assert trial.cause is not None
-        # First the link that we know of, then one from a fresh listing, since links expire.
         while self._where_fallback and trial.steps < 2:
             trial.steps += 1
             links = await self._find(ident, fresh=trial.steps == 2)
@@ -310,20 +328,18 @@ class ItemFiles:
         return values
 
     async def _find(self, ident: str, *, fresh: bool = False) -> ItemLinks | None:
+        """The item's addresses, read from the listing again where they are not known or not fresh."""
         before = self._links.get(ident)
         if before is not None and not fresh:
             return before
+        # Many downloads find their links expired at once: one search renews those it passes for all.
         async with self._searching:
-            if self._links.get(ident) is before:  # nobody else has listed it meanwhile
-                await self._search(ident)
+            cursor, asked = None, set[str]()
+            for _ in range(SEARCH_PAGES if self._links.get(ident) is before else 0):
+                page = await self._page(cursor)
+                cursor = page.next
+                if any(item.ident == ident for item in page.items) or cursor in (None, *asked):
+                    break
+                assert cursor is not None
+                asked.add(cursor)
         return self._links.get(ident)
-
-    async def _search(self, ident: str) -> None:
-        """Read pages until the item comes by; all that comes by is known afresh."""
-        cursor, asked = None, set[str]()
-        for _ in range(SEARCH_PAGES):
-            page = await self._page(cursor)
-            cursor = page.next
-            if cursor is None or cursor in asked or any(item.ident == ident for item in page.items):
-                return
-            asked.add(cursor)

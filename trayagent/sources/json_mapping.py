@@ -94,6 +94,7 @@ def items(
     some = range(0, len(rows), max(1, len(rows) // NEIGHBOURS))
     found, undated = [], 0
     for at, row in enumerate(rows):
+        # Its own date is left out: alone it would vote for its own reading.
         others = [*earlier, *(dates[one] for one in some if one != at)]
         made = item(row, where, base, others)
         if made is not None:

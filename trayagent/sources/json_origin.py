@@ -1,4 +1,8 @@
-"""The secrets of a JSON source: which the settings name, where they are kept, and what they are put into."""
+"""The one server that a JSON source signs in to: its secrets, and where they may be sent.
+
+JsonAuth puts secrets into the headers and parameters that `[sources.auth]` describes. JsonOrigin asks
+the origin of `base` with them, and every other server without them.
+"""
 
 from __future__ import annotations
 
@@ -104,9 +108,6 @@ class JsonAuth:
             action = lines if self._wanted else "It needs no secret; sync it."
             raise SourceError("no_secret", f"This is not what {self._source} needs.", action)
         return pairs
-
-
-# --- asking: with our secrets at our own origin, without them elsewhere ---
 
 
 class JsonOrigin:

@@ -116,13 +116,21 @@ def cookies_in(text: str) -> list[PastedCookie]:
     text = text.strip("\ufeff \t\r\n")
     if len(text) > LONGEST:
         return []
+    # The surest forms come first: a command or a header may hold what looks like the ones before.
     if text[:1] in ("[", "{"):
         return list(_from_json(text))
     if rows := list(_ROW.finditer(text)):
-        return [_row(row) for row in rows]
+        return [
+            PastedCookie(
+                row["name"],
+                row["value"] or "",
+                row["domain"].lower().lstrip("."),
+                host_only=row["inside"].upper() != "TRUE",
+            )
+            for row in rows
+        ]
     if scripted := list(_SCRIPT.finditer(text)):
-        asked = _ASKED.search(text)
-        return list(_from_script(scripted, _hostname(asked[1]) if asked else ""))
+        return list(_from_script(text, scripted))
     if _COMMAND.match(text) and (found := list(_from_command(text))):
         return found
     return list(_from_headers(text))
@@ -134,26 +142,14 @@ def _session_of(cookies: Mapping[str, str]) -> str | None:
             return cookies[name]
         # A long session is cut into cookies `name.0`, `name.1` and so on.
         chunks = [
-            (int(key[len(name) + 1 :]), value)
+            (int(number), value)
             for key, value in cookies.items()
-            if _is_chunk(key, name)
+            for stem, _, number in [key.rpartition(".")]
+            if stem == name and number.isdecimal() and len(number) < 4
         ]
         if chunks:
             return "".join(value for _, value in sorted(chunks))
     return None
-
-
-def _is_chunk(key: str, name: str) -> bool:
-    number = key[len(name) + 1 :]
-    return key.startswith(f"{name}.") and number.isdecimal() and len(number) < 4
-
-
-# --- cookies.txt ---
-
-
-def _row(row: re.Match[str]) -> PastedCookie:
-    domain, inside = row["domain"].lower(), row["inside"].upper() == "TRUE"
-    return PastedCookie(row["name"], row["value"] or "", domain.lstrip("."), not inside)
 
 
 # --- JSON ---
@@ -250,23 +246,24 @@ def _unescape(word: str) -> str:
     return re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), word)
 
 
-def _from_script(found: Iterable[re.Match[str]], host: str) -> Iterator[PastedCookie]:
+def _from_script(text: str, found: Iterable[re.Match[str]]) -> Iterator[PastedCookie]:
+    asked = _ASKED.search(text)
+    host = _hostname(asked[1]) if asked else ""
     for match in found:
-        if match[2]:
-            yield PastedCookie(
-                match[2], match[3], match[4].lower().lstrip("."), match[4][:1] != "."
-            )
-        else:
+        if match[2]:  # a cookie of PowerShell, with its domain
+            is_host_only = match[4][:1] != "."
+            yield PastedCookie(match[2], match[3], match[4].lower().lstrip("."), is_host_only)
+        else:  # a header of `fetch`
             yield from _pairs(str(json.loads(match[1])), host)
 
 
-def _from_headers(text: str, host: str = "") -> Iterator[PastedCookie]:
+def _from_headers(text: str) -> Iterator[PastedCookie]:
     """Header lines, of which only `Cookie` counts, or pairs without a name before them."""
     text = _WRAPPED.sub("", text.strip("\"' \t\r\n"))
-    told = _HOST.search(text)
-    lines = [match[1] for match in _HEADER.finditer(text)] or [text]
-    for line in lines:
-        yield from _pairs(line, host or (_hostname(told[1]) if told else ""))
+    named = _HOST.search(text)
+    host = _hostname(named[1]) if named else ""
+    for line in [match[1] for match in _HEADER.finditer(text)] or [text]:
+        yield from _pairs(line, host)
 
 
 def _pairs(line: str, host: str) -> Iterator[PastedCookie]:

@@ -1,4 +1,8 @@
-"""What every source can do, what it needs, and how it fails."""
+"""What every source can do, what it needs, and how it fails.
+
+A SourceError stops a listing: signing in again, or other settings, would help. A DownloadError is of the
+network or of one file, and may be tried again; `download_error` makes one of the other.
+"""
 
 from __future__ import annotations
 
