@@ -54,7 +54,7 @@ def figures(house: Path = HOUSE) -> dict[str, float]:
         * sum(words[name] == 2 for name in private)
         / len(private),
         "comment lines per 100 of code": 100 * comments / code,
-        "functions named by a participle": sum(map(_is_participle, functions)),
+        "functions named by a participle": sum(map(is_participle, functions)),
         "class names used twice": sum(count > 1 for count in classes.values()),
         "files that one neighbour imports": _satellites(house, trees),
         "rooms described in one line": sum(
@@ -96,7 +96,8 @@ def _name(node: ast.AST) -> str:
     return str(getattr(node, "name", ""))
 
 
-def _is_participle(node: ast.AST) -> bool:
+def is_participle(node: ast.AST) -> bool:
+    """Whether a function is named by one; properties and class methods are facts, and may be."""
     name = _name(node)
     decorators = {ast.unparse(one) for one in getattr(node, "decorator_list", ())}
     is_fact = bool(decorators & {"property", "cached_property", "classmethod"})

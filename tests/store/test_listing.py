@@ -38,7 +38,7 @@ def show(
     down: bool = False,
     left: dict[int, float] | None = None,
 ) -> list[str]:
-    numbers = listing.ordered(conn, chosen or Chosen(), sort, down=down, left=left or {})
+    numbers = listing.numbers_in_order(conn, chosen or Chosen(), sort, down=down, left=left or {})
     return [one.id for one in listing.rows(conn, numbers)]
 
 

@@ -93,7 +93,7 @@ class Chosen:
         return " AND ".join(clauses), values
 
 
-def ordered(
+def numbers_in_order(
     conn: sqlite3.Connection, chosen: Chosen, sort: Sort, *, down: bool, left: Mapping[int, float]
 ) -> array[int]:
     """The numbers of all chosen rows in order; `left` tells how many seconds running ones (n) still take."""

@@ -36,12 +36,14 @@ def move(
     """
     numbers = [downloads.number(id) for id in ids]
     if where in ("top", "bottom"):
-        return _to_end(conn, numbers, where)
-    order = listing.ordered(conn, Chosen(("queued",)), "queue", down=False, left={}).tolist()
+        return _move_to_end(conn, numbers, where)
+    order = listing.numbers_in_order(
+        conn, Chosen(("queued",)), "queue", down=False, left={}
+    ).tolist()
     moved = [n for n in order if n in set(numbers)]
     if not moved:
         return []
-    new = _moved(order, moved, where, None if before is None else downloads.number(before))
+    new = _order_after(order, moved, where, None if before is None else downloads.number(before))
     # Only the rows in front of the last change need a number of their own.
     last = next((place for place in reversed(range(len(new))) if new[place] != order[place]), -1)
     if last >= DEEPEST:
@@ -59,7 +61,7 @@ def move(
     return [downloads.public_id(n) for n in moved]
 
 
-def _moved(order: list[int], moved: list[int], where: Move, before: int | None) -> list[int]:
+def _order_after(order: list[int], moved: list[int], where: Move, before: int | None) -> list[int]:
     chosen = set(moved)
     rest = [n for n in order if n not in chosen]
     if where == "before":
@@ -72,7 +74,7 @@ def _moved(order: list[int], moved: list[int], where: Move, before: int | None) 
     return [*rest[:place], *moved, *rest[place:]]
 
 
-def _to_end(conn: sqlite3.Connection, numbers: Sequence[int], where: Move) -> list[str]:
+def _move_to_end(conn: sqlite3.Connection, numbers: Sequence[int], where: Move) -> list[str]:
     in_flight = "state IN ('queued', 'paused')"
     lowest, highest = conn.execute(
         f"SELECT min(0, coalesce(min(urgent), 0)), max(0, coalesce(max(urgent), 0)) FROM downloads WHERE {in_flight}"

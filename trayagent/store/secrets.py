@@ -108,7 +108,7 @@ REST_SECONDS: Final = 30.0
 """Seconds for which a keyring is not asked again for what it did not have."""
 
 
-class _Place(Protocol):
+class _SecretPlace(Protocol):
     """Where the vault keeps secrets by name; all of it may block."""
 
     def get(self, name: str) -> str | None: ...
@@ -122,9 +122,9 @@ class Vault:
     The place is found at the first use: looking for a keyring costs time and memory.
     """
 
-    def __init__(self, find: Callable[[], _Place]) -> None:
+    def __init__(self, find: Callable[[], _SecretPlace]) -> None:
         self._find = find
-        self._found: _Place | None = None
+        self._found: _SecretPlace | None = None
         self._lock = threading.Lock()
 
     @classmethod
@@ -149,7 +149,7 @@ class Vault:
         """`keyring` or `file`, for people. Blocking."""
         return "file" if isinstance(self._place(), SecretFile) else "keyring"
 
-    def _place(self) -> _Place:
+    def _place(self) -> _SecretPlace:
         with self._lock:
             if self._found is None:
                 self._found = self._find()
