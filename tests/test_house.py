@@ -91,9 +91,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 FILE_LINES, FUNCTION_LINES = 500, 60
 
 # "path" or "path:function" -> why it reads better long.
-LONG: dict[str, str] = {
-    "trayagent/wiring.py:build": "the parts, in the order in which they need each other",
-}
+LONG: dict[str, str] = {}
 
 
 def name_of(path: Path) -> str:

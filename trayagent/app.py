@@ -30,7 +30,7 @@ from trayagent.settings import Home, change, load
 from trayagent.store import facts
 from trayagent.store.database import Database
 from trayagent.transfer import memory
-from trayagent.wiring import Service, Wires, build
+from trayagent.wiring import Service, WaysOut, build
 
 __all__ = ["AlreadyRunningError", "Running", "run", "serve"]
 
@@ -81,12 +81,12 @@ async def serve(
         memory.share()
         client = client_for(live_settings.config, lambda: (listener.port,))
         apis = ApiClient(network, own_ports=lambda: (listener.port,), cooldown=client.cooldown)
-        wires = Wires(
+        ways_out = WaysOut(
             stack.enter_context(client),
             await stack.enter_async_context(apis),
             await stack.enter_async_context(Gateway(network, own_ports=lambda: (listener.port,))),
         )
-        agent, services = await build(home, environ, live_settings, notifier, db, wires)
+        agent, services = await build(home, environ, live_settings, notifier, db, ways_out)
         hook = HookServer(agent, quit=quitting.set)
         services |= {**beside, "hook": partial(hook.serve, listener)}
 

@@ -1,4 +1,8 @@
-"""All parts of an agent, each given what it needs."""
+"""The parts of an agent, each given what it needs: the only place that builds them.
+
+Read `build` as the list of parts. A part gets the others through its constructor and finds none by
+itself. `app.serve` opens what has to be closed again (database, ways out) and runs the services.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +43,12 @@ from trayagent.store.secrets import SecretFiles, Vault
 from trayagent.transfer.transfer import Transfer
 
 Service = Callable[[], Awaitable[None]]
+"""What runs as long as the agent does, until it is cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wires:
-    """The ways out: for files, for APIs, and the gateway for the page engine."""
+class WaysOut:
+    """To other machines: for files, for APIs, and the gateway for the page engine."""
 
     client: Client
     apis: ApiClient
@@ -56,45 +61,24 @@ async def build(
     live_settings: LiveSettings,
     notifier: NoticeDisplay,
     db: Database,
-    wires: Wires,
+    ways_out: WaysOut,
 ) -> tuple[Agent, dict[str, Service]]:
-    """All parts, each given what it needs, and the services that run as long as the agent does."""
+    """The parts that hook and desktop are given, and the services by name. Raises StoreUnavailableError."""
     config = live_settings.config
     secrets = SecretFiles(home.secrets_dir / "downloads")
     await db.run(downloads.sweep_secrets, secrets)
-    bus, bell, trash = Bus(), asyncio.Event(), Trash()
-    live_status = LiveStatus(
-        bus,
-        await db.run(downloads.starting_status, time.time(), config.downloads.workers, __version__),
-    )
-    db.when_late(partial(_look_again, live_status, bell))
-    transfer = Transfer(wires.client, home.data / "settled", config.downloads)
+    bus, bell = Bus(), asyncio.Event()
     intake = Intake(db, bus, secrets, bell.set)
-    engine = YtDlpEngine(
-        wires.gateway,
-        Releases(home.data / "sites"),
-        config,
-        environ=environ,
-        throttle=transfer.throttle,
-    )
-    library = Libraries(
-        db,
-        bus,
-        intake,
-        build=lambda source, secrets: sources.build(source, wires.apis, secrets, environ),
-        vault=Vault.open(home.data, environ),
-        thumbnails=home.data / "thumbnails",
-    )
-    library.configure(config)
-    pool = Pool(
-        db,
-        bus,
-        Worker(transfer, secrets, library.resolvers, VideoPages(transfer, engine, intake)),
-        secrets=secrets,
-        folder=Path(config.downloads.folder),
-        limits=_limits(config),
-        bell=bell,
-    )
+
+    transfer = Transfer(ways_out.client, home.data / "settled", config.downloads)
+    engine = _page_engine(home, environ, config, ways_out, transfer)
+    libraries = _libraries(home, environ, ways_out, db, bus, intake)
+    libraries.configure(config)
+
+    worker = Worker(transfer, secrets, libraries.resolvers, VideoPages(transfer, engine, intake))
+    limits, folder = _limits(config), Path(config.downloads.folder)
+    pool = Pool(db, bus, worker, secrets=secrets, folder=folder, limits=limits, bell=bell)
+    trash = Trash()
     queue = QueueCommands(
         db,
         bus,
@@ -104,60 +88,92 @@ async def build(
         discard=transfer.discard,
         discard_page=engine.discard,
     )
-    announcer = Announcer(bus, notifier, config.notifications.level)
-    own = OwnToken.load(home.token)
+    live_status = await _live_status(db, bus, bell, config)
+    own_token, key_file = OwnToken.load(home.token), home.secrets_dir / "clients.key"
     agent = Agent(
         bus=bus,
         intake=intake,
         queue=queue,
         queries=Queries(db, live_status, pool.cool_until),
         live_status=live_status,
-        announcer=announcer,
-        clients=await Clients.open(db, bus, own, home.secrets_dir / "clients.key"),
-        library=library,
+        announcer=Announcer(bus, notifier, config.notifications.level),
+        clients=await Clients.open(db, bus, own_token, key_file),
+        library=libraries,
         undo=BatchUndo(db, queue, trash),
         live_settings=live_settings,
         version=__version__,
     )
-    live_settings.follow(lambda config: live_status.set_workers(config.downloads.workers))
-    _follow(live_settings, pool, transfer, announcer, library, engine)
+    live_settings.follow(partial(_apply, agent, pool, transfer, engine))
     drops = DropReader(db, bus, intake, Path(config.drop.folder), poll=config.drop.poll)
     return agent, {
         "pool": pool.run,
         "live_status": partial(live_status.run, db),
-        "announcer": announcer.run,
+        "announcer": agent.announcer.run,
         "hasher": Hasher(db, bus).run,
-        "library": library.run,
+        "library": libraries.run,
         "drops": drops.run,
         "undo": agent.undo.run,
     }
 
 
-def _look_again(live_status: LiveStatus, bell: asyncio.Event) -> None:
-    """Something was saved after whoever asked had been told no: it counts, and may be work."""
-    live_status.recount_soon()
-    bell.set()
+async def _live_status(db: Database, bus: Bus, bell: asyncio.Event, config: Config) -> LiveStatus:
+    start = await db.run(
+        downloads.starting_status, time.time(), config.downloads.workers, __version__
+    )
+    live_status = LiveStatus(bus, start)
+
+    def look_again() -> None:
+        live_status.recount_soon()
+        bell.set()
+
+    # A write that came through after its caller had given up on it: nobody publishes it, but it
+    # counts, and may be work.
+    db.when_late(look_again)
+    return live_status
+
+
+def _page_engine(
+    home: Home,
+    environ: Mapping[str, str],
+    config: Config,
+    ways_out: WaysOut,
+    transfer: Transfer,
+) -> YtDlpEngine:
+    releases = Releases(home.data / "sites")
+    # One speed limit for both: what the page engine fetches counts in the same sum.
+    throttle = transfer.throttle
+    return YtDlpEngine(ways_out.gateway, releases, config, environ=environ, throttle=throttle)
+
+
+def _libraries(
+    home: Home,
+    environ: Mapping[str, str],
+    ways_out: WaysOut,
+    db: Database,
+    bus: Bus,
+    intake: Intake,
+) -> Libraries:
+    return Libraries(
+        db,
+        bus,
+        intake,
+        build=lambda source, secrets: sources.build(source, ways_out.apis, secrets, environ),
+        vault=Vault.open(home.data, environ),
+        thumbnails=home.data / "thumbnails",
+    )
 
 
 def _limits(config: Config) -> PoolLimits:
     return PoolLimits(config.downloads.workers, config.downloads.per_host, config.downloads.retries)
 
 
-def _follow(
-    live_settings: LiveSettings,
-    pool: Pool,
-    transfer: Transfer,
-    announcer: Announcer,
-    library: Libraries,
-    engine: YtDlpEngine,
+def _apply(
+    agent: Agent, pool: Pool, transfer: Transfer, engine: YtDlpEngine, config: Config
 ) -> None:
-    """Changed settings take effect at once."""
-
-    def apply(config: Config) -> None:
-        pool.set_limits(_limits(config), Path(config.downloads.folder))
-        transfer.configure(config.downloads)
-        announcer.level = config.notifications.level
-        library.configure(config)
-        engine.configure(config)
-
-    live_settings.follow(apply)
+    """Changed settings take effect at once; the drop folder and the port do at the next start."""
+    agent.live_status.set_workers(config.downloads.workers)
+    pool.set_limits(_limits(config), Path(config.downloads.folder))
+    transfer.configure(config.downloads)
+    agent.announcer.level = config.notifications.level
+    agent.library.configure(config)
+    engine.configure(config)

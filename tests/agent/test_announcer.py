@@ -31,7 +31,7 @@ class Screen:
 async def test_every_notice_is_shown_once_as_far_as_it_is_wanted(
     level: str, shown: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(announcer, "BREATH", 0.01)
+    monkeypatch.setattr(announcer, "GATHERING_SECONDS", 0.01)
     bus, screen = Bus(), Screen()
     heard: list[Event] = []
     bus.subscribe(heard.append)
@@ -41,7 +41,7 @@ async def test_every_notice_is_shown_once_as_far_as_it_is_wanted(
         bus.publish(Notice("Paired", "A browser"))
         bus.publish(Notice("Broken", "A list", level="error"))
         async with asyncio.timeout(10):
-            while speaker._said:  # noqa: ASYNC110 - the list is all there is to see
+            while speaker._to_show:  # noqa: ASYNC110 - the list is all there is to see
                 await asyncio.sleep(0.01)
         await speaker.tell(Notice("Told", "Directly"))
         task.cancel()
@@ -57,7 +57,7 @@ async def test_every_notice_is_shown_once_as_far_as_it_is_wanted(
 async def test_that_a_folder_takes_no_files_is_said_once_until_one_arrives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(announcer, "BREATH", 0.01)
+    monkeypatch.setattr(announcer, "GATHERING_SECONDS", 0.01)
     bus, screen = Bus(), Screen()
     full = DownloadError("disk_full")
     error = ErrorInfo(full.code, full.message, full.action)

@@ -1,9 +1,14 @@
-"""Who may come in: the machine's own token, the dashboard's sessions, and paired browsers.
+"""Who may talk to the agent: the machine's own token, dashboards, and paired browsers.
 
-A browser is paired by a one-time code and bound to the origin it came from. Its token is made from
-the agent's key file and a salt, so the database holds nothing that opens a door, and `hello` can
-still prove that we are the ones the browser was paired with. A dashboard is a client without an
-origin; it ends after a day in which it asked for nothing.
+    who                    gets a token by                       it is good
+    ---------------------  ------------------------------------  -----------------------------------
+    command line, tray     reading the own token's 0600 file     until it is rotated
+    dashboard (a session)  a one-time code in the page's file    a day after its last request
+    browser extension      a one-time code that a person gives   from its own origin, until revoked
+
+An extension's token is made from the agent's key file and a salt, so the database holds nothing that
+lets anybody in, and `hello` can still prove that we are the ones the browser was paired with. A
+command line can be read by every user of the machine, so a code travels in a file instead.
 """
 
 from __future__ import annotations
@@ -35,19 +40,169 @@ from trayagent.store import clients as store
 from trayagent.store.clients import ClientRow
 from trayagent.store.database import Database
 
+Clock = Callable[[], float]
+
 EXTENSION_ORIGIN: Final = re.compile(r"(?:chrome|moz)-extension://[A-Za-z0-9-]{1,64}")
 """The origins that can be paired."""
 LOCAL_CLIENT: Final = "local"
 """The machine's own token, as `hello` calls it."""
 PAIRING_SECONDS: Final = 120.0
+"""How long a code for a browser works."""
 SESSION_CODE_SECONDS: Final = 120.0
+"""How long a code for a dashboard works."""
+CODE_PAGE_SECONDS: Final = 120.0
+"""How long a file with a code is kept: no code lives longer."""
 SESSION_IDLE_SECONDS: Final = 24 * 3600.0
-"""Seconds without a request after which a dashboard has to be opened again."""
+"""Without a request, after which a dashboard has to be opened again."""
 MOST_SESSIONS: Final = 32
 """So many dashboards may be open; the oldest has to be opened again."""
+MOST_OPEN_CODES: Final = 32
+"""So many codes may be open at a time; the oldest one gives way."""
 SEEN_NOTED_SECONDS: Final = 600.0
+"""Between two times that a client's last request is written down."""
 ASK_TO_OPEN_SECONDS: Final = 20.0
-"""Seconds between two times that a locked page may ask a person to open it."""
+"""Between two times that a locked page may ask a person to open it."""
+LONGEST_NAME: Final = 60
+"""Characters of a client's name that are shown."""
+
+_CODE_PAGE: Final = """<!doctype html>
+<meta charset="utf-8">
+<meta name="referrer" content="no-referrer">
+<title>trayagent</title>
+<meta http-equiv="refresh" content="0; url={url}">
+<p><a href="{url}">Open trayagent</a></p>
+"""
+
+
+def digest(secret: str) -> bytes:
+    """What we keep of a secret that we only need to recognise."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+class OwnToken:
+    """The bearer token of this machine's own clients; the command line reads the same 0600 file."""
+
+    def __init__(self, path: Path, value: str) -> None:
+        self.path = path
+        self.value = value
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The token in `path`; made when there is none, and always kept to the user alone."""
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(path, 0o600)
+            value = path.read_text("ascii", "ignore").strip()
+            if len(value) >= 32:
+                return cls(path, value)
+        token = cls(path, "")
+        token.rotate()
+        return token
+
+    def rotate(self) -> str:
+        """A new token; the old one is worth nothing from now on."""
+        value = secrets.token_urlsafe(32)
+        write_private(self.path, value.encode())
+        self.value = value
+        return value
+
+    def __repr__(self) -> str:
+        return f"<OwnToken in {self.path}>"
+
+
+class Codes:
+    """Codes of 128 random bits that work once, for `lifetime` seconds of a steady clock."""
+
+    def __init__(self, lifetime: float, clock: Clock = time.monotonic) -> None:
+        self.lifetime = lifetime
+        self._clock = clock
+        self._open: dict[bytes, float] = {}
+
+    def issue(self) -> str:
+        """A fresh code."""
+        self._forget_old()
+        while len(self._open) >= MOST_OPEN_CODES:
+            del self._open[next(iter(self._open))]
+        code = secrets.token_urlsafe(16)
+        self._open[digest(code)] = self._clock() + self.lifetime
+        return code
+
+    def redeem(self, code: str) -> bool:
+        """Whether the code was good; it is spent by asking."""
+        self._forget_old()
+        return self._open.pop(digest(code), None) is not None
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        self._open = {code: end for code, end in self._open.items() if end > now}
+
+
+class Guesses:
+    """Counts wrong secrets, so that guessing becomes slow: so many in a window are answered at once."""
+
+    def __init__(
+        self, limit: int = 10, window: float = 60.0, clock: Clock = time.monotonic
+    ) -> None:
+        self._limit = limit
+        self._window = window
+        self._clock = clock
+        self._times: deque[float] = deque(maxlen=limit)
+
+    def note_wrong(self) -> None:
+        """Count a request with a wrong secret."""
+        self._times.append(self._clock())
+
+    @property
+    def wait_seconds(self) -> float:
+        """Until a wrong one is answered at once again; 0: now."""
+        if len(self._times) < self._limit:
+            return 0.0
+        return max(0.0, self._times[0] + self._window - self._clock())
+
+
+class CodePages:
+    """Files that lead a browser to a page with a code: read by this user alone, gone once it is spent.
+
+    They lie in a folder of their own, 0700. All methods block.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, code: str, url: str) -> Path:
+        """A file, 0600, that leads to `url`, which holds `code`."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A link in its place would lead the code to a folder that others may read.
+        seen = self._folder.lstat()
+        if not stat.S_ISDIR(seen.st_mode):
+            raise NotADirectoryError(str(self._folder))
+        if sys.platform != "win32":
+            self._folder.chmod(0o700)
+        self.sweep()
+        page = self._page_of(code)
+        write_private(page, _CODE_PAGE.format(url=html.escape(url)).encode())
+        return page
+
+    def remove(self, code: str) -> None:
+        """Remove the file of a code that is spent."""
+        with contextlib.suppress(OSError):
+            self._page_of(code).unlink()
+
+    def sweep(self, older: float = CODE_PAGE_SECONDS) -> None:
+        """Remove the files whose codes have run out, and those that a kill left."""
+        now = time.time()
+        with contextlib.suppress(OSError):
+            for page in self._folder.iterdir():
+                with contextlib.suppress(OSError):
+                    # `abs`: a clock that was set back must not keep a file for long.
+                    if abs(now - page.lstat().st_mtime) >= older:
+                        page.unlink()
+
+    def _page_of(self, code: str) -> Path:
+        name = hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return self._folder / f"{name}.html"
+
+    def __repr__(self) -> str:
+        return f"<CodePages in {self._folder}>"
 
 
 class BadCodeError(TrayagentError):
@@ -55,7 +210,10 @@ class BadCodeError(TrayagentError):
 
 
 class Clients:
-    """Open with `Clients.open`; loop-only. Answers about tokens come from memory."""
+    """Tokens, codes and their clients; open with `Clients.open`, for the front loop.
+
+    Answers about tokens come from memory: a request waits for no database.
+    """
 
     def __init__(
         self,
@@ -103,14 +261,16 @@ class Clients:
         return cls(db, bus, own, key, rows, pages, clock=clock, now=now)
 
     def recognise(self, token: str) -> Caller | None:
-        """Whose token this is. Takes as long for a wrong one as for a right one."""
+        """Whose token this is; None: nobody's."""
+        # All digests are compared, also after a match, and each in constant time: the time of an
+        # answer tells nothing about a token.
         given = digest(token)
         known = [
             (digest(self._own.value), Caller(LOCAL_CLIENT, "owner")),
             *((row.digest, _caller(row)) for row in self._rows.values()),
         ]
         found = [caller for mark, caller in known if hmac.compare_digest(mark, given)]
-        return found[0] if found and not self._is_over(found[0].id) else None
+        return found[0] if found and not self._has_ended(found[0].id) else None
 
     @property
     def origins(self) -> frozenset[str]:
@@ -144,11 +304,11 @@ class Clients:
     async def pair(self, code: str, name: str, origin: str) -> Paired:
         """Exchange a code for a token that is good from `origin` only. Raises BadCodeError."""
         if not EXTENSION_ORIGIN.fullmatch(origin) or not self._pairing.redeem(code):
-            raise _bad_code("Start the pairing again from the tray or the dashboard.")
+            raise _wrong_code("Start the pairing again from the tray or the dashboard.")
         id, salt = f"c{secrets.token_hex(6)}", secrets.token_bytes(16)
         await asyncio.to_thread(self._pages.remove, code)
         token = self._token(id, salt)
-        row = ClientRow(id, _plain(name) or "Browser", origin, salt, digest(token), self._now())
+        row = ClientRow(id, _one_line(name) or "Browser", origin, salt, digest(token), self._now())
         await self._db.run(store.add, row)
         self._rows[id] = row
         self._bus.publish(
@@ -159,9 +319,12 @@ class Clients:
     async def begin_session(self, code: str) -> str:
         """Exchange a code for a token of one dashboard. Raises BadCodeError."""
         if not self._dashboard.redeem(code):
-            raise _bad_code("Open the dashboard again from the tray, or with: trayagent dashboard")
+            raise _wrong_code(
+                "Open the dashboard again from the tray, or with: trayagent dashboard"
+            )
         await asyncio.to_thread(self._pages.remove, code)
-        over = [row.id for row in self._sessions() if self._is_over(row.id)]
+        # Those that ended make room first, then the oldest of the others.
+        over = [row.id for row in self._sessions() if self._has_ended(row.id)]
         alive = [row.id for row in self._sessions() if row.id not in over]
         for id in over + alive[: max(0, len(alive) - MOST_SESSIONS + 1)]:
             await self.revoke(id)
@@ -176,8 +339,7 @@ class Clients:
     def prove(self, client: str, nonce: str, port: int, origin: str | None = None) -> str:
         """Prove to a client that we know its token, and listen on `port`. Raises NotFoundError.
 
-        HMAC-SHA256 in hex of our address and the nonce: a program on another port that passes the
-        question on to us gets an answer that is of no use to it.
+        HMAC-SHA256 in hex of our address and the client's nonce.
         """
         row = self._rows.get(client)
         if client == LOCAL_CLIENT:
@@ -185,14 +347,17 @@ class Clients:
         elif row is not None and row.origin and origin in (None, row.origin):
             token = self._token(row.id, row.salt)
         else:
-            raise _unknown()
+            raise _no_such_client()
         if row is not None and not hmac.compare_digest(digest(token), row.digest):
-            raise _unknown()  # the key file was lost: only pairing again helps
-        said = f"127.0.0.1:{port}\n{nonce}"
-        return hmac.new(token.encode(), said.encode(), hashlib.sha256).hexdigest()
+            # The key file was lost: only pairing again helps.
+            raise _no_such_client()
+        # With our address in it: a program on another port that passes the question on to us gets
+        # an answer that is of no use there.
+        proven = f"127.0.0.1:{port}\n{nonce}"
+        return hmac.new(token.encode(), proven.encode(), hashlib.sha256).hexdigest()
 
     async def all_clients(self) -> tuple[Client, ...]:
-        """The paired clients and open dashboards, the oldest first."""
+        """Paired browsers and open dashboards, the oldest first."""
         return tuple(
             Client(
                 id=row.id,
@@ -203,22 +368,23 @@ class Clients:
                 kind=_caller(row).kind,
             )
             for row in self._rows.values()
-            if not self._is_over(row.id)
+            if not self._has_ended(row.id)
         )
 
     async def revoke(self, id: str) -> None:
-        """The client's token is worth nothing from this moment. Raises NotFoundError."""
+        """End a client: its token is worth nothing from this moment. Raises NotFoundError."""
+        # Memory first: no request is answered while the database still waits for its disk.
         self._rows.pop(id, None)
         await self._db.run(store.revoke, id)
 
     async def rotate(self) -> None:
-        """A new machine token; the old one and all dashboards are out at once."""
+        """Make a new own token; the old one and all dashboards end at once."""
         await asyncio.to_thread(self._own.rotate)
         for row in self._sessions():
             await self.revoke(row.id)
 
     async def note_seen(self, caller: Caller) -> None:
-        """Note that a client spoke to us; written down every ten minutes at most."""
+        """Note that a client made a request; written down every ten minutes at most."""
         row = self._rows.get(caller.id)
         now = self._now()
         if row is None or (
@@ -233,7 +399,7 @@ class Clients:
     def _sessions(self) -> list[ClientRow]:
         return [row for row in self._rows.values() if not row.origin]
 
-    def _is_over(self, id: str) -> bool:
+    def _has_ended(self, id: str) -> bool:
         """Whether it is a dashboard that nobody has used for a day."""
         row = self._rows.get(id)
         if row is None or row.origin:
@@ -253,20 +419,21 @@ def _caller(row: ClientRow) -> Caller:
     return Caller(row.id, "extension", row.origin) if row.origin else Caller(row.id, "session")
 
 
-def _plain(name: str) -> str:
+def _one_line(name: str) -> str:
     """A name fit for a notification: printable, on one line, short."""
-    return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:60]
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:LONGEST_NAME]
 
 
-def _bad_code(action: str) -> BadCodeError:
+def _wrong_code(action: str) -> BadCodeError:
     return BadCodeError("bad_code", "This code is wrong, used up or too old.", action)
 
 
-def _unknown() -> NotFoundError:
+def _no_such_client() -> NotFoundError:
     return NotFoundError("not_found", "There is no such client.", "Pair the browser again.")
 
 
 def _load_key(path: Path) -> bytes:
+    """The key that extensions' tokens are made from; a new one ends all pairings."""
     try:
         path.chmod(0o600)
         key = path.read_bytes()
@@ -276,146 +443,3 @@ def _load_key(path: Path) -> bytes:
         key = secrets.token_bytes(32)
         write_private(path, key)
     return key
-
-
-Clock = Callable[[], float]
-
-MOST_OPEN_CODES: Final = 32
-"""So many codes may be open at a time; the oldest one gives way."""
-
-
-def digest(secret: str) -> bytes:
-    """What we keep of a secret that we only need to recognise."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
-
-
-class Codes:
-    """Codes of 128 random bits that work once, for `lifetime` seconds of a steady clock."""
-
-    def __init__(self, lifetime: float, clock: Clock = time.monotonic) -> None:
-        self.lifetime = lifetime
-        self._clock = clock
-        self._open: dict[bytes, float] = {}
-
-    def issue(self) -> str:
-        """A fresh code."""
-        self._forget_old()
-        while len(self._open) >= MOST_OPEN_CODES:
-            del self._open[next(iter(self._open))]
-        code = secrets.token_urlsafe(16)
-        self._open[digest(code)] = self._clock() + self.lifetime
-        return code
-
-    def redeem(self, code: str) -> bool:
-        """Whether the code was good; it is spent by asking."""
-        self._forget_old()
-        return self._open.pop(digest(code), None) is not None
-
-    def _forget_old(self) -> None:
-        now = self._clock()
-        self._open = {code: end for code, end in self._open.items() if end > now}
-
-
-class Guesses:
-    """Counts wrong secrets, so that guessing becomes slow: `limit` of them in `window` seconds are answered calmly."""
-
-    def __init__(
-        self, limit: int = 10, window: float = 60.0, clock: Clock = time.monotonic
-    ) -> None:
-        self._limit = limit
-        self._window = window
-        self._clock = clock
-        self._times: deque[float] = deque(maxlen=limit)
-
-    def note_wrong(self) -> None:
-        """Somebody came with a wrong secret."""
-        self._times.append(self._clock())
-
-    @property
-    def wait_seconds(self) -> float:
-        """Seconds until the next wrong one is answered calmly; 0 now."""
-        if len(self._times) < self._limit:
-            return 0.0
-        return max(0.0, self._times[0] + self._window - self._clock())
-
-
-class OwnToken:
-    """Read or made by `OwnToken.load`; the command line reads the same file."""
-
-    def __init__(self, path: Path, value: str) -> None:
-        self.path = path
-        self.value = value
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """The token in `path`; made when there is none, and always kept to the user alone."""
-        with contextlib.suppress(FileNotFoundError):
-            os.chmod(path, 0o600)
-            value = path.read_text("ascii", "ignore").strip()
-            if len(value) >= 32:
-                return cls(path, value)
-        token = cls(path, "")
-        token.rotate()
-        return token
-
-    def rotate(self) -> str:
-        """A new token; the old one is worth nothing from now on."""
-        value = secrets.token_urlsafe(32)
-        write_private(self.path, value.encode())
-        self.value = value
-        return value
-
-    def __repr__(self) -> str:
-        return f"<OwnToken in {self.path}>"
-
-
-CODE_PAGE_SECONDS: Final = 120.0
-"""Seconds; a code lives no longer."""
-_PAGE: Final = """<!doctype html>
-<meta charset="utf-8">
-<meta name="referrer" content="no-referrer">
-<title>trayagent</title>
-<meta http-equiv="refresh" content="0; url={url}">
-<p><a href="{url}">Open trayagent</a></p>
-"""
-
-
-class CodePages:
-    """Kept in a folder of their own, 0700. All methods block."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def write(self, code: str, url: str) -> Path:
-        """A file, 0600, that leads to `url`, which holds `code`."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        seen = self._folder.lstat()
-        if not stat.S_ISDIR(seen.st_mode):
-            raise NotADirectoryError(str(self._folder))
-        if sys.platform != "win32":
-            self._folder.chmod(0o700)
-        self.sweep()
-        page = self._page_of(code)
-        write_private(page, _PAGE.format(url=html.escape(url)).encode())
-        return page
-
-    def remove(self, code: str) -> None:
-        """The code is spent."""
-        with contextlib.suppress(OSError):
-            self._page_of(code).unlink()
-
-    def sweep(self, older: float = CODE_PAGE_SECONDS) -> None:
-        """Remove those whose codes have run out."""
-        now = time.time()
-        with contextlib.suppress(OSError):
-            for page in self._folder.iterdir():
-                with contextlib.suppress(OSError):
-                    if abs(now - page.lstat().st_mtime) >= older:
-                        page.unlink()
-
-    def _page_of(self, code: str) -> Path:
-        name = hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return self._folder / f"{name}.html"
-
-    def __repr__(self) -> str:
-        return f"<CodePages in {self._folder}>"

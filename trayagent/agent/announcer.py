@@ -1,4 +1,8 @@
-"""Tells people what finished and what failed: events in, at most a few notices out."""
+"""Notices for people, made from events: what finished, what failed, what waits for them.
+
+Events are gathered for two seconds and become at most a few notices (`model/notices` words them),
+each of which is published as an event and shown once. Notices that others publish are shown as well.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,8 @@ from trayagent.model.notices import blocked_by, concerns, notices
 
 log = logging.getLogger(__name__)
 
-BREATH: Final = 2.0
-"""Seconds in which events are gathered into one notice."""
+GATHERING_SECONDS: Final = 2.0
+"""How long events are gathered into one notice."""
 
 
 class NoticeDisplay(Protocol):
@@ -25,21 +29,23 @@ class NoticeDisplay(Protocol):
 
 
 class Announcer:
-    """Gathers for two seconds, then publishes `Notice` events and shows them."""
+    """A service; everything else is for the front loop."""
 
-    def __init__(self, bus: Bus, shows: NoticeDisplay, level: str) -> None:
+    def __init__(self, bus: Bus, display: NoticeDisplay, level: str) -> None:
         self.level = level
         """`all`, `errors` or `none`."""
         self._bus = bus
-        self._shows = shows
+        self._display = display
         self._gathered: list[Event] = []
-        self._said: list[Notice] = []
-        """What others published themselves, and is still to be shown."""
+        self._to_show: list[Notice] = []
+        """Notices that others published."""
         self._own: Notice | None = None
+        """The notice that is being published here: it comes back as an event."""
         self._bell = asyncio.Event()
         self._quiet_until = 0.0
         self._blocked = ""
-        self._place = bus.subscribe(self._hear)
+        """The code with which the folder last refused a file, until it takes one."""
+        self._subscription = bus.subscribe(self._hear)
 
     def snooze(self, minutes: float) -> None:
         """Show nothing for so many minutes; 0 ends it. The menu still remembers."""
@@ -47,44 +53,45 @@ class Announcer:
 
     async def run(self) -> None:
         """Announce until cancelled."""
-        with self._place:
+        with self._subscription:
             while True:
                 await self._bell.wait()
-                await asyncio.sleep(BREATH)
+                await asyncio.sleep(GATHERING_SECONDS)
                 self._bell.clear()
                 gathered, self._gathered = self._gathered, []
-                said, self._said = self._said, []
+                to_show, self._to_show = self._to_show, []
                 for notice in notices(gathered):
                     await self.tell(notice)
-                for notice in said:
+                for notice in to_show:
                     await self._show(notice)
 
     async def tell(self, notice: Notice) -> None:
-        """Say one thing now, if people want to hear such things."""
-        if self._wanted(notice):
+        """Publish and show one notice now, if its level is wanted."""
+        if self._is_wanted(notice):
             self._own = notice
             self._bus.publish(notice)
             await self._show(notice)
 
     async def _show(self, notice: Notice) -> None:
-        if self._wanted(notice) and time.monotonic() >= self._quiet_until:
-            await self._shows.show(notice)
+        if self._is_wanted(notice) and time.monotonic() >= self._quiet_until:
+            await self._display.show(notice)
 
-    def _wanted(self, notice: Notice) -> bool:
+    def _is_wanted(self, notice: Notice) -> bool:
         return self.level == "all" or (self.level == "errors" and notice.level == "error")
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, Notice):
             if event is self._own:
                 return
-            self._said.append(event)
+            self._to_show.append(event)
             self._bell.set()
         elif self._is_news(event):
             self._gathered.append(event)
             self._bell.set()
 
     def _is_news(self, event: Event) -> bool:
-        """Whether it is worth telling; that a folder takes no files is told once, until one arrives."""
+        # A full folder blocks every download after the other: people hear of it once, until a file
+        # arrives again.
         if code := blocked_by(event):
             known, self._blocked = self._blocked, code
             if code != known:

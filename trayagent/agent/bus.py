@@ -1,4 +1,8 @@
-"""Facts go up as events: one publisher's side, many listeners, none of whom can hurt it."""
+"""The way up: whoever does something publishes an event, and listeners hear of it.
+
+Listeners are called at once, in the order in which they came, and must not wait for anything: they
+note what they heard and wake their own task. One that fails hurts neither the publisher nor others.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +17,13 @@ log = logging.getLogger(__name__)
 
 
 class Subscription:
-    """A place on the bus; close it, or use it as a context manager, to leave."""
+    """One listener's; close it, or use it as a context manager, to hear nothing more."""
 
     def __init__(self, leave: Callable[[], None]) -> None:
         self._leave = leave
 
     def close(self) -> None:
-        """Leave the bus; harmless when done twice."""
+        """Hear nothing more; harmless when done twice."""
         self._leave()
 
     def __enter__(self) -> Self:
@@ -35,23 +39,25 @@ class Subscription:
 
 
 class Bus:
-    """Synchronous, for the loop's thread only, and not durable: the store is the truth."""
+    """For the front loop only, and not durable: the store is the truth."""
 
     def __init__(self) -> None:
         self._listeners: dict[object, Callable[[Event], None]] = {}
 
     def subscribe(self, listener: Callable[[Event], None]) -> Subscription:
         """Call `listener` with every event from now on."""
-        place = object()
-        self._listeners[place] = listener
+        # A key of its own: one function may listen twice, and a bound method equals itself.
+        key = object()
+        self._listeners[key] = listener
 
         def leave() -> None:
-            self._listeners.pop(place, None)
+            self._listeners.pop(key, None)
 
         return Subscription(leave)
 
     def publish(self, event: Event) -> None:
-        """Tell everyone. A listener that fails is logged and does not reach the publisher."""
+        """Call every listener. The error of one is logged and does not reach the publisher."""
+        # A copy: listeners come and go while they are called.
         for listener in tuple(self._listeners.values()):
             try:
                 listener(event)

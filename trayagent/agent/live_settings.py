@@ -10,7 +10,7 @@ from trayagent.model.settings import Config
 
 
 class LiveSettings:
-    """Changes are written to config.toml first, then told to whoever can follow them."""
+    """A change is written to config.toml first, then given to the parts that follow the settings."""
 
     def __init__(self, config: Config, write: Callable[[Mapping[str, Any]], Config]) -> None:
         self._config = config
@@ -34,8 +34,8 @@ class LiveSettings:
     async def revise(self, changes: Callable[[Config], Mapping[str, Any]]) -> Config:
         """Write what `changes` makes of the settings as they are when its turn comes; raises as `change` does."""
         async with self._turn:  # two writers of one file would each undo the other's change
-            wanted = changes(self._config)
-            self._config = await asyncio.to_thread(self._write, wanted)
+            written = changes(self._config)
+            self._config = await asyncio.to_thread(self._write, written)
             for apply in self._followers:
                 apply(self._config)
             return self._config

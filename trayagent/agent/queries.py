@@ -16,22 +16,18 @@ from trayagent.store import admission, batches, downloads
 from trayagent.store.database import Database
 
 
-def _nobody(host: str) -> None:
-    """No host is left alone."""
-
-
 class Queries:
-    """Rows come from the store; what moves right now (bytes, speed) comes from the board."""
+    """Rows come from the store; what moves now (bytes, speed), from the live status."""
 
     def __init__(
         self,
         db: Database,
         live_status: LiveStatus,
-        cooling: Callable[[str], float | None] = _nobody,
+        cool_until: Callable[[str], float | None] = lambda _host: None,
     ) -> None:
         self._db = db
         self._live_status = live_status
-        self._cooling = cooling
+        self._cool_until = cool_until
 
     def status(self) -> Status:
         """The status now."""
@@ -80,8 +76,17 @@ class Queries:
 
     def live(self, download: Download) -> Download:
         """The download as it stands this moment."""
+        # 1. One that is ready, whose host asked us to slow down: it says so, and until when.
         if download.state == State.QUEUED and download.not_before is None:
-            return self._cooled(download)
+            until = (
+                self._cool_until(urls.authority(download.url)) if "://" in download.url else None
+            )
+            if until is None:
+                return download
+            busy = DownloadError("server_busy")
+            reason = ErrorInfo(busy.code, busy.message, busy.action)
+            return replace(download, not_before=stamp(until), error=reason)
+        # 2. One at work: its row is seldom written, the live status has its numbers.
         now = self._live_status.board.current.get(download.id)
         if now is None or download.state != State.ACTIVE:
             return download
@@ -91,12 +96,3 @@ class Queries:
             size=now.size or download.size,
             speed=now.speed,
         )
-
-    def _cooled(self, download: Download) -> Download:
-        """A download that waits because its host asked us to slow down says so."""
-        until = self._cooling(urls.authority(download.url)) if "://" in download.url else None
-        if until is None:
-            return download
-        busy = DownloadError("server_busy")
-        reason = ErrorInfo(busy.code, busy.message, busy.action)
-        return replace(download, not_before=stamp(until), error=reason)

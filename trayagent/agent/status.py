@@ -1,4 +1,4 @@
-"""Keeps the board: the status of the agent, folded from events."""
+"""The live status: counts of the queue and what moves now, folded from events (`model/status`)."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ RECOUNT_SECONDS: Final = 5.0
 
 
 class LiveStatus:
-    """Starts from the store's counts; from then on events are enough.
+    """Starts from the store's counts; from then on events are enough, with one exception.
 
-    But for what the store saved after whoever asked for it had been told no: nobody tells of that, so
-    the rows are counted again.
+    A write may come through after its caller was told that the store is away: nobody publishes that,
+    so the rows are counted again.
     """
 
     def __init__(self, bus: Bus, start: Status) -> None:
         self.board = Board(start)
-        self._place = bus.subscribe(self._hear)
-        self._late = asyncio.Event()
+        self._subscription = bus.subscribe(self._hear)
+        self._is_recount_due = asyncio.Event()
 
     def recount_soon(self) -> None:
-        """Something was saved that nobody tells of."""
-        self._late.set()
+        """Count the rows again: one changed without an event."""
+        self._is_recount_due.set()
 
     async def run(self, db: Database) -> None:
-        """Count again whenever there is a doubt, until cancelled."""
+        """Count again whenever it is due, until cancelled."""
         while True:
-            await self._late.wait()
-            self._late.clear()
+            await self._is_recount_due.wait()
+            self._is_recount_due.clear()
             try:
                 counts = await db.run(downloads.counts)
             except StoreUnavailableError:
                 await asyncio.sleep(RECOUNT_SECONDS)
-                self._late.set()
+                self._is_recount_due.set()
                 continue
             status = msgspec.structs.replace(
                 self.board.status,
@@ -56,11 +56,11 @@ class LiveStatus:
 
     @property
     def status(self) -> Status:
-        """The status now."""
+        """The counts, as API, tray and command line show them."""
         return self.board.status
 
     def set_workers(self, workers: int) -> None:
-        """There are so many workers from now on."""
+        """Show another number of workers."""
         status = msgspec.structs.replace(self.board.status, workers=workers)
         self.board = msgspec.structs.replace(self.board, status=status)
 
@@ -69,4 +69,4 @@ class LiveStatus:
 
     def close(self) -> None:
         """Stop listening."""
-        self._place.close()
+        self._subscription.close()
