@@ -40,6 +40,7 @@ export class Here {
       each.size = bytes;
       this.#lines.get(url)?.querySelector(".size")?.replaceChildren(size(bytes));
     });
+    performance.mark("sizes");
   }
 
   /** Says beside a line what became of it. */

@@ -118,6 +118,7 @@ async def browser_with(
         f"--load-extension={extension}",
         f"--disable-extensions-except={extension}",
         "--remote-debugging-port=0",
+        "--screen-info={1600x1200}",  # a popup is no higher than what is left of the screen
     )
     context = await playwright.chromium.launch_persistent_context(
         str(profile),

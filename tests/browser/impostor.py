@@ -24,6 +24,8 @@ class Impostor:
         self.port = port
         self.heard: list[tuple[str, str]] = []
         """Path, and head and body, of all that was sent to it."""
+        self.connections = 0
+        """How often anybody connected."""
         self._relay = relay
 
     @property
@@ -56,6 +58,10 @@ def impostor(port: int = 0, relay: int = 0) -> Iterator[Impostor]:
     """One that listens until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
+        def setup(self) -> None:
+            evil.connections += 1
+            super().setup()
+
         def do_GET(self) -> None:
             self.give(b"<!doctype html><title>trayagent</title>", "text/html")
 
