@@ -78,8 +78,7 @@ function knownActs({ duplicate_of: id }, items) {
   return [open, again];
 }
 
-async function showPage() {
-  const { quality, subtitles, takeover } = await chosenOptions();
+function showPage({ quality, subtitles, takeover }) {
   at("quality").value = quality;
   at("subtitles").value = subtitles;
   at("title").textContent = tab?.title ?? "";
@@ -97,9 +96,11 @@ async function switchTakeover() {
 }
 
 async function start() {
+  const asked = [chrome.tabs.query({ active: true, currentWindow: true }), chosenOptions()];
   translate();
-  [tab] = await chrome.tabs.query({ active: true, currentWindow: true });
-  await showPage();
+  const [[active], options] = await Promise.all(asked);
+  tab = active;
+  showPage(options);
   performance.mark("shown");
   at("send-page").addEventListener("click", () => send([pageItem(tab, wished())]));
   at("catch").addEventListener("change", switchTakeover);

