@@ -190,6 +190,7 @@ def _ipv4(labels: list[str]) -> str:
 
 
 def _ipv4_number(text: str) -> int:
+    """A part of an address in the ways of inet_aton: `0x7f`, `0177` and `127` are the same."""
     try:
         if text.startswith("0x"):
             return int(text[2:] or "0", 16)
@@ -199,12 +200,18 @@ def _ipv4_number(text: str) -> int:
 
 
 def _to_ascii(label: str) -> str:
+    # Letters, marks, numbers, and the symbols that emoji are made of (So, Sk).
+    allowed = (
+        c in _NAME_PUNCTUATION
+        or c.isascii()
+        or unicodedata.category(c)[0] in "LMN"
+        or unicodedata.category(c) in {"So", "Sk"}
+        or _is_joiner(label, place)
+        for place, c in enumerate(label)
+    )
     if label.isascii():
         ascii_label = label
-    elif not all(
-        c in _NAME_PUNCTUATION or c.isascii() or _in_names(c) or _is_joiner(label, place)
-        for place, c in enumerate(label)
-    ):
+    elif not all(allowed):
         raise ValueError("the host contains characters that no name has")
     elif unicodedata.category(label[0])[0] == "M" or not _reads_one_way(label):
         raise ValueError("the host is malformed")
@@ -213,12 +220,6 @@ def _to_ascii(label: str) -> str:
     if len(ascii_label) > 63:
         raise ValueError("the host is malformed")
     return ascii_label
-
-
-def _in_names(character: str) -> bool:
-    """Letters, marks, numbers, and the symbols that emoji are made of."""
-    category = unicodedata.category(character)
-    return category[0] in "LMN" or category in {"So", "Sk"}
 
 
 def _is_joiner(label: str, place: int) -> bool:

@@ -44,8 +44,17 @@ def repeated_key(data: bytes | msgspec.Raw) -> str | None:
     """
     if len(bytes(data)) > MOST_LOOKED_THROUGH:
         return None
+
+    def refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _RepeatedKeyError(key)
+            seen.add(key)
+
+    # msgspec keeps the last of two without a word, so the standard library looks first.
     try:
-        json.loads(bytes(data).decode("utf-8", "replace"), object_pairs_hook=_refuse_repeated_keys)
+        json.loads(bytes(data).decode("utf-8", "replace"), object_pairs_hook=refuse_repeated)
     except _RepeatedKeyError as error:
         return error.key
     except (ValueError, RecursionError):
@@ -57,11 +66,3 @@ class _RepeatedKeyError(Exception):
     def __init__(self, key: str) -> None:
         super().__init__(key)
         self.key = key
-
-
-def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> None:
-    seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
-            raise _RepeatedKeyError(key)
-        seen.add(key)

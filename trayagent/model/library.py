@@ -252,20 +252,13 @@ class Trail:
         is_own = following == cursor
         if self.empty > STALE_PAGES or (is_own and self.empty):
             return "loop"
-        if (is_own and not fresh) or (not is_own and self._is_known(following, first)):
+        # A server that makes new cursors for ever is given one whole further round.
+        is_round = first is not None and first == self.first
+        repeats = self.stale and (is_round or self.stale > max(STALE_PAGES, self.productive))
+        is_known = following in self.asked or repeats
+        if (is_own and not fresh) or (not is_own and is_known):
             return "loop" if self.productive >= 2 else "stuck"
         if self.pages >= MOST_PAGES:
             return "cap"
         self.asked.add(following)
         return "on"
-
-    def _is_known(self, following: str, first: str | None) -> bool:
-        return following in self.asked or self._repeats(first)
-
-    def _repeats(self, first: str | None) -> bool:
-        if not self.stale:
-            return False
-        # A server that makes new cursors for ever is given one whole further round.
-        return (first is not None and first == self.first) or self.stale > max(
-            STALE_PAGES, self.productive
-        )

@@ -87,18 +87,15 @@ def _without_ranges(text: str) -> str:
         for segments in parent.findall(f"{_SPACE}SegmentList"):
             parts = segments.findall(f"{_SPACE}SegmentURL")
             files = {part.get("media") for part in parts}
-            if len(files) == 1 and all(part.get("mediaRange") for part in parts):
-                _point_at_file(parent, files.pop())
-                parent.remove(segments)
+            if len(files) != 1 or not all(part.get("mediaRange") for part in parts):
+                continue
+            media = files.pop()
+            # The one file, told by its ranges, becomes the address of what held them; None: it is already.
+            if media is not None:
+                base = parent.find(f"{_SPACE}BaseURL")
+                if base is None:
+                    base = ET.Element(f"{_SPACE}BaseURL")
+                    parent.insert(0, base)
+                base.text = urljoin(base.text or "", media)
+            parent.remove(segments)
     return ET.tostring(root, encoding="unicode")
-
-
-def _point_at_file(parent: ET.Element, media: str | None) -> None:
-    """Make one file, told by its segments, the address of what holds them; None: it is that already."""
-    if media is None:
-        return
-    base = parent.find(f"{_SPACE}BaseURL")
-    if base is None:
-        base = ET.Element(f"{_SPACE}BaseURL")
-        parent.insert(0, base)
-    base.text = urljoin(base.text or "", media)

@@ -45,7 +45,10 @@ def notices(events: Sequence[Event]) -> list[Notice]:
     done = [download for download in singles if download.state == State.COMPLETED]
     failed = [download for download in singles if download.state == State.FAILED]
     blocked = [each for each in singles if each.state == State.QUEUED]
-    said = [*_completed_notices(done), *_failed_notices(failed), *_waiting_notices(blocked[:1])]
+    said = [*_completed_notices(done), *_failed_notices(failed)]
+    # One for all of them: a full disk stops every download, and for the same reason.
+    if blocked and (error := blocked[0].error):
+        said.append(Notice("Downloads wait", f"{error.message} {error.action}", (), "error"))
     for event in events:
         if isinstance(event, BatchEvent):
             said.append(_batch_notice(event.batch))
@@ -90,11 +93,6 @@ def _failed_notices(downloads: Sequence[Download]) -> list[Notice]:
     reason = f"{download.error.message} {download.error.action}" if download.error else ""
     actions = (Action("Why", "why", download.id), Action("Retry", "retry", download.id))
     return [Notice("Download failed", f"{name(download)}\n{reason}".strip(), actions, "error")]
-
-
-def _waiting_notices(downloads: Sequence[Download]) -> list[Notice]:
-    reasons = [f"{each.error.message} {each.error.action}" for each in downloads if each.error]
-    return [Notice("Downloads wait", reason, (), "error") for reason in reasons]
 
 
 def _names(downloads: Sequence[Download]) -> str:

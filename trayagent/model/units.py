@@ -298,7 +298,13 @@ def _date_in_words(text: str) -> datetime | None:
     numbers = [word for word in words if word.isdecimal()]
     names = [word.lower() for word in words if not word.isdecimal()]
     # A word that is neither a filler nor a month makes it no date: `May` alone is a name, too.
-    months = [_month(name) for name in names if name not in _FILLERS]
+    months = [
+        next(
+            (at for at, full in enumerate(_NAMES, 1) if len(name) > 2 and full.startswith(name)), 0
+        )
+        for name in names
+        if name not in _FILLERS
+    ]
     if len(months) != 1 or not months[0] or len(numbers) != 2:
         return None
     day, year = sorted(numbers, key=len) if len(numbers[0]) == 4 else numbers
@@ -307,13 +313,6 @@ def _date_in_words(text: str) -> datetime | None:
     if len(year) != 4 or len(day) > 2:
         return None
     return _at_clock(date(int(year), months[0], int(day)), clock[0] if clock else "")
-
-
-def _month(name: str) -> int:
-    """1 to 12 for a month's name or its beginning, `sept` as well; 0 for another word."""
-    return next(
-        (at for at, full in enumerate(_NAMES, 1) if len(name) > 2 and full.startswith(name)), 0
-    )
 
 
 def _at_clock(day: date, rest: str, *, camera: bool = False) -> datetime | None:

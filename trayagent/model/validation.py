@@ -31,6 +31,7 @@ _REFUSED_HEADERS: Final = OWN_HEADERS | frozenset(
 conditions, whose answer (304, 412) is no file."""
 _QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}|all")
+_OUTSIDE: Final = "Folder and file name must stay inside the downloads folder."
 _HEX: Final = {"md5": 32, "sha-1": 40, "sha-224": 56, "sha-256": 64, "sha-384": 96, "sha-512": 128}
 
 
@@ -55,14 +56,18 @@ def validate(item: Item) -> New:
     for mirror in item.mirrors:
         urls.check(mirror)
     # 2. What is sent along, and what form of a video is wanted.
-    _check_words(item)
-    _check_form(item)
+    _check_sent(item)
+    _check_file(item)
     others = (*item.mirrors, item.referer, item.page_url)
     if any(other and urls.split_userinfo(other)[1] is not None for other in others):
         raise item_error("Only the address itself may hold a user name and a password.")
     # 3. Where it goes. Found out only at the disk, it would make the download wait for ever.
-    if _climbs(item.folder) or _climbs(item.filename) or not _is_inside(item.folder):
-        raise item_error("Folder and file name must stay inside the downloads folder.")
+    if _climbs(item.folder) or _climbs(item.filename):
+        raise item_error(_OUTSIDE)
+    try:
+        filenames.safe_folder(item.folder)
+    except DownloadError as error:
+        raise item_error(_OUTSIDE) from error
     # 4. A user in the URL is a header from here on; one that was given by name counts more.
     headers = dict(item.headers)
     if user is not None and not any(name.lower() == "authorization" for name in headers):
@@ -142,16 +147,8 @@ def _climbs(name: str | None) -> bool:
     return ".." in parts or (len(parts) > 1 and (parts[0] == "" or parts[0].endswith(":")))
 
 
-def _is_inside(folder: str | None) -> bool:
-    """Whether a file can go there."""
-    try:
-        filenames.safe_folder(folder)
-    except DownloadError:
-        return False
-    return True
-
-
-def _check_words(item: Item) -> None:
+def _check_sent(item: Item) -> None:
+    """Refuse what may not be sent along: headers, cookies, addresses of pages."""
     for name, value in item.headers.items():
         if not TOKEN.fullmatch(name) or name.lower() in _REFUSED_HEADERS:
             raise item_error(f"The header {name[:40]!r} may not be set.")
@@ -164,21 +161,13 @@ def _check_words(item: Item) -> None:
     if item.page_url is not None:
         urls.check(item.page_url)
     for cookie in item.cookies:
-        _check_cookie(cookie)
-    if item.checksum is not None:
-        _check_checksum(item.checksum)
-    if item.pieces is not None:
-        _check_pieces(item.pieces, item.size)
-    if item.speed_limit is not None:
-        _check_speed(item.speed_limit)
-
-
-def _check_form(item: Item) -> None:
-    """What form of a video page's medium is wanted."""
-    if item.quality is not None and not _QUALITY.fullmatch(item.quality):
-        raise item_error("The quality must be best, worst, audio or a height like 1080.")
-    if not all(_LANGUAGE.fullmatch(language) for language in item.subtitles):
-        raise item_error("Subtitles are named by their languages, like en or pt-BR.")
+        if not TOKEN.fullmatch(cookie.name):
+            raise item_error("A cookie's name holds characters that may not be sent.")
+        # A semicolon would begin another cookie, a line break another header.
+        if any(c in ";\r\n\0" or c < " " or c > "~" for c in cookie.value):
+            raise item_error(
+                f"The cookie {cookie.name[:40]} holds characters that may not be sent."
+            )
 
 
 def _check_value(what: str, value: str) -> None:
@@ -188,19 +177,25 @@ def _check_value(what: str, value: str) -> None:
         raise item_error(f"{what} holds characters that may not be sent, or is too long.")
 
 
-def _check_cookie(cookie: Cookie) -> None:
-    if not TOKEN.fullmatch(cookie.name):
-        raise item_error("A cookie's name holds characters that may not be sent.")
-    if any(c in ";\r\n\0" or c < " " or c > "~" for c in cookie.value):
-        raise item_error(f"The cookie {cookie.name[:40]} holds characters that may not be sent.")
-
-
-def _check_checksum(checksum: str) -> None:
-    algorithm, _, digest = checksum.partition("=")
-    if _HEX.get(algorithm) != len(digest):
-        raise item_error(
-            f"The checksum must be one of {', '.join(_HEX)} with as many hex digits as it has."
-        )
+def _check_file(item: Item) -> None:
+    """Refuse what says of the file something that cannot be meant."""
+    if item.checksum is not None:
+        algorithm, _, digest = item.checksum.partition("=")
+        if _HEX.get(algorithm) != len(digest):
+            raise item_error(
+                f"The checksum must be one of {', '.join(_HEX)} with as many hex digits as it has."
+            )
+    if item.pieces is not None:
+        _check_pieces(item.pieces, item.size)
+    if item.speed_limit is not None:
+        try:
+            units.parse_size(item.speed_limit)
+        except ValueError as error:
+            raise item_error(f"The speed limit is wrong: {error}.") from error
+    if item.quality is not None and not _QUALITY.fullmatch(item.quality):
+        raise item_error("The quality must be best, worst, audio or a height like 1080.")
+    if not all(_LANGUAGE.fullmatch(language) for language in item.subtitles):
+        raise item_error("Subtitles are named by their languages, like en or pt-BR.")
 
 
 def _check_pieces(text: str, size: int | None) -> None:
@@ -210,10 +205,3 @@ def _check_pieces(text: str, size: int | None) -> None:
         raise item_error(f"The pieces are wrong: {error}.") from error
     if size is not None and not pieces.fits(size):
         raise item_error("There are more or fewer pieces than a file of this size has.")
-
-
-def _check_speed(limit: str) -> None:
-    try:
-        units.parse_size(limit)
-    except ValueError as error:
-        raise item_error(f"The speed limit is wrong: {error}.") from error
