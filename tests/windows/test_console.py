@@ -31,7 +31,7 @@ def mode():
     assert kernel.GetConsoleMode(handle, ctypes.byref(found))
     return found.value
 before = mode()
-from trayagent.cli.output import obeys_escapes
+from trayagent.cli.streams import obeys_escapes
 print(console.isatty(), before & 4, obeys_escapes(console), mode() & 4, obeys_escapes(sys.stdout))
 """
 

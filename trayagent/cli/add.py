@@ -1,4 +1,4 @@
-"""`add`: hand URLs to the running agent."""
+"""`add`: hand URLs to the running agent, and wait for them if asked to."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from trayagent.cli.exits import (
 from trayagent.cli.options import agent, item_options, item_words, json_option, pass_screen
 from trayagent.cli.output import Screen
 from trayagent.cli.progress import Bars
-from trayagent.cli.wording import name_of, note_of, quantity
+from trayagent.cli.wording import download_name, note_of
 from trayagent.model.errors import NotFoundError
+from trayagent.model.wording import show_count
 
-ROOM: Final = 200_000
-"""Bytes of items in one request; the agent takes 256 KiB."""
-SHOWN: Final = 20
-"""Longer answers are told as a count."""
+MOST_REQUEST_BYTES: Final = 200_000
+"""Of items in one request; the agent takes 256 KiB."""
+MOST_SHOWN: Final = 20
+"""Downloads of an answer that are listed; of more only the count is said."""
 GO_ON: Final = "What was added goes on; to see it: trayagent list"
 
 
@@ -56,7 +57,7 @@ def add(screen: Screen, /, urls: tuple[str, ...], first: bool, wait: bool, **wor
                 return _wait(screen, running, receipt)
         except KeyboardInterrupt:
             raise InterruptedByUserError(GO_ON) from None
-    return _tell(screen, receipt)
+    return _print_receipt(screen, receipt)
 
 
 def _read(urls: Iterable[str]) -> list[dict[str, Any]]:
@@ -65,17 +66,14 @@ def _read(urls: Iterable[str]) -> list[dict[str, Any]]:
         if url == "-":
             found += _stdin()
         elif "://" not in url and Path(url).exists():
-            raise MisuseError(f"{url} is a file.", f"To add the list in it: {_reading(url)}")
+            how = f"trayagent add - < {url}"
+            if sys.platform == "win32":
+                # PowerShell has no `<`, and what works there does not in cmd.
+                how = f'cmd /c "{how}"'
+            raise MisuseError(f"{url} is a file.", f"To add the list in it: {how}")
         else:
             found.append({"url": url})
     return found
-
-
-def _reading(path: str) -> str:
-    # PowerShell has no `<`; cmd would know it, but not in both do the same words work.
-    if sys.platform == "win32":
-        return f'cmd /c "trayagent add - < {path}"'
-    return f"trayagent add - < {path}"
 
 
 def _stdin() -> Iterator[dict[str, Any]]:
@@ -93,6 +91,7 @@ def _stdin() -> Iterator[dict[str, Any]]:
 
 
 def _send(running: AgentClient, items: list[dict[str, Any]]) -> dict[str, Any]:
+    """Add the items, in as many requests as they need; one receipt for all."""
     whole: dict[str, Any] = {"batch": None, "batches": [], "downloads": [], "rejected": []}
     offset = 0
     for part in _parts(items):
@@ -110,7 +109,7 @@ def _parts(items: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     used = 0
     for item in items:
         length = len(json.dumps(item)) + 2
-        if part and used + length > ROOM:
+        if part and used + length > MOST_REQUEST_BYTES:
             yield part
             part, used = [], 0
         part.append(item)
@@ -118,24 +117,24 @@ def _parts(items: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     yield part
 
 
-def _tell(screen: Screen, receipt: dict[str, Any]) -> int:
+def _print_receipt(screen: Screen, receipt: dict[str, Any]) -> int:
     downloads, rejected = receipt["downloads"], receipt["rejected"]
     if screen.json:
         screen.data(receipt)
-    elif len(downloads) > SHOWN:
+    elif len(downloads) > MOST_SHOWN:
         batches = receipt["batches"]
         place = f" as {batches[0]}" if len(batches) == 1 else f" in {len(batches)} batches"
-        added = f"Added {quantity(len(downloads), 'download')}{place}."
+        added = f"Added {show_count(len(downloads), 'download')}{place}."
         screen.say(f"{added} To watch: trayagent status --watch")
     else:
         screen.table(
             [
-                [d["id"], "have it" if d["duplicate_of"] else d["state"], _place(d)]
+                [d["id"], "have it" if d["duplicate_of"] else d["state"], _path_or_name(d)]
                 for d in downloads
             ],
             state=1,
         )
-    _refused(screen, rejected)
+    _print_rejections(screen, rejected)
     if rejected:
         return Exit.SOME_FAILED if downloads else Exit.ERROR
     return Exit.OK
@@ -151,29 +150,31 @@ def _wait(screen: Screen, running: AgentClient, receipt: dict[str, Any]) -> int:
     if screen.json:
         screen.data({**receipt, "downloads": results})
     else:
-        screen.table([[d["id"], d["state"], _place(d), note_of(d)] for d in results], state=1)
-    _refused(screen, receipt["rejected"])
+        screen.table(
+            [[d["id"], d["state"], _path_or_name(d), note_of(d)] for d in results], state=1
+        )
+    _print_rejections(screen, receipt["rejected"])
     return exit_of_states([d["state"] for d in results] + ["rejected"] * len(receipt["rejected"]))
 
 
-def _place(download: dict[str, Any]) -> str:
+def _path_or_name(download: dict[str, Any]) -> str:
     if download["state"] == "completed" and download.get("path"):
         return str(download["path"])
-    return name_of(download)
+    return download_name(download)
 
 
-def _refused(screen: Screen, rejected: list[dict[str, Any]]) -> None:
+def _print_rejections(screen: Screen, rejected: list[dict[str, Any]]) -> None:
     if screen.json:
         return
-    for refusal in rejected[:SHOWN]:
+    for refusal in rejected[:MOST_SHOWN]:
         screen.warn(f"{refusal['url'][:200]}: {refusal['message']}")
-    if len(rejected) > SHOWN:
-        screen.warn(f"… and {len(rejected) - SHOWN:,} more.")
+    if len(rejected) > MOST_SHOWN:
+        screen.warn(f"… and {len(rejected) - MOST_SHOWN:,} more.")
 
 
-SETTLED: Final = frozenset({"completed", "failed", "cancelled", "removed"})
-PAUSE: Final = 0.2
-"""Seconds between the end of one stream of events and the next."""
+SETTLED_STATES: Final = frozenset({"completed", "failed", "cancelled", "removed"})
+RECONNECT_SECONDS: Final = 0.2
+"""Between the end of one stream of events and the next."""
 
 
 def follow(agent: AgentClient, ids: Iterable[str], bars: Bars) -> dict[str, dict[str, Any]]:
@@ -181,23 +182,25 @@ def follow(agent: AgentClient, ids: Iterable[str], bars: Bars) -> dict[str, dict
 
     Raises NotRunningError when the agent goes away; it keeps the downloads.
     """
-    watch = _Watch(agent, list(ids), bars)
+    follower = _Follower(agent, list(ids), bars)
     try:
-        while watch.pending:
+        while follower.pending:
             with agent.events() as events:
                 # Read the states after the stream is open: what changes from here on is an event.
-                watch.look()
-                watch.listen(events)
-            if watch.pending:
-                time.sleep(PAUSE)
+                follower.look()
+                follower.listen(events)
+            if follower.pending:
+                time.sleep(RECONNECT_SECONDS)
     except NotRunningError as error:
         raise NotRunningError(
             "The agent went away; it keeps the downloads and goes on when it runs again."
         ) from error
-    return watch.ended
+    return follower.ended
 
 
-class _Watch:
+class _Follower:
+    """Which downloads have not settled yet, by what the agent says of them."""
+
     def __init__(self, agent: AgentClient, ids: list[str], bars: Bars) -> None:
         self._agent = agent
         self._bars = bars
@@ -219,7 +222,13 @@ class _Watch:
                 event = next(events, None)
             except TimeoutError:
                 return
-            if event is None or event.name == "reset" or _undone(event):
+            # In these cases the states are read anew:
+            # 1. the stream ended
+            # 2. the agent dropped events that we were too slow for
+            # 3. a batch was taken back: of a large one its downloads say nothing themselves
+            if event is None or event.name == "reset":
+                return
+            if event.name == "batch.finished" and event.data["undone_at"] is not None:
                 return
             if event.name == "download.progress":
                 self._bars.show_progress(
@@ -232,14 +241,9 @@ class _Watch:
 
     def _see(self, download: dict[str, Any]) -> None:
         self._bars.show(download)
-        if download["state"] in SETTLED:
+        if download["state"] in SETTLED_STATES:
             self._settle(download)
 
     def _settle(self, download: dict[str, Any]) -> None:
         self.pending.pop(download["id"], None)
         self.ended[download["id"]] = download
-
-
-def _undone(event: StreamEvent) -> bool:
-    """Whether a batch was taken back: of a large one its downloads say nothing themselves."""
-    return event.name == "batch.finished" and event.data["undone_at"] is not None

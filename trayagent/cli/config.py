@@ -45,7 +45,7 @@ def show(screen: Screen, origin: bool) -> None:
         screen.data({"values": values, "origins": origins} if origin else values)
         return
     rows = [
-        [key, _written(value), *([origins.get(key, "config.toml")] if origin else [])]
+        [key, _as_text(value), *([origins.get(key, "config.toml")] if origin else [])]
         for key, value in flat(values)
     ]
     screen.table(rows)
@@ -65,7 +65,7 @@ def get(screen: Screen, key: str) -> None:
     if screen.json:
         screen.data(values[key])
     else:
-        screen.say(_written(values[key]))
+        screen.say(_as_text(values[key]))
 
 
 @config.command("set")
@@ -79,7 +79,7 @@ def set_(screen: Screen, key: str, value: str | None, reset: bool) -> None:
     if (value is None) != reset:
         raise MisuseError("Say the new value: trayagent config set KEY VALUE, or --default")
     section, _, name = key.partition(".")
-    change({section: {name: None if value is None else _converted(key, value)}})
+    change({section: {name: None if value is None else _convert(key, value)}})
     if screen.json:
         screen.data({"key": key, "value": value})
     else:
@@ -104,6 +104,7 @@ def change(changes: dict[str, Any]) -> None:
     """Write settings: through the agent if it runs, so that it follows them, else straight to the file."""
     from trayagent import settings
 
+    # Never both: two writers of one file would each undo what the other has just changed.
     try:
         running = AgentClient.of(home())
     except NotRunningError:
@@ -131,11 +132,11 @@ def flat(values: dict[str, Any]) -> list[tuple[str, Any]]:
     return found
 
 
-def _written(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _converted(key: str, value: str) -> Any:
+def _convert(key: str, value: str) -> Any:
     from trayagent.settings import schema
 
     if key not in schema.all_keys():

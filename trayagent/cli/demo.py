@@ -18,8 +18,8 @@ from trayagent.cli.exits import Exit
 from trayagent.cli.options import json_option, pass_screen
 from trayagent.cli.output import Screen
 from trayagent.cli.progress import Bars, bars
-from trayagent.cli.wording import name_of, quantity
-from trayagent.model.wording import show_duration, show_size
+from trayagent.cli.wording import download_name
+from trayagent.model.wording import show_count, show_duration, show_size
 
 if TYPE_CHECKING:
     from trayagent.demo.story import Arrived
@@ -37,6 +37,7 @@ def demo(screen: Screen, keep: bool) -> int:
     folder = Path(tempfile.mkdtemp(prefix="trayagent-demo-"))
     began = time.monotonic()
     done = False
+    # After the story the files stay for a person to look at; after Ctrl-C nothing does.
     try:
         arrived = _play(folder, screen)
         done = True
@@ -101,9 +102,9 @@ class _Stage:
         if self._screen.live:
             return
         if name == "download.completed":
-            self.say(f"   completed     {name_of(data)}  ({show_size(data['size'] or 0)})")
+            self.say(f"   completed     {download_name(data)}  ({show_size(data['size'] or 0)})")
         elif name == "download.failed":
-            self.say(f"   failed        {name_of(data)}: {data['error']['message']}")
+            self.say(f"   failed        {download_name(data)}: {data['error']['message']}")
 
 
 def _body(notice: Mapping[str, Any]) -> str:
@@ -120,7 +121,7 @@ def _conclude(screen: Screen, folder: Path, arrived: list[Arrived], took: float)
         screen.data({"folder": str(folder), "seconds": round(took, 1), "files": files})
         return
     size = show_size(sum(len(file.sample.data) for file in arrived))
-    everything = f"All {quantity(len(arrived), 'file')} ({size}) arrived in {show_duration(took)}"
+    everything = f"All {show_count(len(arrived), 'file')} ({size}) arrived in {show_duration(took)}"
     screen.say(f"\n{everything}, each with the right SHA-256.", "ok")
     screen.say("They are in this folder, and nothing else is left behind:")
     screen.say(f"   {folder}")

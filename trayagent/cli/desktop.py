@@ -14,8 +14,9 @@ from trayagent.cli.client import AgentClient, path_segment
 from trayagent.cli.exits import Exit, MisuseError
 from trayagent.cli.options import agent, home, json_option, pass_screen
 from trayagent.cli.output import Screen
-from trayagent.cli.wording import clock, local_time
+from trayagent.cli.wording import clock
 from trayagent.model.errors import TrayagentError
+from trayagent.model.wording import show_local_time
 
 
 @click.command("open")
@@ -84,7 +85,7 @@ def pair(screen: Screen, only_print: bool, show_list: bool, revoke: str | None) 
         raise MisuseError("--print, --list and --revoke do not go together.")
     with agent() as running:
         if show_list:
-            _paired(screen, running)
+            _print_clients(screen, running)
         elif revoke is not None:
             running.ask("DELETE", f"clients/{path_segment(revoke)}")
             screen.say(f"{revoke} is locked out.")
@@ -154,6 +155,8 @@ def raise_dashboard(running: AgentClient) -> None:
 
 
 def _invite(screen: Screen, running: AgentClient, only_print: bool) -> None:
+    # Where a window can open, the code goes there by a page that only we can read: a command line, with
+    # its arguments, is seen by every program of this machine.
     shown = not (screen.json or only_print) and can_show(os.environ)
     code = running.post("clients/codes", {"file": shown})
     if screen.json:
@@ -169,13 +172,13 @@ def _invite(screen: Screen, running: AgentClient, only_print: bool) -> None:
         screen.say("The browser shows how to go on. Nothing there? Use: trayagent pair --print")
 
 
-def _paired(screen: Screen, running: AgentClient) -> None:
+def _print_clients(screen: Screen, running: AgentClient) -> None:
     clients = [c for c in running.get("clients")["clients"] if c["kind"] != "session"]
     if screen.json:
         screen.data({"clients": clients})
     elif clients:
         rows = [
-            [c["id"], c["name"], local_time(c.get("last_seen")), c.get("origin") or ""]
+            [c["id"], c["name"], show_local_time(c.get("last_seen")), c.get("origin") or ""]
             for c in clients
         ]
         screen.table(rows, head=["CLIENT", "NAME", "LAST SEEN", "ORIGIN"])
@@ -188,6 +191,7 @@ def _port() -> int:
 
     from trayagent.cli.client import read_runtime
 
+    # The port in use, not the one of the settings, which may have been taken.
     runtime = read_runtime(home())
     if runtime is not None:
         return urlsplit(runtime["url"]).port or 80

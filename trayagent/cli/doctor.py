@@ -1,4 +1,9 @@
-"""`doctor`: what works here, what does not, and the line that mends it."""
+"""`doctor`: what works here, what does not, and the line that mends it.
+
+Each check looks at one thing and returns a Check: a verdict (ok, warning, problem), a sentence, and how
+to mend it. A check never raises, and none needs the agent. A problem makes the exit code 1; a warning
+is something to know.
+"""
 
 from __future__ import annotations
 
@@ -301,7 +306,7 @@ def page_engine(home: Home) -> Check:
             "Video pages cannot be fetched; direct links can.",
             "pip install 'trayagent[sites]'",
         )
-    age = _age(found)
+    age = _days_old(found)
     if age is not None and age > OLD_ENGINE_DAYS:
         return Check(
             "video pages",
@@ -339,7 +344,7 @@ def ffmpeg() -> Check:
     )
 
 
-def _age(version: str) -> int | None:
+def _days_old(version: str) -> int | None:
     try:
         year, month, day = (int(part) for part in version.split(".")[:3])
         return (datetime.now(UTC).date() - date(year, month, day)).days

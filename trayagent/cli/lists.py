@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from trayagent.cli.exits import MisuseError
 from trayagent.lists import DIALECTS, START, ListEntry, ListError, dialect_for
@@ -19,20 +17,11 @@ def read_list(name: str) -> Iterator[ListEntry]:
     if dialect is None:
         endings = ", ".join(f".{ending}" for dialect in DIALECTS for ending in dialect.endings)
         raise MisuseError(f"{name} does not end like a list.", f"Lists end in {endings}.")
-    with _opened(name) as file:
-        try:
-            yield from dialect.read(file, START)
-        except ListError as error:
-            raise MisuseError(f"{name} cannot be read as a list: {error}") from error
-
-
-@contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
-    if name == "-":
-        yield io.BytesIO(sys.stdin.buffer.read())
-        return
+    # All of standard input is read first: dialects go back in their file to look at it.
     try:
-        with Path(name).open("rb") as file:
-            yield file
+        with io.BytesIO(sys.stdin.buffer.read()) if name == "-" else Path(name).open("rb") as file:
+            yield from dialect.read(file, START)
+    except ListError as error:
+        raise MisuseError(f"{name} cannot be read as a list: {error}") from error
     except OSError as error:
         raise MisuseError(f"{name} cannot be read: {error.strerror}.") from error

@@ -61,6 +61,7 @@ def _say(screen: Screen, line: str) -> None:
 
 def tail(log: BinaryIO, count: int) -> list[str]:
     """The last `count` lines; leaves the file at its end."""
+    # A line longer than what is read is shown without its beginning; a log has none.
     end = log.seek(0, 2)
     log.seek(max(0, end - TAIL_BYTES))
     lines = log.read(end).decode("utf-8", "replace").splitlines()
@@ -72,15 +73,15 @@ def _follow(screen: Screen, path: Path, log: BinaryIO) -> None:
         fresh = log.read()
         for line in fresh.decode("utf-8", "replace").splitlines():
             _say(screen, line)
-        if not fresh and _is_rotated(path, log):
+        if fresh:
+            continue
+        # A log that is full was renamed, and a new, shorter one has its name. For a moment there is none.
+        try:
+            is_rotated = path.stat().st_size < log.tell()
+        except OSError:
+            is_rotated = False
+        if is_rotated:
             log.close()
             log = path.open("rb")
-        elif not fresh:
+        else:
             time.sleep(0.5)
-
-
-def _is_rotated(path: Path, log: BinaryIO) -> bool:
-    try:
-        return path.stat().st_size < log.tell()
-    except OSError:
-        return False

@@ -1,4 +1,15 @@
-"""The command `trayagent`: finds the wanted command, loads only that, and ends every error in words."""
+"""The command `trayagent`: finds the command, loads only that, and ends every error in words.
+
+what ends a command              what a person sees          exit code
+-------------------------------  --------------------------  ------------------
+it returns a number              -                           that number
+TrayagentError                   its sentence and next step  exit_of(error)
+click's errors                   its sentence, "See: …"      2
+Ctrl-C                           "Interrupted."              130
+nobody reads our output          nothing                     1
+OSError                          the file and the reason     1
+any other exception (our fault)  a sentence with its kind    1
+"""
 
 from __future__ import annotations
 
@@ -87,9 +98,12 @@ class Family(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            raise click.UsageError(
-                f"There is no command '{args[0]}'.{_near(args[0])}", ctx
-            ) from error
+            import difflib
+
+            near = difflib.get_close_matches(args[0], HOMES, n=1)
+            hint = " To download it: trayagent add URL" if "://" in args[0] else ""
+            hint = f" Did you mean '{near[0]}'?" if near else hint
+            raise click.UsageError(f"There is no command '{args[0]}'.{hint}", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, commands in SECTIONS.items():
@@ -98,15 +112,6 @@ class Family(click.Group):
                 formatter.write_dl(
                     [(name, command.get_short_help_str(70)) for name, command in loaded if command]
                 )
-
-
-def _near(word: str) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(word, HOMES, n=1)
-    if near:
-        return f" Did you mean '{near[0]}'?"
-    return " To download it: trayagent add URL" if "://" in word else ""
 
 
 @click.group(
@@ -133,6 +138,8 @@ def trayagent(ctx: click.Context, version: bool) -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; the exit code of contract and documentation."""
     unseen = streams.open_closed_streams()
+    # `--json` is also an option of each command. But where the command line itself is wrong, click raises
+    # before it has read it, and programs want that error as JSON, too.
     screen = Screen(sys.stdout, sys.stderr, os.environ, unseen=unseen)
     screen.json = "--json" in (sys.argv[1:] if args is None else args)
     try:
@@ -149,14 +156,15 @@ def main(args: Sequence[str] | None = None) -> int:
         screen.warn("Interrupted.")
         return Exit.INTERRUPTED
     except click.ClickException as error:
-        return _misused(screen, error)
+        path = getattr(getattr(error, "ctx", None), "command_path", "trayagent")
+        screen.error(TrayagentError("usage", error.format_message(), f"See: {path} --help"))
+        return error.exit_code
     except TrayagentError as error:
         screen.error(error)
         return exit_of(error)
     except OSError as error:
-        if streams.has_no_reader(
-            error
-        ):  # not worth a word; click ends like this where it sees it first
+        if streams.has_no_reader(error):
+            # `trayagent list | head` is no error of anybody. Click ends like this where it sees it first.
             streams.discard_unread_output()
             return Exit.ERROR
         name = f"{error.filename}: " if error.filename else ""
@@ -166,10 +174,10 @@ def main(args: Sequence[str] | None = None) -> int:
     except Exception as error:  # the boundary: a person never sees a traceback
         if os.environ.get("TRAYAGENT_TRACEBACK"):
             raise
-        return _unexpected(screen, error)
+        return _report_bug(screen, error)
 
 
-def _unexpected(screen: Screen, error: Exception) -> int:
+def _report_bug(screen: Screen, error: Exception) -> int:
     if isinstance(error.__cause__, KeyboardInterrupt):
         # Python 3.11 wraps one that comes while it makes a class, as it does in many an import.
         screen.warn("Interrupted.")
@@ -178,14 +186,3 @@ def _unexpected(screen: Screen, error: Exception) -> int:
     sentence, action = SENTENCES["internal"]
     screen.error(TrayagentError("internal", f"{sentence[:-1]} ({kind}).", action))
     return Exit.ERROR
-
-
-def _misused(screen: Screen, error: click.ClickException) -> int:
-    ctx = getattr(error, "ctx", None)
-    help = (
-        f"See: {ctx.command_path} --help"
-        if isinstance(ctx, click.Context)
-        else "See: trayagent --help"
-    )
-    screen.error(TrayagentError("usage", error.format_message(), help))
-    return error.exit_code

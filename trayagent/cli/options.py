@@ -1,4 +1,4 @@
-"""What commands have in common: the screen, the home, the agent, and `--json`."""
+"""What commands have in common: the screen, the home, the agent, `--json`, and long listings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_CHECKED: Final = ("checksum", "quality", "subtitles")
+_CHECKED_EARLY: Final = ("checksum", "quality", "subtitles")
 KINDS: Final = ("auto", "video", "image", "audio", "file", "page")
 
 pass_screen = click.make_pass_decorator(Screen)
@@ -74,14 +74,20 @@ def item_words(words: Mapping[str, Any], count: int) -> dict[str, Any]:
         if count > 1 and key in found:
             raise MisuseError(f"--{key} is for one URL.")
     if "headers" in found:
-        found["headers"] = dict(_header(text) for text in found["headers"])
-    _check(found)
+        pairs = [text.partition(":") for text in found["headers"]]
+        for name, colon, value in pairs:
+            if not colon or not name.strip():
+                raise MisuseError(
+                    f"{(name + colon + value)[:40]!r} is no header; write it like 'X-Key: value'."
+                )
+        found["headers"] = {name.strip(): value.strip() for name, _, value in pairs}
+    _check_early(found)
     return found
 
 
-def _check(found: Mapping[str, Any]) -> None:
-    """What would be refused of every URL was mistyped: said once, before anything is asked for."""
-    said = {key: found[key] for key in _CHECKED if key in found}
+def _check_early(found: Mapping[str, Any]) -> None:
+    """Raise MisuseError for what every URL would be refused for: once, before anything is asked for."""
+    said = {key: found[key] for key in _CHECKED_EARLY if key in found}
     if not said:
         return
     from trayagent.model import validation
@@ -95,13 +101,6 @@ def _check(found: Mapping[str, Any]) -> None:
         validation.validate(Item("http://localhost/", **said))
     except TrayagentError as error:
         raise MisuseError(error.message) from error
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip():
-        raise MisuseError(f"{text[:40]!r} is no header; write it like 'X-Key: value'.")
-    return name.strip(), value.strip()
 
 
 def home() -> Home:

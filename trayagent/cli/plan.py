@@ -1,4 +1,7 @@
-"""`plan`: what a list would do, by the same code, without doing it."""
+"""`plan`: what a list would do, by the drop folder's own code, without doing it.
+
+The database is only read, and also while no agent runs; the network is not asked.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ import click
 from trayagent.cli.exits import Exit
 from trayagent.cli.options import home, json_option, pass_screen
 from trayagent.cli.output import Screen
-from trayagent.cli.wording import counts_of, quantity
 from trayagent.model.errors import TrayagentError
+from trayagent.model.wording import show_count, show_counts
 
 if TYPE_CHECKING:
     from trayagent.lists import ListEntry
 
-SHOWN = 200
-"""Lines told to a person; a program gets all."""
+MOST_SHOWN = 200
+"""Lines shown to a person; a program gets all."""
 
 
 @click.command()
@@ -39,16 +42,17 @@ def plan(screen: Screen, file: str) -> int:
         screen.table(
             [
                 [str(x["line"]), x["outcome"], x["message"] or x["path"], x["url"]]
-                for x in lines[:SHOWN]
+                for x in lines[:MOST_SHOWN]
             ],
             head=["LINE", "WOULD BE", "WHERE OR WHY", "URL"],
             state=1,
         )
-        if len(lines) > SHOWN:
-            screen.say(f"… and {quantity(len(lines) - SHOWN, 'line')} more; all of them: --json")
-        screen.say(
-            f"{quantity(len(lines), 'entry') if len(lines) == 1 else f'{len(lines):,} entries'}: {counts_of(counts)}."
-        )
+        if len(lines) > MOST_SHOWN:
+            screen.say(
+                f"… and {show_count(len(lines) - MOST_SHOWN, 'line')} more; all of them: --json"
+            )
+        entries = "1 entry" if len(lines) == 1 else f"{len(lines):,} entries"
+        screen.say(f"{entries}: {show_counts(counts)}.")
     return Exit.OK
 
 
@@ -64,7 +68,7 @@ class _Planner:
         self._seen: dict[str, dict[str, Any]] = {}
 
     def judge(self, line: ListEntry) -> dict[str, Any]:
-        """One line's fate, in the words of a list's report: `download`, `duplicate` or `rejected`.
+        """What becomes of one line, in the words of a list's report: `download`, `duplicate` or `rejected`.
 
         A line that repeats what is on its way shares its outcome: that is no duplicate.
         """
@@ -73,11 +77,11 @@ class _Planner:
 
         if line.item is None:
             code, message = line.error or ("bad_url", "")
-            return _fate(line.number, redact(line.url), "rejected", message=message, code=code)
+            return _outcome(line.number, redact(line.url), "rejected", message=message, code=code)
         try:
             new = validate(line.item)
         except TrayagentError as error:
-            return _fate(
+            return _outcome(
                 line.number,
                 redact(line.item.url),
                 "rejected",
@@ -91,19 +95,19 @@ class _Planner:
             if first["outcome"] == "download":
                 again["message"] = first["message"] or f"the same as line {first['line']}"
             return again
-        fate = self._look(line, new, url)
-        self._seen[new.key] = fate
-        return fate
+        outcome = self._judge_new(line, new, url)
+        self._seen[new.key] = outcome
+        return outcome
 
-    def _look(self, line: ListEntry, new: Any, url: str) -> dict[str, Any]:
+    def _judge_new(self, line: ListEntry, new: Any, url: str) -> dict[str, Any]:
         number = line.number
         if (id := self._known.in_flight(new.key)) is not None:
             message = f"{id} is on its way already"
-            return _fate(number, url, "download", message=message, notes=line.warnings)
+            return _outcome(number, url, "download", message=message, notes=line.warnings)
         if not new.again and (path := self._known.had(new.key)) is not None:
-            return _fate(number, url, "duplicate", path=path, message=f"we have it: {path}")
+            return _outcome(number, url, "duplicate", path=path, message=f"we have it: {path}")
         place = str(self._place(new))
-        return _fate(number, url, "download", path=place, notes=line.warnings)
+        return _outcome(number, url, "download", path=place, notes=line.warnings)
 
     def _place(self, new: Any) -> Path:
         from trayagent.model import filenames
@@ -136,7 +140,7 @@ class _Known:
         return downloads.path_of_saved(self._conn, key, os.path.exists)
 
 
-def _fate(
+def _outcome(
     number: int,
     url: str,
     outcome: str,

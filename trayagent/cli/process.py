@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Final, Self
 
 POLL_SECONDS: Final = 0.02
+"""Between two looks whether a process still runs, where the system cannot be asked to wait."""
 
 if sys.platform == "win32":
     import ctypes

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from trayagent.cli.output import Screen, printable_line, printable_text, shorten
-from trayagent.cli.wording import name_of
+from trayagent.cli.wording import download_name
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -101,7 +101,8 @@ class LiveBars:
             return
         if id not in self._tasks:
             self._tasks[id] = self._progress.add_task("", total=None)
-        name = shorten(printable_line(name_of(download)), 30)
+        # Of one width, so that bars stand below each other.
+        name = shorten(printable_line(download_name(download)), 30)
         self._progress.update(self._tasks[id], description=f"{name:30}")
         self.show_progress(id, int(download.get("received") or 0), download.get("size"))
 

@@ -1,4 +1,4 @@
-"""`pause`, `resume`, `cancel`, `retry`, `remove`, `clear`: what a person asks of the queue."""
+"""`pause`, `resume`, `cancel`, `retry`, `remove`, `clear`, `undo`: what a person asks of the queue."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from trayagent.cli.exits import (
 )
 from trayagent.cli.options import agent, all_rows, json_option, pass_screen
 from trayagent.cli.output import Screen
-from trayagent.cli.wording import clock, counts_of, name_of, quantity
+from trayagent.cli.wording import clock, download_name
 from trayagent.model.errors import NotFoundError, TrayagentError
 from trayagent.model.units import parse_duration
+from trayagent.model.wording import show_count, show_counts
 
 some_ids = click.argument("ids", nargs=-1, required=True, metavar="ID...")
 any_ids = click.argument("ids", nargs=-1, metavar="[ID...]")
@@ -35,12 +36,20 @@ def pause(screen: Screen, ids: tuple[str, ...], everything: bool, duration: str 
     """Pause downloads, or the whole queue; bytes are kept."""
     if ids and (everything or duration):
         raise MisuseError("--all and --for are for the whole queue, without an ID.")
-    asked = {"minutes": _minutes(duration)} if duration else {}
+    asked = {}
+    if duration:
+        try:
+            seconds = parse_duration(duration)
+        except ValueError as error:
+            raise MisuseError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+        if not 60 <= seconds <= 365 * 86400:
+            raise MisuseError("--for wants a time between a minute and a year.")
+        asked["minutes"] = seconds / 60
     with agent() as running:
         if ids:
             return each(screen, ids, lambda id: running.post(f"downloads/{path_segment(id)}/pause"))
         running.post("pause", asked)
-        return _queue_state(screen, running)
+        return _print_queue_state(screen, running)
 
 
 @click.command()
@@ -58,7 +67,7 @@ def resume(screen: Screen, ids: tuple[str, ...], everything: bool) -> int:
                 screen, ids, lambda id: running.post(f"downloads/{path_segment(id)}/resume")
             )
         running.post("resume")
-        return _queue_state(screen, running)
+        return _print_queue_state(screen, running)
 
 
 @click.command()
@@ -102,7 +111,7 @@ def remove(screen: Screen, ids: tuple[str, ...], files: bool) -> int:
 
     def forget(running: AgentClient, id: str) -> Any:
         path = f"downloads/{path_segment(id)}"
-        before = running.get(path)
+        before = running.get(path)  # for its name: afterwards nobody knows it any more
         running.ask("DELETE", f"{path}?files=true" if files else path)
         return {**before, "state": "removed"}
 
@@ -122,42 +131,32 @@ def clear(screen: Screen, failed: bool) -> None:
     if screen.json:
         screen.data(answer)
     else:
-        cleared = quantity(answer["removed"], f"{what} download")
+        cleared = show_count(answer["removed"], f"{what} download")
         screen.say(f"Cleared {cleared}. The files are where they were.")
 
 
 def each(screen: Screen, ids: Iterable[str], ask: Callable[[str], Any]) -> int:
-    """Ask the same of every id, tell what came of each, and answer the exit code."""
+    """Ask the same of every id, print what came of each, and return the exit code."""
     done: list[Any] = []
     errors: list[tuple[str, TrayagentError]] = []
     for id in ids:
         try:
             done.append(ask(id))
         except NotRunningError:
-            raise
+            raise  # the others would say the same, one by one
         except TrayagentError as error:
             errors.append((id, error))
     if screen.json:
         refused = [{"id": id, "code": e.code, "message": e.message} for id, e in errors]
         screen.data({"downloads": done, "refused": refused})
     else:
-        screen.table([[d["id"], d["state"], name_of(d)] for d in done], state=1)
+        screen.table([[d["id"], d["state"], download_name(d)] for d in done], state=1)
         for id, problem in errors:
             screen.warn(f"{id}: {problem.message} {problem.action}".rstrip())
     return exit_of_several(len(done) + len(errors), [problem for _, problem in errors])
 
 
-def _minutes(duration: str) -> float:
-    try:
-        seconds = parse_duration(duration)
-    except ValueError as error:
-        raise MisuseError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
-    if not 60 <= seconds <= 365 * 86400:
-        raise MisuseError("--for wants a time between a minute and a year.")
-    return seconds / 60
-
-
-def _queue_state(screen: Screen, running: AgentClient) -> int:
+def _print_queue_state(screen: Screen, running: AgentClient) -> int:
     status = running.get("status")
     if screen.json:
         screen.data({"paused": status["paused"], "paused_until": status["paused_until"]})
@@ -191,7 +190,7 @@ def undo(screen: Screen, batch: str | None, yes: bool) -> int:
         else:
             found = running.get(f"batches/{path_segment(batch)}")
         if not yes:
-            _ask(screen, found)
+            _confirm(screen, found)
         try:
             answer = running.post_patiently(f"batches/{path_segment(found['id'])}/undo")
         except KeyboardInterrupt:
@@ -203,15 +202,15 @@ def undo(screen: Screen, batch: str | None, yes: bool) -> int:
     return Exit.OK
 
 
-def _ask(screen: Screen, batch: dict[str, object]) -> None:
+def _confirm(screen: Screen, batch: dict[str, object]) -> None:
     counts = batch["counts"]
     assert isinstance(counts, dict)
-    screen.say(f"{batch['title']}: {counts_of(counts)}.")
+    screen.say(f"{batch['title']}: {show_counts(counts)}.")
     arrived = counts.get("completed", 0)
     if batch["via"] == "sync":
-        question = f"Move {quantity(arrived, 'image')} to the trash, and never fetch them again?"
+        question = f"Move {show_count(arrived, 'image')} to the trash, and never fetch them again?"
     elif arrived:
-        question = f"Move {quantity(arrived, 'file')} to the trash, and cancel the rest?"
+        question = f"Move {show_count(arrived, 'file')} to the trash, and cancel the rest?"
     else:
         question = "Cancel what has not arrived?"
     if screen.json or not screen.live:

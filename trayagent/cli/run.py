@@ -19,6 +19,8 @@ from trayagent.cli.process import Process
 from trayagent.model.errors import TrayagentError
 
 TRAYS: Final = ("auto", "sni", "gtk", "xorg", "none")
+STARTING_SECONDS: Final = 5.0
+"""How long a second `run` waits until the first one answers."""
 STOPPING_SECONDS: Final = 15.0
 """How long `quit` waits for an agent to end; it needs five at most."""
 
@@ -47,9 +49,10 @@ STOPPING_SECONDS: Final = 15.0
 @pass_screen
 def run(screen: Screen, headless: bool, port: int | None, tray: str, folder: str | None) -> int:
     """Start the agent (the same as trayagent alone)."""
-    if folder:  # what the agent starts, and its entry for the session, shall find it, too
+    if folder:
+        # Into the environment: what the agent starts, and its entry for the session, are to find it, too.
         os.environ["TRAYAGENT_HOME"] = str(Path(folder).expanduser().absolute())
-    first = _running()
+    first = _running_agent()
     if first is None:
         from trayagent import app
 
@@ -59,7 +62,7 @@ def run(screen: Screen, headless: bool, port: int | None, tray: str, folder: str
                 home(), os.environ, flags, tray="none" if headless else tray, say=screen.say
             )
         except app.AlreadyRunningError:
-            first = _starting()
+            first = _wait_for_agent()
     return _hand_over(screen, first, headless)
 
 
@@ -71,8 +74,8 @@ def quit(screen: Screen) -> int:
         runtime = read_runtime(home())
         if runtime is None:  # it has just ended
             raise NotRunningError
-        # Held before it is asked: the process outlives its announcement by a second or two, its files
-        # locked meanwhile, and an installer that waits for us is about to replace them.
+        # Held before it is asked. The process lives a second or two longer than its file says, with its
+        # files locked on Windows, and an installer that waits for us is about to replace them.
         with Process(runtime["pid"]) as process:
             running.post("quit")
             if not process.has_ended(STOPPING_SECONDS):
@@ -111,10 +114,11 @@ def commit_of(package: Path) -> str | None:
     try:
         return (package / "commit.txt").read_text("ascii").strip()
     except OSError:
-        return _checked_out(package.parent / ".git")
+        return _commit_of_checkout(package.parent / ".git")
 
 
-def _checked_out(git: Path) -> str | None:
+def _commit_of_checkout(git: Path) -> str | None:
+    """What HEAD names, without running git: `ref: refs/heads/main`, or a commit itself (gitrepository-layout(5))."""
     try:
         head = (git / "HEAD").read_text("utf-8").strip()
         ref = head.removeprefix("ref: ")
@@ -128,25 +132,23 @@ def _checked_out(git: Path) -> str | None:
     return next((line.partition(" ")[0] for line in packed if line.endswith(f" {ref}")), None)
 
 
-def _running() -> AgentClient | None:
+def _running_agent() -> AgentClient | None:
     try:
         return AgentClient.of(home())
     except NotRunningError:
         return None
 
 
-def _starting() -> AgentClient:
-    # Another `run` holds the lock, and may need a moment until it answers.
-    deadline = time.monotonic() + 5
-    while True:
-        try:
-            return AgentClient.of(home())
-        except NotRunningError:
-            if time.monotonic() > deadline:
-                raise TrayagentError(
-                    "starting", "Another trayagent is starting or ending.", "Try again in a moment."
-                ) from None
-            time.sleep(0.05)
+def _wait_for_agent() -> AgentClient:
+    """The agent of another `run`, which holds the lock and may need a moment until it answers."""
+    deadline = time.monotonic() + STARTING_SECONDS
+    while (found := _running_agent()) is None:
+        if time.monotonic() > deadline:
+            raise TrayagentError(
+                "starting", "Another trayagent is starting or ending.", "Try again in a moment."
+            )
+        time.sleep(0.05)
+    return found
 
 
 def _hand_over(screen: Screen, first: AgentClient, headless: bool) -> int:

@@ -1,4 +1,4 @@
-"""`list`, `status`, `show`, `why`: how things stand."""
+"""`list`, `status`, `show`, `why`: how downloads, batches and the agent stand."""
 
 from __future__ import annotations
 
@@ -18,17 +18,8 @@ from trayagent.cli.options import (
     pass_screen,
 )
 from trayagent.cli.output import Screen
-from trayagent.cli.wording import (
-    amount,
-    clock,
-    error_of,
-    local_time,
-    name_of,
-    note_of,
-    quantity,
-    reason_of,
-    speed_of,
-)
+from trayagent.cli.wording import amount, clock, download_name, error_of, note_of, reason_of
+from trayagent.model.wording import show_count, show_local_time, show_speed
 
 STATES = ("queued", "active", "paused", "completed", "failed", "cancelled")
 
@@ -60,7 +51,17 @@ def listing(
             else "None."
         )
         return
-    lines = [[d["id"], d["state"], amount(d), speed_of(d["speed"]), _what(d)] for d in found]
+    lines = [
+        # Two blanks before the note: where a line is too long, the note is cut first (`output.shorten`).
+        [
+            d["id"],
+            d["state"],
+            amount(d),
+            show_speed(d["speed"]),
+            f"{download_name(d)}  {note_of(d)}",
+        ]
+        for d in found
+    ]
     screen.table(lines, head=["ID", "STATE", "SIZE", "SPEED", "NAME"], state=1)
     if more:
         screen.say(f"There are more: trayagent list --limit {limit * 10}")
@@ -77,8 +78,9 @@ def status(screen: Screen, watch: bool) -> None:
         while True:
             now = running.get("status")
             current = running.get("downloads", state="active", limit=100)["downloads"]
+            # A program that watches is told of changes; while something moves, every second is one.
             if now != last or current:
-                _tell(screen, now, current, watch)
+                _print_status(screen, now, current, watch)
             if not watch:
                 return
             last = now
@@ -127,12 +129,7 @@ def why(screen: Screen, id: str) -> None:
         screen.say(action)
 
 
-def _what(download: dict[str, Any]) -> str:
-    note = note_of(download)
-    return f"{name_of(download)}  {note}" if note else name_of(download)
-
-
-def _tell(
+def _print_status(
     screen: Screen, status: dict[str, Any], current: list[dict[str, Any]], watch: bool
 ) -> None:
     if screen.json:
@@ -143,15 +140,17 @@ def _tell(
     screen.table(_summary(status))
     if current:
         screen.say()
-        screen.table([[d["id"], amount(d), speed_of(d["speed"]), name_of(d)] for d in current])
+        screen.table(
+            [[d["id"], amount(d), show_speed(d["speed"]), download_name(d)] for d in current]
+        )
 
 
 def _summary(status: dict[str, Any]) -> list[list[str]]:
-    pace = speed_of(status["speed"])
+    pace = show_speed(status["speed"])
     rows = [
         [
             "active",
-            f"{status['active']} of {quantity(status['workers'], 'worker')}{f', {pace}' if pace else ''}",
+            f"{status['active']} of {show_count(status['workers'], 'worker')}{f', {pace}' if pace else ''}",
         ],
         ["queued", f"{status['queued']:,}"],
         ["completed", f"{status['completed']:,}"],
@@ -177,7 +176,7 @@ def _facts(found: dict[str, Any]) -> Iterator[list[str]]:
         if key == "error":
             yield ["error", error_of(found)]
         elif key.endswith("_at") or key == "not_before":
-            yield [key.replace("_", " "), local_time(value)]
+            yield [key.replace("_", " "), show_local_time(value)]
         elif key == "counts":
             yield ["counts", ", ".join(f"{n:,} {what}" for what, n in value.items())]
         elif not isinstance(value, (list, dict)):

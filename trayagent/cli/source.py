@@ -23,11 +23,10 @@ from trayagent.cli.options import (
     pass_screen,
 )
 from trayagent.cli.output import Screen
-from trayagent.cli.wording import local_time
-from trayagent.model.wording import show_size
+from trayagent.model.wording import show_local_time, show_size
 
-LONG = 100_000
-"""Characters; the agent takes little more in one request."""
+MOST_SECRET = 100_000
+"""Characters of a secret as it is; the agent takes little more in one request."""
 ITEM_STATES = ("missing", "present", "gone", "failed", "ignored")
 
 
@@ -47,7 +46,7 @@ def listing(screen: Screen) -> None:
         screen.data({"sources": sources})
     elif sources:
         head = ["SOURCE", "TYPE", "ITEMS", "HERE", "MISSING", "GONE", "LAST SYNC"]
-        screen.table([_row(each) for each in sources], head=head)
+        screen.table([_source_row(each) for each in sources], head=head)
     else:
         screen.say("No image source is set up yet. Add one: trayagent source add NAME")
 
@@ -79,7 +78,7 @@ def add(screen: Screen, name: str, kind: str, every: str | None, file: str | Non
         )
     entry = {**(_settings_in(Path(file)) if file else {}), "name": name, "type": kind}
     entry |= {"every": every} if every else {}
-    known = _written()
+    known = _sources_in_settings()
     if any(each.get("name") == name for each in known):
         raise MisuseError(f"There is already a source named {name}.")
     change({"sources": [*known, entry]})
@@ -106,16 +105,20 @@ def login(screen: Screen, name: str, stdin: bool) -> None:
     """
     with agent() as running:
         running.get(f"sources/{path_segment(name)}")
-        secret = sys.stdin.read() if stdin else _asked(screen)
+        secret = sys.stdin.read() if stdin else _ask_secret(screen)
         if not secret.strip():
             raise MisuseError("Nothing was given.")
-        if len(secret) > LONG:  # all cookies of a browser: most have no business with the agent
+        if (
+            len(secret) > MOST_SECRET
+        ):  # all cookies of a browser: most have no business with the agent
             from trayagent.sources.pasted_cookies import keep_only_sessions
 
             secret = keep_only_sessions(secret) or secret
         found = running.post(f"sources/{path_segment(name)}/login", {"secret": secret.strip()})
-    until = f", until {local_time(found['until'])}" if found["until"] else ""
-    _told(screen, found, f"Signed in as {found['account']}{until}. To sync: trayagent sync {name}")
+    until = f", until {show_local_time(found['until'])}" if found["until"] else ""
+    _print_answer(
+        screen, found, f"Signed in as {found['account']}{until}. To sync: trayagent sync {name}"
+    )
 
 
 @source.command()
@@ -126,7 +129,7 @@ def logout(screen: Screen, name: str) -> None:
     """Forget a source's cookie or token; its files stay."""
     with agent() as running:
         found = running.post(f"sources/{path_segment(name)}/logout")
-    _told(screen, found, f"Signed out of {name}. Its files stay.")
+    _print_answer(screen, found, f"Signed out of {name}. Its files stay.")
 
 
 @source.command()
@@ -144,19 +147,19 @@ def items(screen: Screen, name: str, state: str | None, limit: int) -> None:
     if screen.json:
         screen.data({"items": found, "more": more})
         return
-    screen.table(map(_line, found), head=["STATE", "CREATED", "SIZE", "NAME"], state=0)
+    screen.table(map(_item_row, found), head=["STATE", "CREATED", "SIZE", "NAME"], state=0)
     if more:
         screen.say(f"There are more: trayagent source items {name} --limit {limit * 10}")
     if not found:
         screen.say("None. To read the list: trayagent sync --list-only")
 
 
-def _line(item: dict[str, Any]) -> list[str]:
+def _item_row(item: dict[str, Any]) -> list[str]:
     size = show_size(item["size"]) if item["size"] else ""
-    return [item["state"], local_time(item["created_at"]), size, item["name"]]
+    return [item["state"], show_local_time(item["created_at"]), size, item["name"]]
 
 
-def _row(source: dict[str, Any]) -> list[str]:
+def _source_row(source: dict[str, Any]) -> list[str]:
     last = source["last_run"]
     if last is None:
         how = (
@@ -187,21 +190,21 @@ def _settings_in(file: Path) -> dict[str, Any]:
     return found
 
 
-def _written() -> list[dict[str, Any]]:
+def _sources_in_settings() -> list[dict[str, Any]]:
     from trayagent.settings.load import read_file
 
     found = read_file(home().config).get("sources", [])
     return list(found) if isinstance(found, list) else []
 
 
-def _asked(screen: Screen) -> str:
+def _ask_secret(screen: Screen) -> str:
     if not sys.stdin.isatty():
         raise MisuseError("Nobody can type the secret here.", "Give it on standard input: --stdin")
     screen.say("Paste the session cookie or token; it is not shown.")
     return str(click.prompt("Secret", hide_input=True, err=True))
 
 
-def _told(screen: Screen, found: dict[str, Any], text: str) -> None:
+def _print_answer(screen: Screen, found: dict[str, Any], text: str) -> None:
     if screen.json:
         screen.data(found)
     else:

@@ -1,4 +1,4 @@
-"""`sync`: bring image libraries up to date."""
+"""`sync` and `verify`: bring image libraries up to date, and check what was saved."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from trayagent.cli.client import AgentClient, StreamEvent, path_segment
 from trayagent.cli.exits import Exit, InterruptedByUserError
 from trayagent.cli.options import agent, json_option, pass_screen
 from trayagent.cli.output import Screen
-from trayagent.cli.wording import quantity
 from trayagent.model.errors import TrayagentError
+from trayagent.model.wording import show_count
 
 
 @click.command()
@@ -25,9 +25,10 @@ from trayagent.model.errors import TrayagentError
 def sync(screen: Screen, sources: tuple[str, ...], list_only: bool, wait: bool) -> int:
     """Fetch the images that are missing here, from all sources or those named."""
     with agent() as running:
-        names = sources or _all(running)
+        names = sources or _all_sources(running)
         if wait:
-            return _waited(screen, _Wait(running, names, list_only, screen))
+            ended = _RunFollower(running, names, list_only, screen).follow()
+            return _print_runs(screen, ended)
         runs = [_start(running, name, list_only) for name in names]
     if screen.json:
         screen.data({"runs": runs})
@@ -36,7 +37,7 @@ def sync(screen: Screen, sources: tuple[str, ...], list_only: bool, wait: bool) 
     return Exit.OK
 
 
-def _all(running: AgentClient) -> tuple[str, ...]:
+def _all_sources(running: AgentClient) -> tuple[str, ...]:
     names = tuple(source["name"] for source in running.get("sources")["sources"])
     if not names:
         raise TrayagentError(
@@ -50,8 +51,8 @@ def _start(running: AgentClient, name: str, list_only: bool) -> dict[str, Any]:
     return {"source": name, "run": answer["run"]}
 
 
-class _Wait:
-    """Starts runs and follows them to their end."""
+class _RunFollower:
+    """Starts runs and follows them to their end, by events while they come, by asking when they stop."""
 
     def __init__(
         self, running: AgentClient, names: Sequence[str], list_only: bool, screen: Screen
@@ -64,7 +65,8 @@ class _Wait:
         """Run -> source, for runs that go on."""
         self.ended: list[dict[str, Any]] = []
 
-    def __call__(self) -> list[dict[str, Any]]:
+    def follow(self) -> list[dict[str, Any]]:
+        # The stream is opened first: a run may end before we could ask for it.
         with self._running.events() as events:
             for name in self._names:
                 self._open[_start(self._running, name, self._list_only)["run"]] = name
@@ -93,7 +95,7 @@ class _Wait:
         if event.name == "sync.finished":
             self._end(event.data["source"], run)
         elif self._screen.live and not self._screen.json:
-            self._screen.live_line(f"{event.data['source']}: {_pace(run)}")
+            self._screen.live_line(f"{event.data['source']}: {_run_progress(run)}")
 
     def _look(self) -> None:
         # The stream broke off: what the agent remembers of the run is the truth.
@@ -116,29 +118,30 @@ class _Wait:
         self.ended.append({"source": source, **run})
 
 
-def _waited(screen: Screen, wait: _Wait) -> int:
-    ended = wait()
+def _print_runs(screen: Screen, ended: list[dict[str, Any]]) -> int:
+    """How the runs ended; the exit code. A run is bad if it failed, half bad if anything is missing."""
     if screen.json:
         screen.data({"runs": ended})
     else:
         for run in ended:
             screen.say(
-                f"{run['source']}: {_outcome(run)}", "failed" if _bad(run) == Exit.ERROR else None
+                f"{run['source']}: {_outcome(run)}",
+                "failed" if _exit_of_run(run) == Exit.ERROR else None,
             )
-    codes = [_bad(run) for run in ended]
+    codes = [_exit_of_run(run) for run in ended]
     if all(code == Exit.ERROR for code in codes):
         return Exit.ERROR
     return Exit.SOME_FAILED if any(codes) else Exit.OK
 
 
-def _bad(run: dict[str, Any]) -> Exit:
+def _exit_of_run(run: dict[str, Any]) -> Exit:
     if run["state"] == "failed":
         return Exit.ERROR
     return Exit.SOME_FAILED if run["state"] != "complete" or run.get("failed") else Exit.OK
 
 
-def _pace(run: dict[str, Any]) -> str:
-    listed = f"{quantity(run.get('pages', 0), 'page')}, {quantity(run.get('seen', 0), 'item')}"
+def _run_progress(run: dict[str, Any]) -> str:
+    listed = f"{show_count(run.get('pages', 0), 'page')}, {show_count(run.get('seen', 0), 'item')}"
     wanted = run.get("wanted") or 0
     return f"{listed}, {run.get('fetched', 0):,} of {wanted:,} files" if wanted else listed
 
@@ -147,7 +150,7 @@ def _outcome(run: dict[str, Any]) -> str:
     error = run.get("error")
     if run["state"] == "failed" and error:
         return f"{error['message']} {error['action']}".strip()
-    parts = [quantity(run.get("seen", 0), "item"), f"{run.get('new', 0):,} new"]
+    parts = [show_count(run.get("seen", 0), "item"), f"{run.get('new', 0):,} new"]
     parts += [f"{run['fetched']:,} fetched"] if run.get("fetched") else []
     parts += [f"{run['failed']:,} failed"] if run.get("failed") else []
     parts += [f"{run['gone']:,} no longer on the server"] if run.get("gone") else []
@@ -195,7 +198,7 @@ def _run(running: AgentClient, repair: bool, screen: Screen) -> dict[str, Any]:
                 found: dict[str, Any] = event.data
                 return found
             if event.name == "verify.progress":
-                screen.live_line(_verify_pace(event.data))
+                screen.live_line(_verify_progress(event.data))
     while True:
         report: dict[str, Any] = running.get("verify")
         if report["state"] != "running":
@@ -203,10 +206,10 @@ def _run(running: AgentClient, repair: bool, screen: Screen) -> dict[str, Any]:
         time.sleep(1)
 
 
-def _verify_pace(report: dict[str, Any]) -> str:
+def _verify_progress(report: dict[str, Any]) -> str:
     wrong = sum(report[kind] for kind in PROBLEMS)
-    found = f", {quantity(wrong, 'problem')}" if wrong else ""
-    return f"Checking: {report['checked']:,} of {quantity(report['total'], 'file')}{found}"
+    found = f", {show_count(wrong, 'problem')}" if wrong else ""
+    return f"Checking: {report['checked']:,} of {show_count(report['total'], 'file')}{found}"
 
 
 def _tell(screen: Screen, report: dict[str, Any]) -> None:
@@ -222,6 +225,6 @@ def _tell(screen: Screen, report: dict[str, Any]) -> None:
     )
     ok = f"{report['ok']:,} ok"
     kinds = [f"{report[kind]:,} {kind}" for kind in PROBLEMS if report[kind]]
-    screen.say(f"{quantity(report['checked'], 'file')} checked: {', '.join([ok, *kinds])}.")
+    screen.say(f"{show_count(report['checked'], 'file')} checked: {', '.join([ok, *kinds])}.")
     if kinds and not report["repaired"]:
         screen.say("To mend what can be mended: trayagent verify --repair")

@@ -1,22 +1,20 @@
-"""How downloads, counts and times are said to a person; pure."""
+"""How a download, as the agent's API describes it, is put into words on a terminal; pure.
+
+Sizes, times, counts and names have their words in `model/wording`, which the tray shares.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from trayagent.model.wording import show_size
+from trayagent.model.wording import STATE_SENTENCES, name_of, percent, show_clock, show_size
 
 
-def name_of(download: Mapping[str, Any]) -> str:
+def download_name(download: Mapping[str, Any]) -> str:
     """The file's name, or the best we have before it is known."""
-    if download.get("filename"):
-        return str(download["filename"])
-    url = str(download["url"])
-    last = unquote(urlsplit(url).path.rpartition("/")[2])
-    return last or url.partition("?")[0]
+    return name_of(download.get("filename"), str(download["url"]))
 
 
 def amount(download: Mapping[str, Any]) -> str:
@@ -25,25 +23,14 @@ def amount(download: Mapping[str, Any]) -> str:
     if download["state"] == "completed":
         return show_size(int(size if size is not None else received))
     if size:
-        return f"{min(99, received * 100 // int(size))}% of {show_size(int(size))}"
+        # Never 100% before it is complete: it may still fail its checksum.
+        return f"{percent(received, int(size), most=99)}% of {show_size(int(size))}"
     return show_size(received) if received else ""
-
-
-def speed_of(rate: int) -> str:
-    """`2.4 MB/s`; empty when nothing moves."""
-    return f"{show_size(rate)}/s" if rate else ""
-
-
-def local_time(stamp: str | None) -> str:
-    """`2026-11-21 14:05` in this machine's time zone; empty for None."""
-    return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M") if stamp else ""
 
 
 def clock(stamp: str) -> str:
     """`14:05`, with the day when it is not today."""
-    when = datetime.fromisoformat(stamp).astimezone()
-    today = datetime.now().astimezone().date()
-    return when.strftime("%H:%M" if when.date() == today else "%Y-%m-%d %H:%M")
+    return show_clock(stamp, datetime.now().astimezone().date())
 
 
 def note_of(download: Mapping[str, Any]) -> str:
@@ -66,33 +53,20 @@ def error_of(download: Mapping[str, Any]) -> str:
 
 def reason_of(download: Mapping[str, Any]) -> tuple[str, str]:
     """One plain sentence on how it stands, and the next action (may be empty)."""
-    error, id = download.get("error"), download["id"]
-    match download["state"]:
+    error, id, state = download.get("error"), download["id"], str(download["state"])
+    sentence = STATE_SENTENCES.get(state, STATE_SENTENCES["queued"])
+    match state:
         case "failed" | "queued" if error:
             return note_of(download), str(error["action"])
         case "completed":
             doubt = download.get("warning")
-            how = f"It is complete, with a doubt: {doubt}" if doubt else "It is complete."
+            how = f"It is complete, with a doubt: {doubt}" if doubt else sentence
             return how, f"Open it: trayagent open {id}"
-        case "active":
-            return "It is being downloaded.", ""
         case "paused":
-            return "It is paused.", f"Let it go on: trayagent resume {id}"
+            return sentence, f"Let it go on: trayagent resume {id}"
         case "cancelled" if error and error["code"] == "cancelled":  # taken back with its batch
             return note_of(download), str(error["action"])
-        case "cancelled":
-            return "It was cancelled.", f"Try it again: trayagent retry {id}"
-        case "failed":
-            return "It failed.", f"Try it again: trayagent retry {id}"
+        case "cancelled" | "failed":
+            return sentence, f"Try it again: trayagent retry {id}"
         case _:
-            return "It waits for its turn.", ""
-
-
-def quantity(number: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def counts_of(counts: Mapping[str, int]) -> str:
-    """`40 completed, 2 failed`."""
-    return ", ".join(f"{number:,} {what}" for what, number in counts.items() if number) or "nothing"
+            return sentence, ""

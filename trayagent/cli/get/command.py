@@ -1,4 +1,4 @@
-"""`get`: download and exit; no agent."""
+"""The command `get`: what was typed, what a person sees, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from trayagent.cli.exits import InterruptedByUserError, MisuseError, exit_of_sta
 from trayagent.cli.options import home, item_options, item_words, json_option, pass_screen
 from trayagent.cli.output import Screen
 from trayagent.cli.progress import Bars, bars
-from trayagent.cli.wording import note_of, quantity
-from trayagent.model.wording import show_duration, show_size
+from trayagent.cli.wording import note_of
+from trayagent.model.wording import show_count, show_duration, show_size
 
 if TYPE_CHECKING:
     from trayagent.model.downloads import Download, Item
@@ -75,7 +75,7 @@ def get(
     except KeyboardInterrupt:
         raise InterruptedByUserError(GO_ON) from None
     except BaseExceptionGroup as errors:
-        if errors.subgroup(_has_no_reader):
+        if errors.subgroup(lambda one: isinstance(one, OSError) and streams.has_no_reader(one)):
             # Who read our output has gone: no more of it is wanted.
             raise BrokenPipeError(errno.EPIPE, "nobody reads") from errors
         raise
@@ -134,10 +134,14 @@ def _run(config: Config, items: list[Item], workers: int | None, report: _Report
 
 
 class _Interruption:
-    """Ctrl-C, also as the session or whoever closes the terminal says it: once, however often it comes.
+    """Ctrl-C, and the signals that mean the same (the session ends, the terminal is closed).
 
-    What is here is kept; that takes a moment, in which a second one would leave it half done. Raises
-    KeyboardInterrupt once all is put away. After the last file it changes nothing any more.
+    The first one cancels the run, which keeps what is here; further ones change nothing, since they would
+    leave that half done. Raises KeyboardInterrupt once all is put away.
+
+        before `follow`     noted; the run is cancelled as soon as it can be
+        while it runs       the run is cancelled, once
+        after the last file ignored: everything is here
     """
 
     def __init__(self) -> None:
@@ -157,7 +161,7 @@ class _Interruption:
         if self._is_asked:
             task.cancel()
 
-    def _ask(self, *_: object) -> None:
+    def _interrupt(self, *_: object) -> None:
         if not self._is_asked and self._act is not None:
             self._act()
         self._is_asked = True
@@ -166,7 +170,7 @@ class _Interruption:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
-                signal.signal(number, self._ask)
+                signal.signal(number, self._interrupt)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._is_asked and kind is not None and issubclass(kind, asyncio.CancelledError):
@@ -174,7 +178,7 @@ class _Interruption:
 
 
 class _Report:
-    """Tells what becomes of each download as it happens."""
+    """Shows what becomes of each download as it happens: the downloader's ProgressListener."""
 
     bars: Bars | None = None
 
@@ -183,7 +187,7 @@ class _Report:
         self.period = 0.1 if screen.live and not screen.json else None
         """Seconds between two looks at what runs; None: nobody looks."""
         self._flushing: asyncio.TimerHandle | None = None
-        self._unread: OSError | None = None
+        self._write_error: OSError | None = None
         self.refusals: list[dict[str, str]] = []
 
     def show(self, download: Download) -> None:
@@ -198,12 +202,12 @@ class _Report:
         else:
             action = download.error.action if download.error and download.state == "failed" else ""
             message = f"{note_of(_plain(download))} {action}".rstrip()
-            self._complain(f"{_shown(download.url)}: {message}")
+            self._print_reason(f"{_shown(download.url)}: {message}")
 
     def _print(self, line: str) -> None:
-        """The line, at most a tenth of a second later: each write costs as much as a small file."""
-        if self._unread is not None:
-            raise self._unread
+        """Print the line, a tenth of a second later at most: each write costs as much as a small file."""
+        if self._write_error is not None:
+            raise self._write_error
         assert self.bars is not None
         self.bars.print(line)
         if self._flushing is None:
@@ -214,8 +218,9 @@ class _Report:
         assert self.bars is not None
         try:
             self.bars.flush()
-        except OSError as error:  # for the next line to raise, in the task that says it
-            self._unread = error
+        except OSError as error:
+            # A timer has nobody to raise to: the next line raises it, in the task that prints.
+            self._write_error = error
 
     def show_progress(self, id: str, received: int, size: int | None) -> None:
         """So many bytes of it are here."""
@@ -227,9 +232,9 @@ class _Report:
         shown = _shown(url)
         self.refusals.append({"url": shown, "code": code, "message": message})
         if not self._screen.json:
-            self._complain(f"{shown}: {message}")
+            self._print_reason(f"{shown}: {message}")
 
-    def _complain(self, line: str) -> None:
+    def _print_reason(self, line: str) -> None:
         """A reason, above the bars where there are some."""
         if self._screen.shows_errors and self.bars is not None:
             self.bars.print(line)
@@ -250,10 +255,6 @@ def _shown(url: str) -> str:
     return redact(url) if "://" in url else url[:200]
 
 
-def _has_no_reader(error: BaseException) -> bool:
-    return isinstance(error, OSError) and streams.has_no_reader(error)
-
-
 def _conclude(
     screen: Screen, ended: list[Download], refused: list[dict[str, str]], took: float
 ) -> int:
@@ -264,7 +265,9 @@ def _conclude(
     elif total > 1:
         size = sum(download.size or 0 for download in saved)
         share = (
-            quantity(total, "file") if len(saved) == total else f"{len(saved):,} of {total:,} files"
+            show_count(total, "file")
+            if len(saved) == total
+            else f"{len(saved):,} of {total:,} files"
         )
         screen.say(f"{share} saved: {show_size(size)} in {show_duration(took)}.")
         if screen.live:
@@ -277,7 +280,7 @@ def _list_failures(screen: Screen, ended: list[Download], refused: list[dict[str
     failed = [(_shown(d.url), note_of(_plain(d))) for d in ended if d.state == "failed"]
     failed += [(each["url"], each["message"]) for each in refused]
     if failed:
-        screen.say(f"{quantity(len(failed), 'file')} not saved:")
+        screen.say(f"{show_count(len(failed), 'file')} not saved:")
         for url, reason in failed[:MOST_LISTED]:
             screen.say(f"  {url}: {reason}")
     if len(failed) > MOST_LISTED:
