@@ -109,7 +109,7 @@ means: [why a download fails](errors.md).
 
 def lists() -> str:
     """The page."""
-    read = sorted({*aria2.READERS, "header", "cookie"})
+    read = sorted(aria2.OPTIONS)
     rows = [f"| {_endings(one.endings)} | {SAYS[one.name]} |" for one in DIALECTS]
     lines = [
         "# Lists",

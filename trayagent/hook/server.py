@@ -139,7 +139,13 @@ class HookServer:
             connection.enter(ConnectionPhase.BUSY)
         response: web.StreamResponse
         if isinstance(body, Refusal):
-            self._note_refusal(facts, body)
+            if body.status in (401, 429) and facts.token is not None:
+                self._agent.clients.guesses.note_wrong()
+            # Nothing that the client sent goes into the log, but a method, cut: the path may hold a
+            # secret, and any text may be made to look like lines of ours.
+            if body.status >= 400:
+                where = facts.route.path if facts.route else "an unknown address"
+                log.info("Refused %s %s: %s", facts.method[:16], where, body.code)
             response = response_of_refusal(body)
         else:
             response = await self._answer(request, facts, body)
@@ -185,16 +191,6 @@ class HookServer:
                 log.exception("%s %s failed", facts.method, facts.route.path)
             return response_of_refusal(refusal)
         return reply if isinstance(reply, web.StreamResponse) else response_of(reply)
-
-    def _note_refusal(self, facts: RequestFacts, refusal: Refusal) -> None:
-        """Count a wrong token, and log what was refused."""
-        if refusal.status in (401, 429) and facts.token is not None:
-            self._agent.clients.guesses.note_wrong()
-        # Nothing that the client sent goes into the log, but a method, cut: the path may hold a secret,
-        # and any text may be made to look like lines of ours.
-        if refusal.status >= 400:
-            where = facts.route.path if facts.route else "an unknown address"
-            log.info("Refused %s %s: %s", facts.method[:16], where, refusal.code)
 
 
 async def read_body(

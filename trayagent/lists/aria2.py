@@ -8,7 +8,7 @@ names are here once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, get_args
 
 from trayagent.lists.entry import ListError
@@ -40,6 +40,12 @@ _TEXTS: Final = {
 }
 """Field -> option, where both are plain text."""
 _FLAGS: Final = {"paused": "pause", "next": "next", "again": "again"}
+OPTIONS: Final = frozenset(
+    {"header", "cookie", "size", "split", "max-download-limit", "kind", "subtitles"}
+    | set(_TEXTS.values())
+    | set(_FLAGS.values())
+)
+"""All options that are read."""
 
 
 def build_item(
@@ -69,13 +75,14 @@ def build_item(
                 warnings.append("A header without a colon is ignored.")
         elif name == "cookie":
             cookies.append(_parse_cookie(value))
-        elif name in READERS:
-            fields.update(READERS[name](value))
+        elif name in OPTIONS:
+            fields.update(_fields_of(name, value))
         elif name not in _SILENT:
             warnings.append(f"The option {name} is ignored.")
     if fields.get("referer") == "*":  # aria2: the URL itself
         fields["referer"] = uris[0]
-    fields |= _folder_and_name(fields.pop("dir", folder), fields.get("filename"))
+    # `dir` may be empty on purpose: the downloads folder itself, whatever the heading says.
+    fields |= _folder_and_name(fields.get("folder", folder), fields.get("filename"))
     item = Item(uris[0], mirrors=tuple(uris[1:]), headers=headers, cookies=tuple(cookies), **fields)
     return item, tuple(warnings)
 
@@ -119,53 +126,39 @@ def _options_of(item: Item) -> Iterator[tuple[str, str]]:
         yield "subtitles", ",".join(item.subtitles)
 
 
-def _text(field: str) -> Callable[[str], dict[str, Any]]:
-    return lambda value: {field: value or None}
-
-
-def _flag(field: str) -> Callable[[str], dict[str, Any]]:
-    return lambda value: {field: value.lower() == "true"}
-
-
-def _parse_split(value: str) -> dict[str, Any]:
-    if not re.fullmatch(r"[0-9]{1,6}", value):
-        raise ListError(f"The option split={value[:40]} is not a number.")
-    return {"segments": min(MOST_SEGMENTS, int(value)) or None}
-
-
-def _parse_size(value: str) -> dict[str, Any]:
-    if parse_count(value) is None:
-        raise ListError(f"The option size={value[:40]} is not a number of bytes.")
-    return {"size": parse_count(value)}
-
-
-def _parse_limit(value: str) -> dict[str, Any]:
-    # aria2's K and M are powers of 1024; other units are ours, which aria2 does not have. 0 is no limit.
-    text = f"{value}iB" if re.fullmatch(r"[0-9]+[KkMm]", value) else value
-    try:
-        return {"speed_limit": text if parse_size(text) else None}
-    except ValueError as error:
-        raise ListError(f"The option max-download-limit: {error}.") from error
-
-
-def _parse_kind(value: str) -> dict[str, Any]:
-    if value not in get_args(Kind):
-        raise ListError(f"The option kind={value[:40]} is none of {', '.join(get_args(Kind))}.")
-    return {"kind": value}
-
-
-READERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
-    **{name: _text(field) for field, name in _TEXTS.items()},
-    **{name: _flag(field) for field, name in _FLAGS.items()},
-    "dir": lambda value: {"dir": value},  # no field: joined with the folders in `out`
-    "checksum": lambda value: {"checksum": value.replace(" ", "").lower() or None},
-    "size": _parse_size,
-    "split": _parse_split,
-    "max-download-limit": _parse_limit,
-    "kind": _parse_kind,
-    "subtitles": lambda value: {"subtitles": tuple(filter(None, re.split(r"[,\s]+", value)))},
-}
-"""Option -> the fields of an item that it sets; `header` and `cookie` add up instead."""
+def _fields_of(name: str, value: str) -> dict[str, Any]:
+    """What one option sets; raises ListError for a value that makes no sense."""
+    if name in _TEXTS.values():
+        field = next(field for field, option in _TEXTS.items() if option == name)
+        if name == "checksum":
+            value = value.replace(" ", "").lower()
+        return {field: value or None}
+    if name in _FLAGS.values():
+        field = next(field for field, option in _FLAGS.items() if option == name)
+        return {field: value.lower() == "true"}
+    match name:
+        case "size":
+            if parse_count(value) is None:
+                raise ListError(f"The option size={value[:40]} is not a number of bytes.")
+            return {"size": parse_count(value)}
+        case "split":
+            if not re.fullmatch(r"[0-9]{1,6}", value):
+                raise ListError(f"The option split={value[:40]} is not a number.")
+            return {"segments": min(MOST_SEGMENTS, int(value)) or None}
+        case "max-download-limit":
+            # aria2's K and M are powers of 1024; other units are ours, which aria2 does not have.
+            text = f"{value}iB" if re.fullmatch(r"[0-9]+[KkMm]", value) else value
+            try:
+                return {"speed_limit": text if parse_size(text) else None}  # 0 is no limit
+            except ValueError as error:
+                raise ListError(f"The option max-download-limit: {error}.") from error
+        case "kind":
+            kinds = get_args(Kind)
+            if value not in kinds:
+                raise ListError(f"The option kind={value[:40]} is none of {', '.join(kinds)}.")
+            return {"kind": value}
+        case _:  # "subtitles"
+            return {"subtitles": tuple(filter(None, re.split(r"[,\s]+", value)))}
 
 
 def _parse_cookie(value: str) -> Cookie:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -138,45 +138,38 @@ def _gather(
     flags: Mapping[str, str],
     problems: list[str],
 ) -> dict[str, RawValue]:
-    """The value of every key that was written somewhere, the strongest place last."""
+    """The value of every key that was written somewhere; of several the last one counts."""
+    found: list[tuple[str, RawValue]] = []
+    # 1. The file; its sources are read by themselves.
+    for section, content in table.items():
+        if isinstance(content, Mapping) and section in schema.SECTIONS:
+            found += [
+                (f"{section}.{name}", RawValue(value, _FILE)) for name, value in content.items()
+            ]
+        elif section != "sources":
+            found.append((section, RawValue(content, _FILE)))
+    # 2. The environment. Windows has variables in any case.
+    for variable, text in environ.items():
+        match = _VARIABLE.fullmatch(variable.upper() if os.name == "nt" else variable)
+        if match:
+            key = f"{match[1]}.{match[2]}".lower()
+            found.append((key, RawValue(text, variable, is_text=True)))
+    # 3. Flags.
+    for key, text in flags.items():
+        flag = f"--{key.rpartition('.')[2].replace('_', '-')}"
+        found.append((key, RawValue(text, flag, is_text=True)))
     # An unknown variable is an error, too: a misspelt one would silently do nothing.
     known = schema.all_keys()
     written: dict[str, RawValue] = {}
-    for key, raw in [*_from_file(table), *_from_environment(environ), *_from_flags(flags)]:
+    for key, raw in found:
         if key in known:
             written[key] = raw
         elif key in schema.SECTIONS:
             problems.append(f"{key} must be a section, headed [{key}] ({raw.where}).")
         else:
-            problems.append(
-                schema.unknown_key_sentence(key, raw, [*known, *schema.SECTIONS, "sources"])
-            )
+            candidates = [*known, *schema.SECTIONS, "sources"]
+            problems.append(schema.unknown_key_sentence(key, raw, candidates))
     return written
-
-
-def _from_file(table: Mapping[str, Any]) -> Iterator[tuple[str, RawValue]]:
-    for section, content in table.items():
-        if section == "sources":
-            continue
-        if isinstance(content, Mapping) and section in schema.SECTIONS:
-            for name, value in content.items():
-                yield f"{section}.{name}", RawValue(value, _FILE)
-        else:
-            yield section, RawValue(content, _FILE)
-
-
-def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, RawValue]]:
-    for variable, text in environ.items():
-        # Windows has variables in any case.
-        match = _VARIABLE.fullmatch(variable.upper() if os.name == "nt" else variable)
-        if match:
-            yield f"{match[1]}.{match[2]}".lower(), RawValue(text, variable, is_text=True)
-
-
-def _from_flags(flags: Mapping[str, str]) -> Iterator[tuple[str, RawValue]]:
-    for key, text in flags.items():
-        flag = f"--{key.rpartition('.')[2].replace('_', '-')}"
-        yield key, RawValue(text, flag, is_text=True)
 
 
 def _with_folders(

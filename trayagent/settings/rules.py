@@ -70,13 +70,15 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
             f'sites.quality is "{quality}", but must be best, worst, audio or a height like 1080.'
         )
         yield "sites.quality", problem
-    # A download that lands in the drop folder would be read as a list.
+    # A download that lands in the drop folder would be read as a list. Compared through links, and in
+    # one case where the system has no other.
     drop = config.drop.folder
     for key, folder in (
         ("downloads.folder", config.downloads.folder),
         ("library.folder", config.library.folder),
     ):
-        if _is_overlapping(drop, folder):
+        one, other = (Path(os.path.normcase(os.path.realpath(path))) for path in (drop, folder))
+        if one.is_relative_to(other) or other.is_relative_to(one):
             yield "drop.folder", f"drop.folder ({drop}) may not overlap {key} ({folder}); move one."
     names = [source.name for source in config.sources]
     for name in sorted({name for name in names if names.count(name) > 1}):
@@ -107,12 +109,6 @@ def _is_proxy(proxy: str) -> bool:
         return parts.scheme in _PROXIES and bool(parts.hostname and parts.port)
     except ValueError:  # `port` reads it: not every text is a number below 65536
         return False
-
-
-def _is_overlapping(one: str, other: str) -> bool:
-    # Through links, and in one case where the system has no other.
-    a, b = (Path(os.path.normcase(os.path.realpath(folder))) for folder in (one, other))
-    return a.is_relative_to(b) or b.is_relative_to(a)
 
 
 def _check_source(source: SourceSettings) -> Iterator[tuple[str, str]]:
