@@ -76,9 +76,9 @@ class OneShot:
         """Whose files have arrived without anybody noting it."""
         return await self._transfer.owners()
 
-    async def settled(self, target: Target) -> Fetched | None:
+    async def find_settled(self, target: Target) -> Fetched | None:
         """The finished file that a kill kept from being told of; None: there is none."""
-        return await self._transfer.settled(target)
+        return await self._transfer.find_settled(target)
 
     async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
         """Remove the records of files (final path, owner) that are known to be here."""

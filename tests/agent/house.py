@@ -58,7 +58,7 @@ class Server:
     async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
         raise NotImplementedError
 
-    async def settled(self, target: Target) -> Fetched | None:
+    async def find_settled(self, target: Target) -> Fetched | None:
         return self.finished.get(target.owner.partition(" ")[0])
 
     async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:

@@ -61,7 +61,7 @@ class Served:
     async def owners(self) -> set[str]:
         return set(self.records)
 
-    async def settled(self, target: Target) -> Fetched | None:
+    async def find_settled(self, target: Target) -> Fetched | None:
         path = self.records[target.owner]
         return Fetched(path, 3) if path.exists() else None
 

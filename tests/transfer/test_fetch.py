@@ -323,8 +323,8 @@ async def test_a_published_file_that_was_never_noted_is_recognised(
         path = tmp_path / "f.bin"
         await rig.transfer.fetch(request, Target(tmp_path, owner="a"), progress)
         target = Target(tmp_path, path=path if is_known else None, owner="a")
-        assert await rig.transfer.settled(replace(target, owner="b")) is None
-        fetched = await rig.transfer.settled(target)
+        assert await rig.transfer.find_settled(replace(target, owner="b")) is None
+        fetched = await rig.transfer.find_settled(target)
         assert fetched == Fetched(path, len(body), hashlib.sha256(body).hexdigest())
         if is_known:
             assert await rig.transfer.fetch(request, target, progress) == fetched
@@ -347,7 +347,7 @@ async def test_a_settled_record_counts_for_the_very_file_only(
             path.with_name("new").replace(path)
         else:
             path.unlink()
-        assert await rig.transfer.settled(Target(tmp_path, path=path, owner="a")) is None
+        assert await rig.transfer.find_settled(Target(tmp_path, path=path, owner="a")) is None
 
 
 async def test_a_cancellation_in_the_last_step_leaves_a_whole_file_and_nothing_else(
@@ -369,7 +369,7 @@ async def test_a_cancellation_in_the_last_step_leaves_a_whole_file_and_nothing_e
             task.cancel()
             go.set()
         assert task.cancelled()
-        fetched = await rig.transfer.settled(Target(tmp_path, path=tmp_path / "f.bin"))
+        fetched = await rig.transfer.find_settled(Target(tmp_path, path=tmp_path / "f.bin"))
         assert fetched is not None
         await rig.transfer.forget([(fetched.path, "")])
         assert rig.files() == {"f.bin": body}

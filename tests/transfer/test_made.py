@@ -56,9 +56,9 @@ async def test_what_was_published_but_never_noted_is_recognised(
             again = replace(target, path=final)
             fetched = await rig.transfer.publish(answer, again, rig.told)
             assert fetched.path == final
-            assert await rig.transfer.settled(target) == fetched
+            assert await rig.transfer.find_settled(target) == fetched
             await rig.transfer.forget([(final, "a")])
-            assert await rig.transfer.settled(target) is None
+            assert await rig.transfer.find_settled(target) is None
             assert rig.files() == {final.name: body}
             final.unlink()
         final.write_bytes(b"the user's own")

@@ -117,7 +117,7 @@ class Transfer:
 
         return await self._in_thread(act, stopped.set)
 
-    async def settled(self, target: Target) -> Fetched | None:
+    async def find_settled(self, target: Target) -> Fetched | None:
         """The file that a download had finished when it was cut off, without a request. Raises DownloadError."""
         return await self._in_thread(lambda: find_settled(self._settled, target.owner))
 

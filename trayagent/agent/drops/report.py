@@ -116,9 +116,9 @@ class ReportWriter:
             is_empty = not file.tell()
             _sync(file)
         if is_empty:
-            _unfinished(path).unlink()
+            _temporary_path(path).unlink()
         else:
-            retry_shared(lambda: os.replace(_unfinished(path), path))
+            retry_shared(lambda: os.replace(_temporary_path(path), path))
 
 
 def _report_line(entry: Entry) -> dict[str, int | str | None]:
@@ -132,7 +132,7 @@ def _report_line(entry: Entry) -> dict[str, int | str | None]:
     }
 
 
-def _unfinished(path: Path) -> Path:
+def _temporary_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
@@ -141,7 +141,7 @@ def _open(path: Path, how: int) -> BinaryIO:
     # Others may write to a drop folder: a link that lies there is not written through.
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     # The user's alone: lines to be dropped again have their cookies, headers and passwords.
-    return os.fdopen(os.open(_unfinished(path), flags, 0o600), "wb")
+    return os.fdopen(os.open(_temporary_path(path), flags, 0o600), "wb")
 
 
 def _write(path: Path, data: bytes, how: int = os.O_APPEND, *, is_last: bool = False) -> None:
@@ -151,7 +151,7 @@ def _write(path: Path, data: bytes, how: int = os.O_APPEND, *, is_last: bool = F
         if is_last:
             _sync(file)
     if is_last:
-        retry_shared(lambda: os.replace(_unfinished(path), path))
+        retry_shared(lambda: os.replace(_temporary_path(path), path))
 
 
 def _sync(file: BinaryIO) -> None:

@@ -24,7 +24,7 @@ from trayagent.agent.library.thumbnails import Thumbnails
 from trayagent.agent.library.verify import Verifier
 from trayagent.model import filenames, units
 from trayagent.model.errors import NotFoundError, StoreUnavailableError
-from trayagent.model.library import Account, LibraryItem, Listed, SourceInfo, VerifyReport
+from trayagent.model.library import Account, LibraryItem, SourceInfo, VerifyReport
 from trayagent.model.settings import Config, SourceSettings
 from trayagent.model.transfer import Resolver
 from trayagent.model.units import stamp
@@ -205,7 +205,22 @@ class Libraries:
         Raises SourceError or DownloadError.
         """
         account, first = await self._sources.probe(settings, secret)
-        return account, [_trial_item(item) for item in first[:TRIAL_ITEMS]]
+        # As the items of a library are shown, though none of them is in the store.
+        return account, [
+            LibraryItem(
+                item.name,
+                item.kind,
+                stamp(item.created),
+                item.aspect_ratio,
+                item.media_key,
+                item.workflow_id,
+                "missing",
+                None,
+                item.size,
+                None,
+            )
+            for item in first[:TRIAL_ITEMS]
+        ]
 
     # -- verifying
 
@@ -224,21 +239,6 @@ class Libraries:
     def cancel_verify(self) -> None:
         """Stop the check that runs."""
         self._verifier.cancel()
-
-
-def _trial_item(item: Listed) -> LibraryItem:
-    return LibraryItem(
-        item.name,
-        item.kind,
-        stamp(item.created),
-        item.aspect_ratio,
-        item.media_key,
-        item.workflow_id,
-        "missing",
-        None,
-        item.size,
-        None,
-    )
 
 
 class SyncSchedule:
@@ -271,16 +271,15 @@ class SyncSchedule:
             self._bell.clear()
             for name, seconds in self._every_seconds.items():
                 try:
-                    await self._start_if_due(name, seconds)
+                    last = await self._db.read(sync_runs.last_activity, name)
+                    if last is not None and self._now() - last < seconds:
+                        continue
+                    # It may have left the settings meanwhile; without secrets it would only fail.
+                    source = self._sources.find(name)
+                    if source is not None and await source.has_secrets():
+                        await self._start(name)
                 except Exception:  # a keyring may fail in any way; the other sources go on
                     log.exception("The sync of %s could not be started", name)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SCHEDULE_SECONDS):
                     await self._bell.wait()
-
-    async def _start_if_due(self, name: str, seconds: float) -> None:
-        last = await self._db.read(sync_runs.last_activity, name)
-        is_due = last is None or self._now() - last >= seconds
-        source = self._sources.find(name)  # it may have left the settings meanwhile
-        if is_due and source is not None and await source.has_secrets():
-            await self._start(name)

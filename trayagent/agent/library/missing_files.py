@@ -85,6 +85,8 @@ class MissingFiles:
     async def queue_new(self, run: int) -> None:
         """Adopt or queue the items that have become known since the last call."""
         if not self._is_folder_read:
+            # Once for each run: a large folder takes a while. Files that go away later are found by
+            # the next run. Memory holds the strays only.
             self._is_folder_read = True
             await self._mark_missing()
             await self._find_strays()
@@ -93,6 +95,8 @@ class MissingFiles:
         ):
             self._after = items[-1].n
             adopted = await self._adopt(items)
+            # Marked after they entered: a kill in between queues them twice, and the intake knows
+            # what it has; the other way round they would be forgotten.
             left = [item for item in items if item.n not in adopted]
             if left:
                 await self.queue(left)
@@ -122,6 +126,7 @@ class MissingFiles:
             await self._intake.close(self.batch)
 
     async def _mark_missing(self) -> None:
+        """Case 1: `present` items whose file went away."""
         after = 0
         while items := await self._db.read(library.items_with_file, self._source, after, CHUNK):
             after = items[-1].n
@@ -130,6 +135,7 @@ class MissingFiles:
                 await self._db.run(library.mark_missing, [item.n for item in missing])
 
     async def _find_strays(self) -> None:
+        """Case 2: files here that no item has."""
         chunks = files_under(self._folder.path)
         while chunk := await asyncio.to_thread(next, chunks, None):
             owned = await self._db.read(library.paths_of_items, chunk)
@@ -138,6 +144,7 @@ class MissingFiles:
                     self._strays.setdefault(Path(path).stem, []).append(path)
 
     async def _adopt(self, items: Sequence[StoredItem]) -> set[int]:
+        """Case 3: returns the numbers of the items that have a file now."""
         adopted = set()
         for item in items:
             paths = self._strays.get(stem_of(item), [])

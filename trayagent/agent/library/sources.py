@@ -40,6 +40,8 @@ class ConfiguredSources:
 
     def configure(self, settings: Sequence[SourceSettings]) -> None:
         """Take over settings; unchanged sources keep their sessions."""
+        # A source with the same settings stays the same object: its session, its cookies and what
+        # it remembers of addresses live in it.
         known = {one.name: one for one in self._settings}
         self._sources = {
             one.name: self._sources[one.name]
@@ -47,6 +49,7 @@ class ConfiguredSources:
             else self._build(one, self._vault)
             for one in settings
         }
+        # Another address or user may be another account: it is asked again.
         changed = {name for name, one in known.items() if one not in settings}
         self._accounts = {name: who for name, who in self._accounts.items() if name not in changed}
         self._settings = settings

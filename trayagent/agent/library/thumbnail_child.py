@@ -22,25 +22,41 @@ MOST_PIXELS: Final = 50_000_000
 MOST_MEMORY: Final = 640 << 20
 """Bytes of address space: Python, Pillow, and the pixels of the largest picture."""
 IDLE_SECONDS: Final = 30.0
-_FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP")
+"""Without a request, after which the child ends."""
+FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP")
+"""No other decoder of Pillow is ever called: the fewer, the fewer holes."""
 
 
 def main() -> int:
     """Answer requests until there is none for a while, or the agent has ended."""
     out = os.dup(1)
     os.dup2(2, 1)  # what a library prints is no answer
-    _confine()
-    asked = sys.stdin.buffer
-    while _waits_for_us() and (line := asked.readline()):
+    if sys.platform != "win32":
+        import resource
+
+        os.nice(5)
+        # No memory on the disk, no more memory than the largest picture takes, no file at all.
+        for name, bound in (("RLIMIT_CORE", 0), ("RLIMIT_AS", MOST_MEMORY), ("RLIMIT_FSIZE", 0)):
+            with contextlib.suppress(ValueError, OSError):  # macOS has no bound on address space
+                resource.setrlimit(getattr(resource, name), (bound, bound))
+    requests = sys.stdin.buffer
+    while has_request() and (line := requests.readline()):
         made = make(json.loads(line))
         with os.fdopen(os.dup(out), "wb") as answer:
             answer.write(len(made).to_bytes(4, "big") + made)
     return 0
 
 
+def has_request() -> bool:
+    """Whether there is something to read; False after a while without: then the memory goes back."""
+    if sys.platform == "win32":
+        return True  # pipes cannot be waited for there; the agent ends the child with itself
+    return bool(select.select([0], [], [], IDLE_SECONDS)[0])
+
+
 def make(picture: str) -> bytes:
-    """The small JPEG of a picture, or nothing."""
-    from PIL import Image
+    """The small JPEG of a picture; nothing for what is damaged, too large, or no picture."""
+    from PIL import Image, ImageOps
 
     # Pillow reports damaged files in all of these ways.
     damaged = (
@@ -50,44 +66,22 @@ def make(picture: str) -> bytes:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return _small(picture)
+            with Image.open(picture, formats=FORMATS) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    return b""
+                # `draft` lets the JPEG decoder skip what a small picture does not need.
+                image.draft("RGB", (EDGE, EDGE))
+                image.thumbnail((EDGE, EDGE))
+                upright = ImageOps.exif_transpose(image)
+                # JPEG knows no transparency: it becomes white, not black.
+                flat = Image.new("RGB", upright.size, "white")
+                colours = upright.convert("RGBA")
+                flat.paste(colours, mask=colours.getchannel("A"))
+            out = io.BytesIO()
+            flat.save(out, "JPEG", quality=80)
+            return out.getvalue()
     except damaged:
         return b""
-
-
-def _small(picture: str) -> bytes:
-    from PIL import Image, ImageOps
-
-    with Image.open(picture, formats=_FORMATS) as image:
-        if image.width * image.height > MOST_PIXELS:
-            return b""
-        image.draft("RGB", (EDGE, EDGE))
-        image.thumbnail((EDGE, EDGE))
-        upright = ImageOps.exif_transpose(image)
-        flat = Image.new("RGB", upright.size, "white")
-        colours = upright.convert("RGBA")
-        flat.paste(colours, mask=colours.getchannel("A"))
-    out = io.BytesIO()
-    flat.save(out, "JPEG", quality=80)
-    return out.getvalue()
-
-
-def _waits_for_us() -> bool:
-    """Whether there is something to read; after a while without, the memory goes back."""
-    if sys.platform == "win32":
-        return True
-    return bool(select.select([0], [], [], IDLE_SECONDS)[0])
-
-
-def _confine() -> None:
-    if sys.platform == "win32":
-        return
-    import resource
-
-    os.nice(5)
-    for name, bound in (("RLIMIT_CORE", 0), ("RLIMIT_AS", MOST_MEMORY), ("RLIMIT_FSIZE", 0)):
-        with contextlib.suppress(ValueError, OSError):  # macOS has no bound on address space
-            resource.setrlimit(getattr(resource, name), (bound, bound))
 
 
 if __name__ == "__main__":

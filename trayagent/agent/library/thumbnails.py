@@ -77,11 +77,13 @@ class Thumbnails:
         """Remove those whose item is gone, or whose picture is gone or no longer the same."""
         chunks = _chunks(self._folder)
         while chunk := await asyncio.to_thread(next, chunks, None):
-            known = await paths([_item_of(kept) for kept in chunk])
-            await asyncio.to_thread(_remove_unused, chunk, known)
+            pictures = await paths([_item_of(kept) for kept in chunk])
+            await asyncio.to_thread(_remove_unused, chunk, pictures)
 
     def _load_or_make(self, item: int, picture: Path) -> bytes:
         try:
+            # The name holds what the picture looked like: another picture is another file, so what
+            # is found by its name is never stale.
             seen = picture.stat()
             kept = self._folder / _name(item, picture, seen)
             with contextlib.suppress(FileNotFoundError):
@@ -91,17 +93,15 @@ class Thumbnails:
             made = self._decoder.make(picture)
             if not made:
                 raise _no_thumbnail()
-            self._keep(kept, made)
+            # Under another name first: nobody ever reads half a picture.
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd, name = tempfile.mkstemp(dir=self._folder, suffix=".new")
+            with os.fdopen(fd, "wb") as file:
+                file.write(made)
+            Path(name).replace(kept)
         except OSError as error:
             raise _no_thumbnail() from error
         return made
-
-    def _keep(self, kept: Path, made: bytes) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd, name = tempfile.mkstemp(dir=self._folder, suffix=".new")
-        with os.fdopen(fd, "wb") as file:
-            file.write(made)
-        Path(name).replace(kept)
 
 
 class ThumbnailDecoder:
@@ -124,9 +124,11 @@ class ThumbnailDecoder:
                 try:
                     return _thumbnail_from(process, picture)
                 except (OSError, EOFError):
-                    slept = process.poll() == 0
+                    # It ended by itself when it was idle; else this picture ended it, and would
+                    # end the next child as well.
+                    was_idle = process.poll() == 0
                     self._end()
-                    if not slept:
+                    if not was_idle:
                         break
                 finally:
                     alarm.cancel()
@@ -147,6 +149,7 @@ class ThumbnailDecoder:
                 stderr=subprocess.DEVNULL,
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
+            # Also without `close`, when the agent just forgets us: no child is left behind.
             weakref.finalize(self, _end, self._process)
         return self._process
 
@@ -169,6 +172,7 @@ def _thumbnail_from(process: subprocess.Popen[bytes], picture: Path) -> bytes:
     assert process.stdout is not None
     process.stdin.write(json.dumps(str(picture)).encode() + b"\n")
     process.stdin.flush()
+    # Four bytes for the size, then the JPEG (see `thumbnail_child`).
     head = process.stdout.read(4)
     size = int.from_bytes(head, "big")
     made = process.stdout.read(size) if len(head) == 4 and size <= LARGEST_THUMBNAIL_BYTES else b""
@@ -202,15 +206,16 @@ def _chunks(folder: Path) -> Iterator[list[Path]]:
             yield chunk
 
 
-def _remove_unused(chunk: Sequence[Path], known: Mapping[int, str]) -> None:
+def _remove_unused(chunk: Sequence[Path], pictures: Mapping[int, str]) -> None:
     for kept in chunk:
         with contextlib.suppress(OSError):
-            if not _is_in_use(kept, known.get(_item_of(kept))):
+            if not _is_used(kept, pictures.get(_item_of(kept))):
                 kept.unlink()
 
 
-def _is_in_use(kept: Path, picture: str | None) -> bool:
-    if kept.suffix == ".new":  # it may be in the making; after a while nobody makes it any more
+def _is_used(kept: Path, picture: str | None) -> bool:
+    # An unfinished one may be in the making; after a day a kill has left it.
+    if kept.suffix == ".new":
         return time.time() - kept.stat().st_mtime < PRUNING_SECONDS
     if picture is None:
         return False

@@ -98,7 +98,7 @@ class Verifier:
             while not self._stop.is_set() and (
                 files := await self._db.read(saved_files.page, after, FILES_PER_PAGE)
             ):
-                after = files[-1].place
+                after = files[-1].place  # the cursor of the listing
                 await self._check(files, missing, repair=repair)
             await self._find_moved(missing, repair=repair)
         except asyncio.CancelledError:
@@ -124,6 +124,7 @@ class Verifier:
             digest = await asyncio.to_thread(digest_of, Path(file.path), self._stop)
             if self._stop.is_set():
                 break  # this file was read in part only
+            # An unreadable file is missing, too: perhaps its disk is not there.
             if digest is None:
                 missing.append(file)
             elif file.sha256 is None and digest[1] == file.size:
@@ -142,6 +143,7 @@ class Verifier:
 
     async def _find_moved(self, missing: Sequence[SavedFile], *, repair: bool) -> None:
         """Look for missing files by their content, in all folders of ours: by size first."""
+        # Without a checksum nothing tells that another file is this one.
         sizes = {file.size for file in missing if file.sha256}
         digests = {file.sha256 for file in missing if file.sha256}
         found: dict[str | None, str] = {}
@@ -213,6 +215,7 @@ class Hasher:
 
     async def _hash_all(self) -> None:
         after = 0
+        # `after` moves on also past files that cannot be read: each is tried once a round.
         while page := await self._db.read(downloads.checksums_missing, after):
             # Several at a time: changing threads takes longer than a small file.
             digests = await asyncio.to_thread(self._digests, page)

@@ -37,7 +37,7 @@ MANY_RECORDS: Final = 64
 class FileTransfer(FileFetcher, Protocol):
     """Transfer, as far as a worker needs it."""
 
-    async def settled(self, target: Target) -> Fetched | None:
+    async def find_settled(self, target: Target) -> Fetched | None:
         """The file that was finished before a kill, if its record is there; None: there is none."""
 
     async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
@@ -62,10 +62,10 @@ class Worker:
         self._resolvers = resolvers
         self._pages = pages
 
-    async def settled(self, job: Job, folder: Path, progress: Progress) -> Fetched | None:
+    async def find_finished(self, job: Job, folder: Path, progress: Progress) -> Fetched | None:
         """The job's file, if it was finished before a kill and only its row does not say so."""
         del progress  # nothing moves: `Pool` calls this in the place of `work`
-        fetched = await self._transfer.settled(target_of(job, folder))
+        fetched = await self._transfer.find_settled(target_of(job, folder))
         if fetched is not None and self._pages is not None and job.source is None:
             await self._pages.discard(job.id)
         return fetched

@@ -196,7 +196,7 @@ class Pool:
         for left in await self._db.read(transitions.settled_records):
             self._records.add(SettledRecord(*left))
         for job, download in await self._db.read(claims.active_jobs):
-            self._start(job, download, self._worker.settled)
+            self._start(job, download, self._worker.find_finished)
         self._bell.set()
         while True:
             await self._bell.wait()

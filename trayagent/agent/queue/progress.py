@@ -78,12 +78,13 @@ class ProgressReader:
                 await self._bell.wait()
                 self._bell.clear()
                 while self._running:
+                    # A pause, not a timer: a loop that was held up looks once, not many times.
                     await asyncio.sleep(LOOK_SECONDS)
                     now = time.monotonic()
                     for running in list(self._running.values()):
                         self._look(running, now)
                     # A database that is stuck holds up the names, never the numbers.
-                    if (keeping is None or keeping.done()) and (late := self._unkept(now)):
+                    if (keeping is None or keeping.done()) and (late := self._with_new_name(now)):
                         keeping = group.create_task(self._keep_names(late), name="names")
 
     def _look(self, running: _RunningDownload, now: float) -> None:
@@ -98,6 +99,7 @@ class ProgressReader:
             else (1 - NEW_SPEED_SHARE) * running.speed + NEW_SPEED_SHARE * rate
         )
         running.looked_at = now
+        # No event where nothing moved: a stalled download costs nobody a redraw.
         speed = round(running.speed)
         running.download = replace(before, received=received, size=size, speed=speed)
         if path is not None and path != before.path:
@@ -106,7 +108,7 @@ class ProgressReader:
         if (received, speed) != (before.received, before.speed):
             self._bus.publish(DownloadProgress(before.id, received, size, speed))
 
-    def _unkept(self, now: float) -> list[_RunningDownload]:
+    def _with_new_name(self, now: float) -> list[_RunningDownload]:
         return [
             running
             for running in self._running.values()

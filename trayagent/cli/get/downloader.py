@@ -68,7 +68,7 @@ class FileEngine(Protocol):
     async def owners(self) -> set[str]:
         """Whose files have arrived without anybody noting it."""
 
-    async def settled(self, target: Target, /) -> Fetched | None:
+    async def find_settled(self, target: Target, /) -> Fetched | None:
         """The finished file that a kill kept from being told of; None: there is none."""
 
     async def forget(self, fetches: Sequence[tuple[Path, str]], /) -> None:
@@ -231,7 +231,7 @@ class Downloader:
         for job in jobs:
             if job.owner in owners:
                 target = target_of(job, self._settings.folder)
-                fetched = await self._engine.settled(target)
+                fetched = await self._engine.find_settled(target)
                 if fetched is not None:
                     self._ready[job.host].remove(job)
                     self._complete(job, replace(fetched, warning=HERE))
