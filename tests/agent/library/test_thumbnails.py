@@ -179,8 +179,8 @@ def test_a_picture_that_needs_too_much_memory_has_no_thumbnail(tmp_path: Path) -
     path = tmp_path / "a.png"
     path.write_bytes(large_png(5000, 5000))
     load = "import sys; from trayagent.agent.library import thumbnail_child as c"
-    code = f"{load}; c._confine(); print(len(c.make(sys.argv[1])))"
-    small = f"{load}; c.MOST_MEMORY = 150 << 20; c._confine(); print(len(c.make(sys.argv[1])))"
+    code = f"{load}; c.confine(); print(len(c.make(sys.argv[1])))"
+    small = f"{load}; c.MOST_MEMORY = 150 << 20; c.confine(); print(len(c.make(sys.argv[1])))"
     said = [
         subprocess.run(
             [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True

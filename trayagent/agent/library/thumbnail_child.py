@@ -31,20 +31,25 @@ def main() -> int:
     """Answer requests until there is none for a while, or the agent has ended."""
     out = os.dup(1)
     os.dup2(2, 1)  # what a library prints is no answer
-    if sys.platform != "win32":
-        import resource
-
-        os.nice(5)
-        # No memory on the disk, no more memory than the largest picture takes, no file at all.
-        for name, bound in (("RLIMIT_CORE", 0), ("RLIMIT_AS", MOST_MEMORY), ("RLIMIT_FSIZE", 0)):
-            with contextlib.suppress(ValueError, OSError):  # macOS has no bound on address space
-                resource.setrlimit(getattr(resource, name), (bound, bound))
+    confine()
     requests = sys.stdin.buffer
     while has_request() and (line := requests.readline()):
         made = make(json.loads(line))
         with os.fdopen(os.dup(out), "wb") as answer:
             answer.write(len(made).to_bytes(4, "big") + made)
     return 0
+
+
+def confine() -> None:
+    """Bound what this process may take: little time, no more memory than the largest picture, no file."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    os.nice(5)
+    for name, bound in (("RLIMIT_CORE", 0), ("RLIMIT_AS", MOST_MEMORY), ("RLIMIT_FSIZE", 0)):
+        with contextlib.suppress(ValueError, OSError):  # macOS has no bound on address space
+            resource.setrlimit(getattr(resource, name), (bound, bound))
 
 
 def has_request() -> bool:
