@@ -31,6 +31,9 @@ class Client(Struct, frozen=True):
         return f"<Client {self.id} {self.name}>"
 
 
+# The reprs leave tokens and codes out: values like these end up in logs.
+
+
 class Paired(Struct, frozen=True):
     """What pairing answers: the token is told this once."""
 

@@ -44,9 +44,11 @@ def from_disposition(header: str) -> str | None:
             text = token.strip() if token is not None else quoted
             sections.setdefault(int(section[1]), (bool(section[2]), text))
         elif name == "filename*":
+            # A charset that nobody has, or bytes that are not of it: then the plain name is the better one.
             extended = _decode_extended(token if token is not None else quoted)
             if extended:
                 return extended
+        # The first of several counts, as in browsers.
         elif name == "filename" and plain is None:
             plain = _decode_plain(
                 re.sub(r'\\(["\\])', r"\1", quoted) if quoted is not None else token
@@ -59,12 +61,14 @@ def _join_sections(sections: dict[int, tuple[bool, str]]) -> str | None:
     parts = [sections[number] for number in takewhile(sections.__contains__, count())]
     if not parts or not parts[0][0]:  # only the first may name a charset
         return _decode_plain("".join(text for _, text in parts)) or None
+    # Sections with and without a star may follow each other (RFC 2231 §4.1): all in one encoding, once.
     encoded = (text if star else quote(text, safe="", errors="ignore") for star, text in parts)
     return _decode_extended("".join(encoded))
 
 
 def decode_percent(text: str) -> str:
     """Percent-decoded once: UTF-8, else the windows-1252 that browsers mean by Latin-1."""
+    # UTF-8 first: text in windows-1252 is hardly ever valid UTF-8, but every byte is some windows-1252.
     for charset in ("utf-8", "cp1252"):
         try:
             return unquote(text, charset, "strict")
@@ -133,6 +137,8 @@ def _decode_plain(value: str) -> str:
     words = _decode_words(value) if "=?" in value else None
     if words is not None:
         return words
+    # The header came as text: as latin-1 where libraries decode it so, with surrogates where they do not.
+    # Either way its bytes are tried as UTF-8, which hardly any other text happens to be.
     for charset in ("latin-1", "utf-8"):
         try:
             value = value.encode(charset, "surrogateescape").decode("utf-8")

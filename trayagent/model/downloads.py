@@ -27,6 +27,10 @@ Via = Literal["hook", "extension", "cli", "drop", "sync", "page"]
 Kind = Literal["auto", "video", "image", "audio", "file", "page"]
 
 
+# Lengths and patterns stand at the fields, so that a body is refused while it is decoded: nothing of an
+# item is looked at before its size is known, and the document of the API says the same.
+
+
 class Cookie(Struct, frozen=True, forbid_unknown_fields=True):
     """A structured cookie; it goes where its domain, path and secure flag allow (RFC 6265 §5.4)."""
 
@@ -108,12 +112,14 @@ class Download(Struct, frozen=True):
     started_at: str | None = None
     finished_at: str | None = None
 
+    # The id alone would not do: two agents can share a folder, and both have a `d1`.
     @property
     def owner(self) -> str:
         """Which download this is, also beside those of another agent: see `Target.owner`."""
         return f"{self.id} {self.created_at}"
 
     def __repr__(self) -> str:
+        # Logs hold reprs; a query may open somebody's account.
         return f"<Download {self.id} {self.state} {self.filename or self.url.partition('?')[0]}>"
 
 

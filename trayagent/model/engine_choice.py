@@ -28,6 +28,7 @@ _BROWSER: Final[frozenset[Via]] = frozenset({"extension", "page"})
 
 def kind_meant(kind: Kind, quality: str | None, subtitles: Sequence[str] = ()) -> Kind:
     """What is meant: who names a quality or subtitles wants a medium, not the page about it."""
+    # Asked for by name, the kind stands: `--kind file --quality 720` is a mistake, but a clear one.
     if kind != "auto" or not (quality or subtitles):
         return kind
     return "audio" if quality == "audio" else "video"
@@ -57,6 +58,7 @@ def next_step(kind: Kind, via: Via, url: str, error: DownloadError) -> Next:
         if _is_medium(url):
             return "fail"
         return "engine" if kind != "auto" or via in _BROWSER else "engine if known"
+    # A page that wants a login or a browser, where the engine knows how to get in; never the medium itself.
     shut = error.traits.is_access_refused and kind != "page" and not _is_medium(url)
     return "engine if known" if shut else "fail"
 

@@ -70,6 +70,10 @@ class BatchEvent(Event, frozen=True):
         return self.batch
 
 
+# A million queued lines would be a million events; a list that large is announced as one `BatchEvent`,
+# and the status follows by tallies.
+
+
 class Tally(Event, frozen=True):
     """So many downloads entered the queue at once, or left it (negative): for the status only, never streamed."""
 

@@ -59,6 +59,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
         """What is kept once the download has settled: referer and page are told without their queries,
         which may hold what opens somebody's account.
         """
+        # A retry may need them, but a row of history stays for years.
         return structs.replace(
             self,
             referer=urls.redact(self.referer) if self.referer else None,
@@ -76,6 +77,7 @@ class DownloadSecrets(Struct, frozen=True, omit_defaults=True):
         return bool(self.headers or self.cookies)
 
     def __repr__(self) -> str:
+        # Only how many: names of cookies and headers can tell which service somebody uses.
         return f"<Secrets: {len(self.headers)} headers, {len(self.cookies)} cookies>"
 
 

@@ -29,6 +29,7 @@ def read(data: bytes | msgspec.Raw, type: Any = Any) -> Any:
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
+        # Half a surrogate pair becomes U+FFFD; a whole pair, and an escaped backslash before a `u`, stay.
         text = bytes(data)
         whole = _HALVES.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
         if whole == text:

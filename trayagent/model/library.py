@@ -107,6 +107,7 @@ class SyncRun(Struct, frozen=True):
         """The run in one line, for people."""
         if self.error is not None and self.state == "failed":
             return self.error.message
+        # What is left to do or to doubt comes last, where a clipped notification still shows the counts.
         parts = [f"{self.seen} images", f"{self.new} new"]
         parts += [f"{self.failed} failed"] if self.failed else []
         parts += [f"{self.gone} no longer on the server"] if self.gone else []
@@ -191,6 +192,7 @@ class VerifyReport(Struct, frozen=True):
 
     def with_finding(self, finding: Finding) -> VerifyReport:
         """The report with one more finding."""
+        # The list has an end, the counts have none: a report on a lost disk must stay small.
         count: Mapping[str, int] = {finding.what: getattr(self, finding.what) + 1}
         listed = (*self.findings, finding) if len(self.findings) < FINDINGS else self.findings
         repaired = self.repaired + finding.repaired
@@ -249,6 +251,7 @@ class Trail:
         # In the order of the table above.
         if following is None:
             return "end"
+        # Some servers keep one cursor for all pages: only what a page brings tells whether it goes on.
         is_own = following == cursor
         if self.empty > STALE_PAGES or (is_own and self.empty):
             return "loop"
@@ -257,6 +260,7 @@ class Trail:
         repeats = self.stale and (is_round or self.stale > max(STALE_PAGES, self.productive))
         is_known = following in self.asked or repeats
         if (is_own and not fresh) or (not is_own and is_known):
+            # Two different pages: the server came round. One page only: it never moved.
             return "loop" if self.productive >= 2 else "stuck"
         if self.pages >= MOST_PAGES:
             return "cap"

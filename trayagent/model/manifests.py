@@ -67,6 +67,7 @@ def _strip_mark(data: bytes) -> bytes:
 
 def _decode(data: bytes, encoding: str = "utf-8") -> str:
     """The text; what is declared counts only for what is no UTF-8."""
+    # Marks of UTF-16 are gone by now (`_strip_mark`), so a declared UTF-16 is no longer true.
     for each in ("utf-8", encoding):
         try:
             return data.decode("latin-1" if each.lower().startswith(("utf-16", "ucs")) else each)

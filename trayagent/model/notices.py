@@ -65,6 +65,7 @@ def name(download: Download) -> str:
 def _completed_notices(downloads: Sequence[Download]) -> list[Notice]:
     if not downloads:
         return []
+    # Popups that follow each other cover each other: several downloads are one, with one button.
     if len(downloads) > 1:
         folder = Action("Open folder", "folder", downloads[-1].id)
         return [Notice(f"{len(downloads)} downloads finished", _names(downloads), (folder,))]
@@ -84,6 +85,7 @@ def _failed_notices(downloads: Sequence[Download]) -> list[Notice]:
     if not downloads:
         return []
     if len(downloads) > 1:
+        # The first reason stands for all: a popup has room for one sentence, and "Why" tells the rest.
         first = downloads[0].error
         body = f"{_names(downloads)}\n{first.message if first else ''}".strip()
         ids = " ".join(download.id for download in downloads)

@@ -40,6 +40,7 @@ class Pieces(Struct, frozen=True):
             )
         width = _ALGORITHMS[match[1]][1]
         joined = bytes.fromhex(match[3])
+        # A list that was cut off must not pass for a shorter file.
         if len(joined) % width:
             raise ValueError("the last digest of the pieces is cut off")
         digests = tuple(joined[at : at + width] for at in range(0, len(joined), width))
@@ -54,6 +55,7 @@ class Pieces(Struct, frozen=True):
 
         `read(count, at)` gives bytes of the file, fewer only at its end; what it raises goes through.
         """
+        # In bounded reads: a piece may be as long as the file.
         for number, digest in enumerate(self.digests):
             at, end = number * self.length, min((number + 1) * self.length, size)
             running = hashlib.new(_ALGORITHMS[self.algorithm][0], usedforsecurity=False)

@@ -82,5 +82,6 @@ def _count_move(board: Board, event: DownloadEvent) -> Board:
 
 
 def _with_current(board: Board, current: dict[str, Download]) -> Board:
+    # Summed anew each time: differences would drift with every event that is lost or comes twice.
     speed = sum(download.speed for download in current.values())
     return Board(msgspec.structs.replace(board.status, speed=speed), current)

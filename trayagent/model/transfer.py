@@ -86,6 +86,10 @@ class Made(Struct, frozen=True):
     warning: str | None = None
 
 
+# A plain object, not an event for every block: the engine writes numbers, and the front reads them a few
+# times a second. Python's assignments are whole, so that no lock is needed.
+
+
 class Progress:
     """How far a download is: written by its own thread and the engine's, read by whoever likes.
 

@@ -47,6 +47,7 @@ def check(url: str) -> str:
     url = trim(url)
     if len(url) > MAX_LENGTH:
         raise DownloadError("bad_url", "it is too long")
+    # No mending here: a line break in a URL is how requests are smuggled. Lists are mended by `unpaste`.
     if _FORBIDDEN.search(url):
         several = re.search(r"\shttps?://", url, re.IGNORECASE)
         raise DownloadError(
@@ -66,6 +67,7 @@ def trim(text: str) -> str:
     previous: str | None = None
     if text.isascii():
         return text.strip()
+    # Spaces and invisible characters can alternate at an end.
     while previous != text:
         previous, text = text, text.strip().strip(_INVISIBLE_EDGE)
     return text
@@ -134,6 +136,7 @@ def split_userinfo(url: str) -> tuple[str, str | None, str | None]:
 
 def redact(url: str) -> str:
     """The part that may be shown and logged: no user, password, query or fragment. Never raises."""
+    # By hand, because it must work for what no parser takes: logs show broken URLs, too.
     bare = _SECRET.split(url, maxsplit=1)[0]
     scheme, slashes, rest = bare.partition("://")
     if not slashes:
@@ -149,6 +152,8 @@ def resolve(base: str, location: str) -> str:
     slash, and a slash too few or too many before the host is none (as curl has it). Everything that is not
     http(s), or that browsers and libraries read differently, is DownloadError `bad_url`.
     """
+    # What browsers forgive is forgiven, so that a link that works there works here; whatever they and
+    # our libraries read differently is refused, since the checked host might not be the one that is asked.
     location = _ODD_SLASHES.sub(r"\1://", location.strip(" \t\r\n"), count=1)
     if re.match(r"\\(?![/\\])", location):
         location = "/" + location[1:]
@@ -204,6 +209,7 @@ def looks_expired(url: str, status: int) -> bool:
         return bool(names & _SIGNED_400)
     if status not in (401, 403, 410):
         return False
+    # Refused by a signed link: not "forbidden", because its page can give a fresh one.
     signed = bool(names & _SIGNED) or any(names >= pair for pair in _SIGNED_BY_SEVERAL)
     return signed or _SIGNED_PATH.search(parts.path) is not None
 

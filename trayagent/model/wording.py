@@ -95,6 +95,7 @@ def name_of(filename: str | None, url: str) -> str:
     """
     if filename:
         return printable(filename)
+    # `flow:sunset`, a synced item, has no host: its path is its name.
     parts = urlsplit(url)
     last = unquote(parts.path.rstrip("/").rpartition("/")[2])
     return printable(last or parts.hostname or "") or url.partition("?")[0]

@@ -124,6 +124,7 @@ def enter(
     if any(new.urgent for new in accepted):
         admission = admission.at(downloads.next_urgency(conn))
     entered = _admit_all(conn, candidates, batch, admission)
+    # A request of which nothing entered may be repeated: nothing of it would enter twice.
     if key is not None and accepted:
         conn.execute(
             "INSERT INTO idempotency VALUES (?, ?, ?, ?)",
@@ -134,6 +135,7 @@ def enter(
 
 def _recall(conn: sqlite3.Connection, key: IdempotencyKey, now: float) -> Receipt | None:
     """The receipt given before; raises KeyReusedError when the body was another."""
+    # Cleaned up where it is asked, so that no timer has to.
     conn.execute("DELETE FROM idempotency WHERE at < ?", (now - KEY_SECONDS,))
     row = conn.execute("SELECT body, receipt FROM idempotency WHERE key = ?", (key.key,)).fetchone()
     if row is None:
@@ -156,6 +158,7 @@ def _admit_all(
     served: list[Download] = []
     new: list[Download] = []
     rejected: list[Rejected] = []
+    # A sync adds to its batch call by call: its lines go on where the last call ended.
     first = batches.next_line(conn, batch) if batch is not None else 1
     for line, candidate in enumerate(candidates, start=first):
         if isinstance(candidate, Rejected):
@@ -191,6 +194,7 @@ def admit(conn: sqlite3.Connection, new: New, admission: Admission, batch: int |
     """Queue the item, or find the download that is already on its way or already done."""
     row = downloads.row_in_flight(conn, new.key)
     if row is not None:
+        # Also when it was asked for "again": two downloads of one key would fight for one file.
         return Admitted(row["n"], "shared")
     if not new.again or _came_meanwhile(conn, new):
         row = downloads.row_with_file(conn, new.key, admission.exists)
@@ -224,6 +228,7 @@ def ids_sent_by(conn: sqlite3.Connection, sender: str) -> list[str]:
         "SELECT receipt FROM idempotency WHERE key GLOB ? ORDER BY at DESC", (f"{sender}:*",)
     )
     receipts = [msgspec.json.decode(row["receipt"], type=Receipt) for row in rows]
+    # A request can be served by a download that another way in began: that one is not the sender's.
     began = (
         download
         for receipt in receipts

@@ -165,6 +165,7 @@ def cancel_entries(
     conn: sqlite3.Connection, downloads: Sequence[int], now: float
 ) -> tuple[Batch, ...]:
     """As `settle_entries`, for many downloads that were cancelled at once."""
+    # The numbers go in as one JSON value: a statement may not have a thousand parameters everywhere.
     rows = conn.execute(
         "UPDATE entries SET (outcome, code, message) ="
         " (SELECT 'cancelled', error ->> 'code', coalesce(error ->> 'message', message)"
@@ -191,6 +192,7 @@ def complete_cancelled_entries(conn: sqlite3.Connection, download: int) -> None:
 
 def finish(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, ...]:
     """Mark the batch finished if nothing of it is pending and no entry is still to come."""
+    # One statement decides: of two transactions that settle the last entries, one finds it finished.
     done = conn.execute(
         "UPDATE batches SET finished_at = ? WHERE n = ? AND pending = 0 AND closed = 1 AND finished_at IS NULL",
         (now, batch),
@@ -206,6 +208,7 @@ def is_undone(conn: sqlite3.Connection, batch: int) -> bool:
 
 def reopen_entries(conn: sqlite3.Connection, download: int) -> None:
     """Let the entries of a download that is tried again wait for it, in batches that have not finished."""
+    # A finished batch has its report already, and people have been told: it stays as it was.
     open_batches = conn.execute(
         "SELECT batch, count(*) FROM entries JOIN batches ON batches.n = entries.batch"
         " WHERE download = ? AND outcome IS NOT NULL AND finished_at IS NULL GROUP BY batch",
@@ -263,7 +266,7 @@ def page(
     conn: sqlite3.Connection, *, limit: int = 50, after: str | None = None
 ) -> tuple[list[Batch], str | None]:
     """A page, newest first, and the id to continue `after`, or None."""
-    before = number(after) if after else 1 << 62
+    before = number(after) if after else 1 << 62  # above every number that SQLite gives
     rows = conn.execute(
         "SELECT * FROM batches WHERE n < ? ORDER BY n DESC LIMIT ?", (before, limit + 1)
     ).fetchall()

@@ -174,6 +174,7 @@ def next_due(conn: sqlite3.Connection) -> float | None:
 
 def cooling_hosts(conn: sqlite3.Connection, now: float) -> dict[str, float]:
     """The hosts that asked us to slow down, and until when (Unix seconds)."""
+    # The pool keeps this in memory; after a restart the rows still know whom not to ask.
     rows = conn.execute(
         "SELECT host, max(not_before) FROM downloads WHERE state = 'queued' AND not_before > ?"
         " AND error ->> 'code' = 'server_busy' GROUP BY host",
@@ -187,6 +188,8 @@ def wake(conn: sqlite3.Connection, now: float) -> int:
 
     Some at a time: the rest stays due, and comes with the next claim.
     """
+    # A clock that was set back would let a download wait for hours: whoever waits beyond the longest
+    # pause that we ever set is due as well.
     return conn.execute(
         "UPDATE downloads SET not_before = NULL WHERE n IN (SELECT n FROM downloads"
         " WHERE state = 'queued' AND not_before IS NOT NULL AND (not_before <= ? OR not_before > ?)"

@@ -34,6 +34,9 @@ class ClientRow:
     last_seen: float | None = None
 
 
+# The salt and the agent's own key make the token again; neither alone does.
+
+
 def add(conn: sqlite3.Connection, client: ClientRow) -> None:
     """Remember a newly paired client."""
     conn.execute(

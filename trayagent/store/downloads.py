@@ -182,6 +182,7 @@ def page(
     after: str | None = None,
 ) -> tuple[list[Download], str | None]:
     """A page, newest first, and the id to continue `after`, or None."""
+    # Only whole clauses of ours become SQL; everything that others wrote is a parameter.
     clauses, values = ["1"], list[object]()
     if states:
         clauses.append(f"state IN ({', '.join('?' * len(states))})")
@@ -190,6 +191,7 @@ def page(
         clauses.append("batch = ?")
         values.append(batches.number(batch))
     if q:
+        # `%` and `_` are letters here, as the person typed them.
         pattern = "%" + q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         clauses.append("(url LIKE ? ESCAPE '\\' OR path LIKE ? ESCAPE '\\')")
         values += [pattern, pattern]
@@ -197,6 +199,7 @@ def page(
         clauses.append("n < ?")
         values.append(number(after))
     sql = f"SELECT * FROM downloads WHERE {' AND '.join(clauses)} ORDER BY n DESC LIMIT ?"
+    # One more than asked for tells whether another page follows.
     rows = conn.execute(sql, (*values, limit + 1)).fetchall()
     page = [download_of(row) for row in rows[:limit]]
     return page, page[-1].id if len(rows) > limit else None
@@ -277,6 +280,7 @@ def row_with_file(
     rows = conn.execute(
         "SELECT * FROM downloads WHERE key = ? AND state = 'completed' ORDER BY n DESC", (key,)
     )
+    # The newest may have been deleted by hand while an older copy is still there.
     return next((row for row in rows if row["path"] and exists(row["path"])), None)
 
 
@@ -306,6 +310,7 @@ def insert(
 
 def next_urgency(conn: sqlite3.Connection) -> int:
     """A number that puts a download before all that wait now."""
+    # By the index of what is urgent: as quick with a million rows in the queue as with ten.
     highest: int | None = conn.execute(
         "SELECT max(urgent) FROM downloads WHERE state = 'queued' AND not_before IS NULL AND urgent > 0"
     ).fetchone()[0]
@@ -342,6 +347,7 @@ def keep_checksums(
             " RETURNING key, path, source",
             (sha256, n, size),
         ).fetchone()
+        # A row that was removed meanwhile is none either; then this changes nothing.
         if row is None:
             conn.execute("UPDATE downloads SET unreadable = 1 WHERE n = ?", (n,))
         elif row["source"] is not None and sha256 is not None:

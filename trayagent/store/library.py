@@ -105,6 +105,7 @@ def item_key(source: str, account: str, ident: str) -> str:
 
 def split_key(key: str) -> tuple[str, str, str]:
     """Source, account and ident of a key; accounts hold no slash."""
+    # An ident may hold colons and slashes of its own, so the cuts are made from the left.
     source, _, rest = key.partition(":")
     account, _, ident = rest.partition("/")
     return source, account, ident
@@ -287,6 +288,7 @@ def adopt_file(
     conn: sqlite3.Connection, n: int, path: str, size: int, sha256: str | None, now: float
 ) -> bool:
     """Give a file that was already on the disk to the item, unless another item has it. True if it did."""
+    # Two items of one name may fit one stray file; the first takes it, the other is fetched.
     changed = conn.execute(
         "UPDATE library SET state = 'present', path = ?, size = ?, sha256 = ?, arrived_at = ?, error = NULL"
         " WHERE n = ? AND NOT EXISTS (SELECT 1 FROM library WHERE path = ?)",
@@ -347,6 +349,7 @@ def page(
         values.append(state)
     if after is not None:
         created, n = _place(after)
+        # A position is a date and a number, not an offset: a sync may add items while a person pages.
         if created is None:
             clauses.append("created IS NULL AND n < ?")
             values.append(n)
@@ -370,6 +373,7 @@ def _place(after: str) -> tuple[float | None, int]:
     created, _, n = after.rpartition(".")
     try:
         return (float(created) if created else None), int(n)
+    # A token that we did not make: the list ends there.
     except ValueError:
         return None, 0
 

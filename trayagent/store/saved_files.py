@@ -52,6 +52,7 @@ def count(conn: sqlite3.Connection) -> int:
 
 def page(conn: sqlite3.Connection, after: tuple[str, int], limit: int) -> list[SavedFile]:
     """The files after a place, the library's first."""
+    # The library's files come first; once it has none left, `n` begins anew with the downloads.
     kind, n = after
     if kind != "download":
         rows = conn.execute(f"{_LIBRARY} AND n > ? ORDER BY n LIMIT ?", (n, limit)).fetchall()

@@ -130,6 +130,7 @@ def _newest(conn: sqlite3.Connection, source: str) -> sqlite3.Row | None:
 
 def interrupted_sources(conn: sqlite3.Connection) -> list[str]:
     """Sources whose newest run was cut off by the end of the program."""
+    # Only the newest: an older one that still says "running" was replaced, and is over.
     newest = "SELECT max(n) FROM sync_runs GROUP BY source"
     sql = f"SELECT source FROM sync_runs WHERE n IN ({newest}) AND state = 'running'"
     return [source for (source,) in conn.execute(sql)]
@@ -167,6 +168,7 @@ def begin(conn: sqlite3.Connection, source: str, now: float) -> ListingRun:
 
 def keep_account(conn: sqlite3.Connection, n: int, account: str, now: float) -> ListingRun:
     """Note whose library the run reads. A resumed run of another account starts from page one."""
+    # Its cursor belongs to somebody else's library.
     if get(conn, n).account not in {"", account}:
         restart(conn, n, now)
     conn.execute("UPDATE sync_runs SET account = ?, touched_at = ? WHERE n = ?", (account, now, n))
@@ -201,6 +203,7 @@ def upsert_page(
     """
     listed = tuple(items)
     seen, new = library.upsert_listed(conn, run.source, run.account, listed, run.mark)
+    # The first item of page one tells a listing that goes round from one that goes on.
     first = listed[0].ident if listed and run.pages == 0 else None
     conn.execute(
         "UPDATE sync_runs SET cursor = ?, first = coalesce(first, ?), pages = pages + 1, seen = seen + ?,"

@@ -174,6 +174,7 @@ def fail(
     row = row_of(conn, n)
     _note(conn, n, reached)
     finished: tuple[Batch, ...] = ()
+    # Paused or cancelled meanwhile: then the person's word stands, and the error is no news.
     if row["state"] == State.ACTIVE:
         conn.execute(
             "UPDATE downloads SET state = 'failed', error = ?, attempts = attempts + 1, finished_at = ?"
@@ -206,6 +207,7 @@ def requeue_active(conn: sqlite3.Connection) -> int:
 
 
 def _note(conn: sqlite3.Connection, n: int, reached: Reached) -> None:
+    # A path or size once known is kept: an attempt that got no answer knows neither.
     conn.execute(
         "UPDATE downloads SET received = ?, path = coalesce(?, path), size = coalesce(?, size)"
         " WHERE n = ? AND state <> 'completed'",
@@ -244,6 +246,7 @@ def apply_command(conn: sqlite3.Connection, id: str, verb: str, now: float) -> C
     before, (allowed, after) = State(row["state"]), COMMANDS[verb]
     if verb == "retry" and before == State.QUEUED and row["not_before"] is not None:
         return _hurry(conn, row)
+    # Asking for what already holds is no error: two windows may show the same button.
     if before == after or (verb == "resume" and before == State.ACTIVE):
         return Change(download_of(row), before)
     if before not in allowed:
@@ -372,6 +375,7 @@ def clear(
         f"SELECT * FROM downloads WHERE state IN ({', '.join('?' * len(states))}) LIMIT ?",
         (*states, limit),
     ).fetchall()
+    # A chunk each transaction: a history of a million rows must not hold up the queue.
     for row in rows:
         batches.detach_entries(conn, row["n"])
     conn.executemany("DELETE FROM downloads WHERE n = ?", ((row["n"],) for row in rows))
