@@ -22,6 +22,7 @@ from trayagent.agent.drops.reader import DropReader
 from trayagent.agent.intake import Intake
 from trayagent.agent.library.libraries import Libraries
 from trayagent.agent.library.verify import Hasher
+from trayagent.agent.listings import Listings
 from trayagent.agent.live_settings import LiveSettings
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
@@ -78,7 +79,8 @@ async def build(
     worker = Worker(transfer, secrets, libraries.resolvers, VideoPages(transfer, engine, intake))
     limits, folder = _limits(config), Path(config.downloads.folder)
     pool = Pool(db, bus, worker, secrets=secrets, folder=folder, limits=limits, bell=bell)
-    trash = Trash()
+    live_status = await _live_status(db, bus, bell, config)
+    trash, queries = Trash(), Queries(db, live_status, pool.cool_until)
     queue = QueueCommands(
         db,
         bus,
@@ -88,13 +90,13 @@ async def build(
         discard=transfer.discard,
         discard_page=engine.discard,
     )
-    live_status = await _live_status(db, bus, bell, config)
     own_token, key_file = OwnToken.load(home.token), home.secrets_dir / "clients.key"
     agent = Agent(
         bus=bus,
         intake=intake,
         queue=queue,
-        queries=Queries(db, live_status, pool.cool_until),
+        queries=queries,
+        listings=Listings(db, bus, queries),
         live_status=live_status,
         announcer=Announcer(bus, notifier, config.notifications.level),
         clients=await Clients.open(db, bus, own_token, key_file),

@@ -1,50 +1,29 @@
 """The dashboard shows what goes on as it happens, everything on it works, and it is usable by everyone."""
 
+import json
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chromium import violations
+from tests.browser.dashboard import add, opened, row, see
 from tests.browser.public_site import PublicSite
-from tests.browser.running import Running
+from tests.browser.running import ROOT, Running
+from trayagent.model.file_types import ENDINGS
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-VIEWS = ("queue", "history", "lists", "images", "browsers", "settings")
+VIEWS = ("all", "needs", "saved", "images", "browsers", "settings")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(chromium: Browser, agent: Running) -> AsyncIterator[Page]:
-    """Open the dashboard, and fail if anything in it complains."""
-    context = await chromium.new_context(viewport={"width": 1180, "height": 860}, locale="en-GB")
-    page = await context.new_page()
-    complaints: list[str] = []
-    outside: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: outside.append(request.url))
-    await page.goto(agent.dashboard())
-    await expect(page.locator("#shell")).to_be_visible()
-    yield page
-    await context.close()
-    assert [said for said in complaints if "422" not in said] == []
-    assert [url for url in outside if not url.startswith((agent.base, "blob:"))] == []
-
-
-async def add(page: Page, *links: str) -> None:
-    await page.get_by_label("Links to download").fill("\n".join(links))
-    await page.get_by_role("button", name="Download", exact=True).click()
-
-
-def row(page: Page, name: str) -> Locator:
-    return page.locator("#view li.download", has=page.get_by_role("heading", name=name, exact=True))
-
-
-async def see(page: Page, view: str) -> None:
-    await page.locator(f"nav a[href='#{view}']").click()
+    async with opened(chromium, agent) as page:
+        yield page
 
 
 async def test_live_progress_to_saved(page: Page, agent: Running, site: PublicSite) -> None:
@@ -57,12 +36,38 @@ async def test_live_progress_to_saved(page: Page, agent: Running, site: PublicSi
     assert (await agent.arrival(site.url("/slow/live.mp4"))).name == "live.mp4"
 
 
+async def test_numbers_and_names_are_worded_as_everywhere_else(page: Page) -> None:
+    """The tray, notifications and the command line take the same examples."""
+    examples = json.loads((ROOT / "tests" / "examples" / "wording.json").read_text("utf-8"))
+    worded = await page.evaluate(
+        """async examples => {
+        const { count, duration, nameOf, size } = await import("/static/format.js");
+        return {
+            sizes: examples.sizes.map(([bytes]) => [bytes, size(bytes)]),
+            durations: examples.durations.map(([seconds]) => [seconds, duration(seconds)]),
+            counts: examples.counts.map(([number, noun]) => [number, noun, count(number, noun)]),
+            names: examples.names.map(([filename, url]) => [filename, url, nameOf({ filename, url })]),
+        }; }""",
+        examples,
+    )
+    assert worded == examples
+
+
+async def test_types_of_files_are_those_of_the_agent(page: Page) -> None:
+    known = await page.evaluate(
+        "import('/static/types.js').then(({ TYPE_OF }) => Object.fromEntries(TYPE_OF))"
+    )
+    assert known == {ending: kind for kind, endings in ENDINGS.items() for ending in endings}
+
+
 async def test_wishes_go_along_with_the_links(page: Page, agent: Running, site: PublicSite) -> None:
+    await page.get_by_role("button", name="Add links", exact=True).first.click()
     await page.get_by_text("Options", exact=True).click()
-    await page.get_by_label("Folder").fill("lectures")
+    await page.get_by_label("Folder", exact=True).fill("lectures")
     await page.get_by_label("Video quality").select_option("720")
     await page.get_by_label("Subtitles").fill("en, pt-BR")
-    await add(page, site.url("/plain/lecture.mp4"))
+    await page.get_by_label("Links to download").fill(site.url("/plain/lecture.mp4"))
+    await page.get_by_role("button", name="Download", exact=True).click()
     assert (await agent.arrival(site.url("/plain/lecture.mp4"))).parent.name == "lectures"
     wished = agent.wished(site.url("/plain/lecture.mp4"))
     assert (wished["quality"], wished["subtitles"]) == ("720", ["en", "pt-BR"])
@@ -74,7 +79,8 @@ async def test_failed_says_why_and_retries(page: Page, agent: Running, site: Pub
     failed = row(page, "gone.mp4")
     await expect(failed).to_have_attribute("data-state", "failed")
     await expect(failed).to_contain_text("The server has no such file")
-    await expect(failed).to_contain_text("Check the link on its page")
+    await failed.click()
+    await expect(page.locator(".detail")).to_contain_text("Check the link on its page")
     site.server.missing.clear()
     await failed.get_by_role("button", name="Retry: gone.mp4").click()
     await expect(failed).to_have_attribute("data-state", "completed")
@@ -87,23 +93,22 @@ async def test_pause_resume_cancel_remove(page: Page, agent: Running, site: Publ
     await expect(line).to_have_attribute("data-state", "paused")
     await line.get_by_role("button", name="Resume: long.mp4").click()
     await line.get_by_role("button", name="Cancel: long.mp4").click()
+    await expect(line).to_have_attribute("data-state", "cancelled")
+    await line.get_by_role("button", name="Remove from the list: long.mp4").click()
     await expect(line).to_have_count(0)
-    await see(page, "history")
-    await row(page, "long.mp4").get_by_role("button", name="Remove from the list: long.mp4").click()
-    await expect(row(page, "long.mp4")).to_have_count(0)
 
 
-async def test_history_is_searched_and_filtered(
-    page: Page, agent: Running, site: PublicSite
-) -> None:
+async def test_everything_is_searched(page: Page, agent: Running, site: PublicSite) -> None:
+    """Whatever the list shows, words are looked for in all of it."""
     agent.call("POST", "downloads", {"url": site.url("/plain/needle.mp4")})
     await agent.arrival(site.url("/plain/needle.mp4"))
     agent.call("POST", "downloads", {"url": site.url("/plain/hay.mp4")})
     await agent.arrival(site.url("/plain/hay.mp4"))
-    await see(page, "history")
-    await page.get_by_label("Search the history").fill("needle")
-    await expect(page.locator("#view li.download")).to_have_count(1)
-    await page.get_by_label("State", exact=True).select_option("failed")
+    await see(page, "active")
+    await page.get_by_role("searchbox").fill("needle")
+    await expect(row(page, "needle.mp4")).to_be_visible()
+    await expect(row(page, "hay.mp4")).to_have_count(0)
+    await page.get_by_role("searchbox").fill("no such thing")
     await expect(page.get_by_text("Nothing found.")).to_be_visible()
 
 
@@ -119,30 +124,30 @@ async def test_a_link_to_one_download_opens_it_however_old(
 
     await page.goto("about:blank")
     await page.goto(f"{agent.dashboard()}&view={old}")
-    line = page.locator("#view li.asked")
-    await expect(line).to_be_in_viewport()
-    await expect(line.get_by_role("heading")).to_have_text("long-ago.mp4")
-    await expect(line.locator("dl")).to_contain_text("not_found: The server has no such file")
-    await expect(line.get_by_role("button", name="Details: long-ago.mp4")).to_be_focused()
+    panel = page.get_by_role("region", name="long-ago.mp4")
+    await expect(panel.locator("dl")).to_contain_text("not_found: The server has no such file")
+    await expect(panel.get_by_role("heading", name="long-ago.mp4")).to_be_focused()
+    await expect(row(page, "long-ago.mp4")).to_be_in_viewport()
     assert page.url == f"{agent.base}/#{old}"
     assert await violations(page) == []
 
-    await page.get_by_role("button", name="Show more").click()
-    await expect(page.locator("#view li.download").nth(45)).to_be_visible()
-    await expect(row(page, "long-ago.mp4")).to_have_count(1)
-
     await page.evaluate("id => { location.hash = id; }", newest)
-    await expect(line.get_by_role("heading")).to_have_text("later-44.mp4")
-    await expect(line).to_be_in_viewport()
+    await expect(page.get_by_role("region", name="later-44.mp4")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.locator(".detail")).to_be_hidden()
     site.server.missing.clear()
+
+
+async def check_files(page: Page) -> None:
+    await page.locator(".list-head summary", has_text="More").click()
+    await page.get_by_role("button", name="Check files").click()
 
 
 async def test_saved_files_are_checked(page: Page, agent: Running, site: PublicSite) -> None:
     agent.call("POST", "downloads", {"url": site.url("/plain/checked.mp4")})
     saved = await agent.arrival(site.url("/plain/checked.mp4"))
     saved.unlink()
-    await see(page, "history")
-    await page.get_by_role("button", name="Check files").click()
+    await check_files(page)
     await expect(page.locator("#view")).to_contain_text(f": {saved}")
 
 
@@ -150,8 +155,7 @@ async def test_a_long_check_can_be_stopped(page: Page, agent: Running, site: Pub
     agent.call("POST", "downloads", {"url": site.url("/plain/endless.mp4")})
     saved = await agent.arrival(site.url("/plain/endless.mp4"))
     os.truncate(saved, 1 << 40)  # a hole, no bytes on the disk
-    await see(page, "history")
-    await page.get_by_role("button", name="Check files").click()
+    await check_files(page)
     await page.get_by_role("button", name="Stop", exact=True).click()
     await expect(page.locator("#view")).to_contain_text("stopped early")
     await expect(page.get_by_role("button", name="Stop", exact=True)).to_be_hidden()
@@ -173,13 +177,18 @@ async def test_dropped_list_becomes_downloads(page: Page, agent: Running, site: 
     await expect(page.locator("#messages")).to_contain_text("2 downloads added.")
     assert (await agent.arrival(site.url("/plain/a.mp4"))).parts[-2:] == ("holiday", "a.mp4")
     assert (await agent.arrival(site.url("/plain/b.mp4"))).name == "second.mp4"
-    await see(page, "lists")
-    await page.locator("#view li.batch summary").first.click()
-    await expect(page.locator("#view li.batch").first).to_contain_text("Refused")
+    # What was refused stays, with its reason, where it can be mended.
+    box = page.get_by_role("dialog")
+    await expect(box.get_by_label("Links to download")).to_have_value("ftp://no")
+    await expect(box.get_by_role("alert")).to_contain_text("ftp://no")
+    await page.keyboard.press("Escape")
+    await page.locator("#batches a").first.click()
+    await page.get_by_text("Report", exact=True).click()
+    await expect(page.get_by_role("region", name="Lines of the list")).to_contain_text("Refused")
 
 
 async def test_whole_queue_pauses_and_resumes(page: Page, agent: Running) -> None:
-    await page.locator("#queue-tools summary").click()
+    await page.locator("#queue-tools summary", has_text="Pause").click()
     await page.get_by_role("button", name="For 30 minutes").click()
     await expect(page.locator("#status")).to_contain_text("Paused until")
     assert agent.call("GET", "status")["paused"] is True
@@ -257,16 +266,34 @@ async def test_open_dashboards_are_listed_and_ended_one_by_one(
 
 
 async def test_keyboard_alone_adds_and_pauses(page: Page, agent: Running, site: PublicSite) -> None:
+    site.server.pause = 1
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="To the content")).to_be_focused()
     await page.keyboard.press("Enter")
-    await page.get_by_label("Links to download").focus()
+    await expect(page.get_by_role("main")).to_be_focused()
+    await page.keyboard.press("Shift+Tab")
+    for _ in range(40):
+        if await page.evaluate("document.activeElement.id === 'add'"):
+            break
+        await page.keyboard.press("Shift+Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("Links to download")).to_be_focused()
     await page.keyboard.type(site.url("/slow/typed.mp4"))
     await page.keyboard.press("Enter")
     await expect(row(page, "typed.mp4")).to_be_visible()
-    await row(page, "typed.mp4").get_by_role("button", name="Pause: typed.mp4").focus()
+    await page.get_by_role("grid").focus()
+    await page.keyboard.press("Home")
+    await expect(row(page, "typed.mp4")).to_have_class(re.compile("current"))
+    await page.keyboard.press("Enter")
+    pause = page.get_by_role("region", name="typed.mp4").get_by_role("button", name="Pause")
+    await expect(pause).to_be_visible()
+    for _ in range(10):
+        await page.keyboard.press("Tab")
+        if await pause.evaluate("button => button === document.activeElement"):
+            break
     await page.keyboard.press("Enter")
     await expect(row(page, "typed.mp4")).to_have_attribute("data-state", "paused")
+    site.server.pause = 0.15
 
 
 @pytest.mark.timeout(120)
@@ -276,7 +303,7 @@ async def test_no_violations_and_no_sideways_scrolling(page: Page, agent: Runnin
         await page.set_viewport_size({"width": width, "height": 860})
         for view in VIEWS:
             await see(page, view)
-            await expect(page.locator("#view > *")).to_be_visible()
+            await expect(page.locator("#view > *").first).to_be_visible()
             await expect(page.locator("#view")).to_have_attribute("aria-busy", "false")
             assert await violations(page) == [], f"{view}, {scheme}"
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view

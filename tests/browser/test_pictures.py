@@ -62,12 +62,8 @@ async def test_dashboard(
         )
         page = await context.new_page()
         await page.goto(agent.dashboard())
-        await expect(
-            page.locator("#view .download[data-state='active'] progress").first
-        ).to_be_visible()
-        await expect(
-            page.locator("#view .download[data-state='active'] .facts").first
-        ).to_contain_text("/s")
+        await expect(page.locator(".row[data-state='active'] progress").first).to_be_visible()
+        await expect(page.locator("#status")).to_contain_text("/s")
         await page.screenshot(path=pictures / f"{name}.png")
         await context.close()
     for row in agent.downloads():

@@ -15,6 +15,7 @@ from tests.hook.library import FakeLibrary
 from trayagent.agent.access import Clients, OwnToken
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
+from trayagent.agent.listings import Listings
 from trayagent.agent.live_settings import LiveSettings
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
@@ -83,6 +84,19 @@ class Answer:
         return [name for name in self.headers if name.startswith("access-control-")]
 
 
+class FakeDesktop:
+    """A desktop that notes what it was to open."""
+
+    def __init__(self) -> None:
+        self.opened: list[tuple[str, Path]] = []
+
+    def open_file(self, path: Path) -> None:
+        self.opened.append(("file", path))
+
+    def open_folder(self, path: Path) -> None:
+        self.opened.append(("folder", path))
+
+
 @dataclass
 class Rig:
     """The running hook and what stands behind it."""
@@ -95,6 +109,7 @@ class Rig:
     clock: Clock
     ring: EventRing
     quits: list[int] = field(default_factory=list)
+    desktop: FakeDesktop = field(default_factory=FakeDesktop)
 
     @property
     def port(self) -> int:
@@ -215,12 +230,14 @@ async def running(home: Path, library: Any = None, **hook_options: Any) -> Async
 
     trash = Trash()
     queue = QueueCommands(db, bus, IdleWorkers(), secrets=secrets, trash=trash, discard=discard)
+    queries = Queries(db, live_status)
     parts = SimpleNamespace(
         bus=bus,
         intake=Intake(db, bus, secrets, lambda: None),
         queue=queue,
         undo=BatchUndo(db, queue, trash),
-        queries=Queries(db, live_status),
+        queries=queries,
+        listings=Listings(db, bus, queries),
         live_status=live_status,
         clients=await Clients.open(db, bus, own, home / "clients.key", clock=clock),
         library=library or FakeLibrary(),
@@ -230,7 +247,13 @@ async def running(home: Path, library: Any = None, **hook_options: Any) -> Async
     agent = cast("Agent", parts)
     listener = bind(0)
     rig = Rig(agent, db, bus, own, listener, clock, EventRing())
-    hook = HookServer(agent, quit=lambda: rig.quits.append(1), events=rig.ring, **hook_options)
+    hook = HookServer(
+        agent,
+        quit=lambda: rig.quits.append(1),
+        desktop=rig.desktop,
+        events=rig.ring,
+        **hook_options,
+    )
     async with asyncio.TaskGroup() as group:
         task = group.create_task(hook.serve(listener), name="hook")
         try:

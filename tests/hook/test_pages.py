@@ -21,7 +21,9 @@ def static(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of small pages in the place of the real ones."""
     folder = tmp_path / "static"
     folder.mkdir()
+    (folder / "views").mkdir()
     for name in (
+        "views/list.js",
         "index.html",
         "pair.html",
         "app.js",
@@ -40,16 +42,17 @@ def static(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("path", ["/", "/send", "/pair"])
+DASHBOARD = CONFIRM.replace("img-src 'self'", "img-src 'self' blob:") + "; manifest-src 'self'"
+
+
+@pytest.mark.parametrize("path", ["/", "/welcome", "/send", "/pair"])
 async def test_pages_have_the_strict_headers(rig: Rig, static: Path, path: str) -> None:
     answer = await rig.ask("GET", path, token=None)
 
     assert answer.status == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     policy = answer.headers["content-security-policy"]
-    assert policy == (
-        CONFIRM.replace("img-src 'self'", "img-src 'self' blob:") if path == "/" else CONFIRM
-    )
+    assert policy == (DASHBOARD if path in ("/", "/welcome") else CONFIRM)
     assert "unsafe" not in policy
     for name, value in {
         "cross-origin-opener-policy": "same-origin",
@@ -99,6 +102,7 @@ async def test_a_megabyte_in_the_address_is_too_long(rig: Rig) -> None:
     ("name", "kind"),
     [
         ("app.js", "text/javascript; charset=utf-8"),
+        ("views/list.js", "text/javascript; charset=utf-8"),
         ("base.css", "text/css; charset=utf-8"),
         ("icon.svg", "image/svg+xml"),
         ("bookmarklet.txt", "text/plain; charset=utf-8"),
@@ -119,7 +123,8 @@ async def test_files_have_their_types(rig: Rig, static: Path, name: str, kind: s
         "../secret.js", "..%2fsecret.js", "%2e%2e/secret.js", "%2e%2e%2fsecret.js", "..%5csecret.js", "....//secret.js",
         "/etc/passwd", "%2fetc%2fpasswd", ".hidden.js", "%2ehidden.js", "send.html", "notes.md", "app.js%00.svg",
         "none.js", "", ".",
-        "app.js/", "..", "%252e%252e%252fsecret.js",
+        "app.js/", "views", "views/", "views/../app.js", "views/%2e%2e%2fapp.js", "views/none.js",
+        "..", "%252e%252e%252fsecret.js",
     ],
 )  # fmt: skip
 async def test_nothing_but_the_files_of_the_pages_is_served(
@@ -163,3 +168,26 @@ async def test_the_real_pages_ask_for_nothing_from_outside_and_run_nothing_inlin
         assert re.findall(r'(?:src|href)="(?!/|#|data:)[^"]*"', text) == []
         assert re.findall(r"<script(?![^>]*\bsrc=)", text) == []
         assert re.findall(r"<style|\son\w+=|\sstyle=", text) == []
+
+
+async def test_a_person_gets_a_page_at_an_unknown_address(rig: Rig) -> None:
+    """It leads to the dashboard and repeats nothing; programs get JSON as before."""
+    accept = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = await rig.ask("GET", "/CANARY?q=CANARY", token=None, headers=accept)
+    assert (page.status, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert page.headers["content-security-policy"] == CONFIRM
+    assert b'href="/"' in page.body
+    assert b"CANARY" not in page.body
+
+    for path, headers in (("/nonsense", {}), ("/api/v1/nonsense", accept)):
+        answer = await rig.ask("GET", path, token=None, headers=headers)
+        assert (answer.status, answer.code) == (404, "not_found")
+
+
+async def test_the_manifest_makes_the_dashboard_a_window_of_its_own(rig: Rig) -> None:
+    answer = await rig.ask("GET", "/manifest.webmanifest", token=None)
+    manifest = answer.json()
+    assert answer.headers["content-type"] == "application/manifest+json"
+    assert (manifest["start_url"], manifest["display"]) == ("/", "standalone")
+    for icon in manifest["icons"]:
+        assert (await rig.ask("GET", icon["src"], token=None)).status == 200

@@ -9,6 +9,7 @@
     announcer      events to a few notices for people
     status         counts of the queue, folded from events
     queries        what may be read, as others see it
+    listings       long lists, sorted and shown a window at a time
     live_settings  the settings while the agent runs
 
 Requests come down as calls on the parts of `Agent`; facts go up as events on its bus. `wiring`
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from trayagent.agent.bus import Bus
     from trayagent.agent.intake import Intake
     from trayagent.agent.library.libraries import Libraries
+    from trayagent.agent.listings import Listings
     from trayagent.agent.live_settings import LiveSettings
     from trayagent.agent.queries import Queries
     from trayagent.agent.queue.commands import BatchUndo, QueueCommands
@@ -41,6 +43,7 @@ class Agent:
     intake: Intake
     queue: QueueCommands
     queries: Queries
+    listings: Listings
     live_status: LiveStatus
     announcer: Announcer
     clients: Clients

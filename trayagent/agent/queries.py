@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -14,6 +16,7 @@ from trayagent.model.status import Status
 from trayagent.model.units import stamp
 from trayagent.store import admission, batches, downloads
 from trayagent.store.database import Database
+from trayagent.transfer.part_file import read_mark, sidecar_of
 
 
 class Queries:
@@ -73,6 +76,23 @@ class Queries:
     async def entries(self, id: str, *, limit: int = 1000, after: int = 0) -> list[Entry]:
         """What was asked in a batch and what became of it, by line."""
         return await self._db.read(batches.entries, id, limit=limit, after=after)
+
+    def running(self) -> Mapping[str, Download]:
+        """The active downloads by id, as they stand this moment."""
+        return self._live_status.board.current
+
+    async def parts(self, id: str) -> list[tuple[int, int]]:
+        """The stretches of a file that are here for certain: from, and to before which byte; raises NotFoundError.
+
+        Of one that has no record beside its part, what has arrived is one stretch from its beginning.
+        """
+        download = await self.download(id)
+        if download.state != State.COMPLETED and download.path is not None:
+            sidecar = sidecar_of(Path(download.path))
+            mark = await asyncio.to_thread(read_mark, sidecar)
+            if mark is not None and mark.record is not None and mark.owner == download.owner:
+                return [(start, end) for start, end in mark.record.done]
+        return [(0, download.received)] if download.received else []
 
     def live(self, download: Download) -> Download:
         """The download as it stands this moment."""

@@ -9,6 +9,7 @@ import html
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,9 @@ _CONFIRM_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self';"
     " form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-_DASHBOARD_POLICY: Final = _CONFIRM_POLICY.replace("img-src 'self'", "img-src 'self' blob:")
+_DASHBOARD_POLICY: Final = (
+    _CONFIRM_POLICY.replace("img-src 'self'", "img-src 'self' blob:") + "; manifest-src 'self'"
+)
 """Thumbnails are fetched with a token and shown as blobs."""
 _MEDIA_TYPES: Final = {
     ".html": "text/html; charset=utf-8",
@@ -35,6 +38,7 @@ _MEDIA_TYPES: Final = {
     ".txt": "text/plain; charset=utf-8",
     ".woff2": "font/woff2",
     ".json": "application/json",
+    ".webmanifest": "application/manifest+json",
 }
 
 routes = Routes()
@@ -60,16 +64,40 @@ async def show_pairing_page(_: HookRequest) -> Reply:
     return await _page("pair.html", _CONFIRM_POLICY)
 
 
+@routes.add("GET", "/welcome", who="anyone", is_page=True)
+async def show_welcome(_: HookRequest) -> Reply:
+    """The dashboard, as a newcomer meets it."""
+    return await _page("index.html", _DASHBOARD_POLICY)
+
+
+@routes.add("GET", "/manifest.webmanifest", who="anyone")
+async def get_manifest(_: HookRequest) -> Reply:
+    """What lets a browser show the dashboard as a window of its own."""
+    return await _file("manifest.webmanifest")
+
+
 @routes.add("GET", "/static/{file}", who="anyone")
 async def get_static_file(request: HookRequest) -> Reply:
     """What the pages are made of."""
     return await _file(request.params["file"])
 
 
+@routes.add("GET", "/static/views/{file}", who="anyone")
+async def get_view(request: HookRequest) -> Reply:
+    """What the views of the dashboard are made of."""
+    return await _file(request.params["file"], folder="views")
+
+
 @routes.add("GET", "/favicon.ico", who="anyone")
 async def get_icon(_: HookRequest) -> Reply:
     """The icon."""
     return await _file("icon.svg")  # browsers ask for it by themselves
+
+
+async def missing_page() -> Reply:
+    """What a person sees who follows a link to nowhere; it repeats nothing of the address."""
+    reply = await _page("missing.html", _CONFIRM_POLICY)
+    return replace(reply, status=404)
 
 
 def folder_without_user(folder: str) -> str:
@@ -93,21 +121,21 @@ async def _page(name: str, policy: str, **values: str) -> Reply:
     return Reply(200, text.encode(), _MEDIA_TYPES[".html"], headers)
 
 
-async def _file(name: str) -> Reply:
+async def _file(name: str, *, folder: str = "") -> Reply:
     media_type = _MEDIA_TYPES.get(Path(name).suffix)
     if media_type is None or name.endswith(
         ".html"
     ):  # a page has its values and policy from `_page`
         raise NotFoundError("not_found", "There is nothing at this address.")
-    return Reply(200, await _read(name), media_type)
+    return Reply(200, await _read(name, folder=folder), media_type)
 
 
-async def _read(name: str) -> bytes:
+async def _read(name: str, *, folder: str = "") -> bytes:
     # The name comes from the path: nothing in it may lead out of the folder.
     if Path(name).name != name or name.startswith(".") or "\\" in name or "\0" in name:
         raise NotFoundError("not_found", "There is nothing at this address.")
     try:
-        return await asyncio.to_thread((STATIC / name).read_bytes)
+        return await asyncio.to_thread((STATIC / folder / name).read_bytes)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise NotFoundError("not_found", "There is nothing at this address.") from error
 

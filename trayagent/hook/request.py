@@ -6,7 +6,8 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -37,6 +38,16 @@ class SchemaError(TrayagentError):
     """JSON, but not what the route takes (HTTP 422); the message names the path."""
 
 
+class Desktop(Protocol):
+    """What shows files to the person at this computer. These calls block, for a few seconds at most."""
+
+    def open_file(self, path: Path) -> None:
+        """Open a file with its program. Raises TrayagentError when it is gone, or nothing opens it."""
+
+    def open_folder(self, path: Path) -> None:
+        """Open the folder of a file, with the file selected. Raises TrayagentError likewise."""
+
+
 @dataclass(frozen=True, slots=True)
 class HookContext:
     """What all handlers share."""
@@ -47,6 +58,7 @@ class HookContext:
     nonces: Nonces
     quit: Callable[[], None]
     """Ends the program; returns at once."""
+    desktop: Desktop
     routes: tuple[Route, ...]
 
     @property

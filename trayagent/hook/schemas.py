@@ -12,7 +12,9 @@ from msgspec import Meta, Struct
 
 from trayagent.model.access import Client
 from trayagent.model.downloads import Batch, Download, Entry, Item
+from trayagent.model.file_types import FileType
 from trayagent.model.library import LibraryItem, SourceInfo
+from trayagent.store.listing import SORTS
 
 # Bounds belong to the types: nothing long or large gets as far as a handler.
 Limit = Annotated[int, Meta(ge=1, le=1000)]
@@ -40,13 +42,67 @@ class DownloadsQuery(Body, frozen=True):
     """One state, or several with commas."""
     batch: Short | None = None
     q: Annotated[str, Meta(max_length=500)] | None = None
+    """A part of the name, the address or the path."""
     limit: Limit = 100
     after: Short | None = None
+    """The id to go on after; newest first, without `sort`."""
+    type: FileType | None = None
+    sort: Annotated[str, Meta(pattern=f"^-?({'|'.join(SORTS)})$")] | None = None
+    """`queue` (as they will run), `name`, `size`, `progress`, `left` or `added`; with a `-` the other way round."""
+    offset: Annotated[int, Meta(ge=0, le=1 << 53)] = 0
+    """The place of the first row; with `sort`."""
 
 
-class DownloadPage(Struct, frozen=True):
+class DownloadPage(Struct, frozen=True, omit_defaults=True):
     downloads: tuple[Download, ...]
     next: str | None
+    """The id to go on after; with `sort` there is none."""
+    total: int | None = None
+    """Rows of the whole list; with `sort`."""
+    again: float | None = None
+    """Seconds after which to ask again: something has changed that is not in this answer yet."""
+
+
+class Counts(Struct, frozen=True):
+    states: dict[str, int]
+    types: dict[str, int]
+
+
+class ManyActions(Body, frozen=True):
+    """The same for many downloads at once."""
+
+    ids: Annotated[tuple[Short, ...], Meta(min_length=1, max_length=20_000)]
+    action: Literal[
+        "pause", "resume", "cancel", "retry", "remove", "top", "up", "down", "bottom", "before"
+    ]
+    before: Short | None = None
+    """The waiting download that `before` moves them in front of."""
+
+
+class ActionResult(Struct, frozen=True, omit_defaults=True):
+    id: str
+    error: Fault | None = None
+
+
+class ActionResults(Struct, frozen=True):
+    results: tuple[ActionResult, ...]
+
+
+class Showing(Body, frozen=True):
+    what: Literal["file", "folder"] = "file"
+
+
+class FilePart(Struct, frozen=True):
+    start: int
+    at: int
+    """The first byte that is not here."""
+    busy: bool = False
+    """Whether a connection is at work there."""
+
+
+class FileParts(Struct, frozen=True):
+    parts: tuple[FilePart, ...]
+    size: int | None
 
 
 class RemoveQuery(Body, frozen=True):

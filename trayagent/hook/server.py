@@ -26,8 +26,8 @@ from trayagent.hook.connections import (
 from trayagent.hook.events import EventRing
 from trayagent.hook.gate import MAX_BODY, TOO_LARGE, Refusal, RequestFacts, judge
 from trayagent.hook.listener import Listener
-from trayagent.hook.pages import Nonces
-from trayagent.hook.request import HookContext, HookRequest, MalformedError, Reply
+from trayagent.hook.pages import Nonces, missing_page
+from trayagent.hook.request import Desktop, HookContext, HookRequest, MalformedError, Reply
 from trayagent.hook.routing import Route, RouteTable
 from trayagent.model.errors import (
     NotFoundError,
@@ -77,12 +77,14 @@ class HookServer:
         agent: Agent,
         quit: Callable[[], None],
         *,
+        desktop: Desktop,
         events: EventRing | None = None,
         is_another_users: Callable[[socket.socket], bool] = peer_user.is_another_users,
     ) -> None:
         self._is_another_users = is_another_users
         self._agent = agent
         self._quit = quit
+        self._desktop = desktop
         self._table = RouteTable(ROUTES)
         self._events = events or EventRing()
         self._host_names: frozenset[str] = frozenset()
@@ -92,7 +94,13 @@ class HookServer:
         """Accept clients until cancelled; then end streams and requests within a second."""
         self._host_names = listener.host_names
         self._context = HookContext(
-            self._agent, listener.port, self._events, Nonces(), self._quit, ROUTES
+            self._agent,
+            listener.port,
+            self._events,
+            Nonces(),
+            self._quit,
+            self._desktop,
+            ROUTES,
         )
         server = web.Server(self._handle)
         acceptor = Acceptor(
@@ -146,7 +154,10 @@ class HookServer:
             if body.status >= 400:
                 where = facts.route.path if facts.route else "an unknown address"
                 log.info("Refused %s %s: %s", facts.method[:16], where, body.code)
-            response = response_of_refusal(body)
+            if body.status == 404 and _is_person(request):
+                response = response_of(await missing_page())
+            else:
+                response = response_of_refusal(body)
         else:
             response = await self._answer(request, facts, body)
         if not response.prepared:
@@ -218,6 +229,12 @@ async def read_body(
     except web.RequestPayloadError:
         return Refusal(400, "bad_request", "The body is not framed as HTTP asks.")
     return bytes(pieces)
+
+
+def _is_person(request: web.BaseRequest) -> bool:
+    """Whether a browser shows the answer to a person: JSON would say little to them."""
+    wants_page = "text/html" in request.headers.get("Accept", "")
+    return request.method == "GET" and wants_page and not request.path.startswith("/api/")
 
 
 def refusal_of_error(error: Exception) -> Refusal:

@@ -127,6 +127,17 @@ class QueueEvent(Event, frozen=True):
         return {"until": self.until}
 
 
+class QueueReordered(Event, frozen=True):
+    """`queue.reordered`: waiting downloads have other places."""
+
+    @property
+    def name(self) -> str:
+        return "queue.reordered"
+
+    def data(self) -> Any:
+        return {}
+
+
 class Action(Struct, frozen=True):
     """A button: what it says, what it does (`open`, `folder`, `retry`, `why`), and to which id.
 

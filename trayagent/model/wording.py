@@ -1,7 +1,7 @@
 """Names, states, sizes, durations and times as people read them: written once.
 
 Tray, notifications and command line take their words here. The dashboard has a copy in JavaScript
-(`hook/static/js/format.js`), because a browser formats by itself; `tests/examples/wording.json`
+(`hook/static/format.js`), because a browser formats by itself; `tests/examples/wording.json`
 holds examples for both. A translation would begin in this file.
 
 Functions that give a text for people are named `show_…`. They know no clock: who needs the time

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
@@ -20,11 +20,19 @@ from trayagent.agent.intake import ANNOUNCED_SINGLY
 from trayagent.model import urls
 from trayagent.model.downloads import SETTLED, Batch, Download, Patch, State
 from trayagent.model.errors import DownloadError, NotFoundError, TrayagentError, WrongStateError
-from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent, Tally
+from trayagent.model.events import (
+    BatchEvent,
+    DownloadEvent,
+    QueueEvent,
+    QueueReordered,
+    Tally,
+)
 from trayagent.model.units import stamp
-from trayagent.store import batches, downloads, facts, transitions, undo
+from trayagent.store import batches, downloads, facts, listing, queue_order, transitions, undo
 from trayagent.store.database import Database
 from trayagent.store.downloads import Change
+from trayagent.store.listing import Chosen
+from trayagent.store.queue_order import Move
 from trayagent.store.secrets import SecretFiles
 
 log = logging.getLogger(__name__)
@@ -187,6 +195,33 @@ class QueueCommands:
         self._workers.wake()
 
     # -- many downloads
+
+    async def move(self, ids: Sequence[str], where: Move, before: str | None = None) -> list[str]:
+        """Give waiting downloads another place in the queue. Returns those that were moved.
+
+        Raises NotFoundError for what cannot be an id, WrongStateError for a place too far down.
+        """
+        moved = await self._db.run(queue_order.move, ids, where, before)
+        if moved:
+            self._bus.publish(QueueReordered())
+            self._workers.wake()
+        return moved
+
+    async def retry_batch(self, id: str) -> int:
+        """Try again what failed of a batch. Returns how many that are."""
+        n = batches.number(id)
+        await self._db.read(batches.get, id)
+        chosen = Chosen((State.FAILED,), batch=batches.public_id(n))
+        numbers = await self._db.read(
+            listing.numbers_in_order, chosen, "added", down=False, left={}
+        )
+        retried = 0
+        for each in numbers:
+            # One that is on its way elsewhere, or was removed meanwhile, is not tried again here.
+            with suppress(WrongStateError, NotFoundError):
+                await self.retry(downloads.public_id(each))
+                retried += 1
+        return retried
 
     async def clear(self, *, failed: bool = False) -> int:
         """Forget all finished rows, or all that failed; files stay. Returns how many."""

@@ -8,12 +8,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from trayagent.hook.api import batches, clients, downloads, queue, settings, sources, verify
+from trayagent.hook.api import (
+    batches,
+    clients,
+    dashboard,
+    downloads,
+    queue,
+    settings,
+    sources,
+    verify,
+)
 from trayagent.hook.routing import Route
 
 API: Final[tuple[Route, ...]] = (
     *queue.routes,
     *downloads.routes,
+    *dashboard.routes,
     *batches.routes,
     *sources.routes,
     *verify.routes,

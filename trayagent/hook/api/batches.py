@@ -65,3 +65,35 @@ async def undo_batch(request: HookRequest) -> Reply:
     """Cancel the rest of a batch, and put what arrived into the trash."""
     request.json(schemas.Empty)
     return Reply(200, await request.agent.undo.take_back(request.params["id"]))
+
+
+@routes.add(
+    "POST",
+    "/api/v1/batches/{id}/stop",
+    who="owner",
+    body=schemas.Empty,
+    is_body_optional=True,
+    answers={200: Batch},
+)
+async def stop_batch(request: HookRequest) -> Reply:
+    """Cancel the rest of a batch; what arrived stays."""
+    request.json(schemas.Empty)
+    id = request.params["id"]
+    await request.agent.queries.batch(id)
+    await request.agent.queue.cancel_batch(id)
+    return Reply(200, await request.agent.queries.batch(id))
+
+
+@routes.add(
+    "POST",
+    "/api/v1/batches/{id}/retry",
+    who="owner",
+    body=schemas.Empty,
+    is_body_optional=True,
+    answers={200: Batch},
+)
+async def retry_batch(request: HookRequest) -> Reply:
+    """Try again what failed of a batch."""
+    request.json(schemas.Empty)
+    await request.agent.queue.retry_batch(request.params["id"])
+    return Reply(200, await request.agent.queries.batch(request.params["id"]))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec.structs import replace
 
 from trayagent.agent.intake import candidate_of, without_password
+from trayagent.agent.listings import Wanted
 from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply, SchemaError, decode, decode_loosely
 from trayagent.hook.routing import Routes
@@ -17,6 +18,7 @@ from trayagent.model import lenient_json
 from trayagent.model.downloads import Download, Item, Patch, Receipt, Rejected, State
 from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
 from trayagent.store.admission import Candidate, Entered
+from trayagent.store.listing import Chosen, Sort
 
 MOST_ITEMS: Final = 15_000
 """A body of the largest size holds fewer items: a longer list is no list of items at all."""
@@ -70,7 +72,10 @@ async def add_downloads(request: HookRequest) -> Reply:
     answers={200: schemas.DownloadPage},
 )
 async def list_downloads(request: HookRequest) -> Reply:
-    """List downloads, newest first."""
+    """List downloads, newest first; with `sort`, a window of the sorted list.
+
+    A sorted list is meant to be scrolled: `offset` is a place in it, `total` how long it is.
+    """
     query = request.query(schemas.DownloadsQuery)
     states = tuple(filter(None, (query.state or "").split(",")))
     known = {str(state) for state in State}
@@ -78,10 +83,17 @@ async def list_downloads(request: HookRequest) -> Reply:
         raise SchemaError("bad_query", f"`state` is one of: {', '.join(sorted(known))}.")
     if request.is_from_extension:
         return Reply(200, await _own_downloads(request, query, states))
-    page, more = await request.agent.queries.downloads(
+    if query.sort is not None:
+        chosen = Chosen(states, query.type, query.batch, query.q)
+        sort = cast(Sort, query.sort.removeprefix("-"))
+        wanted = Wanted(chosen, sort, down=query.sort.startswith("-"))
+        window = await request.agent.listings.window(wanted, query.offset, query.limit)
+        page = schemas.DownloadPage(tuple(window.downloads), None, window.total, window.again)
+        return Reply(200, page)
+    found, more = await request.agent.queries.downloads(
         states=states, batch=query.batch, q=query.q, limit=query.limit, after=query.after
     )
-    return Reply(200, schemas.DownloadPage(tuple(page), more))
+    return Reply(200, schemas.DownloadPage(tuple(found), more))
 
 
 @routes.add("GET", "/api/v1/downloads/{id}", who="caller", answers={200: Download})

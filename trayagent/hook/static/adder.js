@@ -1,50 +1,54 @@
 // Adding downloads: items, texts and list files become requests, and it is said what became of them.
-import { count } from "./format.js";
 import { decode, portions, readFile, readText } from "./lists.js";
+import { ADD } from "./words.js";
 
 const LARGEST_LIST = 4_000_000; // bytes; the drop folder takes lists of any size
 
-/** Sends items, in several requests if there are many, and says what became of them. */
-export class Adder {
+/** Sends items, in several requests if there are many. Tells `refused` with the lines that may not enter. */
+export class Adder extends EventTarget {
   constructor(api, messages, dropFolder) {
+    super();
     Object.assign(this, { api, messages, dropFolder });
   }
 
+  /** Resolves with the refused lines, `[{line, why}, …]`; undefined when nothing could be sent at all. */
   async send(items) {
-    if (!items.length) return this.messages.tell("There is no link in it.", "bad");
-    const receipts = [];
+    if (!items.length) return this.messages.tell(ADD.noLink, "bad") && undefined;
+    const downloads = [];
+    const refused = [];
     for (const portion of portions(items)) {
       const receipt = await this.messages.trying(() => this.#post(portion));
       if (!receipt) return undefined;
-      receipts.push(receipt);
+      downloads.push(...receipt.downloads);
+      for (const { index, url, message } of receipt.rejected ?? [])
+        refused.push({ line: portion[index]?.url ?? url, why: message });
     }
-    this.#report(receipts);
-    return receipts;
+    this.#report(downloads);
+    if (refused.length) this.dispatchEvent(new CustomEvent("refused", { detail: refused }));
+    return refused;
   }
 
   // The rows themselves arrive as events: an answer may be older than what we know by then.
-  #post(items) {
-    const body = items.length === 1 ? items[0] : { items };
-    return this.api.post("downloads", body, { "Idempotency-Key": crypto.randomUUID() });
+  async #post(portion) {
+    const body = portion.length === 1 ? portion[0] : { items: portion };
+    try {
+      return await this.api.post("downloads", body, { "Idempotency-Key": crypto.randomUUID() });
+    } catch (error) {
+      if (error.body?.rejected) return error.body; // all of them are refused, each for a reason
+      throw error;
+    }
   }
 
-  #report(receipts) {
-    const downloads = receipts.flatMap((receipt) => receipt.downloads);
-    const rejected = receipts.flatMap((receipt) => receipt.rejected ?? []);
-    const repeated = downloads.filter((download) => download.duplicate_of).length;
-    const fresh = downloads.length - repeated;
-    if (fresh) this.messages.tell(`${count(fresh, "download")} added.`, "good");
-    if (repeated)
-      this.messages.tell(
-        repeated === 1 ? "You have this file already." : `${count(repeated, "file")} are here already.`,
-      );
-    if (rejected.length)
-      this.messages.tell(
-        rejected.length === 1
-          ? rejected[0].message
-          : `${count(rejected.length, "line")} refused. First: ${rejected[0].message}`,
-        "bad",
-      );
+  #report(downloads) {
+    const here = downloads.filter((download) => download.duplicate_of);
+    const fresh = downloads.length - here.length;
+    if (fresh) this.messages.tell(ADD.added(fresh), "good");
+    if (!here.length) return;
+    const again = () => this.send(here.map(({ url }) => ({ url, again: true })));
+    const show = () => {
+      location.hash = `#${here[0].duplicate_of}`;
+    };
+    this.messages.tell(ADD.here(here.length), "", [...(here.length === 1 ? [[ADD.show, show]] : []), [ADD.againNow, again]]);
   }
 
   sendText(text) {
@@ -53,14 +57,14 @@ export class Adder {
 
   /** Sends what is in a list file; what cannot be read here belongs into the drop folder. */
   async sendFile(file) {
-    const toFolder = `Put ${file.name} into the drop folder instead: ${this.dropFolder() || "see the settings"}.`;
-    if (file.size > LARGEST_LIST) return this.messages.tell(`This list is large. ${toFolder}`, "bad");
+    const toFolder = ADD.dropFolder(file.name, this.dropFolder());
+    if (file.size > LARGEST_LIST) return this.messages.tell(`${ADD.large} ${toFolder}`, "bad");
     let items = null;
     try {
       items = readFile(file.name, decode(await file.arrayBuffer()));
     } catch {
       /* Damaged JSON: said below like any list we cannot read. */
     }
-    return items ? this.send(items) : this.messages.tell(`This kind of list cannot be read here. ${toFolder}`, "bad");
+    return items ? this.send(items) : this.messages.tell(`${ADD.unreadable} ${toFolder}`, "bad");
   }
 }

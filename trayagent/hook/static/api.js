@@ -54,14 +54,14 @@ export class Api {
   get(path) {
     return this.#json("GET", path);
   }
-  post(path, body = {}, headers = {}) {
-    return this.#json("POST", path, body, headers);
+  post(path, body = {}, headers = {}, how = {}) {
+    return this.#json("POST", path, body, headers, how);
   }
   patch(path, body) {
     return this.#json("PATCH", path, body);
   }
-  delete(path) {
-    return this.#json("DELETE", path);
+  delete(path, how = {}) {
+    return this.#json("DELETE", path, undefined, {}, how);
   }
 
   /** A picture as an object URL, or null; whoever asks revokes it. */
@@ -77,13 +77,14 @@ export class Api {
     yield* events(answer.body);
   }
 
-  async #json(method, path, body, headers) {
-    const answer = await this.#send(method, path, body, headers);
+  async #json(method, path, body, headers, how) {
+    const answer = await this.#send(method, path, body, headers, how);
     if (!answer.ok) throw await problem(answer);
     return answer.status === 204 ? null : answer.json();
   }
 
-  #send(method, path, body, headers = {}) {
+  /** `how` goes to `fetch` as it is: `{keepalive: true}` for a page that is about to close. */
+  #send(method, path, body, headers = {}, how = {}) {
     const all = { ...headers };
     if (this.#token) all.Authorization = `Bearer ${this.#token}`;
     if (body !== undefined) all["Content-Type"] = "application/json";
@@ -92,6 +93,7 @@ export class Api {
       headers: all,
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: "no-store",
+      ...how,
     });
   }
 }

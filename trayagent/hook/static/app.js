@@ -1,62 +1,58 @@
-// The dashboard: opens a session with the one-time code, keeps the board fresh, shows one view at a time.
+// The dashboard: opens a session with the one-time code, follows the event stream, shows one view at a time.
 import { Acts } from "./acts.js";
 import { Adder } from "./adder.js";
 import { Api } from "./api.js";
 import { Board } from "./board.js";
 import { Config } from "./config.js";
-import { acceptDrops } from "./drops.js";
+import { acceptDrops, acceptPastes } from "./drops.js";
 import { Messages } from "./say.js";
-import { StatusLine } from "./status-line.js";
-import { BatchesView } from "./view-batches.js";
-import { BrowsersView } from "./view-browsers.js";
-import { HistoryView } from "./view-history.js";
-import { ImagesView } from "./view-images.js";
-import { QueueView } from "./view-queue.js";
-import { SettingsView } from "./view-settings.js";
+import { AddDialog } from "./views/add.js";
+import { BrowsersView } from "./views/browsers.js";
+import { ImagesView } from "./views/images.js";
+import { ListView, listOf } from "./views/list.js";
+import { SettingsView } from "./views/settings.js";
+import { Side } from "./views/side.js";
+import { Speed } from "./views/speed.js";
+import { WelcomeView } from "./views/welcome.js";
+import { Notices } from "./notices.js";
+import { SAY } from "./words.js";
 
+/** The views beside the list; each has a title, an element, `show()` and perhaps `hide()`. */
 const VIEWS = {
-  queue: QueueView,
-  history: HistoryView,
-  lists: BatchesView,
   images: ImagesView,
   browsers: BrowsersView,
   settings: SettingsView,
+  welcome: WelcomeView,
 };
-const SIGNED_OUT = "This page was signed out. Open it again from the tray icon, or with: trayagent dashboard";
 const ASK_AGAIN = 20_000; // milliseconds; the agent asks a person no more often
 const at = (id) => document.getElementById(id);
 
-/** What a fragment names: a view, or with `d42` that download in the history. Null: nothing we have. */
+/** What a fragment names: `{name, id}` of a view or list. Null: nothing we have. */
 function place(fragment) {
-  if (/^d\d+$/.test(fragment)) return { name: "history", id: fragment };
-  return Object.hasOwn(VIEWS, fragment) ? { name: fragment, id: null } : null;
+  return Object.hasOwn(VIEWS, fragment) ? { name: fragment, id: null } : listOf(fragment);
 }
 
 /** The one-time code of `/#code=…&view=…`, taken out of the address at once; the view stays. */
 function takeCode() {
   const asked = new URLSearchParams(location.hash.slice(1));
-  const code = asked.get("code"),
-    view = asked.get("view") ?? "";
-  if (code) history.replaceState(null, "", place(view) ? `/#${view}` : "/");
+  const code = asked.get("code");
+  const view = asked.get("view") ?? (location.pathname === "/welcome" ? "welcome" : "");
+  if (code || location.pathname !== "/") history.replaceState(null, "", place(view) ? `/#${view}` : "/");
   return code;
 }
 
 async function start() {
   const code = takeCode();
   const kept = Api.kept();
-  if (!code && !kept) return lock("This page opens from the tray icon, or with: trayagent dashboard");
+  if (!code && !kept) return lock(SAY.locked);
   try {
     await open(kept && !code ? kept : await Api.open(code));
   } catch (error) {
-    if (error instanceof TypeError) return lock("trayagent does not answer.");
+    if (error instanceof TypeError) return lock(SAY.noAnswer);
     if (error.status === 401) Api.forget();
     // A code that was spent: a tab that is open already goes on with the session it has.
     if (code && kept) return start();
-    lock(
-      code
-        ? "This link was used already, or is too old. Open the page again from the tray icon, or with: trayagent dashboard"
-        : SIGNED_OUT,
-    );
+    lock(code ? SAY.usedCode : SAY.signedOut);
   }
 }
 
@@ -67,36 +63,42 @@ async function open(api) {
   const messages = new Messages(at("messages"));
   const dropFolder = () => config.at("drop.folder");
   const adder = new Adder(api, messages, dropFolder);
-  const parts = { api, board, config, messages, adder, dropFolder, acts: new Acts(api, messages) };
-  const status = new StatusLine(parts, { line: at("status"), tools: at("queue-tools"), banner: at("banner") });
+  const addDialog = new AddDialog(adder);
+  const acts = new Acts(api, messages);
+  const side = new Side(board, { filters: at("filters"), batches: at("batches") });
+  const parts = { api, board, config, messages, adder, addDialog, dropFolder, acts, side, search: at("search") };
+  const speed = new Speed(parts, { line: at("status"), tools: at("queue-tools"), banner: at("banner") });
+  new Notices(parts);
+  at("add").addEventListener("click", () => addDialog.open());
   acceptDrops(adder, at("curtain"));
+  acceptPastes(adder, addDialog);
   at("locked").hidden = true;
   at("shell").hidden = false;
   new Router(parts).start();
-  follow(api, board, status);
+  follow(api, board, speed);
 }
 
 /** After these the board is read again: a new connection, events lost, a whole list entered, or left, at once. */
 const REREAD = new Set(["", "reset", "batch.queued", "batch.finished"]);
 
 /** Follows the event stream for good. What happens while the board is read waits in the stream, so nothing is missed. */
-async function follow(api, board, status) {
+async function follow(api, board, speed) {
   for (let failures = 0; ; failures += 1) {
     try {
       for await (const { name, data } of api.events()) {
         if (REREAD.has(name)) await board.load();
         if (name) board.fold(name, data);
-        status.connected(true);
+        speed.connected(true);
         failures = 0;
       }
     } catch (error) {
       if (error.status === 401) {
         Api.forget();
-        return lock(SIGNED_OUT);
+        return lock(SAY.signedOut);
       }
       if (!(error instanceof TypeError) && !error.status) console.error(error);
     }
-    status.connected(failures < 1);
+    speed.connected(failures < 1);
     await new Promise((resolve) => setTimeout(resolve, Math.min(10_000, 500 * 2 ** failures)));
   }
 }
@@ -115,28 +117,40 @@ class Router {
   }
 
   #go(byHand) {
-    const { name, id } = place(location.hash.slice(1)) ?? { name: "queue", id: null };
-    this.#current?.hide?.();
-    this.#current = this.#views[name] ??= new VIEWS[name](this.parts);
-    document.title = `${this.#current.title} · trayagent`;
-    at("page-title").textContent = this.#current.title;
-    at("view").replaceChildren(this.#current.element);
-    for (const link of document.querySelectorAll("nav a"))
-      if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    const { name, id } = place(location.hash.slice(1)) ?? { name: "all", id: null };
+    const isList = !Object.hasOwn(VIEWS, name);
+    const key = isList ? "list" : name;
+    const view = (this.#views[key] ??= new (isList ? ListView : VIEWS[name])(this.parts));
+    if (view !== this.#current) {
+      this.#current?.hide?.();
+      this.#current = view;
+      at("view").className = isList ? "" : "page";
+      at("view").replaceChildren(...(isList ? [] : [heading(view.title)]), view.element);
+    }
+    document.title = `${view.title} · ${SAY.title}`;
+    for (const link of document.querySelectorAll("#places a"))
+      if (link.hash === (isList ? "#all" : `#${name}`)) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
-    if (byHand) {
-      scrollTo(0, 0);
+    if (!isList) this.parts.side.mark(null);
+    if (byHand && !isList) {
+      at("view").scrollTop = 0;
       at("main").focus({ preventScroll: true });
     }
-    this.#show(this.#current, id);
+    this.#show(view, id, name);
   }
 
   /** Fills a view; until it is full, it counts as busy. */
-  async #show(view, id) {
+  async #show(view, id, name) {
     at("view").setAttribute("aria-busy", "true");
-    await view.show(id);
+    await view.show(id, name);
     if (view === this.#current) at("view").setAttribute("aria-busy", "false");
   }
+}
+
+function heading(words) {
+  const made = document.createElement("h1");
+  made.textContent = words;
+  return made;
 }
 
 function lock(sentence) {
@@ -144,13 +158,13 @@ function lock(sentence) {
   at("locked").hidden = false;
   at("ask").hidden = false;
   at("locked-reason").textContent = sentence;
-  document.title = "trayagent";
+  document.title = SAY.title;
 }
 
 async function ask() {
   at("ask").disabled = true;
   await Api.ask().catch(() => null);
-  at("locked-reason").textContent = "Look at the notification, or at the tray icon: “Open dashboard”.";
+  at("locked-reason").textContent = SAY.asked;
   setTimeout(() => {
     at("ask").disabled = false;
   }, ASK_AGAIN);

@@ -1,121 +1,140 @@
-// What the page knows of the queue: the rows in sight, folded from events, and the agent's own counts.
+// What the page knows of the whole queue: the agent's counts, what runs right now, and what was asked together.
+// Rows of the list are not here: `listing.js` holds those in sight.
 import { query } from "./api.js";
 
-const LIVE = ["active", "paused", "queued"];
-const SHOWN = 60; // rows asked for in each state
-const RECENT = 12;
-const MANY = 4 * SHOWN; // with more rows than this in memory, the oldest settled ones are forgotten
+const RECOUNT = 700; // milliseconds between two looks at the counts
+const TICK = 120; // milliseconds in which several events become one repaint
+const BATCHES = 60; // batches that the side of the page knows
+const MINUTE = 60; // seconds of speed that are remembered
 
+/**
+ * Folds the event stream. Its own events: `moved` (bytes and speed of what runs), `changed` (a download is in another
+ * state, or new: detail is the list of them), `status`, `counts`, `batches`, `second` (one more figure of speed), and
+ * `event` with each event of the stream as it is.
+ */
 export class Board extends EventTarget {
   #api;
   #dirty = new Set();
+  #changed = new Map();
   #timers = {};
+  #clock = 0;
 
   constructor(api) {
     super();
     this.#api = api;
-    this.status = null;
-    this.downloads = new Map();
+    this.status = {};
+    this.counts = { states: {}, types: {} };
+    this.batches = [];
+    this.active = new Map();
+    this.speeds = new Array(MINUTE).fill(0);
+    this.speedsOf = new Map();
   }
 
   /** Reads everything again; also after `reset`, and after a lost connection. */
   async load() {
-    const wanted = [...LIVE.map((state) => [state, SHOWN]), ["failed", SHOWN], ["completed", RECENT]];
-    const pages = await Promise.all(
-      wanted.map(([state, limit]) => this.#api.get(`downloads${query({ state, limit })}`)),
-    );
-    this.status = await this.#api.get("status");
-    this.downloads = new Map(pages.flatMap((page) => page.downloads).map((download) => [download.id, download]));
-    this.#tell("downloads");
-    this.#tell("status");
+    const [status, counts, running, batches] = await Promise.all([
+      this.#api.get("status"),
+      this.#api.get("downloads/counts"),
+      this.#api.get(`downloads${query({ state: "active", limit: 100 })}`),
+      this.#api.get(`batches${query({ limit: BATCHES })}`),
+    ]);
+    Object.assign(this, { status, counts, batches: batches.batches });
+    this.active = new Map(running.downloads.map((download) => [download.id, download]));
+    this.#clock ||= setInterval(() => this.#second(), 1000);
+    for (const what of ["status", "counts", "batches", "moved"]) this.#tell(what);
+    this.#change({ id: "" });
   }
 
-  /** The rows in one of the states, oldest first; finished ones newest first. */
-  rows(...states) {
-    const found = [...this.downloads.values()].filter((download) => states.includes(download.state));
-    const settled = (download) => download.finished_at ?? download.created_at ?? "";
-    return LIVE.includes(states[0])
-      ? found.sort(
-          (a, b) =>
-            LIVE.indexOf(a.state) - LIVE.indexOf(b.state) || (a.created_at ?? "").localeCompare(b.created_at ?? ""),
-        )
-      : found.sort((a, b) => settled(b).localeCompare(settled(a)));
+  /** The figures of the whole last minute of one download, one a second, the newest last. */
+  speedOf(id) {
+    return this.speedsOf.get(id) ?? [];
+  }
+
+  get speed() {
+    let sum = 0;
+    for (const { speed } of this.active.values()) sum += speed ?? 0;
+    return sum;
   }
 
   /** One event of the stream. */
   fold(name, data) {
     if (name === "download.progress") this.#progress(data);
-    else if (name === "download.removed") {
-      this.downloads.delete(data.id);
-      this.#tell("downloads");
+    else if (name.startsWith("download.")) this.#download(name, data);
+    else if (name.startsWith("batch.")) this.#later("batches", () => this.#readBatches());
+    else if (name === "queue.reordered") this.#change({ id: "" });
+    else if (name.startsWith("queue.")) {
+      this.status = { ...this.status, paused: name === "queue.paused", paused_until: data?.until ?? null };
+      this.#tell("status");
       this.#recount();
-    } else if (name.startsWith("download.")) {
-      this.put(data);
-      this.#recount();
-    } else if (name.startsWith("queue.")) this.#pause(name === "queue.paused", data?.until ?? null);
+    }
     this.dispatchEvent(new CustomEvent("event", { detail: { name, data } }));
   }
 
-  /** A download as an answer or event gave it. */
-  put(download) {
-    const { id, state } = download;
-    // Of very many waiting ones, only the first are kept in sight; the counts tell of the others.
-    if (state === "queued" && !this.downloads.has(id) && this.downloads.size >= MANY) return;
-    this.downloads.set(id, download);
-    if (this.downloads.size > MANY) this.#forget();
-    this.#tell("downloads");
-  }
-
   #progress({ id, received, size, speed }) {
-    const download = this.downloads.get(id);
+    const download = this.active.get(id);
     if (!download) return;
-    this.downloads.set(id, { ...download, received, size, speed });
-    this.#tell("downloads");
+    this.active.set(id, { ...download, received, size, speed });
+    this.#tell("moved");
   }
 
-  #pause(paused, until) {
-    this.status = { ...this.status, paused, paused_until: until };
-    this.#tell("status");
+  #download(name, data) {
+    if (data.state === "active" && name !== "download.removed") this.active.set(data.id, data);
+    else if (this.active.delete(data.id)) this.speedsOf.delete(data.id);
+    this.#change(name === "download.removed" ? { id: data.id, removed: true } : data);
     this.#recount();
+    if (data.batch) this.#later("batches", () => this.#readBatches());
   }
 
-  #forget() {
-    const done = [...this.rows("completed", "cancelled").slice(RECENT), ...this.rows("failed").slice(SHOWN)];
-    for (const { id } of done) this.downloads.delete(id);
+  #change(download) {
+    this.#changed.set(download.id, download);
+    this.#tell("changed");
   }
 
-  /** Asks the agent for its counts, at most once a second; and for more waiting rows when ours run out. */
+  #second() {
+    this.speeds = [...this.speeds.slice(1), this.speed];
+    for (const [id, { speed }] of this.active)
+      this.speedsOf.set(id, [...(this.speedsOf.get(id) ?? []), speed ?? 0].slice(-MINUTE));
+    this.dispatchEvent(new Event("second"));
+  }
+
   #recount() {
-    this.#later("status", 1000, async () => {
-      this.status = await this.#api.get("status");
+    this.#later("counts", async () => {
+      const [status, counts] = await Promise.all([this.#api.get("status"), this.#api.get("downloads/counts")]);
+      Object.assign(this, { status, counts });
       this.#tell("status");
-      const waiting = this.rows("queued").length;
-      if (waiting < SHOWN / 2 && this.status.queued > waiting) await this.#more();
+      this.#tell("counts");
     });
   }
 
-  async #more() {
-    const page = await this.#api.get(`downloads${query({ state: "queued", limit: SHOWN })}`);
-    page.downloads.forEach((download) => this.put(download));
+  async #readBatches() {
+    this.batches = (await this.#api.get(`batches${query({ limit: BATCHES })}`)).batches;
+    this.#tell("batches");
   }
 
-  #later(what, delay, work) {
+  /** Runs `work` soon, however often it is asked for meanwhile. */
+  #later(what, work) {
     this.#timers[what] ??= setTimeout(() => {
       this.#timers[what] = undefined;
       work().catch(() => {
-        /* The event stream notices a lost agent, and loads again. */
+        /* The event stream notices a lost agent, and everything is read again. */
       });
-    }, delay);
+    }, RECOUNT);
   }
 
-  /** Many events in one moment repaint once. */
   #tell(what) {
     this.#dirty.add(what);
     this.#timers.tell ??= setTimeout(() => {
       this.#timers.tell = undefined;
       const dirty = [...this.#dirty];
       this.#dirty.clear();
-      for (const each of dirty) this.dispatchEvent(new Event(each));
-    }, 60);
+      for (const each of dirty) {
+        let detail = null;
+        if (each === "changed") {
+          detail = [...this.#changed.values()];
+          this.#changed.clear();
+        }
+        this.dispatchEvent(new CustomEvent(each, { detail }));
+      }
+    }, TICK);
   }
 }

@@ -62,3 +62,13 @@ export function select(choices, chosen, properties = {}) {
     choices.map(([value, words]) => h("option", { value, selected: value === chosen }, words)),
   );
 }
+
+/** A headed part of a view, with its buttons beside the heading. */
+export function section(title, content, ...tools) {
+  return h(
+    "section",
+    { class: "part", "aria-label": title },
+    h("div", { class: "part-head" }, h("h2", {}, title), h("div", { class: "buttons" }, tools)),
+    content,
+  );
+}

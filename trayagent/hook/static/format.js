@@ -1,25 +1,33 @@
-// Numbers and times as people read them. Pure.
+// Numbers, times and names as people read them; `model/wording.py` has the same for everything else. Pure.
+import { plainText } from "./address.js";
 
-const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
+const UNITS = ["KB", "MB", "GB", "TB", "PB"];
 
 /** `1234567` → `1.2 MB`. */
 export function size(bytes) {
   if (bytes === null || bytes === undefined) return "";
-  let value = bytes;
+  if (bytes < 1000) return `${bytes} byte${bytes === 1 ? "" : "s"}`;
+  let value = bytes / 1000;
   let unit = 0;
+  // 999.5 would be rounded to 1000: that is 1.0 of the next unit.
   while (value >= 999.5 && unit < UNITS.length - 1) {
     value /= 1000;
     unit += 1;
   }
-  const digits = unit === 0 || value >= 99.5 ? 0 : 1;
-  return `${value.toFixed(digits)} ${UNITS[unit]}`;
+  return `${value.toFixed(value >= 99.95 ? 0 : 1)} ${UNITS[unit]}`;
 }
 
-/** Seconds → `42 s`, `3 min`, `1 h 05`. */
+/** Seconds → `42 s`, `3 min`, `1 h 5 min`, `2 d 3 h`: the two largest units that matter. */
 export function duration(seconds) {
-  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
-  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
-  return `${Math.floor(seconds / 3600)} h ${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")}`;
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) {
+    const rest = whole < 600 ? whole % 60 : 0; // from ten minutes on nobody counts the seconds
+    return `${Math.floor(whole / 60)} min${rest ? ` ${rest} s` : ""}`;
+  }
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];
+  if (hours < 24) return `${hours} h${minutes ? ` ${minutes} min` : ""}`;
+  return `${Math.floor(hours / 24)} d${hours % 24 ? ` ${hours % 24} h` : ""}`;
 }
 
 const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
@@ -57,14 +65,43 @@ export function origin(url) {
   return URL.canParse(url) ? new URL(url).host || url.split(":")[0] : url;
 }
 
-/** What to call a download before its name is known: the end of its address. */
-export function lastPart(url) {
-  const path = url.split(/[?#]/)[0].replace(/\/+$/, "");
-  const end = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf(":")) + 1);
-  return URL.canParse(url) && new URL(url).pathname === "/" ? origin(url) : end || url;
-}
-
 /** `count(3, "file")` → `3 files`. */
 export function count(number, noun, plural = `${noun}s`) {
   return `${number.toLocaleString()} ${number === 1 ? noun : plural}`;
 }
+
+/** What a download is called: its file, else the end of its address, else the host; never a query. */
+export function nameOf({ filename, url }) {
+  if (filename) return plainText(filename, Infinity);
+  const path = url.split(/[?#]/)[0];
+  const isWeb = path.includes("://");
+  const end = isWeb ? path.split("://")[1].split("/").slice(1).join("/") : path.slice(path.indexOf(":") + 1);
+  const last = end.replace(/\/+$/, "").split("/").pop();
+  return plainText(decoded(last), Infinity) || (URL.canParse(url) ? new URL(url).hostname : "") || path;
+}
+
+/** A name as people write it: `a%20b` → `a b`; what is not encoded properly stays. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** How far a download is, from 0 to 1; null where nobody knows. */
+export function share({ state, received, size: whole }) {
+  if (state === "completed") return 1;
+  return whole ? Math.min(1, received / whole) : null;
+}
+
+/** An RFC 3339 time → the clock today, the day otherwise: `14:05`, `21 Nov`. */
+export function shortMoment(time) {
+  if (!time) return "";
+  const then = new Date(time);
+  const isToday = then.toDateString() === new Date().toDateString();
+  return (isToday ? SHORT_CLOCK : SHORT_DAY).format(then);
+}
+
+const SHORT_CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });

@@ -1,7 +1,10 @@
 // Short messages and questions: the corner that tells, and the dialog that asks.
 import { button, h } from "./dom.js";
+import { SAY } from "./words.js";
 
 const STAY = 6000; // milliseconds a message stays in sight
+const STAY_WITH_BUTTONS = 9000;
+const MOST = 4;
 
 /** Messages in the corner, read out by screen readers. */
 export class Messages {
@@ -9,11 +12,28 @@ export class Messages {
     this.element = element;
   }
 
-  tell(text, kind = "") {
-    const line = h("p", { class: `message ${kind}` }, text);
+  /** Says something; `buttons` are `[words, act]`. Returns what takes the message away. */
+  tell(text, kind = "", buttons = []) {
+    const row = buttons.map(([words, act]) =>
+      button(
+        words,
+        () => {
+          line.remove();
+          act();
+        },
+        { kind: "quiet" },
+      ),
+    );
+    const line = h("div", { class: `message ${kind}` }, h("p", {}, text), row.length ? h("div", { class: "buttons" }, row) : null);
     this.element.append(line);
-    while (this.element.children.length > 4) this.element.firstChild.remove();
-    setTimeout(() => line.remove(), STAY);
+    while (this.element.children.length > MOST) this.element.firstChild.remove();
+    // What holds the pointer or the focus is being read, or about to be clicked.
+    const leave = () => {
+      if (line.matches(":hover, :focus-within")) setTimeout(leave, 1000);
+      else line.remove();
+    };
+    setTimeout(leave, row.length ? STAY_WITH_BUTTONS : STAY);
+    return () => line.remove();
   }
 
   /** Runs something asked for by a button, and tells when it went wrong. */
@@ -21,7 +41,7 @@ export class Messages {
     try {
       return await work();
     } catch (error) {
-      this.tell(error instanceof TypeError ? "trayagent does not answer." : error.message, "bad");
+      this.tell(error instanceof TypeError ? SAY.noAnswer : error.message, "bad");
       return undefined;
     }
   }
@@ -47,15 +67,15 @@ export function dialog(title, build, kind = "") {
   });
 }
 
-/** A yes-or-no question; resolves with true only for yes. */
-export async function confirmed(title, sentence, yes, kind = "primary") {
+/** A question with buttons that each say what they do; the last one does nothing. */
+export async function confirmed(title, sentence, yes, kind = "primary", no = "Cancel") {
   return (
     (await dialog(title, (close) => [
       h("p", {}, sentence),
       h(
         "div",
         { class: "buttons" },
-        button("Cancel", () => close(null)),
+        button(no, () => close(null)),
         button(yes, () => close(true), { kind }),
       ),
     ])) === true

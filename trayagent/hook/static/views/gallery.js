@@ -1,7 +1,7 @@
 // The items of one library as a grid of thumbnails, fetched when they come into sight.
-import { query } from "./api.js";
-import { button, h, icon } from "./dom.js";
-import { day, moment } from "./format.js";
+import { query } from "../api.js";
+import { button, h, icon } from "../dom.js";
+import { day, moment } from "../format.js";
 
 const PAGE = 60;
 const WORDS = {

@@ -1,6 +1,6 @@
 // Image libraries: sources with their sync buttons, and what is in them.
-import { button, h, icon, select, setText } from "./dom.js";
-import { ago, count } from "./format.js";
+import { button, h, icon, select, setText } from "../dom.js";
+import { ago, count } from "../format.js";
 import { Gallery } from "./gallery.js";
 import { logIn, setUp } from "./wizard.js";
 

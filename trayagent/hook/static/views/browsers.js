@@ -1,8 +1,7 @@
 // Sending from the browser: the extension, paired by a one-time code, and the bookmark that needs no installation.
-import { button, h, icon } from "./dom.js";
-import { ago } from "./format.js";
-import { confirmed } from "./say.js";
-import { section } from "./view-queue.js";
+import { button, h, icon, section } from "../dom.js";
+import { ago } from "../format.js";
+import { confirmed } from "../say.js";
 
 export class BrowsersView {
   title = "Browsers";

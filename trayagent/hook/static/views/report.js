@@ -1,17 +1,10 @@
 // The report of a list: what became of every line, read when it is opened.
-import { query } from "./api.js";
-import { h, select, setText } from "./dom.js";
-import { count } from "./format.js";
+import { query } from "../api.js";
+import { h, select, setText } from "../dom.js";
+import { count } from "../format.js";
+import { OUTCOMES, STATES } from "../words.js";
 
-const OUTCOMES = [
-  ["", "All lines"],
-  ["failed", "Failed"],
-  ["rejected", "Refused"],
-  ["completed", "Saved"],
-  ["duplicate", "Repeated"],
-  ["cancelled", "Cancelled"],
-];
-const WORDS = Object.fromEntries(OUTCOMES);
+const CHOICES = [["", "All lines"], ...Object.entries(OUTCOMES)];
 const SHOWN = 500; // lines on the page at a time
 const READ = 20_000; // lines in memory
 
@@ -38,7 +31,7 @@ async function read(api, batch) {
 }
 
 function contents(lines) {
-  const filter = select(OUTCOMES, "", { "aria-label": "Lines to show" });
+  const filter = select(CHOICES, "", { "aria-label": "Lines to show" });
   const body = h("tbody");
   const rest = h("p", { class: "muted small" });
   const fill = () => {
@@ -60,7 +53,7 @@ function row({ line, url, outcome, path, message }) {
     "tr",
     { data: { outcome: outcome ?? "" } },
     h("td", { class: "numbers" }, String(line)),
-    h("td", {}, h("span", { class: "tag" }, WORDS[outcome] ?? "Waiting")),
+    h("td", {}, h("span", { class: "tag" }, OUTCOMES[outcome] ?? STATES.queued)),
     h("td", { class: "mono" }, url),
     h("td", {}, path ?? message ?? ""),
   );

@@ -1,5 +1,5 @@
 // The settings a person may want to change, in words.
-import { QUALITIES } from "./add-box.js";
+import { QUALITIES } from "./add.js";
 
 const choice = (key, words, choices, hint = "") => ({ key, words, kind: "choice", choices, hint });
 const text = (key, words, hint = "") => ({ key, words, kind: "text", hint });

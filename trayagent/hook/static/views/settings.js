@@ -1,7 +1,6 @@
 // The settings, written to config.toml by the agent with its comments kept.
-import { button, field, h, select } from "./dom.js";
+import { button, field, h, select, section } from "../dom.js";
 import { GROUPS } from "./settings-fields.js";
-import { section } from "./view-queue.js";
 
 export class SettingsView {
   title = "Settings";

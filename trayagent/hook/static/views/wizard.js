@@ -1,7 +1,7 @@
 // “Set up images…”: what to mirror, how to sign in, a look at the first three items, then saving.
-import { button, field, h, select } from "./dom.js";
-import { moment } from "./format.js";
-import { dialog } from "./say.js";
+import { button, field, h, select } from "../dom.js";
+import { moment } from "../format.js";
+import { dialog } from "../say.js";
 
 const TYPES = [
   ["flow", "Flow (labs.google)"],

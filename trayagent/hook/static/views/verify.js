@@ -1,11 +1,10 @@
 // Checking what was saved: reads every file again and says what changed, moved or went missing.
-import { button, h, setText } from "./dom.js";
-import { count } from "./format.js";
+import { button, h, setText } from "../dom.js";
+import { count } from "../format.js";
 
 export class Verify {
   constructor({ api, board, messages }) {
     Object.assign(this, { api, messages });
-    this.start = button("Check files", () => this.#start(), { glyph: "check" });
     this.bar = h("progress", { max: 1, "aria-label": "Progress of the check" });
     this.words = h("p", { class: "numbers", role: "status" });
     const stop = button("Stop", () => this.#stop(), { glyph: "cross" });
@@ -23,7 +22,7 @@ export class Verify {
   }
 
   /** What comes of it arrives as events. */
-  async #start() {
+  async start() {
     await this.messages.trying(() => this.api.post("verify"));
   }
 
@@ -33,7 +32,6 @@ export class Verify {
 
   #paint({ state, total, checked, ok, changed, moved, missing, findings }) {
     this.element.hidden = state === "none";
-    this.start.disabled = state === "running";
     this.bar.hidden = this.stop.hidden = state !== "running";
     this.bar.value = total ? checked / total : 0;
     const odd = [

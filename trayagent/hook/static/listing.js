@@ -1,0 +1,151 @@
+// The rows of one list as the agent orders them. Only the windows around what is in sight are held, however long it is.
+import { query } from "./api.js";
+
+const PAGE = 100; // rows asked for at once
+const KEPT = 24; // windows in memory
+const REST = 350; // milliseconds between two readings of the same windows
+
+/** Tells `rows` whenever what is in sight has changed. */
+export class Listing extends EventTarget {
+  #api;
+  #pages = new Map(); // page → its rows
+  #places = new Map(); // id → page it is on
+  #loading = new Map(); // page → the reading that is under way
+  #sight = [0, 0];
+  #turn = 0;
+  #timer = 0;
+  #old = false;
+
+  constructor(api) {
+    super();
+    this.#api = api;
+    this.total = 0;
+    this.wanted = { sort: "queue" };
+    this.isRead = false;
+  }
+
+  /** Turns to another list: `{state, type, batch, q, sort}`; nothing is known of it at first. */
+  async choose(wanted) {
+    this.wanted = wanted;
+    this.#turn += 1;
+    this.#pages.clear();
+    this.#places.clear();
+    this.#loading.clear();
+    this.#sight = [0, 0];
+    this.isRead = false;
+    await this.#load(0);
+  }
+
+  at(index) {
+    return this.#pages.get(Math.floor(index / PAGE))?.[index % PAGE] ?? null;
+  }
+
+  /** A row that is in memory, by its id. */
+  find(id) {
+    const page = this.#places.get(id);
+    return this.#pages.get(page)?.find((row) => row.id === id) ?? null;
+  }
+
+  /** Where a row stands; -1 when it is not in memory. */
+  indexOf(id) {
+    const page = this.#places.get(id);
+    const place = this.#pages.get(page)?.findIndex((row) => row.id === id) ?? -1;
+    return place < 0 ? -1 : page * PAGE + place;
+  }
+
+  /** The rows from `first` to `last` are in sight: what is missing of them is read. */
+  see(first, last) {
+    this.#sight = [first, last];
+    for (const page of this.#pagesInSight()) if (!this.#pages.has(page)) this.#load(page);
+  }
+
+  /** Something has changed on the agent's side: what is in sight is read again, not too often. */
+  renew(after = REST) {
+    this.#old = true;
+    this.#timer ||= setTimeout(() => this.#reread(), after);
+  }
+
+  /** A newer value of a row that may be in memory. */
+  put(download) {
+    const page = this.#places.get(download.id);
+    const rows = this.#pages.get(page);
+    const place = rows?.findIndex((row) => row.id === download.id) ?? -1;
+    if (place < 0) return;
+    rows[place] = download;
+    this.#tell();
+  }
+
+  /** The ids of rows `first` to before `end`, also of those that are not in memory. */
+  async ids(first = 0, end = this.total) {
+    const found = [];
+    for (let offset = first; offset < end; ) {
+      const page = await this.#ask(offset, Math.min(1000, end - offset));
+      if (!page.downloads.length) break;
+      found.push(...page.downloads.map(({ id }) => id));
+      offset += page.downloads.length;
+    }
+    return found;
+  }
+
+  #ask(offset, limit) {
+    return this.#api.get(`downloads${query({ ...this.wanted, offset: String(offset), limit })}`);
+  }
+
+  #pagesInSight() {
+    const [first, last] = this.#sight.map((index) => Math.floor(Math.max(0, Math.min(index, this.total - 1)) / PAGE));
+    return Array.from({ length: last - first + 1 }, (_, number) => first + number);
+  }
+
+  #load(page) {
+    const turn = this.#turn;
+    const known = this.#loading.get(page);
+    if (known) return known;
+    const reading = this.#ask(page * PAGE, PAGE)
+      .then((answer) => {
+        if (turn === this.#turn) this.#take(page, answer);
+      })
+      .finally(() => {
+        if (turn === this.#turn) this.#loading.delete(page);
+      });
+    this.#loading.set(page, reading);
+    // Whoever scrolls has nobody to tell; a lost agent is noticed by the event stream.
+    reading.catch(() => null);
+    return reading;
+  }
+
+  #take(page, { downloads, total, again }) {
+    for (const { id } of this.#pages.get(page) ?? []) if (this.#places.get(id) === page) this.#places.delete(id);
+    this.#pages.delete(page);
+    this.#pages.set(page, downloads);
+    for (const { id } of downloads) this.#places.set(id, page);
+    this.total = total;
+    this.isRead = true;
+    this.#forget();
+    if (again) this.renew(again * 1000);
+    this.#tell();
+  }
+
+  #forget() {
+    const inSight = new Set(this.#pagesInSight());
+    for (const page of this.#pages.keys()) {
+      if (this.#pages.size <= KEPT) return;
+      if (inSight.has(page)) continue;
+      for (const { id } of this.#pages.get(page)) if (this.#places.get(id) === page) this.#places.delete(id);
+      this.#pages.delete(page);
+    }
+  }
+
+  async #reread() {
+    this.#old = false;
+    const inSight = this.#pagesInSight();
+    // What is out of sight is read when it comes into sight.
+    for (const page of [...this.#pages.keys()]) if (!inSight.includes(page)) this.#pages.delete(page);
+    await Promise.all(inSight.map((page) => this.#load(page))).catch(() => null);
+    this.#timer = 0;
+    if (this.#old) this.renew();
+  }
+
+  #tell() {
+    this.dispatchEvent(new Event("rows"));
+  }
+}
