@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from trayagent.hook.gate import GATE, MAX_BODY
+from trayagent.hook.gate import GATE, MOST_BODY_BYTES
 from trayagent.hook.routing import Route
 from trayagent.hook.server import ROUTES
 from trayagent.model.downloads import Download, Item
@@ -134,7 +134,7 @@ def interface() -> str:
             "",
             *_gate(),
             "",
-            f"Then the body is read: at most {MAX_BODY // 1024} KiB (413) in 10 seconds (408). A head has",
+            f"Then the body is read: at most {MOST_BODY_BYTES // 1024} KiB (413) in 10 seconds (408). A head has",
             "10 seconds, too, and a silent connection 15; of connections that only wait, the oldest makes",
             "room beyond 64.",
             "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trayagent.hook.gate import MAX_BODY, RequestFacts
+from trayagent.hook.gate import MOST_BODY_BYTES, RequestFacts
 from trayagent.hook.routing import Route
 from trayagent.hook.server import ROUTES
 from trayagent.model.access import Caller
@@ -362,8 +362,8 @@ CASES = [
     case("gzip", "plain_body", 415, encodings=("gzip",)),
     case("identity and br", "plain_body", 415, encodings=("identity", "br")),
     case("identity", None, None, encodings=("identity",)),
-    case("just small enough", None, None, content_length=MAX_BODY),
-    case("a byte too large", "announced_size", 413, content_length=MAX_BODY + 1),
+    case("just small enough", None, None, content_length=MOST_BODY_BYTES),
+    case("a byte too large", "announced_size", 413, content_length=MOST_BODY_BYTES + 1),
     case("absurdly large", "announced_size", 413, content_length=10**12),
     case("expecting miracles", "expectation", 417, expect="200-ok"),
     case("expecting to go on", None, None, expect="100-continue"),

@@ -36,7 +36,7 @@ async def connect(rig: Rig, stack: ExitStack, data: bytes = b"") -> Streams:
     return reader, writer
 
 
-async def gone(reader: asyncio.StreamReader, seconds: float) -> bytes:
+async def read_to_end(reader: asyncio.StreamReader, seconds: float) -> bytes:
     """What the server still said before it closed the connection, within so many seconds."""
     async with asyncio.timeout(patience(seconds)):
         try:
@@ -64,7 +64,7 @@ def test_the_deadlines_are_the_documented_ones() -> None:
 async def test_a_silent_connection_is_closed(rig: Rig, short: None, stack: ExitStack) -> None:
     reader, _ = await connect(rig, stack)
 
-    assert await gone(reader, 2) == b""
+    assert await read_to_end(reader, 2) == b""
 
 
 async def test_a_slow_head_is_answered_408_and_closed(
@@ -79,7 +79,7 @@ async def test_a_slow_head_is_answered_408_and_closed(
 
     async with asyncio.TaskGroup() as group:
         task = group.create_task(drip())
-        said = await gone(reader, 2)
+        said = await read_to_end(reader, 2)
         task.cancel()
 
     assert (
@@ -95,7 +95,7 @@ async def test_a_slow_body_is_answered_408_and_closed(
     )
     reader, _ = await connect(rig, stack, request)
 
-    said = await gone(reader, 3)
+    said = await read_to_end(reader, 3)
 
     assert said.startswith(b"HTTP/1.1 408 ")
     assert await rig.count() == 0
@@ -107,7 +107,7 @@ async def test_a_kept_connection_is_closed_when_it_stays_silent(
     reader, _ = await connect(rig, stack, rig.request("GET", "health", close=False))
 
     assert (await read_answer(reader)).status == 200
-    assert await gone(reader, 2) == b""
+    assert await read_to_end(reader, 2) == b""
 
 
 async def test_requests_may_follow_each_other_on_one_connection(rig: Rig, stack: ExitStack) -> None:
@@ -134,7 +134,7 @@ async def test_a_refused_body_does_not_become_the_next_request(rig: Rig, stack: 
     assert (await read_answer(reader)).status == 401
     writer.write(rig.request("GET", "health"))
     assert (await read_answer(reader)).body == b'{"app":"trayagent","api":1}'
-    assert await gone(reader, 3) == b""
+    assert await read_to_end(reader, 3) == b""
     assert await rig.count() == 0
 
 
@@ -155,7 +155,7 @@ async def test_half_closed_without_a_request_is_closed_at_once(rig: Rig, stack: 
     ):
         reader, writer = await connect(rig, stack, start)
         writer.write_eof()
-        await gone(reader, 2)
+        await read_to_end(reader, 2)
 
     assert await rig.count() == 0
 
@@ -168,7 +168,7 @@ async def test_the_oldest_that_waits_makes_room(rig: Rig, stack: ExitStack) -> N
     answer = await read_answer(newest[0])
 
     assert answer.status == 200
-    await gone(waiting[0][0], 1)
+    await read_to_end(waiting[0][0], 1)
     assert not waiting[-1][0].at_eof()
 
 
@@ -281,7 +281,7 @@ async def test_stopping_ends_streams_and_idle_connections_at_once(
             began = time.monotonic()
         took = time.monotonic() - began
         for reader in (idle, kept, stream):
-            await gone(reader, 1)
+            await read_to_end(reader, 1)
 
     assert took < patience(1)
 
@@ -295,7 +295,7 @@ async def test_at_their_real_lengths(rig: Rig, stack: ExitStack) -> None:
 
     async def measure(start: bytes) -> float:
         reader, _ = await connect(rig, stack, start)
-        await gone(reader, 30)
+        await read_to_end(reader, 30)
         return time.monotonic() - began
 
     async with asyncio.TaskGroup() as group:

@@ -17,7 +17,7 @@ def stack() -> Iterator[ExitStack]:
         yield stack
 
 
-def taken(stack: ExitStack, port: int = 0, family: int = socket.AF_INET) -> int:
+def take_port(stack: ExitStack, port: int = 0, family: int = socket.AF_INET) -> int:
     sock = stack.enter_context(socket.socket(family))
     sock.bind(("127.0.0.1" if family == socket.AF_INET else "::1", port))
     sock.listen()
@@ -30,7 +30,7 @@ def free_run(stack: ExitStack, count: int) -> int:
         with ExitStack() as attempt:
             try:
                 for port in range(first, first + count):
-                    taken(attempt, port)
+                    take_port(attempt, port)
             except OSError:
                 continue
             return first
@@ -53,8 +53,8 @@ def test_any_free_port_on_both_loopback_addresses_and_nowhere_else() -> None:
 
 def test_a_taken_port_means_the_next(stack: ExitStack) -> None:
     first = free_run(stack, PORTS_TRIED)
-    taken(stack, first)
-    taken(stack, first + 1)
+    take_port(stack, first)
+    take_port(stack, first + 1)
 
     found = bind(first)
     stack.callback(found.close)
@@ -66,7 +66,7 @@ def test_a_taken_port_means_the_next(stack: ExitStack) -> None:
 def test_a_port_that_a_stranger_has_on_ipv6_is_not_ours(stack: ExitStack) -> None:
     first = free_run(stack, PORTS_TRIED)
     try:
-        taken(stack, first, socket.AF_INET6)
+        take_port(stack, first, socket.AF_INET6)
     except OSError:
         pytest.skip("this machine has no ::1")
 
@@ -98,7 +98,7 @@ def test_the_last_port_is_tried_first_when_it_is_one_of_the_ten(stack: ExitStack
 def test_ten_taken_ports_are_an_error_that_says_what_to_do(stack: ExitStack) -> None:
     first = free_run(stack, PORTS_TRIED)
     for port in range(first, first + PORTS_TRIED):
-        taken(stack, port)
+        take_port(stack, port)
 
     with pytest.raises(PortTakenError) as caught:
         bind(first)
@@ -110,7 +110,7 @@ def test_ten_taken_ports_are_an_error_that_says_what_to_do(stack: ExitStack) -> 
 def test_ports_end_at_65535(stack: ExitStack) -> None:
     for port in range(65530, 65536):
         with suppress(OSError):  # somebody else has it
-            taken(stack, port)
+            take_port(stack, port)
 
     with pytest.raises(PortTakenError):
         bind(65530)

@@ -1,4 +1,4 @@
-"""A JSON list is what the local HTTP door takes; one bad element never blocks a good one."""
+"""A JSON list is what the local HTTP interface takes; one bad element never blocks a good one."""
 
 import msgspec
 import pytest

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from trayagent.agent.access import Clients
 
-MAX_BODY: Final = 256 * 1024
-"""Bytes of a request's body."""
+MOST_BODY_BYTES: Final = 256 * 1024
+"""More of a request is not read."""
 CORS_HEADERS: Final = "authorization, content-type, idempotency-key, last-event-id"
 """What an extension's request may carry."""
 
@@ -334,7 +334,7 @@ def plain_body(facts: RequestFacts) -> Refusal | None:
 def announced_size(facts: RequestFacts) -> Refusal | None:
     """Too large by its own word: refused before a byte of it is read."""
     # A chunked body has no such word; `server.read_body` counts it.
-    if facts.content_length is not None and facts.content_length > MAX_BODY:
+    if facts.content_length is not None and facts.content_length > MOST_BODY_BYTES:
         return TOO_LARGE
     return None
 
@@ -346,7 +346,9 @@ def expectation(facts: RequestFacts) -> Refusal | None:
     return Refusal(417, "expectation_failed", "Only 100-continue can be expected.")
 
 
-TOO_LARGE: Final = Refusal(413, "too_large", f"The body may have at most {MAX_BODY // 1024} KiB.")
+TOO_LARGE: Final = Refusal(
+    413, "too_large", f"The body may have at most {MOST_BODY_BYTES // 1024} KiB."
+)
 
 GATE: Final[tuple[Step, ...]] = (
     loopback_peer,

@@ -24,7 +24,7 @@ from trayagent.hook.connections import (
     connection_of,
 )
 from trayagent.hook.events import EventRing
-from trayagent.hook.gate import MAX_BODY, TOO_LARGE, Refusal, RequestFacts, judge
+from trayagent.hook.gate import MOST_BODY_BYTES, TOO_LARGE, Refusal, RequestFacts, judge
 from trayagent.hook.listener import Listener
 from trayagent.hook.pages import Nonces, missing_page
 from trayagent.hook.request import Desktop, HookContext, HookRequest, MalformedError, Reply
@@ -205,7 +205,7 @@ class HookServer:
 
 
 async def read_body(
-    request: web.BaseRequest, *, limit: int = MAX_BODY, seconds: float = BODY_SECONDS
+    request: web.BaseRequest, *, limit: int = MOST_BODY_BYTES, seconds: float = BODY_SECONDS
 ) -> bytes | Refusal:
     """The whole body; refused at the byte that is too much, or when time is up.
 
