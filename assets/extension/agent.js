@@ -134,6 +134,17 @@ export class Agent {
     return this.#call(await this.open(), "DELETE", `downloads/${encodeURIComponent(id)}`);
   }
 
+  /** The image sources that a browser's cookies sign in: `[{source, site, cookies, signed_in}]`. */
+  async signIns() {
+    const { sign_ins: found } = await this.#call(await this.open(), "GET", "sign-ins");
+    return found;
+  }
+
+  /** Signs a source in with these cookies; answers whose they are. */
+  async signIn(source, cookies) {
+    return this.#call(await this.open(), "POST", `sign-ins/${encodeURIComponent(source)}`, { cookies });
+  }
+
   async #call({ port, token }, method, path, body, headers = {}) {
     const answer = await this.#ask(port, method, path, body, { Authorization: `Bearer ${token}`, ...headers }).catch(
       () => {

@@ -125,6 +125,8 @@ const TASKS = {
   send: ({ items, key }) => deliver(items, key),
   downloads: () => outcomeOf(agent.downloads(LATEST).then((downloads) => ({ downloads }))),
   steer: ({ id, verb }) => outcomeOf(agent.steer(id, verb)),
+  "sign-ins": () => outcomeOf(agent.signIns().then((found) => ({ found }))),
+  "sign-in": ({ source, cookies }) => outcomeOf(agent.signIn(source, cookies)),
   "not-this-time": async () => takeover.leaveNext(),
 };
 /** What content scripts may ask; all else comes from our own pages. */

@@ -7,6 +7,7 @@ import { Going, openHere } from "./going.js";
 import { Here } from "./here.js";
 import { isWeb, item, pageItem, wishes } from "./items.js";
 import { changeOptions, chosenOptions } from "./settings.js";
+import { offerSignIn } from "./sign-in.js";
 import { TAKEOVER } from "./takeover.js";
 import { t, translate } from "./text.js";
 
@@ -33,7 +34,9 @@ function showState({ state }) {
   at("state").textContent = t(words[state]);
   at("state").className = `state small ${state === "connected" ? "good" : "bad"}`;
   at("connection").hidden = state === "connected";
-  if (state === "connected") going.follow();
+  if (state !== "connected") return;
+  going.follow();
+  offerSignIn(at("sign-in"), tab);
 }
 
 function tell(text, look, ...buttons) {

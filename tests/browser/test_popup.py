@@ -13,7 +13,7 @@ from playwright.async_api import Playwright
 from tests.browser.extension import Extended, browser_with, with_permissions_granted
 from tests.browser.impostor import impostor
 from tests.browser.name_proxy import NameProxy
-from tests.browser.public_site import PublicSite
+from tests.browser.public_site import Answers, PublicSite
 from tests.browser.running import Running, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -239,4 +239,40 @@ async def test_private_hosts_are_known(extended: Extended) -> None:
         [*PRIVATE, *PUBLIC],
     )
     assert judged == PRIVATE
+    await page.close()
+
+
+async def test_an_image_source_is_signed_in_with_its_cookie_alone(
+    extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    asked: list[str] = []
+
+    def answer(answers: Answers) -> None:
+        asked.append(answers.headers.get("Cookie", ""))
+        known = "session=member" in asked[-1]
+        answers.give(
+            "application/json", b'{"items": []}' if known else b"{}", status=200 if known else 401
+        )
+
+    site.server.special["/api/items"] = answer
+    source = {
+        "name": "shots",
+        "type": "json",
+        "base": site.url("/api"),
+        "list": {"url": "{base}/items", "page_size": 50},
+        "page": {"items": "items", "style": "cursor"},
+        "item": {"id": "id", "name": "name", "url": "url"},
+        "auth": {"headers": {"Cookie": "session={secret:session}"}},
+    }
+    agent.call("POST", "sources", {"source": source, "save": True})
+    page = await extended.open(site.url("/norway/"))
+    await page.evaluate("document.cookie = 'session=member; Secure; path=/'")
+    await page.evaluate("document.cookie = 'private=PRIVATE; Secure; path=/'")
+    async with extended.popup(page) as popup:
+        await popup.until("document.getElementById('hand-over')")
+        assert "the cookie session of videos.example" in await popup.text()
+        await popup.click("#hand-over")
+        await popup.until("document.body.innerText.includes('is signed in')")
+    assert agent.call("GET", "sources/shots")["signed_in"]
+    assert asked == ["session=member"]
     await page.close()

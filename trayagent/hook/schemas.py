@@ -218,6 +218,37 @@ class Secret(Body, frozen=True):
         return "<Secret>"
 
 
+class HandedCookie(Body, frozen=True):
+    """A cookie as browsers tell it; a domain with a leading dot: subdomains, too."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=256)]
+    value: Annotated[str, Meta(max_length=16384)]
+    domain: Annotated[str, Meta(min_length=1, max_length=255)]
+
+    def __repr__(self) -> str:
+        return f"<HandedCookie {self.name}>"
+
+
+class HandedOver(Body, frozen=True):
+    """The cookies of one source's site."""
+
+    cookies: Annotated[tuple[HandedCookie, ...], Meta(min_length=1, max_length=64)]
+
+
+class SignIn(Struct, frozen=True):
+    """A source that a browser can sign in."""
+
+    source: str
+    site: str
+    cookies: tuple[str, ...]
+    """Names; a long cookie may come in parts, `name.0` and so on."""
+    signed_in: bool
+
+
+class SignIns(Struct, frozen=True):
+    sign_ins: tuple[SignIn, ...]
+
+
 class VerifyWish(Body, frozen=True):
     repair: bool = False
 

@@ -22,6 +22,12 @@ _COOKIE: Final = re.compile(r"(?<![^\s;={}])([^\s;={}]+)=\{secret:([A-Za-z0-9_-]
 """A cookie in a template, and the secret that is its value."""
 
 
+def cookie_secrets(headers: Mapping[str, Any]) -> dict[str, str]:
+    """The cookies that header templates name, and the secret that is the value of each."""
+    cookies = [str(text) for name, text in headers.items() if name.lower() == "cookie"]
+    return dict(_COOKIE.findall("; ".join(cookies)))
+
+
 class JsonAuth:
     """Headers and query parameters with `{secret:name}` in them, as `[sources.auth]` has them."""
 
@@ -35,8 +41,7 @@ class JsonAuth:
         }
         self._query = {name: str(template) for name, template in settings.get("query", {}).items()}
         self._secrets = secrets
-        cookies = [text for name, text in self._headers.items() if name.lower() == "cookie"]
-        self._cookies = dict(_COOKIE.findall("; ".join(cookies)))
+        self._cookies = cookie_secrets(self._headers)
         templates = [*self._headers.values(), *self._query.values()]
         fields = [field for template in templates for field in json_mapping.fields(template)]
         self._wanted = list(

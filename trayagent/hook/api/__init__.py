@@ -15,6 +15,7 @@ from trayagent.hook.api import (
     downloads,
     queue,
     settings,
+    sign_ins,
     sources,
     verify,
 )
@@ -26,6 +27,7 @@ API: Final[tuple[Route, ...]] = (
     *dashboard.routes,
     *batches.routes,
     *sources.routes,
+    *sign_ins.routes,
     *verify.routes,
     *settings.routes,
     *clients.routes,
