@@ -1,4 +1,12 @@
-"""The life of the agent, read from top to bottom in `serve`, and the ways to run it; `wiring` builds its parts."""
+"""The life of the agent, read from top to bottom in `serve`, and the ways to run it.
+
+    run           what every way shares: signals, one agent for each home, the log, the settings
+    run_headless  the loop on the main thread; notices go to the event stream alone
+    run_desktop   the loop in a thread of its own; the main thread belongs to the tray
+
+What a part is given stands in `wiring`. A kill and a clean end lead to the same state: what happens
+at every start is the recovery.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +15,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -37,9 +45,8 @@ __all__ = ["AlreadyRunningError", "Running", "run", "serve"]
 
 log = logging.getLogger(__name__)
 
-FILES: Final = 4096
-"""Files and connections that may be open at once, where the system lets us."""
-
+MOST_OPEN_FILES: Final = 4096
+"""Files and connections at once, where the system lets us."""
 
 Say = Callable[[str], None]
 
@@ -75,11 +82,14 @@ async def serve(
     async with AsyncExitStack() as stack:
         db = Database.open(home.database)
         stack.callback(db.close)
+        # Bound early, so that a port in use ends the start at once; it accepts nobody before the
+        # hook runs, when all that it asks for is there.
         listener = bind(live_settings.config.hook.port, await _last_port(db))
         stack.callback(listener.close)
         await db.run(facts.set_fact, facts.PORT, str(listener.port))
         network = live_settings.config.network
         memory.share()
+        # No way out leads back to our own port: a page could have us ask ourselves.
         client = client_for(live_settings.config, lambda: (listener.port,))
         apis = ApiClient(network, own_ports=lambda: (listener.port,), cooldown=client.cooldown)
         ways_out = WaysOut(
@@ -89,10 +99,14 @@ async def serve(
         )
         agent, services = await build(home, environ, live_settings, notifier, db, ways_out)
         hook = HookServer(agent, quit=quitting.set, desktop=opener)
+        # The hook comes last, so it ends first: no request meets a part that has ended.
         services |= {**beside, "hook": partial(hook.serve, listener)}
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_named(run), name=name) for name, run in services.items()]
+            # A service that dies takes the group, and the agent, down visibly.
+            tasks = [
+                group.create_task(_run_service(run), name=name) for name, run in services.items()
+            ]
             with announced(home, listener.port):
                 log.info("trayagent %s is ready on port %d", __version__, listener.port)
                 ready(Running(agent, home, listener.port, quitting.set))
@@ -102,7 +116,7 @@ async def serve(
     log.info("trayagent has ended")
 
 
-async def _named(run: Callable[[], Awaitable[None]]) -> None:
+async def _run_service(run: Service) -> None:
     await run()
 
 
@@ -128,7 +142,7 @@ def run(
         stack.enter_context(only_one(home))
         stack.callback(logs.stop, logs.start(home.logs))
         # After the log has begun: without a console, it is all that can tell why there is no agent.
-        stack.enter_context(_failure_logged())
+        stack.enter_context(_log_failure())
         config = load(home, environ, flags)
         live_settings = LiveSettings(config, lambda changes: change(home, environ, changes, flags))
         if tray == "none":
@@ -137,7 +151,7 @@ def run(
 
 
 @contextmanager
-def _failure_logged() -> Iterator[None]:
+def _log_failure() -> Iterator[None]:
     """Write down what ends the agent before its time; whoever started it may not see us."""
     try:
         yield
@@ -153,7 +167,9 @@ def _set_bounds() -> None:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    enough = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    enough = MOST_OPEN_FILES
+    if hard != resource.RLIM_INFINITY:
+        enough = min(enough, hard)
     if soft != resource.RLIM_INFINITY and soft < enough:
         resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

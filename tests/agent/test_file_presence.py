@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.house import House, house
+from tests.agent.running_queue import RunningQueue, running_queue
 from trayagent.agent.intake import LOOK_SECONDS, MOST_LOOKS, FilePresence
 from trayagent.model.downloads import Item
 from trayagent.model.transfer import Fetched
@@ -62,7 +62,7 @@ async def test_a_finished_file_on_a_disk_that_stands_still_is_had(
     stalled: Path, tmp_path: Path
 ) -> None:
     """It is not fetched again, and the database answers others meanwhile."""
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         await finish(h, "http://h/a", stalled / "a")
         began = time.monotonic()
         async with asyncio.TaskGroup() as group:
@@ -75,13 +75,13 @@ async def test_a_finished_file_on_a_disk_that_stands_still_is_had(
 
 
 async def test_a_finished_file_that_is_gone_is_fetched_again(tmp_path: Path) -> None:
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         await finish(h, "http://h/a", tmp_path / "a")
         entered = await h.intake.add([Item("http://h/a")], via="hook")
         assert len(entered.new) == 1
 
 
-async def finish(h: House, url: str, path: Path) -> None:
+async def finish(h: RunningQueue, url: str, path: Path) -> None:
     """A download of that address that has its file at a path."""
     entered = await h.intake.add([Item(url, paused=True)], via="hook")
     n = downloads.number(entered.new[0].id)

@@ -1,4 +1,4 @@
-"""The one door into the queue: checked, kept durably, then announced."""
+"""Every way into the queue: an item is checked, kept durably, then announced."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from trayagent.store.secrets import SecretFiles
 
 
 @dataclass
-class Door:
+class IntakeRig:
     intake: Intake
     db: Database
     secrets: SecretFiles
@@ -32,58 +32,58 @@ class Door:
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
+def rig(tmp_path: Path) -> Iterator[IntakeRig]:
     db, bus = Database.open(tmp_path / "db"), Bus()
     secrets, rung = SecretFiles(tmp_path / "secrets"), list[bool]()
-    made = Door(Intake(db, bus, secrets, lambda: rung.append(True)), db, secrets, rung=rung)
+    made = IntakeRig(Intake(db, bus, secrets, lambda: rung.append(True)), db, secrets, rung=rung)
     bus.subscribe(made.heard.append)
     yield made
     db.close()
 
 
-async def test_one_item_is_a_download_without_a_batch(door: Door) -> None:
+async def test_one_item_is_a_download_without_a_batch(rig: IntakeRig) -> None:
     """It is in the store, told of, and the pool is woken."""
-    receipt = (await door.intake.add([Item("http://h/x")], via="cli")).receipt
+    receipt = (await rig.intake.add([Item("http://h/x")], via="cli")).receipt
 
     assert receipt.batch is None
     assert [download.state for download in receipt.downloads] == ["queued"]
-    assert [event.name for event in door.heard] == ["download.queued"]
-    assert door.rung == [True]
+    assert [event.name for event in rig.heard] == ["download.queued"]
+    assert rig.rung == [True]
 
 
-async def test_several_items_are_a_batch_and_bad_ones_are_named(door: Door) -> None:
+async def test_several_items_are_a_batch_and_bad_ones_are_named(rig: IntakeRig) -> None:
     """A bad item never blocks a good one; its index and reason come back."""
     items = [Item("http://h/1"), Item("file:///etc/passwd"), Item("http://h/2")]
 
-    receipt = (await door.intake.add(items, via="hook")).receipt
+    receipt = (await rig.intake.add(items, via="hook")).receipt
 
     assert receipt.batch == "b1"
     assert len(receipt.downloads) == 2
     assert [(bad.index, bad.code) for bad in receipt.rejected] == [(1, "bad_url")]
 
 
-async def test_nothing_accepted_leaves_nothing_behind(door: Door) -> None:
+async def test_nothing_accepted_leaves_nothing_behind(rig: IntakeRig) -> None:
     """No row, no batch, no event."""
-    entered = await door.intake.add([Item("ftp://h/1"), Item("nonsense")], via="hook")
+    entered = await rig.intake.add([Item("ftp://h/1"), Item("nonsense")], via="hook")
 
     assert entered.receipt.batch is None
-    assert await door.db.read(counts) == {}
-    assert not door.heard
-    assert not door.rung
+    assert await rig.db.read(counts) == {}
+    assert not rig.heard
+    assert not rig.rung
 
 
-async def test_secrets_never_reach_another_download(door: Door) -> None:
+async def test_secrets_never_reach_another_download(rig: IntakeRig) -> None:
     """A commit that failed gives its number to the next one, and its cookies to nobody."""
     given = Item("http://bank/x", cookies=(Cookie("sid", "secret", "bank"),))
     new = candidate_of(0, given)
     assert isinstance(new, New)
     with pytest.raises(StoreUnavailableError):
-        await door.db.run(_failing, new, await door.intake.admission("cli", [new]))
+        await rig.db.run(_failing, new, await rig.intake.admission("cli", [new]))
 
-    (download,) = (await door.intake.add([Item("http://other/x")], via="cli")).receipt.downloads
+    (download,) = (await rig.intake.add([Item("http://other/x")], via="cli")).receipt.downloads
 
     assert download.id == "d1"
-    assert not door.secrets.load("d1")
+    assert not rig.secrets.load("d1")
 
 
 def _failing(conn: sqlite3.Connection, new: New, admission: Admission) -> None:
@@ -91,48 +91,48 @@ def _failing(conn: sqlite3.Connection, new: New, admission: Admission) -> None:
     raise sqlite3.OperationalError("disk full")
 
 
-async def test_secrets_lie_in_a_file_of_their_own(door: Door, tmp_path: Path) -> None:
+async def test_secrets_lie_in_a_file_of_their_own(rig: IntakeRig, tmp_path: Path) -> None:
     """Cookies, headers and the password of a URL never reach the database."""
     cookie = Cookie("session", "CANARY-1", "h.example")
     item = Item("http://me:CANARY-2@h.example/x", headers={"X-Key": "CANARY-3"}, cookies=(cookie,))
 
-    (download,) = (await door.intake.add([item], via="extension")).receipt.downloads
+    (download,) = (await rig.intake.add([item], via="extension")).receipt.downloads
 
-    kept = door.secrets.load(download.id)
+    kept = rig.secrets.load(download.id)
     assert kept.cookies == (cookie,)
     assert set(kept.headers) == {"X-Key", "Authorization"}
     assert download.url == "http://h.example/x"
-    door.db.close()
+    rig.db.close()
     assert not any(b"CANARY" in path.read_bytes() for path in tmp_path.glob("db*"))
 
 
-async def test_the_same_key_is_answered_once(door: Door) -> None:
+async def test_the_same_key_is_answered_once(rig: IntakeRig) -> None:
     """Asked again with the same body the ids are the same; another body is refused."""
     key = IdempotencyKey("k", "body")
-    first = await door.intake.add([Item("http://h/1")], via="hook", key=key)
-    again = await door.intake.add([Item("http://h/1")], via="hook", key=key)
+    first = await rig.intake.add([Item("http://h/1")], via="hook", key=key)
+    again = await rig.intake.add([Item("http://h/1")], via="hook", key=key)
 
     assert again.repeated
     assert [d.id for d in again.receipt.downloads] == [d.id for d in first.receipt.downloads]
     with pytest.raises(KeyReusedError):
-        await door.intake.add([Item("http://h/2")], via="hook", key=IdempotencyKey("k", "other"))
+        await rig.intake.add([Item("http://h/2")], via="hook", key=IdempotencyKey("k", "other"))
 
 
-async def test_many_at_once_are_each_there_once(door: Door) -> None:
+async def test_many_at_once_are_each_there_once(rig: IntakeRig) -> None:
     """A hundred askers for fifty addresses make fifty downloads."""
     async with asyncio.TaskGroup() as group:
         for number in range(100):
-            group.create_task(door.intake.add([Item(f"http://h/{number % 50}")], via="hook"))
+            group.create_task(rig.intake.add([Item(f"http://h/{number % 50}")], via="hook"))
 
-    assert await door.db.read(counts) == {"queued": 50}
+    assert await rig.db.read(counts) == {"queued": 50}
 
 
-async def test_next_goes_before_what_waits(door: Door) -> None:
+async def test_next_goes_before_what_waits(rig: IntakeRig) -> None:
     """Whoever asks for `next` last is served first."""
     for url, urgent in (("http://h/1", False), ("http://h/2", True), ("http://h/3", True)):
-        await door.intake.add([Item(url, next=urgent)], via="cli")
+        await rig.intake.add([Item(url, next=urgent)], via="cli")
 
-    order = await door.db.read(
+    order = await rig.db.read(
         lambda conn: [
             url for (url,) in conn.execute("SELECT url FROM downloads ORDER BY urgent DESC, n")
         ]

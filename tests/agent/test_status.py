@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.house import house, until
+from tests.agent.running_queue import running_queue, until
 from trayagent.agent.bus import Bus
 from trayagent.agent.status import LiveStatus
 from trayagent.model.errors import StoreUnavailableError
@@ -32,7 +32,7 @@ def test_the_status_says_how_many_workers_there_are_now() -> None:
 
 async def test_what_is_saved_too_late_is_counted_all_the_same(tmp_path: Path) -> None:
     """A disk hangs in the middle of a request: it is told no, and what was saved is work like any other."""
-    async with house(tmp_path) as h, asyncio.TaskGroup() as group:
+    async with running_queue(tmp_path) as h, asyncio.TaskGroup() as group:
         counting = group.create_task(h.live_status.run(h.db), name="live_status")
 
         def look_again() -> None:
@@ -41,11 +41,11 @@ async def test_what_is_saved_too_late_is_counted_all_the_same(tmp_path: Path) ->
 
         h.db.when_late(look_again)
         gate, go = asyncio.Event(), threading.Event()
-        h.server.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
+        h.transfer.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
         with waiting_at_most(0.05), pytest.raises(StoreUnavailableError):
             await h.db.run(late, go)
         go.set()
-        await h.server.busy_with(1)
+        await h.transfer.busy_with(1)
         await until(lambda: (h.live_status.status.queued, h.live_status.status.active) == (0, 1))
         gate.set()
         await until(lambda: h.live_status.status.completed == 1)

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.agent.library.syncing import ALICE, flow, rig
+from tests.agent.library.running_library import ALICE, flow, running_library
 from tests.servers.flow import FakeFlow
 
 SECONDS = 2.0
@@ -18,7 +18,7 @@ async def main(home: Path, *, ideal: bool) -> None:
     """One sync, or the time that it should take."""
     with FakeFlow() as fake:
         fake.scenario(latency_ms=SECONDS * 1000)
-        async with rig(home, flow(fake)) as agent:
+        async with running_library(home, flow(fake)) as agent:
             await agent.library.sign_in("flow", ALICE)
             if ideal:
                 await asyncio.sleep(IDEAL)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.house import House, house, until
+from tests.agent.running_queue import RunningQueue, running_queue, until
 from tests.privacy import is_private
 from trayagent.agent.drops import folder as drop_folder
 from trayagent.agent.drops import reader
@@ -39,7 +39,7 @@ class Folder:
     """A drop folder with everything behind it, and what it said."""
 
     root: Path
-    house: House
+    queue: RunningQueue
     heard: list[Event]
 
     def drop(self, name: str, text: str | bytes) -> None:
@@ -55,7 +55,7 @@ class Folder:
 
 @asynccontextmanager
 async def folder(tmp_path: Path, **limits: Any) -> AsyncIterator[Folder]:
-    async with house(tmp_path, **limits) as h:
+    async with running_queue(tmp_path, **limits) as h:
         root = tmp_path / "drop"
         service = DropReader(h.db, h.bus, h.intake, root)
         heard: list[Event] = []
@@ -109,14 +109,14 @@ async def test_bad_lines_never_block_good_ones_and_can_be_dropped_again(tmp_path
         raise DownloadError("not_found", "HTTP 404")
 
     async with folder(tmp_path) as f:
-        f.house.server.scripts = {"http://h/gone": gone}
+        f.queue.transfer.scripts = {"http://h/gone": gone}
         f.drop(
             "x.txt", "http://h/ok\nfile:///etc/passwd\nhttp://h/gone\n  out=kept.bin\nnonsense\n"
         )
         report = await f.filed("failed/x.txt")
         again = (f.root / "failed/x.txt.retry.txt").read_text()
         (f.root / "failed/x.txt.retry.txt").rename(f.root / "again.txt")
-        f.house.server.scripts = {}
+        f.queue.transfer.scripts = {}
         second = await f.filed("failed/again.txt")
 
     outcomes = {line["line"]: (line["outcome"], line["code"]) for line in report["lines"]}
@@ -138,7 +138,7 @@ async def test_a_repeated_line_shares_the_outcome_and_is_fetched_once(tmp_path: 
         f.drop("c.txt", "http://h/1\n")
         third = await f.filed("done/c.txt")
 
-    assert len(f.house.server.asked) == 1
+    assert len(f.queue.transfer.asked) == 1
     assert sum((Counter(r["counts"]) for r in (first, second)), Counter()).keys() <= {
         "completed",
         "duplicate",
@@ -201,7 +201,7 @@ async def test_what_is_no_ordinary_file_is_told_once_and_left_alone(tmp_path: Pa
         told = [event for event in f.heard if isinstance(event, Notice)]
 
     assert sorted(event.body.split()[0] for event in told) == odd
-    assert [request.url for request in f.house.server.asked] == ["http://h/1"]
+    assert [request.url for request in f.queue.transfer.asked] == ["http://h/1"]
     assert set(odd) <= {path.name for path in root.iterdir()}
 
 
@@ -287,7 +287,7 @@ async def test_other_files_are_left_alone(tmp_path: Path) -> None:
         await f.filed("done/good.txt")
 
     assert all((f.root / name).exists() for name in names)
-    assert len(f.house.server.asked) == 1
+    assert len(f.queue.transfer.asked) == 1
 
 
 async def test_the_folder_may_go_away_and_come_back(tmp_path: Path) -> None:
@@ -311,9 +311,9 @@ async def test_a_list_goes_on_after_a_restart(tmp_path: Path) -> None:
     """A list whose downloads were cut off by the end of the agent is filed by the next one."""
     async with folder(tmp_path) as f:
         gate = asyncio.Event()
-        f.house.server.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
+        f.queue.transfer.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
         f.drop("x.txt", "http://h/1\nhttp://h/2\n")
-        await f.house.server.busy_with(1)
+        await f.queue.transfer.busy_with(1)
     async with folder(tmp_path) as f:
         report = await f.filed("done/x.txt")
 
@@ -323,12 +323,12 @@ async def test_a_list_goes_on_after_a_restart(tmp_path: Path) -> None:
 async def test_a_large_list_is_announced_once(tmp_path: Path) -> None:
     """Over a hundred lines are one event, not a flood, and the status counts them all."""
     async with folder(tmp_path) as f:
-        await f.house.queue.pause_all()
+        await f.queue.queue.pause_all()
         f.drop("big.txt", "".join(f"http://h/{i}\n" for i in range(1200)))
         await until(lambda: any(e.name == "batch.queued" for e in f.heard))
         singly = [event for event in f.heard if event.name == "download.queued"]
 
-        assert f.house.live_status.status.queued == 1200
+        assert f.queue.live_status.status.queued == 1200
         assert len(singly) <= 100
 
 
@@ -356,7 +356,7 @@ async def test_what_is_written_beside_a_list_is_the_users_alone(tmp_path: Path) 
     before = os.umask(0)
     try:
         async with folder(tmp_path) as f:
-            f.house.server.scripts = {"http://h/gone": gone}
+            f.queue.transfer.scripts = {"http://h/gone": gone}
             f.drop("x.txt", secret)
             await f.filed("failed/x.txt")
             beside = [f.root / "failed" / f"x.txt.{end}" for end in ("retry.txt", "report.json")]
@@ -375,11 +375,11 @@ async def test_undo_takes_back_what_a_list_brought(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     async with folder(tmp_path) as f:
         never = asyncio.Event()
-        f.house.server.scripts = {"http://h/slow": never.wait}  # type: ignore[dict-item]
-        (own,) = await f.house.settled(*await f.house.add("http://h/mine"))
+        f.queue.transfer.scripts = {"http://h/slow": never.wait}  # type: ignore[dict-item]
+        (own,) = await f.queue.settled(*await f.queue.add("http://h/mine"))
         f.drop("x.txt", "http://h/mine\nhttp://h/quick\nhttp://h/slow\n")
-        await until(lambda: f.house.live_status.status.completed == 2)
-        batch = await BatchUndo(f.house.db, f.house.queue, f.house.trash).take_back("b1")
+        await until(lambda: f.queue.live_status.status.completed == 2)
+        batch = await BatchUndo(f.queue.db, f.queue.queue, f.queue.trash).take_back("b1")
 
     assert batch.undone_at is not None
     assert batch.counts == {"duplicate": 1, "completed": 1, "cancelled": 1}

@@ -6,14 +6,14 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.agent.library.syncing import ALICE, rig
+from tests.agent.library.running_library import ALICE, running_library
 from trayagent.model.settings import SourceSettings
 
 
 async def main(home: Path, base: str) -> None:
     """Sync once."""
     source = SourceSettings("flow", labs_base=f"{base}/fx", media_base=f"{base}/v1", page_delay="0")
-    async with rig(home, source) as agent:
+    async with running_library(home, source) as agent:
         if not (home / "secrets.json").exists():
             await agent.library.sign_in("flow", ALICE)
         await agent.sync()

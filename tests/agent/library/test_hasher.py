@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.agent.house import house
+from tests.agent.running_queue import running_queue
 from trayagent.agent.bus import Bus
 from trayagent.agent.library.verify import Hasher
 from trayagent.model.errors import StoreUnavailableError
@@ -22,7 +22,7 @@ from trayagent.store.saved_files import SavedFile
 
 async def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
     """A checksum that cannot be saved is computed again behind the next download."""
-    async with house(tmp_path) as h, asyncio.TaskGroup() as group:
+    async with running_queue(tmp_path) as h, asyncio.TaskGroup() as group:
         run, refused, hashed = h.db.run, asyncio.Event(), asyncio.Event()
 
         async def once(fn: Any, *args: Any, **kwargs: Any) -> Any:
@@ -48,7 +48,7 @@ async def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
 
 async def test_a_file_that_is_gone_is_looked_for_once(tmp_path: Path) -> None:
     """Neither a moved file nor a row that lost its file is asked for again behind every download."""
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         first, second = await h.settled(*await h.add("http://h/1", "http://h/2"))
         Path(first.path or "").unlink()
         lost = SavedFile("download", downloads.number(second.id), second.path or "", 3, None)
@@ -73,7 +73,7 @@ async def test_a_file_that_is_gone_is_looked_for_once(tmp_path: Path) -> None:
 
 async def test_a_file_that_was_changed_gets_no_checksum(tmp_path: Path) -> None:
     """What was written over a file later is never taken for what arrived."""
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         (done,) = await h.settled(*await h.add("http://h/1"))
         await h.db.run(downloads.keep_checksums, [(downloads.number(done.id), ("f" * 64, 7))])
         assert (await h.queries.download(done.id)).sha256 is None

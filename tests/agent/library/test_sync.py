@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.library.syncing import ALICE, BOB, digest_of, flow, rig
+from tests.agent.library.running_library import ALICE, BOB, digest_of, flow, running_library
 from tests.privacy import is_private
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
@@ -42,7 +42,7 @@ def alice(fake: FakeFlow) -> list[data.Media]:
 async def test_all_42_images_arrive_byte_for_byte(
     tmp_path: Path, fake: FakeFlow, alice: list[data.Media]
 ) -> None:
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         run = await agent.sync()
         items = {item.name: item for item in await agent.items()}
@@ -89,7 +89,7 @@ async def test_every_pagination_gives_each_item_once(
     tmp_path: Path, fake: FakeFlow, pagination: str, rows: int, state: str, new: int
 ) -> None:
     fake.scenario(pagination=pagination)
-    async with rig(tmp_path, flow(fake), sleep=no_wait) as agent:
+    async with running_library(tmp_path, flow(fake), sleep=no_wait) as agent:
         await agent.library.sign_in("flow", ALICE)
         run = await agent.sync()
         items = await agent.items()
@@ -107,7 +107,7 @@ async def test_every_pagination_gives_each_item_once(
 
 
 async def test_a_loop_marks_nothing_gone(tmp_path: Path, fake: FakeFlow) -> None:
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync(list_only=True)
         fake.state.delete("alice", [3])
@@ -118,7 +118,7 @@ async def test_a_loop_marks_nothing_gone(tmp_path: Path, fake: FakeFlow) -> None
 
 async def test_four_at_a_time(tmp_path: Path, fake: FakeFlow) -> None:
     fake.scenario(latency_ms=50)
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync()
     assert 3 <= fake.state.max_inflight[MEDIA] <= 4
@@ -127,7 +127,7 @@ async def test_four_at_a_time(tmp_path: Path, fake: FakeFlow) -> None:
 async def test_a_second_run_fetches_nothing_and_a_deleted_file_once(
     tmp_path: Path, fake: FakeFlow
 ) -> None:
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync()
         before = {item.name: item.local_path for item in await agent.items()}
@@ -152,7 +152,7 @@ async def test_a_second_run_fetches_nothing_and_a_deleted_file_once(
 
 async def test_a_token_that_dies_mid_batch_is_renewed_once(tmp_path: Path, fake: FakeFlow) -> None:
     fake.scenario(latency_ms=20)
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         sessions = fake.state.requests[SESSION]
         arrived = 0
@@ -176,7 +176,7 @@ async def test_a_token_that_dies_mid_batch_is_renewed_once(tmp_path: Path, fake:
 async def test_a_failing_page_loses_nothing_and_the_run_goes_on_there(
     tmp_path: Path, fake: FakeFlow
 ) -> None:
-    async with rig(tmp_path, flow(fake), sleep=no_wait) as agent:
+    async with running_library(tmp_path, flow(fake), sleep=no_wait) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync()
         before = {item.name: (item.local_path, item.state) for item in await agent.items()}
@@ -196,7 +196,7 @@ async def test_what_was_added_while_a_run_was_interrupted_is_found(
     tmp_path: Path, fake: FakeFlow
 ) -> None:
     fake.scenario(list_fail={"page": 2, "status": 500, "times": 3})
-    async with rig(tmp_path, flow(fake), sleep=no_wait) as agent:
+    async with running_library(tmp_path, flow(fake), sleep=no_wait) as agent:
         await agent.library.sign_in("flow", ALICE)
         assert (await agent.sync()).state == "failed"
         fake.state.add("alice", 2)
@@ -208,7 +208,7 @@ async def test_what_was_added_while_a_run_was_interrupted_is_found(
 async def test_after_an_hour_an_interrupted_run_starts_over(tmp_path: Path, fake: FakeFlow) -> None:
     clock = [1_800_000_000.0]
     fake.scenario(list_fail={"page": 2, "status": 500, "times": 3})
-    async with rig(tmp_path, flow(fake), sleep=no_wait, now=lambda: clock[0]) as agent:
+    async with running_library(tmp_path, flow(fake), sleep=no_wait, now=lambda: clock[0]) as agent:
         await agent.library.sign_in("flow", ALICE)
         failed = await agent.sync(list_only=True)
         clock[0] += 3601
@@ -219,7 +219,7 @@ async def test_after_an_hour_an_interrupted_run_starts_over(tmp_path: Path, fake
 
 async def test_a_dead_cursor_starts_over_once(tmp_path: Path, fake: FakeFlow) -> None:
     fake.scenario(list_fail={"page": 2, "status": 400, "times": 1})
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         run = await agent.sync(list_only=True)
     assert (run.state, run.pages, run.seen, run.new) == ("complete", 3, 42, 42)
@@ -228,7 +228,7 @@ async def test_a_dead_cursor_starts_over_once(tmp_path: Path, fake: FakeFlow) ->
 async def test_gone_items_are_marked_keep_their_files_and_come_back(
     tmp_path: Path, fake: FakeFlow
 ) -> None:
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync()
         kept = list(fake.state.images["alice"])
@@ -247,7 +247,7 @@ async def test_gone_items_are_marked_keep_their_files_and_come_back(
 async def test_an_answer_that_would_lose_most_of_it_is_doubted(
     tmp_path: Path, fake: FakeFlow, left: int
 ) -> None:
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync(list_only=True)
         fake.state.delete("alice", list(range(left + 1, 43)))
@@ -257,7 +257,7 @@ async def test_an_answer_that_would_lose_most_of_it_is_doubted(
 
 
 async def test_two_accounts_that_share_a_name_keep_both(tmp_path: Path, fake: FakeFlow) -> None:
-    async with rig(tmp_path, flow(fake), flow(fake, "bob")) as agent:
+    async with running_library(tmp_path, flow(fake), flow(fake, "bob")) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.library.sign_in("bob", BOB)
         await agent.sync()
@@ -278,7 +278,7 @@ async def test_two_accounts_that_share_a_name_keep_both(tmp_path: Path, fake: Fa
 async def test_another_account_in_the_same_source_keeps_both(
     tmp_path: Path, fake: FakeFlow
 ) -> None:
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync()
         await agent.library.sign_in("flow", BOB)
@@ -309,7 +309,7 @@ async def test_the_signed_link_is_the_fallback(
     tmp_path: Path, fake: FakeFlow, scenario: dict[str, Any]
 ) -> None:
     fake.scenario(**scenario)
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         run = await agent.sync()
     assert (run.fetched, run.failed) == (42, 0)
@@ -324,7 +324,7 @@ async def test_an_expired_link_is_renewed(tmp_path: Path, fake: FakeFlow) -> Non
     # Both clocks are the same here, so that the link is fresh when it is listed and old when it is used.
     fake.state.now = datetime.now(UTC).timestamp()
     fake.scenario(list_fife=True, html_200=["*"])
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync(list_only=True)
         fake.state.now += 21_700
@@ -337,7 +337,7 @@ async def test_videos_come_by_link_and_never_as_their_poster(
     tmp_path: Path, fake: FakeFlow
 ) -> None:
     fake.scenario(include_videos=True)
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         run = await agent.sync()
         videos = [item for item in await agent.items() if item.kind == "video"]
@@ -351,7 +351,7 @@ async def test_videos_come_by_link_and_never_as_their_poster(
 
 async def test_busy_servers_are_waited_for(tmp_path: Path, fake: FakeFlow) -> None:
     fake.scenario(rate_limit={"path": MEDIA, "after": 10, "retry_after": 1})
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         run = await agent.sync()
     assert (run.fetched, run.failed) == (42, 0)
@@ -363,7 +363,7 @@ async def test_failed_items_say_why_and_the_next_sync_tries_them_again(
 ) -> None:
     name = data.image("alice", 9).name
     fake.scenario(media_fail={name: {"status": 404, "times": -1}})
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         run = await agent.sync()
         assert (run.state, run.fetched, run.failed) == ("complete", 41, 1)
@@ -379,7 +379,7 @@ async def test_failed_items_say_why_and_the_next_sync_tries_them_again(
 
 async def test_a_second_click_shows_the_running_one(tmp_path: Path, fake: FakeFlow) -> None:
     fake.scenario(latency_ms=30)
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         first, running = await agent.library.sync("flow")
         assert not running
@@ -396,7 +396,7 @@ async def test_a_second_click_shows_the_running_one(tmp_path: Path, fake: FakeFl
 async def test_a_click_while_only_the_list_is_read_fetches_too(
     tmp_path: Path, fake: FakeFlow
 ) -> None:
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", BOB)
         first, _ = await agent.library.sync("flow", list_only=True)
         assert await agent.library.sync("flow") == (first, True)
@@ -405,7 +405,7 @@ async def test_a_click_while_only_the_list_is_read_fetches_too(
 
 
 async def test_chosen_names_are_fetched_into_a_folder(tmp_path: Path, fake: FakeFlow) -> None:
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync(list_only=True)
         assert {item.state for item in await agent.items()} == {"missing"}
@@ -424,7 +424,7 @@ async def test_chosen_names_are_fetched_into_a_folder(tmp_path: Path, fake: Fake
 async def test_what_was_undone_is_not_fetched_again_by_itself(
     tmp_path: Path, fake: FakeFlow
 ) -> None:
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", BOB)
         run = await agent.sync()
         assert run.batch
@@ -440,14 +440,14 @@ async def test_what_was_undone_is_not_fetched_again_by_itself(
 
 
 async def test_files_that_are_here_already_are_adopted(tmp_path: Path, fake: FakeFlow) -> None:
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync()
         before = agent.files()
     for leftover in tmp_path.glob("trayagent.db*"):
         leftover.unlink()
     asked = fake.state.requests[MEDIA]
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         run = await agent.sync()
         assert (run.new, run.wanted, (await agent.source()).present) == (42, 0, 42)
     assert fake.state.requests[MEDIA] == asked
@@ -455,10 +455,10 @@ async def test_files_that_are_here_already_are_adopted(tmp_path: Path, fake: Fak
 
 
 async def test_the_folder_can_be_the_day_of_the_download(tmp_path: Path, fake: FakeFlow) -> None:
-    async with rig(tmp_path, flow(fake), date="downloaded") as agent:
+    async with running_library(tmp_path, flow(fake), date="downloaded") as agent:
         await agent.library.sign_in("flow", BOB)
         await agent.sync()
-    async with rig(tmp_path, flow(fake)) as changed:
+    async with running_library(tmp_path, flow(fake)) as changed:
         await changed.sync()
     today = datetime.now(UTC).astimezone().strftime("%Y-%m-%d")
     assert {path.split("/")[1] for path in changed.files()} == {today}  # existing files never move
@@ -467,7 +467,7 @@ async def test_the_folder_can_be_the_day_of_the_download(tmp_path: Path, fake: F
 async def test_a_dead_session_stops_everything_with_one_sentence(
     tmp_path: Path, fake: FakeFlow, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         await agent.sync(list_only=True)
         fake.state.signed_out.add("alice")
@@ -488,7 +488,7 @@ async def test_a_session_that_ends_mid_batch_is_not_hammered(
     tmp_path: Path, fake: FakeFlow
 ) -> None:
     fake.scenario(latency_ms=20)
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         sessions = fake.state.requests[SESSION]
 
@@ -511,7 +511,7 @@ async def test_a_session_that_ends_mid_batch_is_not_hammered(
 
 async def test_a_moved_account_is_told_so(tmp_path: Path, fake: FakeFlow) -> None:
     fake.scenario(list_fail={"page": 1, "status": 404, "times": -1})
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
         run = await agent.sync()
     assert run.error
@@ -528,7 +528,7 @@ async def test_no_secret_in_logs_database_or_events(
         no_inline=["*"],
         media_fail={data.image("alice", 3).name: {"status": 404, "times": -1}},
     )
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in(
             "flow", f"Cookie: a=b; __Secure-next-auth.session-token={ALICE}; SID=google-wide"
         )
@@ -546,10 +546,10 @@ async def test_no_secret_in_logs_database_or_events(
 
 
 async def test_scheduled_syncs_run_by_themselves(tmp_path: Path, fake: FakeFlow) -> None:
-    vault_first = rig(tmp_path, flow(fake))
+    vault_first = running_library(tmp_path, flow(fake))
     async with vault_first as agent:
         await agent.library.sign_in("flow", BOB)
-    async with rig(tmp_path, flow(fake, every="6h")) as agent:
+    async with running_library(tmp_path, flow(fake, every="6h")) as agent:
         assert (await agent.finished()).fetched == 5
 
 
@@ -557,7 +557,7 @@ async def test_a_keyring_in_trouble_keeps_no_other_source_from_syncing(
     tmp_path: Path, fake: FakeFlow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What goes wrong with one source on its schedule is its own."""
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", BOB)
     get = Vault.get
 
@@ -568,7 +568,7 @@ async def test_a_keyring_in_trouble_keeps_no_other_source_from_syncing(
 
     monkeypatch.setattr(Vault, "get", broken)
     bad, good = flow(fake, name="bad", every="6h"), flow(fake, every="6h")
-    async with rig(tmp_path, bad, good) as agent:
+    async with running_library(tmp_path, bad, good) as agent:
         assert (await agent.finished()).fetched == 5
 
 
@@ -576,7 +576,7 @@ async def test_a_store_that_is_away_ends_one_sync_and_nothing_else(
     tmp_path: Path, fake: FakeFlow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that is full while files are queued: the sync says so, and the next one fetches them."""
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", BOB)
         with monkeypatch.context() as away:
             away.setattr(agent.intake, "enter", _full)
@@ -592,7 +592,7 @@ async def _full(*_: Any, **__: Any) -> Any:
 async def test_an_interrupted_run_is_taken_up_at_start(tmp_path: Path, fake: FakeFlow) -> None:
     fake.scenario(latency_ms=100)
     stop = asyncio.Event()
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
 
         def interrupt(event: Event) -> None:
@@ -603,7 +603,7 @@ async def test_an_interrupted_run_is_taken_up_at_start(tmp_path: Path, fake: Fak
             await agent.library.sync("flow")
             await stop.wait()
     fake.scenario(latency_ms=0)
-    async with rig(tmp_path, flow(fake)) as agent:
+    async with running_library(tmp_path, flow(fake)) as agent:
         run = await agent.finished()
         await agent.quiet()
         assert (run.state, run.seen) == ("complete", 42)

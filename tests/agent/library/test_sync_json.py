@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.library.syncing import rig
+from tests.agent.library.running_library import running_library
 from tests.servers.json_library import TOKEN, JsonLibrary, body
 from trayagent.model import library as paged
 from trayagent.model.events import SyncEvent
@@ -48,7 +48,7 @@ async def no_wait(seconds: float) -> None:
 async def test_every_picture_arrives_though_names_repeat(
     tmp_path: Path, server: JsonLibrary, fetch: dict[str, str]
 ) -> None:
-    async with rig(tmp_path, shots(server, fetch=fetch)) as agent:
+    async with running_library(tmp_path, shots(server, fetch=fetch)) as agent:
         await agent.library.sign_in("shots", TOKEN)
         run = await agent.sync("shots")
         items = await agent.items("shots")
@@ -63,19 +63,19 @@ async def test_every_picture_arrives_though_names_repeat(
 async def test_after_a_restart_the_library_still_knows_the_addresses(
     tmp_path: Path, server: JsonLibrary
 ) -> None:
-    async with rig(tmp_path, shots(server), working=False) as agent:
+    async with running_library(tmp_path, shots(server), working=False) as agent:
         await agent.library.sign_in("shots", TOKEN)
         await agent.library.sync("shots")
         await agent.heard(lambda event: isinstance(event, SyncEvent) and event.run.seen == 7)
     asked = server.shots.requests["items"]
-    async with rig(tmp_path, shots(server)) as agent:
+    async with running_library(tmp_path, shots(server)) as agent:
         await agent.quiet()
         assert (await agent.source("shots")).present == 7
     assert server.shots.requests["items"] == asked
 
 
 async def test_one_name_for_two_items_fetches_both(tmp_path: Path, server: JsonLibrary) -> None:
-    async with rig(tmp_path, shots(server)) as agent:
+    async with running_library(tmp_path, shots(server)) as agent:
         await agent.library.sign_in("shots", TOKEN)
         await agent.sync("shots", list_only=True)
         batch, unknown = await agent.library.download("shots", ["IMG_0.png"])
@@ -89,7 +89,7 @@ async def test_links_to_a_private_place_elsewhere_are_not_followed(
 ) -> None:
     with JsonLibrary() as elsewhere:
         server.shots.rows = [{"id": "1", "file": {"url": f"{elsewhere.base}/plain/1"}}]
-        async with rig(tmp_path, shots(server)) as agent:
+        async with running_library(tmp_path, shots(server)) as agent:
             await agent.library.sign_in("shots", TOKEN)
             run = await agent.sync("shots")
             (item,) = await agent.items("shots")
@@ -112,7 +112,7 @@ async def test_what_is_no_medium_is_not_saved(
     tmp_path: Path, server: JsonLibrary, answer: bytes, fetch: dict[str, str]
 ) -> None:
     server.shots.count, server.shots.file_answer = 1, answer
-    async with rig(tmp_path, shots(server, fetch=fetch)) as agent:
+    async with running_library(tmp_path, shots(server, fetch=fetch)) as agent:
         await agent.library.sign_in("shots", TOKEN)
         run = await agent.sync("shots")
         (item,) = await agent.items("shots")
@@ -127,7 +127,7 @@ async def test_a_promised_checksum_is_kept(tmp_path: Path, server: JsonLibrary) 
         {"id": "1", "hash": good, "file": {"url": "/plain/1"}},
         {"id": "2", "hash": bad, "file": {"url": "/plain/2"}},
     ]
-    async with rig(tmp_path, shots(server), retries=0) as agent:
+    async with running_library(tmp_path, shots(server), retries=0) as agent:
         await agent.library.sign_in("shots", TOKEN)
         run = await agent.sync("shots")
         (failed,) = await agent.items("shots", state="failed")
@@ -140,7 +140,7 @@ async def test_a_failing_page_seven_is_where_the_next_run_goes_on(
     tmp_path: Path, server: JsonLibrary
 ) -> None:
     server.shots.count = 30
-    async with rig(tmp_path, shots(server), sleep=no_wait) as agent:
+    async with running_library(tmp_path, shots(server), sleep=no_wait) as agent:
         await agent.library.sign_in("shots", TOKEN)
         server.shots.fail_from = server.shots.requests["items"] + 7
         run = await agent.sync("shots", list_only=True)
@@ -164,7 +164,7 @@ async def test_a_server_that_wants_rest_for_long_is_asked_by_the_next_sync(
     async def note(seconds: float) -> None:
         waits.append(seconds)
 
-    async with rig(tmp_path, shots(server), sleep=note) as agent:
+    async with running_library(tmp_path, shots(server), sleep=note) as agent:
         await agent.library.sign_in("shots", TOKEN)
         server.shots.busy = 600
         run = await agent.sync("shots", list_only=True)
@@ -179,7 +179,7 @@ async def test_names_hold_nothing_that_a_terminal_obeys(
         {"id": "1\x1b[2J", "file": {"name": "a\x1b]0;pwned\x07b\r\n"}},
         {"id": "\x07"},
     ]
-    async with rig(tmp_path, shots(server)) as agent:
+    async with running_library(tmp_path, shots(server)) as agent:
         await agent.library.sign_in("shots", TOKEN)
         await agent.sync("shots", list_only=True)
         assert {item.name for item in await agent.items("shots")} == {"a]0;pwnedb", "unnamed"}
@@ -190,7 +190,7 @@ async def test_pages_without_end_end_at_the_cap(
 ) -> None:
     monkeypatch.setattr(paged, "MOST_PAGES", 20)
     server.shots.endless = True
-    async with rig(tmp_path, shots(server)) as agent:
+    async with running_library(tmp_path, shots(server)) as agent:
         await agent.library.sign_in("shots", TOKEN)
         run = await agent.sync("shots", list_only=True)
         assert (run.state, run.pages, run.seen, run.gone) == ("incomplete", 20, 60, 0)
@@ -201,7 +201,7 @@ async def test_pages_without_end_end_at_the_cap(
 async def test_an_answer_with_an_error_in_it_is_no_empty_library(
     tmp_path: Path, server: JsonLibrary
 ) -> None:
-    async with rig(tmp_path, shots(server)) as agent:
+    async with running_library(tmp_path, shots(server)) as agent:
         await agent.library.sign_in("shots", TOKEN)
         await agent.sync("shots", list_only=True)
         server.shots.page_answer = b'{"error":"try later"}'
@@ -213,7 +213,7 @@ async def test_an_answer_with_an_error_in_it_is_no_empty_library(
 
 
 async def test_a_source_can_be_tried_before_it_is_kept(tmp_path: Path, server: JsonLibrary) -> None:
-    async with rig(tmp_path) as agent:
+    async with running_library(tmp_path) as agent:
         account, items = await agent.library.probe(shots(server), TOKEN)
         assert account.account == "default"
         assert [item.name for item in items] == ["IMG_0.png", "IMG_1.png", "IMG_2.png"]
@@ -223,7 +223,7 @@ async def test_a_source_can_be_tried_before_it_is_kept(tmp_path: Path, server: J
 
 async def test_the_settings_may_change_while_it_runs(tmp_path: Path, server: JsonLibrary) -> None:
     numbers = itertools.count()
-    async with rig(tmp_path, shots(server)) as agent:
+    async with running_library(tmp_path, shots(server)) as agent:
         await agent.library.sign_in("shots", TOKEN)
         before = agent.library._sources.get("shots")
         for _ in range(3):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.library.syncing import digest_of, flow, rig
+from tests.agent.library.running_library import digest_of, flow, running_library
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
 
@@ -51,7 +51,7 @@ async def test_killed_at_many_moments(tmp_path: Path, inline: bool) -> None:
         for route, count in moments:
             run_until(fake, tmp_path, route, count)
             whole(tmp_path)
-        async with rig(tmp_path, flow(fake)) as agent:
+        async with running_library(tmp_path, flow(fake)) as agent:
             await agent.sync()
             await agent.quiet()
             source = await agent.source()

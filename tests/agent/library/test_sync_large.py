@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.library.syncing import Rig, rig
+from tests.agent.library.running_library import RunningLibrary, running_library
 from tests.servers.json_library import JsonLibrary
 from trayagent.model.events import Event, SyncEvent
 from trayagent.model.settings import SourceSettings
@@ -48,7 +48,7 @@ async def test_a_large_library(tmp_path: Path, count: int) -> None:
             },
             auth={"query": {"key": "{secret:token}"}},
         )
-        async with rig(tmp_path, source, working=False) as agent:
+        async with running_library(tmp_path, source, working=False) as agent:
             await agent.vault.set("shots/token", "t0ken-of-the-fake")
             memory: list[int] = []
 
@@ -68,7 +68,7 @@ async def test_a_large_library(tmp_path: Path, count: int) -> None:
     assert memory[-1] - memory[len(memory) // 3] < 16 * MIB
 
 
-async def looked_at(agent: Rig, count: int) -> None:
+async def looked_at(agent: RunningLibrary, count: int) -> None:
     for state in (None, "missing"):
         page, after = await agent.library.items("shots", state=state, limit=100)
         times = []

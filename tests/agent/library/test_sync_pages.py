@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.library.syncing import rig
+from tests.agent.library.running_library import running_library
 from tests.servers.json_library import TOKEN, JsonLibrary
 from trayagent.model.settings import SourceSettings
 
@@ -53,7 +53,7 @@ async def test_a_last_page_that_repeats_its_cursor_completes_and_marks_nothing_g
     tmp_path: Path, server: JsonLibrary
 ) -> None:
     server.shots.rows = [row(server, n) for n in range(8)]
-    async with rig(tmp_path, shots(server)) as agent:
+    async with running_library(tmp_path, shots(server)) as agent:
         await agent.library.sign_in("shots", TOKEN)
         await agent.sync("shots")
         server.shots.last = "own"
@@ -70,7 +70,7 @@ async def test_what_cannot_be_asked_for_makes_the_run_incomplete_with_its_reason
     tmp_path: Path, server: JsonLibrary, told: Any
 ) -> None:
     server.shots.rows = [row(server, n) for n in range(8)]
-    async with rig(tmp_path, shots(server)) as agent:
+    async with running_library(tmp_path, shots(server)) as agent:
         await agent.library.sign_in("shots", TOKEN)
         await agent.sync("shots")
         server.shots.last = told
@@ -98,7 +98,7 @@ async def test_each_picture_is_filed_under_its_own_day(tmp_path: Path, server: J
         "0987-06-05T12:00:00Z": "0987-06-05",
     }
     server.shots.rows = [row(server, n, at) for n, at in enumerate(ones)]
-    async with rig(tmp_path, shots(server)) as agent:
+    async with running_library(tmp_path, shots(server)) as agent:
         await agent.library.sign_in("shots", TOKEN)
         run = await agent.sync("shots")
         days = {
@@ -116,7 +116,7 @@ async def test_a_small_number_is_read_as_its_neighbours_are(
     early = 30 * DAY * 1000
     moments = [1_714_564_800_000 + n for n in range(6)]
     server.shots.rows = [row(server, n, at) for n, at in enumerate([early, *moments, early])]
-    async with rig(tmp_path, shots(server)) as agent:
+    async with running_library(tmp_path, shots(server)) as agent:
         await agent.library.sign_in("shots", TOKEN)
         await agent.sync("shots")
         days = {
@@ -132,7 +132,7 @@ async def test_dates_that_are_not_understood_are_told_once(
     dates = ["soon", "0001-01-01T00:00:00Z", {"y": 1}, None, "", "2024-05-01", "later", "never"]
     server.shots.rows = [row(server, n, at) for n, at in enumerate(dates)]
     today = "2024-06-07"
-    async with rig(tmp_path, shots(server), now=lambda: 1_717_718_400.0) as agent:
+    async with running_library(tmp_path, shots(server), now=lambda: 1_717_718_400.0) as agent:
         await agent.library.sign_in("shots", TOKEN)
         with caplog.at_level(logging.WARNING):
             run = await agent.sync("shots")

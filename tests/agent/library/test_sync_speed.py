@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.library.syncing import ALICE, flow, rig
+from tests.agent.library.running_library import ALICE, flow, running_library
 from tests.patience import patience
 from tests.servers.flow import FakeFlow
 
@@ -22,7 +22,7 @@ OVERHEAD = 0.03 * ROUNDS * 2.0
 async def test_eleven_rounds(tmp_path: Path, seconds: float) -> None:
     with FakeFlow() as fake:
         fake.scenario(latency_ms=seconds * 1000)
-        async with rig(tmp_path, flow(fake)) as agent:
+        async with running_library(tmp_path, flow(fake)) as agent:
             await agent.library.sign_in("flow", ALICE)
             started = time.perf_counter()
             run = await agent.sync()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.agent.library.syncing import BOB, flow, rig
+from tests.agent.library.running_library import BOB, flow, running_library
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
 from trayagent.agent.library import thumbnail_child
@@ -124,7 +124,7 @@ async def test_only_those_of_pictures_that_are_still_the_same_are_kept(tmp_path:
 
 async def test_a_library_shows_its_pictures(tmp_path: Path) -> None:
     with FakeFlow() as fake:
-        async with rig(tmp_path, flow(fake)) as agent:
+        async with running_library(tmp_path, flow(fake)) as agent:
             await agent.library.sign_in("flow", BOB)
             await agent.sync()
             for medium in data.images_of("bob"):

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.agent.library.syncing import BOB, Rig, flow, rig
+from tests.agent.library.running_library import BOB, RunningLibrary, flow, running_library
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
 from tests.servers.lying import Lying, Served, in_turn
@@ -24,9 +24,9 @@ from trayagent.store import saved_files, transitions
 
 
 @pytest.fixture
-async def agent(tmp_path: Path) -> AsyncIterator[Rig]:
+async def agent(tmp_path: Path) -> AsyncIterator[RunningLibrary]:
     with FakeFlow() as fake:
-        async with rig(tmp_path, flow(fake)) as made:
+        async with running_library(tmp_path, flow(fake)) as made:
             await made.library.sign_in("flow", BOB)
             await made.sync()
             url = f"{fake.base}/dl/clip.mp4?size=5000"
@@ -36,7 +36,7 @@ async def agent(tmp_path: Path) -> AsyncIterator[Rig]:
             yield made
 
 
-async def verified(agent: Rig, *, repair: bool = False) -> VerifyReport:
+async def verified(agent: RunningLibrary, *, repair: bool = False) -> VerifyReport:
     agent.events.clear()
     await agent.library.verify(repair=repair)
     await agent.heard(lambda event: isinstance(event, VerifyEvent) and event.what == "finished")
@@ -44,13 +44,13 @@ async def verified(agent: Rig, *, repair: bool = False) -> VerifyReport:
     return agent.library.verify_report
 
 
-async def paths(agent: Rig) -> dict[int, Path]:
+async def paths(agent: RunningLibrary) -> dict[int, Path]:
     """Bob's files by number."""
     by_name = {item.name: Path(item.local_path or "") for item in await agent.items()}
     return {medium.index: by_name[medium.name] for medium in data.images_of("bob")}
 
 
-async def test_everything_is_as_it_was(agent: Rig) -> None:
+async def test_everything_is_as_it_was(agent: RunningLibrary) -> None:
     report = await verified(agent)
     assert (report.state, report.total, report.checked, report.ok) == ("finished", 6, 6, 6)
     assert (report.changed, report.moved, report.missing, report.findings) == (0, 0, 0, ())
@@ -59,7 +59,7 @@ async def test_everything_is_as_it_was(agent: Rig) -> None:
     assert (await verified(agent)).ok == 6  # now against the checksums
 
 
-async def test_what_is_not_as_it_was_is_told(agent: Rig, tmp_path: Path) -> None:
+async def test_what_is_not_as_it_was_is_told(agent: RunningLibrary, tmp_path: Path) -> None:
     await verified(agent)
     files = await paths(agent)
     body = files[1].read_bytes()
@@ -76,7 +76,9 @@ async def test_what_is_not_as_it_was_is_told(agent: Rig, tmp_path: Path) -> None
     assert not files[3].exists()
 
 
-async def test_repair_fetches_again_and_notes_new_places(agent: Rig, tmp_path: Path) -> None:
+async def test_repair_fetches_again_and_notes_new_places(
+    agent: RunningLibrary, tmp_path: Path
+) -> None:
     await verified(agent)
     files = await paths(agent)
     files[1].write_bytes(b"edited by its owner")
@@ -99,7 +101,7 @@ async def test_repair_fetches_again_and_notes_new_places(agent: Rig, tmp_path: P
 
 
 async def test_what_was_promised_of_a_file_holds_when_it_is_fetched_again(
-    agent: Rig, tmp_path: Path
+    agent: RunningLibrary, tmp_path: Path
 ) -> None:
     """The server has another file by now, of the same size: no repair."""
     body = bytes(range(200)) * 40
@@ -123,7 +125,9 @@ def _newest(conn: sqlite3.Connection) -> sqlite3.Row:
     return row
 
 
-async def test_only_what_was_queued_again_counts_as_repaired(agent: Rig, tmp_path: Path) -> None:
+async def test_only_what_was_queued_again_counts_as_repaired(
+    agent: RunningLibrary, tmp_path: Path
+) -> None:
     """The source has left the settings: its pictures cannot be fetched, the download can."""
     await verified(agent)
     files = await paths(agent)
@@ -138,7 +142,9 @@ async def test_only_what_was_queued_again_counts_as_repaired(agent: Rig, tmp_pat
     assert clip.exists()
 
 
-async def test_it_can_be_cancelled_and_a_second_wish_shows_the_running_one(agent: Rig) -> None:
+async def test_it_can_be_cancelled_and_a_second_wish_shows_the_running_one(
+    agent: RunningLibrary,
+) -> None:
     cancelled = asyncio.Event()
 
     def stop(event: Event) -> None:
@@ -157,7 +163,9 @@ async def test_it_can_be_cancelled_and_a_second_wish_shows_the_running_one(agent
     assert agent.library.verify_report.checked < 6
 
 
-async def test_a_row_that_was_removed_meanwhile_is_left_out(agent: Rig, tmp_path: Path) -> None:
+async def test_a_row_that_was_removed_meanwhile_is_left_out(
+    agent: RunningLibrary, tmp_path: Path
+) -> None:
     """Repairing what a person has just forgotten harms nobody."""
     await verified(agent)
     next((tmp_path / "downloads").iterdir()).unlink()
@@ -175,7 +183,7 @@ async def test_a_row_that_was_removed_meanwhile_is_left_out(agent: Rig, tmp_path
     assert (report.state, report.missing) == ("finished", 1)
 
 
-async def test_a_store_that_is_away_ends_the_check_only(agent: Rig) -> None:
+async def test_a_store_that_is_away_ends_the_check_only(agent: RunningLibrary) -> None:
     """The check is given up, and another one can follow."""
 
     async def away(*_: Any) -> Any:

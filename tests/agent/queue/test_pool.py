@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.agent.house import house, until
+from tests.agent.running_queue import running_queue, until
 from trayagent.agent.queue import pool
 from trayagent.model.downloads import Item, Patch, State
 from trayagent.model.errors import (
@@ -29,35 +29,35 @@ async def test_never_more_than_the_workers_and_never_an_idle_slot(
     tmp_path: Path, workers: int
 ) -> None:
     """While work waits, exactly as many downloads run as there are workers."""
-    async with house(tmp_path, workers=workers) as h:
+    async with running_queue(tmp_path, workers=workers) as h:
         gates = {f"http://h/{i}": asyncio.Event() for i in range(9)}
-        h.server.scripts = {url: gate.wait for url, gate in gates.items()}  # type: ignore[misc]
+        h.transfer.scripts = {url: gate.wait for url, gate in gates.items()}  # type: ignore[misc]
         ids = await h.add(*gates)
         finished = ""
         for done in range(9):
-            await h.server.busy_with(min(workers, 9 - done), without=finished)
-            assert len(h.server.inside) <= h.live_status.status.active <= workers
-            finished = min(h.server.inside)
+            await h.transfer.busy_with(min(workers, 9 - done), without=finished)
+            assert len(h.transfer.inside) <= h.live_status.status.active <= workers
+            finished = min(h.transfer.inside)
             gates[finished].set()
         downloads = await h.settled(*ids)
 
-    assert h.server.most == workers
+    assert h.transfer.most == workers
     assert {download.state for download in downloads} == {State.COMPLETED}
     assert h.live_status.status.completed == 9
 
 
 async def test_a_host_gets_its_share_and_the_others_theirs(tmp_path: Path) -> None:
     """With one download a host, a slow host does not hold the other slots."""
-    async with house(tmp_path, per_host=1) as h:
+    async with running_queue(tmp_path, per_host=1) as h:
         never = asyncio.Event()
         slow = [f"http://slow/{i}" for i in range(5)]
-        h.server.scripts = dict.fromkeys(slow, never.wait)  # type: ignore[arg-type]
+        h.transfer.scripts = dict.fromkeys(slow, never.wait)  # type: ignore[arg-type]
         await h.add(*slow)
         ids = await h.add("http://quick/1", "http://quick/2")
 
         await h.settled(*ids)
 
-        assert len(h.server.inside) == 1
+        assert len(h.transfer.inside) == 1
 
 
 async def test_a_worker_that_dies_fails_one_download_only(tmp_path: Path) -> None:
@@ -66,8 +66,8 @@ async def test_a_worker_that_dies_fails_one_download_only(tmp_path: Path) -> Non
     async def bug() -> None:
         raise ZeroDivisionError
 
-    async with house(tmp_path) as h:
-        h.server.scripts = {"http://h/bug": bug}
+    async with running_queue(tmp_path) as h:
+        h.transfer.scripts = {"http://h/bug": bug}
         bad, good = await h.settled(*await h.add("http://h/bug", "http://h/good"))
 
     assert (bad.state, bad.error and bad.error.code) == (State.FAILED, "internal")
@@ -83,8 +83,8 @@ async def test_a_failure_says_that_a_retry_has_no_login_any_more(
     async def gone() -> None:
         raise DownloadError("not_found")
 
-    async with house(tmp_path) as h:
-        h.server.scripts = {"http://h/1": gone}
+    async with running_queue(tmp_path) as h:
+        h.transfer.scripts = {"http://h/1": gone}
         (failed,) = await h.settled(*await h.add("http://h/1", headers=headers))
 
     assert failed.error
@@ -94,17 +94,17 @@ async def test_a_failure_says_that_a_retry_has_no_login_any_more(
 
 async def test_pause_keeps_and_cancel_gives_up(tmp_path: Path) -> None:
     """A paused download can go on; a cancelled one only by retry."""
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         gate = asyncio.Event()
-        h.server.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
+        h.transfer.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
         (id,) = await h.add("http://h/1")
-        await h.server.busy_with(1)
+        await h.transfer.busy_with(1)
 
         assert (await h.queue.pause(id)).state == State.PAUSED
         assert (await h.queue.pause(id)).state == State.PAUSED
         assert h.live_status.status.active == 0
         await h.queue.resume(id)
-        await h.server.busy_with(1)
+        await h.transfer.busy_with(1)
         assert (await h.queue.cancel(id)).state == State.CANCELLED
         with pytest.raises(WrongStateError):
             await h.queue.resume(id)
@@ -118,11 +118,11 @@ async def test_pause_keeps_and_cancel_gives_up(tmp_path: Path) -> None:
 
 async def test_pausing_the_queue_stops_everything_and_forgets_nothing(tmp_path: Path) -> None:
     """Active ones go back to the queue, nothing starts, and resuming goes on."""
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         gate = asyncio.Event()
-        h.server.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
+        h.transfer.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
         (first,) = await h.add("http://h/1")
-        await h.server.busy_with(1)
+        await h.transfer.busy_with(1)
 
         await h.queue.pause_all()
         (second,) = await h.add("http://h/2")
@@ -130,7 +130,7 @@ async def test_pausing_the_queue_stops_everything_and_forgets_nothing(tmp_path: 
         states = [(await h.queries.download(id)).state for id in (first, second)]
         assert states == [State.QUEUED, State.QUEUED]
         assert h.live_status.status.paused
-        assert not h.server.inside
+        assert not h.transfer.inside
         gate.set()
         await h.queue.resume_all()
         await h.settled(first, second)
@@ -142,8 +142,8 @@ async def test_a_busy_server_is_left_alone_as_long_as_it_asks(tmp_path: Path) ->
     async def busy() -> None:
         raise DownloadError("server_busy", retry_after=30)
 
-    async with house(tmp_path, workers=1) as h:
-        h.server.scripts = {"http://h/1": busy}
+    async with running_queue(tmp_path, workers=1) as h:
+        h.transfer.scripts = {"http://h/1": busy}
         first, second = await h.add("http://h/1", "http://h/2")
         other = await h.add("http://other/1")
         await h.settled(*other)
@@ -157,7 +157,7 @@ async def test_a_busy_server_is_left_alone_as_long_as_it_asks(tmp_path: Path) ->
         kept_back = await h.queries.download(second)
         assert (kept_back.state, kept_back.not_before) == (State.QUEUED, waiting.not_before)
         assert kept_back.error is not None
-        assert len(h.server.asked) == 2
+        assert len(h.transfer.asked) == 2
 
 
 async def test_what_cannot_be_mended_is_not_tried_again(tmp_path: Path) -> None:
@@ -166,20 +166,20 @@ async def test_what_cannot_be_mended_is_not_tried_again(tmp_path: Path) -> None:
     async def gone() -> None:
         raise DownloadError("not_found", "HTTP 404")
 
-    async with house(tmp_path) as h:
-        h.server.scripts = {"http://h/1": gone}
+    async with running_queue(tmp_path) as h:
+        h.transfer.scripts = {"http://h/1": gone}
         (download,) = await h.settled(*await h.add("http://h/1"))
 
     assert download.error is not None
-    assert (download.error.code, len(h.server.asked)) == ("not_found", 1)
+    assert (download.error.code, len(h.transfer.asked)) == ("not_found", 1)
     assert "HTTP 404" in download.error.message
 
 
 async def test_one_url_is_never_in_flight_twice(tmp_path: Path) -> None:
     """Asking again gives the same download; asking for what we have gives the file we have."""
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         gate = asyncio.Event()
-        h.server.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
+        h.transfer.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
         (first,) = await h.add("http://h/1")
         assert await h.add("HTTP://H:80/1#part") == [first]
         gate.set()
@@ -194,11 +194,11 @@ async def test_one_url_is_never_in_flight_twice(tmp_path: Path) -> None:
 
 async def test_one_that_is_due_waits_calmly_for_a_slot(tmp_path: Path) -> None:
     """While every slot is busy nothing is looked up again and again."""
-    async with house(tmp_path, workers=1) as h:
+    async with running_queue(tmp_path, workers=1) as h:
         never = asyncio.Event()
-        h.server.scripts = {"http://h/1": never.wait}  # type: ignore[dict-item]
+        h.transfer.scripts = {"http://h/1": never.wait}  # type: ignore[dict-item]
         await h.add("http://h/1")
-        await h.server.busy_with(1)
+        await h.transfer.busy_with(1)
         await h.add("http://h/2")
         await h.db.run(_overdue)
         with patch.object(h.db, "read", wraps=h.db.read) as read:
@@ -224,18 +224,18 @@ async def test_resuming_while_it_stops_starts_it_once_it_has_stopped(tmp_path: P
             stopping.set()
             await stopped.wait()
 
-    async with house(tmp_path) as h, asyncio.TaskGroup() as clicks:
-        h.server.scripts = {"http://h/1": slow_to_stop}
+    async with running_queue(tmp_path) as h, asyncio.TaskGroup() as clicks:
+        h.transfer.scripts = {"http://h/1": slow_to_stop}
         (id,) = await h.add("http://h/1")
-        await h.server.busy_with(1)
+        await h.transfer.busy_with(1)
         clicks.create_task(h.queue.pause(id), name="pause")
         await stopping.wait()
         clicks.create_task(h.queue.resume(id), name="resume")
         other = await h.add("http://h/2")
         await h.settled(*other)
-        assert len(h.server.asked) == 2
+        assert len(h.transfer.asked) == 2
 
-        h.server.scripts.clear()
+        h.transfer.scripts.clear()
         stopped.set()
         (done,) = await h.settled(id)
 
@@ -252,10 +252,10 @@ async def test_a_fresh_link_wins_over_the_old_one_failing(tmp_path: Path) -> Non
         except asyncio.CancelledError:
             raise DownloadError("not_found") from None
 
-    async with house(tmp_path) as h:
-        h.server.scripts = {"http://h/old": expires}
+    async with running_queue(tmp_path) as h:
+        h.transfer.scripts = {"http://h/old": expires}
         (id,) = await h.add("http://h/old")
-        await h.server.busy_with(1)
+        await h.transfer.busy_with(1)
         await h.queue.change(id, Patch("http://h/fresh"))
         await until(lambda: not h.live_status.status.active and not h.live_status.status.queued)
         done = await h.queries.download(id)
@@ -268,7 +268,7 @@ async def test_an_outcome_is_saved_as_soon_as_the_store_can(
 ) -> None:
     """A full disk delays the end of a download, and nothing of it is lost."""
     monkeypatch.setattr(pool, "STORE_RETRY_SECONDS", 0.01)
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         run, full = h.db.run, [3]
 
         async def sometimes(fn: Any, *args: Any, **kwargs: Any) -> Any:
@@ -285,20 +285,20 @@ async def test_an_outcome_is_saved_as_soon_as_the_store_can(
 
 async def test_what_was_finished_before_a_kill_is_not_asked_for_again(tmp_path: Path) -> None:
     """Its file has its name and its record: only the row did not say so yet. The other goes on."""
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         gate = asyncio.Event()
-        h.server.scripts = {f"http://h/{n}": gate.wait for n in (1, 2)}  # type: ignore[misc]
+        h.transfer.scripts = {f"http://h/{n}": gate.wait for n in (1, 2)}  # type: ignore[misc]
         done, open_ = await h.add("http://h/1", "http://h/2")
-        await h.server.busy_with(2)
+        await h.transfer.busy_with(2)
         await h.db.read(_copied, tmp_path / "killed" / "db")
         gate.set()
 
-    async with house(tmp_path / "killed", finished={done: tmp_path / "1.bin"}) as h:
+    async with running_queue(tmp_path / "killed", finished={done: tmp_path / "1.bin"}) as h:
         first, second = await h.settled(done, open_)
 
         assert (first.state, first.path) == (State.COMPLETED, str(tmp_path / "1.bin"))
         assert second.state == State.COMPLETED
-        assert [request.url for request in h.server.asked] == ["http://h/2"]
+        assert [request.url for request in h.transfer.asked] == ["http://h/2"]
         assert (h.live_status.status.active, h.live_status.status.completed) == (0, 2)
 
 
@@ -310,17 +310,17 @@ def _copied(conn: sqlite3.Connection, to: Path) -> None:
 
 async def test_records_are_removed_in_batches_once_the_rows_are_durable(tmp_path: Path) -> None:
     """Never one hand-over a file, nothing left at the end, and what a kill left goes at the next start."""
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         await h.settled(*await h.add(*(f"http://h/{n}" for n in range(150))))
-    batches = h.server.forgotten
+    batches = h.transfer.forgotten
     assert sorted(name for names in batches for name in names) == sorted(str(n) for n in range(150))
     assert len(batches) < 20
 
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         assert await h.db.read(transitions.settled_records) == []
         await h.db.run(_killed_before_removal)
-    async with house(tmp_path) as h:
-        await until(lambda: h.server.forgotten == [["0"]])
+    async with running_queue(tmp_path) as h:
+        await until(lambda: h.transfer.forgotten == [["0"]])
 
 
 def _killed_before_removal(conn: sqlite3.Connection) -> None:
@@ -329,10 +329,10 @@ def _killed_before_removal(conn: sqlite3.Connection) -> None:
 
 async def test_the_name_of_a_running_download_is_told_and_kept(tmp_path: Path) -> None:
     """Told as soon as it is read, and in its row if it lasts; short ones cost no transaction for it."""
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         events: list[DownloadEvent] = []
         gate = asyncio.Event()
-        h.server.scripts = {"http://h/long": gate.wait}  # type: ignore[dict-item]
+        h.transfer.scripts = {"http://h/long": gate.wait}  # type: ignore[dict-item]
         with (
             h.bus.subscribe(lambda e: events.append(e) if isinstance(e, DownloadEvent) else None),
             patch.object(h.db, "run", wraps=h.db.run) as run,
@@ -362,8 +362,8 @@ async def test_a_cool_down_fails_nobody_and_costs_no_try(tmp_path: Path) -> None
     async def busy() -> None:
         raise DownloadError("server_busy", retry_after=60)
 
-    async with house(tmp_path, retries=0, per_host=1) as h:
-        h.server.scripts = {"http://h:81/1": cooling, "http://h:82/1": busy}
+    async with running_queue(tmp_path, retries=0, per_host=1) as h:
+        h.transfer.scripts = {"http://h:81/1": cooling, "http://h:82/1": busy}
         (waits,) = await h.add("http://h:81/1")
         fails, behind = await h.add("http://h:82/1", "http://h:82/2")
         await h.settled(fails, *await h.add("http://h:83/1"))
@@ -375,20 +375,20 @@ async def test_a_cool_down_fails_nobody_and_costs_no_try(tmp_path: Path) -> None
         assert first.not_before
         assert second.not_before
 
-        h.server.scripts.clear()
+        h.transfer.scripts.clear()
         for id in (waits, behind):
             await h.queue.retry(id)  # a person means now
         downloads = await h.settled(waits, behind)
 
     assert [download.state for download in downloads] == [State.COMPLETED] * 2
-    assert h.server.hurried == ["h:81", "h:82"]
+    assert h.transfer.hurried == ["h:81", "h:82"]
 
 
 async def test_nothing_stirs_while_nothing_runs(tmp_path: Path) -> None:
     """No timer is left behind: a quiet agent costs nothing."""
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         await h.settled(*await h.add("http://h/1"))
-        await until(lambda: h.server.forgotten != [])
+        await until(lambda: h.transfer.forgotten != [])
         await asyncio.sleep(0.3)
         loop = asyncio.get_running_loop()
         ours = [handle for handle in loop._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
@@ -400,7 +400,7 @@ async def test_nothing_stirs_while_nothing_runs(tmp_path: Path) -> None:
 
 async def test_a_burst_of_small_files_costs_one_transaction_each(tmp_path: Path) -> None:
     """The end of one is the claim of the next."""
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         await h.queue.pause_all()
         ids = await h.add(*(f"http://h/{n}" for n in range(60)))
         with patch.object(h.db, "run", wraps=h.db.run) as run:
@@ -414,19 +414,19 @@ async def test_a_burst_of_small_files_costs_one_transaction_each(tmp_path: Path)
 
 async def test_another_name_is_for_the_next_try_and_the_old_part_goes(tmp_path: Path) -> None:
     """A running download stops, leaves nothing under its old name and goes on under the new one."""
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         gate = asyncio.Event()
-        h.server.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
+        h.transfer.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
         (id,) = await h.add("http://h/1")
-        await h.server.busy_with(1)
+        await h.transfer.busy_with(1)
         (tmp_path / "1.part").write_text("ab")
-        h.server.scripts.clear()
+        h.transfer.scripts.clear()
 
         await h.queue.change(id, Patch(filename="b.bin", speed_limit="1MB"))
         (done,) = await h.settled(id)
 
     assert done.state == State.COMPLETED
     assert not (tmp_path / "1.part").exists()
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         with pytest.raises(WrongStateError):
             await h.queue.change(id, Patch(filename="c.bin"))

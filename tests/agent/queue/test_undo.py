@@ -11,7 +11,7 @@ from unittest.mock import patch
 import msgspec
 import pytest
 
-from tests.agent.house import House, house, until
+from tests.agent.running_queue import RunningQueue, running_queue, until
 from trayagent.agent.intake import candidate_of
 from trayagent.agent.queue.commands import BatchUndo, TrashError
 from trayagent.cli.wording import reason_of
@@ -27,7 +27,7 @@ def _own_trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 
 
-def undo_of(h: House) -> BatchUndo:
+def undo_of(h: RunningQueue) -> BatchUndo:
     return BatchUndo(h.db, h.queue, h.trash)
 
 
@@ -48,7 +48,7 @@ def _fill(conn: sqlite3.Connection, count: int) -> None:
 
 async def test_a_large_batch_is_cancelled_in_large_steps(tmp_path: Path) -> None:
     """Row by row, each with its own commit, took a minute for so many."""
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         await h.queue.pause_all()
         await h.db.run(_fill, LARGE)
         heard: list[Event] = []
@@ -76,7 +76,7 @@ async def test_a_large_batch_is_cancelled_in_large_steps(tmp_path: Path) -> None
 async def test_others_that_share_a_download_of_a_large_batch_hear_of_its_end(
     tmp_path: Path,
 ) -> None:
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         await h.queue.pause_all()
         await h.db.run(_fill, 500)
         await h.intake.add([], via="cli", title="nothing")
@@ -94,7 +94,7 @@ def _share(conn: sqlite3.Connection) -> None:
 
 
 async def test_the_lines_to_come_of_a_list_that_is_still_read_are_cancelled(tmp_path: Path) -> None:
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         await h.db.run(drop_lists.open_or_begin, "x.txt", "{}", 1.0)
         await undo_of(h).take_back("b1")
         line = (1, candidate_of(1, Item("http://h/1")), "")
@@ -105,7 +105,7 @@ async def test_the_lines_to_come_of_a_list_that_is_still_read_are_cancelled(tmp_
 
 
 async def test_an_undo_that_was_stopped_goes_on_after_a_restart(tmp_path: Path) -> None:
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         ids = await h.add("http://h/1", "http://h/2")
         await h.settled(*ids)
         never = asyncio.Event()
@@ -123,7 +123,7 @@ async def test_an_undo_that_was_stopped_goes_on_after_a_restart(tmp_path: Path) 
                 task.cancel()
 
     assert (tmp_path / "1").exists()
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         await undo_of(h).run()
         assert not (tmp_path / "1").exists()
         assert not (tmp_path / "2").exists()
@@ -133,7 +133,7 @@ async def test_an_undo_that_was_stopped_goes_on_after_a_restart(tmp_path: Path) 
 async def test_one_batch_that_cannot_be_undone_keeps_neither_the_agent_nor_another_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         for name in "ab":
             await h.settled(*await h.add(f"http://h/{name}1", f"http://h/{name}2"))
         for id in ("b1", "b2"):
@@ -153,7 +153,7 @@ async def test_one_batch_that_cannot_be_undone_keeps_neither_the_agent_nor_anoth
 
 
 async def test_an_undone_batch_is_not_undone_again(tmp_path: Path) -> None:
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         (id, _) = await h.add("http://h/1", "http://h/2")
         await h.settled(id)
         first = await undo_of(h).take_back("b1")
@@ -165,7 +165,7 @@ async def test_an_undone_batch_is_not_undone_again(tmp_path: Path) -> None:
 
 
 async def test_two_that_undo_at_once_wait_for_one_end(tmp_path: Path) -> None:
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         await h.settled(*await h.add("http://h/1", "http://h/2"))
         undo = undo_of(h)
         async with asyncio.TaskGroup() as group:
@@ -176,7 +176,7 @@ async def test_two_that_undo_at_once_wait_for_one_end(tmp_path: Path) -> None:
 
 async def test_what_was_undone_is_neither_checked_nor_called_complete(tmp_path: Path) -> None:
     """Its file is gone because a person wanted it so: nothing is missing."""
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         ids = await h.add("http://h/1", "http://h/2")
         await h.settled(*ids)
         heard: list[Event] = []
@@ -206,7 +206,7 @@ def as_told(download: object) -> dict[str, object]:
 async def test_a_file_that_will_not_go_holds_up_no_other_and_can_be_tried_again(
     tmp_path: Path,
 ) -> None:
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         ids = await h.add("http://h/1", "http://h/2")
         await h.settled(*ids)
         put = h.trash.put
@@ -226,7 +226,7 @@ async def test_a_file_that_will_not_go_holds_up_no_other_and_can_be_tried_again(
 
 
 async def test_a_row_that_was_removed_meanwhile_is_no_trouble(tmp_path: Path) -> None:
-    async with house(tmp_path) as h:
+    async with running_queue(tmp_path) as h:
         ids = await h.add("http://h/1", "http://h/2")
         await h.settled(*ids)
         put = h.trash.put

@@ -22,7 +22,7 @@ DONE = Fetched(Path("/d/film.mp4"), 4)
 
 
 @dataclass
-class Transfer:
+class FakeTransfer:
     """Answers in turn; a file when it has no more answers."""
 
     answers: list[DownloadError] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Transfer:
 
 
 @dataclass
-class Engine:
+class FakeEngine:
     """Answers in turn, and remembers."""
 
     answers: list[PageAnswer | DownloadError]
@@ -66,7 +66,7 @@ class Engine:
 
 
 @dataclass
-class Door:
+class FakeIntake:
     """Takes items in."""
 
     batches: list[tuple[str | None, list[Item]]] = field(default_factory=list)
@@ -77,25 +77,25 @@ class Door:
 
 
 @dataclass
-class Rig:
+class PagesRig:
     """Pages between the three."""
 
-    transfer: Transfer
-    engine: Engine
-    door: Door = field(default_factory=Door)
+    transfer: FakeTransfer
+    engine: FakeEngine
+    intake: FakeIntake = field(default_factory=FakeIntake)
 
     async def fetch(
         self, url: str = URL, *, via: Via = "cli", request: Request | None = None, **order: object
     ) -> Fetched:
         job = Job(1, "d1", url, url, "example.com:443", Order(**order), None, 0, via, None)  # type: ignore[arg-type]
         target = Target(Path("/d"), filename=job.order.filename, kind=job.order.kind)
-        pages = VideoPages(self.transfer, self.engine, self.door)
+        pages = VideoPages(self.transfer, self.engine, self.intake)
         return await pages.fetch(job, request or Request(url), target, Progress())
 
 
-def rig(*engine: PageAnswer | DownloadError, transfer: Sequence[DownloadError] = ()) -> Rig:
-    """Transfer fails so often, the engine answers so."""
-    return Rig(Transfer(list(transfer)), Engine(list(engine)))
+def rig(*engine: PageAnswer | DownloadError, transfer: Sequence[DownloadError] = ()) -> PagesRig:
+    """FakeTransfer fails so often, the engine answers so."""
+    return PagesRig(FakeTransfer(list(transfer)), FakeEngine(list(engine)))
 
 
 ADDRESS = MediumAddress(Request("https://cdn.example.com/1.mp4"), "A Film.mp4")
@@ -238,7 +238,7 @@ SEVERAL = SeveralVideos(
 async def test_several_become_a_batch_and_private_addresses_stay_out() -> None:
     one = rig(SEVERAL, MADE)
     await one.fetch(kind="page", folder="films", quality="720")
-    title, items = one.door.batches[0]
+    title, items = one.intake.batches[0]
     assert title == "All films"
     assert [(item.url, item.kind, item.filename) for item in items] == [
         (f"{URL}?2", "page", None),

@@ -24,7 +24,7 @@ from trayagent.store.secrets import SecretFiles
 
 
 @dataclass
-class Server:
+class FakeTransfer:
     """A transfer that does what each URL's script says, and counts who is inside."""
 
     folder: Path
@@ -79,10 +79,10 @@ async def _at_once() -> None:
 
 
 @dataclass
-class House:
+class RunningQueue:
     """Everything around a pool, as the app wires it."""
 
-    server: Server
+    transfer: FakeTransfer
     pool: Pool
     intake: Intake
     queue: QueueCommands
@@ -112,17 +112,17 @@ class House:
 
 
 @asynccontextmanager
-async def house(
+async def running_queue(
     tmp_path: Path, *, finished: Mapping[str, Path] | None = None, **limits: int
-) -> AsyncIterator[House]:
+) -> AsyncIterator[RunningQueue]:
     db = Database.open(tmp_path / "db")
-    bus, secrets, server = Bus(), SecretFiles(tmp_path / "secrets"), Server(tmp_path)
-    server.finished = {id: Fetched(path, 3) for id, path in (finished or {}).items()}
+    bus, secrets, transfer = Bus(), SecretFiles(tmp_path / "secrets"), FakeTransfer(tmp_path)
+    transfer.finished = {id: Fetched(path, 3) for id, path in (finished or {}).items()}
     live_status = LiveStatus(bus, await db.run(downloads.starting_status, time.time(), 4, ""))
     pool = Pool(
         db,
         bus,
-        Worker(server, secrets, {}),
+        Worker(transfer, secrets, {}),
         secrets=secrets,
         folder=tmp_path,
         limits=PoolLimits(**limits),
@@ -137,8 +137,8 @@ async def house(
     intake = Intake(db, bus, secrets, pool.wake)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(pool.run(), name="pool")
-        yield House(
-            server,
+        yield RunningQueue(
+            transfer,
             pool,
             intake,
             queue,

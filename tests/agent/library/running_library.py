@@ -34,7 +34,7 @@ from trayagent.transfer.transfer import Transfer
 ALICE, BOB = "st-alice-1", "st-bob-1"
 
 
-class Rig:
+class RunningLibrary:
     """What a test asks and looks at."""
 
     def __init__(
@@ -141,7 +141,7 @@ def flow(fake: FakeFlow, name: str = "flow", **more: Any) -> SourceSettings:
 
 
 @asynccontextmanager
-async def rig(
+async def running_library(
     home: Path,
     *sources: SourceSettings,
     retries: int = 5,
@@ -149,7 +149,7 @@ async def rig(
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     working: bool = True,
-) -> AsyncIterator[Rig]:
+) -> AsyncIterator[RunningLibrary]:
     """The agent's half that syncs, running; unless it is `working`, nothing leaves the queue."""
     config = Config(
         downloads=DownloadSettings(folder=str(home / "downloads"), retries=retries),
@@ -185,9 +185,11 @@ async def rig(
             limits=PoolLimits(4, 4, retries),
             bell=bell,
         )
-        queue = QueueCommands(db, bus, pool, secrets=secrets, trash=Bin(), discard=transfer.discard)
-        made = Rig(home, config, library, db, bus, vault, intake)
-        made.undo = BatchUndo(db, queue, Bin())
+        queue = QueueCommands(
+            db, bus, pool, secrets=secrets, trash=FakeTrash(), discard=transfer.discard
+        )
+        made = RunningLibrary(home, config, library, db, bus, vault, intake)
+        made.undo = BatchUndo(db, queue, FakeTrash())
         async with asyncio.TaskGroup() as group:
             services = {"library": library.run, **({"pool": pool.run} if working else {})}
             tasks = [group.create_task(run(), name=name) for name, run in services.items()]
@@ -197,7 +199,7 @@ async def rig(
                 task.cancel()
 
 
-class Bin(Trash):
+class FakeTrash(Trash):
     """A trash that is emptied at once."""
 
     async def put(self, path: Path) -> None:
