@@ -142,6 +142,18 @@ def test_hostile_or_broken_xml_is_one_refusal(text: str | bytes) -> None:
     assert line.error[0] == "bad_list"
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("<html></html>", "This is not a Metalink file."),
+        ("<metalink>", "This is not readable XML."),
+    ],
+)
+def test_a_refusal_tells_another_format_from_broken_xml(text: str, sentence: str) -> None:
+    (line,) = parse(text)
+    assert line.error == ("bad_list", sentence)
+
+
 def test_other_encodings() -> None:
     text = HEAD.replace("UTF-8", "UTF-16") + '<file name="ä"><url>http://h/</url></file></metalink>'
     (line,) = parse(text.encode("utf-16"))
