@@ -42,9 +42,9 @@ HEAD_SECONDS: Final = 10.0
 BODY_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 15.0
 WRITE_SECONDS: Final = 10.0
-"""How long a client may take to read an answer, or a piece of the stream of events."""
+"""A client may take so long to read an answer, or a piece of the stream of events."""
 LINGER_SECONDS: Final = 1.0
-"""How long we read on after an answer that leaves bytes unread: a reset would overtake the answer."""
+"""We read on so long after an answer that leaves bytes unread: a reset would overtake the answer."""
 MOST_WAITING: Final = 64
 """So many connections may wait for longer than the grace."""
 MOST_IN_RUSH: Final = 1024
@@ -57,7 +57,7 @@ Refuse = Callable[[int, str, str], web.Response]
 
 
 class ConnectionPhase(Enum):
-    """What a connection is doing; the table above says what ends each phase."""
+    """The table above says what ends each phase."""
 
     IDLE = "idle"
     HEAD = "head"
@@ -85,7 +85,7 @@ _SENTENCES: Final = {
     431: ("too_long", "The headers are too long."),
     500: ("internal", "Something went wrong inside trayagent."),
 }
-"""What a client is told when its bytes do not become a request, and when the answer fails."""
+"""The answers to bytes that do not become a request, and to a request whose answer failed."""
 
 
 def _raw_refusal(status: bytes, code: bytes, message: bytes) -> bytes:

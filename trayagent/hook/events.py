@@ -121,7 +121,7 @@ class EventRing:
             self._listeners.discard(listener)
 
     def _events_after(self, position: int) -> tuple[bytes, int]:
-        """What happened after `position`, and the new position."""
+        """The pieces of the stream after `position`, and the new position."""
         if position == self._last:
             return b"", position
         if position < self._last - len(self._events):

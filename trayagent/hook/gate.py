@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MOST_BODY_BYTES: Final = 256 * 1024
 """More of a request is not read."""
 CORS_HEADERS: Final = "authorization, content-type, idempotency-key, last-event-id"
-"""What an extension's request may carry."""
+"""The headers that an extension's request may carry."""
 
 _EXTENSION: Final = re.compile(r"(?:chrome|moz)-extension://[A-Za-z0-9-]{1,64}")
 _JSON: Final = re.compile(
@@ -48,12 +48,12 @@ class RequestFacts:
     peer: str
     """The address of the other end."""
     host_names: frozenset[str]
-    """What Host may say."""
+    """The values that Host may have."""
     method: str
     path: str
     """As sent, without the query."""
     route: Route | None = None
-    """What answers this method and path; for OPTIONS: what would answer the method asked about."""
+    """The route of this method and path; for OPTIONS, of the method that is asked about."""
     params: dict[str, str] = field(default_factory=dict)
     """The parameters in the path, decoded."""
     allowed_methods: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class RequestFacts:
     caller: Caller | None = None
     """The owner of the token; None when we do not know the token."""
     penalty_seconds: float = 0.0
-    """How long wrong tokens have to wait now."""
+    """Wrong tokens have to wait so long now."""
     content_types: tuple[str, ...] = ()
     encodings: tuple[str, ...] = ()
     content_length: int | None = None

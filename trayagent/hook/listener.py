@@ -12,7 +12,7 @@ from typing import Final
 from trayagent.model.errors import TrayagentError
 
 PORTS_TRIED: Final = 10
-"""How many ports in a row are tried before we give up."""
+"""So many ports in a row are tried before we give up."""
 BACKLOG: Final = 1024
 _NO_IPV6: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
 
@@ -33,7 +33,7 @@ class Listener:
 
     @property
     def host_names(self) -> frozenset[str]:
-        """What a Host header may say, in lower case."""
+        """The values that a Host header may have, in lower case."""
         hosts = ["127.0.0.1", "localhost", "localhost."]
         if any(sock.family == socket.AF_INET6 for sock in self.sockets):
             hosts.append("[::1]")

@@ -95,7 +95,7 @@ async def get_icon(_: HookRequest) -> Reply:
 
 
 async def missing_page() -> Reply:
-    """What a person sees who follows a link to nowhere; it repeats nothing of the address."""
+    """The page for a person who follows a link to nowhere; it repeats nothing of the address."""
     reply = await _page("missing.html", _CONFIRM_POLICY)
     return replace(reply, status=404)
 
@@ -123,9 +123,8 @@ async def _page(name: str, policy: str, **values: str) -> Reply:
 
 async def _file(name: str, *, folder: str = "") -> Reply:
     media_type = _MEDIA_TYPES.get(Path(name).suffix)
-    if media_type is None or name.endswith(
-        ".html"
-    ):  # a page has its values and policy from `_page`
+    # A page is never served as a file: it gets its values and its policy from `_page`.
+    if media_type is None or name.endswith(".html"):
         raise NotFoundError("not_found", "There is nothing at this address.")
     return Reply(200, await _read(name, folder=folder), media_type)
 

@@ -50,7 +50,7 @@ class Desktop(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HookContext:
-    """What all handlers share."""
+    """The parts that all handlers share."""
 
     agent: Agent
     port: int
@@ -78,7 +78,7 @@ class HookRequest:
     """aiohttp's request, for the rare header and for streams."""
     body: bytes = field(default=b"", repr=False)
     headers: dict[str, str] = field(default_factory=dict, repr=False)
-    """What every answer to this request carries; a stream sends them itself."""
+    """Every answer to this request carries them; a stream sends them itself."""
 
     @property
     def agent(self) -> Agent:
@@ -163,7 +163,7 @@ class HookRequest:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What to answer: JSON of `content`, or bytes of another `type`."""
+    """An answer: JSON of `content`, or bytes of another `type`."""
 
     status: int
     content: Any = None

@@ -46,9 +46,9 @@ log = logging.getLogger(__name__)
 
 ROUTES: Final[tuple[Route, ...]] = (*API, *pages.routes)
 NOTE_SECONDS: Final = 0.2
-"""How long a request waits for the note that its client was seen."""
+"""A request waits so long for the note that its client was seen."""
 STOP_SECONDS: Final = 1.0
-"""How long requests under way may take when we stop."""
+"""Requests under way may take so long when we stop."""
 STATUS: Final[dict[type[TrayagentError], int]] = {
     MalformedError: 400,
     BadCodeError: 403,
@@ -238,7 +238,7 @@ def _is_person(request: web.BaseRequest) -> bool:
 
 
 def refusal_of_error(error: Exception) -> Refusal:
-    """What the client is told of an error; a fault of ours says nothing about itself."""
+    """The answer to an error. A fault of ours tells no details: they are in the log."""
     if not isinstance(error, TrayagentError):
         return Refusal(
             500, "internal", "Something went wrong inside trayagent; see: trayagent logs"

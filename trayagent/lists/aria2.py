@@ -127,7 +127,7 @@ def _options_of(item: Item) -> Iterator[tuple[str, str]]:
 
 
 def _fields_of(name: str, value: str) -> dict[str, Any]:
-    """What one option sets; raises ListError for a value that makes no sense."""
+    """Read one option into fields of an item. Raises ListError for a value that makes no sense."""
     if name in _TEXTS.values():
         field = next(field for field, option in _TEXTS.items() if option == name)
         if name == "checksum":

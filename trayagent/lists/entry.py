@@ -15,7 +15,7 @@ MOST_BYTES: Final = 32 * 1024 * 1024
 
 
 class Position(Struct, frozen=True, omit_defaults=True):
-    """Where reading goes on after a kill; small, and safe to keep in the database."""
+    """The place where reading goes on after a kill; small, and safe to keep in the database."""
 
     offset: int = 0
     """Bytes from the start of the file, for line-based lists."""
@@ -40,9 +40,9 @@ class ListEntry(Struct, frozen=True):
     error: tuple[str, str] | None = None
     """Code and one plain sentence, when `item` is None."""
     warnings: tuple[str, ...] = ()
-    """What the entry asks for and does not get, one plain sentence each."""
+    """One plain sentence for everything that the entry asks for and does not get."""
     after: Position = START
-    """Where the next entry begins."""
+    """The next entry begins here."""
 
     def __repr__(self) -> str:
         return f"<ListEntry {self.number}: {'an item' if self.item else self.error}>"
@@ -53,7 +53,7 @@ class ListError(ValueError):
 
 
 class ParsedEntry(NamedTuple):
-    """What a parser of whole lists found at one place: an item, or why there is none."""
+    """The result of a parser of whole lists at one place: an item, or the reason why there is none."""
 
     url: str
     item: Item | None = None

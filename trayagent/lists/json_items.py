@@ -72,7 +72,7 @@ def _elements(array: bytes) -> Iterator[bytes]:
 
 
 def _split(array: bytes) -> Iterator[bytes]:
-    """What stands between the commas of an array; raises ListError where its brackets do not fit."""
+    """The texts between the commas of an array. Raises ListError where its brackets do not fit."""
     depth = start = 0
     for token in _TOKEN.finditer(array):
         mark = token[0][:1]
@@ -109,7 +109,7 @@ def _entry(element: msgspec.Raw) -> ParsedEntry:
 
 
 def _url_of(element: msgspec.Raw) -> str:
-    """What the report shows of an element that is no item."""
+    """The address that the report shows for an element that is no item."""
     try:
         value: dict[str, object] = lenient_json.read(element, dict[str, object])
     except msgspec.DecodeError:

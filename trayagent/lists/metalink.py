@@ -143,7 +143,7 @@ def _urls_by_rank(file: ET.Element) -> list[ET.Element]:
 
 
 def _checks(file: ET.Element) -> tuple[list[tuple[str, str]], list[str]]:
-    """What the file must be, as options, and warnings on what of that cannot be checked.
+    """The file's size and checksums as options, and a warning for each that cannot be checked.
 
     1. The size, if it is a number.
     2. The strongest checksum of the whole file; or else

@@ -16,7 +16,7 @@ from trayagent.model.errors import DownloadError
 
 _HEADING: Final = re.compile(r"\[(.*)\]")
 _NEEDS_CARE: Final = re.compile(r"[\s\"'<>]")
-"""What no bare address holds: mirrors, or quotes and brackets that came along when it was copied."""
+"""A bare address holds none of these: they part mirrors, or came along when it was copied."""
 _OPTION: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]*)\s*=(.*)", re.DOTALL)
 
 

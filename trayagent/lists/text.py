@@ -20,7 +20,7 @@ _MAGIC: Final = (
     *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"OggS", b"ID3", b"\x1aE\xdf\xa3"),
     *(b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"%PDF"),
 )
-"""What programs, media and archives begin with, dropped by mistake under the name of a list."""
+"""Programs, media and archives begin so; people drop them by mistake under the name of a list."""
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),

@@ -22,7 +22,7 @@ _FILE: Final = "config.toml"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _QUOTES: Final = r"A path with backslashes goes in single quotes: 'C:\Users\me'."
 HIDDEN: Final = "(hidden)"
-"""What `visible_values` has instead of a secret; writing it back leaves the secret as it is."""
+"""Stands in `visible_values` for a secret; writing it back leaves the secret as it is."""
 
 
 def load(home: Home, environ: Mapping[str, str], flags: Mapping[str, str] | None = None) -> Config:

@@ -1,4 +1,4 @@
-"""What values must mean beyond their type: sizes, durations, addresses, and folders.
+"""Rules that no type can express: for sizes, durations, addresses, and folders.
 
 `broken_rules` holds for every Config, wherever its values come from. `check_folders` holds for changes
 that come through the HTTP interface. Who may change settings there could else choose `~/.ssh` for

@@ -1,4 +1,4 @@
-"""What the types of the settings say of raw values: each is converted for itself, so that all problems show at once."""
+"""Raw values become values of the settings' types, each for itself, so that all problems show at once."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _choices(info: inspect.Type) -> list[str]:
 
 
 def describe_type(info: inspect.Type) -> str:
-    """What a value of this type may be, in the words of the errors and of docs/configuration.md."""
+    """Describe the values of a type, in the words of the errors and of docs/configuration.md."""
     match info:
         case inspect.UnionType(types=types):
             return " or ".join(describe_type(part) for part in types)

@@ -35,10 +35,14 @@ async def count_downloads(request: HookRequest) -> Reply:
 )
 async def act_on_downloads(request: HookRequest) -> Reply:
     """Pause, resume, cancel, retry, remove or move many downloads at once; one answer each."""
-    asked = request.json(schemas.ManyActions)
-    if asked.action in _MOVES:
-        return Reply(200, await _move(request, asked))
+    body = request.json(schemas.ManyActions)
     queue = request.agent.queue
+    if body.action in _MOVES:
+        # All at once, for they keep their order among each other.
+        moved = set(await queue.move(body.ids, cast(Move, body.action), body.before))
+        stays = schemas.Fault("wrong_state", "Only a download that waits has a place in the queue.")
+        results = [schemas.ActionResult(id, None if id in moved else stays) for id in body.ids]
+        return Reply(200, schemas.ActionResults(tuple(results)))
     commands: dict[str, Callable[[str], Awaitable[Download]]] = {
         "pause": queue.pause,
         "resume": queue.resume,
@@ -46,7 +50,16 @@ async def act_on_downloads(request: HookRequest) -> Reply:
         "retry": queue.retry,
         "remove": queue.remove,
     }
-    results = [await _act(commands[asked.action], id) for id in dict.fromkeys(asked.ids)]
+    # Each for itself: one that cannot be paused any more does not keep the others from it.
+    results = []
+    for id in dict.fromkeys(body.ids):  # an id that is named twice is one download
+        try:
+            await commands[body.action](id)
+        except TrayagentError as error:
+            fault = schemas.Fault(error.code, error.message, error.action)
+            results.append(schemas.ActionResult(id, fault))
+        else:
+            results.append(schemas.ActionResult(id))
     return Reply(200, schemas.ActionResults(tuple(results)))
 
 
@@ -66,6 +79,7 @@ async def open_download(request: HookRequest) -> Reply:
         raise WrongStateError(f"Download {download.id} has no file yet.")
     desktop = request.context.desktop
     show = desktop.open_file if what == "file" else desktop.open_folder
+    # A desktop may need seconds to find the program, or the disk to wake up.
     await asyncio.to_thread(show, Path(download.path))
     return Reply(200, schemas.Done())
 
@@ -78,19 +92,3 @@ async def get_parts(request: HookRequest) -> Reply:
     parts = await queries.parts(download.id)
     found = tuple(schemas.FilePart(start, end) for start, end in parts)
     return Reply(200, schemas.FileParts(found, download.size))
-
-
-async def _act(command: Callable[[str], Awaitable[Download]], id: str) -> schemas.ActionResult:
-    try:
-        await command(id)
-    except TrayagentError as error:
-        return schemas.ActionResult(id, schemas.Fault(error.code, error.message, error.action))
-    return schemas.ActionResult(id)
-
-
-async def _move(request: HookRequest, asked: schemas.ManyActions) -> schemas.ActionResults:
-    moved = set(await request.agent.queue.move(asked.ids, cast(Move, asked.action), asked.before))
-    stays = schemas.Fault("wrong_state", "Only a download that waits has a place in the queue.")
-    return schemas.ActionResults(
-        tuple(schemas.ActionResult(id, None if id in moved else stays) for id in asked.ids)
-    )

@@ -83,6 +83,8 @@ async def list_downloads(request: HookRequest) -> Reply:
         raise SchemaError("bad_query", f"`state` is one of: {', '.join(sorted(known))}.")
     if request.is_from_extension:
         return Reply(200, await _own_downloads(request, query, states))
+    # Two ways through the list: by `after`, which no new download upsets, for programs; and by
+    # `offset` of a sorted list, for a person who scrolls.
     if query.sort is not None:
         chosen = Chosen(states, query.type, query.batch, query.q)
         sort = cast(Sort, query.sort.removeprefix("-"))
@@ -241,7 +243,7 @@ async def _check_own(request: HookRequest) -> None:
 async def _own_downloads(
     request: HookRequest, query: schemas.DownloadsQuery, states: Sequence[str]
 ) -> schemas.DownloadPage:
-    """What an extension sent itself in the last day; the history is the owner's."""
+    """The downloads that an extension sent in the last day; the history is the owner's."""
     assert request.caller is not None
     # A day has few of them: they are looked up one by one, from the place to go on after.
     ids = await request.agent.queries.ids_sent_by(request.caller.id)
