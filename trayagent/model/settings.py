@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 # Every struct is a section of config.toml, every field a key; the sentence under a field is its help text
-# in docs/settings.md. Sizes and times are text, as people write them; `settings/rules` checks what a type
+# in docs/configuration.md. Sizes and times are text, as people write them; `settings/rules` checks what a type
 # cannot.
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from trayagent.model.downloads import Download
 from trayagent.model.jobs import Job
-from trayagent.store.downloads import download_of, order_of, public_id
+from trayagent.store.downloads import COLUMNS, download_of, order_of, public_id
 
 MOST_WOKEN_AT_ONCE: Final = 500
 """Rows that one transaction wakes."""
@@ -73,7 +73,8 @@ class _Share:
         self._hosts[row["host"]] += 1
         self.free -= 1
         active: sqlite3.Row = conn.execute(
-            "UPDATE downloads SET state = 'active', started_at = ?, error = NULL WHERE n = ? RETURNING *",
+            "UPDATE downloads SET state = 'active', started_at = ?, error = NULL WHERE n = ?"
+            f" RETURNING {COLUMNS}",
             (now, row["n"]),
         ).fetchone()
         return active
@@ -141,7 +142,7 @@ def _next_in_turn(conn: sqlite3.Connection, share: _Share, after: str) -> sqlite
 
 def active_jobs(conn: sqlite3.Connection) -> list[tuple[Job, Download]]:
     """What an earlier run was at when it ended."""
-    rows = conn.execute("SELECT * FROM downloads WHERE state = 'active' ORDER BY n")
+    rows = conn.execute(f"SELECT {COLUMNS} FROM downloads WHERE state = 'active' ORDER BY n")
     return [job_of(row) for row in rows]
 
 

@@ -69,6 +69,12 @@ CREATE INDEX unhashed ON downloads(n) WHERE state = 'completed' AND sha256 IS NU
 """
 """Version 2: files that were gone before their checksum was computed are not looked for again."""
 
+COLUMNS = (
+    "n, key, url, host, state, urgent, not_before, attempts, orders, path, size, received, error, warning,"
+    " via, source, batch, sha256, created_at, started_at, finished_at"
+)
+"""What a row is read by. Not `*`: that would compute the names to sort by (`listing.NAMES`) each time."""
+
 IN_FLIGHT = (State.QUEUED, State.ACTIVE, State.PAUSED)
 
 _order = msgspec.json.Decoder(Order)
@@ -168,7 +174,9 @@ def row_of(conn: sqlite3.Connection, n: int, id: str = "") -> sqlite3.Row:
 
 def row_or_none(conn: sqlite3.Connection, n: int) -> sqlite3.Row | None:
     """The row `n`, or None."""
-    row: sqlite3.Row | None = conn.execute("SELECT * FROM downloads WHERE n = ?", (n,)).fetchone()
+    row: sqlite3.Row | None = conn.execute(
+        f"SELECT {COLUMNS} FROM downloads WHERE n = ?", (n,)
+    ).fetchone()
     return row
 
 
@@ -198,7 +206,7 @@ def page(
     if after:
         clauses.append("n < ?")
         values.append(number(after))
-    sql = f"SELECT * FROM downloads WHERE {' AND '.join(clauses)} ORDER BY n DESC LIMIT ?"
+    sql = f"SELECT {COLUMNS} FROM downloads WHERE {' AND '.join(clauses)} ORDER BY n DESC LIMIT ?"
     # One more than asked for tells whether another page follows.
     rows = conn.execute(sql, (*values, limit + 1)).fetchall()
     page = [download_of(row) for row in rows[:limit]]
@@ -247,7 +255,7 @@ def row_in_flight(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
     """The download in flight for `key`."""
     states = "state IN ('queued', 'active', 'paused')"
     row: sqlite3.Row | None = conn.execute(
-        f"SELECT * FROM downloads WHERE key = ? AND {states}", (key,)
+        f"SELECT {COLUMNS} FROM downloads WHERE key = ? AND {states}", (key,)
     ).fetchone()
     return row
 
@@ -278,7 +286,8 @@ def row_with_file(
 ) -> sqlite3.Row | None:
     """The newest completed download for `key` whose file is still there."""
     rows = conn.execute(
-        "SELECT * FROM downloads WHERE key = ? AND state = 'completed' ORDER BY n DESC", (key,)
+        f"SELECT {COLUMNS} FROM downloads WHERE key = ? AND state = 'completed' ORDER BY n DESC",
+        (key,),
     )
     # The newest may have been deleted by hand while an older copy is still there.
     return next((row for row in rows if row["path"] and exists(row["path"])), None)

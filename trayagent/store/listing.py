@@ -133,7 +133,7 @@ def _in_queue_order(
 def rows(conn: sqlite3.Connection, numbers: Sequence[int]) -> list[Download]:
     """The downloads behind these numbers, in this order; those removed meanwhile are left out."""
     marks = ", ".join("?" * len(numbers))
-    sql = f"SELECT * FROM downloads WHERE n IN ({marks})"
+    sql = f"SELECT {downloads.COLUMNS} FROM downloads WHERE n IN ({marks})"
     found = {row["n"]: row for row in conn.execute(sql, tuple(numbers))}
     return [downloads.download_of(found[n]) for n in numbers if n in found]
 

@@ -44,6 +44,7 @@ from trayagent.model.validation import validate
 from trayagent.store import batches, library
 from trayagent.store.claims import Claimed, Turn, claim
 from trayagent.store.downloads import (
+    COLUMNS,
     IN_FLIGHT,
     Change,
     download_of,
@@ -145,7 +146,7 @@ def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> 
     updated: sqlite3.Row = conn.execute(
         "UPDATE downloads SET state = 'completed', path = ?, size = ?, received = ?, sha256 = ?, warning = ?,"
         " orders = ?, error = NULL, not_before = NULL, attempts = attempts + 1, finished_at = ? WHERE n = ?"
-        " RETURNING *",
+        f" RETURNING {COLUMNS}",
         (
             str(fetched.path),
             fetched.size,
@@ -226,7 +227,7 @@ def keep_names(conn: sqlite3.Connection, named: Iterable[tuple[int, str, int | N
 def settled_records(conn: sqlite3.Connection) -> list[tuple[int, Path, str]]:
     """Completed downloads (n, path, owner) whose record beside the file may have outlived a kill."""
     rows = conn.execute(
-        "SELECT downloads.* FROM settled_records JOIN downloads USING (n) WHERE path IS NOT NULL"
+        f"SELECT {COLUMNS} FROM settled_records JOIN downloads USING (n) WHERE path IS NOT NULL"
     )
     return [(row["n"], Path(row["path"]), download_of(row).owner) for row in rows]
 
@@ -372,7 +373,7 @@ def clear(
 ) -> list[Download]:
     """Forget up to `limit` rows in these states; their files stay. Returns what was forgotten."""
     rows = conn.execute(
-        f"SELECT * FROM downloads WHERE state IN ({', '.join('?' * len(states))}) LIMIT ?",
+        f"SELECT {COLUMNS} FROM downloads WHERE state IN ({', '.join('?' * len(states))}) LIMIT ?",
         (*states, limit),
     ).fetchall()
     # A chunk each transaction: a history of a million rows must not hold up the queue.

@@ -21,6 +21,7 @@ from msgspec import Struct
 from trayagent.model.downloads import Batch, ErrorInfo, State
 from trayagent.store import batches, library
 from trayagent.store.downloads import (
+    COLUMNS,
     Change,
     download_of,
     info_json,
@@ -139,7 +140,7 @@ def mark_taken_back(conn: sqlite3.Connection, n: int, name: str, now: float) -> 
     )
     updated: sqlite3.Row = conn.execute(
         "UPDATE downloads SET state = 'cancelled', path = NULL, received = 0, sha256 = NULL,"
-        " warning = NULL, error = ?, finished_at = ? WHERE n = ? RETURNING *",
+        f" warning = NULL, error = ?, finished_at = ? WHERE n = ? RETURNING {COLUMNS}",
         (info_json(why), now, n),
     ).fetchone()
     return Change(download_of(updated), State.COMPLETED)
