@@ -25,7 +25,7 @@ from typing import Any, Final, Self
 from trayagent import __version__, logs
 from trayagent.agent import Agent
 from trayagent.agent.live_settings import LiveSettings
-from trayagent.desktop import opener
+from trayagent.desktop.local_desktop import LocalDesktop
 from trayagent.desktop.notifier import Notifier, NullNotifier
 from trayagent.desktop.tray.none import Tray
 from trayagent.hook.listener import bind
@@ -98,7 +98,7 @@ async def serve(
             await stack.enter_async_context(Gateway(network, own_ports=lambda: (listener.port,))),
         )
         agent, services = await build(home, environ, live_settings, notifier, db, ways_out)
-        hook = HookServer(agent, quit=quitting.set, desktop=opener)
+        hook = HookServer(agent, quit=quitting.set, desktop=LocalDesktop(home))
         # The hook comes last, so it ends first: no request meets a part that has ended.
         services |= {**beside, "hook": partial(hook.serve, listener)}
 

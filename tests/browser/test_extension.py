@@ -93,6 +93,19 @@ async def test_pairs_from_the_dashboard_and_is_revoked_there(
     assert await extended.pair(agent.pairing()) == "done"
 
 
+async def test_the_dashboard_unpacks_it_and_says_the_steps_of_this_browser(
+    extended: Extended, agent: Running
+) -> None:
+    page = await extended.open(agent.dashboard())
+    await page.locator("nav a[href='#browsers']").click()
+    await page.get_by_role("button", name="Install the extension").click()
+    await expect(page.locator("ol.steps")).to_contain_text("chrome://extensions")
+    folder = agent.home / "extension/chromium"
+    await expect(page.locator("ol.steps")).to_contain_text(str(folder))
+    assert (folder / "manifest.json").exists()
+    await page.close()
+
+
 async def test_code_works_once(extended: Extended, agent: Running) -> None:
     address = agent.pairing()
     assert await extended.pair(address) == "done"

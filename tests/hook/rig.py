@@ -23,6 +23,7 @@ from trayagent.agent.status import LiveStatus
 from trayagent.hook.events import EventRing
 from trayagent.hook.listener import Listener, bind
 from trayagent.hook.server import HookServer
+from trayagent.model.extension import ExtensionFiles
 from trayagent.model.settings import Config, DownloadSettings
 from trayagent.model.status import Status
 from trayagent.store.database import Database
@@ -95,6 +96,10 @@ class FakeDesktop:
 
     def open_folder(self, path: Path) -> None:
         self.opened.append(("folder", path))
+
+    def unpack_extension(self) -> ExtensionFiles:
+        folder = Path("/home/me/extension")
+        return ExtensionFiles(folder, folder / "chromium", folder / "x.zip", folder / "x.xpi", "1")
 
 
 @dataclass

@@ -14,7 +14,7 @@ from trayagent.cli.desktop import can_show
 from trayagent.cli.options import home, json_option, pass_screen
 from trayagent.cli.output import Screen
 from trayagent.desktop import browser_extension, native_messaging
-from trayagent.desktop.browser_extension import Unpacked
+from trayagent.model.extension import ExtensionFiles
 
 STEPS: Final = {
     "Chrome, Chromium, Edge, Brave": (
@@ -46,7 +46,7 @@ def extension(screen: Screen, opens: bool | None, register: bool, remove: bool) 
     """Unpack the browser extension, and open its folder."""
     place = home()
     registration = native_messaging.registration(place.data)
-    folder = place.drop.parent / "extension"
+    folder = browser_extension.folder_in(place)
     if remove:
         registration.unregister()
         browser_extension.remove(folder)
@@ -76,7 +76,7 @@ def extension(screen: Screen, opens: bool | None, register: bool, remove: bool) 
         opener.open_folder(unpacked.folder)
 
 
-def _say_steps(screen: Screen, unpacked: Unpacked) -> None:
+def _say_steps(screen: Screen, unpacked: ExtensionFiles) -> None:
     screen.say(f"The extension {unpacked.version} is in {unpacked.folder}")
     # The steps of the browser that this person uses come first.
     for family in sorted(STEPS, key=lambda family: (family == "Firefox") != _uses_firefox()):

@@ -18,29 +18,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from msgspec import Struct
-
 import trayagent
 from trayagent.model.errors import TrayagentError
+from trayagent.model.extension import ExtensionFiles
+from trayagent.settings import Home
 
 CHROMIUM_FOLDER: Final = "chromium"
 _DATE: Final = (2026, 1, 1, 0, 0, 0)
 """Of every file in the archives: the same source gives the same bytes."""
 
 
-class Unpacked(Struct, frozen=True):
-    """Where the extension lies now."""
-
-    folder: Path
-    """Holds the other three."""
-    chromium: Path
-    """The folder for “Load unpacked”."""
-    zip: Path
-    xpi: Path
-    version: str
+def folder_in(home: Home) -> Path:
+    """Where a person and a browser find it: beside the drop folder, since neither looks into hidden folders."""
+    return home.drop.parent / "extension"
 
 
-def unpack(folder: Path) -> Unpacked:
+def unpack(folder: Path) -> ExtensionFiles:
     """Write the extension below `folder`; what an earlier version left there gives way. Blocks.
 
     Raises TrayagentError when this installation has no extension, OSError when it cannot be written.
@@ -63,7 +56,7 @@ def unpack(folder: Path) -> Unpacked:
         zip, source, {key: value for key, value in for_chromium(manifest).items() if key != "key"}
     )
     _pack(xpi, source, for_firefox(manifest))
-    return Unpacked(folder, chromium, zip, xpi, version)
+    return ExtensionFiles(folder, chromium, zip, xpi, version)
 
 
 def remove(folder: Path) -> None:

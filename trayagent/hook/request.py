@@ -14,6 +14,7 @@ import msgspec
 
 from trayagent.model import lenient_json
 from trayagent.model.errors import TrayagentError
+from trayagent.model.extension import ExtensionFiles
 from trayagent.store.admission import IdempotencyKey
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ class Desktop(Protocol):
         """Open a file with its program. Raises TrayagentError when it is gone, or nothing opens it."""
 
     def open_folder(self, path: Path) -> None:
-        """Open the folder of a file, with the file selected. Raises TrayagentError likewise."""
+        """Open a folder, or that of a file with the file selected. Raises TrayagentError likewise."""
+
+    def unpack_extension(self) -> ExtensionFiles:
+        """Unpack the browser extension, and let the browsers start us. Raises TrayagentError."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,6 +218,17 @@ class Secret(Body, frozen=True):
         return "<Secret>"
 
 
+class Extension(Struct, frozen=True):
+    """Where the browser extension lies."""
+
+    folder: str
+    chromium: str
+    """The folder for “Load unpacked”."""
+    zip: str
+    xpi: str
+    version: str
+
+
 class HandedCookie(Body, frozen=True):
     """A cookie as browsers tell it; a domain with a leading dot: subdomains, too."""
 

@@ -13,6 +13,7 @@ from trayagent.hook.api import (
     clients,
     dashboard,
     downloads,
+    extension,
     queue,
     settings,
     sign_ins,
@@ -31,4 +32,5 @@ API: Final[tuple[Route, ...]] = (
     *verify.routes,
     *settings.routes,
     *clients.routes,
+    *extension.routes,
 )

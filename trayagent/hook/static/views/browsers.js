@@ -1,5 +1,6 @@
 // Sending from the browser: the extension, paired by a one-time code, and the bookmark that needs no installation.
 import { button, h, icon, section } from "../dom.js";
+import { extensionSteps } from "../extension-steps.js";
 import { ago } from "../format.js";
 import { confirmed } from "../say.js";
 
@@ -18,7 +19,7 @@ export class BrowsersView {
       section(
         "Extension",
         h("div", { class: "stack" }, this.#extension(), this.clients),
-        button("Pair this browser", () => this.#pair(), { kind: "primary", glyph: "plug" }),
+        button("Pair this browser", () => this.#pair(), { glyph: "plug" }),
       ),
       section("Bookmark", this.bookmark),
       section("Open dashboards", this.dashboards),
@@ -47,37 +48,7 @@ export class BrowsersView {
         {},
         "The extension sends videos, pictures, links and pages from the right-click menu, with one click and without asking again.",
       ),
-      h(
-        "details",
-        { class: "small" },
-        h("summary", {}, "How to install it"),
-        h(
-          "ol",
-          { class: "steps" },
-          h("li", {}, "Run ", h("code", {}, "trayagent extension"), ": it opens the extension’s folder."),
-          h(
-            "li",
-            {},
-            h("strong", {}, "Chrome, Chromium, Edge, Brave: "),
-            "open ",
-            h("code", {}, "chrome://extensions"),
-            ", switch on “Developer mode”, choose “Load unpacked” and pick the folder ",
-            h("code", {}, "chromium"),
-            " in there.",
-          ),
-          h(
-            "li",
-            {},
-            h("strong", {}, "Firefox: "),
-            "open ",
-            h("code", {}, "about:debugging#/runtime/this-firefox"),
-            ", choose “Load Temporary Add-on” and pick the ",
-            h("code", {}, ".xpi"),
-            " in there.",
-          ),
-          h("li", {}, "Press “Pair now” in the extension, or “Pair this browser” here."),
-        ),
-      ),
+      extensionSteps(this),
     );
   }
 

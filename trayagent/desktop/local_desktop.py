@@ -1,0 +1,37 @@
+"""This computer's desktop, as the dashboard asks for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trayagent.desktop import browser_extension, native_messaging, opener
+from trayagent.model.errors import TrayagentError
+from trayagent.model.extension import ExtensionFiles
+from trayagent.settings import Home
+
+
+class LocalDesktop:
+    """Shows files and unpacks the extension; all of it blocks for a moment."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def open_file(self, path: Path) -> None:
+        """Open a file with its program; raises TrayagentError."""
+        opener.open_file(path)
+
+    def open_folder(self, path: Path) -> None:
+        """Open the folder of a file, with the file selected; raises TrayagentError."""
+        opener.open_folder(path)
+
+    def unpack_extension(self) -> ExtensionFiles:
+        """Unpack the browser extension, and let the browsers start us for it. Raises TrayagentError."""
+        try:
+            native_messaging.registration(self._home.data).register()
+            return browser_extension.unpack(browser_extension.folder_in(self._home))
+        except OSError as error:
+            raise TrayagentError(
+                "cannot_unpack",
+                f"The extension cannot be written to {error.filename}: {error.strerror}.",
+                "Check the folder and its permissions.",
+            ) from error
