@@ -36,6 +36,7 @@ from trayagent.model.access import Caller, Client, Paired
 from trayagent.model.errors import NotFoundError, TrayagentError
 from trayagent.model.events import Action, Notice
 from trayagent.model.units import stamp
+from trayagent.model.wording import printable
 from trayagent.store import clients as store
 from trayagent.store.clients import ClientRow
 from trayagent.store.database import Database
@@ -90,6 +91,7 @@ class OwnToken:
     def load(cls, path: Path) -> Self:
         """The token in `path`; made when there is none, and always kept to the user alone."""
         with contextlib.suppress(FileNotFoundError):
+            # Closed before it is read: a backup or an editor may have opened it to others.
             os.chmod(path, 0o600)
             value = path.read_text("ascii", "ignore").strip()
             if len(value) >= 32:
@@ -120,6 +122,7 @@ class Codes:
     def issue(self) -> str:
         """A fresh code."""
         self._forget_old()
+        # Bounded: whoever may ask for codes could ask for a million of them.
         while len(self._open) >= MOST_OPEN_CODES:
             del self._open[next(iter(self._open))]
         code = secrets.token_urlsafe(16)
@@ -254,6 +257,7 @@ class Clients:
 
         `clock` is steady and measures codes; `now` tells the time, over which sessions last.
         """
+        # What an earlier run left of code pages goes: its codes died with it.
         key = await asyncio.to_thread(_load_key, key_file)
         pages = CodePages(key_file.with_name("open"))
         await asyncio.to_thread(pages.sweep, 0.0)
@@ -305,10 +309,12 @@ class Clients:
         """Exchange a code for a token that is good from `origin` only. Raises BadCodeError."""
         if not EXTENSION_ORIGIN.fullmatch(origin) or not self._pairing.redeem(code):
             raise _wrong_code("Start the pairing again from the tray or the dashboard.")
+        # The name is a page's word, and goes into a notification: printable, on one line, short.
+        name = " ".join(printable(name).split())[:LONGEST_NAME] or "Browser"
         id, salt = f"c{secrets.token_hex(6)}", secrets.token_bytes(16)
         await asyncio.to_thread(self._pages.remove, code)
         token = self._token(id, salt)
-        row = ClientRow(id, _one_line(name) or "Browser", origin, salt, digest(token), self._now())
+        row = ClientRow(id, name, origin, salt, digest(token), self._now())
         await self._db.run(store.add, row)
         self._rows[id] = row
         self._bus.publish(
@@ -417,11 +423,6 @@ class Clients:
 
 def _caller(row: ClientRow) -> Caller:
     return Caller(row.id, "extension", row.origin) if row.origin else Caller(row.id, "session")
-
-
-def _one_line(name: str) -> str:
-    """A name fit for a notification: printable, on one line, short."""
-    return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:LONGEST_NAME]
 
 
 def _wrong_code(action: str) -> BadCodeError:

@@ -80,23 +80,24 @@ class Announcer:
         return self.level == "all" or (self.level == "errors" and notice.level == "error")
 
     def _hear(self, event: Event) -> None:
+        # 1. A notice of somebody else's: to be shown, too.
         if isinstance(event, Notice):
             if event is self._own:
                 return
             self._to_show.append(event)
-            self._bell.set()
-        elif self._is_news(event):
+        # 2. The folder takes no files: that blocks every download after the other. People hear of it
+        #    once, until a file arrives again.
+        elif code := blocked_by(event):
+            before, self._blocked = self._blocked, code
+            if code == before:
+                return
+            log.warning("Downloads wait until their folder takes files again: %s", code)
             self._gathered.append(event)
-            self._bell.set()
-
-    def _is_news(self, event: Event) -> bool:
-        # A full folder blocks every download after the other: people hear of it once, until a file
-        # arrives again.
-        if code := blocked_by(event):
-            known, self._blocked = self._blocked, code
-            if code != known:
-                log.warning("Downloads wait until their folder takes files again: %s", code)
-            return code != known
-        if isinstance(event, DownloadEvent) and event.what == "completed":
-            self._blocked = ""
-        return concerns(event)
+        # 3. Something that a notice may be made of.
+        else:
+            if isinstance(event, DownloadEvent) and event.what == "completed":
+                self._blocked = ""
+            if not concerns(event):
+                return
+            self._gathered.append(event)
+        self._bell.set()

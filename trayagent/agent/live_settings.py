@@ -34,6 +34,7 @@ class LiveSettings:
     async def revise(self, changes: Callable[[Config], Mapping[str, Any]]) -> Config:
         """Write what `changes` makes of the settings as they are when its turn comes; raises as `change` does."""
         async with self._turn:  # two writers of one file would each undo the other's change
+            # The file first: a change that cannot be written, or makes no sense, changes nothing.
             written = changes(self._config)
             self._config = await asyncio.to_thread(self._write, written)
             for apply in self._followers:

@@ -42,9 +42,11 @@ class LiveStatus:
             try:
                 counts = await db.run(downloads.counts)
             except StoreUnavailableError:
+                # Still away: what is shown is old for a while longer, and then counted.
                 await asyncio.sleep(RECOUNT_SECONDS)
                 self._is_recount_due.set()
                 continue
+            # Only the counts: a pause or a number of workers was not doubted.
             status = msgspec.structs.replace(
                 self.board.status,
                 **{

@@ -6,7 +6,7 @@
 | reading         | `position`: the first unread byte     | reading goes on there: a chunk of lines   |
 |                 |                                       | and its position are one transaction      |
 | waiting         | `position` NULL, the batch unfinished | its downloads go on                       |
-| filing          | the batch finished, `place` chosen    | it is filed at the same place again       |
+| filing          | the batch finished, `place` chosen    | it is filed under the same name again     |
 | filed           | `filed` 1                             | nothing is left to do                     |
 
 A list is found by its name in `working/`, which is unique while it is open.
@@ -47,7 +47,7 @@ class OpenList:
     name: str
     position: str | None
     """Where reading goes on, as JSON; None: every line is in the queue."""
-    place: str | None
+    filed_path: str | None
     """Where it goes, relative to the drop folder, once that is decided."""
     finished: bool
     """Whether every line has its outcome."""
@@ -135,9 +135,9 @@ def mark_read(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, 
     return batches.close(conn, batch, now)
 
 
-def keep_filed_path(conn: sqlite3.Connection, batch: int, place: str) -> None:
+def keep_filed_path(conn: sqlite3.Connection, batch: int, filed_path: str) -> None:
     """Note where the list is filed, before anything is written there: a kill then repeats it there."""
-    conn.execute("UPDATE lists SET place = ? WHERE batch = ?", (place, batch))
+    conn.execute("UPDATE lists SET place = ? WHERE batch = ?", (filed_path, batch))
 
 
 def mark_filed(conn: sqlite3.Connection, batch: int, path: str) -> None:

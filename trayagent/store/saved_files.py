@@ -37,7 +37,7 @@ class SavedFile(Struct, frozen=True):
     sha256: str | None
 
     @property
-    def place(self) -> tuple[str, int]:
+    def cursor(self) -> tuple[str, int]:
         """Where the next page begins."""
         return (self.kind, self.n)
 
@@ -51,7 +51,7 @@ def count(conn: sqlite3.Connection) -> int:
 
 
 def page(conn: sqlite3.Connection, after: tuple[str, int], limit: int) -> list[SavedFile]:
-    """The files after a place, the library's first."""
+    """The files after a cursor, the library's first."""
     # The library's files come first; once it has none left, `n` begins anew with the downloads.
     kind, n = after
     if kind != "download":

@@ -154,6 +154,7 @@ class DropFolder:
 
     def free_path(self, name: str, outcome: str) -> str:
         """Where a list can be filed, relative to the root: neither it nor its report is there yet."""
+        # All three names must be free: a report of another list is never written over.
         for n in range(MOST_NUMBERED_NAMES):
             candidate = filenames.with_number(name, n) if n else name
             folder = self.root / outcome
@@ -168,6 +169,7 @@ class DropFolder:
     def file_list(self, name: str, filed_path: str) -> None:
         """Move a list out of working/; one that was taken away by hand stays away. Raises OSError."""
         final = self.root / filed_path
+        # Without replacing: somebody may have put a file of that name there since.
         with contextlib.suppress(FileNotFoundError):
             move_new(self.working / name, final)
         sync_folder(final.parent)
@@ -213,6 +215,8 @@ class FolderWatcher:
 
         True: this folder is watched only from now on, so what came just before gave no hint.
         """
+        # The same path may be another folder by now (a drive that was mounted, say), and a watch
+        # belongs to the folder, not to the path: the inode tells.
         try:
             inode = self._folder.stat().st_ino
         except OSError:

@@ -181,6 +181,7 @@ class DropReader:
             async with self._reading:
                 is_open = await self._read_and_file(name)
         except (OSError, StoreUnavailableError) as error:
+            # The disk or the store is away: what was entered stays, the position says how far.
             self._warn_once(name, f"The list {name} waits ({error}).")
             is_open = False
         except Exception:  # the boundary: one list's trouble is its own
@@ -222,6 +223,8 @@ class DropReader:
 
     async def _read(self, drop_list: OpenList) -> None:
         """Enter all lines from the position on; a small list's downloads are announced one by one."""
+        # Many single events would flood whoever listens: from a hundred on, a chunk is one `Tally`,
+        # and the list as a whole one `batch.queued`.
         total = 0
         async for lines, position in self._chunks(drop_list):
             failpoint("list-before-chunk")

@@ -47,11 +47,12 @@ class ReportWriter:
         """File a list whose batch is finished. Raises OSError and StoreUnavailableError."""
         batch = await self._db.read(batches.get, batches.public_id(drop_list.batch))
         is_bad = any(count and outcome in BAD_OUTCOMES for outcome, count in batch.counts.items())
-        filed_path = drop_list.place
+        filed_path = drop_list.filed_path
         if filed_path is None:
             filed_path = await asyncio.to_thread(
                 self._folder.free_path, drop_list.name, FAILED if is_bad else DONE
             )
+            # Before anything is written there: a second try must not choose another name beside it.
             await self._db.run(drop_lists.keep_filed_path, drop_list.batch, filed_path)
         final = self._folder.root / filed_path
         if not await asyncio.to_thread(self._folder.is_filed, drop_list.name, filed_path):
@@ -113,7 +114,7 @@ class ReportWriter:
                 item = line.item or Item(url=" ".join(line.url.split()))
                 if line.number in numbers and item.url:
                     file.write(format_list([item]).encode("utf-8", "replace"))
-            is_empty = not file.tell()
+            is_empty = not file.tell()  # an empty list to drop again would only confuse
             _sync(file)
         if is_empty:
             _temporary_path(path).unlink()

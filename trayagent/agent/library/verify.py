@@ -98,7 +98,7 @@ class Verifier:
             while not self._stop.is_set() and (
                 files := await self._db.read(saved_files.page, after, FILES_PER_PAGE)
             ):
-                after = files[-1].place  # the cursor of the listing
+                after = files[-1].cursor
                 await self._check(files, missing, repair=repair)
             await self._find_moved(missing, repair=repair)
         except asyncio.CancelledError:

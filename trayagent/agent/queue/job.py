@@ -77,7 +77,7 @@ class Worker:
             return await self._fetch_resolved(
                 self._resolvers[job.source], job.key, target, progress
             )
-        if self._secrets.has(job.id):
+        if self._secrets.has(job.id):  # most have none, and need no thread
             secrets = await asyncio.to_thread(self._secrets.load, job.id)
             job = replace(job, secrets=secrets)
         request = request_of(job)

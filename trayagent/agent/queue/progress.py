@@ -83,9 +83,15 @@ class ProgressReader:
                     now = time.monotonic()
                     for running in list(self._running.values()):
                         self._look(running, now)
+                    unkept = [
+                        running
+                        for running in self._running.values()
+                        if running.download.path != running.path_in_row
+                        and now - running.since >= NAME_KEPT_SECONDS
+                    ]
                     # A database that is stuck holds up the names, never the numbers.
-                    if (keeping is None or keeping.done()) and (late := self._with_new_name(now)):
-                        keeping = group.create_task(self._keep_names(late), name="names")
+                    if unkept and (keeping is None or keeping.done()):
+                        keeping = group.create_task(self._keep_names(unkept), name="names")
 
     def _look(self, running: _RunningDownload, now: float) -> None:
         progress, before = running.progress, running.download
@@ -108,21 +114,13 @@ class ProgressReader:
         if (received, speed) != (before.received, before.speed):
             self._bus.publish(DownloadProgress(before.id, received, size, speed))
 
-    def _with_new_name(self, now: float) -> list[_RunningDownload]:
-        return [
-            running
-            for running in self._running.values()
-            if running.download.path != running.path_in_row
-            and now - running.since >= NAME_KEPT_SECONDS
-        ]
-
-    async def _keep_names(self, late: list[_RunningDownload]) -> None:
-        named = [(one.n, one.download.path or "", one.download.size) for one in late]
+    async def _keep_names(self, unkept: list[_RunningDownload]) -> None:
+        named = [(one.n, one.download.path or "", one.download.size) for one in unkept]
         try:
             await self._db.run(transitions.keep_names, named)
         except StoreUnavailableError:
             return  # they are kept at the next look
-        for running, (_, path, _) in zip(late, named, strict=True):
+        for running, (_, path, _) in zip(unkept, named, strict=True):
             running.path_in_row = path
 
     def __repr__(self) -> str:

@@ -188,6 +188,7 @@ def is_for_engine(page_job: PageJob) -> bool:
 
 def _page(page_job: PageJob, *, known_only: bool) -> VideoPage:
     request, order = page_job.request, page_job.job.order
+    # A cookie header is split into cookies of this host: the engine keeps those to their host.
     raw = next((v for k, v in request.headers.items() if k.lower() == "cookie"), "")
     host = urls.origin(request.url)[1]
     own = [pair.strip().partition("=") for pair in raw.split(";") if "=" in pair]
@@ -206,6 +207,7 @@ def _page(page_job: PageJob, *, known_only: bool) -> VideoPage:
 
 def _items(page_job: PageJob, choice: SeveralVideos) -> list[Item]:
     """The further entries as items; a page's word never opens a private address."""
+    # They get what was asked for this page, but not its secret headers: those were meant for it.
     request, order = page_job.request, page_job.job.order
     own = urls.authority(request.url)
     return [
