@@ -78,8 +78,19 @@ def set_(screen: Screen, key: str, value: str | None, reset: bool) -> None:
     """Change one setting; a running agent follows at once where it can."""
     if (value is None) != reset:
         raise MisuseError("Say the new value: trayagent config set KEY VALUE, or --default")
+    from trayagent.settings import schema
+
+    new: Any = None
+    if value is not None:
+        if key not in schema.all_keys():
+            raise ConfigError([_unknown(key)])
+        problems: list[str] = []
+        new = schema.convert(key, schema.RawValue(value, "your command", is_text=True), problems)
+        if problems:
+            raise ConfigError(problems)
     section, _, name = key.partition(".")
-    change({section: {name: None if value is None else _convert(key, value)}})
+    # Settings have tuples, since they are frozen; the file, and JSON, have lists.
+    change({section: {name: list(new) if isinstance(new, tuple) else new}})
     if screen.json:
         screen.data({"key": key, "value": value})
     else:
@@ -134,18 +145,6 @@ def flat(values: dict[str, Any]) -> list[tuple[str, Any]]:
 
 def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _convert(key: str, value: str) -> Any:
-    from trayagent.settings import schema
-
-    if key not in schema.all_keys():
-        raise ConfigError([_unknown(key)])
-    problems: list[str] = []
-    converted = schema.convert(key, schema.RawValue(value, "your command", is_text=True), problems)
-    if problems:
-        raise ConfigError(problems)
-    return list(converted) if isinstance(converted, tuple) else converted
 
 
 def _unknown(key: str) -> str:

@@ -93,7 +93,8 @@ class _Stage:
         if name == "download.progress":
             self._bars.show_progress(data["id"], data["received"], data["size"])
         elif name == "notice":
-            self.say(f"   notification: {data['title']}{_body(data)}")
+            body = str(data["body"]).replace("\n", " · ")
+            self.say(f"   notification: {data['title']}{f' – {body}' if body else ''}")
         elif name.startswith("download."):
             self._bars.show(data)
             self._line(name, data)
@@ -105,11 +106,6 @@ class _Stage:
             self.say(f"   completed     {download_name(data)}  ({show_size(data['size'] or 0)})")
         elif name == "download.failed":
             self.say(f"   failed        {download_name(data)}: {data['error']['message']}")
-
-
-def _body(notice: Mapping[str, Any]) -> str:
-    body = str(notice["body"]).replace("\n", " · ")
-    return f" – {body}" if body else ""
 
 
 def _conclude(screen: Screen, folder: Path, arrived: list[Arrived], took: float) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -99,7 +100,16 @@ def pair(screen: Screen, only_print: bool, show_list: bool, revoke: str | None) 
 @pass_screen
 def bookmarklet(screen: Screen) -> None:
     """Print the bookmarklet: save it as a bookmark's address."""
-    port = _port()
+    from trayagent.cli.client import read_runtime
+
+    # The port in use, not the one of the settings, which may have been taken.
+    runtime = read_runtime(home())
+    if runtime is not None:
+        port = urlsplit(runtime["url"]).port or 80
+    else:
+        from trayagent.settings import load
+
+        port = load(home(), os.environ).hook.port
     text = (
         resources.files("trayagent.hook")
         .joinpath("static/bookmarklet.txt")
@@ -184,17 +194,3 @@ def _print_clients(screen: Screen, running: AgentClient) -> None:
         screen.table(rows, head=["CLIENT", "NAME", "LAST SEEN", "ORIGIN"])
     else:
         screen.say("No browser is paired yet. To pair one: trayagent pair")
-
-
-def _port() -> int:
-    from urllib.parse import urlsplit
-
-    from trayagent.cli.client import read_runtime
-
-    # The port in use, not the one of the settings, which may have been taken.
-    runtime = read_runtime(home())
-    if runtime is not None:
-        return urlsplit(runtime["url"]).port or 80
-    from trayagent.settings import load
-
-    return load(home(), os.environ).hook.port

@@ -7,6 +7,7 @@ is something to know.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from trayagent.settings.home import Home
 
 
+OLD_ENGINE_DAYS: Final = 60
+"""Days after which the page engine is called old; sites change in weeks."""
 MOST_LOG_BYTES = 1 << 20
 """The end of each log that a report holds."""
 
@@ -75,11 +78,15 @@ def _write_report(place: Home, checks: Sequence[Check]) -> Path:
     path = Path(f"trayagent-report-{time.strftime('%Y%m%d-%H%M%S')}.zip").absolute()
     with zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED) as report:
         for name, text in _parts(place, checks):
-            report.writestr(name, _without_user(text))
+            # Settings and logs have no secrets in them by now. A user's name stands in every path, and
+            # is nobody's business: the own folder reads `~`.
+            report.writestr(name, text.replace(str(Path.home()), "~"))
     return path
 
 
 def _parts(place: Home, checks: Sequence[Check]) -> Iterator[tuple[str, str]]:
+    from trayagent.logs import redacted
+
     yield "doctor.json", _pretty(msgspec.to_builtins(checks))
     yield (
         "system.json",
@@ -97,7 +104,9 @@ def _parts(place: Home, checks: Sequence[Check]) -> Iterator[tuple[str, str]]:
     )
     yield "settings.json", _settings(place)
     for log in sorted(place.logs.glob("*.log*")):
-        yield f"logs/{log.name}", _end_of(log)
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, io.SEEK_END) - MOST_LOG_BYTES))
+            yield f"logs/{log.name}", redacted(file.read().decode("utf-8", "replace"))
 
 
 def _settings(place: Home) -> str:
@@ -109,29 +118,12 @@ def _settings(place: Home) -> str:
         return "\n".join(error.problems)
 
 
-def _end_of(log: Path) -> str:
-    from trayagent.logs import redacted
-
-    with log.open("rb") as file:
-        file.seek(max(0, file.seek(0, io.SEEK_END) - MOST_LOG_BYTES))
-        return redacted(file.read().decode("utf-8", "replace"))
-
-
 def _pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _without_user(text: str) -> str:
-    """Who you are is nobody's business: your own folder reads `~`."""
-    return text.replace(str(Path.home()), "~")
-
-
-OLD_ENGINE_DAYS: Final = 60
-"""Days after which the page engine is called old; sites change in weeks."""
-
-
 def all_checks(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
-    """Every check, the agent first."""
+    """Every check, in the order in which a person should mend what they find."""
     from trayagent import settings
 
     yield versions()
@@ -185,6 +177,7 @@ def agent(home: Home, config: Config | None) -> Iterator[Check]:
             f"The agent is {status['version']}, this command {__version__}.",
             "trayagent quit, then: trayagent run",
         )
+    # A bookmark holds the port that the settings name; where that was taken, the agent took another one.
     wanted = config.hook.port if config else 0
     if wanted and urlsplit(running.url).port != wanted:
         yield Check(
@@ -232,6 +225,7 @@ def folders(config: Config) -> Iterator[Check]:
 
 def folder(name: str, path: Path, keep_free: int) -> Check:
     """One folder; one that does not exist yet is judged by where it would be made."""
+    # Nothing is made here: a doctor that makes folders would hide that they were missing.
     there = next((place for place in (path, *path.parents) if place.exists()), path)
     try:
         with tempfile.TemporaryFile(dir=there):
@@ -306,8 +300,12 @@ def page_engine(home: Home) -> Check:
             "Video pages cannot be fetched; direct links can.",
             "pip install 'trayagent[sites]'",
         )
-    age = _days_old(found)
-    if age is not None and age > OLD_ENGINE_DAYS:
+    # yt-dlp's versions are dates; one that is not (a build of somebody's own) has no age.
+    age = 0
+    with contextlib.suppress(ValueError):
+        year, month, day = (int(part) for part in found.split(".")[:3])
+        age = (datetime.now(UTC).date() - date(year, month, day)).days
+    if age > OLD_ENGINE_DAYS:
         return Check(
             "video pages",
             "warning",
@@ -342,11 +340,3 @@ def ffmpeg() -> Check:
     return Check(
         "ffmpeg", "warning", "Not found: the best quality of some video pages needs it.", how
     )
-
-
-def _days_old(version: str) -> int | None:
-    try:
-        year, month, day = (int(part) for part in version.split(".")[:3])
-        return (datetime.now(UTC).date() - date(year, month, day)).days
-    except ValueError:
-        return None

@@ -106,15 +106,12 @@ class _Planner:
             return _outcome(number, url, "download", message=message, notes=line.warnings)
         if not new.again and (path := self._known.had(new.key)) is not None:
             return _outcome(number, url, "duplicate", path=path, message=f"we have it: {path}")
-        place = str(self._place(new))
-        return _outcome(number, url, "download", path=place, notes=line.warnings)
-
-    def _place(self, new: Any) -> Path:
         from trayagent.model import filenames
 
         name = new.order.filename or filenames.from_url(new.url)
         folder = self._folder / filenames.safe_folder(new.order.folder)
-        return folder / filenames.safe(name) if name else folder / "(named by the server)"
+        place = folder / (filenames.safe(name) if name else "(named by the server)")
+        return _outcome(number, url, "download", path=str(place), notes=line.warnings)
 
 
 class _Known:

@@ -63,7 +63,14 @@ def run(screen: Screen, headless: bool, port: int | None, tray: str, folder: str
             )
         except app.AlreadyRunningError:
             first = _wait_for_agent()
-    return _hand_over(screen, first, headless)
+    # One agent a home: a second start means that a person wants to see the first.
+    from trayagent.cli.desktop import can_show, raise_dashboard
+
+    screen.say(f"trayagent is running already, at {first.url}")
+    if not headless and can_show(os.environ):
+        raise_dashboard(first)
+    first.close()
+    return Exit.OK
 
 
 @click.command()
@@ -149,13 +156,3 @@ def _wait_for_agent() -> AgentClient:
             )
         time.sleep(0.05)
     return found
-
-
-def _hand_over(screen: Screen, first: AgentClient, headless: bool) -> int:
-    from trayagent.cli.desktop import can_show, raise_dashboard
-
-    screen.say(f"trayagent is running already, at {first.url}")
-    if not headless and can_show(os.environ):
-        raise_dashboard(first)
-    first.close()
-    return Exit.OK

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -100,7 +99,20 @@ def show(screen: Screen, id: str) -> None:
     if screen.json:
         screen.data(found)
         return
-    screen.facts(_facts(found))
+    facts = []
+    for key, value in found.items():
+        name = key.replace("_", " ")
+        if value is None or value in ("", [], {}):
+            continue
+        if key == "error":
+            facts.append([name, error_of(found)])
+        elif key.endswith("_at") or key == "not_before":
+            facts.append([name, show_local_time(value)])
+        elif key == "counts":
+            facts.append([name, ", ".join(f"{n:,} {what}" for what, n in value.items())])
+        elif not isinstance(value, (list, dict)):
+            facts.append([name, f"{value:,}" if type(value) is int else str(value)])
+    screen.facts(facts)
 
 
 @click.command()
@@ -137,47 +149,21 @@ def _print_status(
         return
     if watch and screen.live:
         click.clear()
-    screen.table(_summary(status))
+    pace = show_speed(status["speed"])
+    workers = f"{status['active']} of {show_count(status['workers'], 'worker')}"
+    hint = "   (trayagent list --state failed)" if status["failed"] else ""
+    rows = [
+        ["active", f"{workers}, {pace}" if pace else workers],
+        ["queued", f"{status['queued']:,}"],
+        ["completed", f"{status['completed']:,}"],
+        ["failed", f"{status['failed']:,}{hint}"],
+    ]
+    if status["paused"]:
+        until = status["paused_until"]
+        rows.append(["paused", f"until {clock(until)}" if until else "until: trayagent resume"])
+    screen.table(rows)
     if current:
         screen.say()
         screen.table(
             [[d["id"], amount(d), show_speed(d["speed"]), download_name(d)] for d in current]
         )
-
-
-def _summary(status: dict[str, Any]) -> list[list[str]]:
-    pace = show_speed(status["speed"])
-    rows = [
-        [
-            "active",
-            f"{status['active']} of {show_count(status['workers'], 'worker')}{f', {pace}' if pace else ''}",
-        ],
-        ["queued", f"{status['queued']:,}"],
-        ["completed", f"{status['completed']:,}"],
-        [
-            "failed",
-            f"{status['failed']:,}{'   (trayagent list --state failed)' if status['failed'] else ''}",
-        ],
-    ]
-    if status["paused"]:
-        until = (
-            f"until {clock(status['paused_until'])}"
-            if status["paused_until"]
-            else "until: trayagent resume"
-        )
-        rows.append(["paused", until])
-    return rows
-
-
-def _facts(found: dict[str, Any]) -> Iterator[list[str]]:
-    for key, value in found.items():
-        if value is None or value in ("", [], {}):
-            continue
-        if key == "error":
-            yield ["error", error_of(found)]
-        elif key.endswith("_at") or key == "not_before":
-            yield [key.replace("_", " "), show_local_time(value)]
-        elif key == "counts":
-            yield ["counts", ", ".join(f"{n:,} {what}" for what, n in value.items())]
-        elif not isinstance(value, (list, dict)):
-            yield [key.replace("_", " "), f"{value:,}" if type(value) is int else str(value)]

@@ -78,7 +78,11 @@ def add(screen: Screen, name: str, kind: str, every: str | None, file: str | Non
         )
     entry = {**(_settings_in(Path(file)) if file else {}), "name": name, "type": kind}
     entry |= {"every": every} if every else {}
-    known = _sources_in_settings()
+    from trayagent.settings.load import read_file
+
+    # What is written, not what is in force: the whole list is written back.
+    written = read_file(home().config).get("sources", [])
+    known = list(written) if isinstance(written, list) else []
     if any(each.get("name") == name for each in known):
         raise MisuseError(f"There is already a source named {name}.")
     change({"sources": [*known, entry]})
@@ -147,16 +151,20 @@ def items(screen: Screen, name: str, state: str | None, limit: int) -> None:
     if screen.json:
         screen.data({"items": found, "more": more})
         return
-    screen.table(map(_item_row, found), head=["STATE", "CREATED", "SIZE", "NAME"], state=0)
+    lines = [
+        [
+            item["state"],
+            show_local_time(item["created_at"]),
+            show_size(item["size"]) if item["size"] else "",
+            item["name"],
+        ]
+        for item in found
+    ]
+    screen.table(lines, head=["STATE", "CREATED", "SIZE", "NAME"], state=0)
     if more:
         screen.say(f"There are more: trayagent source items {name} --limit {limit * 10}")
     if not found:
         screen.say("None. To read the list: trayagent sync --list-only")
-
-
-def _item_row(item: dict[str, Any]) -> list[str]:
-    size = show_size(item["size"]) if item["size"] else ""
-    return [item["state"], show_local_time(item["created_at"]), size, item["name"]]
 
 
 def _source_row(source: dict[str, Any]) -> list[str]:
@@ -188,13 +196,6 @@ def _settings_in(file: Path) -> dict[str, Any]:
         raise MisuseError(f"{file} must describe exactly one source.")
     found: dict[str, Any] = entries[0]
     return found
-
-
-def _sources_in_settings() -> list[dict[str, Any]]:
-    from trayagent.settings.load import read_file
-
-    found = read_file(home().config).get("sources", [])
-    return list(found) if isinstance(found, list) else []
 
 
 def _ask_secret(screen: Screen) -> str:

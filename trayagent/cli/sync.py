@@ -25,7 +25,13 @@ from trayagent.model.wording import show_count
 def sync(screen: Screen, sources: tuple[str, ...], list_only: bool, wait: bool) -> int:
     """Fetch the images that are missing here, from all sources or those named."""
     with agent() as running:
-        names = sources or _all_sources(running)
+        names = sources or tuple(each["name"] for each in running.get("sources")["sources"])
+        if not names:
+            raise TrayagentError(
+                "no_sources",
+                "No image source is set up yet.",
+                "Add one: trayagent source add NAME",
+            )
         if wait:
             ended = _RunFollower(running, names, list_only, screen).follow()
             return _print_runs(screen, ended)
@@ -35,15 +41,6 @@ def sync(screen: Screen, sources: tuple[str, ...], list_only: bool, wait: bool) 
     else:
         screen.say(f"Syncing {', '.join(names)}. To watch: trayagent status --watch")
     return Exit.OK
-
-
-def _all_sources(running: AgentClient) -> tuple[str, ...]:
-    names = tuple(source["name"] for source in running.get("sources")["sources"])
-    if not names:
-        raise TrayagentError(
-            "no_sources", "No image source is set up yet.", "Add one: trayagent source add NAME"
-        )
-    return names
 
 
 def _start(running: AgentClient, name: str, list_only: bool) -> dict[str, Any]:
@@ -95,7 +92,13 @@ class _RunFollower:
         if event.name == "sync.finished":
             self._end(event.data["source"], run)
         elif self._screen.live and not self._screen.json:
-            self._screen.live_line(f"{event.data['source']}: {_run_progress(run)}")
+            pages, items = (
+                show_count(run.get("pages", 0), "page"),
+                show_count(run.get("seen", 0), "item"),
+            )
+            wanted = run.get("wanted") or 0
+            files = f", {run.get('fetched', 0):,} of {wanted:,} files" if wanted else ""
+            self._screen.live_line(f"{event.data['source']}: {pages}, {items}{files}")
 
     def _look(self) -> None:
         # The stream broke off: what the agent remembers of the run is the truth.
@@ -138,12 +141,6 @@ def _exit_of_run(run: dict[str, Any]) -> Exit:
     if run["state"] == "failed":
         return Exit.ERROR
     return Exit.SOME_FAILED if run["state"] != "complete" or run.get("failed") else Exit.OK
-
-
-def _run_progress(run: dict[str, Any]) -> str:
-    listed = f"{show_count(run.get('pages', 0), 'page')}, {show_count(run.get('seen', 0), 'item')}"
-    wanted = run.get("wanted") or 0
-    return f"{listed}, {run.get('fetched', 0):,} of {wanted:,} files" if wanted else listed
 
 
 def _outcome(run: dict[str, Any]) -> str:
@@ -198,18 +195,16 @@ def _run(running: AgentClient, repair: bool, screen: Screen) -> dict[str, Any]:
                 found: dict[str, Any] = event.data
                 return found
             if event.name == "verify.progress":
-                screen.live_line(_verify_progress(event.data))
+                so_far = event.data
+                wrong = sum(so_far[kind] for kind in PROBLEMS)
+                problems = f", {show_count(wrong, 'problem')}" if wrong else ""
+                total = show_count(so_far["total"], "file")
+                screen.live_line(f"Checking: {so_far['checked']:,} of {total}{problems}")
     while True:
         report: dict[str, Any] = running.get("verify")
         if report["state"] != "running":
             return report
         time.sleep(1)
-
-
-def _verify_progress(report: dict[str, Any]) -> str:
-    wrong = sum(report[kind] for kind in PROBLEMS)
-    found = f", {show_count(wrong, 'problem')}" if wrong else ""
-    return f"Checking: {report['checked']:,} of {show_count(report['total'], 'file')}{found}"
 
 
 def _tell(screen: Screen, report: dict[str, Any]) -> None:

@@ -115,9 +115,28 @@ class YtDlpEngine:
         await asyncio.to_thread(scratch.create)
         # After a restart: the page held several, and their first stands for it since then.
         first = await asyncio.to_thread(scratch.first_entry, page.request.url)
-        ask = self._worker_request(page, scratch, first)
+        url, title = first or (page.request.url, None)
+        release = self._releases.current()
         with self._gateway.admit(page.request.named, self._throttle(page.speed_limit)) as leave:
-            answer = await self._run_worker(replace(ask, proxy=leave.url), leave, note)
+            ask = WorkerRequest(
+                url=url,
+                folder=str(scratch.path),
+                proxy=leave.url,
+                title=title or page.title,
+                quality=page.quality or self._config.sites.quality,
+                subtitles=page.subtitles,
+                cookies=page.request.cookies,
+                user_agent=page.request.user_agent,
+                referer=page.request.referer,
+                ffmpeg=shutil.which("ffmpeg", path=self._environ.get("PATH")),
+                release=str(release) if release else None,
+                most_entries=MOST_ENTRIES,
+                max_size=units.parse_size(self._config.downloads.max_size),
+                memory=self._bounds.memory,
+                known_only=page.known_only,
+                single=first is not None,
+            )
+            answer = await self._run_worker(ask, leave, note)
         if not isinstance(answer, UnknownSite):
             return await self._page_answer(answer, page, scratch)
         # Most hosts of plain downloads are no video sites: asking costs a process each time.
@@ -151,29 +170,6 @@ class YtDlpEngine:
 
     def _scratch(self, id: str) -> ScratchFolder:
         return ScratchFolder(Path(self._config.downloads.folder), str(self._releases.folder), id)
-
-    def _worker_request(
-        self, page: VideoPage, scratch: ScratchFolder, first: tuple[str, str] | None
-    ) -> WorkerRequest:
-        request, release = page.request, self._releases.current()
-        return WorkerRequest(
-            url=first[0] if first else request.url,
-            folder=str(scratch.path),
-            proxy="",
-            title=(first[1] if first else None) or page.title,
-            quality=page.quality or self._config.sites.quality,
-            subtitles=page.subtitles,
-            cookies=request.cookies,
-            user_agent=request.user_agent,
-            referer=request.referer,
-            ffmpeg=shutil.which("ffmpeg", path=self._environ.get("PATH")),
-            release=str(release) if release else None,
-            most_entries=MOST_ENTRIES,
-            max_size=units.parse_size(self._config.downloads.max_size),
-            memory=self._bounds.memory,
-            known_only=page.known_only,
-            single=first is not None,
-        )
 
     async def _run_worker(
         self, ask: WorkerRequest, leave: Pass, note: NoteProgress

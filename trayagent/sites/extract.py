@@ -98,7 +98,9 @@ def _answer(site: Any, ask: WorkerRequest, say: Say) -> WorkerMessage:
         info |= {"is_live": None, "live_status": None}
     if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
         raise StopError(WorkerFailure("no_media_found", LIVE))
-    if ask.quality != "audio" and _is_only_sound(info):
+    pictures = any(one.get("vcodec") not in (None, "none") for one in info.get("formats") or ())
+    only_sound = not info.get("requested_formats") and info.get("vcodec") == "none"
+    if ask.quality != "audio" and pictures and only_sound:
         raise StopError(WorkerFailure("no_media_found", NO_MERGE))
     is_plain = _is_plain(info, ask)
     if is_plain and info.get("ext") in MANIFESTS:
@@ -182,12 +184,6 @@ def _is_plain(info: Info, ask: WorkerRequest) -> bool:
     )
 
 
-def _is_only_sound(info: Info) -> bool:
-    """Whether sound was taken although there are pictures, for want of a program to merge them."""
-    pictures = any(one.get("vcodec") not in (None, "none") for one in info.get("formats") or ())
-    return pictures and not info.get("requested_formats") and info.get("vcodec") == "none"
-
-
 def _name(info: Info, ask: WorkerRequest, path: Path | None = None) -> str:
     title = str(info.get("title") or info.get("id") or "video")
     if info.get("extractor") in ("generic", "html5"):
@@ -196,16 +192,14 @@ def _name(info: Info, ask: WorkerRequest, path: Path | None = None) -> str:
         title = ask.title  # a manifest is called "index"; the page it was found on has a name
     title = re.sub(r"[/\\]", "-", title)
     ending = path.suffix[1:] if path else str(info.get("ext") or "")
-    if path and ending == "mp4" and _is_transport_stream(path):
-        ending = "ts"  # only ffmpeg could have put it into another container
+    if path and ending == "mp4":
+        with path.open("rb") as file:
+            head = file.read(377)
+        # A transport stream has a sync byte every 188 bytes. Only ffmpeg could have put it into an MP4.
+        if len(head) == 377 and head[0] == head[188] == head[376] == 0x47:
+            ending = "ts"
     usable = re.fullmatch("[a-z0-9]{2,5}", ending) and ending not in MANIFESTS
     return f"{title}.{ending if usable else 'mp4'}"
-
-
-def _is_transport_stream(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(377)
-    return len(head) == 377 and head[0] == head[188] == head[376] == 0x47
 
 
 def _entry(entry: Info) -> PageEntry:

@@ -411,12 +411,21 @@ class Downloader:
         now = time.time()
         with self._lock:
             self._cool.note(job.host, error, again, now)
+        info = ErrorInfo(error.code, error.message, error.action)
         if again is None or error.traits.blocks_folder:
-            return self._end(_failed_download(download, error, job.attempts + 1))
+            if error.code == "disk_full":
+                # Nobody waits here until there is room again, as the agent does.
+                info = replace(info, action="Free some space and try again.")
+            attempts = job.attempts + 1
+            self._end(replace(download, state=State.FAILED, error=info, attempts=attempts))
+            return
         job = replace(job, path=download.path, attempts=job.attempts + again.counts)
+        due = now + again.seconds
         with self._lock:
-            heapq.heappush(self._waiting, (now + again.seconds, job.n, job))
-        return self._listener.show(_waiting_download(download, error, again.seconds))
+            heapq.heappush(self._waiting, (due, job.n, job))
+        self._listener.show(
+            replace(download, state=State.QUEUED, error=info, not_before=stamp(due))
+        )
 
     def _end(self, download: Download) -> None:
         self.ended[download.id] = download
@@ -467,19 +476,6 @@ def job_of(number: int, new: New) -> Job:
 def _started_download(job: Job) -> Download:
     now = stamp(time.time()) or ""
     return Download(id=job.id, url=job.url, state=State.ACTIVE, via="cli", created_at=now)
-
-
-def _waiting_download(download: Download, error: DownloadError, seconds: float) -> Download:
-    info = ErrorInfo(error.code, error.message, error.action)
-    later = stamp(time.time() + seconds)
-    return replace(download, state=State.QUEUED, error=info, not_before=later)
-
-
-def _failed_download(download: Download, error: DownloadError, attempts: int) -> Download:
-    # Nobody waits here until there is room again, as the agent does.
-    action = "Free some space and try again." if error.code == "disk_full" else error.action
-    info = ErrorInfo(error.code, error.message, action)
-    return replace(download, state=State.FAILED, error=info, attempts=attempts)
 
 
 def _completed_download(download: Download, fetched: Fetched, attempts: int) -> Download:
