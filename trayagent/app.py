@@ -27,7 +27,7 @@ from trayagent.agent import Agent
 from trayagent.agent.live_settings import LiveSettings
 from trayagent.desktop.local_desktop import LocalDesktop
 from trayagent.desktop.notifier import Notifier, NullNotifier
-from trayagent.desktop.tray.none import Tray
+from trayagent.desktop.tray.tray import Tray
 from trayagent.hook.listener import bind
 from trayagent.hook.server import HookServer
 from trayagent.instance import AlreadyRunningError, announced, only_one
@@ -262,7 +262,7 @@ def run_desktop(
     """The agent on a loop of its own thread; the main thread belongs to the tray."""
     from trayagent.desktop.clicks import Clicks
     from trayagent.desktop.notifier import choose_notifier
-    from trayagent.desktop.tray.backend import choose_tray
+    from trayagent.desktop.tray.choice import choose_tray
 
     clicks = Clicks()
     notifier = choose_notifier(clicks.follow)

@@ -157,10 +157,10 @@ def test_ctrl_c_before_the_tray_is_there_ends_the_agent_too(tmp_path: Path) -> N
     program = """
 import sys
 from trayagent.cli.main import main
-from trayagent.desktop.tray import backend
+from trayagent.desktop.tray import choice
 def interrupted(*_):
     raise KeyboardInterrupt
-backend.choose_tray = interrupted
+choice.choose_tray = interrupted
 sys.exit(main(["run", "--port", "0"]))
 """
     done = subprocess.run(

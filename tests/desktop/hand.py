@@ -10,8 +10,8 @@ from typing import Final
 from PIL import Image, ImageChops
 
 from tests.desktop.rig import Desktop, Window, until
-from trayagent.desktop.tray.face import Shape
 from trayagent.desktop.tray.icons import PLATES, Theme
+from trayagent.desktop.tray.menu import Shape
 
 ASIDE: Final = (5, 5)
 """A place where no icon and no menu is."""

@@ -11,9 +11,9 @@ from typing import cast
 
 import msgspec
 
-from trayagent.desktop.tray.actions import Actions
-from trayagent.desktop.tray.backend import Tray, choose_tray
+from trayagent.desktop.tray.choice import choose_tray
 from trayagent.desktop.tray.snapshot import Snapshot
+from trayagent.desktop.tray.tray import Actions, Tray
 
 
 class Echo:

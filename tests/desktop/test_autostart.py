@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trayagent.desktop import session
+from trayagent.desktop import autostart
 from trayagent.desktop.autostart import (
     Command,
     LaunchAgent,
@@ -139,7 +139,7 @@ def test_this_system_uses_the_config_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    entry = session.autostart()
+    entry = autostart.session_entry()
     entry.enable()
     assert entry.status().path == tmp_path / "autostart" / "trayagent.desktop"
 

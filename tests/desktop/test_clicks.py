@@ -16,12 +16,12 @@ from tests.servers.media import Media
 from trayagent.agent import Agent
 from trayagent.agent.live_settings import LiveSettings
 from trayagent.app import Running, serve
-from trayagent.desktop import feed, opener, session
-from trayagent.desktop.autostart import Command, XdgAutostart
+from trayagent.desktop import feed, opener
+from trayagent.desktop.autostart import Command, XdgAutostart, session_entry
 from trayagent.desktop.clicks import Clicks
-from trayagent.desktop.tray import backend
-from trayagent.desktop.tray.none import NoTray
+from trayagent.desktop.tray import choice
 from trayagent.desktop.tray.snapshot import Snapshot
+from trayagent.desktop.tray.tray import NoTray
 from trayagent.model.diagnosis import Check
 from trayagent.model.downloads import Download, Item
 from trayagent.model.events import Notice
@@ -124,7 +124,7 @@ async def desk_at(folder: Path, opened: list[tuple[str, str]]) -> AsyncIterator[
 def check(monkeypatch: pytest.MonkeyPatch) -> None:
     """A desktop that shows the icon."""
     fine = Check("tray", "ok", "The desktop shows tray icons.")
-    monkeypatch.setattr(backend, "check", lambda *, whole: fine)
+    monkeypatch.setattr(choice, "check", lambda *, whole: fine)
 
 
 def address_in(page: Path) -> str:
@@ -341,7 +341,7 @@ async def test_a_newcomer_is_told_where_the_icon_hides_and_others_are_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hidden = Check("tray", "warning", "Nothing shows tray icons.", "Install the extension.")
-    monkeypatch.setattr(backend, "check", lambda *, whole: hidden)
+    monkeypatch.setattr(choice, "check", lambda *, whole: hidden)
     async with desk_at(tmp_path, opened) as desk:
         hint = await desk.says()
         assert (hint.title, hint.body) == ("Where to find trayagent", "Install the extension.")
@@ -356,7 +356,7 @@ async def test_a_newcomer_is_told_where_the_icon_hides_and_others_are_not(
 async def test_an_entry_of_an_older_place_is_repaired_at_the_start(
     tmp_path: Path, opened: list[tuple[str, str]]
 ) -> None:
-    entry = session.autostart()
+    entry = session_entry()
     assert isinstance(entry, XdgAutostart)
     XdgAutostart(entry._path.parent, Command(("/old/python", "-m", "trayagent"))).enable()
     assert entry.status().stale

@@ -14,7 +14,7 @@ import pytest
 
 from tests.desktop import samples
 from tests.desktop.fakes.macos import Log, macos
-from trayagent.desktop.tray.actions import Actions
+from trayagent.desktop.tray.tray import Actions
 
 
 class Bench:

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from tests.desktop import samples
 from trayagent.desktop.tray import menu, wording
-from trayagent.desktop.tray.actions import Actions, Do
-from trayagent.desktop.tray.menu import LINE, Row, rows, seat
+from trayagent.desktop.tray.menu import LINE, Do, Row, rows, seat
 from trayagent.desktop.tray.snapshot import Snapshot, SourceView
+from trayagent.desktop.tray.tray import Actions
 from trayagent.model.downloads import Download, State
 from trayagent.model.events import Notice
 from trayagent.model.status import Board, Status

@@ -17,7 +17,7 @@ from tests.desktop.hand import changed, click_row, colour, icon, open_menu, sigh
 from tests.desktop.rig import Desktop, Panel, Window, until
 from tests.desktop.stub import Stub, ready, stub
 from tests.patience import patience
-from trayagent.desktop.tray.face import Shape
+from trayagent.desktop.tray.menu import Shape
 from trayagent.desktop.tray.snapshot import Snapshot
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tests.desktop import samples
 from tests.desktop.fakes.windows import Call, windows
-from trayagent.desktop.tray.actions import Actions
 from trayagent.desktop.tray.snapshot import Snapshot
+from trayagent.desktop.tray.tray import Actions
 from trayagent.model.events import Notice
 
 HWND = 7

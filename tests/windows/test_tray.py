@@ -17,7 +17,7 @@ from tests.desktop.hand import changed, click_row, colour, icon, still
 from tests.desktop.rig import Desktop, Window, until
 from tests.windows.bench import Bench
 from tests.windows.screen import labels, windows_tray
-from trayagent.desktop.tray.face import Shape
+from trayagent.desktop.tray.menu import Shape
 from trayagent.desktop.tray.snapshot import Snapshot
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"

@@ -129,9 +129,9 @@ def bookmarklet(screen: Screen) -> None:
 @pass_screen
 def autostart(screen: Screen, what: str) -> None:
     """Start the agent with the session: on, off or status."""
-    from trayagent.desktop import session
+    from trayagent.desktop import autostart
 
-    entry = session.autostart()
+    entry = autostart.session_entry()
     if what == "on":
         entry.enable()
     elif what == "off":

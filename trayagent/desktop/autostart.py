@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import plistlib
 import re
+import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -14,6 +17,12 @@ from msgspec import Struct
 
 NAME: Final = "trayagent"
 LABEL: Final = "org.trayagent.agent"
+
+if sys.platform == "win32":
+    import winreg
+
+    RUN: Final = r"Software\Microsoft\Windows\CurrentVersion\Run"
+    APPROVED: Final = r"Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run"
 
 
 class Command(Struct, frozen=True):
@@ -102,6 +111,61 @@ class LaunchAgent(Autostart):
         except OSError:
             return State(False)
         return State(True, self._path, content != property_list(self.command))
+
+
+if sys.platform == "win32":
+
+    class RunKey(Autostart):
+        """HKCU\\…\\Run; the Task Manager may switch it off besides."""
+
+        def enable(self) -> None:
+            with winreg.CreateKey(winreg.HKEY_CURRENT_USER, RUN) as key:
+                winreg.SetValueEx(key, NAME, 0, winreg.REG_SZ, self._line())
+            self._forget(APPROVED)
+
+        def disable(self) -> None:
+            self._forget(RUN)
+
+        def status(self) -> State:
+            line = self._read(RUN)
+            if line is None:
+                return State(False)
+            approved = self._read(APPROVED)
+            off = isinstance(approved, bytes) and bool(approved) and approved[0] % 2 == 1
+            return State(not off, None, line != self._line())
+
+        def _line(self) -> str:
+            # A line of the registry has no environment, so the home is told with an option.
+            home = self.command.environment.get("TRAYAGENT_HOME")
+            words = (*self.command.words, "--home", home) if home else self.command.words
+            return subprocess.list2cmdline(words)
+
+        def _forget(self, path: str) -> None:
+            rights = winreg.KEY_SET_VALUE
+            with (
+                contextlib.suppress(OSError),
+                winreg.OpenKey(winreg.HKEY_CURRENT_USER, path, 0, rights) as key,
+            ):
+                winreg.DeleteValue(key, NAME)
+
+        def _read(self, path: str) -> object:
+            try:
+                with winreg.OpenKey(winreg.HKEY_CURRENT_USER, path) as key:
+                    value: object = winreg.QueryValueEx(key, NAME)[0]
+                    return value
+            except OSError:
+                return None
+
+
+def session_entry() -> Autostart:
+    """The entry of this system for this program."""
+    command = our_command(sys.executable, os.environ)
+    if sys.platform == "win32":
+        return RunKey(command)
+    if sys.platform == "darwin":
+        return LaunchAgent(Path.home() / "Library" / "LaunchAgents", command)
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return XdgAutostart(config / "autostart", command)
 
 
 def our_command(executable: str, environ: Mapping[str, str]) -> Command:

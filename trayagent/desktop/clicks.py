@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from trayagent.agent import Agent
-from trayagent.desktop import doctor, opener, session
+from trayagent.desktop import autostart, doctor, opener
 from trayagent.desktop.feed import Feed
-from trayagent.desktop.tray import backend
-from trayagent.desktop.tray.actions import Level
-from trayagent.desktop.tray.none import Tray
+from trayagent.desktop.tray import choice
+from trayagent.desktop.tray.snapshot import Level
+from trayagent.desktop.tray.tray import Tray
 from trayagent.model.downloads import Item
 from trayagent.model.errors import NotFoundError, TrayagentError, WrongStateError
 from trayagent.model.events import Notice
@@ -58,8 +58,8 @@ class Clicks:
 
     async def _welcome(self) -> None:
         """Let the session start this program, not an older place of it; tell newcomers where the icon is."""
-        await asyncio.to_thread(session.autostart().repair)
-        hint = doctor.hint(await asyncio.to_thread(backend.check, whole=False))
+        await asyncio.to_thread(autostart.session_entry().repair)
+        hint = doctor.hint(await asyncio.to_thread(choice.check, whole=False))
         status = self._agent.live_status.status
         newcomer = not (status.active or status.queued or status.completed or status.failed)
         if hint is not None and newcomer:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from trayagent.desktop import session
+from trayagent.desktop import autostart
 from trayagent.desktop.autostart import Autostart
 from trayagent.desktop.notifier import toasts
-from trayagent.desktop.tray import backend
+from trayagent.desktop.tray import choice
 from trayagent.model.diagnosis import Check
 from trayagent.model.events import Notice
 
@@ -29,10 +29,10 @@ WINDOWS = {
 
 def checks() -> list[Check]:
     """All of them. May take a second; not for a loop."""
-    return [backend.check(), notifications(), autostart(session.autostart())]
+    return [choice.check(), check_notifications(), check_autostart(autostart.session_entry())]
 
 
-def notifications() -> Check:
+def check_notifications() -> Check:
     """Whether popups can be shown here."""
     if sys.platform == "win32":
         return WINDOWS[toasts()]
@@ -43,7 +43,7 @@ def notifications() -> Check:
             "macOS shows them for signed apps only.",
             "Use the trayagent app.",
         )
-    from trayagent.desktop.tray.wire import bus_address, offered
+    from trayagent.desktop.tray.session_bus import bus_address, offered
 
     return shown_by(has_bus=bus_address() is not None, offered=asyncio.run(offered(SERVICE)))
 
@@ -67,7 +67,7 @@ def shown_by(*, has_bus: bool, offered: bool) -> Check:
     )
 
 
-def autostart(entry: Autostart) -> Check:
+def check_autostart(entry: Autostart) -> Check:
     """Whether we start with the session."""
     state = entry.status()
     if state.stale and state.enabled:

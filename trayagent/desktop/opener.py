@@ -108,7 +108,7 @@ def _asked_file_manager(file: Path) -> bool:
     """Ask the desktop's file manager over D-Bus; False when none answers."""
     if sys.platform != "linux":
         return False
-    from trayagent.desktop.tray.wire import request
+    from trayagent.desktop.tray.session_bus import request
 
     name = "org.freedesktop.FileManager1"
     ask = request(

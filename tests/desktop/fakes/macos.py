@@ -105,7 +105,7 @@ def macos() -> Iterator[tuple[ModuleType, Log]]:
         "PyObjCTools.AppHelper": helper,
         "PyObjCTools.MachSignals": signals,
     }
-    importlib.import_module("trayagent.desktop.tray.base")
+    importlib.import_module("trayagent.desktop.tray.icon_tray")
     sys.modules.update(fakes)
     try:
         yield importlib.import_module("trayagent.desktop.tray.darwin"), log

@@ -70,7 +70,7 @@ def windows() -> Iterator[tuple[ModuleType, list[Call]]]:
         "HRESULT": ctypes.c_long,
         "windll": Loader(),
     }
-    importlib.import_module("trayagent.desktop.tray.base")
+    importlib.import_module("trayagent.desktop.tray.icon_tray")
     forget(*IMPORTED)  # on Windows, the real one came along
     missing = object()
     before = {name: getattr(ctypes, name, missing) for name in fakes}

@@ -17,10 +17,9 @@ from PyObjCTools import AppHelper, MachSignals
 from pystray import _darwin
 
 from trayagent.desktop.tray import icons
-from trayagent.desktop.tray.actions import Actions
-from trayagent.desktop.tray.base import Icon
-from trayagent.desktop.tray.face import Face
-from trayagent.desktop.tray.frame import IconTray
+from trayagent.desktop.tray.icon_tray import Icon, IconTray
+from trayagent.desktop.tray.menu import Face
+from trayagent.desktop.tray.tray import Actions
 
 POINTS: Final = 22
 PIXELS: Final = 44

@@ -20,7 +20,7 @@ from dbus_fast.annotations import (
 )
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
 
-from trayagent.desktop.tray.base import Menu, MenuItem
+from trayagent.desktop.tray.icon_tray import Menu, MenuItem
 
 PATH: Final = "/MenuBar"
 READ: Final = PropertyAccess.READ

@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple
 
 from PIL import Image, ImageChops, ImageDraw
 
-from trayagent.desktop.tray.face import SHAPES, Face, Shape
+from trayagent.desktop.tray.menu import SHAPES, Face, Shape
 
 Theme = Literal["any", "light", "dark", "template"]
 """The panel's colour: unknown, light, dark; or a macOS template image."""

@@ -11,8 +11,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from trayagent.desktop.tray.actions import Actions
-from trayagent.desktop.tray.none import NoTray, Tray
+from trayagent.desktop.tray.tray import Actions, NoTray, Tray
 from trayagent.model.diagnosis import Check
 
 Backend = Literal["sni", "gtk", "xorg"]
@@ -122,7 +121,7 @@ def survey(*, whole: bool = True) -> Facts:
 
 
 async def _bus() -> tuple[bool, bool]:
-    from trayagent.desktop.tray.wire import LOST, WATCHER, ask, session_bus
+    from trayagent.desktop.tray.session_bus import LOST, WATCHER, ask, session_bus
 
     try:
         async with session_bus() as bus:
@@ -150,19 +149,19 @@ def _display() -> tuple[bool, bool]:
         display.close()
 
 
-def made(kinds: Sequence[Backend], actions: Actions) -> Tray:
+def make_first(kinds: Sequence[Backend], actions: Actions) -> Tray:
     """The first tray that can be made, or none."""
     for kind in kinds:
         try:
-            return _make(kind, actions)
+            return _make_tray(kind, actions)
         except Exception:
             log.warning("the %s tray cannot be made; trying the next", kind, exc_info=True)
     return NoTray()
 
 
-def _make(kind: Backend, actions: Actions) -> Tray:
+def _make_tray(kind: Backend, actions: Actions) -> Tray:
     if kind == "sni":
-        from trayagent.desktop.tray.sni_tray import SniTray
+        from trayagent.desktop.tray.sni import SniTray
 
         return SniTray(actions)
     from trayagent.desktop.tray.xembed import GtkTray, XorgTray

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from trayagent.desktop.tray.actions import Level
 from trayagent.model import status
 from trayagent.model.downloads import Batch, Download, State
 from trayagent.model.events import (
@@ -19,6 +18,9 @@ from trayagent.model.events import (
     SyncEvent,
 )
 from trayagent.model.status import Board, Status
+
+Level = Literal["all", "errors", "none"]
+"""Which notices pop up."""
 
 KEPT: Final = 5
 """Recent, failed and told things to remember."""

@@ -1,30 +1,52 @@
-"""A pystray icon that speaks StatusNotifierItem: the tray of KDE, XFCE, LXQt, GNOME with its
-extension, and Wayland bars, without GTK.
-"""
+"""The tray of KDE, XFCE, LXQt, GNOME with its extension, and Wayland bars: our own icon, without GTK.
 
-from __future__ import annotations
+Three things, each a layer over the other:
+
+    StatusNotifierItem  the object on the bus (org.kde.StatusNotifierItem, with what Ayatana's hosts
+                        ask for besides); its menu is a DBusMenu
+    SniIcon             a pystray icon that keeps both on the session bus, whatever comes and goes
+    SniTray             the tray around it
+
+No `from __future__ import annotations` here: dbus-fast reads the annotations as they are. The names
+of the object's methods are the protocol's.
+"""
+# ruff: noqa: N802, ARG002
 
 import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from dbus_fast import (
     DBusError,
     Message,
     MessageFlag,
     NameFlag,
+    PropertyAccess,
     RequestNameReply,
 )
 from dbus_fast.aio import MessageBus
+from dbus_fast.annotations import (
+    DBusBool,
+    DBusInt32,
+    DBusObjectPath,
+    DBusSignature,
+    DBusStr,
+    DBusUInt32,
+)
+from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
 from PIL import Image
 
-from trayagent.desktop.tray import dbusmenu, item
-from trayagent.desktop.tray.base import Icon, MenuItem
+from trayagent.desktop.tray import dbusmenu, icons
 from trayagent.desktop.tray.dbusmenu import DBusMenu
-from trayagent.desktop.tray.item import StatusNotifierItem
-from trayagent.desktop.tray.wire import LOST, WATCHER, follow_owner, session_bus
+from trayagent.desktop.tray.icon_tray import Icon, IconTray, MenuItem
+from trayagent.desktop.tray.menu import Face
+from trayagent.desktop.tray.session_bus import LOST, WATCHER, follow_owner, session_bus
+from trayagent.desktop.tray.tray import Actions
+
+ITEM_PATH: Final = "/StatusNotifierItem"
+READ: Final = PropertyAccess.READ
 
 SIZES: Final = (16, 22, 24, 32, 48)
 FIRST_PAUSE: Final = 0.5
@@ -32,6 +54,147 @@ LONGEST_PAUSE: Final = 30.0
 """Seconds between attempts to reach a bus that is gone."""
 
 log = logging.getLogger(__name__)
+
+Pixmaps = Annotated[list[Any], DBusSignature("a(iiay)")]
+ToolTip = Annotated[list[Any], DBusSignature("(sa(iiay)ss)")]
+
+
+def pixmap(image: Image.Image) -> list[Any]:
+    """A picture as the protocol wants it: width, height, ARGB in network byte order."""
+    red, green, blue, alpha = image.convert("RGBA").split()
+    return [image.width, image.height, Image.merge("RGBA", (alpha, red, green, blue)).tobytes()]
+
+
+class StatusNotifierItem(ServiceInterface):
+    """The icon object on the bus."""
+
+    def __init__(self, name: str, activated: Callable[[], object]) -> None:
+        super().__init__("org.kde.StatusNotifierItem")
+        self._name = name
+        self._activated = activated
+        self._title = name
+        self._pixmaps: list[Any] = []
+        self._status = "Passive"
+
+    def show_icon(self, images: Sequence[Image.Image]) -> None:
+        self._pixmaps = [pixmap(image) for image in images]
+        self.NewIcon()
+
+    def show_title(self, title: str) -> None:
+        self._title = title
+        self.NewToolTip()
+
+    def show_status(self, status: str) -> None:
+        self._status = status
+        self.NewStatus()
+
+    @dbus_method()
+    def Activate(self, x: DBusInt32, y: DBusInt32) -> None:
+        self._activated()
+
+    @dbus_method()
+    def SecondaryActivate(self, x: DBusInt32, y: DBusInt32) -> None:
+        self._activated()
+
+    @dbus_method()
+    def XAyatanaSecondaryActivate(self, when: DBusUInt32) -> None:
+        self._activated()
+
+    @dbus_method()
+    def ContextMenu(self, x: DBusInt32, y: DBusInt32) -> None:
+        """The host shows the menu by itself."""
+
+    @dbus_method()
+    def Scroll(self, delta: DBusInt32, orientation: DBusStr) -> None:
+        """Nothing to scroll."""
+
+    @dbus_method()
+    def ProvideXdgActivationToken(self, token: DBusStr) -> None:
+        """KDE offers one before every click; the dashboard opens in the browser's own window."""
+
+    @dbus_signal()
+    def NewIcon(self) -> None:
+        pass
+
+    @dbus_signal()
+    def NewToolTip(self) -> None:
+        pass
+
+    @dbus_signal()
+    def NewStatus(self) -> DBusStr:
+        return self._status
+
+    @dbus_property(access=READ)
+    def Category(self) -> DBusStr:
+        return "ApplicationStatus"
+
+    @dbus_property(access=READ)
+    def Id(self) -> DBusStr:
+        return self._name
+
+    @dbus_property(access=READ)
+    def Title(self) -> DBusStr:
+        return self._name
+
+    @dbus_property(access=READ)
+    def Status(self) -> DBusStr:
+        return self._status
+
+    @dbus_property(access=READ)
+    def WindowId(self) -> DBusInt32:
+        return 0
+
+    @dbus_property(access=READ)
+    def IconThemePath(self) -> DBusStr:
+        return ""
+
+    @dbus_property(access=READ)
+    def IconName(self) -> DBusStr:
+        return ""
+
+    @dbus_property(access=READ)
+    def IconPixmap(self) -> Pixmaps:
+        return self._pixmaps
+
+    @dbus_property(access=READ)
+    def IconAccessibleDesc(self) -> DBusStr:
+        return self._title
+
+    @dbus_property(access=READ)
+    def AttentionIconName(self) -> DBusStr:
+        return ""
+
+    @dbus_property(access=READ)
+    def AttentionAccessibleDesc(self) -> DBusStr:
+        return self._title
+
+    @dbus_property(access=READ)
+    def OverlayIconName(self) -> DBusStr:
+        return ""
+
+    @dbus_property(access=READ)
+    def XAyatanaLabel(self) -> DBusStr:
+        return ""
+
+    @dbus_property(access=READ)
+    def XAyatanaLabelGuide(self) -> DBusStr:
+        return ""
+
+    @dbus_property(access=READ)
+    def XAyatanaOrderingIndex(self) -> DBusUInt32:
+        return 0
+
+    @dbus_property(access=READ)
+    def ToolTip(self) -> ToolTip:
+        return ["", [], self._title, ""]
+
+    @dbus_property(access=READ)
+    def ItemIsMenu(self) -> DBusBool:
+        return False
+
+    @dbus_property(access=READ)
+    def Menu(self) -> DBusObjectPath:
+        return dbusmenu.PATH
 
 
 class SniIcon(Icon):
@@ -108,14 +271,14 @@ class SniIcon(Icon):
 
     async def _attend(self, bus: MessageBus) -> None:
         """Offer icon and menu to every tray host that comes, until the bus goes."""
-        bus.export(item.PATH, self._item)
+        bus.export(ITEM_PATH, self._item)
         bus.export(dbusmenu.PATH, self._rows)
         try:
             name = await _own_name(bus)
             await follow_owner(bus, WATCHER, lambda: _register(bus, name))
             await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
         finally:
-            bus.unexport(item.PATH, self._item)
+            bus.unexport(ITEM_PATH, self._item)
             bus.unexport(dbusmenu.PATH, self._rows)
 
 
@@ -149,3 +312,15 @@ def _register(bus: MessageBus, name: str) -> None:
         )
     )
     sent.add_done_callback(lambda future: future.cancelled() or future.exception())
+
+
+class SniTray(IconTray):
+    """Live texts, submenus, radio buttons; an open menu stays open."""
+
+    through = "StatusNotifierItem"
+
+    def __init__(self, actions: Actions) -> None:
+        super().__init__(SniIcon, actions)
+
+    def _image(self, face: Face) -> tuple[Image.Image, ...]:
+        return icons.family(face)

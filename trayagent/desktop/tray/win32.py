@@ -22,11 +22,10 @@ from pystray import _win32
 from pystray._util import win32
 
 from trayagent.desktop.tray import icons
-from trayagent.desktop.tray.actions import Actions
-from trayagent.desktop.tray.face import Face
-from trayagent.desktop.tray.frame import IconTray, pystray_menu
+from trayagent.desktop.tray.icon_tray import IconTray, pystray_menu
 from trayagent.desktop.tray.icons import Theme
-from trayagent.desktop.tray.menu import Row
+from trayagent.desktop.tray.menu import Face, Row
+from trayagent.desktop.tray.tray import Actions
 from trayagent.model.events import Notice
 
 TIP_UNITS: Final = 127

@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+# pystray picks its backend at import: on Linux it would need a display, and may fail with errors of
+# X or GTK. Its dummy can always be imported. The choice stands only while the import lasts.
+if not TYPE_CHECKING and sys.platform == "linux":
+    chosen = os.environ.get("PYSTRAY_BACKEND")
+    os.environ["PYSTRAY_BACKEND"] = "dummy"
+    try:
+        importlib.import_module("pystray")
+    finally:
+        os.environ.pop("PYSTRAY_BACKEND")
+        if chosen is not None:
+            os.environ["PYSTRAY_BACKEND"] = chosen
+
+from pystray._base import Icon, Menu, MenuItem
 
 from trayagent.desktop import clipboard
 from trayagent.desktop.tray import menu
-from trayagent.desktop.tray.actions import Actions, Do
-from trayagent.desktop.tray.base import Icon, Menu, MenuItem
-from trayagent.desktop.tray.face import Face, icon_state, tooltip
-from trayagent.desktop.tray.menu import LINE, Row, Seating
-from trayagent.desktop.tray.none import hold
+from trayagent.desktop.tray.menu import LINE, Do, Face, Row, Seating, icon_state, tooltip
 from trayagent.desktop.tray.snapshot import Snapshot
+from trayagent.desktop.tray.tray import Actions, hold
 from trayagent.model.events import Notice
+
+# The layers above take pystray's classes from here, behind the import above.
+__all__ = [
+    "Dispatch",
+    "Icon",
+    "IconTray",
+    "Menu",
+    "MenuItem",
+    "Pace",
+    "minutes_until_morning",
+    "pystray_menu",
+]
 
 INTERVAL: Final = 0.25
 """Seconds between repaints."""

@@ -16,8 +16,8 @@ from tests.patience import patience
 from trayagent.desktop import doctor
 from trayagent.desktop.tray import linux
 from trayagent.desktop.tray.linux import Facts, candidates, options
-from trayagent.desktop.tray.none import NoTray
 from trayagent.desktop.tray.snapshot import Snapshot
+from trayagent.desktop.tray.tray import NoTray
 from trayagent.model.diagnosis import Check
 
 linux_only = pytest.mark.skipif("sys.platform != 'linux'")

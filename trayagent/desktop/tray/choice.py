@@ -1,15 +1,16 @@
-"""Which tray this desktop can have, and why."""
+"""Which tray this desktop can have, and why.
+
+Nothing of pystray, PIL or D-Bus is imported before a tray is made: a server without a screen may
+have none of them.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
 
-from trayagent.desktop.tray.actions import Actions
-from trayagent.desktop.tray.none import NoTray, Tray
+from trayagent.desktop.tray.tray import Actions, NoTray, Tray
 from trayagent.model.diagnosis import Check
-
-__all__ = ["NoTray", "Tray", "check", "choose_tray"]
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def choose_tray(kind: str, actions: Actions) -> Tray:
     if kind == "none":
         return NoTray()
     try:
-        tray = _made(kind, actions)
+        tray = _make_tray(kind, actions)
     except Exception:
         log.exception("no tray could be made; everything else goes on")
         return NoTray()
@@ -30,7 +31,7 @@ def choose_tray(kind: str, actions: Actions) -> Tray:
     return tray
 
 
-def _made(kind: str, actions: Actions) -> Tray:
+def _make_tray(kind: str, actions: Actions) -> Tray:
     if sys.platform == "win32":
         from trayagent.desktop.tray.win32 import WindowsTray
 
@@ -42,7 +43,7 @@ def _made(kind: str, actions: Actions) -> Tray:
     from trayagent.desktop.tray import linux
 
     facts = linux.survey(whole=kind in ("gtk", "xorg"))
-    return linux.made(linux.candidates(kind, linux.options(facts)), actions)
+    return linux.make_first(linux.candidates(kind, linux.options(facts)), actions)
 
 
 def check(*, whole: bool = True) -> Check:

@@ -16,18 +16,18 @@ from msgspec.structs import replace
 
 from tests.desktop import samples
 from trayagent.desktop import clipboard
-from trayagent.desktop.tray.actions import Actions, Do
-from trayagent.desktop.tray.base import Icon, Menu
-from trayagent.desktop.tray.face import Face
-from trayagent.desktop.tray.frame import (
+from trayagent.desktop.tray.icon_tray import (
     Dispatch,
+    Icon,
     IconTray,
+    Menu,
     Pace,
     minutes_until_morning,
     pystray_menu,
 )
-from trayagent.desktop.tray.menu import rows
+from trayagent.desktop.tray.menu import Do, Face, rows
 from trayagent.desktop.tray.snapshot import Snapshot
+from trayagent.desktop.tray.tray import Actions
 from trayagent.model.status import Board, Status
 
 
@@ -214,7 +214,7 @@ def test_pystray_shows_the_rows_as_they_are() -> None:
 
 def test_the_headless_choice_imports_no_tray_at_all() -> None:
     code = (
-        "import sys; from trayagent.desktop.tray.backend import choose_tray; "
+        "import sys; from trayagent.desktop.tray.choice import choose_tray; "
         "assert repr(choose_tray('none', None)) == '<no tray>'; "
         "assert not {'pystray', 'PIL', 'dbus_fast'} & set(sys.modules)"
     )

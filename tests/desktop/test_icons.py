@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from tests.desktop import samples
 from trayagent.desktop.tray import icons
-from trayagent.desktop.tray.face import SHAPES, Face, Shape, icon_state, tooltip
+from trayagent.desktop.tray.menu import SHAPES, Face, Shape, icon_state, tooltip
 from trayagent.desktop.tray.snapshot import Snapshot, SourceView
 from trayagent.model.status import Board, Status
 
