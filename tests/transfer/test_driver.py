@@ -50,12 +50,13 @@ async def test_a_disk_that_is_always_slow_gets_threads_of_its_own(
     tmp_path: Path, ran_in: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then four files wait for it at once, and not one after the other; until it has become quick."""
-    monkeypatch.setattr(folders, "SLOW", 1e-9)
+    monkeypatch.setattr(transport, "LONGEST_TURN", 10.0)
+    monkeypatch.setattr(folders, "SLOW", 0.0)
+    monkeypatch.setattr(folders, "SURELY_SLOW", 1)
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         await rig.get(server.at("/0.bin", Served(noise(PIECE))))
         await rig.get(server.at("/1.bin", Served(noise(PIECE))))
-        monkeypatch.setattr(folders, "SLOW", 10.0)
-        monkeypatch.setattr(transport, "LONGEST_TURN", 10.0)
+        monkeypatch.setattr(folders, "SURELY_SLOW", 9)
         await rig.get(server.at("/2.bin", Served(noise(PIECE))))
     assert ran_in == ["engine", "transfer", "engine"]
 
@@ -64,13 +65,14 @@ async def test_a_list_goes_back_to_the_engine_when_its_disk_is_quick_again(
     tmp_path: Path, ran_in: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport, "LONGEST_TURN", 10.0)
+    monkeypatch.setattr(folders, "SLOW", 0.0)
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
-        paces = iter([1e-9, 1e-9, 10.0, 10.0, 10.0])
+        enough = iter([1, 1, 9, 9, 9])
 
         def following() -> tuple[Request, Target, Progress] | None:
-            if (pace := next(paces, None)) is None:
+            if (count := next(enough, None)) is None:
                 return None
-            monkeypatch.setattr(folders, "SLOW", pace)
+            monkeypatch.setattr(folders, "SURELY_SLOW", count)
             url = server.at(f"/{len(ran_in)}.bin", Served(noise(PIECE)))
             return Request(url, named=rig.named), Target(tmp_path, owner=url), Progress()
 

@@ -27,8 +27,8 @@ SLOW: Final = 0.005
 
 A thread of its own costs a file a tenth of that, and lets four of them wait for such a disk at once.
 """
-AVERAGED: Final = 8
-"""Files; the first ones count for less."""
+SURELY_SLOW: Final = 4
+"""So many more slow files than quick ones, lately."""
 PROBED_AFTER: Final = 10.0
 """Seconds after which a disk that was slow may show that it no longer is."""
 MOST: Final = 256
@@ -76,8 +76,8 @@ class Folders:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._looks: dict[Path, Look] = {}
-        self._paces: dict[Path, tuple[float, float]] = {}
-        """When a small file got there last, and how long that takes on average."""
+        self._paces: dict[Path, tuple[float, int]] = {}
+        """When a small file got there last, and how many more were slow than quick."""
 
     def check(self, folder: Path, needed: int, keep_free: int) -> Look:
         """Make the folder; raise DownloadError unless `needed` more bytes fit into it."""
@@ -106,15 +106,15 @@ class Folders:
 
     def note(self, folder: Path, seconds: float) -> None:
         """A small file was brought to its disk in so long; one moment of a busy machine is no slow disk."""
-        _, average = self._paces.get(folder, (0.0, 0.0))
+        _, excess = self._paces.get(folder, (0.0, 0))
         if len(self._paces) > MOST:
             self._paces.clear()
-        self._paces[folder] = self._clock(), average + (seconds - average) / AVERAGED
+        self._paces[folder] = self._clock(), excess + 1 if seconds > SLOW else max(0, excess - 1)
 
     def is_slow(self, folder: Path) -> bool:
         """Whether files there take so long that they had better not wait for each other."""
-        noted_at, average = self._paces.get(folder, (0.0, 0.0))
-        if average < SLOW:
+        noted_at, excess = self._paces.get(folder, (0.0, 0))
+        if excess < SURELY_SLOW:
             return False
         if self._clock() - noted_at > PROBED_AFTER:
             self._paces.pop(folder, None)
