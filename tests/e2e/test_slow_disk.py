@@ -93,7 +93,7 @@ class Asker:
 @pytest.mark.parametrize(
     "names",
     [
-        ("pwrite",),
+        ("pwrite", "pwritev"),
         ("fsync", "fdatasync", "rename", "link", "unlink"),
         ("stat", "lstat", "statvfs", "mkdir", "open"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -32,11 +32,11 @@ class Kept(Sink):
         self._most = most
         self._pause = pause
 
-    def take(self, data: bytes) -> float | None:
+    def take(self, pieces: Sequence[bytes], count: int) -> float | None:
         """Keep it; EnoughError once there is `most`."""
-        self.sizes.append(len(data))
+        self.sizes.append(count)
         self.times.append(time.monotonic())
-        self.data += data
+        self.data += b"".join(pieces)
         if self._most is not None and len(self.data) >= self._most:
             del self.data[self._most :]
             raise EnoughError
@@ -71,7 +71,7 @@ class Asked:
         self.end()
         try:
             while self.answer.exchange.pieces:
-                sink.take(self.answer.exchange.pieces.popleft())
+                sink.take((piece := self.answer.exchange.pieces.popleft(),), len(piece))
         except EnoughError:
             pass
         if (error := self.answer.exchange.error) is not None:

@@ -23,8 +23,8 @@ BROTLI = {
 
 def head_of(*lines: bytes, status: int = 200) -> Head:
     """A head of these header lines."""
-    said = [b"HTTP/1.1 %d x\r\n" % status, *(line + b"\r\n" for line in lines)]
-    return Head(said, status, "http://h.example/f", "h.example:80")
+    said = (b"HTTP/1.1 %d x" % status, *lines, b"")
+    return Head(b"\r\n".join(said), status, "http://h.example/f", "h.example:80")
 
 
 # --- the length ---
@@ -199,11 +199,11 @@ def test_a_line_that_continues_another_leaves_the_others_of_its_name_alone() -> 
 
 
 def test_hints_are_taken_from_raw_lines() -> None:
-    assert length_in([b"HTTP/1.1 200 x\r\n", b"Content-length: 7\r\n"]) == 7
-    assert length_in([b"HTTP/1.1 200 x\r\n", b"Content-Length: -7\r\n"]) is None
-    assert length_in([b"HTTP/1.1 200 x\r\n", b"Content-Length: " + b"1" * 5000 + b"\r\n"]) is None
-    assert is_framed([b"transfer-encoding: chunked\r\n"])
-    assert not is_framed([b"X-Content-Length: 7\r\n"])
+    assert length_in(b"HTTP/1.1 200 x\r\nContent-length: 7\r\n") == 7
+    assert length_in(b"HTTP/1.1 200 x\r\nContent-Length: -7\r\n") is None
+    assert length_in(b"HTTP/1.1 200 x\r\nContent-Length: " + b"1" * 5000 + b"\r\n") is None
+    assert is_framed(b"HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n")
+    assert not is_framed(b"HTTP/1.1 200 x\r\nX-Content-Length: 7\r\n")
 
 
 @pytest.mark.parametrize(
@@ -211,9 +211,9 @@ def test_hints_are_taken_from_raw_lines() -> None:
 )
 def test_a_stream_tells_its_own_end(version: bytes, is_told: bool) -> None:
     """In HTTP/2 a cut cannot pass for the end of a body without a length (RFC 9113 §8.1)."""
-    lines = [version + b"\r\n", b"Content-Type: text/csv\r\n"]
-    assert is_framed(lines) == is_told
-    assert Head(lines, 200, "https://h.example/", "h.example:443").is_framed == is_told
+    head = version + b"\r\nContent-Type: text/csv\r\n"
+    assert is_framed(head) == is_told
+    assert Head(head, 200, "https://h.example/", "h.example:443").is_framed == is_told
 
 
 # --- codings ---

@@ -139,14 +139,14 @@ def test_bytes_that_the_disk_refused_are_not_counted(
         Names(), Folders(), SettledFiles(tmp_path / "settled"), target, progress, 0
     )
     destination.add(lane)
-    assert lane.take(b"x" * 100) == 0
+    assert lane.take((b"x" * 100,), 100) == 0
     writer.drain()
 
     def full(fd: int, data: bytes, at: int) -> int:
         raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(os, "pwrite", full)
-    lane.take(b"x" * 100)
+    monkeypatch.setattr(os, "pwritev", full)
+    lane.take((b"x" * 100,), 100)
     with pytest.raises(OSError, match="full"):
         writer.drain()
     destination.take_back(writer.drop())

@@ -67,7 +67,7 @@ def test_a_record_is_believed_only_if_it_is_whole_and_fits(tmp_path: Path) -> No
     final = tmp_path / "f"
     part = Part(final)
     part.create()
-    part.write(b"x" * 100, 0)
+    part.write((b"x" * 100,), 0)
     record = Record(500, '"v"', ((0, 100),))
     part.vouch(record)
     part.vouch(Record(500, '"v"', ((0, 50),)))
@@ -182,7 +182,7 @@ def test_a_part_that_could_not_be_written_leaves_nothing_half(
 ) -> None:
     """What waits in memory is written whole at the next try, after a disk that was full."""
     part, write = Part(tmp_path / "f"), os.pwrite
-    part.write(b"0123456789", 0)
+    part.write((b"0123456789",), 0)
 
     def full(fd: int, data: bytes, at: int) -> int:
         if at:
@@ -194,7 +194,7 @@ def test_a_part_that_could_not_be_written_leaves_nothing_half(
         with pytest.raises(OSError, match="full"):
             part.create()
     assert list(tmp_path.iterdir()) == []
-    part.write(b"abc", 10)
+    part.write((b"abc",), 10)
     part.create()
     assert Path(part.path).read_bytes() == b"0123456789abc"
     part.close()
@@ -262,7 +262,7 @@ def test_a_file_without_a_name_keeps_its_mark(tmp_path: Path) -> None:
     except OSError:
         pytest.skip("the file system keeps no marks")
     part = Part(tmp_path / "f")
-    part.write(b"x", 0)
+    part.write((b"x",), 0)
     assert part.create_unnamed()
     mark(part.path, "https://h.example/a?sig=CANARY")
     publish(part.path, part.final)

@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,12 +27,17 @@ posix = pytest.mark.skipif(not hasattr(os, "fdatasync"), reason="watches the cal
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is done to the disk from here on, in order."""
     done: list[str] = []
-    write, sync, sync_all, move = os.pwrite, os.fdatasync, os.fsync, publishing.move_new
+    write, write_pieces = os.pwrite, os.pwritev
+    sync, sync_all, move = os.fdatasync, os.fsync, publishing.move_new
     link = os.link
 
     def writing(fd: int, data: bytes, at: int) -> int:
         done.append(f"write {os.fstat(fd).st_ino}")
         return write(fd, data, at)
+
+    def writing_pieces(fd: int, pieces: Sequence[bytes], at: int) -> int:
+        done.append(f"write {os.fstat(fd).st_ino}")
+        return write_pieces(fd, pieces, at)
 
     def syncing(fd: int) -> None:
         done.append(f"sync {os.fstat(fd).st_ino}")
@@ -53,6 +58,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(os, "link", linking)
     monkeypatch.setattr(os, "pwrite", writing)
+    monkeypatch.setattr(os, "pwritev", writing_pieces)
     monkeypatch.setattr(os, "fdatasync", syncing)
     monkeypatch.setattr(os, "fsync", syncing_all)
     monkeypatch.setattr(publishing, "move_new", moving)
@@ -65,7 +71,7 @@ def test_a_record_is_written_after_the_bytes_it_vouches_for_are_on_the_disk(
 ) -> None:
     part = Part(tmp_path / "f")
     part.create()
-    part.write(b"x" * 100, 0)
+    part.write((b"x" * 100,), 0)
     part.vouch(Record(500, '"v"', ((0, 100),)))
     part.close()
     bytes_, record = (Path(p).stat().st_ino for p in (part.path, sidecar_of(part.final)))
@@ -102,7 +108,7 @@ def test_a_folder_that_cannot_be_synced_is_told_of_unless_its_file_system_never_
 def test_a_record_that_got_shorter_is_read_as_it_is(tmp_path: Path) -> None:
     """Nothing of the longer one stays behind it."""
     part, short = Part(tmp_path / "f"), Record(500, '"v"', ((0, 100),))
-    part.write(b"x" * 300, 0)
+    part.write((b"x" * 300,), 0)
     part.vouch(Record(500, '"v"', ((0, 100), (200, 300))))
     part.vouch(short)
     assert part.record() == short
@@ -112,7 +118,7 @@ def test_a_record_that_got_shorter_is_read_as_it_is(tmp_path: Path) -> None:
 def test_a_part_that_was_never_made_takes_nobody_elses_with_it(tmp_path: Path) -> None:
     """A download that fails before its first byte is on the disk has no file to remove there."""
     part = Part(tmp_path / "f")
-    part.write(b"x", 0)
+    part.write((b"x",), 0)
     Path(part.path).write_bytes(b"somebody else's")
     part.discard()
     assert Path(part.path).read_bytes() == b"somebody else's"

@@ -116,12 +116,12 @@ async def test_a_name_of_before_that_is_anothers_by_now_is_given_up(tmp_path: Pa
     """An agent remembers its names; a program without that memory may have begun the same one since."""
     for make in (Part.create, partial(Part.settle, mtime=None)):
         theirs = Part(tmp_path / "f.bin", "theirs")
-        theirs.write(OTHER, 0)
+        theirs.write((OTHER,), 0)
         theirs.vouch(Record(SIZE, '"v1"', ((0, 2_000_000),)))
         theirs.close()
         (tmp_path / "f.bin.part").unlink()
         ours = Part(tmp_path / "f.bin", "ours")
-        ours.write(ONE, 0)
+        ours.write((ONE,), 0)
         make(ours)
         assert not sidecar_of(tmp_path / "f.bin").exists()
         ours.discard()

@@ -164,7 +164,8 @@ async def test_disk_trouble_ends_all_segments(
 
         async def spoil() -> None:
             await until(lambda: rig.told.last[0] > SIZE // 4)
-            monkeypatch.setattr("os.pwrite", fail)
+            for name in ("pwrite", "pwritev"):
+                monkeypatch.setattr(f"os.{name}", fail)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(spoil(), name="spoil")
@@ -245,8 +246,8 @@ def test_a_share_that_was_given_up_is_not_taken_back(tmp_path: Path) -> None:
     lane.reach, lane.extend = 100, connections._extend
     given_up = SegmentConnection(lane, 0.0)
     connections._active.append(given_up)
-    lane.take(b"x" * 10)
+    lane.take((b"x" * 10,), 10)
     connections._drop(given_up)
     with pytest.raises(EnoughError):
-        lane.take(b"x" * 10)
+        lane.take((b"x" * 10,), 10)
     assert (lane.at, connections._todo) == (10, [(10, 100)])

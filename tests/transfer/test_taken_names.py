@@ -100,7 +100,7 @@ def test_a_pipe_in_the_place_of_a_record_is_no_record_and_keeps_nobody_waiting(
 
 def test_a_part_that_moves_on_leaves_no_record_beside_somebody_elses_file(tmp_path: Path) -> None:
     part = Part(tmp_path / "f.bin")
-    part.write(BODY, 0)
+    part.write((BODY,), 0)
     part.vouch(Record(9000, '"v"', ((0, 3000),)))
     part.move(tmp_path / "f (1).bin")
     assert [path.name for path in tmp_path.iterdir()] == ["f (1).bin.part"]

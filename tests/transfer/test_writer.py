@@ -7,7 +7,7 @@ import errno
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from trayagent.transfer.writer import MOST_QUEUED, Writer
 
 SIZE = 6_000_000
 
-Write = Callable[[Part, bytes | memoryview, int], None]
+Write = Callable[[Part, Sequence[bytes | memoryview], int], None]
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def test_a_stop_vouches_for_nothing_that_the_disk_has_not_got(
     body, write = noise(SIZE), Part.write
     done = 0
 
-    def halting(part: Part, data: bytes | memoryview, at: int) -> None:
+    def halting(part: Part, data: Sequence[bytes | memoryview], at: int) -> None:
         nonlocal done
         done += 1
         if done > 12:
@@ -71,7 +71,7 @@ async def test_what_a_full_disk_has_not_taken_is_asked_for_again(
     """Also where what comes behind it was written."""
     body, write, behind = noise(SIZE), Part.write, 0
 
-    def filling_up(part: Part, data: bytes | memoryview, at: int) -> None:
+    def filling_up(part: Part, data: Sequence[bytes | memoryview], at: int) -> None:
         nonlocal behind
         behind += at > SIZE * 3 // 4
         if behind > 2 and at < SIZE // 4:
@@ -98,7 +98,7 @@ async def test_what_waits_for_the_disk_does_not_outlive_its_file(
     new = Served(noise(1_000_000, 2), etag='"v2"')
     write = Part.write
 
-    def halting(part: Part, data: bytes | memoryview, at: int) -> None:
+    def halting(part: Part, data: Sequence[bytes | memoryview], at: int) -> None:
         time.sleep(0.02)
         write(part, data, at)
 
@@ -120,7 +120,7 @@ def test_what_waits_is_counted_to_the_byte(tmp_path: Path, slow: Callable[[Write
 
     def engine() -> None:
         for _ in range(turns):
-            writer.put(b"x" * 1000, 0)
+            writer.put((b"x" * 1000,), 1000, 0)
         over.set()
 
     interval = sys.getswitchinterval()
@@ -135,7 +135,7 @@ def test_what_waits_is_counted_to_the_byte(tmp_path: Path, slow: Callable[[Write
         sys.setswitchinterval(interval)
     writer.drain()
     assert writer.takes(2)
-    writer.put(b"xx", 0)
+    writer.put((b"xx",), 2, 0)
     assert not writer.takes(MOST_QUEUED - 1)
     assert writer.takes(MOST_QUEUED - 2)
 
@@ -149,8 +149,8 @@ def test_a_lane_never_holds_the_engine_up_for_a_slow_disk(
     slow(lambda part, data, at: locked.append(lock.locked()))
     writer = Writer(Part(tmp_path / "f"), lambda: None, lambda: None)
     lane = Lane(writer, 0, 100, limit=100, buckets=(), progress=Progress(), lock=lock)
-    lane.take(b"x" * 10)
-    lane.take_all(b"x" * 10)
+    lane.take((b"x" * 10,), 10)
+    lane.take_all((b"x" * 10,), 10)
     assert locked == []
     writer.drain()
     assert locked == [False, False]

@@ -7,7 +7,7 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -32,8 +32,14 @@ from trayagent.net.trust import trust
 log = logging.getLogger(__name__)
 
 _VERSIONS: Final = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
-MOST_BATCHES: Final = 4
-"""Of one body in one turn: a quick server would fill the memory before anybody else has his turn."""
+READ: Final = 32 * 1024
+"""Bytes that libcurl reads at a time; of a quick body it does so 22 times before it comes back to us.
+
+What it has read of a coded body it decodes, gzip to 1,032 times as much, and while we pause it keeps at
+most 64 MiB of that: with half a MiB a bomb, or 150 MB of zeros, ended as an error.
+"""
+MOST_BATCHED: Final = 1024 * 1024
+"""Bytes of one body in one turn: more would wait in memory while nobody else has his turn."""
 _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_…, which pycurl has no name for
 _NOBODY: Final = Exchange(("", "", 0, ""), "", (), lambda: None)
 
@@ -56,7 +62,8 @@ class EasyHandle:
         self._pause = pause
         self._idle = idle
         self._proxy = policy.network.proxy
-        self._terms: tuple[bool, int, float] | None = None
+        self._headers: Sequence[bytes] = ()
+        self._terms: tuple[str, str, bool, int, float] | None = None
         """What it was told last: most exchanges differ in nothing but their target."""
         self.curl = curl = pycurl.Curl()
         curl.handle = self
@@ -73,7 +80,9 @@ class EasyHandle:
         trust(curl, ca_file)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         curl.setopt(pycurl.PREREQFUNCTION, self._before_request)
-        curl.setopt(pycurl.HEADERFUNCTION, self._take_line)
+        self._lines: list[bytes] = []
+        # By a method of a list, for libcurl calls once a line: a function of ours takes three times as long.
+        curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         curl.setopt(pycurl.WRITEFUNCTION, self._take_piece)
         self.release()
 
@@ -93,29 +102,31 @@ class EasyHandle:
         self._refused: DownloadError | None = None
         self._enough = False
         self._told = False
-        self._most_batches = MOST_BATCHES
-        self.batches: list[list[bytes]] = []
-        """What came in this turn: each is handed to the sink at once, `piece` bytes at most."""
-        self._batched = 0
-        """Bytes in the last of them."""
+        self._lines.clear()
+        self.batch: list[bytes] = []
+        """What came in this turn, for the sink to get at once."""
+        self._room = 0
+        """Bytes that may come before somebody has to look."""
 
     def prepare(self, exchange: Exchange, patience: Patience) -> None:
         """Say what to ask; raises what libcurl, or a resolver in its place, makes of it."""
         self.exchange = exchange
-        # Under a speed limit each batch is waited for before the next.
-        self._most_batches = MOST_BATCHES if exchange.piece >= BUFFER else 1
+        self._room = exchange.piece
         curl, target = self.curl, exchange.target
-        curl.setopt(pycurl.URL, f"{exchange.scheme}://{exchange.netloc}/")
-        if self._proxy.startswith("http") and exchange.scheme == "http":  # RFC 9112 §3.2.2
-            target = f"http://{exchange.netloc}{target}"
-        curl.setopt(pycurl.REQUEST_TARGET, target)
-        curl.setopt(pycurl.HTTPHEADER, exchange.headers)
-        if (terms := (exchange.raw, exchange.piece, patience.connect)) != self._terms:
+        terms = (exchange.scheme, exchange.netloc, exchange.raw, exchange.piece, patience.connect)
+        if terms != self._terms:
+            curl.setopt(pycurl.URL, f"{exchange.scheme}://{exchange.netloc}/")
             curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0 if exchange.raw else 1)
-            curl.setopt(pycurl.BUFFERSIZE, exchange.piece)
+            curl.setopt(pycurl.BUFFERSIZE, min(exchange.piece, READ))
             curl.setopt(pycurl.FRESH_CONNECT, 0)
             curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(patience.connect * 1000))
             self._terms = terms
+        if self._proxy.startswith("http") and exchange.scheme == "http":  # RFC 9112 §3.2.2
+            target = f"http://{exchange.netloc}{target}"
+        curl.setopt(pycurl.REQUEST_TARGET, target)
+        if exchange.headers is not self._headers:
+            curl.setopt(pycurl.HTTPHEADER, exchange.headers)
+            self._headers = exchange.headers
         if self._resolve is not None and not self._proxy:
             addresses = ",".join(self._resolve(exchange.host, exchange.port))
             curl.setopt(pycurl.RESOLVE, [f"{exchange.host}:{exchange.port}:{addresses}"])
@@ -141,11 +152,7 @@ class EasyHandle:
             return None
         if self.failure or (self._refused and code == pycurl.E_COULDNT_CONNECT):
             return self.failure or self._refused
-        if (
-            self.exchange.head_at
-            and not is_framed(self.exchange.lines)
-            and is_bare_end(code, words)
-        ):
+        if self.exchange.head_at and not is_framed(self.exchange.head) and is_bare_end(code, words):
             return None
         number = int(self.curl.getinfo(pycurl.OS_ERRNO) or 0)
         return refuse_transfer(code, words, number, self.exchange.host, proxied=bool(self._proxy))
@@ -181,74 +188,89 @@ class EasyHandle:
                 return int(pycurl.PREREQFUNC_ABORT)
         return int(pycurl.PREREQFUNC_OK)
 
-    def _take_line(self, line: bytes) -> None:
-        """Keep a header line. Every answer begins anew: interim ones do not count."""
-        exchange = self.exchange
-        if line[:5] == b"HTTP/" and not exchange.gathered:
-            exchange.lines, exchange.head_at = [line], 0.0
-        elif exchange.head_at:
-            return  # a trailer
-        elif line in (b"\r\n", b"\n"):
-            exchange.take_head(time.monotonic())
-            self._touched.append(self)
-        else:
-            exchange.lines.append(line)
+    def _take_piece(self, data: bytes) -> int | None:
+        """Gather a piece of the body; None tells libcurl that it is taken.
 
-    def _take_piece(self, data: bytes) -> int:
-        """Gather a piece of the body or hand it to the sink; what is returned tells libcurl."""
-        exchange = self.exchange
+        The sink may touch a disk, which must not stand still inside libcurl: it gets what came in this
+        turn once libcurl is done.
+        """
+        self._room -= len(data)
+        if self._room < 0 and self._is_full():
+            self.paused = True
+            self._touched.append(self)
+            return int(pycurl.WRITEFUNC_PAUSE)
         if self.sink is None:
-            if exchange.gathered and exchange.gathered + len(data) > exchange.room:
-                self.paused, exchange.wanted = True, 0
-                self._touched.append(self)
-                return int(pycurl.WRITEFUNC_PAUSE)
+            exchange = self.exchange
             exchange.pieces.append(data)
             exchange.gathered += len(data)
             self.watch.came += len(data)
             self._touched.append(self)
-            return len(data)
-        # libcurl reads half a MiB at once but hands over 16 KiB at a time: a write for each of those
-        # takes a third of the time of 1 GiB. And the sink may touch a disk, which must not stand still
-        # inside libcurl: so it is called once that is done.
-        is_full = self._batched + len(data) > exchange.piece
-        if (
-            exchange.pieces
-            or (is_full and len(self.batches) >= self._most_batches)
-            or self.resume_at > time.monotonic()
-        ):
-            self.paused = True
-            return int(pycurl.WRITEFUNC_PAUSE)
-        if not self.batches:
+            return None
+        if not self.batch:
             self._touched.append(self)
-        if is_full or not self.batches:
-            self.batches.append([])
-            self._batched = 0
-        self.batches[-1].append(data)
-        self._batched += len(data)
-        return len(data)
+        self.batch.append(data)
+        return None
+
+    def _is_full(self) -> bool:
+        exchange = self.exchange
+        if self.sink is None:
+            if exchange.gathered:
+                exchange.wanted = 0  # there will be no more until its caller comes
+            return exchange.gathered > 0
+        return bool(self.batch or exchange.pieces) or self.resume_at > time.monotonic()
+
+    # -- what the engine asks
+
+    def look_for_head(self, now: float) -> bool:
+        """Take the head of the answer, if all of it is here. Interim ones (RFC 9110 §15.2) do not count."""
+        exchange, lines = self.exchange, self._lines
+        while not exchange.head_at:
+            end = next((at for at, line in enumerate(lines) if line in (b"\r\n", b"\n")), None)
+            if end is None:
+                return False
+            exchange.take_head(b"".join(lines[:end]), now)
+            del lines[: end + 1]
+        lines.clear()  # trailers
+        self._touched.append(self)
+        return True
+
+    def attach(self, sink: Sink) -> None:
+        """The body goes there from now on."""
+        self.sink = sink
+        self.make_room()
+
+    def make_room(self) -> None:
+        """What had come has been handed over."""
+        piece = self.exchange.piece
+        if self.sink is None:
+            self._room = self.exchange.room - self.exchange.gathered
+        else:  # under a speed limit each piece is waited for before the next
+            self._room = piece if piece < BUFFER else MOST_BATCHED
 
     def hand_over(self) -> bool:
-        """Give the batches to the sink, or keep them where that has no room; False: it wants no more."""
-        batches, self.batches, self._batched = self.batches, [], 0
-        for batch in batches:
-            data = batch[0] if len(batch) == 1 else b"".join(batch)
-            # What is kept goes to it when its caller resumes; what comes before that is paused.
-            if self.exchange.pieces or (given := self.give(data)) == "not now":
-                self.exchange.pieces.append(data)
-            elif given == "ended":
-                return False
-        return True
+        """Give the batch to the sink, or keep it where that has no room; False: it wants no more."""
+        batch, self.batch = self.batch, []
+        self._lines.clear()  # trailers
+        self.make_room()
+        given = self.give(batch)
+        if given == "not now":
+            self.exchange.pieces.extend(batch)  # until its caller resumes: what comes now is paused
+            self._room = 0
+        elif self.resume_at:
+            self._room = 0
+        return given != "ended"
 
     @property
     def can_go_on(self) -> bool:
         """Whether it is paused only because its batch was full."""
-        return self.paused and not self.exchange.pieces and self.resume_at <= time.monotonic()
+        return self.paused and self.sink is not None and not self._is_full()
 
-    def give(self, data: bytes) -> Literal["taken", "not now", "ended"]:
-        """Hand a piece to the sink."""
+    def give(self, pieces: Sequence[bytes]) -> Literal["taken", "not now", "ended"]:
+        """Hand pieces to the sink."""
         assert self.sink is not None
+        count = sum(map(len, pieces))
         try:
-            wait = self.sink.take(data)
+            wait = self.sink.take(pieces, count)
         except EnoughError:
             self._enough = True
             return "ended"
@@ -262,14 +284,12 @@ class EasyHandle:
         if wait is None:
             self.watch.held = True
             return "not now"
-        self.watch.came += len(data)
+        self.watch.came += count
         if wait > 0:
             self.watch.held = True
             self.resume_at = time.monotonic() + wait
             self._pause(self.exchange, self.resume_at)
         return "taken"
-
-    # -- what the engine asks
 
     def tell(self) -> None:
         """Tell the caller once that what he waits for is here."""

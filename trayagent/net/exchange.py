@@ -63,8 +63,10 @@ class Turns(Protocol):
 class Sink(Protocol):
     """Where the body of one exchange goes. Called on the engine's thread, so it must not wait."""
 
-    def take(self, data: bytes) -> float | None:
-        """Take all of `data`; returns the seconds to wait before the next, None: not now, none of it.
+    def take(self, pieces: Sequence[bytes], count: int) -> float | None:
+        """Take all these pieces of `count` bytes; returns the seconds to wait before the next.
+
+        None: not now, none of it.
 
         After None, whoever made room calls `Transport.resume`. Raises EnoughError when it wants no
         more than it took, DownloadError for what ends the exchange.
@@ -79,7 +81,7 @@ class Exchange:
     """One request and its answer: made by its caller, filled by the engine's thread."""
 
     __slots__ = (
-        "authority", "began", "ended", "error", "gathered", "head_at", "headers", "host", "is_slow", "lines", "netloc",
+        "authority", "began", "ended", "error", "gathered", "head", "head_at", "headers", "host", "is_slow", "netloc",
         "piece", "pieces", "port", "raw", "room", "scheme", "status", "target", "wake", "wanted",
     )  # fmt: skip
 
@@ -108,8 +110,8 @@ class Exchange:
         self.room = piece
         """Bytes that gather before there is a sink; of a first piece all is taken."""
         self.status = 0
-        self.lines: list[bytes] = []
-        """The header lines of the last answer, its status line first, with their line ends."""
+        self.head = b""
+        """The lines of the answer's head, its status line first, with their line ends."""
         self.pieces: deque[bytes] = deque()
         """The body until there is a sink: the engine appends, the caller or the sink takes."""
         self.gathered = 0
@@ -125,21 +127,16 @@ class Exchange:
         self.error: DownloadError | None = None
         """Why it ended early; None: it is complete, or its sink had enough."""
 
-    def take_head(self, now: float) -> None:
-        """The head is complete, unless it was an interim answer (RFC 9110 §15.2)."""
-        code = self.lines[0].split(None, 2)[1:2] if self.lines else []
-        self.status = int(code[0]) if code and code[0].isdigit() else 0
+    def take_head(self, head: bytes, now: float) -> None:
+        """A head is complete; an interim one (RFC 9110 §15.2) does not count."""
+        words = head[:64].split(None, 2)
+        self.status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
         if 100 <= self.status < 200 and self.status != 101:
-            self.lines = []
             return
-        self.head_at = now
+        self.head, self.head_at = head, now
         if self.status not in (200, 206):
             self.wanted = 0  # nobody waits for the body of a redirect or a refusal
-        elif (
-            not self.is_slow
-            and (length := length_in(self.lines)) is not None
-            and length <= self.piece
-        ):
+        elif not self.is_slow and (length := length_in(head)) is not None and length <= self.piece:
             self.wanted = inf
 
     def end(self, error: DownloadError | None) -> None:

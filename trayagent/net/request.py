@@ -186,7 +186,7 @@ class Answer:
                     raise exchange.error or DownloadError("network")
                 return None
             endpoint = self._redirects.endpoint
-            head = Head(exchange.lines, exchange.status, endpoint.url, endpoint.authority)
+            head = Head(exchange.head, exchange.status, endpoint.url, endpoint.authority)
             if head.status in REDIRECTS:
                 self._redirects.follow(head.status, head.headers)
             elif head.coding and head.coding not in CODED and not self.is_raw:

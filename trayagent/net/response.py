@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -30,13 +29,13 @@ So no second line goes unseen: of two ETags neither proves anything, and a diges
 class Head:
     """Status and headers of one answer, and the address that gave it."""
 
-    def __init__(self, lines: Sequence[bytes], status: int, url: str, host: str) -> None:
+    def __init__(self, head: bytes, status: int, url: str, host: str) -> None:
         self.status = status
-        self.headers = _headers_in(lines)
+        self.headers = _headers_in(head)
         self.url = url
         """After redirects; may hold a query: never to be shown."""
         self.host = host
-        self._is_stream = _is_stream(lines)
+        self._is_stream = head.startswith(b"HTTP/2")
         said = self.headers.get("Content-Encoding", "").strip().lower()
         self.coding = "" if said in ("identity", "none") else said
         """The Content-Encoding in small letters, empty for none: `identity` and `none` say nothing."""
@@ -88,50 +87,38 @@ class Head:
         return f"<Head {self.status} from {self.host}>"
 
 
-def length_in(lines: Sequence[bytes]) -> int | None:
-    """The first Content-Length among header lines, as far as it is one: a hint, no judgement."""
-    _, found, rest = b"".join(lines).lower().partition(b"\ncontent-length:")
+def length_in(head: bytes) -> int | None:
+    """The first Content-Length of a head, as far as it is one: a hint, no judgement."""
+    _, found, rest = head.lower().partition(b"\ncontent-length:")
     text = rest.partition(b"\n")[0].strip()
     return int(text) if found and text.isdigit() and len(text) < 20 else None
 
 
-def is_framed(lines: Sequence[bytes]) -> bool:
-    """Whether header lines tell where the body ends."""
-    return _is_stream(lines) or any(
-        line.lower().startswith((b"content-length:", b"transfer-encoding:")) for line in lines
+def is_framed(head: bytes) -> bool:
+    """Whether a head tells where the body ends; a stream is told to be over (RFC 9113 §8.1) in any case."""
+    said = head.lower()
+    return head.startswith(b"HTTP/2") or any(
+        field in said for field in (b"\ncontent-length:", b"\ntransfer-encoding:")
     )
 
 
-def _is_stream(lines: Sequence[bytes]) -> bool:
-    """Whether it came as a stream that is told to be over (RFC 9113 §8.1), whatever the headers say."""
-    return bool(lines) and lines[0].startswith(b"HTTP/2")
-
-
-def _headers_in(lines: Sequence[bytes]) -> CIMultiDictProxy[str]:
+def _headers_in(head: bytes) -> CIMultiDictProxy[str]:
     """The header fields; a line that is none is passed over, one that continues another is joined."""
     fields: list[tuple[str, str]] = []
     is_field = False
-    for line in lines[1:]:
-        if line[:1] in (b" ", b"\t") and is_field:  # obs-fold, RFC 9112 §5.2
+    for line in head.decode("utf-8", "surrogateescape").split("\n")[1:]:
+        if line[:1] in (" ", "\t") and is_field:  # obs-fold, RFC 9112 §5.2
             name, value = fields[-1]
-            fields[-1] = name, f"{value} {_text(line)}"
+            fields[-1] = name, f"{value} {line.strip()}"
             continue
-        name, colon, value = _text(line).partition(":")
-        name = name.rstrip()
+        name, colon, value = line.partition(":")
+        name = name.strip()
         is_field = bool(colon and name)
         if is_field:
-            fields.append((name, value.lstrip()))
+            fields.append((name, value.strip()))
     headers = CIMultiDict(fields)
     if len({name.lower() for name, _ in fields}) < len(fields):
-        _join(headers)
+        for name in _READ_WHOLE:
+            if len(values := headers.getall(name, ())) > 1:
+                headers[name] = ", ".join(dict.fromkeys(values))
     return CIMultiDictProxy(headers)
-
-
-def _text(line: bytes) -> str:
-    return line.decode("utf-8", "surrogateescape").strip()
-
-
-def _join(headers: CIMultiDict[str]) -> None:
-    for name in _READ_WHOLE:
-        if len(values := headers.getall(name, ())) > 1:
-            headers[name] = ", ".join(dict.fromkeys(values))

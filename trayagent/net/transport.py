@@ -116,6 +116,8 @@ class Transport:
         """host -> connections in use, for all who ask there"""
         self._waiting: dict[str, deque[Exchange]] = {}
         self._touched: list[EasyHandle] = []
+        self._asking: dict[EasyHandle, None] = {}
+        """Those whose answer's head is not here yet."""
         self._pauses: list[tuple[float, int, Exchange]] = []
         self._pause_number = 0
         self._curl_due = inf
@@ -254,35 +256,50 @@ class Transport:
             self._pauses[0][0] if self._pauses else inf,
         )
         timeout = None if due == inf else max(0.0, due - time.monotonic())
+        if self._ready or self._inbox:
+            timeout = 0.0
         for fd, events in self._sockets.wait(timeout):
             if fd == self._waker:
                 self._in.recv(4096)
                 self._awake = False
             else:
                 self._multi.socket_action(fd, events)
-        while True:
-            now = time.monotonic()
-            if now >= self._curl_due:
-                self._curl_due = inf
-                self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-            while self._inbox:
-                act, arguments = self._inbox.popleft()
-                act(*arguments)
-            while self._pauses and self._pauses[0][0] <= now:
-                self._continue(heappop(self._pauses)[2])
-            if now >= self._sweep_due:
-                self._sweep(now)
-            self._settle()
-            if now >= self._next_date:
-                self._ready |= dict.fromkeys(w for w, date in self._dates.items() if date <= now)
-            if not (self._ready or self._inbox):
-                return True
-            while self._ready:
-                waiter = next(iter(self._ready))
+        self._look_around()
+        if not self._give_turns():
+            return False
+        # Most of them have asked for something: libcurl sends it now, not after another wait.
+        self._look_around()
+        return True
+
+    def _look_around(self) -> None:
+        """Let libcurl and the inbox work as far as they are due, and see what has come of it."""
+        now = time.monotonic()
+        if now >= self._curl_due:
+            if self._touched:
+                self._settle()  # else a quick body would come twice before anybody takes it
+            self._curl_due = inf
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        while self._inbox:
+            act, arguments = self._inbox.popleft()
+            act(*arguments)
+        while self._pauses and self._pauses[0][0] <= now:
+            self._continue(heappop(self._pauses)[2])
+        if now >= self._sweep_due:
+            self._sweep(now)
+        self._settle()
+
+    def _give_turns(self) -> bool:
+        """Let those who wait go on, each once. False: this thread is not the engine any more."""
+        now = time.monotonic()
+        if now >= self._next_date:
+            self._ready |= dict.fromkeys(w for w, date in self._dates.items() if date <= now)
+        if self._ready:
+            for waiter in list(self._ready):
                 del self._ready[waiter]
                 if not self._give_turn(waiter):
                     return False
             self._next_date = min(self._dates.values(), default=inf)
+        return True
 
     def _give_turn(self, waiter: Waiter) -> bool:
         """Let one that waits go on. False: that took long, and another thread is the engine meanwhile."""
@@ -340,8 +357,12 @@ class Transport:
 
     def _settle(self) -> None:
         """Hand over what came, take what libcurl has finished, then tell whoever has something to look at."""
+        if self._asking:
+            now = time.monotonic()
+            for handle in [one for one in self._asking if one.look_for_head(now)]:
+                del self._asking[handle]
         for handle in self._touched:
-            if handle.batches and not handle.hand_over():
+            if handle.batch and not handle.hand_over():
                 self._end(handle.exchange, handle.failure)
             elif handle.can_go_on:
                 self._continue(handle.exchange)
@@ -375,6 +396,7 @@ class Transport:
         try:
             handle.prepare(exchange, self.patience)
             self._multi.add_handle(handle.curl)
+            self._asking[handle] = None
         except (pycurl.error, OSError, ValueError) as error:
             log.warning("A request could not be made: %s", type(error).__name__)
             # Later: the end of one lets the next in, and all in line may be of this kind.
@@ -394,7 +416,7 @@ class Transport:
 
     def _attach(self, exchange: Exchange, sink: Sink) -> None:
         if (handle := self._live.get(exchange)) is not None:
-            handle.sink = sink
+            handle.attach(sink)
             self._continue(exchange)
 
     def _continue(self, exchange: Exchange) -> None:
@@ -404,7 +426,7 @@ class Transport:
             return
         handle.watch.held = True
         while handle.sink is not None and exchange.pieces:
-            match handle.give(exchange.pieces[0]):
+            match handle.give((exchange.pieces[0],)):
                 case "taken":
                     exchange.pieces.popleft()
                 case "not now":
@@ -413,7 +435,10 @@ class Transport:
                     exchange.pieces.clear()
                     self._end(exchange, handle.failure)
                     return
-        if handle.paused and handle.resume_at <= time.monotonic():
+        if handle.resume_at <= time.monotonic():
+            handle.make_room()
+            if not handle.paused:
+                return
             handle.paused = False
             try:
                 handle.curl.pause(pycurl.PAUSE_CONT)  # hands over at once what it kept
@@ -440,6 +465,7 @@ class Transport:
     def _end(self, exchange: Exchange, error: DownloadError | None) -> None:
         """It is over: the connection is libcurl's to keep or close, the next in line may ask."""
         handle = self._live.pop(exchange)
+        self._asking.pop(handle, None)
         with suppress(pycurl.error):  # it was never added
             self._multi.remove_handle(handle.curl)
         handle.release()

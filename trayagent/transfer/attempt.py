@@ -302,7 +302,7 @@ class Attempt:
             self._destination.create()
         lane = self._new_lane(0, ENDLESS if length is None else length)
         try:
-            wait = lane.take_all(data) if data else 0.0
+            wait = lane.take_all((data,), len(data)) if data else 0.0
         except EnoughError:
             wait = 0.0
         self._drain()
@@ -380,7 +380,8 @@ class Attempt:
             await self._wait(SAVE_EVERY)
         try:
             while exchange.pieces:
-                lane.take_all(exchange.pieces.popleft())
+                piece = exchange.pieces.popleft()
+                lane.take_all((piece,), len(piece))
         except EnoughError:
             exchange.pieces.clear()
         self._drain()

@@ -227,7 +227,8 @@ class Connections:
         pieces = answer.exchange.pieces
         try:
             while pieces:
-                lane.take_all(pieces.popleft())
+                piece = pieces.popleft()
+                lane.take_all((piece,), len(piece))
         except EnoughError:
             pieces.clear()
 

@@ -55,32 +55,38 @@ class Lane:
         self._progress = progress
         self._lock = lock
 
-    def take(self, data: bytes) -> float | None:
+    def take(self, pieces: Sequence[bytes], count: int) -> float | None:
         """As `Sink.take`; called by the engine's thread."""
-        if not self._writer.takes(len(data)):
+        if not self._writer.takes(count):
             return None
-        return self.take_all(data)
+        try:
+            return self.take_all(pieces, count)
+        finally:
+            self._writer.announce()
 
-    def take_all(self, data: bytes) -> float:
+    def take_all(self, pieces: Sequence[bytes], count: int) -> float:
         """Take bytes whether there is room for them or not; as `take`."""
-        rest: bytes | memoryview = data
+        rest: Sequence[bytes | memoryview] = pieces
+        left = count
         with self._lock:
-            while rest and (room := self._room()):
-                if room < len(rest):
-                    rest = memoryview(rest)
-                taken = rest[:room]
-                self._writer.put(taken, self.at)
-                self.at += len(taken)
-                self._progress.received += len(taken)
-                rest = rest[room:]
+            while left and (room := self._room()):
+                taken = rest
+                if room < left:
+                    joined = memoryview(b"".join(rest))
+                    taken, rest = (joined[:room],), (joined[room:],)
+                here = min(room, left)
+                self._writer.put(taken, here, self.at)
+                self.at += here
+                self._progress.received += here
+                left -= here
             self.last = time.monotonic()
             # Nobody waits for a piece that will not be wanted: the connection ends at once.
-            is_enough = bool(rest) or (self.at < self.reach and not self._room())
+            is_enough = left > 0 or (self.at < self.reach and not self._room())
         if self.at > self._limit:
             raise DownloadError("too_large", f"the limit is {show_size(self._limit)}")
         if is_enough:
             raise EnoughError
-        return max((bucket.spend(len(data)) for bucket in self._buckets if bucket.rate), default=0)
+        return max((bucket.spend(count) for bucket in self._buckets if bucket.rate), default=0)
 
     def _room(self) -> int:
         """How many bytes it takes next."""

@@ -61,7 +61,7 @@ def _take_bytes(
     _recall(destination, target, name)
     destination.reserve(name, len(data), None)
     assert destination.part is not None
-    destination.part.write(data, 0)
+    destination.part.write((data,), 0)
     return Origin(seen=seen)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from trayagent.transfer.part_file import Part
@@ -29,7 +29,8 @@ class Writer:
         self.part = part
         self._tell = tell
         self._check_stopped = check_stopped
-        self._queue: deque[tuple[int, bytes | memoryview]] = deque()
+        self._queue: deque[tuple[int, int, Sequence[bytes | memoryview]]] = deque()
+        """Where, how many bytes, and the bytes."""
         self._put = self._written = 0
         """Bytes: each is counted by one thread only, for no thread may miss what another counts."""
         self._refused = False
@@ -43,10 +44,13 @@ class Writer:
         self._tell()  # the last of the queue may have been written just before
         return False
 
-    def put(self, data: bytes | memoryview, at: int) -> None:
-        """Queue bytes, and say so."""
-        self._queue.append((at, data))
-        self._put += len(data)
+    def put(self, pieces: Sequence[bytes | memoryview], count: int, at: int) -> None:
+        """Queue pieces of `count` bytes for a place."""
+        self._queue.append((at, count, pieces))
+        self._put += count
+
+    def announce(self) -> None:
+        """Wake who drives the file: something was put."""
         self._tell()
 
     def drain(self) -> bool:
@@ -55,11 +59,11 @@ class Writer:
         Raises OSError, and what `check_stopped` raises: the rest stays queued then.
         """
         while self._queue:
-            at, data = self._queue[0]
+            at, count, pieces = self._queue[0]
             began = time.monotonic()
-            self.part.write(data, at)
+            self.part.write(pieces, at)
             self._queue.popleft()
-            self._written += len(data)
+            self._written += count
             if time.monotonic() - began > SLOW:
                 self._check_stopped()
         refused, self._refused = self._refused, False
@@ -67,7 +71,7 @@ class Writer:
 
     def drop(self) -> list[tuple[int, int]]:
         """Forget what is queued, once nobody brings more; returns the stretches that were not written."""
-        lost = [(at, at + len(data)) for at, data in self._queue]
+        lost = [(at, at + count) for at, count, _ in self._queue]
         self._queue.clear()
         self._written = self._put
         return lost
