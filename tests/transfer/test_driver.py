@@ -14,7 +14,7 @@ from tests.servers.lying import Lying, Served
 from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Progress, Request, Target
-from trayagent.net import transport
+from trayagent.net import turns
 from trayagent.transfer import driver, folders
 from trayagent.transfer.part_file import Part
 
@@ -39,7 +39,7 @@ async def test_small_files_pass_through_the_engines_thread_alone(
     tmp_path: Path, ran_in: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folders, "SLOW", 10.0)  # whatever else this machine does
-    monkeypatch.setattr(transport, "LONGEST_TURN", 10.0)
+    monkeypatch.setattr(turns, "LONGEST_TURN", 10.0)
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         for number in range(20):
             await rig.get(server.at(f"/{number}.bin", Served(noise(PIECE))))
@@ -50,7 +50,7 @@ async def test_a_disk_that_is_always_slow_gets_threads_of_its_own(
     tmp_path: Path, ran_in: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then four files wait for it at once, and not one after the other; until it has become quick."""
-    monkeypatch.setattr(transport, "LONGEST_TURN", 10.0)
+    monkeypatch.setattr(turns, "LONGEST_TURN", 10.0)
     monkeypatch.setattr(folders, "SLOW", 0.0)
     monkeypatch.setattr(folders, "SURELY_SLOW", 1)
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
@@ -64,7 +64,7 @@ async def test_a_disk_that_is_always_slow_gets_threads_of_its_own(
 async def test_a_list_goes_back_to_the_engine_when_its_disk_is_quick_again(
     tmp_path: Path, ran_in: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "LONGEST_TURN", 10.0)
+    monkeypatch.setattr(turns, "LONGEST_TURN", 10.0)
     monkeypatch.setattr(folders, "SLOW", 0.0)
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         enough = iter([1, 1, 9, 9, 9])

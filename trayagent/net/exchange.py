@@ -37,29 +37,6 @@ class Patience(Struct, frozen=True):
     """Bytes a second; a slower server is given up on, to be tried again later."""
 
 
-class Waiter(Protocol):
-    """Whoever waits for exchanges, and does something with what came: that may touch a disk."""
-
-    def step(self) -> float | None:
-        """Go on as far as there is news. Called on the engine's thread, never inside libcurl.
-
-        Returns when (monotonic seconds) to be called again without news; None: never again.
-        """
-
-    def detach(self) -> bool:
-        """`step` lasts: the engine goes on in another thread. False: it has no need of one."""
-
-    def stay(self) -> None:
-        """Do everything else here, blocking; called after `detach`, once `step` has returned."""
-
-
-class Turns(Protocol):
-    """Gives waiters their turns on the engine's thread."""
-
-    def wake(self, waiter: Waiter) -> None:
-        """There is news for it; for any thread."""
-
-
 class Sink(Protocol):
     """Where the body of one exchange goes. Called on the engine's thread, so it must not wait."""
 

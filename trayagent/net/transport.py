@@ -15,15 +15,8 @@ thread, and is woken when there is something to look at:
 Nothing here knows of asyncio, of files, or of what an answer means. Attributes are written by one side
 only, pieces go through a deque, all else through the inbox.
 
-Those who wait (`exchange.Waiter`) get their turns on the engine's thread, too, once libcurl has reported
-what it has: so a small file passes from one thread to another nowhere. What they do may touch a disk,
-and a disk may stand still. So there is a watch while they have turns:
-
-    engine's thread      watch                        then
-    -------------------  ---------------------------  ------------------------------------------------
-    waits, or works      sees no long turn            it ends after a second without turns
-    gives a turn, which  waits for `LONGEST_TURN`     the watch becomes the engine and goes on with all
-    lasts                                             the others; the old one stays with its waiter
+Those who wait get their turns (`turns`) on the engine's thread, too, once libcurl has reported what it
+has: so a small file passes from one thread to another nowhere.
 
 libcurl works through `socket_action`: its sockets and one end of a pair, by which the inbox wakes
 the thread, are waited for together. (`CurlMulti` has no call for waking in pycurl 7.49.) Beside
@@ -43,7 +36,6 @@ from contextlib import suppress
 from heapq import heappop, heappush
 from math import inf
 from pathlib import Path
-from threading import get_ident
 from typing import Any, Final, Self
 
 import pycurl
@@ -51,8 +43,9 @@ import pycurl
 from trayagent.model.errors import DownloadError
 from trayagent.net.address_policy import AddressPolicy
 from trayagent.net.easy_handle import EasyHandle, IdleSockets
-from trayagent.net.exchange import Exchange, Patience, Resolve, Sink, Waiter
+from trayagent.net.exchange import Exchange, Patience, Resolve, Sink
 from trayagent.net.sockets import waiting
+from trayagent.net.turns import Turns, Waiter, leave_alone
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +53,6 @@ IDLE_CONNECTIONS: Final = 64
 IDLE_HANDLES: Final = 32
 GIVE_UP: Final = 3.0
 """Seconds that the end of the thread is waited for: a disk it writes to may stand still for ever."""
-LONGEST_TURN: Final = 0.05
-"""Seconds; a waiter whose turn lasts longer keeps the thread, and the engine goes on in another."""
-LOOK: Final = LONGEST_TURN / 2
-"""Seconds between two looks of the watch."""
-WATCHED: Final = 40
-"""Looks without a turn after which the watch ends."""
 
 
 class Transport:
@@ -96,18 +83,12 @@ class Transport:
         self._in.setblocking(False)
         self._out.setblocking(False)
         self._thread: threading.Thread | None = None
-        self._engine = 0
-        """The number of the engine's thread; 0 before there is one."""
         self._starting = threading.Lock()
         self._closing = False
         self._ended = threading.Event()
         self._over: DownloadError | None = None
         """Why the thread has ended: from then on it looks into its inbox no more."""
-        self._role = threading.Lock()
-        """Held while a turn begins or ends, and while the engine moves to another thread."""
-        self._turn_of: tuple[Waiter, float] | None = None
-        """Who has a turn, and since when (monotonic seconds)."""
-        self._is_watched = False
+        self._turns = Turns(self._run)
         # The rest belongs to the engine's thread.
         self._live: dict[Exchange, EasyHandle] = {}
         self._idle: list[EasyHandle] = []
@@ -122,11 +103,6 @@ class Transport:
         self._pause_number = 0
         self._curl_due = inf
         self._sweep_due = inf
-        self._ready: dict[Waiter, None] = {}
-        """Who is to have a turn, in order."""
-        self._dates: dict[Waiter, float] = {}
-        """When each waiter wants a turn without news."""
-        self._next_date = inf
 
     # -- for every thread
 
@@ -145,20 +121,20 @@ class Transport:
             if not self._ended.wait(GIVE_UP):
                 log.warning("The engine does not stop: it waits for a disk")
                 return
-            self._thread.join(GIVE_UP)
+            self._turns.thread.join(GIVE_UP)
         self._in.close()
         self._out.close()
 
     def wake(self, waiter: Waiter) -> None:
         """There is news for it: give it a turn. What waits when the engine ends goes on in threads of its own."""
-        if get_ident() == self._engine:
-            self._ready[waiter] = None
+        if self._turns.is_here:
+            self._turns.ask(waiter)
             return
         if self._thread is None:
             self._start()
-        self._call(self._ready.setdefault, waiter)
+        self._call(self._turns.ask, waiter)
         if self._over is not None:
-            _leave_alone(waiter)
+            leave_alone(waiter)
 
     def submit(self, exchange: Exchange) -> None:
         """Send a request as soon as its host has a connection to spare."""
@@ -200,7 +176,7 @@ class Transport:
 
     def _call(self, act: Callable[..., object], *arguments: Any) -> None:
         """Have something done on the engine's thread, and wake it for that."""
-        if get_ident() == self._engine:  # in a turn: nothing of libcurl is at work
+        if self._turns.is_here:  # in a turn: nothing of libcurl is at work
             act(*arguments)
             return
         self._inbox.append((act, arguments))
@@ -212,7 +188,7 @@ class Transport:
     # -- the thread
 
     def _begin(self) -> None:
-        self._engine = get_ident()
+        self._turns.begin()
         self._sockets = sockets = waiting()
         sockets.watch(self._waker, pycurl.POLL_IN)
 
@@ -252,11 +228,11 @@ class Transport:
         due = min(
             self._curl_due,
             self._sweep_due,
-            self._next_date,
+            self._turns.due,
             self._pauses[0][0] if self._pauses else inf,
         )
         timeout = None if due == inf else max(0.0, due - time.monotonic())
-        if self._ready or self._inbox:
+        if self._inbox:
             timeout = 0.0
         for fd, events in self._sockets.wait(timeout):
             if fd == self._waker:
@@ -265,7 +241,7 @@ class Transport:
             else:
                 self._multi.socket_action(fd, events)
         self._look_around()
-        if not self._give_turns():
+        if not self._turns.give():
             return False
         # Most of them have asked for something: libcurl sends it now, not after another wait.
         self._look_around()
@@ -287,69 +263,6 @@ class Transport:
         if now >= self._sweep_due:
             self._sweep(now)
         self._settle()
-
-    def _give_turns(self) -> bool:
-        """Let those who wait go on, each once. False: this thread is not the engine any more."""
-        now = time.monotonic()
-        if now >= self._next_date:
-            self._ready |= dict.fromkeys(w for w, date in self._dates.items() if date <= now)
-        if self._ready:
-            for waiter in list(self._ready):
-                del self._ready[waiter]
-                if not self._give_turn(waiter):
-                    return False
-            self._next_date = min(self._dates.values(), default=inf)
-        return True
-
-    def _give_turn(self, waiter: Waiter) -> bool:
-        """Let one that waits go on. False: that took long, and another thread is the engine meanwhile."""
-        with self._role:
-            self._turn_of = waiter, time.monotonic()
-            is_watched, self._is_watched = self._is_watched, True
-        if not is_watched:
-            threading.Thread(target=self._watch, name="engine watch", daemon=True).start()
-        date = waiter.step()
-        with self._role:
-            self._turn_of = None
-            is_engine = self._engine == get_ident()
-        if not is_engine:
-            waiter.stay()
-        elif date is None:
-            self._dates.pop(waiter, None)
-        else:
-            self._dates[waiter] = date
-        return is_engine
-
-    def _watch(self) -> None:
-        """Become the engine if a turn lasts."""
-        looks = 0
-        while looks < WATCHED or not self._leave_watch():
-            time.sleep(LOOK)
-            looks += 1
-            turn = self._turn_of
-            if turn is None:
-                continue
-            looks = 0
-            if time.monotonic() - turn[1] > LONGEST_TURN and self._take_over(turn):
-                self._run()
-                return
-
-    def _leave_watch(self) -> bool:
-        with self._role:
-            self._is_watched = self._turn_of is not None
-            return not self._is_watched
-
-    def _take_over(self, turn: tuple[Waiter, float]) -> bool:
-        """Be the engine from now on, if this turn lasts still."""
-        with self._role:
-            if self._turn_of is not turn:
-                return False
-            waiter, self._turn_of = turn[0], None
-            waiter.detach()
-            self._dates.pop(waiter, None)
-            self._engine, self._thread = get_ident(), threading.current_thread()
-            self._is_watched = False
-        return True
 
     def _set_timer(self, milliseconds: int) -> None:
         """Note when libcurl wants to be called; it may ask from inside our calls to it."""
@@ -490,8 +403,7 @@ class Transport:
         for exchange in list(self._live):
             self._end(exchange, error)
         self._empty_inbox(error)
-        for waiter in {**self._dates, **self._ready}:
-            _leave_alone(waiter)
+        self._turns.leave_all_alone()
 
     def _empty_inbox(self, error: DownloadError) -> None:
         """End what was submitted too late; called by the thread at its end, then by who submits."""
@@ -500,8 +412,8 @@ class Transport:
                 act, arguments = self._inbox.popleft()
                 if act == self._enter:
                     arguments[0].end(error)
-                elif act == self._ready.setdefault:
-                    _leave_alone(*arguments)
+                elif act == self._turns.ask:
+                    leave_alone(*arguments)
 
     def _sweep(self, now: float) -> None:
         """Give up on those that are too slow; each is looked at when it is due."""
@@ -510,12 +422,6 @@ class Transport:
             if (error := handle.judge_silence(now, self.patience)) is not None:
                 self._end(exchange, error)
         self._sweep_due = min((handle.due for handle in self._live.values()), default=inf)
-
-
-def _leave_alone(waiter: Waiter) -> None:
-    """The engine is over: what is left to do is done in a thread of its own."""
-    if waiter.detach():
-        threading.Thread(target=waiter.stay, name="transfer", daemon=True).start()
 
 
 def _nothing() -> None:

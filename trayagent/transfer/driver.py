@@ -39,7 +39,7 @@ from threading import Thread
 from types import coroutine
 from typing import Any, Final, Generic, TypeVar
 
-from trayagent.net.exchange import Turns
+from trayagent.net.turns import Waker
 
 T = TypeVar("T")
 
@@ -112,15 +112,15 @@ def place(*, is_alone: bool) -> Generator[_Wish, None, None]:
 class Driver(Generic[T]):
     """Drives one coroutine to its end. `wake` is for every thread, the rest for whoever drives."""
 
-    def __init__(self, turns: Turns | None, deliver: Callable[[], None]) -> None:
-        """`deliver` is told of the end, in the thread that came to it. No `turns`: there is no engine."""
-        self._turns = turns
+    def __init__(self, engine: Waker | None, deliver: Callable[[], None]) -> None:
+        """`deliver` is told of the end, in the thread that came to it. No `engine`: there is no engine."""
+        self._engine = engine
         self._deliver = deliver
         self._coroutine: Coroutine[_Wish, None, T] | None = None
         self._aside: _Aside[Any] | None = None
         self._due = inf
         self._goes_back = False
-        self._words: SimpleQueue[None] | None = None if turns else SimpleQueue()
+        self._words: SimpleQueue[None] | None = None if engine else SimpleQueue()
         """What wakes a thread of its own; None: the engine drives."""
         self.error: BaseException | None = None
         self.value: T | None = None
@@ -128,11 +128,11 @@ class Driver(Generic[T]):
     def begin(self, coroutine: Coroutine[_Wish, None, T]) -> None:
         """Start it; raises nothing of what it does."""
         self._coroutine = coroutine
-        if self._turns is None:
+        if self._engine is None:
             self.wake()
             _start(self.stay)
         else:
-            self._turns.wake(self)
+            self._engine.wake(self)
 
     @property
     def is_over(self) -> bool:
@@ -141,13 +141,13 @@ class Driver(Generic[T]):
 
     def wake(self) -> None:
         """There is something to look at."""
-        words, turns = self._words, self._turns
+        words, engine = self._words, self._engine
         if words is not None:
             words.put(None)
-        elif turns is not None:
-            turns.wake(self)
+        elif engine is not None:
+            engine.wake(self)
 
-    # -- what the engine calls (`exchange.Waiter`)
+    # -- what the engine calls (`turns.Waiter`)
 
     def step(self) -> float | None:
         """Go on as far as there is news; returns when (monotonic seconds) to come again without any.
@@ -182,9 +182,9 @@ class Driver(Generic[T]):
             self._advance()
         if self._goes_back:
             self._goes_back = False
-            assert self._turns is not None
+            assert self._engine is not None
             self._words = None  # from here on it is the engine's
-            self._turns.wake(self)
+            self._engine.wake(self)
 
     # -- going on
 
@@ -224,7 +224,7 @@ class Driver(Generic[T]):
         """Do at once what a thread of its own can; whether the coroutine may go on."""
         is_alone = self._words is not None
         if type(wish) is _Place:
-            return wish.is_alone == is_alone or self._turns is None
+            return wish.is_alone == is_alone or self._engine is None
         if type(wish) is _Aside and is_alone:
             wish.run()  # nobody else waits for this thread
             return True
@@ -249,7 +249,7 @@ class Results:
 
     async def drive(
         self,
-        turns: Turns | None,
+        engine: Waker | None,
         begin: Callable[[Driver[T]], tuple[Coroutine[_Wish, None, T], Callable[[], None]]],
     ) -> T:
         """Drive a coroutine to its end.
@@ -258,7 +258,7 @@ class Results:
         over; what the work raised then is lost.
         """
         waits = [self.loop.create_future()]
-        driver: Driver[T] = Driver(turns, partial(self._deliver, waits))
+        driver: Driver[T] = Driver(engine, partial(self._deliver, waits))
         work, stop = begin(driver)
         driver.begin(work)
         try:

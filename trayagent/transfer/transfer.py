@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from trayagent.model import units
 from trayagent.model.settings import DownloadSettings
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
-from trayagent.net.exchange import Turns
 from trayagent.net.request import Client
+from trayagent.net.turns import Waker
 from trayagent.transfer.attempt import Attempt, Equipment
 from trayagent.transfer.destination import (
     Destination,
@@ -155,11 +155,11 @@ class Transfer:
 
         return await self._drive(None, lambda _: (work(), stop))
 
-    async def _drive(self, turns: Turns | None, begin: Callable[[Driver[T]], Begun[T]]) -> T:
+    async def _drive(self, engine: Waker | None, begin: Callable[[Driver[T]], Begun[T]]) -> T:
         loop = asyncio.get_running_loop()
         if self._results is None or self._results.loop is not loop:
             self._results = Results(loop)
-        return await self._results.drive(turns, begin)
+        return await self._results.drive(engine, begin)
 
     def __repr__(self) -> str:
         return f"<Transfer {self._equipment.everything!r}, {self._equipment.names!r}>"

@@ -1,0 +1,170 @@
+"""Turns on one thread, for those who wait for what the engine brings; where one lasts, it moves on without.
+
+What has a turn may touch a disk, and a disk may stand still. So there is a watch while there are turns:
+
+    engine's thread      watch                        then
+    -------------------  ---------------------------  ------------------------------------------------
+    waits, or works      sees no long turn            it ends after a second without turns
+    gives a turn, which  waits for `LONGEST_TURN`     the watch becomes the engine and goes on with all
+    lasts                                             the others; the old one stays with its waiter
+    gives a turn; never  the same                     as above: a thread is lost, and nothing else
+    gets it back
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from math import inf
+from threading import get_ident
+from typing import Final, Protocol
+
+LONGEST_TURN: Final = 0.05
+"""Seconds; a waiter whose turn lasts longer keeps the thread, and the engine goes on in another."""
+LOOK: Final = LONGEST_TURN / 2
+"""Seconds between two looks of the watch."""
+WATCHED: Final = 40
+"""Looks without a turn after which the watch ends."""
+
+
+class Waiter(Protocol):
+    """Whoever waits for exchanges, and does something with what came: that may touch a disk."""
+
+    def step(self) -> float | None:
+        """Go on as far as there is news. Called on the engine's thread, never inside libcurl.
+
+        Returns when (monotonic seconds) to be called again without news; None: never again.
+        """
+
+    def detach(self) -> bool:
+        """`step` lasts: the engine goes on in another thread. False: it has no need of one."""
+
+    def stay(self) -> None:
+        """Do everything else here, blocking; called after `detach`, once `step` has returned."""
+
+
+class Waker(Protocol):
+    """Whoever can give waiters a turn."""
+
+    def wake(self, waiter: Waiter) -> None:
+        """There is news for it; for any thread."""
+
+
+class Turns:
+    """Who is to have a turn, and in which thread. All but `is_here` is for that thread.
+
+    `go_on` is what another thread does in its place: everything, until the engine ends.
+    """
+
+    def __init__(self, go_on: Callable[[], None]) -> None:
+        self._go_on = go_on
+        self.thread = threading.current_thread()
+        """The engine's, once it has begun."""
+        self._thread = 0
+        """Its number."""
+        self._ready: dict[Waiter, None] = {}
+        """Who is to have a turn, in order."""
+        self._dates: dict[Waiter, float] = {}
+        """When each waiter wants a turn without news."""
+        self._next_date = inf
+        self._role = threading.Lock()
+        """Held while a turn begins or ends, and while the engine moves to another thread."""
+        self._turn_of: tuple[Waiter, float] | None = None
+        """Who has a turn, and since when (monotonic seconds)."""
+        self._is_watched = False
+
+    def begin(self) -> None:
+        """The thread that calls this is the engine's."""
+        self.thread, self._thread = threading.current_thread(), get_ident()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the engine's thread asks."""
+        return get_ident() == self._thread
+
+    @property
+    def due(self) -> float:
+        """When the next turn is to be given, in monotonic seconds."""
+        return 0.0 if self._ready else self._next_date
+
+    def ask(self, waiter: Waiter) -> None:
+        """There is news for it."""
+        self._ready[waiter] = None
+
+    def give(self) -> bool:
+        """Let those who wait go on, each once. False: this thread is not the engine any more."""
+        now = time.monotonic()
+        if now >= self._next_date:
+            self._ready |= dict.fromkeys(w for w, date in self._dates.items() if date <= now)
+        if self._ready:
+            for waiter in list(self._ready):
+                del self._ready[waiter]
+                if not self._give_turn(waiter):
+                    return False
+            self._next_date = min(self._dates.values(), default=inf)
+        return True
+
+    def _give_turn(self, waiter: Waiter) -> bool:
+        """Let one that waits go on. False: that took long, and another thread is the engine meanwhile."""
+        with self._role:
+            self._turn_of = waiter, time.monotonic()
+            is_watched, self._is_watched = self._is_watched, True
+        if not is_watched:
+            threading.Thread(target=self._watch, name="engine watch", daemon=True).start()
+        date = waiter.step()
+        with self._role:
+            self._turn_of = None
+            is_still = self._thread == get_ident()
+        if not is_still:
+            waiter.stay()
+        elif date is None:
+            self._dates.pop(waiter, None)
+        else:
+            self._dates[waiter] = date
+        return is_still
+
+    def _watch(self) -> None:
+        """Become the engine if a turn lasts."""
+        looks = 0
+        while looks < WATCHED or not self._leave_watch():
+            time.sleep(LOOK)
+            looks += 1
+            turn = self._turn_of
+            if turn is None:
+                continue
+            looks = 0
+            if time.monotonic() - turn[1] > LONGEST_TURN and self._take_over(turn):
+                self._go_on()
+                return
+
+    def _leave_watch(self) -> bool:
+        with self._role:
+            self._is_watched = self._turn_of is not None
+            return not self._is_watched
+
+    def _take_over(self, turn: tuple[Waiter, float]) -> bool:
+        """Be the engine from now on, if this turn lasts still."""
+        with self._role:
+            if self._turn_of is not turn:
+                return False
+            waiter, self._turn_of = turn[0], None
+            waiter.detach()
+            self._dates.pop(waiter, None)
+            self.begin()
+            self._is_watched = False
+        return True
+
+    def leave_all_alone(self) -> None:
+        """The engine is over."""
+        for waiter in {**self._dates, **self._ready}:
+            leave_alone(waiter)
+
+    def __repr__(self) -> str:
+        return f"<Turns for {len(self._dates)}, {len(self._ready)} of them now>"
+
+
+def leave_alone(waiter: Waiter) -> None:
+    """The engine is over: what is left to do is done in a thread of its own."""
+    if waiter.detach():
+        threading.Thread(target=waiter.stay, name="transfer", daemon=True).start()
