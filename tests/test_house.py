@@ -70,22 +70,8 @@ IMPURE = {
     "time",
 }
 # What still has to be renamed; it only shrinks.
-UNCLEAR = {
-    "__main__",
-    "agent",
-    "app",
-    "cli",
-    "demo",
-    "desktop",
-    "instance",
-    "logs",
-    "loopthread",
-} | {
-    "net",
-    "oneshot",
-    "transfer",
-}
-TWICE = {"Agent", "Client", "Seen", "State"}
+UNCLEAR = {"desktop", "transfer"}
+TWICE = {"Client", "Seen", "State"}
 GRAB_BAGS = re.compile(r"utils?|helpers?|managers?|common|misc|stuff|tools?")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 FILE_LINES, FUNCTION_LINES = 500, 60

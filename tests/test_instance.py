@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.privacy import is_private
-from trayagent.instance import AlreadyRunningError, announced, only_one
+from trayagent.instance import AlreadyRunningError, only_one, runtime_file
 from trayagent.settings import Home
 
 
@@ -38,7 +38,7 @@ def test_two_homes_are_independent(home: Home, tmp_path: Path) -> None:
 
 def test_runtime_json_is_there_only_while_running_and_private(home: Home) -> None:
     """It says where we are, to the user alone."""
-    with announced(home, 17830):
+    with runtime_file(home, 17830):
         facts = json.loads(home.runtime.read_text())
         assert facts["url"] == "http://127.0.0.1:17830"
         assert set(facts) == {"url", "port", "pid", "version", "started_at"}
@@ -52,7 +52,7 @@ def test_a_reader_of_runtime_json_keeps_nobody_from_starting_or_ending(home: Hom
     with home.runtime.open() as held:
         timer = threading.Timer(0.3, held.close)
         timer.start()
-        with announced(home, 17830):
+        with runtime_file(home, 17830):
             timer.join()
             assert json.loads(home.runtime.read_text())["port"] == 17830
             last = home.runtime.open()

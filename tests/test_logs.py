@@ -113,11 +113,12 @@ def test_what_is_in_the_way_of_the_logs_keeps_nothing_from_starting(
 )
 def test_long_texts_are_redacted_in_no_time(text: str) -> None:
     began = time.process_time()
-    logs.redacted(text)
+    logs.without_secrets(text)
     assert time.process_time() - began < 0.05
 
 
 def test_an_address_keeps_what_tells_where_it_led() -> None:
     assert (
-        logs.redacted("GET HTTPS://u:p@h:8/a/b.mp4?sig=x#y, then") == "GET HTTPS://h:8/a/b.mp4 then"
+        logs.without_secrets("GET HTTPS://u:p@h:8/a/b.mp4?sig=x#y, then")
+        == "GET HTTPS://h:8/a/b.mp4 then"
     )

@@ -12,7 +12,7 @@ OBJECTS = 100_000
 def run() -> None:
     """Run the command of this process's arguments, and end the process."""
     try:
-        sys.unraisablehook = _unraised
+        sys.unraisablehook = _repeat_lost_interrupt
         gc.set_threshold(OBJECTS)
         from trayagent.cli.main import main
 
@@ -39,7 +39,7 @@ def _ignore_signals() -> None:
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
-def _unraised(what: "sys.UnraisableHookArgs") -> None:
+def _repeat_lost_interrupt(what: "sys.UnraisableHookArgs") -> None:
     """Ctrl-C in a destructor, or where Python lets go of a module's lock, is lost: it is asked for once more."""
     if not issubclass(what.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(what)

@@ -30,7 +30,7 @@ from trayagent.desktop.notifier import Notifier, NullNotifier
 from trayagent.desktop.tray.tray import Tray
 from trayagent.hook.listener import bind
 from trayagent.hook.server import HookServer
-from trayagent.instance import AlreadyRunningError, announced, only_one
+from trayagent.instance import AlreadyRunningError, only_one, runtime_file
 from trayagent.loopthread import LoopThread
 from trayagent.net.api_client import ApiClient
 from trayagent.net.gateway import Gateway
@@ -107,7 +107,7 @@ async def serve(
             tasks = [
                 group.create_task(_run_service(run), name=name) for name, run in services.items()
             ]
-            with announced(home, listener.port):
+            with runtime_file(home, listener.port):
                 log.info("trayagent %s is ready on port %d", __version__, listener.port)
                 ready(Running(agent, home, listener.port, quitting.set))
                 await quitting.wait()

@@ -37,7 +37,7 @@ def only_one(home: Home) -> Iterator[None]:
 
 
 @contextmanager
-def announced(home: Home, port: int) -> Iterator[None]:
+def runtime_file(home: Home, port: int) -> Iterator[None]:
     """runtime.json (0600) says where we are, for as long as we are."""
     facts = {
         "url": f"http://127.0.0.1:{port}",

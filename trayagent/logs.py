@@ -22,7 +22,7 @@ MOST: Final = 64 * 1024
 """Characters of one entry; the rest of it is left out."""
 
 
-def redacted(text: str) -> str:
+def without_secrets(text: str) -> str:
     """The text without query strings, passwords in addresses, and values of secret headers."""
     return _SECRET.sub(r"\1\2…", _ADDRESS.sub(lambda address: urls.redact(address[0]), text))
 
@@ -32,7 +32,7 @@ class _Redacting(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
-        return redacted(text if len(text) <= MOST else f"{text[:MOST]}…")
+        return without_secrets(text if len(text) <= MOST else f"{text[:MOST]}…")
 
 
 class _PrivateFile(RotatingFileHandler):

@@ -62,7 +62,7 @@ class LoopThread:
         if not self._ready.done():
             self._ready.set_result(None)
 
-    async def _owned(self) -> None:
+    async def _run_main(self) -> None:
         self._task = asyncio.current_task()
         if self._stopped:
             return
@@ -71,7 +71,7 @@ class LoopThread:
     def _run(self) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(self._owned())
+                runner.run(self._run_main())
         except asyncio.CancelledError:
             pass
         except BaseException as error:  # noqa: BLE001 - handed to whoever joins

@@ -62,11 +62,11 @@ class OneShot:
     ) -> None:
         """One file after the other, as transfer gets them; raises why it did not get the last."""
 
-        def asked() -> Asked | None:
+        def next_file() -> Asked | None:
             task = following()
             return None if task is None else (task.request, task.first_target, task.progress)
 
-        await self._transfer.fetch_each(asked, tell)
+        await self._transfer.fetch_each(next_file, tell)
 
     async def fetch_after(self, task: PageJob, failure: DownloadError) -> Fetched:
         """What transfer alone did not get. Raises DownloadError."""

@@ -6,7 +6,7 @@ import pytest
 
 from trayagent.model.downloads import ErrorInfo
 from trayagent.model.library import (
-    FINDINGS,
+    MOST_FINDINGS,
     MOST_PAGES,
     Account,
     Finding,
@@ -40,10 +40,10 @@ def test_what_others_see_of_a_run() -> None:
 
 def test_findings_are_counted_beyond_what_is_listed() -> None:
     report = VerifyReport()
-    for n in range(FINDINGS + 5):
+    for n in range(MOST_FINDINGS + 5):
         report = report.with_finding(Finding("missing", f"/x/{n}", repaired=n == 0))
-    assert report.missing == FINDINGS + 5
-    assert len(report.findings) == FINDINGS
+    assert report.missing == MOST_FINDINGS + 5
+    assert len(report.findings) == MOST_FINDINGS
     assert report.repaired == 1
 
 

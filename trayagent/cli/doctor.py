@@ -85,7 +85,7 @@ def _write_report(place: Home, checks: Sequence[Check]) -> Path:
 
 
 def _parts(place: Home, checks: Sequence[Check]) -> Iterator[tuple[str, str]]:
-    from trayagent.logs import redacted
+    from trayagent.logs import without_secrets
 
     yield "doctor.json", _pretty(msgspec.to_builtins(checks))
     yield (
@@ -106,7 +106,7 @@ def _parts(place: Home, checks: Sequence[Check]) -> Iterator[tuple[str, str]]:
     for log in sorted(place.logs.glob("*.log*")):
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, io.SEEK_END) - MOST_LOG_BYTES))
-            yield f"logs/{log.name}", redacted(file.read().decode("utf-8", "replace"))
+            yield f"logs/{log.name}", without_secrets(file.read().decode("utf-8", "replace"))
 
 
 def _settings(place: Home) -> str:

@@ -109,7 +109,7 @@ def _start(request: Mapping[str, Any]) -> dict[str, Any]:
         return found
     from trayagent.desktop.autostart import our_command
 
-    process = _detached(our_command(sys.executable, os.environ).words)
+    process = _start_detached(our_command(sys.executable, os.environ).words)
     deadline = time.monotonic() + START_SECONDS
     while not (found := _find(request))["running"]:
         # 0: it found another that was starting, and left that one to it.
@@ -121,7 +121,7 @@ def _start(request: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _detached(words: Sequence[str]) -> subprocess.Popen[bytes]:
+def _start_detached(words: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start a program that outlives the browser: in a session of its own, on Windows out of the browser's job.
 
     MDN, "Native messaging": browsers end what runs in the job of the host that they started.

@@ -40,7 +40,7 @@ fetch = {{ url = "{{base}}/library/items/{{id}}/original" }}
 """
 
 
-class Agent(Protocol):
+class RunningAgent(Protocol):
     """What the story asks of the running agent."""
 
     def get(self, path: str, **query: str | int | None) -> Any: ...
@@ -80,7 +80,7 @@ class Arrived:
 
 
 def tell(
-    folder: Path, base: str, samples: Samples, connect: Callable[[Home], Agent], stage: Stage
+    folder: Path, base: str, samples: Samples, connect: Callable[[Home], RunningAgent], stage: Stage
 ) -> list[Arrived]:
     """Run an agent in `folder`, send it everything there is three ways, and return what arrived.
 
@@ -94,7 +94,7 @@ def tell(
         with agent.events(silence=SILENCE) as events:
             asked = _send(agent, home, base, samples, stage)
             _watch(events, asked, stage)
-        arrived = _arrived(agent, asked, samples)
+        arrived = _arrivals(agent, asked, samples)
     _check(arrived)
     return arrived
 
@@ -105,7 +105,7 @@ class _Asked:
     run: str
 
 
-def _send(agent: Agent, home: Home, base: str, samples: Samples, stage: Stage) -> _Asked:
+def _send(agent: RunningAgent, home: Home, base: str, samples: Samples, stage: Stage) -> _Asked:
     film = f"{base}/films/{samples.film.name}"
     stage.say("\n1. A video, sent through the hook as a browser or script would:")
     stage.command(f'POST /api/v1/downloads {{"url": "{film}", "kind": "video"}}')
@@ -153,7 +153,7 @@ def _in_time(events: Iterator[Any]) -> Iterator[Any]:
                 return
 
 
-def _arrived(agent: Agent, asked: _Asked, samples: Samples) -> list[Arrived]:
+def _arrivals(agent: RunningAgent, asked: _Asked, samples: Samples) -> list[Arrived]:
     film = agent.get(f"downloads/{asked.film}")
     found = {samples.film.name: film["path"] if film["state"] == "completed" else None}
     for download in agent.get("downloads", state="completed", limit=500)["downloads"]:
@@ -176,7 +176,7 @@ def _check(arrived: list[Arrived]) -> None:
 
 
 @contextlib.contextmanager
-def _agent(home: Home, connect: Callable[[Home], Agent]) -> Iterator[Agent]:
+def _agent(home: Home, connect: Callable[[Home], RunningAgent]) -> Iterator[RunningAgent]:
     """A real agent in a process of its own, ended in any case."""
     # Settings of the user's own agent must not reach into the demonstration.
     environ = {key: value for key, value in os.environ.items() if not key.startswith("TRAYAGENT_")}
@@ -203,7 +203,9 @@ def _agent(home: Home, connect: Callable[[Home], Agent]) -> Iterator[Agent]:
             process.wait()
 
 
-def _ready(process: subprocess.Popen[bytes], home: Home, connect: Callable[[Home], Agent]) -> Agent:
+def _ready(
+    process: subprocess.Popen[bytes], home: Home, connect: Callable[[Home], RunningAgent]
+) -> RunningAgent:
     deadline = time.monotonic() + 15
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(TrayagentError):

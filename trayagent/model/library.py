@@ -170,7 +170,7 @@ class Finding(Struct, frozen=True):
     repaired: bool = False
 
 
-FINDINGS: Final = 1000
+MOST_FINDINGS: Final = 1000
 """A report lists at most so many findings; its counts are complete."""
 
 
@@ -194,7 +194,7 @@ class VerifyReport(Struct, frozen=True):
         """The report with one more finding."""
         # The list has an end, the counts have none: a report on a lost disk must stay small.
         count: Mapping[str, int] = {finding.what: getattr(self, finding.what) + 1}
-        listed = (*self.findings, finding) if len(self.findings) < FINDINGS else self.findings
+        listed = (*self.findings, finding) if len(self.findings) < MOST_FINDINGS else self.findings
         repaired = self.repaired + finding.repaired
         return msgspec.structs.replace(self, **count, findings=listed, repaired=repaired)
 

@@ -11,7 +11,7 @@ from trayagent.model.errors import traits_of
 from trayagent.model.events import Action, BatchEvent, DownloadEvent, Event, Notice, SyncEvent
 from trayagent.model.library import SyncRun
 
-LISTED: Final = 3
+MOST_NAMED: Final = 3
 """Names in a summary, before "and 4 more"."""
 QUEUE: Final = "queue"
 """The page that lists all failures with their reasons, in the place of one download's id."""
@@ -98,8 +98,10 @@ def _failed_notices(downloads: Sequence[Download]) -> list[Notice]:
 
 
 def _names(downloads: Sequence[Download]) -> str:
-    shown = ", ".join(name(download) for download in downloads[:LISTED])
-    return f"{shown} and {len(downloads) - LISTED} more" if len(downloads) > LISTED else shown
+    shown = ", ".join(name(download) for download in downloads[:MOST_NAMED])
+    return (
+        f"{shown} and {len(downloads) - MOST_NAMED} more" if len(downloads) > MOST_NAMED else shown
+    )
 
 
 def _batch_notice(batch: Batch) -> Notice:

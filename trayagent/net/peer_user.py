@@ -47,7 +47,7 @@ def ends_of(sock: SocketEnd) -> Ends | None:
     """Both addresses of a TCP connection; None when it has ended."""
     try:
         ours, own = sock.getsockname(), sock.getpeername()
-        return Ends(int(sock.family), _packed(own), _packed(ours))
+        return Ends(int(sock.family), _address_bytes(own), _address_bytes(ours))
     except OSError:
         return None
 
@@ -71,7 +71,7 @@ def table_of_system() -> Table:
     return next((table for table in TABLES if can_tell(table)), say_unknown)
 
 
-def _packed(name: tuple[object, ...]) -> tuple[bytes, int]:
+def _address_bytes(name: tuple[object, ...]) -> tuple[bytes, int]:
     """An address of `getsockname` as bytes; an IPv4 address in IPv6's clothes is one of IPv4."""
     host, port = str(name[0]).partition("%")[0], name[1]
     assert isinstance(port, int)
