@@ -33,7 +33,7 @@ def demo(screen: Screen, keep: bool) -> int:
     """Show the whole job offline, in under a minute."""
     from trayagent.demo.story import keep_only_files
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that `finally` runs, too
     folder = Path(tempfile.mkdtemp(prefix="trayagent-demo-"))
     began = time.monotonic()
     done = False

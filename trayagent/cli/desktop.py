@@ -41,6 +41,7 @@ def open_(id: str | None) -> None:
             f"trayagent why {id}",
         )
     if not path.exists():
+        # A person may have moved it: that is no failure of the download.
         raise TrayagentError(
             "gone",
             f"The file is not there any more: {path}",

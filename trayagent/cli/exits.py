@@ -82,6 +82,7 @@ def exit_of_several(count: int, errors: Sequence[TrayagentError]) -> Exit:
         return Exit.OK
     if len(errors) < count:
         return Exit.SOME_FAILED
+    # All failed: a script learns why if it was for one reason, else only that they did.
     codes = {exit_of(error) for error in errors}
     return codes.pop() if len(codes) == 1 else Exit.ERROR
 

@@ -43,6 +43,7 @@ def json_option(command: Command) -> Command:
 
 def item_options(command: Command) -> Command:
     """What may be said of every URL, here and there: name, page, checksum, kind, headers."""
+    # A decorator stands above those that it wraps, so `--help` shows the last of these first.
     for option in (
         click.option("--subtitles", metavar="LANGS", help="For video pages: en, or en,de."),
         click.option("--audio", is_flag=True, help="For video pages: only the sound."),
@@ -90,6 +91,7 @@ def _check_early(found: Mapping[str, Any]) -> None:
     said = {key: found[key] for key in _CHECKED_EARLY if key in found}
     if not said:
         return
+    # Only now: these imports would slow down an `add` that has none of the options.
     from trayagent.model import validation
     from trayagent.model.downloads import Item
 
@@ -150,5 +152,6 @@ def all_rows(running: AgentClient, path: str, **query: str | None) -> Iterator[d
 
 def first_rows(found: Iterable[dict[str, Any]], limit: int) -> tuple[list[dict[str, Any]], bool]:
     """So many rows, 0 for all, and whether there are more."""
+    # One row more is asked for than is shown: that tells whether there are more.
     taken = list(islice(found, limit + 1 if limit else None))
     return (taken[:limit], len(taken) > limit) if limit else (taken, False)

@@ -1,4 +1,8 @@
-"""The one place that prints: tables and sentences for people, JSON for programs."""
+"""The one place that prints: tables and sentences for people, JSON for programs.
+
+Names and messages come from strangers' servers. Whatever is printed for a person loses the characters
+that could move a terminal's cursor, set its title or turn the reading direction.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +51,9 @@ class Screen:
         self._unseen = unseen
         self.live = out.isatty()
         """Whether a person looks: progress bars make sense."""
+        # Asked once and before the first output: on Windows asking switches the console over.
         self._obeys = {id(stream): streams.obeys_escapes(stream) for stream in (out, err)}
+        # https://no-color.org: set to anything but nothing.
         self.quiet_colour = "NO_COLOR" in environ and environ["NO_COLOR"] != ""
         for stream in (out, err):
             streams.accept_any_text(stream)
@@ -108,6 +114,7 @@ class Screen:
     ) -> None:
         """Aligned columns that fit the terminal; column `state` is coloured by its word, and never cut."""
         self._end_line()
+        # A cell is one line: a name with a newline in it must not look like another row.
         cells = [[printable_line(cell) for cell in row] for row in rows]
         if head and cells:
             cells.insert(0, list(head))
@@ -122,6 +129,7 @@ class Screen:
                 shorten(cell, width).ljust(width)
                 for cell, width in zip(row[:-1], widths, strict=False)
             ]
+            # The last column is not padded: copied lines would end in blanks.
             last = shorten(row[-1], max(widths[-1], NARROWEST))
             if state is not None and not (head and number == 0):
                 padded[state] = self._colour(padded[state], row[state], self._out)
@@ -145,7 +153,7 @@ class Screen:
             }
             print(json.dumps(value, ensure_ascii=self._ascii), file=self._err, flush=True)
             return
-        if self._unseen:
+        if self._unseen:  # started from a menu of Windows: a message in a window, or nobody sees it
             streams.show_message_box(
                 "trayagent", "\n\n".join(filter(None, (error.message, error.action)))
             )

@@ -77,12 +77,13 @@ else:
             return True
 
         def _runs(self) -> bool:
+            # Signal 0 is only asked whether it could be sent (kill(2)).
             try:
                 os.kill(self._pid, 0)
             except ProcessLookupError:
                 return False
             except OSError:
-                return True
+                return True  # EPERM: it runs, as another user
             # One that ended but was not yet waited for still has its number (proc(5), state Z).
             try:
                 stat = Path(f"/proc/{self._pid}/stat").read_text("utf-8", "replace")

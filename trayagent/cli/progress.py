@@ -93,6 +93,7 @@ class LiveBars:
 
     def show(self, download: Mapping[str, Any]) -> None:
         """A bar comes when a download starts, and goes when it stops."""
+        # A download that waits for its next try has no bar: its line would stand still for minutes.
         id, state = str(download["id"]), download["state"]
         if state != "active":
             task = self._tasks.pop(id, None)

@@ -207,12 +207,14 @@ def _confirm(screen: Screen, batch: dict[str, object]) -> None:
     assert isinstance(counts, dict)
     screen.say(f"{batch['title']}: {show_counts(counts)}.")
     arrived = counts.get("completed", 0)
+    # What a sync brought would come again with the next one, so undoing it also means "never again".
     if batch["via"] == "sync":
         question = f"Move {show_count(arrived, 'image')} to the trash, and never fetch them again?"
     elif arrived:
         question = f"Move {show_count(arrived, 'file')} to the trash, and cancel the rest?"
     else:
         question = "Cancel what has not arrived?"
+    # A program cannot be asked, and must not be understood to have said yes.
     if screen.json or not screen.live:
         raise MisuseError(question, "To do it without a question: trayagent undo --yes")
     click.confirm(question, abort=True)

@@ -53,6 +53,7 @@ def run(screen: Screen, headless: bool, port: int | None, tray: str, folder: str
         # Into the environment: what the agent starts, and its entry for the session, are to find it, too.
         os.environ["TRAYAGENT_HOME"] = str(Path(folder).expanduser().absolute())
     first = _running_agent()
+    # Asking first costs milliseconds and no import of the agent; the lock that `app` takes is what decides.
     if first is None:
         from trayagent import app
 

@@ -148,7 +148,7 @@ def _print_status(
         (screen.line if watch else screen.data)(status)
         return
     if watch and screen.live:
-        click.clear()
+        click.clear()  # a picture that is drawn anew; on a pipe each one follows the last
     pace = show_speed(status["speed"])
     workers = f"{status['active']} of {show_count(status['workers'], 'worker')}"
     hint = "   (trayagent list --state failed)" if status["failed"] else ""

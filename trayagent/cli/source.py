@@ -108,7 +108,9 @@ def login(screen: Screen, name: str, stdin: bool) -> None:
     in the system's keyring, or in a file that only you can read.
     """
     with agent() as running:
-        running.get(f"sources/{path_segment(name)}")
+        running.get(
+            f"sources/{path_segment(name)}"
+        )  # no such source: said before anything is pasted
         secret = sys.stdin.read() if stdin else _ask_secret(screen)
         if not secret.strip():
             raise MisuseError("Nothing was given.")
@@ -184,11 +186,12 @@ def _source_row(source: dict[str, Any]) -> list[str]:
 def _settings_in(file: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(file.read_text("utf-8"))
-        json.dumps(table)
+        json.dumps(table)  # it travels to the agent as JSON, which has no dates
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MisuseError(f"{file} is not valid TOML: {error}.") from error
     except TypeError as error:
         raise MisuseError(f"{file} has a date or a time; no setting is one.") from error
+    # Either the keys of one entry, or a whole [[sources]] copied from somebody's config.toml.
     entries = table.get("sources")
     if entries is None:
         return table

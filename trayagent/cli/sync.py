@@ -188,6 +188,7 @@ def verify(screen: Screen, repair: bool) -> int:
 
 
 def _run(running: AgentClient, repair: bool, screen: Screen) -> dict[str, Any]:
+    # The stream first: a small library is checked before we could begin to listen.
     with running.events() as events:
         running.post("verify", {"repair": repair})
         for event in events:
@@ -200,6 +201,7 @@ def _run(running: AgentClient, repair: bool, screen: Screen) -> dict[str, Any]:
                 problems = f", {show_count(wrong, 'problem')}" if wrong else ""
                 total = show_count(so_far["total"], "file")
                 screen.live_line(f"Checking: {so_far['checked']:,} of {total}{problems}")
+    # The stream broke off; the agent itself remembers the last check.
     while True:
         report: dict[str, Any] = running.get("verify")
         if report["state"] != "running":

@@ -125,6 +125,7 @@ def _answer(site: Any, ask: WorkerRequest, say: Say) -> WorkerMessage:
     site.add_progress_hook(meter.progress)
     site.add_postprocessor_hook(meter.merging)
     say(WorkerPhase("fetching"))
+    # The same info, so that signed addresses are not asked for twice.
     made = site.process_ie_result(info, download=True)
     path = Path(made["requested_downloads"][0]["filepath"])
     return FileMade(str(path.absolute()), _name(made, ask, path), warning)
@@ -206,6 +207,7 @@ def _entry(entry: Info) -> PageEntry:
     title = str(entry.get("title") or "")[:200]
     if entry.get("_type") in ("url", "url_transparent"):
         return PageEntry(str(entry.get("url") or entry.get("webpage_url") or ""), title)
+    # The page itself if it must be; where yt-dlp knows the medium already, a second look would be wasted.
     best = (entry.get("requested_formats") or [entry])[0]
     if best.get("protocol") in _PLAIN and not entry.get("requested_formats"):
         return PageEntry(str(best.get("url") or ""), title, is_page=False)
@@ -334,6 +336,7 @@ def clean_manifests(site: Any, response_class: Callable[..., Any]) -> None:
 
     def urlopen(request: Any) -> Any:
         response = ask(request)
+        # A part of a file (206) is bytes of a medium, never a manifest.
         return _clean_response(response, response_class) if response.status == 200 else response
 
     site.urlopen = urlopen
@@ -341,6 +344,7 @@ def clean_manifests(site: Any, response_class: Callable[..., Any]) -> None:
 
 def _clean_response(response: Any, response_class: Callable[..., Any]) -> Any:
     """The response, with a manifest's text made proper; all else passes as it came."""
+    # What was read for a look has to come again when yt-dlp reads the answer itself.
     head = _read(response.read, _HEAD_BYTES)
     kind = manifests.kind_of(head)
     if kind is None:

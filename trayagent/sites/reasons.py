@@ -118,6 +118,7 @@ def explain(error: BaseException) -> WorkerFailure:
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """The error and what is behind it, outermost first."""
+    # `raise … from` may form a circle; twelve is more than yt-dlp ever nests.
     seen: set[int] = set()
     following: BaseException | None = error
     while following is not None and id(following) not in seen and len(seen) < 12:
@@ -180,6 +181,7 @@ def _from_words(error: BaseException) -> WorkerFailure | None:
         return WorkerFailure("forbidden", "not in your country")
     if "ExtractorError" not in names and "DownloadError" not in names:
         return None
+    # An unexpected one is yt-dlp's own confusion; words in it are not the site's.
     if "ExtractorError" in names and not getattr(error, "expected", False):
         return None
     text = str(getattr(error, "orig_msg", error)).lower()

@@ -111,6 +111,7 @@ class ReleaseUpdater:
         if wheel is None or not wheel.digests.get("sha256"):
             raise UpdateError("The package index has no wheel of the newest release.")
         body = await self._get(wheel.url)
+        # The index is asked over TLS at a fixed host: its hash vouches for a file from elsewhere.
         if hashlib.sha256(body).hexdigest() != wheel.digests["sha256"]:
             raise UpdateError("The new release does not have the hash the index names.")
         # The version becomes a folder's name: `..` or a path in it would lead elsewhere.
@@ -175,6 +176,7 @@ def _unpack(body: bytes, folder: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as wheel:
             members = [one for one in wheel.infolist() if _is_ours(one.filename)]
+            # Sizes as the archive tells them; zipfile stops where a member is longer than it says.
             if sum(one.file_size for one in members) > _MOST_UNPACKED_BYTES or not members:
                 raise UpdateError("The new release is not packed as expected.")
             folder.mkdir(mode=0o700, parents=True)
@@ -216,6 +218,7 @@ class Releases:
 
     def choose(self, version: str) -> None:
         """Use this release, which lies in the folder, from the next page on; only the one before is kept."""
+        # The one before stays, for going back; and workers that run may be reading it.
         before = self.current()
         self._write_choice({"version": version, "before": before.name if before else ""})
         for path in self.folder.iterdir():

@@ -65,6 +65,7 @@ def get(
         raise MisuseError("Nothing to get.", "See: trayagent get --help")
     common = item_words(words, len(urls) + 2 * len(lists))
     report = _Report(screen)
+    # All of it before the first byte: a list that cannot be read stops the command, not half of it.
     items = list(_items(urls, lists, common, report))
     config = _config(workers, segments, Path(folder).absolute())
     began = time.monotonic()
@@ -115,6 +116,7 @@ def _run(config: Config, items: list[Item], workers: int | None, report: _Report
     settings = DownloaderSettings(
         folder=Path(config.downloads.folder),
         workers=config.downloads.workers,
+        # Who asks for so many at a time, mostly of one host, means it.
         per_host=max(config.downloads.per_host, workers or 0),
         retries=config.downloads.retries,
     )
