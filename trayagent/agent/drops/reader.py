@@ -266,12 +266,14 @@ class DropReader:
 
 
 def _next_lines(lines: Iterator[ListEntry]) -> list[tuple[ListEntry, Entering]]:
-    return [(line, _entering(line)) for line in islice(lines, LINES_PER_TRANSACTION)]
-
-
-def _entering(line: ListEntry) -> Entering:
-    """A line as it enters: an item that may, or the reason why there is none; warnings as one text."""
-    if line.item is not None:
-        return line.number, candidate_of(line.number, line.item), " ".join(line.warnings)
-    code, message = line.error or ("bad_item", "There is nothing to download in this line.")
-    return line.number, Rejected(line.number, without_password(line.url), code, message), ""
+    """The lines of one transaction, each with what enters: an item that may, or why there is none."""
+    chunk: list[tuple[ListEntry, Entering]] = []
+    for line in islice(lines, LINES_PER_TRANSACTION):
+        if line.item is not None:
+            candidate = candidate_of(line.number, line.item)
+            chunk.append((line, (line.number, candidate, " ".join(line.warnings))))
+            continue
+        code, message = line.error or ("bad_item", "There is nothing to download in this line.")
+        refused = Rejected(line.number, without_password(line.url), code, message)
+        chunk.append((line, (line.number, refused, "")))
+    return chunk

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -92,7 +92,12 @@ class Libraries:
     async def run(self) -> None:
         """Take up what was interrupted, then sync on schedule, until cancelled."""
         async with asyncio.TaskGroup() as self._tasks:
-            self._tasks.create_task(self._thumbnails.run(self._paths), name="thumbnails")
+            self._tasks.create_task(
+                self._thumbnails.run(
+                    lambda numbers: self._db.read(library.paths_of_numbers, numbers)
+                ),
+                name="thumbnails",
+            )
             # A batch that a kill left open would never finish: what is still missing of it, the
             # sync that is taken up next puts into a new one.
             for batch in await self._db.read(sync_runs.open_batches):
@@ -175,9 +180,6 @@ class Libraries:
         await missing_files.queue(await asyncio.to_thread(without_file, items), below)
         await missing_files.close()
         return missing_files.batch, unknown
-
-    async def _paths(self, numbers: Sequence[int]) -> Mapping[int, str]:
-        return await self._db.read(library.paths_of_numbers, numbers)
 
     def _missing_files_of(self, name: str) -> MissingFiles | None:
         source = self._sources.find(name)

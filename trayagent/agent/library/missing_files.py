@@ -170,31 +170,27 @@ class Repairs:
 
     async def queue(self, files: Sequence[SavedFile]) -> set[SavedFile]:
         """Queue the files; returns those that could be."""
-        return await self._queue_items(files) | await self._queue_downloads(files)
-
-    async def _queue_items(self, files: Sequence[SavedFile]) -> set[SavedFile]:
-        ours = {file.n: file for file in files if file.kind == "library"}
         queued = set[SavedFile]()
-        for name, items in (await self._db.read(library.items_by_number, list(ours))).items():
+        # 1. A library's files come from their source again, by their items.
+        pictures = {file.n: file for file in files if file.kind == "library"}
+        for name, found in (await self._db.read(library.items_by_number, list(pictures))).items():
             missing_files = self._missing_files(name)
             if missing_files is not None:
                 # An item that is `present` would not be fetched.
-                await self._db.run(library.mark_missing, [item.n for item in items])
-                await missing_files.queue(items)
+                await self._db.run(library.mark_missing, [item.n for item in found])
+                await missing_files.queue(found)
                 await missing_files.close()
-                queued |= {ours[item.n] for item in items}
-        return queued
-
-    async def _queue_downloads(self, files: Sequence[SavedFile]) -> set[SavedFile]:
-        ours = [file for file in files if file.kind == "download"]
-        items = await self._db.read(saved_files.items_to_repeat, ours)
-        if not items:
-            return set()
-        entered = await self._intake.add(list(items.values()), via="cli", title="Repair")
-        refused = {rejected.index for rejected in entered.receipt.rejected}
-        queued = {file for index, file in enumerate(items) if index not in refused}
-        # The new download has a row of its own: the old one no longer vouches for a file.
-        await self._db.run(saved_files.forget_paths, queued)
+                queued |= {pictures[item.n] for item in found}
+        # 2. Downloads are asked for once more, with what their rows know.
+        saved = [file for file in files if file.kind == "download"]
+        items = await self._db.read(saved_files.items_to_repeat, saved)
+        if items:
+            entered = await self._intake.add(list(items.values()), via="cli", title="Repair")
+            refused = {rejected.index for rejected in entered.receipt.rejected}
+            repeated = {file for index, file in enumerate(items) if index not in refused}
+            # The new download has a row of its own: the old one no longer vouches for a file.
+            await self._db.run(saved_files.forget_paths, repeated)
+            queued |= repeated
         return queued
 
 

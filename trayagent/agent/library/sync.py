@@ -230,6 +230,8 @@ class Sync:
         )
 
     async def _list(self) -> None:
+        # Asked before the first page: an expired session must not read as an empty library, and a
+        # resumed run of another account begins anew.
         account = await self._source.account()
         self._run = await self._db.run(
             sync_runs.keep_account, self.run.n, account.account, self._now()
@@ -242,6 +244,7 @@ class Sync:
     async def _follow_page(self, run: ListingRun, page: Page) -> None:
         """A page is in the store: queue what is missing of it, while the next page is still to come."""
         self._run = run
+        # Said once for each run, not for each of its items.
         if page.undated and not self._undated:
             log.warning("%s writes dates that are not understood", self._source.name)
         self._undated += page.undated
@@ -254,6 +257,7 @@ class Sync:
         error = self.run.shown.error
         if not self._list_only and not (error and traits_of(error.code).stops_sync):
             await self._missing_files.queue_rest(self.run.n)
+        # From here on the batch finishes with its last file, and we hear of that.
         await self._missing_files.close()
         if self._missing_files.batch is not None:
             self._publish("progress", self.report)
@@ -360,6 +364,7 @@ class PageReader:
             page = await self._ask(cursor)
             run, fresh = await self._keep(run, page)
             first = page.items[0].ident if page.items else None
+            # A server that repeats itself, or never ends, is left after a bounded number of pages.
             step = trail.step(cursor, page.next, first, fresh)
             if step != "on":
                 return run, step

@@ -127,6 +127,7 @@ class Verifier:
             # An unreadable file is missing, too: perhaps its disk is not there.
             if digest is None:
                 missing.append(file)
+            # It had no checksum to compare: the size is all that tells, and from now on there is one.
             elif file.sha256 is None and digest[1] == file.size:
                 await self._db.run(saved_files.keep_checksum, file, digest[0])
                 self.report = replace(self.report, ok=self.report.ok + 1)
@@ -191,7 +192,13 @@ class Hasher:
                     await self._bell.wait()
                     await self._wait_for_calm()
                     try:
-                        await self._hash_all()
+                        after = 0
+                        # `after` moves on also past files that cannot be read: each once a round.
+                        while page := await self._db.read(downloads.checksums_missing, after):
+                            # Several at a time: changing threads takes longer than a small file.
+                            digests = await asyncio.to_thread(self._digests, page)
+                            await self._db.run(downloads.keep_checksums, digests)
+                            after = digests[-1][0]
                     except StoreUnavailableError as error:
                         log.warning("Checksums wait for the next download: %s", error.message)
         finally:
@@ -212,15 +219,6 @@ class Hasher:
             self._bell.clear()
             await asyncio.sleep(CALM_SECONDS)
         self._bell.clear()
-
-    async def _hash_all(self) -> None:
-        after = 0
-        # `after` moves on also past files that cannot be read: each is tried once a round.
-        while page := await self._db.read(downloads.checksums_missing, after):
-            # Several at a time: changing threads takes longer than a small file.
-            digests = await asyncio.to_thread(self._digests, page)
-            await self._db.run(downloads.keep_checksums, digests)
-            after = digests[-1][0]
 
     def _digests(self, page: Sequence[tuple[int, str]]) -> list[tuple[int, tuple[str, int] | None]]:
         """The first rows of a page, about a second's worth, with checksum and size. Blocks."""
@@ -261,6 +259,7 @@ def files_with(
                 return found
             path = Path(where) / name
             with contextlib.suppress(OSError):
+                # A link's file belongs to somebody else; a `.part` is not finished.
                 if path.is_symlink() or path.stat().st_size not in sizes or name.endswith(".part"):
                     continue
                 digest = digest_of(path, stop)

@@ -179,6 +179,7 @@ class Pool:
 
     async def hold(self, until: float | None = None) -> None:
         """Start nothing (until then, Unix seconds); active ones are stopped and queued again."""
+        # First the mark, then the slots: whatever is claimed between the two sees the mark.
         self._is_held, self._held_until = True, until
         self._arm_timer(until)
         async with self._claiming:  # what is being claimed now is given back
@@ -193,8 +194,10 @@ class Pool:
 
     async def _dispatch_forever(self, slots: asyncio.TaskGroup) -> None:
         self._slots = slots
+        # Records whose rows are durable, but which a kill kept from being removed.
         for left in await self._db.read(transitions.settled_records):
             self._records.add(SettledRecord(*left))
+        # What an earlier run was at: finished files complete their rows, everything else is queued.
         for job, download in await self._db.read(claims.active_jobs):
             self._start(job, download, self._worker.find_finished)
         self._bell.set()
@@ -320,6 +323,7 @@ class Pool:
             due = now + following.seconds
             return Requeued(how_far(progress), due, result, tried=following.counts)
         log.info("%s failed: %s", job.id, result.code)
+        # Its cookies and headers go with the failure: whoever retries it should know.
         if self._secrets.has(job.id):
             result.tell_login_is_gone()
         return Failed(result, how_far(progress))
@@ -330,6 +334,7 @@ class Pool:
         self._free(job)
         self._announce(job, outcome, change)
         await self._start_claimed(claimed)
+        # The claim of this transaction was for this slot alone; others may have become free meanwhile.
         if self._is_work_left and len(self._running) < self._limits.workers:
             self._is_work_left = False
             self._bell.set()

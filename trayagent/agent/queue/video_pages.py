@@ -145,6 +145,7 @@ class VideoPages:
             answer = await self._engine.resolve(page, note)
             if left_out and isinstance(answer, Made | MediumAddress):
                 answer = replace(answer, warning=f"{left_out} more on this page were left out.")
+        # Only with `known_only`: otherwise the engine tries every page in a generic way.
         if answer is None:
             raise _UnknownSiteError
         if isinstance(answer, SeveralVideos):
