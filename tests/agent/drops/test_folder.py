@@ -1,4 +1,4 @@
-"""The drop folder takes this user's lists, also where everybody may write."""
+"""The drop folder takes this user's lists, also where everybody may write, once they are whole."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from trayagent.agent.drops.folder import DropFolder
+from trayagent.agent.drops.folder import QUIET_SECONDS, DropFolder, FileLook, QuietTime
 
-pytestmark = pytest.mark.skipif(
+as_root = pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() != 0, reason="only root can give files away"
 )
 HE = 65534
@@ -24,6 +24,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+@as_root
 def test_a_list_of_another_user_is_left_alone(root: Path) -> None:
     for name in ("mine.txt", "his.txt"):
         (root / name).write_text("http://example.com/a.mp4")
@@ -35,6 +36,7 @@ def test_a_list_of_another_user_is_left_alone(root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["working", "done", "failed"])
 @pytest.mark.parametrize("kind", ["folder", "link"])
+@as_root
 def test_folders_that_another_user_made_first_are_not_used(
     name: str, kind: str, root: Path, tmp_path: Path
 ) -> None:
@@ -51,8 +53,39 @@ def test_folders_that_another_user_made_first_are_not_used(
     assert list(elsewhere.iterdir()) == []
 
 
+@as_root
 def test_a_folder_of_somebody_else_may_hold_his_lists(root: Path) -> None:
     os.chown(root, HE, HE)  # as on a share whose files all seem to be of one user
     (root / "his.txt").write_text("http://example.com/a.mp4")
     os.chown(root / "his.txt", HE, HE)
     assert set(DropFolder(root).scan().lists) == {"his.txt"}
+
+
+SMALL, GROWN = FileLook(1, 10, 5), FileLook(1, 20, 6)
+
+
+def test_a_file_arrives_after_two_quiet_seconds() -> None:
+    """Not before, and not by what its own clock says."""
+    arrivals = QuietTime()
+
+    assert arrivals.look({"a.txt": SMALL}, 100.0) == ([], QUIET_SECONDS)
+    assert arrivals.look({"a.txt": SMALL}, 101.5) == ([], 0.5)
+    assert arrivals.look({"a.txt": SMALL}, 102.0) == (["a.txt"], None)
+
+
+def test_every_change_starts_the_wait_anew() -> None:
+    """A writer that goes on is waited for; so is another file under the same name."""
+    arrivals = QuietTime()
+    arrivals.look({"a.txt": SMALL}, 100.0)
+
+    assert arrivals.look({"a.txt": GROWN}, 101.9) == ([], QUIET_SECONDS)
+    assert arrivals.look({"a.txt": FileLook(2, 20, 6)}, 103.8) == ([], QUIET_SECONDS)
+
+
+def test_a_file_that_went_away_is_forgotten() -> None:
+    """Coming back with the same look, it is new."""
+    arrivals = QuietTime()
+    arrivals.look({"a.txt": SMALL}, 100.0)
+    arrivals.look({}, 101.0)
+
+    assert arrivals.look({"a.txt": SMALL}, 110.0) == ([], QUIET_SECONDS)

@@ -29,7 +29,7 @@ from trayagent.model.events import Event, Notice
 
 @pytest.fixture(autouse=True)
 def _short_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The rule itself is shown in test_quiet_time; here it would only make everything wait.
+    # The rule itself is shown in test_folder; here it would only make everything wait.
     monkeypatch.setattr(drop_folder, "QUIET_SECONDS", 0.2)
     monkeypatch.setattr(reader, "RESCAN_SECONDS", 0.5)
 
