@@ -25,6 +25,7 @@ import manpage
 import parts
 
 from trayagent import __version__  # the checkout's own, wherever this is started
+from trayagent.desktop import native_messaging
 
 LINUX = ROOT / "packaging/linux"
 ICONS = ROOT / "assets/icons"
@@ -40,6 +41,8 @@ PLACES = {
     "copyright": "usr/share/doc/trayagent/copyright",
     "lintian-overrides": "usr/share/lintian/overrides/trayagent",
 }
+NATIVE_HOST = "usr/lib/trayagent/native-host"
+"""What browsers start for the extension; a manifest cannot name a word after the program."""
 MAINTAINER = "trayagent contributors <trayagent@users.noreply.github.com>"
 CHANGELOG = """\
 trayagent ({version}) unstable; urgency=medium
@@ -72,6 +75,7 @@ def build(app: Path, out: Path) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "trayagent")
         stage(app, root)
+        native_host(root)
         control(root)
         settle(root)
         out.mkdir(parents=True, exist_ok=True)
@@ -119,6 +123,19 @@ def stage(app: Path, root: Path) -> None:
         )
 
 
+def native_host(root: Path) -> None:
+    """Every browser's manifest, as links: files in /etc would outlive the package, links go with it."""
+    put(root / NATIVE_HOST, b'#!/bin/sh\nexec /usr/bin/trayagent native-host "$@"\n')
+    for place, family in native_messaging.SYSTEM_FOLDERS.items():
+        manifest = Path("usr/lib/trayagent", f"native-messaging-{family}.json")
+        put(root / manifest, native_messaging.manifest(family, f"/{NATIVE_HOST}"))
+        link = root / place / f"{native_messaging.HOST}.json"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        # Debian policy 10.5: relative within a top-level folder, absolute between two.
+        near = place.startswith("usr/")
+        link.symlink_to(os.path.relpath(root / manifest, link.parent) if near else f"/{manifest}")
+
+
 def control(root: Path) -> None:
     """DEBIAN/control and the checksums."""
     files = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
@@ -138,7 +155,8 @@ def settle(root: Path) -> None:
     """Plain modes and one date everywhere, whoever builds."""
     for path in [root, *root.rglob("*")]:
         if not path.is_symlink():
-            runs = path.is_dir() or path == root / "usr/lib/trayagent/trayagent"
+            programs = (root / "usr/lib/trayagent/trayagent", root / NATIVE_HOST)
+            runs = path.is_dir() or path in programs
             path.chmod(0o755 if runs else 0o644)
         os.utime(path, (epoch(), epoch()), follow_symlinks=False)
 

@@ -75,6 +75,12 @@ Section "trayagent" Main
   WriteRegDWORD HKCU "${UNINSTALL}" "NoRepair" 1
 SectionEnd
 
+Section "Let browsers start trayagent" Browsers
+  ; For the extension only; written by the program itself, which knows the keys of all browsers.
+  nsExec::Exec '"$INSTDIR\trayagent.exe" extension --register'
+  Pop $0
+SectionEnd
+
 Section /o "Start with Windows" Autostart
   ; Written by the program itself, so that it finds its own entry again.
   nsExec::Exec '"$INSTDIR\trayagent.exe" autostart on'
@@ -83,6 +89,8 @@ SectionEnd
 
 Section "Uninstall"
   !insertmacro EndAgent
+  nsExec::Exec '"$INSTDIR\trayagent.exe" extension --remove'
+  Pop $0
   DeleteRegValue HKCU "${RUN}" "trayagent"
   DeleteRegKey HKCU "${UNINSTALL}"
   DeleteRegKey HKCU "${AUMID}"
@@ -98,8 +106,10 @@ Section "Uninstall"
 SectionEnd
 
 LangString SAYS_MAIN ${LANG_ENGLISH} "The program. Downloads and settings are kept when it is removed."
+LangString SAYS_BROWSERS ${LANG_ENGLISH} "The browser extension can start trayagent, and pairs with one click."
 LangString SAYS_AUTOSTART ${LANG_ENGLISH} "Be there as soon as you sign in."
 !insertmacro MUI_FUNCTION_DESCRIPTION_BEGIN
   !insertmacro MUI_DESCRIPTION_TEXT ${Main} $(SAYS_MAIN)
+  !insertmacro MUI_DESCRIPTION_TEXT ${Browsers} $(SAYS_BROWSERS)
   !insertmacro MUI_DESCRIPTION_TEXT ${Autostart} $(SAYS_AUTOSTART)
 !insertmacro MUI_FUNCTION_DESCRIPTION_END

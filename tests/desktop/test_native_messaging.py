@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import sys
 from base64 import b64decode
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from trayagent.desktop import browser_extension
 from trayagent.desktop.autostart import Command
 from trayagent.desktop.native_messaging import BROWSERS, HOST, Registration, manifest
 
-pytestmark = pytest.mark.skipif("sys.platform == 'win32'", reason="Windows has keys, not folders")
+folders = pytest.mark.skipif("sys.platform == 'win32'", reason="Windows has keys, not folders")
 PLACES = {
     ".config/chromium/NativeMessagingHosts": "allowed_origins",
     ".config/google-chrome/NativeMessagingHosts": "allowed_origins",
@@ -32,6 +33,7 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "person"
 
 
+@folders
 def test_each_browser_gets_a_manifest_that_names_our_extension_alone(
     user: Path, tmp_path: Path
 ) -> None:
@@ -44,6 +46,7 @@ def test_each_browser_gets_a_manifest_that_names_our_extension_alone(
         assert len(written[key]) == 1
 
 
+@folders
 def test_the_program_starts_us_with_our_home_and_the_browsers_words(
     user: Path, tmp_path: Path
 ) -> None:
@@ -61,6 +64,7 @@ def test_the_program_starts_us_with_our_home_and_the_browsers_words(
     assert program.stat().st_mode & 0o077 == 0
 
 
+@folders
 def test_taking_it_back_leaves_nothing_and_may_be_done_twice(user: Path, tmp_path: Path) -> None:
     registration = Registration(tmp_path / "ours", user, Command(("/bin/true",)))
     registration.register()
@@ -70,6 +74,7 @@ def test_taking_it_back_leaves_nothing_and_may_be_done_twice(user: Path, tmp_pat
     assert not (tmp_path / "ours").exists()
 
 
+@folders
 def test_a_browser_that_is_not_here_gets_no_folder(
     user: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +83,7 @@ def test_a_browser_that_is_not_here_gets_no_folder(
     assert not (user / ".config/BraveSoftware").exists()
 
 
+@folders
 def test_macs_have_places_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "darwin")
     support = tmp_path / "Library/Application Support"
@@ -98,3 +104,28 @@ def test_the_names_are_those_of_the_extension() -> None:
     ]
     gecko = source["browser_specific_settings"]["gecko"]
     assert json.loads(manifest("firefox", "/x"))["allowed_extensions"] == [gecko["id"]]
+
+
+@pytest.mark.skipif("sys.platform != 'win32'", reason="only Windows has a registry")
+def test_windows_finds_it_in_the_registry(tmp_path: Path) -> None:
+    if sys.platform != "win32":
+        return
+    import winreg
+
+    script = "import os, sys; print(os.environ['TRAYAGENT_HOME'], *sys.argv[1:], sep='|')"
+    (tmp_path / "says.py").write_text(script)
+    command = Command((sys.executable, str(tmp_path / "says.py")), {"TRAYAGENT_HOME": "C:\\a b"})
+    registration = Registration(tmp_path / "ours", tmp_path, command)
+    names = registration.register()
+    assert names == tuple(browser.name for browser in BROWSERS)
+    for company in (r"Google\Chrome", r"Microsoft\Edge", "Chromium", "Mozilla"):
+        key = rf"Software\{company}\NativeMessagingHosts\{HOST}"
+        written = json.loads(Path(winreg.QueryValue(winreg.HKEY_CURRENT_USER, key)).read_text())
+        done = subprocess.run(
+            [written["path"], "chrome-extension://x/"], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == "C:\\a b|chrome-extension://x/"
+    registration.unregister()
+    registration.unregister()
+    with pytest.raises(FileNotFoundError):
+        winreg.OpenKey(winreg.HKEY_CURRENT_USER, key)

@@ -1,5 +1,6 @@
 """The Debian package installs, runs and goes without a trace in a fresh root; a stand-in takes the program's place."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from tests import programs
 from tests.packaging.scripts import script
+from trayagent.desktop import native_messaging
 
 check, deb = script("check"), script("deb")
 DEPENDS = ("libc6", "zlib1g", "ca-certificates")
@@ -121,6 +123,11 @@ def test_it_installs_runs_and_goes(package: Path, tmp_path: Path) -> None:
         "usr/share/trayagent/extension/manifest.json",
     ):
         assert (root / place).exists(), place
+    for place in native_messaging.SYSTEM_FOLDERS:
+        lines = f"while read -r line; do echo $line; done < /{place}/{native_messaging.HOST}.json"
+        manifest = inside(root, "/bin/sh", "-c", lines)
+        assert json.loads(manifest)["path"] == f"/{deb.NATIVE_HOST}"
+    assert inside(root, f"/{deb.NATIVE_HOST}") == "trayagent stand-in\n"
     (root / "root/Downloads").mkdir()
     dpkg(root, "--purge", "trayagent")
     assert files(root) == before | {"root/Downloads"}, "downloads stay, and nothing else"
@@ -134,7 +141,8 @@ def test_who_owns_what_and_who_may_write(package: Path) -> None:
     rows = [line.split() for line in listing.splitlines()]
     assert {row[1] for row in rows} == {"root/root"}
     assert {row[0] for row in rows} == {"drwxr-xr-x", "-rw-r--r--", "-rwxr-xr-x", "lrwxrwxrwx"}
-    assert [row[5] for row in rows if row[0] == "-rwxr-xr-x"] == ["./usr/lib/trayagent/trayagent"]
+    programs = [row[5] for row in rows if row[0] == "-rwxr-xr-x"]
+    assert programs == [f"./{deb.NATIVE_HOST}", "./usr/lib/trayagent/trayagent"]
     scripts = subprocess.run(
         ["dpkg-deb", "--ctrl-tarfile", package], capture_output=True, check=True
     ).stdout

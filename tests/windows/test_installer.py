@@ -66,6 +66,7 @@ def test_install_run_update_and_leave(setup: Path, alone: Bench, tmp_path: Path)
     began = time.monotonic()
     install()
     assert program.exists()
+    assert len(alone.run("-c", LEFT).stdout.split()) == 5, "browsers find us, and so does Windows"
     print(f"installed in {time.monotonic() - began:.0f} s, {setup.stat().st_size / 1e6:.1f} MB")
     assert b"trayagent 0." in person.command("version").stdout
     with Media() as media, person.running("--headless") as agent:
@@ -88,6 +89,8 @@ import winreg
 for path in (
     r"Software\trayagent", r"Software\Classes\AppUserModelId\trayagent",
     r"Software\Microsoft\Windows\CurrentVersion\Uninstall\trayagent",
+    r"Software\Google\Chrome\NativeMessagingHosts\org.trayagent.agent",
+    r"Software\Mozilla\NativeMessagingHosts\org.trayagent.agent",
 ):
     try:
         winreg.OpenKey(winreg.HKEY_CURRENT_USER, path)
