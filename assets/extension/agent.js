@@ -37,7 +37,7 @@ export class Agent {
    */
   async pair(port, code, name) {
     const { pairing } = await this.store.get("pairing");
-    if (pairing && !(await this.#prove(port, pairing).catch(() => null)))
+    if (pairing && !(await this.#isOurs(port, pairing)))
       throw new AgentError("refused", t(pairing.waiting ? "unanswered" : "stranger"));
     const answer = await this.#ask(port, "POST", "pair", { code, name });
     const body = await answer.json().catch(() => ({}));
@@ -72,21 +72,24 @@ export class Agent {
     const { pairing } = await this.store.get("pairing");
     if (!pairing) throw new AgentError("unpaired", t("unpaired"));
     if (pairing.waiting) throw new AgentError("unanswered", t("unanswered"));
-    let strange = false;
-    for await (const port of this.#ports(pairing.port)) {
-      const proved = await this.#prove(port, pairing).catch(() => null);
+    // Where it listened last; then where the host says; and only without a host the usual ten.
+    let proved = await this.#isOurs(pairing.port, pairing);
+    if (proved) return pairing;
+    const found = await this.host({ do: "find" });
+    const others = found?.ok ? [found.port] : candidates(pairing.port);
+    let strange = proved === false;
+    for (const port of others.filter((each) => each && each !== pairing.port)) {
+      proved = await this.#isOurs(port, pairing);
       if (proved) return this.#remember(pairing, port);
       if (proved === false) strange = true;
     }
-    throw strange ? new AgentError("unpaired", t("revoked")) : new AgentError("down", t("down"));
+    // The host knows for certain whether it runs; a stranger on its port then means nothing.
+    if (found?.ok ? found.port : strange) throw new AgentError("unpaired", t("revoked"));
+    throw new AgentError("down", t("down"));
   }
 
-  /** Where it may listen: where it did, then where the host says, and only without a host the usual ten. */
-  async *#ports(remembered) {
-    yield remembered;
-    const answer = await this.host({ do: "find" });
-    if (!answer?.ok) yield* candidates(remembered).slice(1);
-    else if (answer.port && answer.port !== remembered) yield answer.port;
+  #isOurs(port, pairing) {
+    return this.#prove(port, pairing).catch(() => null);
   }
 
   /** A port of the usual ten where something that looks like trayagent answers; null for none. Nothing is sent to it. */
@@ -171,7 +174,7 @@ export class Agent {
   }
 
   async #remember(pairing, port) {
-    if (port !== pairing.port) await this.store.set({ pairing: { ...pairing, port } });
+    await this.store.set({ pairing: { ...pairing, port } });
     return { ...pairing, port };
   }
 

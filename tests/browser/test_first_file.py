@@ -12,6 +12,7 @@ from playwright.async_api import Playwright, expect
 
 from tests.browser.chromium import violations
 from tests.browser.extension import Extended, browser_with
+from tests.browser.impostor import impostor
 from tests.browser.name_proxy import NameProxy
 from tests.browser.public_site import PublicSite
 from tests.browser.running import Running
@@ -76,6 +77,32 @@ async def test_first_file_with_the_agent_down(
         await popup.until("document.querySelector('#going li')?.dataset.state === 'completed'")
     (client,) = agent.call("GET", "clients")["clients"]
     assert client["origin"] == extended.base
+
+
+async def test_on_a_new_port_it_is_found_without_asking_around(
+    extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    """A stranger has the old port, another the first of the usual ten: neither hears more than a question for proof."""
+    with agent:
+        welcome = await extended.shown("options.html#welcome")
+        await welcome.reload()
+        await welcome.get_by_role("button", name="Pair now").click()
+        await expect(welcome.locator("#link")).to_be_visible()
+        old = agent.port
+    with impostor(port=old) as stranger, impostor(port=17830) as usual:
+        page = await extended.open(site.url("/player.html"))
+        async with extended.popup(page) as popup:  # down, whatever the stranger says
+            await popup.until(
+                "document.getElementById('way-in')?.textContent === 'Start trayagent'"
+            )
+            await popup.ask("window.close()")
+        with agent:
+            assert agent.port != old
+            url = site.url("/media/moved.mp4")
+            await extended.click_menu(page, menuItemId="link", linkUrl=url)
+            assert (await agent.arrival(url)).name == "moved.mp4"
+        assert set(stranger.asked) == {"hello"}
+        assert usual.connections == 0
 
 
 async def test_clicks_from_install_to_first_file(

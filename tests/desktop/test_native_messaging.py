@@ -128,4 +128,4 @@ def test_windows_finds_it_in_the_registry(tmp_path: Path) -> None:
     registration.unregister()
     registration.unregister()
     with pytest.raises(FileNotFoundError):
-        winreg.OpenKey(winreg.HKEY_CURRENT_USER, key)
+        winreg.OpenKey(winreg.HKEY_CURRENT_USER, rf"Software\Mozilla\NativeMessagingHosts\{HOST}")
