@@ -65,6 +65,23 @@ def test_every_import_and_icon_exists() -> None:
         assert glyph in icons, glyph
 
 
+def test_the_dashboard_asks_for_all_of_its_first_scripts_at_once() -> None:
+    """One after the other, as imports are found, they would take many times as long."""
+    needed, unread = set[Path](), [STATIC / "app.js"]
+    while unread:
+        script = unread.pop()
+        for found in re.findall(
+            r'^import .* from "(\.[\w./-]+)"', script.read_text(), re.MULTILINE
+        ):
+            path = (script.parent / found).resolve()
+            if path not in needed:
+                needed.add(path)
+                unread.append(path)
+    page = (STATIC / "index.html").read_text()
+    asked = set(re.findall(r'rel="modulepreload" href="/static/([\w./-]+)"', page))
+    assert asked == {path.relative_to(STATIC).as_posix() for path in needed}
+
+
 def test_extension_asks_for_little() -> None:
     manifest = json.loads((EXTENSION / "manifest.json").read_text())
     assert manifest["manifest_version"] == 3

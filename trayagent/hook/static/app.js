@@ -7,22 +7,21 @@ import { Config } from "./config.js";
 import { acceptDrops, acceptPastes } from "./drops.js";
 import { Messages } from "./say.js";
 import { AddDialog } from "./views/add.js";
-import { BrowsersView } from "./views/browsers.js";
-import { ImagesView } from "./views/images.js";
 import { ListView, listOf } from "./views/list.js";
-import { SettingsView } from "./views/settings.js";
 import { Side } from "./views/side.js";
 import { Speed } from "./views/speed.js";
-import { WelcomeView } from "./views/welcome.js";
 import { Notices } from "./notices.js";
 import { SAY } from "./words.js";
 
-/** The views beside the list; each has a title, an element, `show()` and perhaps `hide()`. */
+/**
+ * The views beside the list, read when they are first looked at; each has a title, an element, `show()` and perhaps
+ * `hide()`.
+ */
 const VIEWS = {
-  images: ImagesView,
-  browsers: BrowsersView,
-  settings: SettingsView,
-  welcome: WelcomeView,
+  images: async () => (await import("./views/images.js")).ImagesView,
+  browsers: async () => (await import("./views/browsers.js")).BrowsersView,
+  settings: async () => (await import("./views/settings.js")).SettingsView,
+  welcome: async () => (await import("./views/welcome.js")).WelcomeView,
 };
 const ASK_AGAIN = 20_000; // milliseconds; the agent asks a person no more often
 const at = (id) => document.getElementById(id);
@@ -59,7 +58,7 @@ async function start() {
 async function open(api) {
   const board = new Board(api);
   const config = new Config(api);
-  await Promise.all([board.load(), config.load()]);
+  const known = Promise.all([board.load(), config.load()]);
   const messages = new Messages(at("messages"));
   const dropFolder = () => config.at("drop.folder");
   const adder = new Adder(api, messages, dropFolder);
@@ -72,9 +71,11 @@ async function open(api) {
   at("add").addEventListener("click", () => addDialog.open());
   acceptDrops(adder, at("curtain"));
   acceptPastes(adder, addDialog);
+  new Router(parts).start(); // the first rows are read at the same time as everything else
+  await known;
+  speed.paint();
   at("locked").hidden = true;
   at("shell").hidden = false;
-  new Router(parts).start();
   follow(api, board, speed);
 }
 
@@ -105,6 +106,7 @@ async function follow(api, board, speed) {
 
 class Router {
   #views = {};
+  #turn = 0;
   #current = null;
 
   constructor(parts) {
@@ -116,11 +118,14 @@ class Router {
     this.#go(false);
   }
 
-  #go(byHand) {
+  async #go(byHand) {
     const { name, id } = place(location.hash.slice(1)) ?? { name: "all", id: null };
     const isList = !Object.hasOwn(VIEWS, name);
     const key = isList ? "list" : name;
-    const view = (this.#views[key] ??= new (isList ? ListView : VIEWS[name])(this.parts));
+    const turn = (this.#turn += 1);
+    const View = isList ? ListView : await VIEWS[name]();
+    if (turn !== this.#turn) return; // somebody has gone on already
+    const view = (this.#views[key] ??= new View(this.parts));
     if (view !== this.#current) {
       this.#current?.hide?.();
       this.#current = view;

@@ -46,6 +46,11 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Sets an attribute only when it changed: each change costs the browser a look at all styles. */
+export function setAttribute(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
 /** A labelled field: `field("Folder", input, "inside the downloads folder")`. */
 export function field(words, control, hint = "") {
   control.id ||= `f-${crypto.randomUUID()}`;

@@ -1,5 +1,5 @@
 // One download as a row of the list: what it is, how far it is, why it failed, what can be done.
-import { h, icon, iconButton, setText } from "../dom.js";
+import { h, icon, iconButton, setAttribute, setText } from "../dom.js";
 import { ago, duration, nameOf, origin, share, shortMoment, size } from "../format.js";
 import { glyphOf, typeOf } from "../types.js";
 import { SAY, STATES, TYPES, VERBS, VIA } from "../words.js";
@@ -40,6 +40,7 @@ export const glyphOfVerb = (verb) => GLYPHS[verb];
 
 /** A row element that is given one download after another. */
 export class Row {
+  #seen = [NaN]; // what it shows; most paintings of the list change few rows
   #verbs = "";
   #type = "";
 
@@ -74,11 +75,14 @@ export class Row {
   /** Shows a download; null: one that is still being read. */
   show(index, download, { ticked, current, leaving }) {
     const { element } = this;
+    const seen = [index, download, ticked, current, leaving?.word];
+    if (this.#seen.every((each, place) => each === seen[place]) && download) return;
+    this.#seen = seen;
     this.index = index;
     this.download = download;
-    element.setAttribute("aria-rowindex", String(index + 2));
+    setAttribute(element, "aria-rowindex", String(index + 2));
     element.classList.toggle("current", current);
-    element.setAttribute("aria-selected", String(ticked));
+    setAttribute(element, "aria-selected", String(ticked));
     element.dataset.state = download?.state ?? "";
     element.classList.toggle("leaving", Boolean(leaving));
     this.box.checked = ticked;

@@ -3,7 +3,7 @@
 // Keys, while the table has the focus: arrows, Page Up/Down, Home, End move; Space ticks, with Shift from the last
 // tick on; Ctrl+A ticks all; Enter shows details; Delete removes; Alt+arrows move a waiting download in the queue;
 // Escape unticks.
-import { button, h } from "../dom.js";
+import { button, h, setAttribute } from "../dom.js";
 import { COLUMNS, SAY } from "../words.js";
 import { Row } from "./row.js";
 
@@ -20,6 +20,7 @@ export class Table extends EventTarget {
   #rows = new Map(); // index → Row
   #spare = [];
   #height = 36;
+  #whole = -1; // the height of all rows, in pixels
   #frame = 0;
   #last = -1; // where the last tick was
 
@@ -90,12 +91,14 @@ export class Table extends EventTarget {
   }
 
   #paint() {
+    // All that is measured comes first: measuring between changes would have the page laid out again and again.
     const { total } = this.listing;
     const room = this.element.clientHeight - this.#headHeight();
     if (!this.element.isConnected || room <= 0) return;
     const whole = total * this.#height;
-    this.body.style.height = `${Math.min(whole, HIGHEST)}px`;
     const top = this.#offset(whole, room);
+    const shift = this.element.scrollTop - top;
+    if (whole !== this.#whole) this.body.style.height = `${Math.min((this.#whole = whole), HIGHEST)}px`;
     const first = Math.max(0, Math.floor(top / this.#height) - OVERSCAN);
     const last = Math.min(total - 1, Math.ceil((top + room) / this.#height) + OVERSCAN);
     this.listing.see(first, Math.max(first, last));
@@ -105,11 +108,10 @@ export class Table extends EventTarget {
         this.#spare.push(row);
       }
     // Where the scroll bar stands for more than it shows, rows are placed around what is in sight.
-    const shift = this.element.scrollTop - top;
     for (let index = first; index <= last; index += 1) this.#place(index, index * this.#height + shift);
     for (const row of this.#spare.splice(40)) row.element.remove();
     for (const row of this.#spare) row.element.hidden = true;
-    this.element.setAttribute("aria-rowcount", String(total + 1));
+    setAttribute(this.element, "aria-rowcount", String(total + 1));
     this.#mark();
     this.#showHead();
   }
@@ -125,7 +127,7 @@ export class Table extends EventTarget {
     const download = this.listing.at(index);
     const id = download?.id;
     if (id && this.ticked.has(id)) this.ticked.set(id, download);
-    row.element.style.transform = `translateY(${y}px)`;
+    if (row.y !== y) row.element.style.transform = `translateY(${(row.y = y)}px)`;
     const state = { ticked: this.ticked.has(id), current: id !== undefined && id === this.current };
     row.show(index, download, { ...state, leaving: id ? this.acts.leaving(id) : null });
   }
@@ -162,7 +164,7 @@ export class Table extends EventTarget {
 
   #mark() {
     const row = [...this.#rows.values()].find(({ download }) => download && download.id === this.current);
-    if (row) this.element.setAttribute("aria-activedescendant", row.element.id);
+    if (row) setAttribute(this.element, "aria-activedescendant", row.element.id);
     else this.element.removeAttribute("aria-activedescendant");
   }
 
@@ -275,7 +277,7 @@ export class Table extends EventTarget {
     const { sort } = this.listing.wanted;
     for (const [key, head] of this.heads) {
       const way = sort === key ? "ascending" : sort === `-${key}` ? "descending" : "none";
-      if (head.getAttribute("aria-sort") !== way) head.setAttribute("aria-sort", way);
+      setAttribute(head, "aria-sort", way);
     }
     const all = this.listing.total > 0 && this.ticked.size >= this.listing.total;
     this.all.checked = all;

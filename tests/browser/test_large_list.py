@@ -1,0 +1,179 @@
+"""A hundred thousand downloads: the list is there at once, scrolls smoothly, and holds only what is seen."""
+
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.dashboard import opened, shown
+from tests.browser.name_proxy import NameProxy
+from tests.browser.public_site import PublicSite
+from tests.browser.running import Running
+from trayagent.store.database import Database
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+ROWS = 100_000
+TRIES = 12
+FIRST_PAINT_SECONDS = 1.0
+FRAME_SECONDS = 0.032
+LONG_TASK_SECONDS = 0.1
+TAB_BYTES = 150_000_000
+
+FRAMES = """async steps => {
+    const table = document.querySelector("[role=grid]");
+    const times = [];
+    let before = await new Promise(requestAnimationFrame);
+    for (let step = 0; step < steps; step += 1) {
+        table.scrollTop += 180;
+        const now = await new Promise(requestAnimationFrame);
+        times.push((now - before) / 1000);
+        before = now;
+    }
+    return times;
+}"""
+LONG_TASKS = """() => {
+    window.longTasks = [];
+    new PerformanceObserver(list => longTasks.push(...list.getEntries().map(each => each.duration / 1000)))
+        .observe({ type: "longtask" });
+}"""
+
+
+def fill(home: Path, site: PublicSite) -> None:
+    """Give the agent a history of many years, and some rows that wait."""
+    db = Database.open(home / "trayagent.db")
+    asyncio.run(db.run(insert, site.url("/large/400/film")))
+    db.close()
+
+
+def insert(conn: Any, base: str) -> None:
+    host = base.split("/")[2]
+    columns = "key, url, host, state, path, size, received, via, created_at, finished_at, sha256"
+    endings = ("mp4", "jpg", "mp3", "pdf", "zip")
+
+    def values(number: int) -> tuple[object, ...]:
+        url = f"https://old.example/{number}"
+        path = f"/home/somebody/Downloads/file {number:06}.{endings[number % 5]}"
+        size = number * 7919 % 1_000_000_007
+        return (
+            url,
+            url,
+            "old.example:443",
+            "completed",
+            path,
+            size,
+            size,
+            "cli",
+            number,
+            number,
+            "0",
+        )
+
+    marks = ", ".join("?" * 11)
+    conn.executemany(
+        f"INSERT INTO downloads ({columns}) VALUES ({marks})", map(values, range(1, ROWS - 7))
+    )
+    for number in range(8):
+        url = f"{base}-{number}.mp4"
+        conn.execute(
+            "INSERT INTO downloads (key, url, host, state, via, created_at) VALUES (?, ?, ?, 'queued', 'cli', ?)",
+            (url, url, host, ROWS + number),
+        )
+
+
+@pytest.fixture(scope="module")
+def agent(
+    site: PublicSite, proxy: NameProxy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Run an agent that has seen very much, and is at work on four more."""
+    home = tmp_path_factory.mktemp("large") / "home"
+    home.mkdir()
+    fill(home, site)
+    with Running(home, site.authority, NETWORK__PROXY=proxy.url) as agent:
+        yield agent
+
+
+async def metric(page: Page, name: str) -> float:
+    session = await page.context.new_cdp_session(page)
+    await session.send("HeapProfiler.collectGarbage")
+    await session.send("Performance.enable")
+    found = (await session.send("Performance.getMetrics"))["metrics"]
+    await session.detach()
+    return float(next(each["value"] for each in found if each["name"] == name))
+
+
+async def best(measure: Callable[[], Awaitable[float]], limit: float) -> float:
+    """The best of several measurements: other programs at work on the machine only make it worse."""
+    found = await measure()
+    for _ in range(TRIES - 1):
+        if found <= limit:
+            break
+        found = min(found, await measure())
+    return found
+
+
+@pytest.mark.timeout(180)
+async def test_a_hundred_thousand_rows(chromium: Browser, agent: Running) -> None:
+    async with opened(chromium, agent) as page:
+
+        async def paint() -> float:
+            """Wait as a person does who comes back to the page."""
+            began = time.monotonic()
+            await page.reload(wait_until="commit")
+            await page.wait_for_selector(".rows .row .name-head:not(:empty)")
+            return time.monotonic() - began
+
+        async def scroll() -> float:
+            """Scroll on while downloads run; the frames of one in twenty take longer."""
+            frames = await page.evaluate(FRAMES, 60)
+            return statistics.quantiles(frames, n=20)[-1]
+
+        async def stall() -> float:
+            """Scroll on, and find the longest that the page was busy with one thing."""
+            await page.evaluate("longTasks.length = 0")
+            await page.evaluate(FRAMES, 60)
+            return max(await page.evaluate("longTasks"), default=0.0)
+
+        painted = await best(paint, FIRST_PAINT_SECONDS)
+        await expect(page.locator("nav a[href$='#all'] .number").first).to_have_text(f"{ROWS:,}")
+        assert await page.locator(".rows .row").count() < 80
+        await page.evaluate(LONG_TASKS)
+        await expect(page.locator(".row[data-state='active']").first).to_be_visible()
+        frame = await best(scroll, FRAME_SECONDS)
+        task = await best(stall, LONG_TASK_SECONDS)
+        heap = await metric(page, "JSHeapTotalSize")
+        figures = {
+            "first paint, s": round(painted, 2),
+            "frame at p95, ms": round(frame * 1000, 1),
+            "longest task, ms": round(task * 1000),
+            "heap, MB": round(heap / 1e6, 1),
+            "elements": await metric(page, "Nodes"),
+        }
+        print(json.dumps(figures))
+        assert painted <= FIRST_PAINT_SECONDS, figures
+        assert frame <= FRAME_SECONDS, figures
+        assert task <= LONG_TASK_SECONDS, figures
+        assert heap <= TAB_BYTES, figures
+
+
+@pytest.mark.timeout(120)
+async def test_both_ends_and_every_order_are_near(chromium: Browser, agent: Running) -> None:
+    async with opened(chromium, agent) as page:
+        await expect(page.locator(".rows")).to_contain_text("film-")
+        await page.get_by_role("grid").focus()
+        await page.keyboard.press("End")
+        await expect(page.locator(".rows .name[title='file 000001.jpg']")).to_be_in_viewport()
+        await page.get_by_role("button", name="Name", exact=True).click()
+        head = page.get_by_role("columnheader", name="Name")
+        await expect(head).to_have_attribute("aria-sort", "ascending")
+        await expect(page.locator(".rows .name[title='file 000001.jpg']")).to_be_in_viewport()
+        await page.get_by_role("button", name="Name", exact=True).click()
+        await expect(page.locator(".rows .name[title='film-7.mp4']")).to_be_in_viewport()
+        assert (await shown(page))[:2] == ["film-7.mp4", "film-6.mp4"]
+        await page.get_by_role("searchbox").fill("file 077777")
+        await expect(page.locator(".rows .row:not([hidden])")).to_have_count(1)
