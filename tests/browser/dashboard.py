@@ -24,7 +24,11 @@ async def opened(chromium: Browser, agent: Running, **options: Any) -> AsyncIter
     await expect(page.locator("#shell")).to_be_visible()
     yield page
     await context.close()
-    refusals = ("422", "409")  # the agent's no to what a test asks; the page says it to people
+    refusals = (
+        "422",
+        "409",
+        "404",
+    )  # the agent's no to what a test asks; the page says it to people
     assert [said for said in complaints if not any(code in said for code in refusals)] == []
     assert [url for url in outside if not url.startswith((agent.base, "blob:"))] == []
 

@@ -77,7 +77,10 @@ class Answers(http.server.BaseHTTPRequestHandler):
         elif name.endswith(".m3u8"):
             self.give("application/vnd.apple.mpegurl", b"#EXTM3U\n")
         elif name.endswith((".mp4", ".webm", ".mp3")):
-            self.give("video/mp4", VIDEO, pause=self.server.pause if first == "slow" else 0)
+            called = self.server.called.get(path)
+            headers = {"Content-Disposition": f'attachment; filename="{called}"'} if called else {}
+            pause = self.server.pause if first == "slow" else 0
+            self.give("video/mp4", VIDEO, headers, pause=pause)
         else:
             self.give("text/plain", b"nothing", status=404)
 
@@ -130,6 +133,8 @@ class PublicServer(Quiet):
         self.special: dict[str, Callable[[Answers], None]] = {}
         """Path -> what a test answers there."""
         self.missing: set[str] = set()
+        self.called: dict[str, str] = {}
+        """Path -> what the site calls the file."""
         self.pause = 0.15
 
 

@@ -33,7 +33,7 @@ export class Detail extends EventTarget {
       "section",
       { class: "detail", "aria-labelledby": "detail-name", hidden: true },
       h("div", { class: "detail-head" }, h("div", { class: "grow" }, this.name, this.state), this.actions, close),
-      h("div", { class: "detail-body" }, h("div", { class: "stack" }, this.why, this.pictures, this.wishes), this.facts),
+      h("div", { class: "detail-body", tabindex: "0", role: "group", "aria-label": VERBS.details }, h("div", { class: "stack" }, this.why, this.pictures, this.wishes), this.facts),
     );
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !event.target.closest("details[open]")) this.dispatchEvent(new Event("close"));

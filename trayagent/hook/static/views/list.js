@@ -159,6 +159,7 @@ export class ListView {
     this.table.current = id;
     this.table.paint();
     await this.detail.open(id);
+    this.table.reveal(); // the panel may have come to lie over its row
   }
 
   /** Opens a download that a link leads to, and brings its row into sight where that is near. */

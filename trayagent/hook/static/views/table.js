@@ -177,6 +177,12 @@ export class Table extends EventTarget {
     if (this.current) this.dispatchEvent(new Event("current"));
   }
 
+  /** Brings the current row into sight, where it is near. */
+  reveal() {
+    const place = this.current ? this.listing.indexOf(this.current) : -1;
+    if (place >= 0) this.#scrollTo(place);
+  }
+
   #here() {
     const place = this.current ? this.listing.indexOf(this.current) : -1;
     return place >= 0 ? place : this.index;

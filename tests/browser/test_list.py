@@ -1,0 +1,374 @@
+"""The one list: what it says of a download, its order, ticks, the panel, and what can be undone."""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.chromium import violations
+from tests.browser.dashboard import add, opened, row, see, shown
+from tests.browser.name_proxy import NameProxy
+from tests.browser.public_site import PublicSite
+from tests.browser.running import Running, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest.fixture(scope="module")
+def desktop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A desktop whose opener notes what it was to open; the agent started meanwhile finds it."""
+    folder = tmp_path_factory.mktemp("desktop")
+    opener = folder / "xdg-open"
+    opener.write_text(f'#!/bin/sh\necho "$1" >> "{folder}/opened"\n')
+    opener.chmod(0o755)
+    (folder / "opened").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        yield folder / "opened"
+
+
+@pytest.fixture(scope="module")
+def agent(
+    desktop: Path, site: PublicSite, proxy: NameProxy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    home = tmp_path_factory.mktemp("list") / "home"
+    with Running(home, site.authority, NETWORK__PROXY=proxy.url, DOWNLOADS__WORKERS="2") as agent:
+        yield agent
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(chromium: Browser, agent: Running, site: PublicSite) -> AsyncIterator[Page]:
+    """Begin with an empty list, a quick site and a queue that runs."""
+    agent.call("POST", "pause", {})
+    for download in agent.downloads():
+        agent.call("DELETE", f"downloads/{download['id']}")
+    agent.call("POST", "resume", {})
+    site.server.pause = 0.15
+    site.server.missing.clear()
+    async with opened(chromium, agent) as page:
+        yield page
+
+
+async def saved(agent: Running, site: PublicSite, name: str) -> Path:
+    agent.call("POST", "downloads", {"url": site.url(f"/plain/{name}"), "again": True})
+    return await agent.arrival(site.url(f"/plain/{name}"))
+
+
+def wait(agent: Running, site: PublicSite, *names: str) -> list[str]:
+    """Let these wait, since the whole queue is paused. Returns their ids."""
+    agent.call("POST", "pause", {})
+    items = [{"url": site.url(f"/slow/{name}")} for name in names]
+    return [each["id"] for each in agent.call("POST", "downloads", {"items": items})["downloads"]]
+
+
+async def test_a_download_has_its_name_as_soon_as_it_is_known(page: Page, site: PublicSite) -> None:
+    site.server.called["/slow/dl.mp4"] = "Annual film 2026.mp4"
+    site.server.pause = 0.5
+    await add(page, site.url("/slow/dl.mp4?id=5"))
+    named = row(page, "Annual film 2026.mp4")
+    await expect(named).to_have_attribute("data-state", "active")
+
+
+async def test_names_are_written_as_people_write_them(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    wait(agent, site, "Season%201%20Episode%201.mp4?token=SECRET")
+    await expect(row(page, "Season 1 Episode 1.mp4")).to_be_visible()
+    assert "SECRET" not in await page.locator(".rows").inner_text()
+
+
+async def test_names_stay_different_on_a_narrow_screen(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    """The end of a name is never cut off: it tells episodes apart."""
+    await page.set_viewport_size({"width": 400, "height": 800})
+    long = "A%20very%20long%20name%20of%20a%20series%20that%20has%20many%20parts%20episode%20{}.mp4"
+    wait(agent, site, *(long.format(n) for n in (1, 2, 3)))
+    tails = page.locator(".rows .name-tail")
+    await expect(tails).to_have_text([f" episode {n}.mp4"[-12:] for n in (1, 2, 3)])
+    for number in range(3):
+        await expect(tails.nth(number)).to_be_in_viewport(ratio=1)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_the_queue_is_shown_as_it_will_run_and_changes_by_keys(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    wait(agent, site, "one.mp4", "two.mp4", "three.mp4")
+    await expect(row(page, "three.mp4")).to_be_visible()
+    assert await shown(page) == ["one.mp4", "two.mp4", "three.mp4"]
+    await page.get_by_role("grid").focus()
+    await page.keyboard.press("End")
+    await page.keyboard.press("Alt+ArrowUp")
+    await expect(page.locator(".rows .row[aria-rowindex='3'] .name")).to_have_attribute(
+        "title", "three.mp4"
+    )
+    await expect(row(page, "three.mp4")).to_have_class(re.compile("current"))
+    await page.keyboard.press("Alt+ArrowDown")
+    await expect(page.locator(".rows .row[aria-rowindex='4'] .name")).to_have_attribute(
+        "title", "three.mp4"
+    )
+    await row(page, "two.mp4").click()
+    await page.locator(".detail").get_by_role("button", name="Start first").click()
+    await expect(page.locator(".rows .row[aria-rowindex='2'] .name")).to_have_attribute(
+        "title", "two.mp4"
+    )
+    site.server.pause = 0.02
+    agent.call("POST", "resume", {})
+    await agent.arrival(site.url("/slow/three.mp4"))
+    begun = [path for path, _ in site.server.seen if path.startswith("/slow/t") or "/one" in path]
+    assert begun[-3:][0] == "/slow/two.mp4"
+
+
+async def test_dragging_gives_a_download_another_place(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    wait(agent, site, "a.mp4", "b.mp4", "c.mp4", "d.mp4")
+    await expect(row(page, "d.mp4")).to_be_visible()
+    start = await row(page, "d.mp4").locator(".type").bounding_box()
+    end = await row(page, "b.mp4").bounding_box()
+    assert start
+    assert end
+    await page.mouse.move(start["x"] + 5, start["y"] + 5)
+    await page.mouse.down()
+    await page.mouse.move(start["x"] + 5, end["y"] + 12, steps=5)
+    await expect(page.locator(".drop-line")).to_be_visible()
+    await page.mouse.move(start["x"] + 5, end["y"] + 4)
+    await page.mouse.up()
+    await expect(page.locator(".rows .row[aria-rowindex='3'] .name")).to_have_attribute(
+        "title", "d.mp4"
+    )
+    assert await shown(page) == ["a.mp4", "d.mp4", "b.mp4", "c.mp4"]
+    await expect(page.locator("#curtain")).to_be_hidden()
+
+
+async def test_a_cancelled_download_can_go_on_where_it_was(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    """No question before, a moment to think again after; until then no byte is lost."""
+    site.server.pause = 0.4
+    await add(page, site.url("/slow/regretted.mp4"))
+    line = row(page, "regretted.mp4")
+    await expect(line.locator("progress")).to_be_visible()
+    await asyncio.to_thread(until, lambda: agent.downloads()[0]["received"] > 8000)
+    await line.get_by_role("button", name="Cancel").click()
+    await expect(line).to_contain_text("Cancelled")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.locator("#messages").get_by_role("button", name="Undo").click()
+    site.server.pause = 0.01
+    await expect(line).to_have_attribute("data-state", "completed")
+    assert [path for path, _ in site.server.seen].count("/slow/regretted.mp4") <= 2
+
+
+async def test_off_the_list_and_to_the_trash_are_two_things(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    """Each button has one meaning; a file stays where only its line goes, and both can be undone."""
+    kept, thrown = await saved(agent, site, "kept.mp4"), await saved(agent, site, "thrown.mp4")
+    await row(page, "kept.mp4").get_by_role("button", name="Remove from the list").click()
+    await expect(row(page, "kept.mp4")).to_contain_text("Removed")
+    await row(page, "kept.mp4").get_by_role("button", name="Undo").click()
+    await expect(row(page, "kept.mp4")).to_contain_text("Saved")
+    await row(page, "kept.mp4").get_by_role("button", name="Remove from the list").click()
+    await row(page, "thrown.mp4").click()
+    panel = page.get_by_role("region", name="thrown.mp4")
+    await panel.get_by_role("button", name="Move the file to the trash").click()
+    await expect(row(page, "kept.mp4")).to_have_count(0)
+    await expect(row(page, "thrown.mp4")).to_have_count(0)
+    assert kept.exists()
+    assert not thrown.exists()
+
+
+async def test_what_is_undone_too_late_is_done_when_the_page_closes(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    await saved(agent, site, "closing.mp4")
+    await row(page, "closing.mp4").get_by_role("button", name="Remove from the list").click()
+    await expect(row(page, "closing.mp4")).to_contain_text("Removed")
+    await page.goto("about:blank")
+    await asyncio.to_thread(until, lambda: agent.downloads() == [])
+
+
+async def test_a_stopped_download_shows_what_it_has(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    site.server.pause = 0.4
+    await add(page, site.url("/slow/half.mp4"))
+    await asyncio.to_thread(until, lambda: agent.downloads()[0]["received"] > 8000)
+    agent.call("POST", "pause", {})
+    line = row(page, "half.mp4")
+    await expect(line).to_have_attribute("data-state", "queued")
+    await expect(line).to_contain_text(re.compile(r"Waiting, \d+ %"))
+    assert await line.locator("progress").evaluate("bar => bar.position") > 0
+
+
+async def test_ticked_rows_are_dealt_with_together(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    wait(agent, site, *(f"tick-{n}.mp4" for n in range(5)))
+    await row(page, "tick-1.mp4").get_by_role("checkbox").click()
+    await row(page, "tick-3.mp4").get_by_role("checkbox").click(modifiers=["Shift"])
+    bar = page.get_by_role("toolbar")
+    await expect(bar).to_contain_text("3 ticked")
+    await bar.get_by_role("button", name="Pause", exact=True).click()
+    await expect(page.locator(".row[data-state='paused']")).to_have_count(3)
+    await expect(bar).to_be_hidden()
+    await page.get_by_role("grid").focus()
+    await page.keyboard.press("Control+a")
+    await expect(bar).to_contain_text("5 ticked")
+    await page.keyboard.press("Delete")
+    await expect(page.locator(".row.leaving")).to_have_count(5)
+    await page.keyboard.press("Escape")
+    await expect(bar).to_be_hidden()
+    await expect(page.locator(".rows .row:not([hidden])")).to_have_count(0)
+
+
+async def test_a_saved_file_and_its_folder_open(
+    page: Page, agent: Running, site: PublicSite, desktop: Path
+) -> None:
+    """From its row, from its panel, with a double click."""
+    file = await saved(agent, site, "opened.mp4")
+    line = row(page, "opened.mp4")
+    await line.get_by_role("button", name="Open: opened.mp4").click()
+    await line.get_by_role("button", name="Open folder: opened.mp4").click()
+    await line.locator(".name").dblclick()
+    panel = page.get_by_role("region", name="opened.mp4")
+    await panel.get_by_role("button", name="Open folder").click()
+    wanted = sorted([str(file), str(file.parent), str(file), str(file.parent)])
+    await asyncio.to_thread(until, lambda: sorted(desktop.read_text().split()) == wanted)
+    file.unlink()
+    await line.get_by_role("button", name="Open: opened.mp4").click()
+    await expect(page.locator("#messages")).to_contain_text("It is not there any more")
+
+
+async def test_links_are_pasted_anywhere_and_refused_ones_stay(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    await page.evaluate(
+        """text => {
+        const data = new DataTransfer();
+        data.setData("text/plain", text);
+        const paste = {clipboardData: data, bubbles: true, cancelable: true};
+        document.body.dispatchEvent(new ClipboardEvent("paste", paste)); }""",
+        f"{site.url('/plain/pasted.mp4')}\nmailto:somebody@example.org",
+    )
+    box = page.get_by_role("dialog")
+    await expect(box.get_by_label("Links to download")).to_be_focused()
+    await box.get_by_role("button", name="Download", exact=True).click()
+    await agent.arrival(site.url("/plain/pasted.mp4"))
+    await expect(box.get_by_label("Links to download")).to_have_value("mailto:somebody@example.org")
+    await expect(box.get_by_role("alert")).to_contain_text("This line was refused")
+    assert await violations(page) == []
+    await box.get_by_label("Links to download").fill(site.url("/plain/mended.mp4"))
+    await page.keyboard.press("Enter")
+    await expect(box).to_be_hidden()
+    await expect(row(page, "mended.mp4")).to_be_visible()
+
+
+async def test_a_file_that_is_here_already_can_be_shown_or_fetched_again(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    await saved(agent, site, "twice.mp4")
+    await add(page, site.url("/plain/twice.mp4"))
+    said = page.locator("#messages")
+    await expect(said).to_contain_text("You have this file already.")
+    await said.get_by_role("button", name="Show", exact=True).click()
+    await expect(page.get_by_role("region", name="twice.mp4")).to_be_visible()
+    await add(page, site.url("/plain/twice.mp4"))
+    await said.get_by_role("button", name="Download again").click()
+    await expect(row(page, "twice (1).mp4")).to_be_visible()
+
+
+async def test_the_panel_follows_its_download_and_changes_it(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    site.server.pause = 0.4
+    await add(page, site.url("/slow/followed.mp4"))
+    await row(page, "followed.mp4").click()
+    panel = page.get_by_role("region", name="followed.mp4")
+    await expect(panel.get_by_role("status")).to_contain_text("Downloading")
+    await expect(panel.get_by_role("img", name="Parts of the file")).to_be_visible()
+    await expect(panel.locator("rect.part").first).to_be_attached()
+    await panel.get_by_label("Limit for this one").select_option("2MB")
+    await expect(page.locator("#messages")).to_contain_text("Changed.")
+    assert agent.wished(site.url("/slow/followed.mp4"))["speed_limit"] == "2MB"
+    await panel.get_by_role("button", name="Pause").click()
+    await expect(panel.get_by_role("status")).to_contain_text("Paused")
+    site.server.pause = 0.01
+    await panel.get_by_role("button", name="Resume").click()
+    await expect(panel.get_by_role("status")).to_contain_text("Saved")
+    await expect(panel.get_by_label("Limit for this one")).to_have_count(0)
+    assert await violations(page) == []
+    await panel.get_by_role("button", name="Close").click()
+    await expect(panel).to_be_hidden()
+    await expect(page.get_by_role("grid")).to_be_focused()
+
+
+async def test_a_batch_is_stopped_tried_again_and_undone(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    site.server.missing.add("/plain/lost.mp4")
+    names = ("stays.mp4", "lost.mp4")
+    items = [{"url": site.url(f"/plain/{name}"), "again": True} for name in names]
+    asked = agent.call("POST", "downloads", {"items": items})
+    await agent.arrival(items[0]["url"])
+    await page.locator(f"nav a[href='#{asked['batch']}']").click()
+    head = page.get_by_role("region", name="Report")
+    await expect(head).to_contain_text("Failed: 1")
+    assert await shown(page) == ["lost.mp4", "stays.mp4"]
+    site.server.missing.clear()
+    await head.get_by_role("button", name="Retry failed").click()
+    await expect(head).to_contain_text("Saved: 2")
+    await head.get_by_role("button", name="Undo…").click()
+    question = page.get_by_role("dialog")
+    await expect(question).to_contain_text("2 files that arrived go to the trash.")
+    await expect(question.get_by_role("button", name="Leave it as it is")).to_be_visible()
+    await question.get_by_role("button", name="Undo: 2 to the trash").click()
+    await expect(head).to_contain_text("Cancelled: 2")
+    await expect(head.get_by_role("button", name="Undo…")).to_be_hidden()
+
+
+async def test_types_narrow_the_list(page: Page, agent: Running, site: PublicSite) -> None:
+    agent.call("POST", "pause", {})
+    for name in ("film.mp4", "tune.mp3", "text.pdf"):
+        agent.call("POST", "downloads", {"url": site.url(f"/plain/{name}")})
+    await expect(row(page, "text.pdf")).to_be_visible()
+    await see(page, "audio")
+    await expect(page.locator(".rows .row:not([hidden])")).to_have_count(1)
+    assert await shown(page) == ["tune.mp3"]
+    assert page.url.endswith("#audio")
+    await page.go_back()
+    await expect(row(page, "text.pdf")).to_be_visible()
+
+
+async def test_rows_are_compact_and_can_be_roomy(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    """At least as many are in sight as with the best of its kind: fourteen in a window of 860 pixels."""
+    wait(agent, site, *(f"row-{n:02}.mp4" for n in range(30)))
+    await expect(row(page, "row-00.mp4")).to_be_visible()
+    box = await row(page, "row-00.mp4").bounding_box()
+    table = await page.get_by_role("grid").bounding_box()
+    assert box
+    assert table
+    assert box["height"] == 36
+    assert (table["height"] - 32) // box["height"] >= 14
+    await page.locator(".list-head summary", has_text="More").click()
+    await page.get_by_role("button", name="Roomy rows").click()
+    await expect(row(page, "row-00.mp4").locator(".from")).to_be_visible()
+    await page.reload()
+    await expect(row(page, "row-00.mp4").locator(".from")).to_be_visible()
+
+
+async def test_an_unknown_address_leads_back(page: Page, agent: Running) -> None:
+    answer = await page.goto(f"{agent.base}/nonsense")
+    assert answer is not None
+    assert answer.status == 404
+    assert await violations(page) == []
+    await page.get_by_role("link", name="Open the dashboard").click()
+    await expect(page.locator("#shell")).to_be_visible()
