@@ -137,7 +137,7 @@ async def test_a_hundred_thousand_rows(chromium: Browser, agent: Running) -> Non
             """Scroll on, and find the longest that the page was busy with one thing."""
             await page.evaluate("longTasks.length = 0")
             await page.evaluate(FRAMES, 60)
-            return max(await page.evaluate("longTasks"), default=0.0)
+            return float(max(await page.evaluate("longTasks"), default=0))
 
         painted = await best(paint, FIRST_PAINT_SECONDS)
         await expect(page.locator("nav a[href$='#all'] .number").first).to_have_text(f"{ROWS:,}")

@@ -1,4 +1,5 @@
 // The head above the list when it shows what was asked together: how far it is, its report, and what can be done.
+import { query } from "../api.js";
 import { button, h, icon, setText } from "../dom.js";
 import { ago, moment } from "../format.js";
 import { confirmed } from "../say.js";
@@ -18,6 +19,7 @@ export class BatchHead extends EventTarget {
     this.counts = h("p", { class: "counts small numbers" });
     this.trouble = h("p", { class: "trouble small" });
     this.retry = button(BATCH.retryFailed, () => this.#retry(), { glyph: "again" });
+    this.retry.hidden = true;
     this.stop = button(BATCH.stop, () => this.#stop(), { glyph: "cross" });
     this.undo = button(BATCH.undo, () => this.#undo(), { glyph: "undo" });
     this.report = h("div", {});
@@ -36,6 +38,7 @@ export class BatchHead extends EventTarget {
       this.report,
     );
     board.addEventListener("batches", () => this.#paint());
+    board.addEventListener("counts", () => this.#countFailed());
   }
 
   /** Shows the batch with this id; null: none. */
@@ -48,6 +51,16 @@ export class BatchHead extends EventTarget {
     if (this.#id !== id || !this.batch) return;
     this.report.replaceChildren(reportOf(this.api, this.messages, id));
     this.#paint();
+    await this.#countFailed();
+  }
+
+  /** How many of it have failed by now: the report of a finished list stays as it was. */
+  async #countFailed() {
+    const id = this.#id;
+    if (!id) return;
+    const asked = query({ sort: "added", state: "failed", batch: id, limit: 1 });
+    const failed = await this.api.get(`downloads${asked}`).catch(() => null);
+    if (failed && id === this.#id) this.retry.hidden = !failed.total;
   }
 
   #paint() {
@@ -72,7 +85,6 @@ export class BatchHead extends EventTarget {
     );
     setText(this.trouble, batch.first_error ?? "");
     this.trouble.hidden = !batch.first_error;
-    this.retry.hidden = !counts.failed;
     this.stop.hidden = done === total;
     this.undo.hidden = Boolean(batch.undone_at) || !(counts.completed || done < total);
   }
