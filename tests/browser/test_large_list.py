@@ -131,7 +131,7 @@ async def test_a_hundred_thousand_rows(chromium: Browser, agent: Running) -> Non
         async def scroll() -> float:
             """Scroll on while downloads run; the frames of one in twenty take longer."""
             frames = await page.evaluate(FRAMES, 60)
-            return statistics.quantiles(frames, n=20)[-1]
+            return float(statistics.quantiles(frames, n=20)[-1])
 
         async def stall() -> float:
             """Scroll on, and find the longest that the page was busy with one thing."""

@@ -197,6 +197,7 @@ export const BATCH = {
   done: (done, total) => `${done.toLocaleString()} of ${total.toLocaleString()}`,
   running: "running",
   finished: (when) => `finished ${when}`,
+  undoneAt: (when) => `undone ${when}`,
   retryFailed: "Retry failed",
   stop: "Stop",
   undo: "Undo…",

@@ -72,7 +72,7 @@ export class BatchHead extends EventTarget {
     this.dispatchEvent(new Event("title"));
     setText(
       this.facts,
-      [VIA[batch.via] ?? batch.via, moment(batch.created_at), batch.finished_at ? BATCH.finished(ago(batch.finished_at)) : BATCH.running].join(" · "),
+      [VIA[batch.via] ?? batch.via, moment(batch.created_at), standing(batch)].join(" · "),
     );
     this.bar.max = total || 1;
     this.bar.value = done;
@@ -107,4 +107,9 @@ export class BatchHead extends EventTarget {
     if (!(await confirmed(BATCH.undoTitle(title), text, BATCH.undoYes(files), "danger", BATCH.undoNo))) return;
     if (await this.messages.trying(() => this.api.post(`batches/${this.#id}/undo`))) this.messages.tell(BATCH.undone(title));
   }
+}
+
+function standing({ undone_at: undone, finished_at: finished }) {
+  if (undone) return BATCH.undoneAt(ago(undone));
+  return finished ? BATCH.finished(ago(finished)) : BATCH.running;
 }
