@@ -21,14 +21,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stamp import ROOT, epoch
-
-sys.path.insert(0, str(ROOT))
-
 import deb
 import installer
 import manpage
 import parts
+from stamp import ROOT, epoch
 
 from trayagent import __version__
 from trayagent.desktop import autostart

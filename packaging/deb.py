@@ -17,14 +17,11 @@ import tempfile
 from email.utils import formatdate
 from pathlib import Path
 
-from stamp import ROOT, epoch
-
-sys.path.insert(0, str(ROOT))
-
 import manpage
 import parts
+from stamp import ROOT, epoch
 
-from trayagent import __version__  # the checkout's own, wherever this is started
+from trayagent import __version__
 from trayagent.desktop import native_messaging
 
 LINUX = ROOT / "packaging/linux"

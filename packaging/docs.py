@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from textwrap import dedent
 
 import click
+from docs_http import interface
+from docs_lists import lists
+from docs_settings import settings
+from stamp import ROOT
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "packaging")]
-
-from docs_http import interface  # noqa: E402 - the checkout's own, wherever this is started
-from docs_lists import lists  # noqa: E402
-from docs_settings import settings  # noqa: E402
-
-import trayagent as package  # noqa: E402
-from trayagent.cli.exits import MEANING  # noqa: E402
-from trayagent.cli.main import SECTIONS, trayagent  # noqa: E402
-from trayagent.model.errors import LOGIN_IS_GONE, SENTENCES, traits_of  # noqa: E402
+import trayagent as package
+from trayagent.cli.exits import MEANING
+from trayagent.cli.main import SECTIONS, trayagent
+from trayagent.model.errors import LOGIN_IS_GONE, SENTENCES, traits_of
 
 HOUSE = """
 `tests/test_house.py` holds this, and more: each foreign package has one home, files stay under 500 lines and

@@ -15,8 +15,6 @@ from pathlib import Path
 
 from stamp import ROOT, epoch
 
-sys.path.insert(0, str(ROOT))
-
 from trayagent import __version__
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
+from stamp import epoch
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from trayagent import __version__  # noqa: E402 - the checkout's own, wherever this is started
-from trayagent.cli.exits import MEANING  # noqa: E402
-from trayagent.cli.main import SECTIONS, trayagent  # noqa: E402
+from trayagent import __version__
+from trayagent.cli.exits import MEANING
+from trayagent.cli.main import SECTIONS, trayagent
 
 FILES = {
     "config.toml": "Settings; where it is: trayagent config path.",
@@ -112,6 +109,4 @@ def _date(when: float) -> str:
 
 
 if __name__ == "__main__":
-    from stamp import epoch
-
     sys.stdout.write(page(epoch()))
