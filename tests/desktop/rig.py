@@ -152,7 +152,8 @@ class Desktop:
         self.bus = self.start(
             "dbus-daemon", "--session", "--nofork", f"--address=unix:path={self.bus_path}"
         )
-        until(self.bus_path.exists, "the bus")
+        # Its socket is there before it listens.
+        until(lambda: self.owned("org.freedesktop.DBus"), "the bus")
 
     def start_panel(self, kind: Panel) -> None:
         """A panel whose tray is ready."""

@@ -71,9 +71,9 @@ def test_the_hint_is_given_only_where_the_icon_hides() -> None:
 
 
 def test_popups_are_judged_by_who_offers_them() -> None:
-    assert doctor.shown_by(has_bus=True, offered=True).verdict == "ok"
-    assert "apt install" in doctor.shown_by(has_bus=True, offered=False).mend
-    assert "D-Bus" in doctor.shown_by(has_bus=False, offered=False).detail
+    assert doctor.popup_check(has_bus=True, offered=True).verdict == "ok"
+    assert "apt install" in doctor.popup_check(has_bus=True, offered=False).mend
+    assert "D-Bus" in doctor.popup_check(has_bus=False, offered=False).detail
 
 
 def test_no_tray_holds_the_main_thread_until_it_is_stopped() -> None:

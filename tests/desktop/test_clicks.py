@@ -323,7 +323,7 @@ async def test_the_last_batch_can_be_undone_after_a_restart_unless_it_was_or_is_
         await desk.add(media.url("a.mp4"), media.url("b.mp4"))
         before = (await desk.until(lambda s: s.undo)).undo
     with monkeypatch.context() as later:
-        later.setattr(feed, "UNDOABLE", 0.0)
+        later.setattr(feed, "UNDO_OFFERED_SECONDS", 0.0)
         async with desk_at(tmp_path, opened) as desk:
             assert desk.seen.snapshots[0].undo is None
     async with desk_at(tmp_path, opened) as desk:

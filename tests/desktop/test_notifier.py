@@ -96,8 +96,8 @@ async def test_long_texts_are_cut(session: str) -> None:
         shown = DesktopNotifier(nobody)
         await shown.show(Notice("t" * 500, "b" * 5000))
         await shown.close()
-        assert len(service.asked[0]["title"]) == notifier.TITLE
-        assert len(service.asked[0]["body"]) == notifier.BODY
+        assert len(service.asked[0]["title"]) == notifier.TITLE_CHARACTERS
+        assert len(service.asked[0]["body"]) == notifier.BODY_CHARACTERS
 
 
 async def test_what_the_desktop_refuses_is_shown_at_the_icon(

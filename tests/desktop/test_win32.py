@@ -46,7 +46,7 @@ class Bench:
     def show(self, snapshot: Snapshot) -> None:
         """A snapshot, painted at once on the icon's thread."""
         self.tray._snapshot = snapshot
-        self.message(self.module.WM_HOP)
+        self.message(self.module.WM_RUN_ON_ICON_THREAD)
 
     def message(self, number: int, lparam: int = 0) -> None:
         self.icon._message_handlers[number](0, lparam)
@@ -128,7 +128,7 @@ def test_a_left_click_opens_the_dashboard(bench: Bench) -> None:
 
 def test_repaints_hop_to_the_thread_of_the_icon(bench: Bench) -> None:
     bench.tray._repaint()
-    assert bench.calls[-1] == ("PostMessageW", (HWND, bench.module.WM_HOP, 0, 0))
+    assert bench.calls[-1] == ("PostMessageW", (HWND, bench.module.WM_RUN_ON_ICON_THREAD, 0, 0))
 
 
 def test_the_picture_is_loaded_in_its_own_size(bench: Bench) -> None:
@@ -199,7 +199,7 @@ def test_a_notice_is_a_balloon_and_a_click_on_it_does_what_it_says(bench: Bench)
     clicked: list[str] = []
     notice = Notice("t" * 99, "b" * 999, (), "error")
     assert bench.tray.balloon(notice, lambda: clicked.append("it"))
-    bench.message(bench.module.WM_HOP)
+    bench.message(bench.module.WM_RUN_ON_ICON_THREAD)
     shown = bench.calls[-1][1][1]
     assert (shown.szInfoTitle, shown.szInfo) == ("t" * 63, "b" * 255)
     assert shown.dwInfoFlags == bench.module.NIIF_ERROR
@@ -209,7 +209,7 @@ def test_a_notice_is_a_balloon_and_a_click_on_it_does_what_it_says(bench: Bench)
 
 def test_a_notice_without_a_text_is_shown_too(bench: Bench) -> None:
     bench.tray.balloon(Notice("List done", ""), lambda: None)
-    bench.message(bench.module.WM_HOP)
+    bench.message(bench.module.WM_RUN_ON_ICON_THREAD)
     assert bench.calls[-1][1][1].szInfo == "List done"
 
 

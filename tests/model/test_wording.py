@@ -81,3 +81,10 @@ def test_a_time_of_another_day_says_the_day() -> None:
 
 def test_every_state_has_a_sentence() -> None:
     assert wording.STATE_SENTENCES.keys() == set(State)
+
+
+@given(st.text(max_size=80), st.integers(8, 60))
+def test_the_ends_of_a_long_text_stay(text: str, width: int) -> None:
+    short = wording.shorten(text, width)
+    assert len(short) <= width
+    assert short == text or (text.startswith(short.partition("…")[0]) and text.endswith(short[-2:]))

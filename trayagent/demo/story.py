@@ -18,11 +18,11 @@ from trayagent.demo.server import Sample, Samples
 from trayagent.model.errors import TrayagentError
 from trayagent.settings.home import Home
 
-PATIENCE: Final = 55.0
-"""Seconds the whole may take."""
+WHOLE_SECONDS: Final = 55.0
+"""The whole may take."""
 
-SILENCE: Final = 10.0
-"""Seconds without any event after which nothing more is to be expected."""
+SILENCE_SECONDS: Final = 10.0
+"""Without any event after which nothing more is to be expected."""
 
 SETTINGS: Final = """\
 [hook]
@@ -91,7 +91,7 @@ def tell(
     home.config.write_text(SETTINGS.format(base=base), "utf-8")
     with _agent(home, connect) as agent:
         stage.say(f"An agent runs in {folder}, with a sample media server at {base}")
-        with agent.events(silence=SILENCE) as events:
+        with agent.events(silence=SILENCE_SECONDS) as events:
             asked = _send(agent, home, base, samples, stage)
             _watch(events, asked, stage)
         arrived = _arrivals(agent, asked, samples)
@@ -145,7 +145,7 @@ def _watch(events: Iterator[Any], asked: _Asked, stage: Stage) -> None:
 
 
 def _in_time(events: Iterator[Any]) -> Iterator[Any]:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WHOLE_SECONDS
     with contextlib.suppress(TimeoutError):
         for event in events:
             yield event

@@ -77,7 +77,7 @@ class XdgAutostart(Autostart):
 
     def enable(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(self._path, desktop_entry(self.command).encode())
+        _write_whole(self._path, desktop_entry(self.command).encode())
 
     def disable(self) -> None:
         self._path.unlink(missing_ok=True)
@@ -100,7 +100,7 @@ class LaunchAgent(Autostart):
 
     def enable(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(self._path, property_list(self.command))
+        _write_whole(self._path, property_list(self.command))
 
     def disable(self) -> None:
         self._path.unlink(missing_ok=True)
@@ -229,7 +229,7 @@ def property_list(command: Command) -> bytes:
     return plistlib.dumps(content)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _write_whole(path: Path, content: bytes) -> None:
     """All of it or nothing: a session may start while we write."""
     fresh = path.with_name(f".{path.name}.new")
     fresh.write_bytes(content)

@@ -21,7 +21,7 @@ from trayagent.model.errors import NotFoundError, TrayagentError, WrongStateErro
 from trayagent.model.events import Notice
 
 ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`]+", re.IGNORECASE)
-MOST: Final = 500
+MOST_ADDRESSES: Final = 500
 """Addresses taken from the clipboard at once."""
 
 Wish = Callable[[], Awaitable[object]]
@@ -50,11 +50,11 @@ class Clicks:
         """Do what is asked, several things at a time, until cancelled."""
         await self._attached.wait()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._fulfil(self._feed.run), name="tray feed")
-            group.create_task(self._fulfil(self._welcome), name="welcome")
+            group.create_task(self._perform(self._feed.run), name="tray feed")
+            group.create_task(self._perform(self._welcome), name="welcome")
             while True:
                 wish = await self._wishes.get()
-                group.create_task(self._fulfil(wish), name="click")
+                group.create_task(self._perform(wish), name="click")
 
     async def _welcome(self) -> None:
         """Let the session start this program, not an older place of it; tell newcomers where the icon is."""
@@ -65,7 +65,7 @@ class Clicks:
         if hint is not None and newcomer:
             await self._agent.announcer.tell(hint)
 
-    async def _fulfil(self, wish: Wish) -> None:
+    async def _perform(self, wish: Wish) -> None:
         """The boundary of every click: what fails is said, and nothing else stops."""
         try:
             await wish()
@@ -145,7 +145,7 @@ class Clicks:
 
     async def _add(self, text: str) -> None:
         found = dict.fromkeys(address.rstrip(".,;:!?)]}") for address in ADDRESS.findall(text))
-        items = [Item(url) for url in found][:MOST]
+        items = [Item(url) for url in found][:MOST_ADDRESSES]
         if not items:
             raise TrayagentError(
                 "nothing_to_add",
@@ -164,7 +164,7 @@ class Clicks:
         if batch.via == "sync":  # many files: the page says how many, and asks
             await self._page("lists")
             return
-        self._feed.undone()
+        self._feed.clear_undo()
         await self._agent.undo.take_back(id)
 
     # Images
@@ -195,13 +195,13 @@ class Clicks:
 
     async def _snooze(self, minutes: int) -> None:
         self._agent.announcer.snooze(minutes)
-        self._feed.snoozed(minutes)
+        self._feed.set_snooze(minutes)
 
     def follow(self, do: str, id: str) -> None:
         """Do what a notice's button says."""
-        self._ask(partial(self._followed, do, id))
+        self._ask(partial(self._follow_button, do, id))
 
-    async def _followed(self, do: str, id: str) -> None:
+    async def _follow_button(self, do: str, id: str) -> None:
         match do:
             case "retry":
                 await self._retry(id.split())

@@ -43,12 +43,12 @@ def check_notifications() -> Check:
             "macOS shows them for signed apps only.",
             "Use the trayagent app.",
         )
-    from trayagent.desktop.tray.session_bus import bus_address, offered
+    from trayagent.desktop.tray.session_bus import bus_address, is_offered
 
-    return shown_by(has_bus=bus_address() is not None, offered=asyncio.run(offered(SERVICE)))
+    return popup_check(has_bus=bus_address() is not None, offered=asyncio.run(is_offered(SERVICE)))
 
 
-def shown_by(*, has_bus: bool, offered: bool) -> Check:
+def popup_check(*, has_bus: bool, offered: bool) -> Check:
     """The verdict for a Linux desktop."""
     if offered:
         return Check("notifications", "ok", "The desktop shows them.")

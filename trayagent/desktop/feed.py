@@ -17,7 +17,7 @@ from trayagent.model.library import SourceInfo
 from trayagent.model.settings import Config
 from trayagent.model.units import stamp
 
-UNDOABLE: Final = 24 * 3600.0
+UNDO_OFFERED_SECONDS: Final = 24 * 3600.0
 """Seconds after its end in which the last batch is still offered for undoing at a start."""
 
 Show = Callable[[Snapshot], None]
@@ -57,14 +57,14 @@ class Feed:
             self._snapshot = snapshot
             self._show(snapshot)
 
-    def snoozed(self, minutes: int) -> None:
+    def set_snooze(self, minutes: int) -> None:
         """No popups for so many minutes; 0 ends it."""
         until = stamp(time.time() + minutes * 60) if minutes else None
         self.become(replace(self._snapshot, snoozed_until=until))
         if until:
             asyncio.get_running_loop().call_later(minutes * 60, self._wake, until)
 
-    def undone(self) -> None:
+    def clear_undo(self) -> None:
         """There is nothing to take back any more."""
         self.become(replace(self._snapshot, undo=None))
 
@@ -78,21 +78,21 @@ class Feed:
             self._stale.set()
 
     def _follow(self, config: Config) -> None:
-        self.become(_configured(self._snapshot, config))
+        self.become(_with_config(self._snapshot, config))
         self._stale.set()
 
     async def _begin(self) -> Snapshot:
         queries = self._agent.queries
         recent, _ = await queries.downloads(states=("completed",), limit=KEPT)
         failed, _ = await queries.downloads(states=("failed",), limit=KEPT)
-        last = await queries.last_saved(time.time() - UNDOABLE)
+        last = await queries.last_saved(time.time() - UNDO_OFFERED_SECONDS)
         snapshot = Snapshot(
             recent=tuple(recent),
             failed=tuple(failed),
             sources=await self._sources(),
             undo=undo_of(last) if last else None,
         )
-        return _configured(snapshot, self._agent.live_settings.config)
+        return _with_config(snapshot, self._agent.live_settings.config)
 
     async def _sources(self) -> tuple[SourceView, ...]:
         """The boundary of the picture: a library that cannot be asked leaves the rows as they were."""
@@ -115,7 +115,7 @@ def _view(source: SourceInfo) -> SourceView:
     )
 
 
-def _configured(snapshot: Snapshot, config: Config) -> Snapshot:
+def _with_config(snapshot: Snapshot, config: Config) -> Snapshot:
     return replace(
         snapshot,
         level=config.notifications.level,

@@ -20,15 +20,14 @@ if TYPE_CHECKING:
 ON_SCREEN: Final = 4
 """Popups of ours at a time; an older one is taken back for a newer one."""
 
-WITHIN: Final = 10.0
-"""Seconds for the desktop to take a notice; it may have to start its service first."""
+TAKE_SECONDS: Final = 10.0
+"""For the desktop to take a notice; it may have to start its service first."""
 
-REST: Final = 60.0
-"""Seconds without another attempt after one that failed."""
+REST_SECONDS: Final = 60.0
+"""Without another attempt after one that failed."""
 
-TITLE: Final = 80
-BODY: Final = 400
-"""Characters."""
+TITLE_CHARACTERS: Final = 80
+BODY_CHARACTERS: Final = 400
 
 Balloon = Callable[[Notice, Callable[[], object]], bool]
 """Shows a notice at the icon, and calls that when it is clicked; tells whether it could."""
@@ -71,31 +70,31 @@ class DesktopNotifier:
         self._service: Service | None = None
         self._shown: deque[str] = deque()
         self._not_before = 0.0
-        self._told = False
+        self._is_failure_logged = False
 
     def __repr__(self) -> str:
         return f"<popups, {len(self._shown)} on the screen>"
 
     async def show(self, notice: Notice) -> None:
         """Show it; a desktop that cannot is left alone for a while, and the log says so once."""
-        if time.monotonic() >= self._not_before and await self._sent(notice):
+        if time.monotonic() >= self._not_before and await self._try_to_send(notice):
             return
         first = notice.actions[0] if notice.actions else None
-        self.balloon(notice, self._clicked(first) if first else lambda: None)
+        self.balloon(notice, self._follower(first) if first else lambda: None)
 
-    async def _sent(self, notice: Notice) -> bool:
+    async def _try_to_send(self, notice: Notice) -> bool:
         try:
-            async with asyncio.timeout(WITHIN):
+            async with asyncio.timeout(TAKE_SECONDS):
                 await self._send(notice)
         except Exception as error:  # noqa: BLE001 – a service of the desktop may fail in any way
-            self._part()
-            self._not_before = time.monotonic() + REST
-            if not self._told:
+            self._leave_service()
+            self._not_before = time.monotonic() + REST_SECONDS
+            if not self._is_failure_logged:
                 log.warning(
                     "the desktop shows no notification (%s); everything else goes on",
                     str(error) or type(error).__name__,
                 )
-            self._told = True
+            self._is_failure_logged = True
             return False
         return True
 
@@ -108,9 +107,9 @@ class DesktopNotifier:
                 await self._service.clear_all()
         except Exception:
             log.debug("notifications could not be taken back", exc_info=True)
-        self._part()
+        self._leave_service()
 
-    def _part(self) -> None:
+    def _leave_service(self) -> None:
         """Leave the service, and its connection to the session bus where it has one."""
         bus: Any = getattr(getattr(self._service, "_backend", None), "bus", None)
         if bus is not None and bus.connected:
@@ -131,12 +130,14 @@ class DesktopNotifier:
         sent: list[bool] = []
         first = notice.actions[0] if notice.actions else None
         message = foreign.Notification(
-            cut(notice.title, TITLE),
-            escaped(cut(notice.body, BODY)) if markup else cut(notice.body, BODY),
+            clip(notice.title, TITLE_CHARACTERS),
+            escape_markup(clip(notice.body, BODY_CHARACTERS))
+            if markup
+            else clip(notice.body, BODY_CHARACTERS),
             buttons=tuple(
-                foreign.Button(action.label, self._clicked(action)) for action in notice.actions
+                foreign.Button(action.label, self._follower(action)) for action in notice.actions
             ),
-            on_clicked=self._clicked(first) if first else None,
+            on_clicked=self._follower(first) if first else None,
             on_dispatched=lambda: sent.append(True),
         )
         await self._service.send_notification(message)
@@ -144,7 +145,7 @@ class DesktopNotifier:
             raise OSError("the desktop did not take it")
         await self._remember(message.identifier)
 
-    def _clicked(self, action: Action) -> Callable[[], object]:
+    def _follower(self, action: Action) -> Callable[[], object]:
         return lambda: self._follow(action.do, action.id)
 
     async def _remember(self, identifier: str) -> None:
@@ -181,12 +182,12 @@ async def _understands_markup(service: Service) -> bool:
     return interface is not None and "body-markup" in await interface.call_get_capabilities()
 
 
-def escaped(text: str) -> str:
+def escape_markup(text: str) -> str:
     """The text for a server that reads markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def cut(text: str, limit: int) -> str:
+def clip(text: str, limit: int) -> str:
     """The beginning of a long text."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 

@@ -14,10 +14,10 @@ from typing import Final
 from trayagent.model.errors import TrayagentError
 from trayagent.model.filenames import RUNNABLE
 
-WITHIN: Final = 5.0
-"""Seconds a file manager may take to answer."""
+FILE_MANAGER_SECONDS: Final = 5.0
+"""A file manager has to answer."""
 
-REFUSED_WITHIN: Final = 1.0
+START_FAILS_SECONDS: Final = 1.0
 """Seconds in which a starter fails, if it fails; later it is the viewer itself, running."""
 
 
@@ -28,7 +28,7 @@ def open_file(path: Path | str) -> None:
     """
     file = Path(path).absolute()
     if not file.is_file():
-        raise _gone(file)
+        raise _file_is_gone(file)
     if can_run(file):
         open_folder(file)
     else:
@@ -48,7 +48,7 @@ def open_folder(path: Path | str) -> None:
     elif place.parent.is_dir():
         _hand_over(str(place.parent))
     else:
-        raise _gone(place)
+        raise _file_is_gone(place)
 
 
 def open_page(file: Path | str) -> None:
@@ -71,7 +71,7 @@ def can_run(file: Path) -> bool:
     )
 
 
-def _gone(path: Path) -> TrayagentError:
+def _file_is_gone(path: Path) -> TrayagentError:
     return TrayagentError(
         "gone", f"It is not there any more: {path}", "Fetch it again from the dashboard."
     )
@@ -94,7 +94,7 @@ def _show(file: Path) -> None:
         subprocess.Popen(f'explorer /select,"{file}"')
     elif sys.platform == "darwin":
         _start("open", "-R", str(file))
-    elif not _asked_file_manager(file):
+    elif not _show_in_file_manager(file):
         _start("xdg-open", str(file.parent))
 
 
@@ -104,14 +104,14 @@ def _can_hand_over() -> bool:
     return which("open" if sys.platform == "darwin" else "xdg-open") is not None
 
 
-def _asked_file_manager(file: Path) -> bool:
+def _show_in_file_manager(file: Path) -> bool:
     """Ask the desktop's file manager over D-Bus; False when none answers."""
     if sys.platform != "linux":
         return False
-    from trayagent.desktop.tray.session_bus import request
+    from trayagent.desktop.tray.session_bus import call_service
 
     name = "org.freedesktop.FileManager1"
-    ask = request(
+    ask = call_service(
         name, "/org/freedesktop/FileManager1", name, "ShowItems", "ass", [file.as_uri()], ""
     )
     answers: list[bool] = []
@@ -119,7 +119,7 @@ def _asked_file_manager(file: Path) -> bool:
         target=lambda: answers.append(asyncio.run(ask)), name="file manager", daemon=True
     )
     thread.start()
-    thread.join(WITHIN)
+    thread.join(FILE_MANAGER_SECONDS)
     return answers == [True]
 
 
@@ -135,7 +135,7 @@ def _start(*command: str) -> None:
             "cannot_open", f"{command[0]} is not installed.", "sudo apt install xdg-utils"
         ) from error
     try:
-        code = process.wait(REFUSED_WITHIN)
+        code = process.wait(START_FAILS_SECONDS)
     except subprocess.TimeoutExpired:
         threading.Thread(target=process.wait, name="viewer", daemon=True).start()
         return

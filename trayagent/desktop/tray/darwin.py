@@ -32,12 +32,12 @@ class MenuWatch(Foundation.NSObject):  # type: ignore[misc]
     icon: MacIcon
 
     def menuWillOpen_(self, menu: Any) -> None:  # noqa: ARG002, N802 – the selector's name
-        """The hand is on it."""
-        self.icon.opened()
+        """From now on the menu is left alone."""
+        self.icon.note_open()
 
     def menuDidClose_(self, menu: Any) -> None:  # noqa: ARG002, N802
-        """The hand is off it; the click that closed it is still to be told."""
-        AppHelper.callAfter(self.icon.closed)
+        """Catch up a turn of the loop later: AppKit sends the click that closed the menu after this call."""
+        AppHelper.callAfter(self.icon.note_closed)
 
 
 class MacIcon(_darwin.Icon):
@@ -51,11 +51,11 @@ class MacIcon(_darwin.Icon):
         self._watch.icon = self
         self._app.setActivationPolicy_(AppKit.NSApplicationActivationPolicyAccessory)
 
-    def opened(self) -> None:
+    def note_open(self) -> None:
         """From now on the menu is left alone."""
         self._open = True
 
-    def closed(self) -> None:
+    def note_closed(self) -> None:
         """Catch up with what changed meanwhile."""
         self._open = False
         if self._stale:

@@ -46,7 +46,7 @@ class Node(NamedTuple):
 Tree = dict[int, Node]
 
 
-def escaped(label: str, *, gnome: bool) -> str:
+def escape_mnemonics(label: str, *, gnome: bool) -> str:
     """The label so that the host shows it verbatim: an underscore marks a mnemonic.
 
     GNOME's extension takes away only the first underscore that stands before another character,
@@ -79,7 +79,7 @@ def _properties(item: MenuItem | None, parent: bool, gnome: bool) -> Iterator[tu
     if item is Menu.SEPARATOR:
         yield "type", Variant("s", "separator")
         return
-    yield "label", Variant("s", escaped(item.text, gnome=gnome))
+    yield "label", Variant("s", escape_mnemonics(item.text, gnome=gnome))
     if not item.enabled:
         yield "enabled", Variant("b", False)
     if not item.visible:
@@ -132,7 +132,7 @@ class DBusMenu(ServiceInterface):
         if updated or removed:
             self.ItemsPropertiesUpdated(updated, removed)
 
-    def _picked(self, number: int, names: Iterable[str]) -> dict[str, Variant]:
+    def _wanted_properties(self, number: int, names: Iterable[str]) -> dict[str, Variant]:
         wanted = set(names)
         properties = self._node(number).properties
         return {name: value for name, value in properties.items() if not wanted or name in wanted}
@@ -146,9 +146,9 @@ class DBusMenu(ServiceInterface):
     def _branch(self, number: int, depth: int, names: list[str]) -> list[Any]:
         children = self._node(number).children if depth else ()
         below = [Variant("(ia{sv}av)", self._branch(child, depth - 1, names)) for child in children]
-        return [number, self._picked(number, names), below]
+        return [number, self._wanted_properties(number, names), below]
 
-    def _happened(self, number: int, event: str) -> None:
+    def _handle_event(self, number: int, event: str) -> None:
         item = self._node(number).item
         if (
             event == "clicked"
@@ -165,7 +165,9 @@ class DBusMenu(ServiceInterface):
 
     @dbus_method()
     def GetGroupProperties(self, ids: Ids, names: Names) -> Groups:
-        return [[n, self._picked(n, names)] for n in ids or self._nodes if n in self._nodes]
+        return [
+            [n, self._wanted_properties(n, names)] for n in ids or self._nodes if n in self._nodes
+        ]
 
     @dbus_method()
     def GetProperty(self, id: DBusInt32, name: DBusStr) -> DBusVariant:
@@ -176,13 +178,13 @@ class DBusMenu(ServiceInterface):
 
     @dbus_method()
     def Event(self, id: DBusInt32, event: DBusStr, data: DBusVariant, when: DBusUInt32) -> None:
-        self._happened(id, event)
+        self._handle_event(id, event)
 
     @dbus_method()
     def EventGroup(self, events: Events) -> Ids:
         for number, event, _data, _when in events:
             if number in self._nodes:
-                self._happened(number, event)
+                self._handle_event(number, event)
         return [number for number, *_rest in events if number not in self._nodes]
 
     @dbus_method()

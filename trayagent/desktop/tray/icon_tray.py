@@ -46,11 +46,11 @@ __all__ = [
     "pystray_menu",
 ]
 
-INTERVAL: Final = 0.25
-"""Seconds between repaints."""
+REPAINT_SECONDS: Final = 0.25
+"""Between repaints."""
 
-MORNING: Final = 8
-"""The hour at which "tomorrow" begins."""
+MORNING_HOUR: Final = 8
+"""When "tomorrow" begins."""
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ log = logging.getLogger(__name__)
 class Pace:
     """Calls `act` soon after a `poke`, in a thread of its own, and not more often than `interval`."""
 
-    def __init__(self, act: Callable[[], None], interval: float = INTERVAL) -> None:
+    def __init__(self, act: Callable[[], None], interval: float = REPAINT_SECONDS) -> None:
         self._act = act
         self._interval = interval
         self._lock = threading.Lock()
@@ -93,11 +93,11 @@ class Dispatch:
     def __call__(self, do: Do) -> None:
         """The boundary of every click: whatever fails, the tray stays."""
         try:
-            self._resolved(do)
+            self._perform(do)
         except Exception:
             log.exception("the click on %s failed", do.name)
 
-    def _resolved(self, do: Do) -> None:
+    def _perform(self, do: Do) -> None:
         match do.name:
             case "add_from_clipboard":
                 threading.Thread(target=self._paste, name="clipboard", daemon=True).start()
@@ -112,7 +112,9 @@ class Dispatch:
 
 def minutes_until_morning(now: datetime) -> int:
     """From now, local time, until tomorrow at eight."""
-    morning = (now + timedelta(days=1)).replace(hour=MORNING, minute=0, second=0, microsecond=0)
+    morning = (now + timedelta(days=1)).replace(
+        hour=MORNING_HOUR, minute=0, second=0, microsecond=0
+    )
     return round((morning - now).total_seconds() / 60)
 
 
@@ -203,7 +205,7 @@ class IconTray:
         self._icon.visible = True
 
     def _repaint(self) -> None:
-        """Paint from the pace's thread; adapters that must hop to another one do so here."""
+        """Paint from the pace's thread; adapters that need another one do so here."""
         if not self._stopped.is_set():
             self._paint()
 

@@ -172,10 +172,10 @@ def write_assets(folder: Path) -> Iterator[Path]:
     for shape in SHAPES:
         face = Face(shape, 60 if shape == "active" else 0)
         for size in SIZES:
-            yield _saved(draw(face, size), folder / f"{shape}-{size}.png")
-        yield _saved(draw(face, 44, "template"), folder / f"{shape}-template-44.png")
+            yield _save(draw(face, size), folder / f"{shape}-{size}.png")
+        yield _save(draw(face, 44, "template"), folder / f"{shape}-template-44.png")
     app = Face("idle")
-    yield _saved(draw(app, 512), folder / "trayagent.png")
+    yield _save(draw(app, 512), folder / "trayagent.png")
     large = draw(app, 256)
     large.save(
         folder / "trayagent.ico",
@@ -189,7 +189,7 @@ def write_assets(folder: Path) -> Iterator[Path]:
     yield folder / "trayagent.icns"
 
 
-def _saved(image: Image.Image, path: Path) -> Path:
+def _save(image: Image.Image, path: Path) -> Path:
     image.save(path, optimize=True)
     return path
 

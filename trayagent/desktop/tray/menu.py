@@ -11,13 +11,25 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from trayagent.desktop.tray import wording
 from trayagent.desktop.tray.snapshot import KEPT, Snapshot, SourceView
 from trayagent.desktop.tray.tray import Actions
 from trayagent.model.downloads import Download
 from trayagent.model.events import Notice
+from trayagent.model.wording import (
+    name_of,
+    percent,
+    printable,
+    shorten,
+    show_clock,
+    show_count,
+    show_size,
+    show_speed,
+)
 
-SEATS: Final = 5
+LABEL_CHARACTERS: Final = 40
+"""At most, in a row of the menu: a menu as wide as its longest name would hide the screen."""
+
+ACTIVE_ROWS: Final = 5
 """Active downloads with a row of their own."""
 
 Seating = tuple[str | None, ...]
@@ -26,8 +38,8 @@ Seating = tuple[str | None, ...]
 Shape = Literal["idle", "active", "paused", "error", "offline"]
 SHAPES: Final[tuple[Shape, ...]] = ("idle", "active", "paused", "error", "offline")
 
-STEP: Final = 5
-"""Percent; a finer arc would only cost repaints."""
+ARC_STEP_PERCENT: Final = 5
+"""A finer arc on the icon would only cost repaints."""
 
 
 class Do(Struct, frozen=True):
@@ -63,7 +75,7 @@ LINE: Final = Row(label="-")
 def seat(previous: Seating, current: Iterable[str]) -> Seating:
     """Rows for the active downloads: who has one keeps it, the others take free ones."""
     wanted = tuple(current)
-    kept = [id if id in wanted else None for id in previous] or [None] * SEATS
+    kept = [id if id in wanted else None for id in previous] or [None] * ACTIVE_ROWS
     waiting = iter([id for id in wanted if id not in kept])
     return tuple(id or next(waiting, None) for id in kept)
 
@@ -88,7 +100,9 @@ def rows(snapshot: Snapshot, seating: Seating = ()) -> tuple[Row, ...]:
         Row("Resume downloads", Do("resume_queue"), visible=status.paused),
         LINE,
         Row("Recent files", rows=_recent(snapshot)),
-        Row(f"Failed ({status.failed})", visible=status.failed > 0, rows=_failed(snapshot.failed)),
+        Row(
+            f"Failed ({status.failed})", visible=status.failed > 0, rows=_failures(snapshot.failed)
+        ),
         _undo(snapshot),
         _folder("Open download folder", snapshot.downloads_folder),
         _folder("Open drop folder", snapshot.drop_folder),
@@ -106,21 +120,52 @@ def summary(snapshot: Snapshot) -> str:
     status = snapshot.board.status
     waiting = f"{status.queued} waiting" if status.queued else ""
     if snapshot.offline:
-        return wording.middle(_joined(wording.plain(snapshot.offline), waiting))
+        return shorten(_dotted(printable(snapshot.offline), waiting), LABEL_CHARACTERS)
     if status.paused:
-        until = f" until {wording.clock(status.paused_until)}" if status.paused_until else ""
-        return _joined(f"Paused{until}", waiting)
+        until = f" until {show_clock(status.paused_until)}" if status.paused_until else ""
+        return _dotted(f"Paused{until}", waiting)
     if status.active:
-        rest = waiting or wording.left(snapshot.board.current.values())
-        return _joined(f"{status.active} active", wording.rate(status.speed), rest)
+        rest = waiting or time_left(snapshot.board.current.values())
+        return _dotted(f"{status.active} active", show_speed(status.speed), rest)
     syncing = next((source for source in snapshot.sources if source.syncing), None)
     if syncing:
-        return wording.middle(f"Listing {syncing.name}: {syncing.seen} items")
-    return _joined("Idle", waiting, f"{status.failed} failed" if status.failed else "")
+        return shorten(f"Listing {syncing.name}: {syncing.seen} items", LABEL_CHARACTERS)
+    return _dotted("Idle", waiting, f"{status.failed} failed" if status.failed else "")
 
 
-def _joined(*parts: str) -> str:
+def _dotted(*parts: str) -> str:
     return " · ".join(part for part in parts if part)
+
+
+def time_left(downloads: Iterable[Download]) -> str:
+    """The time the active downloads still need together; empty while it cannot be known.
+
+    Coarse on purpose: it is read at a glance, and seconds would make the line jump.
+    """
+    known = [d for d in downloads if d.size]
+    speed = sum(d.speed for d in known)
+    if not speed:
+        return ""
+    seconds = sum(max(0, (d.size or 0) - d.received) for d in known) // speed
+    if seconds < 60:
+        return "under 1 min left"
+    return f"{seconds // 60} min left" if seconds < 5400 else f"{round(seconds / 3600)} h left"
+
+
+def title_and_fact(title: str, fact: str) -> str:
+    """A title and a short fact about it: the fact stays whole, the title gives way."""
+    fact = shorten(fact, 20)
+    room = LABEL_CHARACTERS - (len(fact) + len(" — ") if fact else 0)
+    return f"{shorten(title, room)} — {fact}" if fact else shorten(title, room)
+
+
+def _name(download: Download) -> str:
+    return name_of(download.filename, download.url)
+
+
+def _progress(download: Download) -> str:
+    done = percent(download.received, download.size)
+    return show_size(download.received) if done is None else f"{done} %"
 
 
 def _folder(label: str, path: str) -> Row:
@@ -129,7 +174,7 @@ def _folder(label: str, path: str) -> Row:
 
 def _active(download: Download | None) -> Row:
     id = download.id if download else ""
-    label = wording.titled(wording.name(download), wording.progress(download)) if download else ""
+    label = title_and_fact(_name(download), _progress(download)) if download else ""
     place = download.path if download and download.path else ""
     return Row(
         label,
@@ -153,11 +198,11 @@ def _sources(sources: Sequence[SourceView]) -> tuple[Row, ...]:
 
 def _source(source: SourceView) -> Row:
     if source.syncing:
-        return Row(wording.titled(f"Syncing {source.name}", f"{source.seen} items"), enabled=False)
+        return Row(title_and_fact(f"Syncing {source.name}", f"{source.seen} items"), enabled=False)
     if not source.signed_in:
-        return Row(wording.middle(f"Sign in to {source.name}…"), Do("set_up_images"))
+        return Row(shorten(f"Sign in to {source.name}…", LABEL_CHARACTERS), Do("set_up_images"))
     fact = "failed" if source.error else f"{source.missing} missing" if source.missing else ""
-    return Row(wording.titled(f"Sync {source.name}", fact), Do("sync", (source.name,)))
+    return Row(title_and_fact(f"Sync {source.name}", fact), Do("sync", (source.name,)))
 
 
 def _pause(*, visible: bool) -> Row:
@@ -173,26 +218,30 @@ def _pause(*, visible: bool) -> Row:
     )
 
 
-def _padded(filled: Sequence[Row], count: int, filler: Row) -> tuple[Row, ...]:
+def _fill_up(filled: Sequence[Row], count: int, filler: Row) -> tuple[Row, ...]:
     return (*filled[:count], *(filler for _ in range(count - len(filled))))
 
 
 def _recent(snapshot: Snapshot) -> tuple[Row, ...]:
     files = [
-        Row(wording.middle(wording.name(d)), Do("open_file", (d.path or "",)), enabled=bool(d.path))
+        Row(
+            shorten(_name(d), LABEL_CHARACTERS),
+            Do("open_file", (d.path or "",)),
+            enabled=bool(d.path),
+        )
         for d in snapshot.recent
     ]
     return (
         Row("Nothing yet", enabled=False, visible=not files),
-        *_padded(files, KEPT, Row(visible=False)),
+        *_fill_up(files, KEPT, Row(visible=False)),
     )
 
 
-def _failed(failed: Sequence[Download]) -> tuple[Row, ...]:
+def _failures(failed: Sequence[Download]) -> tuple[Row, ...]:
     blank = Row(visible=False, rows=(Row("Retry", enabled=False), Row("Why?", enabled=False)))
     reasons = [
         Row(
-            wording.titled(wording.name(d), (d.error.code if d.error else "").replace("_", " ")),
+            title_and_fact(_name(d), (d.error.code if d.error else "").replace("_", " ")),
             rows=(
                 Row("Retry", Do("retry", (d.id,))),
                 Row("Why?", Do("why", (d.id,))),
@@ -200,24 +249,24 @@ def _failed(failed: Sequence[Download]) -> tuple[Row, ...]:
         )
         for d in failed
     ]
-    return (Row("Retry all", Do("retry_failed")), LINE, *_padded(reasons, KEPT, blank))
+    return (Row("Retry all", Do("retry_failed")), LINE, *_fill_up(reasons, KEPT, blank))
 
 
 def _undo(snapshot: Snapshot) -> Row:
     undo = snapshot.undo
     if undo is None:
         return Row("Undo", visible=False)
-    files = "1 file" if undo.count == 1 else f"{undo.count} files"
     return Row(
-        wording.titled(f"Undo {wording.plain(undo.title)}", files), Do("undo", (undo.batch,))
+        title_and_fact(f"Undo {printable(undo.title)}", show_count(undo.count, "file")),
+        Do("undo", (undo.batch,)),
     )
 
 
 def _notifications(snapshot: Snapshot) -> tuple[Row, ...]:
     levels = (("all", "Everything"), ("errors", "Problems only"), ("none", "Nothing"))
     until = snapshot.snoozed_until
-    awake = f"Snoozed until {wording.clock(until)} – wake" if until else "Wake"
-    told = [_told(notice) for notice in snapshot.notices]
+    awake = f"Snoozed until {show_clock(until)} – wake" if until else "Wake"
+    told = [_past_notice(notice) for notice in snapshot.notices]
     return (
         *(
             Row(label, Do("set_notifications", (level,)), checked=snapshot.level == level)
@@ -227,14 +276,14 @@ def _notifications(snapshot: Snapshot) -> tuple[Row, ...]:
         Row("Snooze for 1 hour", Do("snooze", (60,)), visible=not until),
         Row(awake, Do("snooze", (0,)), visible=bool(until)),
         Row("Lately", enabled=False, visible=bool(told)),
-        *_padded(told, KEPT, Row(visible=False)),
+        *_fill_up(told, KEPT, Row(visible=False)),
     )
 
 
-def _told(notice: Notice) -> Row:
+def _past_notice(notice: Notice) -> Row:
     """A notice of the past; a click does what a click on the popup did."""
     first = notice.actions[0] if notice.actions else None
-    label = wording.middle(wording.plain(notice.title))
+    label = shorten(printable(notice.title), LABEL_CHARACTERS)
     return Row(
         label, Do("follow", (first.do, first.id)) if first else None, enabled=first is not None
     )
@@ -255,7 +304,7 @@ def icon_state(snapshot: Snapshot) -> Face:
     if status.paused:
         return Face("paused")
     if status.active:
-        return Face("active", _progress(snapshot))
+        return Face("active", _overall_percent(snapshot))
     if any(source.syncing for source in snapshot.sources):
         return Face("active")
     if status.failed:
@@ -268,14 +317,14 @@ def tooltip(snapshot: Snapshot) -> str:
     status = snapshot.board.status
     parts = [f"trayagent — {summary(snapshot)}"]
     if status.active and not status.paused and not snapshot.offline:
-        parts.append(f"{_progress(snapshot)} % done")
+        parts.append(f"{_overall_percent(snapshot)} % done")
     if status.failed and "failed" not in parts[0]:
         parts.append(f"{status.failed} failed")
-    return wording.middle(" · ".join(parts), 100)
+    return shorten(" · ".join(parts), 100)
 
 
-def _progress(snapshot: Snapshot) -> int:
+def _overall_percent(snapshot: Snapshot) -> int:
     known = [d for d in snapshot.board.current.values() if d.size]
     total = sum(d.size or 0 for d in known)
     done = sum(d.received for d in known)
-    return min(100, done * 100 // total) // STEP * STEP if total else 0
+    return min(100, done * 100 // total) // ARC_STEP_PERCENT * ARC_STEP_PERCENT if total else 0

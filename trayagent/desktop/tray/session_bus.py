@@ -97,7 +97,7 @@ async def follow_owner(bus: MessageBus, name: str, appeared: Callable[[], None])
         appeared()
 
 
-async def request(
+async def call_service(
     destination: str, path: str, interface: str, member: str, signature: str, *body: object
 ) -> bool:
     """Call a service of the desktop once; False when there is none or it fails."""
@@ -116,7 +116,7 @@ async def request(
         return False
 
 
-async def offered(name: str) -> bool:
+async def is_offered(name: str) -> bool:
     """Whether a service runs, or would be started when asked."""
     try:
         async with session_bus() as bus:

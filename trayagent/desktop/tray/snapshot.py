@@ -72,11 +72,13 @@ def after(snapshot: Snapshot, event: Event) -> Snapshot:
     seen = replace(snapshot, board=status.fold(snapshot.board, event))
     match event:
         case DownloadEvent():
-            return _moved(seen, event)
+            return _after_download(seen, event)
         case DownloadProgress():
             return replace(seen, offline="")
         case SyncEvent():
-            return replace(seen, sources=tuple(_synced(source, event) for source in seen.sources))
+            return replace(
+                seen, sources=tuple(_after_sync(source, event) for source in seen.sources)
+            )
         case BatchEvent(what="finished"):
             return replace(seen, undo=undo_of(event.batch) or seen.undo)
         case Notice():
@@ -85,7 +87,7 @@ def after(snapshot: Snapshot, event: Event) -> Snapshot:
             return seen
 
 
-def _moved(snapshot: Snapshot, event: DownloadEvent) -> Snapshot:
+def _after_download(snapshot: Snapshot, event: DownloadEvent) -> Snapshot:
     download = event.download
     recent, failed = (
         tuple(d for d in group if d.id != download.id)
@@ -107,7 +109,7 @@ def _moved(snapshot: Snapshot, event: DownloadEvent) -> Snapshot:
     return replace(snapshot, recent=recent, failed=failed, offline=offline)
 
 
-def _synced(source: SourceView, event: SyncEvent) -> SourceView:
+def _after_sync(source: SourceView, event: SyncEvent) -> SourceView:
     if source.name != event.source:
         return source
     run = event.run

@@ -49,9 +49,9 @@ ITEM_PATH: Final = "/StatusNotifierItem"
 READ: Final = PropertyAccess.READ
 
 SIZES: Final = (16, 22, 24, 32, 48)
-FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 30.0
-"""Seconds between attempts to reach a bus that is gone."""
+FIRST_PAUSE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 30.0
+"""Between attempts to reach a bus that is gone."""
 
 log = logging.getLogger(__name__)
 
@@ -207,10 +207,10 @@ class SniIcon(Icon):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._item = StatusNotifierItem(name, self)
         gnome = "GNOME" in os.environ.get("XDG_CURRENT_DESKTOP", "")
-        self._rows = DBusMenu(self._clicked, gnome=gnome)
+        self._rows = DBusMenu(self._click, gnome=gnome)
         super().__init__(name, *args, **kwargs)
 
-    def _clicked(self, chosen: MenuItem) -> None:
+    def _click(self, chosen: MenuItem) -> None:
         self._handler(chosen)()
 
     def _post(self, act: Callable[..., object], *args: object) -> None:
@@ -254,11 +254,11 @@ class SniIcon(Icon):
 
     async def _stay(self) -> None:
         """Be on the session bus; when it goes, wait for it to come back."""
-        pause = FIRST_PAUSE
+        pause = FIRST_PAUSE_SECONDS
         while True:
             try:
                 async with session_bus() as bus:
-                    pause = FIRST_PAUSE
+                    pause = FIRST_PAUSE_SECONDS
                     await self._attend(bus)
             except LOST as error:
                 log.info(
@@ -267,7 +267,7 @@ class SniIcon(Icon):
                     pause,
                 )
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _attend(self, bus: MessageBus) -> None:
         """Offer icon and menu to every tray host that comes, until the bus goes."""

@@ -40,7 +40,7 @@ NIIF_ERROR: Final = 3
 
 NIN_BALLOONUSERCLICK: Final = 0x0400 + 5
 
-WM_HOP: Final = 0x8000 + 17
+WM_RUN_ON_ICON_THREAD: Final = 0x8000 + 17
 """Our own message (WM_APP and up): run what waits."""
 
 WM_TIMER: Final = 0x0113
@@ -73,24 +73,26 @@ class Balloon(NamedTuple):
 
 
 class WindowsIcon(_win32.Icon):
-    """`before_menu` is called when the menu is about to open; `hop` runs things on this thread."""
+    """`before_menu` is called when the menu is about to open; `run_on_icon_thread` runs things on this thread."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.before_menu: Callable[[], None] = lambda: None
-        self.hopped: Callable[[], None] = lambda: None
+        self.on_icon_thread: Callable[[], None] = lambda: None
         self.balloon_clicked: Callable[[], object] = lambda: None
         self._menu_open = False
         self._stopping = False
         self._taken = False
         """Whether the taskbar has the icon."""
-        self._message_handlers[WM_HOP] = lambda _wparam, _lparam: self.hopped()
+        self._message_handlers[WM_RUN_ON_ICON_THREAD] = lambda _wparam, _lparam: (
+            self.on_icon_thread()
+        )
         self._message_handlers[WM_TIMER] = lambda _wparam, _lparam: self._look()
 
-    def hop(self) -> None:
-        """Have `hopped` called on the thread of the icon."""
+    def run_on_icon_thread(self) -> None:
+        """Have `on_icon_thread` called on the thread of the icon."""
         if self._hwnd:
-            win32.PostMessage(self._hwnd, WM_HOP, 0, 0)
+            win32.PostMessage(self._hwnd, WM_RUN_ON_ICON_THREAD, 0, 0)
 
     def _mark_ready(self) -> None:
         if self._hwnd:
@@ -183,7 +185,7 @@ class WindowsTray(IconTray):
         super().__init__(WindowsIcon, actions)
         self._balloons: deque[Balloon] = deque(maxlen=1)
         self._icon.before_menu = self._build_menu
-        self._icon.hopped = self._hopped
+        self._icon.on_icon_thread = self._on_icon_thread
 
     def balloon(self, notice: Notice, click: Callable[[], object]) -> bool:
         """Show it at the icon; of several at once, the newest."""
@@ -194,16 +196,16 @@ class WindowsTray(IconTray):
         body = notice.body or notice.title
         title = notice.title if notice.body else "trayagent"
         self._balloons.append(Balloon(title, body, flags, click))
-        self._icon.hop()
+        self._icon.run_on_icon_thread()
         return True
 
-    def _hopped(self) -> None:
+    def _on_icon_thread(self) -> None:
         self._paint()
         while self._balloons:
             self._icon.show_balloon(self._balloons.popleft())
 
     def _repaint(self) -> None:
-        self._icon.hop()
+        self._icon.run_on_icon_thread()
 
     def _image(self, face: Face) -> Image.Image:
         return icons.draw(face, icon_size(), theme())

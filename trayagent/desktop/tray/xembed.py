@@ -47,25 +47,25 @@ def gtk_icon(name: str) -> Icon:
     return GtkIcon(name)
 
 
-class Errands:
+class WorkQueue:
     """Work for a thread that waits for a connection: any thread may leave it, a signal handler too."""
 
     def __init__(self) -> None:
         self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._heard, self._bell = socket.socketpair()
-        self._bell.setblocking(False)
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
 
     def leave(self, work: Callable[[], None]) -> None:
         """Have it done, in turn, and go on at once."""
         self._work.put(work)
-        with contextlib.suppress(BlockingIOError):  # full of rings that are still to be heard
-            self._bell.send(b"\0")
+        with contextlib.suppress(BlockingIOError):  # full of signs still to be read
+            self._writer.send(b"\0")
 
     def wait(self, connection: int) -> None:
         """Do what was left; return when something was, or when the connection has something to read."""
-        ready, _, _ = select.select([connection, self._heard.fileno()], [], [])
-        if self._heard.fileno() in ready:
-            self._heard.recv(4096)
+        ready, _, _ = select.select([connection, self._reader.fileno()], [], [])
+        if self._reader.fileno() in ready:
+            self._reader.recv(4096)
             while not self._work.empty():
                 self._work.get()()
 
@@ -79,12 +79,12 @@ def xorg_icon(name: str) -> Icon:
     from pystray import _xorg
     from Xlib import X
 
-    errands = Errands()
+    work = WorkQueue()
 
     class XorgIcon(_xorg.Icon):
         def _rewrite_implementation(self, *methods: Callable[[], None]) -> None:
             for method in methods:
-                setattr(self, method.__name__, partial(errands.leave, method))
+                setattr(self, method.__name__, partial(work.leave, method))
 
         def _events(self) -> Iterator[Any]:
             while True:
@@ -92,7 +92,7 @@ def xorg_icon(name: str) -> Icon:
                 if self._display.pending_events():
                     yield self._display.next_event()
                 else:
-                    errands.wait(self._display.fileno())
+                    work.wait(self._display.fileno())
 
         def _dock_window(self) -> None:
             # pystray asks at every change. Asked again while it still embeds the window, trayer
@@ -105,7 +105,7 @@ def xorg_icon(name: str) -> Icon:
 
     icon = XorgIcon(name, title=name)
     mask = X.ExposureMask | X.StructureNotifyMask | X.ButtonPressMask  # pystray forgets the last
-    icon._window.change_attributes(event_mask=mask)  # noqa: SLF001 – there is no other door
+    icon._window.change_attributes(event_mask=mask)  # noqa: SLF001 – there is no public way
     return icon
 
 
