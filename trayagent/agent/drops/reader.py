@@ -46,7 +46,7 @@ class _ListState(enum.Enum):
 
         state        the list                                         next state, and on what
         -----------  -----------------------------------------------  -----------------------------
-        (unknown)    no entry in the table of lists                   DUE: a look finds it
+        (unknown)    none of these: new, or of an earlier run         DUE: a look finds it
         DUE          waits for its task                               BUSY: the task starts
         BUSY         its task reads it, or files it                   WAITING, or unknown: see below
         BUSY_AGAIN   as BUSY; its batch has finished meanwhile        DUE: the task ends
