@@ -1,1 +1,10 @@
-"""The offline demonstration: a real agent, a small media server, real files."""
+"""The demonstration: a whole job without a network, in a minute.
+
+    media     makes a film and pictures
+    server    serves them on this machine, as a site and as an image library
+    story     starts a real agent in a home of its own, sends it a video, a list and a sync, and
+              checks every file that arrived
+
+`trayagent demo` tells the story on a terminal; the tests run the same. Nothing of the user's own
+agent is touched: its home, settings and secrets are not read.
+"""

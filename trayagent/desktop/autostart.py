@@ -87,6 +87,7 @@ class XdgAutostart(Autostart):
             text = self._path.read_text("utf-8", "replace")
         except OSError:
             return State(False)
+        # Desktops switch an entry off with a line in it, and do not remove it.
         off = re.search(r"^(Hidden=true|X-GNOME-Autostart-enabled=false)\s*$", text, re.MULTILINE)
         return State(off is None, self._path, text != desktop_entry(self.command))
 
@@ -121,7 +122,7 @@ if sys.platform == "win32":
         def enable(self) -> None:
             with winreg.CreateKey(winreg.HKEY_CURRENT_USER, RUN) as key:
                 winreg.SetValueEx(key, NAME, 0, winreg.REG_SZ, self._line())
-            self._forget(APPROVED)
+            self._forget(APPROVED)  # asked for anew, it counts for more than an old "off"
 
         def disable(self) -> None:
             self._forget(RUN)
@@ -131,6 +132,7 @@ if sys.platform == "win32":
             if line is None:
                 return State(False)
             approved = self._read(APPROVED)
+            # The Task Manager's note: an odd first byte means that a person switched it off.
             off = isinstance(approved, bytes) and bool(approved) and approved[0] % 2 == 1
             return State(not off, None, line != self._line())
 

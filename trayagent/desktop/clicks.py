@@ -144,6 +144,7 @@ class Clicks:
         self._ask(partial(self._add, text))
 
     async def _add(self, text: str) -> None:
+        # Prose around a link is common; its closing mark is hardly ever a part of the address.
         found = dict.fromkeys(address.rstrip(".,;:!?)]}") for address in ADDRESS.findall(text))
         items = [Item(url) for url in found][:MOST_ADDRESSES]
         if not items:
@@ -173,6 +174,7 @@ class Clicks:
         self._ask(partial(self._sync, source))
 
     async def _sync(self, wanted: str | None) -> None:
+        # "All" leaves out who is signed out: each would fail with a notice of its own.
         for source in await self._agent.library.sources():
             if wanted == source.name or (wanted is None and source.signed_in):
                 await self._agent.library.sync(source.name)

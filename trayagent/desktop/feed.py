@@ -36,6 +36,8 @@ class Feed:
 
     async def run(self) -> None:
         """Show the agent until cancelled."""
+        # Listening begins before the store is read. The other way round, what happened in between
+        # would be missing for good.
         events: list[Event] = []
         board = self._agent.live_status.board
         with self._agent.bus.subscribe(events.append):
@@ -69,11 +71,13 @@ class Feed:
         self.become(replace(self._snapshot, undo=None))
 
     def _wake(self, until: str) -> None:
+        # A newer snooze has a timer of its own.
         if self._snapshot.snoozed_until == until:
             self.become(replace(self._snapshot, snoozed_until=None))
 
     def _hear(self, event: Event) -> None:
         self.become(after(self._snapshot, event))
+        # A notice may say that a sign-in was lost; no event tells the state of a source by itself.
         if isinstance(event, Notice) or (isinstance(event, SyncEvent) and event.what == "finished"):
             self._stale.set()
 

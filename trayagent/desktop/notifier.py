@@ -141,6 +141,7 @@ class DesktopNotifier:
             on_dispatched=lambda: sent.append(True),
         )
         await self._service.send_notification(message)
+        # The library reports a failure in its log only; a popup that was taken calls back.
         if not sent:
             raise OSError("the desktop did not take it")
         await self._remember(message.identifier)
@@ -151,6 +152,7 @@ class DesktopNotifier:
     async def _remember(self, identifier: str) -> None:
         assert self._service is not None
         there = await self._service.get_current_notifications()
+        # What a person closed, or the desktop dropped, no longer counts.
         self._shown = deque(known for known in (*self._shown, identifier) if known in there)
         while len(self._shown) > ON_SCREEN:
             await self._service.clear(self._shown.popleft())

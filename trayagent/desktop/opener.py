@@ -29,6 +29,7 @@ def open_file(path: Path | str) -> None:
     file = Path(path).absolute()
     if not file.is_file():
         raise _file_is_gone(file)
+    # A download that is a program must not start with one click on its name.
     if can_run(file):
         open_folder(file)
     else:
@@ -65,6 +66,7 @@ def open_page(file: Path | str) -> None:
 
 def can_run(file: Path) -> bool:
     """Whether opening could run something: by its ending, its target's ending, or its x bit."""
+    # A link named film.mp4 may lead to a program.
     names = (file.name, file.resolve().name)
     return any(name.rpartition(".")[2].lower() in RUNNABLE for name in names) or (
         os.name == "posix" and os.access(file, os.X_OK)
@@ -114,6 +116,7 @@ def _show_in_file_manager(file: Path) -> bool:
     ask = call_service(
         name, "/org/freedesktop/FileManager1", name, "ShowItems", "ass", [file.as_uri()], ""
     )
+    # A file manager that hangs costs a daemon thread, not the caller.
     answers: list[bool] = []
     thread = threading.Thread(
         target=lambda: answers.append(asyncio.run(ask)), name="file manager", daemon=True
@@ -137,6 +140,7 @@ def _start(*command: str) -> None:
     try:
         code = process.wait(START_FAILS_SECONDS)
     except subprocess.TimeoutExpired:
+        # Somebody must wait for it, or it stays a zombie until we end.
         threading.Thread(target=process.wait, name="viewer", daemon=True).start()
         return
     if code:

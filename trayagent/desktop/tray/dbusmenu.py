@@ -123,6 +123,9 @@ class DBusMenu(ServiceInterface):
 
     def show(self, menu: Menu | None) -> None:
         """Take over another menu: with the same shape, only what differs is sent."""
+        # 1. Another shape: hosts ask for all of it again, and close the menu if it is open.
+        # 2. The same shape: they change texts and marks in place.
+        # 3. Nothing differs: a signal would only wake every panel.
         old, self._nodes = self._nodes, tree(menu, gnome=self._gnome)
         if shape(old) != shape(self._nodes):
             self._revision += 1
@@ -149,6 +152,7 @@ class DBusMenu(ServiceInterface):
         return [number, self._wanted_properties(number, names), below]
 
     def _handle_event(self, number: int, event: str) -> None:
+        # A click may be older than the menu: what is hidden, grey or a submenu by now does nothing.
         item = self._node(number).item
         if (
             event == "clicked"
@@ -189,6 +193,7 @@ class DBusMenu(ServiceInterface):
 
     @dbus_method()
     def AboutToShow(self, id: DBusInt32) -> DBusBool:
+        # Nothing to load: the rows are kept up to date all the time.
         return False
 
     @dbus_method()

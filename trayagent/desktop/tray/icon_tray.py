@@ -77,9 +77,12 @@ class Pace:
         timer.start()
 
     def _due(self) -> None:
+        # The flag falls before the work: a poke that comes meanwhile gets a call of its own, so the
+        # last state is never left unpainted.
         with self._lock:
             self._waiting = False
             self._last = time.monotonic()
+        # Work longer than the interval must not overlap itself on the next timer's thread.
         with self._acting:
             self._act()
 
@@ -99,6 +102,7 @@ class Dispatch:
 
     def _perform(self, do: Do) -> None:
         match do.name:
+            # Another program owns the clipboard and may take seconds: not on the icon's thread.
             case "add_from_clipboard":
                 threading.Thread(target=self._paste, name="clipboard", daemon=True).start()
             case "pause_until_tomorrow":
@@ -141,7 +145,15 @@ def _item(row: Row, click: Callable[[Do], None], label: Callable[[str], str]) ->
 
 
 class IconTray:
-    """A tray made of a pystray icon. Subclasses say how an image, a text and a menu get there."""
+    """A tray made of a pystray icon. Subclasses say how an image, a text and a menu get there.
+
+    state     _shown  _stopped  _failed   `show` does
+    --------  ------  --------  -------   -------------------------------------------
+    new       -       -         -         keeps the snapshot for the first paint
+    shown     yes     -         -         pokes the pace
+    failed    maybe   -         yes       nothing that is seen: `run` waits for `stop`
+    stopped   maybe   yes       maybe     nothing: a repaint that is due is dropped
+    """
 
     through = "nothing"
     """What shows it, for the log."""
@@ -216,6 +228,7 @@ class IconTray:
         menus of GTK's panels do not grow while they are open; a row that comes later is cut off.
         """
         snapshot = self._snapshot
+        # Rows keep their downloads from paint to paint, see `Seating`.
         self._seating = menu.seat(self._seating, snapshot.board.current)
         rows = menu.rows(snapshot, self._seating)
         if rows != self._rows:

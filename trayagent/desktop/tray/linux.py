@@ -90,6 +90,7 @@ def _xembed(facts: Facts, backend: Backend) -> Option:
 def candidates(kind: str, found: Sequence[Option]) -> list[Backend]:
     """What to try, best first; `kind` is `auto` or one backend by name."""
     order = ("ready", "waiting")
+    # A tray that is ready now goes before one that waits for a panel, which may never come.
     wanted = [o for o in found if o.verdict in order and kind in ("auto", o.backend)]
     return [o.backend for o in sorted(wanted, key=lambda o: order.index(o.verdict))]
 
@@ -151,6 +152,7 @@ def _display() -> tuple[bool, bool]:
 
 def make_first(kinds: Sequence[Backend], actions: Actions) -> Tray:
     """The first tray that can be made, or none."""
+    # What the survey found may be gone, or half installed: the next candidate is still a tray.
     for kind in kinds:
         try:
             return _make_tray(kind, actions)

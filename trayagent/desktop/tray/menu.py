@@ -74,6 +74,7 @@ LINE: Final = Row(label="-")
 
 def seat(previous: Seating, current: Iterable[str]) -> Seating:
     """Rows for the active downloads: who has one keeps it, the others take free ones."""
+    # A row that is free stays free: moving the rows up would put another download under the hand.
     wanted = tuple(current)
     kept = [id if id in wanted else None for id in previous] or [None] * ACTIVE_ROWS
     waiting = iter([id for id in wanted if id not in kept])
@@ -96,6 +97,7 @@ def rows(snapshot: Snapshot, seating: Seating = ()) -> tuple[Row, ...]:
         Row("Add from clipboard", Do("add_from_clipboard")),
         *_sources(snapshot.sources),
         LINE,
+        # Both rows are always there, one of them hidden: the shape must not change.
         _pause(visible=not status.paused),
         Row("Resume downloads", Do("resume_queue"), visible=status.paused),
         LINE,
@@ -298,6 +300,12 @@ class Face(Struct, frozen=True):
 
 def icon_state(snapshot: Snapshot) -> Face:
     """The icon for this state."""
+    # The first that holds:
+    # 1. nothing can happen at all;
+    # 2. a person said "not now", which counts for more than what failed before;
+    # 3. something moves: downloads with an arc, a sync without, for its end is not known;
+    # 4. something failed and waits for a person;
+    # 5. all is well.
     status = snapshot.board.status
     if snapshot.offline:
         return Face("offline")

@@ -93,6 +93,7 @@ def _after_download(snapshot: Snapshot, event: DownloadEvent) -> Snapshot:
         tuple(d for d in group if d.id != download.id)
         for group in (snapshot.recent, snapshot.failed)
     )
+    # Whatever became of it, it stands in one list at most.
     offline = snapshot.offline
     if event.what == "removed":
         pass
@@ -101,6 +102,7 @@ def _after_download(snapshot: Snapshot, event: DownloadEvent) -> Snapshot:
     elif download.state == State.FAILED:
         failed = (download, *failed)[:KEPT]
     if (
+        # One download that found no network may have met a bad host; while others run, there is one.
         download.state in (State.QUEUED, State.FAILED)
         and download.error
         and download.error.code == "network"

@@ -255,6 +255,7 @@ class SniIcon(Icon):
     async def _stay(self) -> None:
         """Be on the session bus; when it goes, wait for it to come back."""
         pause = FIRST_PAUSE_SECONDS
+        # A session may restart its bus, and a login may start us before it: neither ends the tray.
         while True:
             try:
                 async with session_bus() as bus:
@@ -274,6 +275,7 @@ class SniIcon(Icon):
         bus.export(ITEM_PATH, self._item)
         bus.export(dbusmenu.PATH, self._rows)
         try:
+            # Exported first: a watcher may look at the item before it answers the registration.
             name = await _own_name(bus)
             await follow_owner(bus, WATCHER, lambda: _register(bus, name))
             await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
