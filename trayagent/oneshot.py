@@ -1,4 +1,8 @@
-"""The engine without an agent, for `trayagent get`: apart from `app`, so that only it is loaded."""
+"""Transfer and page engine without an agent, for `trayagent get`.
+
+Apart from `app`, so that nothing else is loaded: no database, no hook, no tray; and the page engine
+only when the first page comes, because most lists have none.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +24,10 @@ from trayagent.transfer.transfer import Asked, Transfer
 
 
 @asynccontextmanager
-async def fetching(
-    config: Config, home: Home, environ: Mapping[str, str], door: BatchIntake
+async def open_oneshot(
+    config: Config, home: Home, environ: Mapping[str, str], intake: BatchIntake
 ) -> AsyncIterator[OneShot]:
-    """What turns one address after the other into files; what else a page holds goes to `door`."""
+    """What turns one address after the other into files; what else a page holds goes to `intake`."""
     memory.share()
     memory.hold()
     async with AsyncExitStack() as stack:
@@ -41,7 +45,7 @@ async def fetching(
                 gateway, releases, config, environ=environ, throttle=transfer.throttle
             )
 
-        yield OneShot(transfer, VideoPages(transfer, _LateEngine(engine), door))
+        yield OneShot(transfer, VideoPages(transfer, _LateEngine(engine), intake))
 
 
 class OneShot:
@@ -58,26 +62,26 @@ class OneShot:
         return await self._pages.fetch(job, request, target, progress)
 
     async def fetch_each(
-        self, following: Callable[[], PageJob | None], tell: Callable[[Fetched], None]
+        self, next_job: Callable[[], PageJob | None], tell: Callable[[Fetched], None]
     ) -> None:
         """One file after the other, as transfer gets them; raises why it did not get the last."""
 
         def next_file() -> Asked | None:
-            task = following()
-            return None if task is None else (task.request, task.first_target, task.progress)
+            job = next_job()
+            return None if job is None else (job.request, job.first_target, job.progress)
 
         await self._transfer.fetch_each(next_file, tell)
 
-    async def fetch_after(self, task: PageJob, failure: DownloadError) -> Fetched:
+    async def fetch_after(self, page_job: PageJob, failure: DownloadError) -> Fetched:
         """What transfer alone did not get. Raises DownloadError."""
-        return await self._pages.fetch_after(task, failure)
+        return await self._pages.fetch_after(page_job, failure)
 
     async def owners(self) -> set[str]:
-        """Whose files have arrived without anybody noting it."""
+        """The owners of settled records: their files have arrived, and nothing else says so yet."""
         return await self._transfer.owners()
 
     async def find_settled(self, target: Target) -> Fetched | None:
-        """The finished file that a kill kept from being told of; None: there is none."""
+        """The file that was finished before a kill, if its record is there; None: there is none."""
         return await self._transfer.find_settled(target)
 
     async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
@@ -86,7 +90,7 @@ class OneShot:
 
 
 class _LateEngine:
-    """The page engine, loaded when the first page comes: most lists have none."""
+    """The page engine, loaded when the first page comes."""
 
     def __init__(self, make: Callable[[], Awaitable[PageEngine]]) -> None:
         self._make = make
@@ -94,6 +98,7 @@ class _LateEngine:
         self._one = asyncio.Lock()
 
     async def _engine(self) -> PageEngine:
+        # Several pages may come at once: the first one loads it, the others wait for it.
         async with self._one:
             if self._made is None:
                 self._made = await self._make()
