@@ -2,7 +2,7 @@
 import { showConnection } from "./connection.js";
 import { ask, at, h } from "./dom.js";
 import { changeOptions, chosenOptions } from "./settings.js";
-import { KINDS, TAKEOVER } from "./takeover.js";
+import { isTakingOver, KINDS, setTakeover } from "./takeover.js";
 import { t, translate } from "./text.js";
 import { TRAFFIC } from "./traffic.js";
 
@@ -45,8 +45,8 @@ async function forgetPairing() {
 
 async function showTakeover() {
   const { takeover } = await chosenOptions();
-  at("takeover").checked = takeover.on;
-  at("rules").hidden = !takeover.on;
+  at("takeover").checked = isTakingOver(takeover);
+  at("rules").hidden = !isTakingOver(takeover);
   at("smallest").value = takeover.smallest / 1e6;
   at("except").value = takeover.except;
   at("kinds").replaceChildren(
@@ -61,11 +61,8 @@ async function showTakeover() {
   );
 }
 
-/** The browser asks its user first, while the click still counts. */
 async function switchTakeover() {
-  const on = at("takeover").checked && (await chrome.permissions.request(TAKEOVER).catch(() => false));
-  const { takeover } = await chosenOptions();
-  await changeOptions({ takeover: { ...takeover, on } });
+  await setTakeover(at("takeover").checked);
   await showTakeover();
 }
 

@@ -6,9 +6,9 @@ import { byBrowser } from "./fallback.js";
 import { Going, openHere } from "./going.js";
 import { Here } from "./here.js";
 import { isWeb, item, pageItem, wishes } from "./items.js";
-import { changeOptions, chosenOptions } from "./settings.js";
+import { chosenOptions } from "./settings.js";
 import { offerSignIn } from "./sign-in.js";
-import { TAKEOVER } from "./takeover.js";
+import { isTakingOver, setTakeover } from "./takeover.js";
 import { t, translate } from "./text.js";
 
 let tab = null;
@@ -87,15 +87,11 @@ function showPage({ quality, subtitles, takeover }) {
   at("title").textContent = tab?.title ?? "";
   at("send-page").disabled = !isWeb(tab?.url);
   at("host").textContent = isWeb(tab?.url) ? new URL(tab.url).host : t("page_not_sendable");
-  at("catch").checked = takeover.on;
+  at("catch").checked = isTakingOver(takeover);
 }
 
-/** The switch in the popup: the browser asks for what it needs, then the rules of the options hold. */
 async function switchTakeover() {
-  const on = at("catch").checked && (await chrome.permissions.request(TAKEOVER).catch(() => false));
-  at("catch").checked = on;
-  const { takeover } = await chosenOptions();
-  await changeOptions({ takeover: { ...takeover, on } });
+  at("catch").checked = await setTakeover(at("catch").checked);
 }
 
 async function start() {

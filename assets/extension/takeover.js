@@ -11,10 +11,27 @@
 // could not go on: there the browser's runs on until trayagent has begun.
 import { cookiesFor } from "./cookies.js";
 import { isWeb, item } from "./items.js";
-import { chosenOptions } from "./settings.js";
+import { badge } from "./notices.js";
+import { changeOptions, chosenOptions } from "./settings.js";
 
 /** Asked for when it is switched on: the downloads, what they need to be repeated, and where they come from. */
 export const TAKEOVER = { permissions: ["cookies", "downloads", "webRequest"], origins: ["<all_urls>"] };
+
+/** Whether it is switched on and allowed: what may not be done is not there. */
+export const isTakingOver = ({ on }) => on && Boolean(chrome.downloads && chrome.cookies && chrome.webRequest);
+
+/**
+ * Switches it on or off; answers whether it is on. The browser asks its user first, while the click
+ * still counts, and the popup may not outlive its question: so the wish is written down meanwhile.
+ */
+export async function setTakeover(wish) {
+  const asked = wish && chrome.permissions.request(TAKEOVER).catch(() => false);
+  const change = async (on) => changeOptions({ takeover: { ...(await chosenOptions()).takeover, on } });
+  await change(wish);
+  const on = Boolean(await asked);
+  if (on !== wish) await change(on);
+  return on;
+}
 
 const KIND_OF_NAME = {
   video: /\.(mp4|m4v|webm|mkv|mov|avi|flv|ogv)$/i,
@@ -102,6 +119,7 @@ export class Takeover {
       id = downloads[0]?.id ?? null;
       if (id && (await this.#hasBegun(id, download.id))) {
         await giveUp(download.id);
+        await badge("good");
         return await this.#held.forget(download.id);
       }
     } catch {

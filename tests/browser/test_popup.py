@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from PIL import Image
-from playwright.async_api import Playwright
+from playwright.async_api import Playwright, expect
 
+from tests.browser.chromium import violations
 from tests.browser.extension import Extended, browser_with, with_permissions_granted
 from tests.browser.impostor import impostor
 from tests.browser.name_proxy import NameProxy
@@ -215,6 +216,15 @@ async def test_nothing_private_is_asked_by_the_popup(extended: Extended, site: P
         assert "/lure/away.mp4" in [path for path, _ in site.server.seen]
         assert private.connections == 0
         await page.close()
+
+
+async def test_everybody_can_use_it(extended: Extended) -> None:
+    page = await extended.open(f"{extended.base}/popup.html")
+    await expect(page.locator("#going li").first).to_be_visible()
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        assert await violations(page) == []
+    await page.close()
 
 
 @pytest.mark.alone
