@@ -222,7 +222,7 @@ async def test_everybody_can_use_it(extended: Extended) -> None:
     page = await extended.open(f"{extended.base}/popup.html")
     await expect(page.locator("#going li").first).to_be_visible()
     for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        await page.emulate_media(color_scheme=scheme)
         assert await violations(page) == []
     await page.close()
 
