@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -138,7 +139,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     notes: list[tuple[str, str]] = []
 
     def open_page(file: Path) -> None:
-        notes.append(("open_page", address_in(file)))
+        if "/welcome#" not in address_in(file):  # each test begins as a newcomer
+            notes.append(("open_page", address_in(file)))
 
     monkeypatch.setattr(opener, "open_page", open_page)
     for name in ("open_file", "open_folder"):
@@ -350,6 +352,24 @@ async def test_a_newcomer_is_told_where_the_icon_hides_and_others_are_not(
     async with desk_at(tmp_path, opened) as desk:
         desk.clicks.retry("d999")
         assert "d999" in (await desk.says()).title
+
+
+async def test_the_first_start_opens_a_welcome_page_and_no_other_does(
+    tmp_path: Path, opened: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages: list[str] = []
+    monkeypatch.setattr(opener, "open_page", lambda file: pages.append(address_in(file)))
+    async with desk_at(tmp_path, opened), asyncio.timeout(5):
+        while not pages:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/welcome#code=.+", pages[0])
+    async with desk_at(tmp_path, opened) as desk:
+        desk.clicks.open_dashboard()
+        async with asyncio.timeout(5):
+            while len(pages) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    assert "/welcome" not in pages[1]
+    assert len(pages) == 2
 
 
 @pytest.mark.skipif("sys.platform != 'linux'")

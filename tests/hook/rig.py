@@ -90,12 +90,19 @@ class FakeDesktop:
 
     def __init__(self) -> None:
         self.opened: list[tuple[str, Path]] = []
+        self.is_started = False
 
     def open_file(self, path: Path) -> None:
         self.opened.append(("file", path))
 
     def open_folder(self, path: Path) -> None:
         self.opened.append(("folder", path))
+
+    def starts_with_session(self) -> bool:
+        return self.is_started
+
+    def start_with_session(self, start: bool) -> None:
+        self.is_started = start
 
     def unpack_extension(self) -> ExtensionFiles:
         folder = Path("/home/me/extension")

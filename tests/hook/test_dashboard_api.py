@@ -137,3 +137,21 @@ async def test_a_batch_is_stopped_and_what_failed_of_it_tried_again(rig: Rig) ->
     assert (answer.status, answer.json()["counts"]) == (200, {"cancelled": 3})
     assert (await rig.ask("POST", "batches/b99/stop")).status == 404
     assert (await rig.ask("POST", "batches/b99/retry")).status == 404
+
+
+async def test_our_folders_open_on_the_desktop(rig: Rig, tmp_path: Path) -> None:
+    answer = await rig.ask("POST", "desktop/folder", {"folder": "downloads"})
+    assert answer.status == 200
+    assert rig.desktop.opened == [("folder", tmp_path / "downloads")]
+    assert (tmp_path / "downloads").is_dir()
+    assert (await rig.ask("POST", "desktop/folder", {"folder": "/etc"})).status == 422
+
+
+async def test_the_start_with_the_session_is_switched(rig: Rig) -> None:
+    assert (await rig.ask("GET", "desktop/autostart")).json() == {"on": False}
+    answer = await rig.ask("POST", "desktop/autostart", {"on": True})
+    assert answer.json() == {"on": True}
+    assert (await rig.ask("GET", "desktop/autostart")).json() == {"on": True}
+    _, token = await rig.paired()
+    refused = await rig.ask("POST", "desktop/autostart", {"on": False}, token=token)
+    assert refused.status == 403

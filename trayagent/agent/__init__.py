@@ -6,6 +6,7 @@
     library/       remote libraries: sources, syncs, missing files, verify, thumbnails
     access         who may talk to the agent: own token, dashboards, paired browsers
     bus            events, from whoever does something to whoever wants to hear of it
+    first_download a file for newcomers that needs no network
     announcer      events to a few notices for people
     status         counts of the queue, folded from events
     queries        what may be read, as others see it

@@ -38,6 +38,7 @@ from trayagent.model.events import Action, Notice
 from trayagent.model.units import stamp
 from trayagent.model.wording import printable
 from trayagent.store import clients as store
+from trayagent.store import facts
 from trayagent.store.clients import ClientRow
 from trayagent.store.database import Database
 
@@ -288,6 +289,10 @@ class Clients:
     def issue_session_code(self) -> str:
         """A code that opens one dashboard within two minutes."""
         return self._dashboard.issue()
+
+    async def is_first_visit(self) -> bool:
+        """True once in the life of this installation: nobody has been welcomed yet."""
+        return await self._db.run(facts.set_once, facts.WELCOMED)
 
     async def page_for(self, code: str, url: str) -> Path:
         """A file for the browser that leads to `url`, so that no command line holds the code."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -57,13 +58,19 @@ class Clicks:
                 group.create_task(self._perform(wish), name="click")
 
     async def _welcome(self) -> None:
-        """Let the session start this program, not an older place of it; tell newcomers where the icon is."""
+        """Let the session start this program, not an older place of it; show newcomers what there is."""
         await asyncio.to_thread(autostart.session_entry().repair)
         hint = doctor.hint(await asyncio.to_thread(choice.check, whole=False))
         status = self._agent.live_status.status
         newcomer = not (status.active or status.queued or status.completed or status.failed)
         if hint is not None and newcomer:
             await self._agent.announcer.tell(hint)
+        if newcomer and await self._agent.clients.is_first_visit():
+            code = self._agent.clients.issue_session_code()
+            with suppress(
+                TrayagentError
+            ):  # a desktop without a browser: the icon is there all the same
+                await self._open(code, f"{self._url}/welcome#code={code}")
 
     async def _perform(self, wish: Wish) -> None:
         """The boundary of every click: what fails is said, and nothing else stops."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trayagent.desktop import browser_extension, native_messaging, opener
+from trayagent.desktop import autostart, browser_extension, native_messaging, opener
 from trayagent.model.errors import TrayagentError
 from trayagent.model.extension import ExtensionFiles
 from trayagent.settings import Home
@@ -34,4 +34,20 @@ class LocalDesktop:
                 "cannot_unpack",
                 f"The extension cannot be written to {error.filename}: {error.strerror}.",
                 "Check the folder and its permissions.",
+            ) from error
+
+    def starts_with_session(self) -> bool:
+        """Whether the session starts this program."""
+        return autostart.session_entry().status().enabled
+
+    def start_with_session(self, start: bool) -> None:
+        """Let the session start this program from now on, or not. Raises TrayagentError."""
+        entry = autostart.session_entry()
+        try:
+            entry.enable() if start else entry.disable()
+        except OSError as error:
+            raise TrayagentError(
+                "cannot_autostart",
+                f"The session's settings cannot be written: {error.strerror}.",
+                "See: trayagent autostart status",
             ) from error

@@ -51,6 +51,12 @@ class Desktop(Protocol):
     def unpack_extension(self) -> ExtensionFiles:
         """Unpack the browser extension, and let the browsers start us. Raises TrayagentError."""
 
+    def starts_with_session(self) -> bool:
+        """Whether the session starts this program."""
+
+    def start_with_session(self, start: bool) -> None:
+        """Let the session start this program from now on, or not. Raises TrayagentError."""
+
 
 @dataclass(frozen=True, slots=True)
 class HookContext:

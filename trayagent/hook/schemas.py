@@ -92,6 +92,15 @@ class Showing(Body, frozen=True):
     what: Literal["file", "folder"] = "file"
 
 
+class Folder(Body, frozen=True):
+    folder: Literal["downloads", "drop", "library"]
+
+
+class SessionStart(Body, frozen=True):
+    on: bool
+    """Whether the session starts trayagent."""
+
+
 class FilePart(Struct, frozen=True):
     start: int
     at: int

@@ -13,6 +13,8 @@ PAUSED: Final = "paused"
 """The queue is paused: `forever`, or until when in Unix seconds."""
 PORT: Final = "port"
 """Where the hook listened last."""
+WELCOMED: Final = "welcomed"
+"""Somebody has seen the welcome page."""
 
 
 def fact(conn: sqlite3.Connection, name: str) -> str | None:
@@ -27,3 +29,11 @@ def set_fact(conn: sqlite3.Connection, name: str, value: str | None) -> None:
         conn.execute("DELETE FROM facts WHERE name = ?", (name,))
     else:
         conn.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+
+def set_once(conn: sqlite3.Connection, name: str) -> bool:
+    """Remember that something has happened; False when that was remembered already."""
+    if fact(conn, name) is not None:
+        return False
+    set_fact(conn, name, "yes")
+    return True

@@ -12,6 +12,7 @@ from trayagent.hook.api import (
     batches,
     clients,
     dashboard,
+    desktop,
     downloads,
     extension,
     queue,
@@ -33,4 +34,5 @@ API: Final[tuple[Route, ...]] = (
     *settings.routes,
     *clients.routes,
     *extension.routes,
+    *desktop.routes,
 )

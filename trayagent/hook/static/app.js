@@ -24,6 +24,7 @@ const VIEWS = {
   welcome: async () => (await import("./views/welcome.js")).WelcomeView,
 };
 const ASK_AGAIN = 20_000; // milliseconds; the agent asks a person no more often
+let isOver = false; // another window shows the dashboard now
 const at = (id) => document.getElementById(id);
 
 /** What a fragment names: `{name, id}` of a view or list. Null: nothing we have. */
@@ -45,7 +46,7 @@ async function start() {
   const kept = Api.kept();
   if (!code && !kept) return lock(SAY.locked);
   try {
-    await open(kept && !code ? kept : await Api.open(code));
+    await open(kept && !code ? kept : await Api.open(code), Boolean(code));
   } catch (error) {
     if (error instanceof TypeError) return lock(SAY.noAnswer);
     if (error.status === 401) Api.forget();
@@ -55,7 +56,7 @@ async function start() {
   }
 }
 
-async function open(api) {
+async function open(api, isOpenedByHand) {
   const board = new Board(api);
   const config = new Config(api);
   const known = Promise.all([board.load(), config.load()]);
@@ -71,6 +72,8 @@ async function open(api) {
   at("add").addEventListener("click", () => addDialog.open());
   acceptDrops(adder, at("curtain"));
   acceptPastes(adder, addDialog);
+  if (isOpenedByHand) takeOver();
+  giveWay();
   new Router(parts).start(); // the first rows are read at the same time as everything else
   await known;
   speed.paint();
@@ -79,14 +82,33 @@ async function open(api) {
   follow(api, board, speed);
 }
 
+const windows = new BroadcastChannel("dashboard"); // all dashboards of this browser
+
+/** Whoever clicked the tray's icon looks at this window now: others make way, so that tabs do not pile up. */
+function takeOver() {
+  windows.postMessage("opened");
+}
+
+/** Another window was opened by hand: this one closes, or where a browser forbids that, says so. */
+function giveWay() {
+  windows.addEventListener("message", () => {
+    isOver = true;
+    window.close();
+    lock(SAY.elsewhere);
+    at("ask").hidden = true;
+    at("here").hidden = false;
+  });
+}
+
 /** After these the board is read again: a new connection, events lost, a whole list entered, or left, at once. */
 const REREAD = new Set(["", "reset", "batch.queued", "batch.finished"]);
 
 /** Follows the event stream for good. What happens while the board is read waits in the stream, so nothing is missed. */
 async function follow(api, board, speed) {
-  for (let failures = 0; ; failures += 1) {
+  for (let failures = 0; !isOver; failures += 1) {
     try {
       for await (const { name, data } of api.events()) {
+        if (isOver) return;
         if (REREAD.has(name)) await board.load();
         if (name) board.fold(name, data);
         speed.connected(true);
@@ -176,4 +198,5 @@ async function ask() {
 }
 
 at("ask").addEventListener("click", ask);
+at("here").addEventListener("click", () => location.reload());
 start();

@@ -255,3 +255,29 @@ export const ADD = {
   unreadable: "This kind of list cannot be read here.",
   drop: "Drop links or lists here",
 };
+
+/** Words for those who meet trayagent for the first time. */
+export const WELCOME = {
+  title: "Welcome",
+  what: "trayagent fetches what you give it, four files at a time, and keeps going after a break, a restart or a lost connection. It stays beside the clock, as an icon in the tray.",
+  try: "Try it",
+  tryText: "A small text file from this computer. It takes a moment, and shows where your files will be.",
+  tryStart: "Start a test download",
+  trying: "On its way…",
+  tried: (path) => `Saved: ${path}`,
+  openFolder: "Open folder",
+  extension: "Send from this browser",
+  extensionText: "With the extension one click sends videos, pictures and links.",
+  extensionDone: "This browser, or another one, is paired.",
+  extensionStart: "Set up the extension",
+  bookmark: "Or with a bookmark",
+  bookmarkText: "Works in every browser without an extension.",
+  bookmarkStart: "Get the bookmark",
+  drop: "Drop lists into a folder",
+  dropText: (folder) => `A text file of links that is put here is downloaded, line by line: ${folder}`,
+  dropStart: "Open the drop folder",
+  session: "Start with the session",
+  sessionText: "Then nothing has to be started by hand, and unfinished downloads go on by themselves.",
+  sessionOn: "Start trayagent when I sign in",
+  done: "Go to the downloads",
+};

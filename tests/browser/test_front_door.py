@@ -1,0 +1,97 @@
+"""How people come in: the welcome page, one window at a time, a session that lasts, a page that asks."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.browser.chromium import violations
+from tests.browser.dashboard import opened
+from tests.browser.public_site import PublicSite
+from tests.browser.running import Running, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest.fixture(scope="module")
+def desktop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A desktop whose opener notes what it was to open; the agent started meanwhile finds it."""
+    folder = tmp_path_factory.mktemp("desktop")
+    opener = folder / "xdg-open"
+    opener.write_text(f'#!/bin/sh\necho "$1" >> "{folder}/opened"\n')
+    opener.chmod(0o755)
+    (folder / "opened").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        yield folder / "opened"
+
+
+@pytest.fixture(scope="module")
+def agent(
+    desktop: Path, site: PublicSite, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    with Running(tmp_path_factory.mktemp("door") / "home", site.authority) as agent:
+        yield agent
+
+
+async def test_a_newcomer_ends_in_a_folder_with_a_file(
+    chromium: Browser, agent: Running, desktop: Path
+) -> None:
+    """Without a network: a first download, its folder, the drop folder, the start with the session."""
+    async with opened(chromium, agent) as page:
+        code = agent.dashboard().partition("#")[2]
+        await page.goto(f"{agent.base}/welcome#{code}")
+        await expect(page.get_by_role("heading", name="Welcome", exact=True)).to_be_visible()
+        assert page.url == f"{agent.base}/#welcome"
+        assert await violations(page) == []
+        await page.get_by_role("button", name="Start a test download").click()
+        await page.get_by_role("button", name="Open folder").click()
+        saved = agent.home / "downloads"
+        await asyncio.to_thread(until, lambda: str(saved) in desktop.read_text())
+        assert "your first download" in (saved / "Welcome to trayagent.txt").read_text()
+        await page.get_by_role("button", name="Open the drop folder").click()
+        await asyncio.to_thread(until, lambda: "drop" in desktop.read_text())
+        await page.get_by_label("Start trayagent when I sign in").check()
+        await expect(page.locator("#messages")).to_contain_text("Changed.")
+        assert agent.call("GET", "desktop/autostart") == {"on": True}
+        await page.get_by_role("link", name="Go to the downloads").click()
+        await expect(page.locator(".name[title='Welcome to trayagent.txt']")).to_be_visible()
+
+
+async def test_a_second_click_on_the_icon_does_not_pile_up_tabs(
+    chromium: Browser, agent: Running
+) -> None:
+    """The window that was asked for shows the dashboard; the one from before makes way."""
+    context = await chromium.new_context()
+    first, second = await context.new_page(), await context.new_page()
+    await first.goto(agent.dashboard())
+    await expect(first.locator("#shell")).to_be_visible()
+    await second.goto(agent.dashboard())
+    await expect(second.locator("#shell")).to_be_visible()
+    if not first.is_closed():
+        await expect(first.locator("#shell")).to_be_hidden()
+        await first.get_by_role("button", name="Use this window").click()
+        await expect(first.locator("#shell")).to_be_visible()
+    await context.close()
+
+
+async def test_a_reload_changes_nothing(chromium: Browser, agent: Running) -> None:
+    async with opened(chromium, agent) as page:
+        await page.evaluate("location.hash = 'settings'")
+        await expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+        await page.reload()
+        await expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+
+
+async def test_the_dashboard_can_be_a_window_of_its_own(chromium: Browser, agent: Running) -> None:
+    async with opened(chromium, agent) as page:
+        session = await page.context.new_cdp_session(page)
+        manifest = await session.send("Page.getAppManifest")
+        assert manifest["errors"] == []
+        assert '"standalone"' in manifest["data"]
+        reasons = (await session.send("Page.getInstallabilityErrors"))["installabilityErrors"]
+        # Playwright's windows are private ones, in which nothing is ever installed.
+        assert [reason["errorId"] for reason in reasons] in ([], ["in-incognito"])

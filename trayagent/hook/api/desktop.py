@@ -1,0 +1,74 @@
+"""This computer, as far as the dashboard may change it: our folders, a first file, the start with the session."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from trayagent.agent.first_download import start_first_download
+from trayagent.hook import schemas
+from trayagent.hook.request import HookRequest, Reply
+from trayagent.hook.routing import Routes
+from trayagent.model.downloads import Receipt
+
+routes = Routes()
+
+
+@routes.add(
+    "POST",
+    "/api/v1/desktop/folder",
+    who="owner",
+    body=schemas.Folder,
+    answers={200: schemas.Done},
+)
+async def open_own_folder(request: HookRequest) -> Reply:
+    """Open one of our folders on this computer's desktop."""
+    config = request.agent.live_settings.config
+    folder = {
+        "downloads": config.downloads.folder,
+        "drop": config.drop.folder,
+        "library": config.library.folder,
+    }[request.json(schemas.Folder).folder]
+
+    def show() -> None:
+        path = Path(folder).expanduser()
+        path.mkdir(parents=True, exist_ok=True)  # nothing may have been saved yet
+        request.context.desktop.open_folder(path)
+
+    await asyncio.to_thread(show)
+    return Reply(200, schemas.Done())
+
+
+@routes.add("GET", "/api/v1/desktop/autostart", who="owner", answers={200: schemas.SessionStart})
+async def get_autostart(request: HookRequest) -> Reply:
+    """Whether the session starts trayagent."""
+    is_on = await asyncio.to_thread(request.context.desktop.starts_with_session)
+    return Reply(200, schemas.SessionStart(is_on))
+
+
+@routes.add(
+    "POST",
+    "/api/v1/desktop/autostart",
+    who="owner",
+    body=schemas.SessionStart,
+    answers={200: schemas.SessionStart},
+)
+async def set_autostart(request: HookRequest) -> Reply:
+    """Let the session start trayagent, or not."""
+    desktop = request.context.desktop
+    await asyncio.to_thread(desktop.start_with_session, request.json(schemas.SessionStart).on)
+    return Reply(200, schemas.SessionStart(await asyncio.to_thread(desktop.starts_with_session)))
+
+
+@routes.add(
+    "POST",
+    "/api/v1/desktop/first",
+    who="owner",
+    body=schemas.Empty,
+    is_body_optional=True,
+    answers={202: Receipt},
+)
+async def add_first_download(request: HookRequest) -> Reply:
+    """Download a small text of our own, which needs no network."""
+    request.json(schemas.Empty)
+    return Reply(202, await start_first_download(request.agent.intake))
