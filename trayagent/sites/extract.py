@@ -63,6 +63,7 @@ def run(ask: WorkerRequest, say: Say) -> None:
         parts = urlsplit(ask.referer)
         headers["Referer"] = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"
     with yt_dlp.YoutubeDL(params | {"logger": silent, "http_headers": headers}) as site:
+        refusals = _note_refusals(site, yt_dlp.networking.exceptions.HTTPError)
         clean_manifests(site, yt_dlp.networking.common.Response)
         classes = yt_dlp.extractor.gen_extractor_classes() if ask.known_only else ()
         if ask.known_only and not any(
@@ -71,8 +72,29 @@ def run(ask: WorkerRequest, say: Say) -> None:
             say(UnknownSite())
             return
         _give_cookies(site, ask.cookies)
-        answer = _answer(site, ask, say)
+        try:
+            answer = _answer(site, ask, say)
+        except ValueError as error:
+            # Pieces come several at a time. One that is refused for good closes the file of the medium,
+            # perhaps while another is written: then "write to closed file" hides why.
+            raise (refusals[-1] if refusals else error) from error
     say(answer)
+
+
+def _note_refusals(site: Any, http_error: type[Exception]) -> list[Exception]:
+    """The statuses that a YoutubeDL was refused with, the newest last, as they come."""
+    refusals: list[Exception] = []
+    ask = site.urlopen
+
+    def urlopen(request: Any) -> Any:
+        try:
+            return ask(request)
+        except http_error as error:
+            refusals.append(error)
+            raise
+
+    site.urlopen = urlopen
+    return refusals
 
 
 def _answer(site: Any, ask: WorkerRequest, say: Say) -> WorkerMessage:
