@@ -5,9 +5,9 @@ import { askHost } from "./native.js";
 import { t } from "./text.js";
 
 export const FIRST_PORT = 17830;
-const PORTS = 10;
-const PATIENCE = 3000; // milliseconds for a program on this computer to answer
-const BODY_BYTES = 200_000; // of one request; trayagent takes 256 KiB
+const PORT_COUNT = 10;
+const PATIENCE_MS = 3000; // for a program on this computer to answer
+const MOST_BODY_BYTES = 200_000; // of one request; trayagent takes 256 KiB
 
 /** Why nothing was done; `reason` is down, unpaired, unanswered or refused, `message` one sentence for people. */
 export class AgentError extends Error {
@@ -19,7 +19,7 @@ export class AgentError extends Error {
 
 /** The remembered port first, then the usual ten. */
 export function candidates(remembered) {
-  const usual = Array.from({ length: PORTS }, (_, n) => FIRST_PORT + n);
+  const usual = Array.from({ length: PORT_COUNT }, (_, n) => FIRST_PORT + n);
   return remembered ? [remembered, ...usual.filter((port) => port !== remembered)] : usual;
 }
 
@@ -92,7 +92,7 @@ export class Agent {
     return this.#prove(port, pairing).catch(() => null);
   }
 
-  /** A port of the usual ten where something that looks like trayagent answers; null for none. Nothing is sent to it. */
+  /** A port of the usual ten where something that looks like trayagent answers; null for none. It learns nothing. */
   async somewhere() {
     const asked = candidates().map(async (port) => {
       const answer = await this.#ask(port, "GET", "health");
@@ -109,7 +109,8 @@ export class Agent {
     const together = { downloads: [], rejected: [] };
     for (const [number, part] of parts(items).entries()) {
       const body = items.length === 1 ? part[0] : { items: part };
-      const receipt = await this.#call(pairing, "POST", "downloads", body, { "Idempotency-Key": `${key}-${number}` });
+      const once = { "Idempotency-Key": `${key}-${number}` };
+      const receipt = await this.#call(pairing, "POST", "downloads", body, once);
       together.downloads.push(...(receipt.downloads ?? []));
       together.rejected.push(...(receipt.rejected ?? []));
     }
@@ -187,7 +188,7 @@ export class Agent {
       credentials: "omit",
       cache: "no-store",
       redirect: "error",
-      signal: AbortSignal.timeout(PATIENCE),
+      signal: AbortSignal.timeout(PATIENCE_MS),
     });
   }
 }
@@ -198,7 +199,7 @@ export function parts(items) {
   let bytes = 0;
   for (const item of items) {
     const more = new TextEncoder().encode(JSON.stringify(item)).length + 1;
-    if (bytes + more > BODY_BYTES && found.at(-1).length) {
+    if (bytes + more > MOST_BODY_BYTES && found.at(-1).length) {
       found.push([]);
       bytes = 0;
     }

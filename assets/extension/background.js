@@ -9,7 +9,7 @@ import { TAKEOVER, Takeover } from "./takeover.js";
 import { t } from "./text.js";
 import { watchTraffic } from "./traffic.js";
 
-const LATEST = 5; // downloads that the popup shows
+const LATEST_COUNT = 5; // downloads that the popup shows
 
 const agent = new Agent(chrome.storage.local);
 const takeover = new Takeover(agent);
@@ -28,7 +28,10 @@ async function deliver(items, key = crypto.randomUUID()) {
   }
 }
 
-/** For clicks without a window of their own: trouble opens one that offers another try and the browser's own download. */
+/**
+ * For clicks without a window of their own: trouble opens one that offers another try and the browser's
+ * own download.
+ */
 async function deliverOrOffer(items) {
   if (!items.length) return notify({ title: t("nothing_to_send"), message: t("nothing_to_send_why") });
   const key = crypto.randomUUID();
@@ -123,7 +126,7 @@ const TASKS = {
   dashboard: ({ view }) => openDashboard(view),
   open: ({ id, what }) => askHost({ do: "open", id, what }),
   send: ({ items, key }) => deliver(items, key),
-  downloads: () => outcomeOf(agent.downloads(LATEST).then((downloads) => ({ downloads }))),
+  downloads: () => outcomeOf(agent.downloads(LATEST_COUNT).then((downloads) => ({ downloads }))),
   steer: ({ id, verb }) => outcomeOf(agent.steer(id, verb)),
   "sign-ins": () => outcomeOf(agent.signIns().then((found) => ({ found }))),
   "sign-in": ({ source, cookies }) => outcomeOf(agent.signIn(source, cookies)),

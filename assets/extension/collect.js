@@ -6,18 +6,25 @@
   const IMAGE = /\.(jpe?g|png|gif|webp|avif|bmp|tiff?|heic)$/i;
   const STREAM = /\.(m3u8|mpd)$/i;
   const ARCHIVE = /\.(zip|7z|rar|tar|t?gz|t?bz2|t?xz|zst|iso|img|dmg|deb|rpm|appimage|apk|exe|msi|jar)$/i;
-  const FILE = /\.(pdf|epub|mobi|docx?|xlsx?|pptx?|od[tsp]|rtf|csv|txt|torrent|metalink|meta4|srt|vtt|ttf|otf|woff2?)$/i;
-  const KINDS = [["stream", STREAM], ["video", VIDEO], ["audio", AUDIO], ["image", IMAGE], ["archive", ARCHIVE], ["file", FILE]];
-  const MOST = 1000; // entries of one frame
-  const DRAWN = 24; // thumbnails of one frame
-  const SMALLEST = 64; // pixels; smaller pictures are decoration
+  const FILE = /\.(pdf|epub|mobi|docx?|xlsx?|pptx?|od[tsp]|rtf|csv|txt|torrent|metalink|meta4|srt|vtt|ttf|otf)$/i;
+  const KINDS = Object.entries({
+    stream: STREAM,
+    video: VIDEO,
+    audio: AUDIO,
+    image: IMAGE,
+    archive: ARCHIVE,
+    file: FILE,
+  });
+  const MOST_ENTRIES = 1000; // entries of one frame
+  const MOST_THUMBNAILS = 24; // thumbnails of one frame
+  const SMALLEST_PIXELS = 64; // pixels; smaller pictures are decoration
   const found = new Map();
   let drawn = 0;
 
   const kindOf = (path) => KINDS.find(([, pattern]) => pattern.test(path))?.[0] ?? "";
 
   function add(address, how, { kind = "", size = null, name = "", thumb = "" } = {}) {
-    if (!address || found.size >= MOST || !URL.canParse(address, document.baseURI)) return;
+    if (!address || found.size >= MOST_ENTRIES || !URL.canParse(address, document.baseURI)) return;
     const url = new URL(address, document.baseURI);
     if (!/^https?:$/.test(url.protocol)) return;
     url.hash = "";
@@ -34,7 +41,7 @@
 
   /** A small JPEG of what is on show; empty where the browser does not let the page look at it. */
   function draw(source, width, height) {
-    if (drawn >= DRAWN || !width || !height) return "";
+    if (drawn >= MOST_THUMBNAILS || !width || !height) return "";
     const canvas = document.createElement("canvas");
     canvas.width = 72;
     canvas.height = 54;
@@ -53,8 +60,10 @@
     const thumb = player.readyState >= 2 ? draw(player, player.videoWidth, player.videoHeight) : "";
     const kind = player.tagName === "AUDIO" ? "audio" : "video";
     const sources = [...player.querySelectorAll("source")].map(({ src }) => src);
-    for (const address of [player.currentSrc, player.src, ...sources])
-      add(address, "player", { kind: STREAM.test(address.split(/[?#]/)[0]) ? "stream" : kind, name: player.title, thumb });
+    for (const address of [player.currentSrc, player.src, ...sources]) {
+      const isStream = STREAM.test(address.split(/[?#]/)[0]);
+      add(address, "player", { kind: isStream ? "stream" : kind, name: player.title, thumb });
+    }
   }
   for (const meta of document.querySelectorAll(
     'meta[property^="og:video"], meta[property^="og:audio"], meta[name="twitter:player:stream"]',
@@ -67,7 +76,7 @@
   }
   const weights = new Map(performance.getEntriesByType("resource").map((e) => [e.name, e.encodedBodySize || null]));
   for (const picture of document.images) {
-    if (picture.naturalWidth < SMALLEST || picture.naturalHeight < SMALLEST) continue;
+    if (picture.naturalWidth < SMALLEST_PIXELS || picture.naturalHeight < SMALLEST_PIXELS) continue;
     add(picture.currentSrc || picture.src, "shown", {
       kind: "image",
       name: picture.alt,
@@ -84,9 +93,10 @@
     )
       add(frame.src, "embedded", { kind: "page", name: frame.title });
   for (const link of document.querySelectorAll("a[href]")) {
-    if (link.href.startsWith("#") || link.pathname === undefined) continue;
-    const same = link.href.split("#")[0] === location.href.split("#")[0];
-    if (!same) add(link.href, "link", { name: link.textContent, kind: link.hasAttribute("download") ? kindOf(link.pathname) || "file" : "" });
+    if (link.pathname === undefined) continue; // an SVG's link
+    const isWithinPage = link.href.split("#")[0] === location.href.split("#")[0];
+    const kind = link.hasAttribute("download") ? kindOf(link.pathname) || "file" : "";
+    if (!isWithinPage) add(link.href, "link", { name: link.textContent, kind });
   }
   return [...found.values()];
 })();

@@ -3,8 +3,8 @@ import { isPrivate } from "./private-hosts.js";
 import { seenIn } from "./traffic.js";
 
 const ORDER = ["player", "page", "loaded", "shown", "embedded", "link"];
-const ASKED = 24; // addresses asked for their size
-export const MOST = 1000; // lines of the list
+const MOST_ASKED = 24; // addresses asked for their size
+export const MOST_LINES = 1000; // lines of the list
 
 /** The tabs of the list and the kinds in them; links that name no file have one of their own. */
 export const TABS = {
@@ -22,7 +22,7 @@ export async function foundIn(tab) {
     .executeScript({ target: { tabId: tab.id, allFrames: true }, files: ["collect.js"] })
     .catch(() => []);
   const seen = (await seenIn(tab.id)).map((each) => ({ ...each, how: "loaded", name: "", thumb: "" }));
-  return merge([...frames.flatMap(({ result }) => result ?? []), ...seen]).slice(0, MOST);
+  return merge([...frames.flatMap(({ result }) => result ?? []), ...seen]).slice(0, MOST_LINES);
 }
 
 /** One line for each address, best first. */
@@ -44,7 +44,7 @@ export function merge(found) {
 export async function askSizes(tab, found, tell) {
   const unknown = found
     .filter(({ size, kind, url }) => !size && ["video", "audio", "file", "archive"].includes(kind) && isAskable(url))
-    .slice(0, ASKED)
+    .slice(0, MOST_ASKED)
     .map(({ url }) => url);
   const own = unknown.filter((url) => new URL(url).origin === new URL(tab.url).origin);
   const foreign = unknown.filter((url) => !own.includes(url) && url.startsWith("https:"));
@@ -69,7 +69,10 @@ async function permitted(urls) {
   return urls.filter((_, n) => allowed[n]);
 }
 
-/** `[[url, bytes]]`; also runs inside the page, so it uses nothing from outside itself. A redirect might lead home: none is followed. */
+/**
+ * `[[url, bytes]]`; also runs inside the page, so it uses nothing from outside itself. A redirect might
+ * lead home: none is followed.
+ */
 function headAll(urls) {
   return Promise.all(
     urls.map(async (url) => {

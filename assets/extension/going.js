@@ -3,8 +3,8 @@ import { ask, h, icon, iconButton } from "./dom.js";
 import { kindOf } from "./takeover.js";
 import { duration, nameOf, size, t } from "./text.js";
 
-const LIVE = 700; // milliseconds between two looks while something moves
-const STILL = 3000; // and while nothing does
+const LIVE_MS = 700; // between two looks while something moves
+const STILL_MS = 3000; // and while nothing does
 
 const ICONS = { document: "file", program: "archive", other: "file" };
 const MOVING = ["active", "queued"];
@@ -29,7 +29,7 @@ export class Going {
     if (ok) this.#show(downloads);
     const moving = downloads.some(({ state }) => MOVING.includes(state));
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.follow(), moving ? LIVE : STILL);
+    this.#timer = setTimeout(() => this.follow(), moving ? LIVE_MS : STILL_MS);
   }
 
   #show(downloads) {

@@ -3,7 +3,7 @@ import { h, icon, iconButton } from "./dom.js";
 import { askSizes, foundIn, TABS } from "./found.js";
 import { nameOf, size, t } from "./text.js";
 
-const SHOWN = 300; // lines at a time; the filter finds the others
+const MOST_SHOWN = 300; // lines at a time; the filter finds the others
 
 /** What trayagent is told that a found thing is. */
 const KINDS = { video: "video", audio: "audio", image: "image", stream: "page", page: "page" };
@@ -67,8 +67,8 @@ export class Here {
   #show() {
     const visible = this.#visible();
     this.#showTabs();
-    this.#lines = new Map(visible.slice(0, SHOWN).map((each) => [each.url, this.#line(each)]));
-    const more = visible.length - SHOWN;
+    this.#lines = new Map(visible.slice(0, MOST_SHOWN).map((each) => [each.url, this.#line(each)]));
+    const more = visible.length - MOST_SHOWN;
     this.#parts.list.replaceChildren(
       ...this.#lines.values(),
       ...(more > 0 ? [h("li", { class: "muted small more" }, t("more_lines", more))] : []),
@@ -78,7 +78,8 @@ export class Here {
   }
 
   #showTabs() {
-    const tabs = Object.keys(TABS).map((name) => [name, this.#found.filter(({ kind }) => TABS[name].includes(kind)).length]);
+    const countOf = (name) => this.#found.filter(({ kind }) => TABS[name].includes(kind)).length;
+    const tabs = Object.keys(TABS).map((name) => [name, countOf(name)]);
     const focused = this.#parts.tabs.contains(document.activeElement);
     this.#parts.tabs.replaceChildren(
       ...tabs

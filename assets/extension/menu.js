@@ -12,7 +12,7 @@ const MENUS = [
   ["page", "menu_page", ["page", "frame"]],
   ["cookies", "menu_cookies", ["video", "audio", "image", "link", "page"]],
 ];
-const MOST = 500; // links of a selection
+const MOST_LINKS = 500; // links of a selection
 
 export function makeMenus() {
   chrome.contextMenus.removeAll(() => {
@@ -40,7 +40,7 @@ async function linksInSelection(tab) {
     .executeScript({ target: { tabId: tab.id, allFrames: true }, func: collectSelected })
     .catch(() => []);
   const urls = frames.flatMap(({ result }) => result ?? []).filter(isWeb);
-  return [...new Set(urls)].slice(0, MOST);
+  return [...new Set(urls)].slice(0, MOST_LINKS);
 }
 
 /** Runs in the page: links that the selection touches, and addresses written in its text. */

@@ -2,12 +2,12 @@
 // (`trayagent extension`, or its package). It can start the agent and pair us past every port.
 
 const HOST = "org.trayagent.agent";
-const PATIENCE = 4000; // milliseconds for an answer that needs no start
+const PATIENCE_MS = 4000; // for an answer that needs no start
 
 /** The answer to `{do: find | start | pair | dashboard | open}`; null where no such program is registered. */
 export async function askHost(request) {
   const answer = chrome.runtime.sendNativeMessage(HOST, request).catch(() => null);
   if (request.do === "start") return answer; // the agent may need a while
-  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE, null));
+  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, null));
   return Promise.race([answer, late]);
 }

@@ -2,17 +2,20 @@
 // What was sent needs none: trayagent itself tells when it is here.
 import { nameOf, t } from "./text.js";
 
-const SHOWN = 4000; // milliseconds a badge stays
+const SHOWN_MS = 4000; // for which a badge stays
 const LOOKS = { good: ["✓", "#17713d"], bad: ["!", "#b1261e"], busy: ["…", "#566170"] };
 
 export async function badge(look) {
   const [text, color] = LOOKS[look] ?? ["", "#566170"];
   await chrome.action.setBadgeBackgroundColor({ color });
   await chrome.action.setBadgeText({ text });
-  if (look !== "busy") setTimeout(() => chrome.action.setBadgeText({ text: "" }), SHOWN);
+  if (look !== "busy") setTimeout(() => chrome.action.setBadgeText({ text: "" }), SHOWN_MS);
 }
 
-/** `{look, title, message, worth}` for a receipt: what was added, what we had, what was refused; is it worth a notification? */
+/**
+ * `{look, title, message, worth}` for a receipt: what was added, what we had, what was refused. `worth`
+ * tells whether it is worth a notification.
+ */
 export function summary({ downloads = [], rejected = [] }) {
   const known = downloads.filter((download) => download.duplicate_of);
   const added = downloads.length - known.length;

@@ -4,7 +4,12 @@ export const DEFAULTS = {
   quality: "",
   subtitles: "",
   /** Downloads of the browser that are taken over, when that is switched on. */
-  takeover: { on: false, smallest: 1_000_000, kinds: ["video", "audio", "archive", "program", "document", "other"], except: "" },
+  takeover: {
+    on: false,
+    smallest: 1_000_000, // bytes
+    kinds: ["video", "audio", "archive", "program", "document", "other"],
+    except: "", // sites, with blanks or commas between
+  },
 };
 
 export async function chosenOptions() {

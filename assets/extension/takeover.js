@@ -43,9 +43,10 @@ const KIND_OF_NAME = {
 };
 export const KINDS = [...Object.keys(KIND_OF_NAME), "other"];
 
-const HELD = 3000; // milliseconds for which Alt held at a click counts
-const BEGIN = 15_000; // milliseconds in which trayagent should have begun
-const LOOK_EVERY = 150; // milliseconds
+const ALT_COUNTS_MS = 3000; // after a click for which Alt was held
+const BEGIN_MS = 15_000; // in which trayagent should have begun
+const LOOK_EVERY_MS = 150;
+const CLOCK_MS = 200; // to which browsers may round their clock
 
 /** What a download is, by its name or else by what the server says. */
 export function kindOf({ filename = "", url, mime = "" }) {
@@ -82,7 +83,7 @@ function isExcepted(url, referrer, except) {
 
 export class Takeover {
   #agent;
-  #held = new Held();
+  #held = new HeldDownloads();
   #altAt = 0;
 
   constructor(agent) {
@@ -106,7 +107,7 @@ export class Takeover {
   #consider = async (download) => {
     const { takeover } = await chosenOptions();
     const method = await methodOf(download.finalUrl || download.url);
-    const altHeld = Date.now() - this.#altAt < HELD;
+    const altHeld = Date.now() - this.#altAt < ALT_COUNTS_MS;
     if (altHeld) this.#altAt = 0; // one click, one download
     if (reasonToLeave(download, takeover, { method, altHeld }) === null) await this.#take(download);
   };
@@ -115,9 +116,12 @@ export class Takeover {
     await this.#held.add(download.id);
     let id = null;
     try {
+      const sentAt = Date.now();
       const { downloads } = await this.#agent.send([await this.#itemOf(download)]);
-      id = downloads[0]?.id ?? null;
-      if (id && (await this.#hasBegun(id, download.id))) {
+      const isOnItsWay = downloads[0] && Date.parse(downloads[0].created_at) < sentAt - CLOCK_MS;
+      // What was on its way before is not ours to end, and comes without us.
+      id = isOnItsWay ? null : (downloads[0]?.id ?? null);
+      if (isOnItsWay || (id && (await this.#hasBegun(id, download.id)))) {
         await giveUp(download.id);
         await badge("good");
         return await this.#held.forget(download.id);
@@ -138,12 +142,13 @@ export class Takeover {
     const [promised] = (download.mime ?? "").split("/");
     // A medium that turns out to be a login page is refused there, and so comes back to the browser.
     const kind = ["video", "audio", "image"].includes(promised) ? promised : "file";
-    return item(url, { url: download.referrer }, { kind, cookies: await cookiesFor(url, tab) });
+    // A person who downloads a second time wants a second file.
+    return item(url, { url: download.referrer }, { kind, again: true, cookies: await cookiesFor(url, tab) });
   }
 
   /** Whether the browser's own is not needed any more: trayagent has begun, or waits for nothing but its turn. */
   async #hasBegun(id, ours) {
-    const end = Date.now() + BEGIN;
+    const end = Date.now() + BEGIN_MS;
     while (Date.now() < end) {
       const [own] = await chrome.downloads.search({ id: ours });
       if (!own || own.error === "USER_CANCELED") return false;
@@ -153,7 +158,7 @@ export class Takeover {
       if (own.state === "complete") return false; // the browser was quicker
       if (state === "active" && received > 0) return true;
       if (error || ["failed", "cancelled", "paused"].includes(state) || (state === "queued" && waits)) return false;
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
     return true; // in the queue, without any trouble
   }
@@ -163,7 +168,7 @@ export class Takeover {
  * The browser's downloads that we hold, written down: should the browser end this background in
  * between, the next one lets them go on.
  */
-class Held {
+class HeldDownloads {
   #ids = this.#letAllGo();
 
   async add(id) {
@@ -205,7 +210,7 @@ async function giveUp(id) {
 // Methods of navigations that are not GET, by address: a download does not tell how it was asked for.
 // Kept in the session's storage, since the background may sleep before a slow server answers.
 
-const METHODS = 50; // addresses
+const MOST_METHODS = 50; // addresses
 
 let noted = Promise.resolve();
 
@@ -219,7 +224,7 @@ async function keepMethod({ url, method }) {
   if (method === "GET" && !(url in methods)) return;
   delete methods[url];
   if (method !== "GET") methods[url] = method;
-  await chrome.storage.session.set({ methods: Object.fromEntries(Object.entries(methods).slice(-METHODS)) });
+  await chrome.storage.session.set({ methods: Object.fromEntries(Object.entries(methods).slice(-MOST_METHODS)) });
 }
 
 async function methodOf(url) {

@@ -2,7 +2,7 @@
 
 const MEDIA = /^(video\/|audio\/|application\/(vnd\.apple\.mpegurl|x-mpegurl|dash\+xml))/i;
 const SEGMENT = /\.(ts|m4s|cmf[va]|aac)$/i;
-const KEPT = 40;
+const MOST_KEPT = 40;
 
 export const TRAFFIC = { permissions: ["webRequest"], origins: ["<all_urls>"] };
 
@@ -36,7 +36,7 @@ async function keep(details) {
     header(details.responseHeaders, "content-length");
   const before = (await seenIn(details.tabId)).filter(({ url }) => url !== details.url);
   const seen = { url: details.url, kind: kindOf(type), size: Number(whole) || null };
-  await chrome.storage.session.set({ [key(details.tabId)]: [...before, seen].slice(-KEPT) });
+  await chrome.storage.session.set({ [key(details.tabId)]: [...before, seen].slice(-MOST_KEPT) });
 }
 
 function start() {

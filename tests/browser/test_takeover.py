@@ -170,3 +170,63 @@ async def test_aborted_in_the_browser_it_is_over_here_too(
         agent.call("POST", "resume", {})
     (download,) = await own(extended)
     assert download["state"] == "interrupted"
+
+
+A_FILE = {
+    "id": 1,
+    "url": "https://a.example/x.zip",
+    "totalBytes": 5_000_000,
+    "state": "in_progress",
+}
+JUDGED: list[tuple[dict[str, Any], dict[str, Any], str | None]] = [
+    ({}, {}, None),
+    ({"totalBytes": -1, "fileSize": -1}, {}, None),  # nobody knows yet
+    ({}, {"altHeld": True}, "alt"),
+    ({}, {"method": "POST"}, "not repeatable"),
+    ({"url": "blob:https://a.example/1"}, {}, "not repeatable"),
+    ({"url": "data:,x"}, {}, "not repeatable"),
+    ({"finalUrl": "blob:https://a.example/1"}, {}, "not repeatable"),
+    ({"incognito": True}, {}, "private window"),
+    ({"byExtensionId": "other"}, {}, "asked by an extension"),
+    ({"state": "complete"}, {}, "over"),
+    ({"totalBytes": 999}, {}, "small"),
+    ({"url": "https://a.example/x.pdf"}, {}, "kind"),
+    ({"url": "https://a.example/dl?id=5", "mime": "video/mp4"}, {}, "kind"),
+    ({"url": "https://a.example/dl?id=5", "mime": "application/zip"}, {}, None),
+    ({"url": "https://cdn.left.example/x.zip"}, {}, "site"),
+    ({"referrer": "https://left.example/page"}, {}, "site"),
+    ({"url": "https://notleft.example/x.zip"}, {}, None),
+]
+
+
+async def test_the_rules_one_by_one(extended: Extended) -> None:
+    page = await extended.open(f"{extended.base}/options.html")
+    for changes, how, reason in JUDGED:
+        said = await page.evaluate(
+            """async ([download, rules, how]) => {
+            const { reasonToLeave } = await import("./takeover.js");
+            return reasonToLeave(download, rules, how); }""",
+            [A_FILE | changes, RULES, how],
+        )
+        assert said == reason, (changes, how)
+    await page.close()
+
+
+async def test_what_is_on_its_way_already_is_left_to_come(
+    page: Page, extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    url = site.url("/take/members.zip")
+    agent.call("POST", "pause", {})
+    try:
+        (first,) = agent.call("POST", "downloads", {"url": url, "again": True})["downloads"]
+        await extended.ask(
+            "globalThis.erased = 0; chrome.downloads.onErased.addListener(() => { erased += 1; })"
+        )
+        await extended.until(f"Date.now() > Date.parse('{first['created_at']}') + 300")
+        await page.locator("#members").click()
+        await extended.until("globalThis.erased === 1")
+    finally:
+        on_its_way = [row["id"] for row in agent.downloads() if row["state"] == "queued"]
+        agent.call("POST", f"downloads/{first['id']}/cancel", {})
+        agent.call("POST", "resume", {})
+    assert on_its_way == [first["id"]]
