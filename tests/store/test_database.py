@@ -242,6 +242,7 @@ def test_an_older_database_is_brought_up_to_date_with_all_that_is_in_it(tmp_path
     with sqlite3.connect(path) as conn:
         assert conn.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
         assert downloads.checksums_missing(conn, 0) == [(1, "/tmp/1")]
+        assert conn.execute("SELECT name, ending FROM downloads").fetchall() == [("1", "1")]
     conn.close()
 
 

@@ -66,6 +66,16 @@ def test_every_row_has_a_name_and_an_ending(conn: sqlite3.Connection) -> None:
     ]
 
 
+def test_a_name_follows_the_row(conn: sqlite3.Connection) -> None:
+    """A file that got its name, was moved, or is gone: the list sorts by what is so now."""
+    n = downloads.number(add(conn, "http://a.example/one.mp4"))
+    found = []
+    for path in ("/d/one (1).mp4", "/d/Two.JPG", None):
+        conn.execute("UPDATE downloads SET path = ? WHERE n = ?", (path, n))
+        found += names(conn)
+    assert found == [("one (1).mp4", "mp4"), ("Two.JPG", "jpg"), ("one.mp4", "mp4")]
+
+
 def test_the_queue_is_shown_as_it_will_run(conn: sqlite3.Connection) -> None:
     """Running ones, then hosts in turn as they are claimed, then what waits for a person, then the past."""
     done = add(conn, "http://a.example/done")

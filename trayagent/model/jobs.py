@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct, structs
 
 from trayagent.model import urls
 from trayagent.model.downloads import Cookie, Item, Kind, Via
+
+ENGINE_HOST: Final = "engine "
+"""Before the name of an engine elsewhere, in the place of a host: no server's name has a blank."""
+
+
+def engine_host(name: str) -> str:
+    """The host of all downloads for one engine elsewhere: they have their turns together."""
+    return ENGINE_HOST + name
+
+
+def is_engine_host(host: str) -> bool:
+    """Whether downloads of this host are for an engine elsewhere."""
+    return host.startswith(ENGINE_HOST)
 
 
 class Order(Struct, frozen=True, omit_defaults=True):

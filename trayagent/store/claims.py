@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from trayagent.model.downloads import Download
-from trayagent.model.jobs import Job
+from trayagent.model.jobs import Job, is_engine_host
 from trayagent.store.downloads import COLUMNS, download_of, order_of, public_id
 
 MOST_WOKEN_AT_ONCE: Final = 500
@@ -56,7 +56,9 @@ class _Share:
     """How many slots are free, and how much of them each host may still get."""
 
     def __init__(self, conn: sqlite3.Connection, turn: Turn) -> None:
-        active = conn.execute("SELECT n, host FROM downloads WHERE state = 'active'").fetchall()
+        active = conn.execute(
+            "SELECT n, host FROM downloads WHERE state = 'active' AND engine IS NULL"
+        ).fetchall()
         # Slots and rows can differ for a moment; a download counts once, whoever knows of it.
         busy = {**turn.held, **{public_id(row["n"]): row["host"] for row in active}}
         self.free = turn.workers - len(busy)
@@ -107,7 +109,8 @@ def _claim_moved(
     if share.free <= 0:
         return []
     ready = conn.execute(
-        f"SELECT n, host FROM downloads WHERE {READY} AND {moved} ORDER BY urgent DESC, n LIMIT 256"
+        f"SELECT n, host FROM downloads WHERE {READY} AND {moved} AND engine IS NULL"
+        " ORDER BY urgent DESC, n LIMIT 256"
     ).fetchall()
     rows: list[sqlite3.Row] = []
     for row in ready:
@@ -131,7 +134,8 @@ def _next_in_turn(conn: sqlite3.Connection, share: _Share, after: str) -> sqlite
             host = found["host"]
             if end is not None and host > end:
                 break
-            if not share.has_room(host):
+            # A host of ours: an engine elsewhere has what waits for it.
+            if is_engine_host(host) or not share.has_room(host):
                 continue
             # A slot may still hold some of them; one row more than that is enough to look at.
             for row in conn.execute(oldest, (host, len(share.held) + 1)).fetchall():
@@ -142,7 +146,9 @@ def _next_in_turn(conn: sqlite3.Connection, share: _Share, after: str) -> sqlite
 
 def active_jobs(conn: sqlite3.Connection) -> list[tuple[Job, Download]]:
     """What an earlier run was at when it ended."""
-    rows = conn.execute(f"SELECT {COLUMNS} FROM downloads WHERE state = 'active' ORDER BY n")
+    rows = conn.execute(
+        f"SELECT {COLUMNS} FROM downloads WHERE state = 'active' AND engine IS NULL ORDER BY n"
+    )
     return [job_of(row) for row in rows]
 
 

@@ -32,6 +32,7 @@ from trayagent.store import (
     downloads,
     drop_lists,
     facts,
+    handovers,
     library,
     listing,
     queue_order,
@@ -82,6 +83,8 @@ MIGRATIONS = (
     transitions.SETTLED_RECORDS,
     listing.NAMES,
     queue_order.LAST,
+    listing.NAMES_KEPT,
+    handovers.SCHEMA,
 )
 """Script i brings version i to version i+1; a released script is never edited."""
 

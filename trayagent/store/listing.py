@@ -34,6 +34,39 @@ CREATE INDEX by_ending ON downloads(ending, state);
 `rtrim(x, replace(x, '/', ''))` cuts off what follows the last slash: all letters of x but the slash.
 """
 
+_TARGET: Final = (
+    "replace(coalesce({0}path, {0}orders ->> 'filename',"
+    r" rtrim(substr({0}url, 1, instr({0}url || '?', '?') - 1), '/')), '\', '/')"
+)
+_NAME: Final = f"substr({_TARGET}, length(rtrim({_TARGET}, replace({_TARGET}, '/', ''))) + 1)"
+_ENDING: Final = "lower(substr(name, length(rtrim(name, replace(name, '.', ''))) + 1))"
+
+NAMES_KEPT: Final = f"""
+DROP INDEX by_name;
+DROP INDEX by_ending;
+ALTER TABLE downloads DROP COLUMN ending;
+ALTER TABLE downloads DROP COLUMN name;
+ALTER TABLE downloads DROP COLUMN target;
+ALTER TABLE downloads ADD COLUMN name TEXT;
+ALTER TABLE downloads ADD COLUMN ending TEXT;
+UPDATE downloads SET name = {_NAME.format("")};
+UPDATE downloads SET ending = {_ENDING};
+CREATE INDEX by_name ON downloads(name COLLATE NOCASE);
+CREATE INDEX by_ending ON downloads(ending);
+CREATE TRIGGER name_at_first AFTER INSERT ON downloads BEGIN
+    UPDATE downloads SET name = {_NAME.format("new.")} WHERE n = new.n;
+    UPDATE downloads SET ending = {_ENDING} WHERE n = new.n;
+END;
+CREATE TRIGGER name_again AFTER UPDATE OF path, orders, url ON downloads
+WHEN new.name IS NOT {_NAME.format("new.")} BEGIN
+    UPDATE downloads SET name = {_NAME.format("new.")} WHERE n = new.n;
+    UPDATE downloads SET ending = {_ENDING} WHERE n = new.n;
+END;
+"""
+"""Names and endings are kept in the rows. Computed columns cost more than all else of a claim: SQLite
+computes what an index holds, from the row before and from the row after, at every change of a state.
+"""
+
 Sort = Literal["queue", "name", "size", "progress", "left", "added"]
 SORTS: Final[tuple[str, ...]] = get_args(Sort)
 
@@ -146,10 +179,7 @@ def rows(conn: sqlite3.Connection, numbers: Sequence[int]) -> list[Download]:
 
 def tally(conn: sqlite3.Connection) -> tuple[Counter[str], Counter[str]]:
     """How many downloads there are in each state, and of each type."""
-    states, types = Counter[str](), Counter[str]()
-    for ending, state, number in conn.execute(
-        "SELECT ending, state, count(*) FROM downloads GROUP BY ending, state"
-    ):
-        states[state] += number
+    states, types = Counter(downloads.counts(conn)), Counter[str]()
+    for ending, number in conn.execute("SELECT ending, count(*) FROM downloads GROUP BY ending"):
         types[type_of(ending)] += number
     return states, types

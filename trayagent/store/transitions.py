@@ -203,8 +203,10 @@ def requeue(conn: sqlite3.Connection, n: int, outcome: Requeued) -> Change:
 
 
 def requeue_active(conn: sqlite3.Connection) -> int:
-    """Nobody is at work any more."""
-    return conn.execute("UPDATE downloads SET state = 'queued' WHERE state = 'active'").rowcount
+    """None of our slots is at work any more; engines elsewhere may be."""
+    return conn.execute(
+        "UPDATE downloads SET state = 'queued' WHERE state = 'active' AND engine IS NULL"
+    ).rowcount
 
 
 def _note(conn: sqlite3.Connection, n: int, reached: Reached) -> None:
