@@ -36,7 +36,10 @@ class _HlsFD:
 downloader = types.SimpleNamespace(
     external=types.SimpleNamespace(FFmpegFD=_FFmpegFD), hls=types.SimpleNamespace(HlsFD=_HlsFD))
 extractor = types.SimpleNamespace(gen_extractor_classes=lambda: [])
-networking = types.SimpleNamespace(common=types.SimpleNamespace(Response=None))
+networking = types.SimpleNamespace(
+    common=types.SimpleNamespace(Response=None),
+    exceptions=types.SimpleNamespace(HTTPError=OSError),
+)
 
 class YoutubeDL:
     def urlopen(self, request): raise AssertionError("nothing is asked for")

@@ -32,7 +32,10 @@ class _FD:
 downloader = types.SimpleNamespace(
     external=types.SimpleNamespace(FFmpegFD=_FD), hls=types.SimpleNamespace(HlsFD=_FD))
 extractor = types.SimpleNamespace(gen_extractor_classes=lambda: [])
-networking = types.SimpleNamespace(common=types.SimpleNamespace(Response=None))
+networking = types.SimpleNamespace(
+    common=types.SimpleNamespace(Response=None),
+    exceptions=types.SimpleNamespace(HTTPError=OSError),
+)
 class YoutubeDL:
     def urlopen(self, request): pass
     def __init__(self, params): pass
