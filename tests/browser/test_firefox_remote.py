@@ -103,6 +103,7 @@ def test_downloads_are_taken_over_with_cookies_and_forms_stay(
 ) -> None:
     options = json.dumps({"options": {"takeover": RULES}})
     extension.ask("chrome.storage.local.set(JSON.parse(arguments[0]))", options)
+    site.server.seen.clear()  # the site is slow for those that come first
     firefox.switch(extension.first)
     firefox.go(site.url("/take/"))
     firefox.run("document.cookie = 'session=member; Secure; path=/'")
