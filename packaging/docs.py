@@ -10,6 +10,7 @@ import click
 from docs_http import interface
 from docs_lists import lists
 from docs_settings import settings
+from docs_walks import walks
 from stamp import ROOT
 
 import trayagent as package
@@ -70,7 +71,7 @@ def architecture() -> str:
     """docs/architecture.md: what the package says of itself."""
     blocks = (package.__doc__ or "").rstrip().split("\n\n")
     shown = [f"```\n{dedent(one)}\n```" if one.startswith("    ") else one for one in blocks]
-    return "\n\n".join(["# The house", NOTE, *shown, HOUSE.lstrip("\n")])
+    return "\n\n".join(["# The house", NOTE, *shown, HOUSE.strip("\n"), "\n".join(walks())])
 
 
 def commands() -> str:

@@ -3,7 +3,8 @@
 Each figure is a rule of thumb, for comparing one month's house with the next:
 
     files, median, largest   Python files of trayagent/, in lines
-    used once                private functions and methods that one place calls, in percent of all
+    used once                private functions and methods that their file names at one place only, in
+                             percent of all functions
     comments                 comment lines for each 100 lines of code
     participles              functions named by a bare participle (`told`, `claimed`): a reader cannot
                              tell whether they ask or do
@@ -36,10 +37,7 @@ def figures(house: Path = HOUSE) -> dict[str, float]:
     lengths = [text.count("\n") for text in sources.values()]
     code, comments = map(sum, zip(*map(_lines, sources), strict=True))
     functions = [node for tree in trees.values() for node in ast.walk(tree) if _is_function(node)]
-    private = [
-        name for node in functions if (name := _name(node)).startswith("_") and name[:2] != "__"
-    ]
-    words = Counter(word for text in sources.values() for word in re.findall(r"\w+", text))
+    once = sum(_used_once(trees[path], sources[path]) for path in sources)
     classes = Counter(
         node.name
         for tree in trees.values()
@@ -50,9 +48,7 @@ def figures(house: Path = HOUSE) -> dict[str, float]:
         "files": len(sources),
         "median lines": statistics.median(lengths),
         "largest file": max(lengths),
-        "private functions used once, %": 100
-        * sum(words[name] == 2 for name in private)
-        / len(private),
+        "private functions used once, %": 100 * once / len(functions),
         "comment lines per 100 of code": 100 * comments / code,
         "functions named by a participle": sum(map(is_participle, functions)),
         "class names used twice": sum(count > 1 for count in classes.values()),
@@ -86,6 +82,13 @@ def _lines(path: Path) -> tuple[int, int]:
             if token.type not in (tokenize.NL, tokenize.COMMENT):
                 before = token.type
     return len(code), comments
+
+
+def _used_once(tree: ast.Module, text: str) -> int:
+    """Private functions of a file whose names stand in it twice: where they are made, and used."""
+    words = Counter(re.findall(r"\w+", text))
+    names = [_name(node) for node in ast.walk(tree) if _is_function(node)]
+    return sum(words[name] == 2 for name in names if name[:1] == "_" and name[:2] != "__")
 
 
 def _is_function(node: ast.AST) -> bool:
