@@ -236,3 +236,38 @@ def test_hostile_page_achieves_nothing(
             assert "Download this?" not in firefox("WebDriver:GetPageSource")
             firefox("WebDriver:SwitchToParentFrame")
     assert agent.belongings() == before
+
+
+def test_dashboard_lists_shows_and_survives_a_reload(
+    firefox: Firefox, agent: Running, site: PublicSite
+) -> None:
+    """The main path of the dashboard: add, see it arrive, look at it, sort, tick, reload."""
+    row = "[...document.querySelectorAll('.rows .row:not([hidden])')].find(each => each.querySelector('.name').title"
+    firefox.go(agent.dashboard())
+    until(lambda: firefox.run("return !document.getElementById('shell').hidden"))
+    firefox.click("#add")
+    for name in ("fox-list-a.mp4", "fox-list-b.mp4"):
+        firefox.run(
+            "document.getElementById('links').value += arguments[0] + '\\n'",
+            site.url(f"/plain/{name}"),
+        )
+    firefox.click("dialog[open] .primary")
+    agent.saved(site.url("/plain/fox-list-b.mp4"))
+    until(lambda: firefox.run(f"return {row} === 'fox-list-a.mp4')?.dataset.state === 'completed'"))
+    assert firefox.run("return document.querySelector('.rows .row').offsetHeight") == 36
+    firefox.click(".head-row .what button")
+    until(
+        lambda: firefox.run(
+            "return document.querySelector('.head-row .what').ariaSort === 'ascending'"
+        )
+    )
+    firefox.run(f"{row} === 'fox-list-a.mp4').querySelector('.name').click()")
+    until(
+        lambda: firefox.run(
+            "return document.querySelector('.detail:not([hidden]) h2')?.textContent === 'fox-list-a.mp4'"
+        )
+    )
+    firefox.run(f"{row} === 'fox-list-b.mp4').querySelector('input').click()")
+    until(lambda: firefox.run("return !document.querySelector('.tick-bar').hidden"))
+    firefox("WebDriver:Refresh")
+    until(lambda: firefox.run(f"return Boolean({row} === 'fox-list-b.mp4'))"))

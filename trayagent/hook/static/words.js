@@ -155,6 +155,7 @@ export const SAY = {
   freshText: "Open the page again, copy the link of the same file and paste it here. What has arrived is kept.",
   freshYes: "Use this link",
   partsOf: (number) => `Parts of the file, ${number} at work`,
+  connectionsOf: (number) => `${number} connection${number === 1 ? "" : "s"}`,
   speedOf: "Speed, the last minute",
   limit: "Limit for this one",
   noLimit: "none",

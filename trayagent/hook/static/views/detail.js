@@ -206,7 +206,7 @@ export class Detail extends EventTarget {
     const busy = parts.filter((part) => part.busy).length;
     this.map.show(parts, answer?.size ?? whole);
     this.map.label(SAY.partsOf(busy));
-    setText(this.figures, parts.length ? SAY.partsOf(busy) : "");
+    setText(this.figures, busy ? SAY.connectionsOf(busy) : "");
     if (state === "active") this.#timer = setTimeout(() => this.#look(), LOOK);
   }
 }
