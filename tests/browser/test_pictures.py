@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from playwright.async_api import Browser, expect
 
+from tests.browser.dashboard import add, opened, row, see
 from tests.browser.public_site import PublicSite
 from tests.browser.running import Running, until
 
@@ -44,9 +45,9 @@ async def work(agent: Running, site: PublicSite) -> None:
     for number in (7, 8):
         add(f"/large/90/lecture-{number}.mp4", f"Lecture {number}, The oceans.mp4")
     await asyncio.to_thread(
-        until, lambda: len([row for row in agent.downloads() if row["received"] > 50_000_000]) >= 3
+        until, lambda: len([one for one in agent.downloads() if one["received"] > 50_000_000]) >= 3
     )
-    paused = next(row for row in agent.downloads() if row["filename"] == "How bread rises.mp4")
+    paused = next(one for one in agent.downloads() if one["filename"] == "How bread rises.mp4")
     agent.call("POST", f"downloads/{paused['id']}/pause", {})
 
 
@@ -66,8 +67,8 @@ async def test_dashboard(
         await expect(page.locator("#status")).to_contain_text("/s")
         await page.screenshot(path=pictures / f"{name}.png")
         await context.close()
-    for row in agent.downloads():
-        agent.call("DELETE", f"downloads/{row['id']}")
+    for download in agent.downloads():
+        agent.call("DELETE", f"downloads/{download['id']}")
 
 
 async def test_confirm_page(
@@ -80,3 +81,54 @@ async def test_confirm_page(
     await expect(page.locator("#send")).to_be_enabled()
     await page.screenshot(path=pictures / "confirm.png")
     await context.close()
+
+
+async def test_the_first_five_minutes(
+    chromium: Browser, agent: Running, site: PublicSite, pictures: Path
+) -> None:
+    """A newcomer's way from the first start to a file that opens, as docs/dashboard.md shows it."""
+    options = {"viewport": {"width": 1180, "height": 760}, "color_scheme": "light"}
+    async with opened(chromium, agent, **options) as page:
+
+        async def take(name: str) -> None:
+            await page.evaluate("document.getElementById('messages').hidden = true")
+            await page.screenshot(path=pictures / f"first-{name}.png")
+
+        await page.goto(f"{agent.base}/welcome{agent.dashboard().removeprefix(agent.base)[1:]}")
+        await page.get_by_role("button", name="Start a test download").click()
+        await expect(page.get_by_role("button", name="Open folder")).to_be_visible()
+        await take("1-welcome")
+
+        await page.get_by_role("link", name="Go to the downloads").click()
+        site.server.missing.add("/gone/concert.mp4")
+        films = [site.url(f"/large/{size}/Film%20{size}.mp4") for size in (60, 90, 120, 150, 180)]
+        await add(page, *films, site.url("/gone/concert.mp4"), "htp:/mistyped.example/film")
+        await expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
+        await take("2-add")
+        await page.keyboard.press("Escape")
+
+        await expect(row(page, "concert.mp4")).to_have_attribute("data-state", "failed")
+        await expect(page.locator("#status")).to_contain_text("/s")
+        await take("3-list")
+
+        await row(page, "Film 120.mp4").click()
+        panel = page.get_by_role("region", name="Film 120.mp4")
+        await expect(panel.get_by_role("status")).to_contain_text("/s")
+        await expect(panel.locator("rect.part").first).to_be_attached()
+        await take("4-panel")
+
+        await see(page, "needs")
+        await row(page, "concert.mp4").click()
+        await expect(page.get_by_role("region", name="concert.mp4")).to_be_visible()
+        await take("5-failed")
+
+        await see(page, "saved")
+        await row(page, "Welcome to trayagent.txt").hover()
+        await expect(
+            row(page, "Welcome to trayagent.txt").get_by_role("button", name="Open folder")
+        ).to_be_visible()
+        await take("6-saved")
+    agent.call("POST", "pause", {})
+    for download in agent.downloads():
+        agent.call("DELETE", f"downloads/{download['id']}")
+    agent.call("POST", "resume", {})

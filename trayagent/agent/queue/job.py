@@ -1,5 +1,6 @@
 """One claimed job, worked to its end: who knows where the bytes are is asked, then they are fetched.
 
+    the first download    its bytes are here
     a job of a library    its source (the resolver) gives a request, or the bytes themselves
     an address            `video_pages`, which asks transfer or the page engine; or transfer alone
 
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
+from trayagent.agent import first_download
 from trayagent.agent.queue.video_pages import FileFetcher, VideoPages
 from trayagent.model import addresses, filenames, units, urls
 from trayagent.model.errors import DownloadError, TrayagentError
@@ -77,6 +79,8 @@ class Worker:
             return await self._fetch_resolved(
                 self._resolvers[job.source], job.key, target, progress
             )
+        if job.url == first_download.URL:
+            return await self._transfer.publish(first_download.CONTENT, target, progress)
         if self._secrets.has(job.id):  # most have none, and need no thread
             secrets = await asyncio.to_thread(self._secrets.load, job.id)
             job = replace(job, secrets=secrets)

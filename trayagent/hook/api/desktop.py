@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from trayagent.agent.first_download import start_first_download
+from trayagent.agent.first_download import first_download
 from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
@@ -71,4 +71,5 @@ async def set_autostart(request: HookRequest) -> Reply:
 async def add_first_download(request: HookRequest) -> Reply:
     """Download a small text of our own, which needs no network."""
     request.json(schemas.Empty)
-    return Reply(202, await start_first_download(request.agent.intake))
+    entered = await request.agent.intake.enter([first_download()], via="page")
+    return Reply(202, entered.receipt)

@@ -79,6 +79,7 @@ export class Detail extends EventTarget {
     setText(this.why, why);
     this.why.hidden = !why;
     this.why.className = `note small ${state === "failed" ? "bad" : "warn"}`;
+    this.graph.element.toggleAttribute("hidden", state !== "active");
     this.#showVerbs();
     this.#showFacts();
     if (before && (before.id !== download.id || before.state !== download.state)) {
@@ -189,7 +190,6 @@ export class Detail extends EventTarget {
   #second() {
     if (!this.download) return;
     const speeds = this.board.speedOf(this.download.id);
-    this.graph.element.toggleAttribute("hidden", this.download.state !== "active");
     this.graph.show(speeds);
   }
 
@@ -204,6 +204,7 @@ export class Detail extends EventTarget {
     if (this.download?.id !== id) return;
     const parts = answer?.parts ?? [];
     const busy = parts.filter((part) => part.busy).length;
+    this.map.element.toggleAttribute("hidden", !parts.length);
     this.map.show(parts, answer?.size ?? whole);
     this.map.label(SAY.partsOf(busy));
     setText(this.figures, busy ? SAY.connectionsOf(busy) : "");
