@@ -283,6 +283,35 @@ async def test_a_person_is_asked_with_the_port_named_and_no_means_no(
     await extended.ask("pairing => chrome.storage.local.set({pairing})", stored)
 
 
+async def test_without_the_native_host_pairing_begins_in_the_dashboard(
+    extended: Extended, agent: Running
+) -> None:
+    stored = (await extended.ask("chrome.storage.local.get('pairing')"))["pairing"]
+    await extended.ask("chrome.storage.local.remove('pairing')")
+    options = await extended.open(f"{extended.base}/options.html")
+    async with extended.context.expect_page() as opened:
+        await options.get_by_role("button", name="Pair now").click()
+    page = await opened.value
+    assert re.fullmatch(r"http://127\.0\.0\.1:178\d\d/#browsers", page.url)
+    await page.close()
+    await options.close()
+    await extended.ask("pairing => chrome.storage.local.set({pairing})", stored)
+
+
+async def test_what_people_are_told_holds_no_query(extended: Extended) -> None:
+    page = await extended.open(f"{extended.base}/options.html")
+    url = "https://a.example/secret%20plan.pdf?size=9000&token=SECRET"
+    said = await page.evaluate(
+        """async url => { const { summary } = await import("./notices.js");
+        return [summary({ downloads: [{ url, filename: null }] }),
+            summary({ downloads: [{ url, filename: null, duplicate_of: "d1" }] })]; }""",
+        url,
+    )
+    assert [each["message"] for each in said] == ["secret plan.pdf", "secret plan.pdf"]
+    assert [each["worth"] for each in said] == [False, True]
+    await page.close()
+
+
 async def test_an_impostor_takes_no_pairing_over(
     extended: Extended, agent: Running, site: PublicSite
 ) -> None:

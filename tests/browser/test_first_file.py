@@ -82,14 +82,14 @@ async def test_first_file_with_the_agent_down(
 async def test_on_a_new_port_it_is_found_without_asking_around(
     extended: Extended, agent: Running, site: PublicSite
 ) -> None:
-    """A stranger has the old port, another the first of the usual ten: neither hears more than a question for proof."""
+    """A stranger has the old port, another the last of the usual ten: neither hears more than a question for proof."""
     with agent:
         welcome = await extended.shown("options.html#welcome")
         await welcome.reload()
         await welcome.get_by_role("button", name="Pair now").click()
         await expect(welcome.locator("#link")).to_be_visible()
         old = agent.port
-    with impostor(port=old) as stranger, impostor(port=17830) as usual:
+    with impostor(port=old) as stranger, impostor(port=17839) as usual:
         page = await extended.open(site.url("/player.html"))
         async with extended.popup(page) as popup:  # down, whatever the stranger says
             await popup.until(
