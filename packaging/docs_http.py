@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from trayagent.hook.gate import GATE, MOST_BODY_BYTES
-from trayagent.hook.routing import Route
+from trayagent.hook.gate import GATE
+from trayagent.hook.routing import MOST_BODY_BYTES, Route
 from trayagent.hook.server import ROUTES
 from trayagent.model.downloads import Download, Item
 
@@ -19,6 +19,7 @@ WHO = {
     "anyone": "anyone here",
     "page": "our own page",
     "extension": "any extension, with a code",
+    "foreign": "a foreign program, with its secret",
     "caller": "any token",
     "owner": "owner",
 }

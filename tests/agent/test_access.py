@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.privacy import is_private
-from trayagent.agent.access import MOST_OPEN_CODES, BadCodeError, Clients, Codes, Guesses, OwnToken
+from trayagent.agent.access import BadCodeError, Clients, Guesses, OwnToken
 from trayagent.agent.bus import Bus
+from trayagent.agent.codes import MOST_OPEN_CODES, Codes
 from trayagent.model.errors import NotFoundError
 from trayagent.model.events import Event, Notice
 from trayagent.store.database import Database

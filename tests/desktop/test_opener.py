@@ -11,7 +11,7 @@ import pytest
 
 from tests.desktop.rig import Desktop, until
 from tests.patience import patience
-from trayagent.agent.access import CodePages
+from trayagent.agent.codes import CodePages
 from trayagent.desktop import opener
 from trayagent.model.errors import TrayagentError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trayagent.hook.gate import MOST_BODY_BYTES, RequestFacts
-from trayagent.hook.routing import Route
+from trayagent.hook.gate import RequestFacts
+from trayagent.hook.routing import MOST_BODY_BYTES, Route
 from trayagent.hook.server import ROUTES
 from trayagent.model.access import Caller
 

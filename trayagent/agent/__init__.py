@@ -4,7 +4,8 @@
     queue/         the pool of workers, one job, and the commands of a person (pause ... undo)
     drops/         lists that are put into the drop folder
     library/       remote libraries: sources, syncs, missing files, verify, thumbnails
-    access         who may talk to the agent: own token, dashboards, paired browsers
+    access         who may talk to the agent: own token, dashboards, paired browsers, foreign programs
+    codes          one-time codes, and the files that lead a browser to their pages
     bus            events, from whoever does something to whoever wants to hear of it
     first_download a file for newcomers that needs no network
     announcer      events to a few notices for people

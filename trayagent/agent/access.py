@@ -1,38 +1,39 @@
-"""Who may talk to the agent: the machine's own token, dashboards, and paired browsers.
+"""Who may talk to the agent: the machine's own token, dashboards, paired browsers, foreign programs.
 
     who                    gets a token by                       it is good
     ---------------------  ------------------------------------  -----------------------------------
     command line, tray     reading the own token's 0600 file     until it is rotated
     dashboard (a session)  a one-time code in the page's file    a day after its last request
     browser extension      a one-time code that a person gives   from its own origin, until revoked
+    foreign program        a person, who types it in there       for its own protocol, until revoked
 
-An extension's token is made from the agent's key file and a salt, so the database holds nothing that
-lets anybody in, and `hello` can still prove that we are the ones the browser was paired with. A
-command line can be read by every user of the machine, so a code travels in a file instead.
+The token of an extension or a foreign program is made from the agent's key file and a salt, so the
+database holds nothing that lets anybody in; `hello` can still prove that we are the ones the browser was
+paired with, and a person can see a foreign program's secret again. A command line can be read by every
+user of the machine, so a code travels in a file instead (`codes`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import hashlib
 import hmac
-import html
 import os
 import re
 import secrets
-import stat
-import sys
 import time
 from base64 import urlsafe_b64encode
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
 from trayagent.agent.bus import Bus
+from trayagent.agent.codes import CODE_PAGE_SECONDS, Clock, CodePages, Codes, digest
 from trayagent.files import write_private
-from trayagent.model.access import Caller, Client, Paired
+from trayagent.model.access import Caller, Client, Connection, ForeignKind, Paired
 from trayagent.model.errors import NotFoundError, TrayagentError
 from trayagent.model.events import Action, Notice
 from trayagent.model.units import stamp
@@ -42,8 +43,6 @@ from trayagent.store import facts
 from trayagent.store.clients import ClientRow
 from trayagent.store.database import Database
 
-Clock = Callable[[], float]
-
 EXTENSION_ORIGIN: Final = re.compile(r"(?:chrome|moz)-extension://[A-Za-z0-9-]{1,64}")
 """The origins that can be paired."""
 LOCAL_CLIENT: Final = "local"
@@ -52,33 +51,23 @@ PAIRING_SECONDS: Final = 120.0
 """How long a code for a browser works."""
 SESSION_CODE_SECONDS: Final = 120.0
 """How long a code for a dashboard works."""
-CODE_PAGE_SECONDS: Final = 120.0
-"""How long a file with a code is kept: no code lives longer."""
 SESSION_IDLE_SECONDS: Final = 24 * 3600.0
 """Without a request, after which a dashboard has to be opened again."""
 MOST_SESSIONS: Final = 32
 """So many dashboards may be open; the oldest has to be opened again."""
-MOST_OPEN_CODES: Final = 32
-"""So many codes may be open at a time; the oldest one gives way."""
 SEEN_NOTED_SECONDS: Final = 600.0
 """Between two times that a client's last request is written down."""
 ASK_TO_OPEN_SECONDS: Final = 20.0
 """Between two times that a locked page may ask a person to open it."""
+MOST_FOREIGN: Final = 32
+"""So many foreign programs may have a secret of their own."""
+FOREIGN_NAMES: Final[dict[ForeignKind, str]] = {
+    "aria2": "aria2 clients",
+    "metube": "MeTube clients",
+}
+"""How a foreign client is called that nobody gave a name."""
 LONGEST_NAME: Final = 60
 """Characters of a client's name that are shown."""
-
-_CODE_PAGE: Final = """<!doctype html>
-<meta charset="utf-8">
-<meta name="referrer" content="no-referrer">
-<title>trayagent</title>
-<meta http-equiv="refresh" content="0; url={url}">
-<p><a href="{url}">Open trayagent</a></p>
-"""
-
-
-def digest(secret: str) -> bytes:
-    """What we keep of a secret that we only need to recognise."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 class OwnToken:
@@ -112,34 +101,6 @@ class OwnToken:
         return f"<OwnToken in {self.path}>"
 
 
-class Codes:
-    """Codes of 128 random bits that work once, for `lifetime` seconds of a steady clock."""
-
-    def __init__(self, lifetime: float, clock: Clock = time.monotonic) -> None:
-        self.lifetime = lifetime
-        self._clock = clock
-        self._open: dict[bytes, float] = {}
-
-    def issue(self) -> str:
-        """A fresh code."""
-        self._forget_old()
-        # Bounded: whoever may ask for codes could ask for a million of them.
-        while len(self._open) >= MOST_OPEN_CODES:
-            del self._open[next(iter(self._open))]
-        code = secrets.token_urlsafe(16)
-        self._open[digest(code)] = self._clock() + self.lifetime
-        return code
-
-    def redeem(self, code: str) -> bool:
-        """Whether the code was good; it is spent by asking."""
-        self._forget_old()
-        return self._open.pop(digest(code), None) is not None
-
-    def _forget_old(self) -> None:
-        now = self._clock()
-        self._open = {code: end for code, end in self._open.items() if end > now}
-
-
 class Guesses:
     """Counts wrong secrets, so that guessing becomes slow: so many in a window are answered at once."""
 
@@ -163,54 +124,12 @@ class Guesses:
         return max(0.0, self._times[0] + self._window - self._clock())
 
 
-class CodePages:
-    """Files that lead a browser to a page with a code: read by this user alone, gone once it is spent.
-
-    They lie in a folder of their own, 0700. All methods block.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def write(self, code: str, url: str) -> Path:
-        """A file, 0600, that leads to `url`, which holds `code`."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # A link in its place would lead the code to a folder that others may read.
-        seen = self._folder.lstat()
-        if not stat.S_ISDIR(seen.st_mode):
-            raise NotADirectoryError(str(self._folder))
-        if sys.platform != "win32":
-            self._folder.chmod(0o700)
-        self.sweep()
-        page = self._page_of(code)
-        write_private(page, _CODE_PAGE.format(url=html.escape(url)).encode())
-        return page
-
-    def remove(self, code: str) -> None:
-        """Remove the file of a code that is spent."""
-        with contextlib.suppress(OSError):
-            self._page_of(code).unlink()
-
-    def sweep(self, older: float = CODE_PAGE_SECONDS) -> None:
-        """Remove the files whose codes have run out, and those that a kill left."""
-        now = time.time()
-        with contextlib.suppress(OSError):
-            for page in self._folder.iterdir():
-                with contextlib.suppress(OSError):
-                    # `abs`: a clock that was set back must not keep a file for long.
-                    if abs(now - page.lstat().st_mtime) >= older:
-                        page.unlink()
-
-    def _page_of(self, code: str) -> Path:
-        name = hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return self._folder / f"{name}.html"
-
-    def __repr__(self) -> str:
-        return f"<CodePages in {self._folder}>"
-
-
 class BadCodeError(TrayagentError):
     """The one-time code is wrong, spent or too old (HTTP 403)."""
+
+
+class TooManyClientsError(TrayagentError):
+    """There are as many foreign clients as we keep."""
 
 
 class Clients:
@@ -267,15 +186,26 @@ class Clients:
 
     def recognise(self, token: str) -> Caller | None:
         """Whose token this is; None: nobody's."""
-        # All digests are compared, also after a match, and each in constant time: the time of an
-        # answer tells nothing about a token.
-        given = digest(token)
+        # A foreign program keeps its secret in the clear: it must not open the whole interface.
         known = [
             (digest(self._own.value), Caller(LOCAL_CLIENT, "owner")),
-            *((row.digest, _caller(row)) for row in self._rows.values()),
+            *(
+                (row.digest, _caller(row))
+                for row in self._rows.values()
+                if row.kind not in FOREIGN_NAMES
+            ),
         ]
-        found = [caller for mark, caller in known if hmac.compare_digest(mark, given)]
-        return found[0] if found and not self._has_ended(found[0].id) else None
+        found = _match(token, known)
+        return found if found is not None and not self._has_ended(found.id) else None
+
+    def recognise_foreign(self, kind: ForeignKind, secret: str) -> Caller | None:
+        """The foreign client of this protocol whose secret it is; None: nobody's."""
+        rows = [row for row in self._rows.values() if row.kind == kind]
+        return _match(secret, [(row.digest, _caller(row)) for row in rows])
+
+    def is_known(self, id: str) -> bool:
+        """Whether a client is still there: a long connection asks from time to time."""
+        return id in self._rows
 
     @property
     def origins(self) -> frozenset[str]:
@@ -319,13 +249,40 @@ class Clients:
         id, salt = f"c{secrets.token_hex(6)}", secrets.token_bytes(16)
         await asyncio.to_thread(self._pages.remove, code)
         token = self._token(id, salt)
-        row = ClientRow(id, name, origin, salt, digest(token), self._now())
+        row = ClientRow(id, name, origin, salt, digest(token), self._now(), kind="extension")
         await self._db.run(store.add, row)
         self._rows[id] = row
         self._bus.publish(
             Notice("Browser paired", f"{row.name} may now send downloads to this computer.")
         )
         return Paired(id, token)
+
+    async def connect(self, kind: ForeignKind, name: str, url: str) -> Connection:
+        """The secret of the foreign client of this name, made where there is none.
+
+        `url` is our own address. Raises TooManyClientsError.
+        """
+        name = " ".join(printable(name).split())[:LONGEST_NAME] or FOREIGN_NAMES[kind]
+        row = next((r for r in self._rows.values() if (r.kind, r.name) == (kind, name)), None)
+        # One made with a key that was lost since cannot be shown: the program has to get a new one.
+        if row is not None and digest(self._token(row.id, row.salt)) != row.digest:
+            await self.revoke(row.id)
+            row = None
+        if row is None:
+            if sum(r.kind in FOREIGN_NAMES for r in self._rows.values()) >= MOST_FOREIGN:
+                raise TooManyClientsError(
+                    "too_many_clients",
+                    f"There are {MOST_FOREIGN} foreign clients already.",
+                    "Revoke those that you do not use.",
+                )
+            id, salt = f"f{secrets.token_hex(6)}", secrets.token_bytes(16)
+            mark = digest(self._token(id, salt))
+            row = ClientRow(id, name, "", salt, mark, self._now(), kind=kind)
+            await self._db.run(store.add, row)
+            self._rows[id] = row
+        secret = self._token(row.id, row.salt)
+        path = "/jsonrpc" if kind == "aria2" else f"/metube/{secret}/"
+        return Connection(row.id, kind, f"{url}{path}", secret)
 
     async def begin_session(self, code: str) -> str:
         """Exchange a code for a token of one dashboard. Raises BadCodeError."""
@@ -355,7 +312,7 @@ class Clients:
         row = self._rows.get(client)
         if client == LOCAL_CLIENT:
             token = self._own.value
-        elif row is not None and row.origin and origin in (None, row.origin):
+        elif row is not None and row.kind == "extension" and origin in (None, row.origin):
             token = self._token(row.id, row.salt)
         else:
             raise _no_such_client()
@@ -368,7 +325,7 @@ class Clients:
         return hmac.new(token.encode(), proven.encode(), hashlib.sha256).hexdigest()
 
     async def all_clients(self) -> tuple[Client, ...]:
-        """Paired browsers and open dashboards, the oldest first."""
+        """Paired browsers, foreign programs and open dashboards, the oldest first."""
         return tuple(
             Client(
                 id=row.id,
@@ -376,7 +333,7 @@ class Clients:
                 origin=row.origin,
                 created_at=stamp(row.created_at) or "",
                 last_seen=stamp(row.last_seen),
-                kind=_caller(row).kind,
+                kind=row.kind,
             )
             for row in self._rows.values()
             if not self._has_ended(row.id)
@@ -402,18 +359,16 @@ class Clients:
             row.last_seen is not None and abs(now - row.last_seen) < SEEN_NOTED_SECONDS
         ):
             return
-        self._rows[row.id] = ClientRow(
-            row.id, row.name, row.origin, row.salt, row.digest, row.created_at, now
-        )
+        self._rows[row.id] = dataclasses.replace(row, last_seen=now)
         await self._db.run(store.note_contact, row.id, now)
 
     def _sessions(self) -> list[ClientRow]:
-        return [row for row in self._rows.values() if not row.origin]
+        return [row for row in self._rows.values() if row.kind == "session"]
 
     def _has_ended(self, id: str) -> bool:
         """Whether it is a dashboard that nobody has used for a day."""
         row = self._rows.get(id)
-        if row is None or row.origin:
+        if row is None or row.kind != "session":
             return False
         return abs(self._now() - (row.last_seen or row.created_at)) > SESSION_IDLE_SECONDS
 
@@ -422,12 +377,24 @@ class Clients:
         return urlsafe_b64encode(made).rstrip(b"=").decode()
 
     def __repr__(self) -> str:
-        dashboards = len(self._sessions())
-        return f"<Clients: {len(self._rows) - dashboards} paired, {dashboards} dashboards>"
+        kinds = [row.kind for row in self._rows.values()]
+        return (
+            f"<Clients: {kinds.count('extension')} paired, {kinds.count('session')} dashboards,"
+            f" {sum(kind in FOREIGN_NAMES for kind in kinds)} foreign>"
+        )
 
 
 def _caller(row: ClientRow) -> Caller:
-    return Caller(row.id, "extension", row.origin) if row.origin else Caller(row.id, "session")
+    return Caller(row.id, row.kind, row.origin or None)
+
+
+def _match(token: str, known: Sequence[tuple[bytes, Caller]]) -> Caller | None:
+    """Whose digest is that of the token."""
+    # All are compared, also after a match, and each in constant time: the time of an answer tells
+    # nothing about a token.
+    given = digest(token)
+    found = [caller for mark, caller in known if hmac.compare_digest(mark, given)]
+    return found[0] if found else None
 
 
 def _wrong_code(action: str) -> BadCodeError:

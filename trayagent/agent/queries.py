@@ -14,8 +14,9 @@ from trayagent.model.downloads import Batch, Download, Entry, ErrorInfo, State
 from trayagent.model.errors import DownloadError
 from trayagent.model.status import Status
 from trayagent.model.units import stamp
-from trayagent.store import admission, batches, downloads
+from trayagent.store import admission, batches, downloads, tasks
 from trayagent.store.database import Database
+from trayagent.store.tasks import Task
 from trayagent.transfer.part_file import read_mark, sidecar_of
 
 
@@ -58,6 +59,38 @@ class Queries:
     async def ids_sent_by(self, sender: str) -> list[str]:
         """What a paired client sent in the last day, newest first: all that it may see and steer."""
         return await self._db.read(admission.ids_sent_by, sender)
+
+    async def task(self, gid: str) -> Task:
+        """The download of a gid; raises NotFoundError, also where its beginning fits several."""
+        return await self._db.read(tasks.find, gid)
+
+    async def task_of(self, id: str) -> Task:
+        """The same download as foreign programs see it; raises NotFoundError."""
+        return await self._db.read(tasks.of_id, id)
+
+    async def active_tasks(self) -> list[Task]:
+        """What is at work, as foreign programs see it."""
+        return await self._db.read(tasks.active_tasks)
+
+    async def waiting_tasks(self, offset: int, limit: int) -> list[Task]:
+        """A window of the line; see `store.tasks`."""
+        return await self._db.read(tasks.waiting_tasks, offset, limit)
+
+    async def stopped_tasks(self, offset: int, limit: int) -> list[Task]:
+        """A window of what ended last; see `store.tasks`."""
+        return await self._db.read(tasks.stopped_tasks, offset, limit)
+
+    async def task_counts(self) -> tuple[int, int]:
+        """How many wait or are paused, and how many have ended (of the last thousand)."""
+        return await self._db.read(tasks.count_tasks)
+
+    async def is_gid_taken(self, gid: str) -> bool:
+        """Whether a download has this gid already."""
+        return await self._db.read(tasks.is_taken, gid)
+
+    async def ids_in(self, *states: State) -> list[str]:
+        """The ids of all downloads in these states; for those in flight, which are few."""
+        return await self._db.read(tasks.ids_in, states)
 
     async def batch(self, id: str) -> Batch:
         """One batch; raises NotFoundError."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from trayagent.hook.connections import connection_of
-from trayagent.hook.routing import Route, RouteTable
+from trayagent.hook.routing import MOST_BODY_BYTES, Route, RouteTable
 from trayagent.model.access import Caller
 
 if TYPE_CHECKING:
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
 
     from trayagent.agent.access import Clients
 
-MOST_BODY_BYTES: Final = 256 * 1024
-"""More of a request is not read."""
 CORS_HEADERS: Final = "authorization, content-type, idempotency-key, last-event-id"
 """The headers that an extension's request may carry."""
 
 _EXTENSION: Final = re.compile(r"(?:chrome|moz)-extension://[A-Za-z0-9-]{1,64}")
+_SLASHES: Final = re.compile(r"/+")
 _JSON: Final = re.compile(
     r'application/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?', re.IGNORECASE | re.ASCII
 )
@@ -50,11 +49,11 @@ class RequestFacts:
     host_names: frozenset[str]
     """The values that Host may have."""
     method: str
-    path: str
-    """As sent, without the query."""
+    path: str = field(repr=False)
+    """As sent, without the query. MeTube's clients have their secret in it."""
     route: Route | None = None
     """The route of this method and path; for OPTIONS, of the method that is asked about."""
-    params: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict, repr=False)
     """The parameters in the path, decoded."""
     allowed_methods: tuple[str, ...] = ()
     """The methods of this path; empty when there is no such path."""
@@ -65,6 +64,10 @@ class RequestFacts:
     fetch_dest: str = ""
     paired_origins: frozenset[str] = frozenset()
     """Origins of paired extensions."""
+    listed_origins: frozenset[str] = frozenset()
+    """Pages that the user lets ask as foreign programs do."""
+    is_handshake: bool = False
+    """Whether the request asks for a WebSocket."""
     token: str | None = field(default=None, repr=False)
     """The bearer token of the request."""
     caller: Caller | None = None
@@ -85,11 +88,14 @@ class RequestFacts:
         host_names: frozenset[str],
         routes: RouteTable,
         clients: Clients,
+        listed_origins: frozenset[str] = frozenset(),
     ) -> RequestFacts:
         """Collect the facts of a request, before a byte of its body is read."""
         headers = request.headers
         path = request.raw_path.partition("?")[0]
-        methods, params = routes.find(path)
+        # MeTube's clients put a slash between an address that ends in one and their own.
+        is_metube = path.startswith("/metube/")
+        methods, params = routes.find(_SLASHES.sub("/", path) if is_metube else path)
         method = request.method
         if method == "OPTIONS":  # a preflight asks about another method
             method = headers.get("Access-Control-Request-Method", "")
@@ -115,6 +121,8 @@ class RequestFacts:
             fetch_mode=headers.get("Sec-Fetch-Mode", ""),
             fetch_dest=headers.get("Sec-Fetch-Dest", ""),
             paired_origins=clients.origins,
+            listed_origins=listed_origins,
+            is_handshake=headers.get("Upgrade", "").lower() == "websocket",
             token=token or None,
             caller=clients.recognise(token) if token else None,
             penalty_seconds=clients.guesses.wait_seconds,
@@ -144,6 +152,18 @@ class RequestFacts:
     def needs_token(self) -> bool:
         """Whether the route is for those who have a token."""
         return self.route is not None and self.route.who in ("caller", "owner")
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the route is for foreign programs, which bring their secret in their own way."""
+        return self.route is not None and self.route.who == "foreign"
+
+    @property
+    def may_read(self) -> bool:
+        """Whether the page or extension behind the request may read its answer."""
+        if self.is_foreign:
+            return is_extension(self.origin) or self.origin in self.listed_origins
+        return self.origin is not None and self.origin in self.paired_origins
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,22 +200,31 @@ def known_route(facts: RequestFacts) -> Refusal | None:
     """The path exists and has this method."""
     if not facts.allowed_methods:
         return Refusal(404, "not_found", "There is nothing at this address.")
-    if facts.method == "OPTIONS" or facts.method in facts.allowed_methods:
+    # A GET that is no handshake would put a foreign program's secret into the address.
+    is_bare = facts.route is not None and facts.route.is_socket and not facts.is_handshake
+    if facts.method == "OPTIONS" or (facts.method in facts.allowed_methods and not is_bare):
         return None
-    allow = ", ".join(facts.allowed_methods)
+    allow = ", ".join(
+        method for method in facts.allowed_methods if not (is_bare and method == "GET")
+    )
     return Refusal(
         405, "method_not_allowed", f"This address answers to {allow} only.", {"Allow": allow}
     )
 
 
 def trusted_origin(facts: RequestFacts) -> Refusal | None:
-    """A web origin is our own page or a paired extension; pairing takes any extension, confirming only our page."""
+    """A web origin is our own page or a paired extension; pairing takes any extension, confirming only our page.
+
+    Foreign programs: any extension, and pages that the user has listed.
+    """
     # Browsers send Origin with every POST, and no page can leave it out or change it:
     #
     # 1. two Origins            no browser sends them: no
     # 2. pairing                any extension: the one-time code says which one is meant
     # 3. confirming             our own page, for there is no token that could tell it from others
-    # 4. anything else          no Origin (a program, or a plain GET), our own page, a paired extension;
+    # 4. foreign programs       any extension, our own page, what the user has listed, or no Origin (a
+    #                           program); its secret is still asked for. `null` is every sandboxed frame
+    # 5. anything else          no Origin (a program, or a plain GET), our own page, a paired extension;
     #                           the token is still asked for
     who = facts.route.who if facts.route else "caller"
     if len(facts.origins) > 1:
@@ -204,6 +233,8 @@ def trusted_origin(facts: RequestFacts) -> Refusal | None:
         trusted = is_extension(facts.origin)
     elif who == "page":
         trusted = facts.origin == facts.own_origin
+    elif who == "foreign":
+        trusted = facts.origin is None or facts.origin == facts.own_origin or facts.may_read
     else:
         trusted = (
             facts.origin is None
@@ -227,23 +258,23 @@ def fetch_site(facts: RequestFacts) -> Refusal | None:
     # an extension is; its Origin has been judged above.
     if facts.fetch_site in ("", "none", "same-origin") or is_extension(facts.origin):
         return None
+    if facts.is_foreign and facts.may_read:  # a page that the user has listed
+        return None
     if facts.route is not None and facts.route.is_page and facts.fetch_mode == "navigate":
         return None
     return Refusal(403, "cross_site", "Other sites may not talk to trayagent.")
 
 
 def preflight(facts: RequestFacts) -> Refusal | None:
-    """A browser asks before it sends: yes for a paired extension and a method that exists, else no."""
+    """A browser asks before it sends: yes for who may read the answer and a method that exists, else no."""
     if facts.method != "OPTIONS":
         return None
     # Our own page needs no preflight, so whoever asks is an extension, or a site that tries.
     route = facts.route
-    if (
-        route is None
-        or not route.is_api
-        or route.who in ("page", "owner")
-        or facts.origin not in facts.paired_origins
-    ):
+    is_answered = route is not None and (
+        facts.is_foreign or (route.is_api and route.who not in ("page", "owner"))
+    )
+    if route is None or not is_answered or not facts.may_read:
         return Refusal(403, "no_preflight", "This page or program may not talk to trayagent.")
     headers = {
         "Access-Control-Allow-Methods": route.method,
@@ -306,9 +337,10 @@ def owner_only(facts: RequestFacts) -> Refusal | None:
 
 
 def json_only(facts: RequestFacts) -> Refusal | None:
-    """A form cannot say `application/json`; a body that is not there needs no type."""
-    # This type needs a preflight, which a form or another site's script does not get.
-    if facts.method not in ("POST", "PATCH", "PUT"):
+    """A form cannot say `application/json`; a body that is not there needs no type; foreign programs name any."""
+    # This type needs a preflight, which a form or another site's script does not get. Foreign programs
+    # send what they like: there, Origin and the secret are what keeps pages out.
+    if facts.is_foreign or facts.method not in ("POST", "PATCH", "PUT"):
         return None
     if (
         not facts.content_types
@@ -334,8 +366,9 @@ def plain_body(facts: RequestFacts) -> Refusal | None:
 def announced_size(facts: RequestFacts) -> Refusal | None:
     """Too large by its own word: refused before a byte of it is read."""
     # A chunked body has no such word; `server.read_body` counts it.
-    if facts.content_length is not None and facts.content_length > MOST_BODY_BYTES:
-        return TOO_LARGE
+    most = facts.route.most_bytes if facts.route is not None else MOST_BODY_BYTES
+    if facts.content_length is not None and facts.content_length > most:
+        return too_large(most)
     return None
 
 
@@ -346,9 +379,10 @@ def expectation(facts: RequestFacts) -> Refusal | None:
     return Refusal(417, "expectation_failed", "Only 100-continue can be expected.")
 
 
-TOO_LARGE: Final = Refusal(
-    413, "too_large", f"The body may have at most {MOST_BODY_BYTES // 1024} KiB."
-)
+def too_large(most_bytes: int) -> Refusal:
+    """The refusal of a body that has more bytes."""
+    return Refusal(413, "too_large", f"The body may have at most {most_bytes // 1024} KiB.")
+
 
 GATE: Final[tuple[Step, ...]] = (
     loopback_peer,

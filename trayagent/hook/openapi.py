@@ -18,6 +18,7 @@ _WHO: Final = {
     "anyone": "No token.",
     "page": "No token; our own page only.",
     "extension": "No token; from a browser extension's origin only.",
+    "foreign": "No token; a foreign program's secret is in its body or path.",
     "caller": "Any token; an extension's for what it sent itself.",
     "owner": "The machine's token or the dashboard's; not a paired extension's.",
 }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from trayagent.agent import Agent
     from trayagent.hook.events import EventRing
+    from trayagent.hook.foreign.sockets import Sockets
     from trayagent.hook.gate import RequestFacts
     from trayagent.hook.pages import Nonces
     from trayagent.hook.routing import Route
@@ -65,6 +66,7 @@ class HookContext:
     agent: Agent
     port: int
     events: EventRing
+    sockets: Sockets
     nonces: Nonces
     quit: Callable[[], None]
     """Ends the program; returns at once."""
@@ -75,6 +77,11 @@ class HookContext:
     def url(self) -> str:
         """The address of this agent."""
         return f"http://127.0.0.1:{self.port}"
+
+    def end_revoked(self) -> None:
+        """End the streams and sockets of those whose token has become worth nothing."""
+        self.events.recheck_listeners()
+        self.sockets.end_revoked()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
     from trayagent.hook.request import HookRequest, Reply
 
-Who = Literal["anyone", "page", "extension", "caller", "owner"]
+MOST_BODY_BYTES: Final = 256 * 1024
+"""More of a request is not read, where its route says nothing else."""
+
+Who = Literal["anyone", "page", "extension", "foreign", "caller", "owner"]
 """Who may use a route:
 
 anyone      no token
 page        no token, but the Origin of our own pages
 extension   no token, but the Origin of any browser extension
+foreign     a foreign program or any browser extension; its secret is in the body or the path, so the
+            route itself judges it (see `hook.foreign`)
 caller      any token; an extension's is for what that extension sent itself
 owner       the machine's token or a dashboard's, not an extension's
 """
@@ -46,6 +51,10 @@ class Route:
     """Status -> type of the JSON answer."""
     is_page: bool = False
     """A static page changes nothing, so a link on any site may lead to it."""
+    is_socket: bool = False
+    """Answers WebSocket handshakes; any other GET is told that there is none."""
+    most_bytes: int = MOST_BODY_BYTES
+    """More of a body is not read."""
 
     @property
     def is_api(self) -> bool:
@@ -64,7 +73,7 @@ class Routes:
     def __init__(self) -> None:
         self._routes: list[Route] = []
 
-    def add(
+    def add(  # noqa: PLR0913 - the fields of a route
         self,
         method: str,
         path: str,
@@ -75,6 +84,8 @@ class Routes:
         query: Any = None,
         answers: Mapping[int, Any] | None = None,
         is_page: bool = False,
+        is_socket: bool = False,
+        most_bytes: int = MOST_BODY_BYTES,
     ) -> Callable[[_Handler], _Handler]:
         """Declare the route of the handler below; the fields are those of `Route`."""
 
@@ -90,6 +101,8 @@ class Routes:
                     query,
                     answers or {},
                     is_page,
+                    is_socket,
+                    most_bytes,
                 )
             )
             return handler

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from trayagent.model.access import Client
+from trayagent.model.access import Client, ForeignKind
 from trayagent.model.downloads import Batch, Download, Entry, Item
 from trayagent.model.file_types import FileType
 from trayagent.model.library import LibraryItem, SourceInfo
@@ -303,6 +303,12 @@ class CodeWish(Body, frozen=True):
     """Also make a file that leads there, for a browser that is started with it."""
     view: Short = ""
     """What the dashboard shows first."""
+
+
+class NewConnection(Body, frozen=True):
+    kind: ForeignKind
+    name: Annotated[str, Meta(max_length=60)] = ""
+    """Your word for the program; each name has a secret of its own."""
 
 
 class SessionCode(Body, frozen=True):

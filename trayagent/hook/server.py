@@ -24,11 +24,13 @@ from trayagent.hook.connections import (
     connection_of,
 )
 from trayagent.hook.events import EventRing
-from trayagent.hook.gate import MOST_BODY_BYTES, TOO_LARGE, Refusal, RequestFacts, judge
+from trayagent.hook.foreign import FOREIGN
+from trayagent.hook.foreign.sockets import Sockets
+from trayagent.hook.gate import Refusal, RequestFacts, judge, too_large
 from trayagent.hook.listener import Listener
 from trayagent.hook.pages import Nonces, missing_page
 from trayagent.hook.request import Desktop, HookContext, HookRequest, MalformedError, Reply
-from trayagent.hook.routing import Route, RouteTable
+from trayagent.hook.routing import MOST_BODY_BYTES, Route, RouteTable
 from trayagent.model.errors import (
     NotFoundError,
     StoreUnavailableError,
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ROUTES: Final[tuple[Route, ...]] = (*API, *pages.routes)
+ROUTES: Final[tuple[Route, ...]] = (*API, *FOREIGN, *pages.routes)
 NOTE_SECONDS: Final = 0.2
 """A request waits so long for the note that its client was seen."""
 STOP_SECONDS: Final = 1.0
@@ -87,6 +89,7 @@ class HookServer:
         self._desktop = desktop
         self._table = RouteTable(ROUTES)
         self._events = events or EventRing()
+        self._sockets = Sockets(agent.clients)
         self._host_names: frozenset[str] = frozenset()
         self._context: HookContext | None = None
 
@@ -97,6 +100,7 @@ class HookServer:
             self._agent,
             listener.port,
             self._events,
+            self._sockets,
             Nonces(),
             self._quit,
             self._desktop,
@@ -113,7 +117,10 @@ class HookServer:
             is_another_users=self._is_another_users,
         )
         try:
-            with self._agent.bus.subscribe(self._events.add):
+            with (
+                self._agent.bus.subscribe(self._events.add),
+                self._agent.bus.subscribe(self._sockets.hear),
+            ):
                 async with asyncio.TaskGroup() as group:
                     for sock in listener.sockets:
                         group.create_task(
@@ -125,6 +132,7 @@ class HookServer:
             listener.close()
             acceptor.close()
             self._events.close()
+            self._sockets.close()
             server.pre_shutdown()
             await server.shutdown(STOP_SECONDS)
 
@@ -139,11 +147,16 @@ class HookServer:
         connection = connection_of(request)
         connection.enter_request(request.content)
         facts = RequestFacts.of(
-            request, host_names=self._host_names, routes=self._table, clients=self._agent.clients
+            request,
+            host_names=self._host_names,
+            routes=self._table,
+            clients=self._agent.clients,
+            listed_origins=frozenset(self._agent.live_settings.config.hook.aria2_origins),
         )
         body: bytes | Refusal | None = judge(facts)
         if body is None:
-            body = await read_body(request)
+            most = facts.route.most_bytes if facts.route is not None else MOST_BODY_BYTES
+            body = await read_body(request, limit=most)
             connection.enter(ConnectionPhase.BUSY)
         response: web.StreamResponse
         if isinstance(body, Refusal):
@@ -223,7 +236,7 @@ async def read_body(
             while piece := await request.content.readany():
                 pieces += piece
                 if len(pieces) > limit:
-                    return TOO_LARGE
+                    return too_large(limit)
     except TimeoutError:
         return Refusal(408, "too_slow", "The body took too long.")
     except web.RequestPayloadError:
@@ -266,8 +279,8 @@ def response_of_refusal(refusal: Refusal) -> web.Response:
 
 
 def _cors_headers(facts: RequestFacts) -> dict[str, str]:
-    """A paired extension may read the answer; nobody else is told anything."""
+    """Who may read the answer is told so; nobody else is told anything."""
     # Two Hosts: the request is refused, and which of the two was meant is not for us to guess.
-    if facts.origin is None or facts.origin not in facts.paired_origins or len(facts.hosts) != 1:
+    if facts.origin is None or not facts.may_read or len(facts.hosts) != 1:
         return {}
     return {"Access-Control-Allow-Origin": facts.origin}

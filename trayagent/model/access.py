@@ -1,4 +1,4 @@
-"""Who knocks: the machine's owner, his dashboard, or a paired browser extension."""
+"""Who asks: the machine's owner, his dashboard, a paired browser extension, or a foreign program."""
 
 from __future__ import annotations
 
@@ -6,26 +6,31 @@ from typing import Literal
 
 from msgspec import Struct
 
+ClientKind = Literal["session", "extension", "aria2", "metube"]
+"""`session`: a dashboard; `extension`: a paired browser; the others: programs made for something else,
+each with a secret that is good for that protocol alone."""
+ForeignKind = Literal["aria2", "metube"]
+
 
 class Caller(Struct, frozen=True):
     """Whose token came with a request."""
 
     id: str
-    kind: Literal["owner", "session", "extension"]
-    """`owner`: this machine's own token; `session`: the dashboard; `extension`: a paired client."""
+    kind: Literal["owner"] | ClientKind
+    """`owner`: this machine's own token; the others: see `ClientKind`."""
     origin: str | None = None
     """The only web origin the token may come from; None: it comes without one, or from our own page."""
 
 
 class Client(Struct, frozen=True):
-    """A paired client or an open dashboard as others see it."""
+    """A client as others see it."""
 
     id: str
     name: str
     origin: str
     created_at: str
     last_seen: str | None = None
-    kind: Literal["owner", "session", "extension"] = "extension"
+    kind: ClientKind = "extension"
 
     def __repr__(self) -> str:
         return f"<Client {self.id} {self.name}>"
@@ -42,6 +47,19 @@ class Paired(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"<Paired {self.client}>"
+
+
+class Connection(Struct, frozen=True):
+    """What a foreign client is to be told; see docs/clients.md."""
+
+    client: str
+    kind: ForeignKind
+    url: str
+    """For MeTube's clients the secret is a part of it."""
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.client}>"
 
 
 class Code(Struct, frozen=True):

@@ -23,7 +23,7 @@ class State(StrEnum):
 SETTLED: Final = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 """States in which nothing more happens by itself."""
 
-Via = Literal["hook", "extension", "cli", "drop", "sync", "page"]
+Via = Literal["hook", "extension", "cli", "drop", "sync", "page", "aria2", "metube"]
 Kind = Literal["auto", "video", "image", "audio", "file", "page"]
 
 
@@ -152,6 +152,7 @@ class Patch(Struct, frozen=True, forbid_unknown_fields=True):
     segments: Annotated[int, Meta(ge=1, le=16)] | UnsetType | None = UNSET
     filename: Annotated[str, Meta(max_length=1024)] | UnsetType | None = UNSET
     folder: Annotated[str, Meta(max_length=1024)] | UnsetType | None = UNSET
+    mirrors: tuple[str, ...] | UnsetType = UNSET
 
     @property
     def renames(self) -> bool:

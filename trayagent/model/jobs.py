@@ -48,6 +48,9 @@ class Order(Struct, frozen=True, omit_defaults=True):
     speed_limit: str | None = None
     quality: str | None = None
     subtitles: tuple[str, ...] = ()
+    from_page: bool = False
+    """A page chose the address, through an extension that is not ours: a private one counts only if
+    the page itself came from that host."""
 
     @classmethod
     def of(cls, item: Item) -> Order:
@@ -111,6 +114,10 @@ class New(Struct, frozen=True):
     paused: bool = False
     urgent: bool = False
     again: bool = False
+    gid: str | None = None
+    """The name that an aria2 client chose for its download."""
+    warning: str | None = None
+    """What was asked for and is not done, in a sentence."""
 
 
 class Job(Struct, frozen=True):

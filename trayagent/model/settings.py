@@ -39,6 +39,8 @@ class HookSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     port: Annotated[int, Meta(ge=0, le=65535)] = 17830
     """0 = any free one; a taken port means the next of ten."""
+    aria2_origins: tuple[str, ...] = ()
+    """Web pages, like `http://127.0.0.1:8090`, that may ask as foreign clients do: see clients.md first."""
 
 
 class DropSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -23,6 +23,7 @@ from trayagent.settings.schema import RawValue, unknown_key_sentence
 
 _QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
 _HOST_PORT: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):\d{1,5}")
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.\[\]:-]{1,255}")
 _PROXIES: Final = ("http", "https", "socks4", "socks5", "socks5h")
 _JSON_TABLES: Final = {
     "list": ("url", "query", "page_size"),
@@ -61,6 +62,13 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
     for entry in config.network.allow:
         if host_port(entry) is None:
             yield "network.allow", f'network.allow holds "{entry}"; write each entry as host:port.'
+    for origin in config.hook.aria2_origins:
+        # `null` is the origin of every sandboxed frame, whoever made it.
+        if not _ORIGIN.fullmatch(origin):
+            yield (
+                "hook.aria2_origins",
+                f'hook.aria2_origins holds "{origin}"; write each entry like http://127.0.0.1:8090.',
+            )
     if config.network.proxy and not _is_proxy(config.network.proxy):
         problem = "network.proxy must look like http://host:port or socks5://host:port."
         yield "network.proxy", problem

@@ -1,4 +1,7 @@
-"""Paired clients: browser extensions that may ask us. A token is kept as its digest, never as itself."""
+"""Clients that may ask us: browser extensions, dashboards, foreign programs.
+
+A token is kept as its digest, never as itself.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
+from trayagent.model.access import ClientKind
 from trayagent.model.errors import NotFoundError
 
 SCHEMA: Final = """
@@ -20,10 +24,16 @@ CREATE TABLE clients (
 ) WITHOUT ROWID;
 """
 
+KINDS: Final = """
+ALTER TABLE clients ADD COLUMN kind TEXT NOT NULL DEFAULT 'session';
+UPDATE clients SET kind = 'extension' WHERE origin <> '';
+"""
+"""Until then an origin alone told a paired browser from a dashboard."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClientRow:
-    """A paired client. `digest` is the SHA-256 of its token; `salt` makes the token again with the agent's key."""
+    """A client. `digest` is the SHA-256 of its token; `salt` makes the token again with the agent's key."""
 
     id: str
     name: str
@@ -32,15 +42,17 @@ class ClientRow:
     digest: bytes
     created_at: float
     last_seen: float | None = None
+    kind: ClientKind = "session"
 
 
 # The salt and the agent's own key make the token again; neither alone does.
 
 
 def add(conn: sqlite3.Connection, client: ClientRow) -> None:
-    """Remember a newly paired client."""
+    """Remember a new client."""
     conn.execute(
-        "INSERT INTO clients(id, name, origin, salt, digest, created_at, last_seen) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO clients(id, name, origin, salt, digest, created_at, last_seen, kind)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             client.id,
             client.name,
@@ -49,6 +61,7 @@ def add(conn: sqlite3.Connection, client: ClientRow) -> None:
             client.digest,
             client.created_at,
             client.last_seen,
+            client.kind,
         ),
     )
 
@@ -56,7 +69,7 @@ def add(conn: sqlite3.Connection, client: ClientRow) -> None:
 def all_clients(conn: sqlite3.Connection) -> list[ClientRow]:
     """All clients, the oldest first."""
     rows = conn.execute(
-        "SELECT id, name, origin, salt, digest, created_at, last_seen FROM clients ORDER BY created_at"
+        "SELECT id, name, origin, salt, digest, created_at, last_seen, kind FROM clients ORDER BY created_at"
     )
     return [ClientRow(*row) for row in rows]
 

@@ -37,6 +37,7 @@ from trayagent.store import (
     listing,
     queue_order,
     sync_runs,
+    tasks,
     transitions,
 )
 from trayagent.store.database_thread import DatabaseThread, ReadGroup, WriteGroup
@@ -85,6 +86,7 @@ MIGRATIONS = (
     queue_order.LAST,
     listing.NAMES_KEPT,
     handovers.SCHEMA,
+    tasks.GIDS + clients.KINDS,
 )
 """Script i brings version i to version i+1; a released script is never edited."""
 

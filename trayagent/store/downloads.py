@@ -316,8 +316,10 @@ def insert(
 ) -> int:
     """A new row; the caller has made sure that nothing is in flight for its key."""
     cursor = conn.execute(
-        "INSERT INTO downloads(key, url, host, state, urgent, orders, via, source, batch, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO downloads(key, url, host, state, urgent, orders, warning, via, source, batch,"
+        " created_at, gid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        # Two clients may have chosen the same name at the same moment: it stays with the first.
+        " (SELECT ?12 WHERE NOT EXISTS (SELECT 1 FROM downloads WHERE gid = ?12)))",
         (
             new.key,
             new.url,
@@ -325,10 +327,12 @@ def insert(
             State.PAUSED if new.paused else State.QUEUED,
             urgent,
             orders_json(new.order),
+            new.warning,
             via,
             new.source,
             batch,
             now,
+            new.gid,
         ),
     )
     assert cursor.lastrowid is not None

@@ -144,7 +144,8 @@ def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> 
     if row["state"] == State.COMPLETED:
         return Change(download_of(row), row["state"])
     updated: sqlite3.Row = conn.execute(
-        "UPDATE downloads SET state = 'completed', path = ?, size = ?, received = ?, sha256 = ?, warning = ?,"
+        "UPDATE downloads SET state = 'completed', path = ?, size = ?, received = ?, sha256 = ?,"
+        " warning = coalesce(?, warning),"
         " orders = ?, error = NULL, not_before = NULL, attempts = attempts + 1, finished_at = ? WHERE n = ?"
         f" RETURNING {COLUMNS}",
         (
@@ -314,7 +315,7 @@ def change(conn: sqlite3.Connection, id: str, patch: Patch, secrets: SecretFiles
     new = validate(Item(**{"url": row["url"], **words}))
     _refuse_second(conn, new.key, n)
     moves = urls.origin(new.url) != urls.origin(row["url"])
-    names = words.keys() & {"referer", "speed_limit", "segments", "filename", "folder"}
+    names = words.keys() & {"referer", "speed_limit", "segments", "filename", "folder", "mirrors"}
     changed = {name: getattr(new.order, name) for name in names}
     if moves and "referer" not in words:
         changed["referer"] = None

@@ -28,7 +28,16 @@ from trayagent.model.events import (
     Tally,
 )
 from trayagent.model.units import stamp
-from trayagent.store import batches, downloads, facts, listing, queue_order, transitions, undo
+from trayagent.store import (
+    batches,
+    downloads,
+    facts,
+    listing,
+    queue_order,
+    tasks,
+    transitions,
+    undo,
+)
 from trayagent.store.database import Database
 from trayagent.store.downloads import Change
 from trayagent.store.listing import Chosen
@@ -206,6 +215,16 @@ class QueueCommands:
             self._bus.publish(QueueReordered())
             self._workers.wake()
         return moved
+
+    async def place(self, id: str, position: int, origin: str) -> int:
+        """Give a waiting download the place that an aria2 client names, and return it.
+
+        Raises as `tasks.place` does.
+        """
+        place = await self._db.run(tasks.place, downloads.number(id), position, origin)
+        self._bus.publish(QueueReordered())
+        self._workers.wake()
+        return place
 
     async def retry_batch(self, id: str) -> int:
         """Try again what failed of a batch. Returns how many that are."""

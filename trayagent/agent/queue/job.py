@@ -136,15 +136,15 @@ def request_of(job: Job) -> Request:
 def named_hosts(job: Job) -> frozenset[str]:
     """The private `host:port` pairs that the user named himself, by the `named` rule."""
     # 1. A sync: nothing is the user's own word; its source names its hosts.
-    # 2. The extension: a page chose the address, so a private one counts only if the page itself
-    #    came from that host.
+    # 2. An extension, ours or a foreign one: a page chose the address, so a private one counts only
+    #    if the page itself came from that host.
     # 3. Everybody else has the user's word for the address and its mirrors.
     own = (job.host,) if "://" in job.url else ()
     given = (*own, *(urls.authority(url) for url in job.order.mirrors if "://" in url))
     private = frozenset(pair for pair in given if addresses.names_private(pair.rpartition(":")[0]))
     if job.via == "sync":
         return frozenset()
-    if job.via == "extension":
+    if job.via == "extension" or job.order.from_page:
         page = job.order.page_url
         page_host = urls.authority(page).rpartition(":")[0] if page else None
         return frozenset(pair for pair in private if pair.rpartition(":")[0] == page_host)

@@ -1,4 +1,4 @@
-"""Who may use the interface: pairing a browser, opening a dashboard, revoking both.
+"""Who may use the interface: pairing a browser, opening a dashboard, connecting a foreign program, revoking.
 
 pair      a code of `clients/codes`, shown on our own page, becomes an extension's token
 hello     before the extension sends that token, we prove that we know it, too
@@ -16,7 +16,7 @@ from trayagent.agent.access import PAIRING_SECONDS, SESSION_CODE_SECONDS
 from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
-from trayagent.model.access import Code, Paired
+from trayagent.model.access import Code, Connection, Paired
 
 routes = Routes()
 
@@ -51,7 +51,7 @@ async def begin_session(request: HookRequest) -> Reply:
     """Exchange the dashboard's one-time code for a token."""
     token = await request.agent.clients.begin_session(request.json(schemas.SessionCode).code)
     # There may be only so many sessions: a new one can end the oldest, and the streams it opened.
-    request.context.events.recheck_listeners()
+    request.context.end_revoked()
     return Reply(200, schemas.Session(token))
 
 
@@ -91,7 +91,7 @@ async def make_session_code(request: HookRequest) -> Reply:
 
 @routes.add("GET", "/api/v1/clients", who="owner", answers={200: schemas.ClientList})
 async def list_clients(request: HookRequest) -> Reply:
-    """Paired clients and open dashboards."""
+    """Paired browsers, foreign programs and open dashboards."""
     own = request.caller.id if request.caller else ""
     clients = [
         replace(client, name="This dashboard") if client.id == own else client
@@ -116,11 +116,23 @@ async def make_pairing_code(request: HookRequest) -> Reply:
     return await _reply_with_code(request, code, url, PAIRING_SECONDS, in_file=body.file)
 
 
+@routes.add(
+    "POST", "/api/v1/clients", who="owner", body=schemas.NewConnection, answers={200: Connection}
+)
+async def connect_program(request: HookRequest) -> Reply:
+    """The address and secret for an aria2 or a MeTube client; the same again for the same name."""
+    body = request.json(schemas.NewConnection)
+    connection = await request.agent.clients.connect(body.kind, body.name, request.context.url)
+    # One that was made with a lost key is replaced: what it had open ends.
+    request.context.end_revoked()
+    return Reply(200, connection)
+
+
 @routes.add("DELETE", "/api/v1/clients/{id}", who="owner", answers={200: schemas.Done})
 async def revoke_client(request: HookRequest) -> Reply:
     """Revoke a client."""
     await request.agent.clients.revoke(request.params["id"])
-    request.context.events.recheck_listeners()
+    request.context.end_revoked()
     return Reply(200, schemas.Done())
 
 
@@ -136,7 +148,7 @@ async def rotate_token(request: HookRequest) -> Reply:
     """A new token for this machine's own programs."""
     request.json(schemas.Empty)
     await request.agent.clients.rotate()
-    request.context.events.recheck_listeners()
+    request.context.end_revoked()
     return Reply(200, schemas.Done())
 
 
