@@ -33,6 +33,10 @@ HELLO = route("POST", "/api/v1/hello")
 QUIT = route("POST", "/api/v1/quit")
 SEND = route("GET", "/send")
 HEALTH = route("GET", "/api/v1/health")
+JSONRPC = route("POST", "/jsonrpc")
+SOCKET = route("GET", "/jsonrpc")
+METUBE = route("POST", "/metube/{secret}/add")
+LISTED = "http://127.0.0.1:8090"
 
 GOOD = RequestFacts(
     peer="127.0.0.1",
@@ -92,12 +96,33 @@ def _preflight(origin: str | None, asked: Route | None = ADD) -> dict[str, Any]:
     }
 
 
+def _ask(base: dict[str, Any], origin: str) -> dict[str, Any]:
+    return {**base, "method": "OPTIONS", "origins": (origin,), "content_length": None}
+
+
 def _from(origin: str, *more: str) -> dict[str, Any]:
     return {"origins": (origin, *more)}
 
 
 NO_TOKEN: dict[str, Any] = {"token": None, "caller": None}
 WRONG_TOKEN: dict[str, Any] = {"token": "wrong", "caller": None}
+
+# An aria2 client: its secret is in the body, its type whatever it likes.
+ARIA2: dict[str, Any] = {
+    "path": "/jsonrpc",
+    "route": JSONRPC,
+    "allowed_methods": ("POST", "GET"),
+    "content_types": (),
+    "listed_origins": frozenset({LISTED}),
+    **NO_TOKEN,
+}
+HANDSHAKE: dict[str, Any] = {
+    **ARIA2,
+    "method": "GET",
+    "route": SOCKET,
+    "content_length": None,
+    "is_handshake": True,
+}
 
 CASES = [
     case("the command line", None, None),
@@ -367,4 +392,45 @@ CASES = [
     case("absurdly large", "announced_size", 413, content_length=10**12),
     case("expecting miracles", "expectation", 417, expect="200-ok"),
     case("expecting to go on", None, None, expect="100-continue"),
+    # Foreign programs: their routes judge the secret
+    case("an aria2 client", None, None, **ARIA2),
+    case("an aria2 client with a type", None, None, **{**ARIA2, "content_types": ("text/plain",)}),
+    case("an aria2 client from elsewhere", "loopback_peer", 403, peer="192.168.1.7", **ARIA2),
+    case("an aria2 client by another name", "exact_host", 421, hosts=("evil.com",), **ARIA2),
+    *(
+        case(f"{what} from {origin}", None, None, **base, **_from(origin))
+        for what, base in (("aria2", ARIA2), ("a socket", HANDSHAKE))
+        for origin in (PAIRED, OTHER, LISTED, f"http://{HOST}")
+    ),
+    *(
+        case(f"{what} from {origin}", "trusted_origin", 403, **base, **_from(origin))
+        for what, base in (
+            ("aria2", ARIA2),
+            ("a socket", HANDSHAKE),
+            ("MeTube", {**ARIA2, "route": METUBE}),
+        )
+        for origin in (
+            "https://evil.com",
+            "null",
+            "http://127.0.0.1:9",
+            "file://",
+            f"{LISTED}1",
+            "",
+        )
+    ),
+    case("a listed page, same-site", None, None, fetch_site="same-site", **ARIA2, **_from(LISTED)),
+    case("a page without Origin", "fetch_site", 403, fetch_site="cross-site", **ARIA2),
+    case("a socket", None, None, **HANDSHAKE),
+    case("a GET that is no handshake", "known_route", 405, **{**HANDSHAKE, "is_handshake": False}),
+    case("any extension asks before it sends", "preflight", 204, **_ask(ARIA2, OTHER)),
+    case("a listed page asks", "preflight", 204, **_ask(ARIA2, LISTED)),
+    case("a site asks for aria2", "trusted_origin", 403, **_ask(ARIA2, "https://evil.com")),
+    case("a long message", None, None, **{**ARIA2, "content_length": 2 << 20}),
+    case("too long a message", "announced_size", 413, **{**ARIA2, "content_length": (2 << 20) + 1}),
+    case(
+        "too much for MeTube",
+        "announced_size",
+        413,
+        **{**ARIA2, "route": METUBE, "content_length": MOST_BODY_BYTES + 1},
+    ),
 ]

@@ -179,7 +179,7 @@ class AgentClient:
     def _headers(self) -> dict[str, str]:
         return {
             "Authorization": f"Bearer {self._token}",
-            "User-AgentClient": f"trayagent-cli/{__version__}",
+            "User-Agent": f"trayagent-cli/{__version__}",
         }
 
     def _exchange(

@@ -59,6 +59,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "pair": "desktop:pair",
         "extension": "extension:extension",
         "bookmarklet": "desktop:bookmarklet",
+        "connect": "connect:connect",
         "autostart": "desktop:autostart",
     },
     "Care": {
