@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from trayagent.agent import Agent
     from trayagent.hook.events import EventRing
-    from trayagent.hook.foreign.sockets import Sockets
+    from trayagent.hook.foreign.sockets import RpcSockets
     from trayagent.hook.gate import RequestFacts
     from trayagent.hook.pages import Nonces
     from trayagent.hook.routing import Route
@@ -66,7 +66,7 @@ class HookContext:
     agent: Agent
     port: int
     events: EventRing
-    sockets: Sockets
+    sockets: RpcSockets
     nonces: Nonces
     quit: Callable[[], None]
     """Ends the program; returns at once."""

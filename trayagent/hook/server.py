@@ -25,7 +25,7 @@ from trayagent.hook.connections import (
 )
 from trayagent.hook.events import EventRing
 from trayagent.hook.foreign import FOREIGN
-from trayagent.hook.foreign.sockets import Sockets
+from trayagent.hook.foreign.sockets import RpcSockets
 from trayagent.hook.gate import Refusal, RequestFacts, judge, too_large
 from trayagent.hook.listener import Listener
 from trayagent.hook.pages import Nonces, missing_page
@@ -89,7 +89,7 @@ class HookServer:
         self._desktop = desktop
         self._table = RouteTable(ROUTES)
         self._events = events or EventRing()
-        self._sockets = Sockets(agent.clients)
+        self._sockets = RpcSockets(agent.clients)
         self._host_names: frozenset[str] = frozenset()
         self._context: HookContext | None = None
 

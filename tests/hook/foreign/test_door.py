@@ -12,7 +12,7 @@ import pytest
 
 from tests.hook.foreign.rig import ADDRESS, EXTENSION, ForeignRig
 from trayagent.hook.foreign.rpc import MOST_MESSAGE_BYTES, WRONG_TOKEN_SECONDS
-from trayagent.hook.foreign.sockets import Sockets
+from trayagent.hook.foreign.sockets import RpcSockets
 
 PAGES = ("https://evil.example", "null", "http://127.0.0.1:9", "http://localhost:8090", "file://")
 FORMS = ("text/plain", "application/x-www-form-urlencoded", "application/json", None)
@@ -214,6 +214,6 @@ async def test_no_secret_reaches_the_log(
     await foreign.rig.ask("PUT", f"{metube.url}add", token=None)
     await foreign.rig.ask("GET", f"{metube.url}nothing", token=None)
 
-    said = caplog.text + repr(metube) + repr(foreign.connection) + repr(Sockets)
+    said = caplog.text + repr(metube) + repr(foreign.connection) + repr(RpcSockets)
     assert foreign.connection.secret not in said
     assert metube.secret not in said

@@ -12,7 +12,7 @@ from aiohttp import web
 from trayagent.hook.connections import ConnectionPhase, connection_of
 from trayagent.hook.foreign import rpc
 from trayagent.hook.foreign.methods import METHODS
-from trayagent.hook.foreign.sockets import PING_SECONDS, Socket
+from trayagent.hook.foreign.sockets import PING_SECONDS, RpcSocket
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
 from trayagent.model.access import Caller
@@ -53,7 +53,7 @@ async def open_socket(request: HookRequest) -> web.StreamResponse:
             return (await request.agent.queries.task_of(id)).gid
         return gid_of(number(id))  # it was removed meanwhile
 
-    socket = Socket(request.http, response, find_gid)
+    socket = RpcSocket(request.http, response, find_gid)
 
     async def answer(message: str) -> Any:
         seen: dict[str, Caller] = {}
@@ -73,9 +73,9 @@ async def open_socket(request: HookRequest) -> web.StreamResponse:
 
 async def _answer(
     request: HookRequest, message: bytes | str, welcome: Callable[[Caller], None]
-) -> rpc.Answer:
+) -> rpc.RpcAnswer:
     facts = request.facts
-    session = rpc.Session(
+    session = rpc.RpcSession(
         request.agent,
         request.context.sockets.run_id,
         # A program sends no Origin, or (a library for sockets does) ours.

@@ -59,7 +59,7 @@ def wrong_type(index: int) -> RpcError:
     return RpcError(f"The parameter at {index} has wrong type.")
 
 
-class Answer(NamedTuple):
+class RpcAnswer(NamedTuple):
     """The HTTP status, and what is told as JSON."""
 
     status: int
@@ -67,7 +67,7 @@ class Answer(NamedTuple):
 
 
 @dataclass(slots=True)
-class Session:
+class RpcSession:
     """One message's sender, and what it may still ask for."""
 
     agent: Agent
@@ -103,7 +103,7 @@ class Session:
 class Call:
     """One call with its parameters, the token taken off. Raises RpcError for a parameter that does not fit."""
 
-    session: Session
+    session: RpcSession
     params: list[Any]
 
     @property
@@ -154,24 +154,26 @@ class Call:
 Method = Callable[[Call], Awaitable[Any]]
 
 
-async def answer(body: bytes | str, session: Session, methods: Mapping[str, Method]) -> Answer:
-    """Answer one message: a call, or a batch of them."""
+async def answer(
+    body: bytes | str, session: RpcSession, methods: Mapping[str, Method]
+) -> RpcAnswer:
+    """RpcAnswer one message: a call, or a batch of them."""
     try:
         message = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         message = None
     if isinstance(message, list):
-        told = Answer(200, [(await _answer_call(one, session, methods)) for one in message])
+        told = RpcAnswer(200, [(await _answer_call(one, session, methods)) for one in message])
     elif isinstance(message, dict):
         content = await _answer_call(message, session, methods)
-        told = Answer(_status(content), content)
+        told = RpcAnswer(_status(content), content)
     else:
         content = {
             "id": None,
             "jsonrpc": "2.0",
             "error": _fault(RpcError("Parse error.", PARSE_ERROR)),
         }
-        told = Answer(500, content)
+        told = RpcAnswer(500, content)
     if session.has_wrong_token:
         # Once a message: a thousand wrong tokens must not cost us a thousand times the attention.
         session.agent.clients.guesses.note_wrong()
@@ -180,7 +182,7 @@ async def answer(body: bytes | str, session: Session, methods: Mapping[str, Meth
     return told
 
 
-async def _answer_call(message: Any, session: Session, methods: Mapping[str, Method]) -> Any:
+async def _answer_call(message: Any, session: RpcSession, methods: Mapping[str, Method]) -> Any:
     known = message if isinstance(message, dict) else {}
     told: dict[str, Any] = {"id": known.get("id"), "jsonrpc": "2.0"}
     method, params = known.get("method"), known.get("params", [])
@@ -213,7 +215,7 @@ async def _answer_multicall(call: Call, methods: Mapping[str, Method]) -> list[A
     return results
 
 
-async def _run_inner(inner: Any, session: Session, methods: Mapping[str, Method]) -> Any:
+async def _run_inner(inner: Any, session: RpcSession, methods: Mapping[str, Method]) -> Any:
     if not isinstance(inner, dict) or not isinstance(inner.get("methodName"), str):
         raise RpcError("system.multicall expected struct.")
     params = inner.get("params", [])
@@ -225,7 +227,7 @@ async def _run_inner(inner: Any, session: Session, methods: Mapping[str, Method]
 
 
 async def _run(
-    name: str, params: list[Any], session: Session, methods: Mapping[str, Method]
+    name: str, params: list[Any], session: RpcSession, methods: Mapping[str, Method]
 ) -> Any:
     """Run one method for who shows a token. Raises RpcError."""
     tokens = 0

@@ -37,7 +37,7 @@ PING_SECONDS: Final = 30.0
 """Between two pings: they show both sides that the other lives."""
 
 
-class Socket:
+class RpcSocket:
     """One socket: it answers messages one after the other, and tells notes in between.
 
     An answer comes before the notes of what it did, because a client knows a gid only from the answer.
@@ -60,7 +60,7 @@ class Socket:
         """The ids of the clients whose tokens it has shown."""
 
     async def serve(self, answer: Callable[[str], Awaitable[Any]]) -> None:
-        """Answer until either side ends; `answer` makes the answer to one message."""
+        """RpcAnswer until either side ends; `answer` makes the answer to one message."""
         async with asyncio.TaskGroup() as group:
             tell = group.create_task(self._tell_notes(), name="notifications of a socket")
             mute = group.create_task(self._end_mute(), name="patience with a socket")
@@ -120,20 +120,22 @@ class Socket:
             pass  # the client is gone; reading says so, too
 
     def __repr__(self) -> str:
-        return f"<Socket of {', '.join(self.clients) or 'nobody'}, {len(self._notes)} notes wait>"
+        return (
+            f"<RpcSocket of {', '.join(self.clients) or 'nobody'}, {len(self._notes)} notes wait>"
+        )
 
 
-class Sockets:
+class RpcSockets:
     """All open sockets."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
-        self._open: dict[Socket, None] = {}
+        self._open: dict[RpcSocket, None] = {}
         self.run_id = secrets.token_hex(20)
         """A new one for each start; clients see by it that their gids may be others."""
 
     @contextlib.contextmanager
-    def keeping(self, socket: Socket) -> Iterator[None]:
+    def keeping(self, socket: RpcSocket) -> Iterator[None]:
         """Count a socket as open inside. The oldest mute one makes room, else the oldest of all."""
         while len(self._open) >= MOST_SOCKETS:
             mute = [one for one in self._open if not one.clients]
@@ -164,4 +166,4 @@ class Sockets:
             socket.end()
 
     def __repr__(self) -> str:
-        return f"<Sockets: {len(self._open)} open>"
+        return f"<RpcSockets: {len(self._open)} open>"
