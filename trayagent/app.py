@@ -98,7 +98,9 @@ async def serve(
             await stack.enter_async_context(Gateway(network, own_ports=lambda: (listener.port,))),
         )
         agent, services = await build(home, environ, live_settings, notifier, db, ways_out)
-        hook = HookServer(agent, quit=quitting.set, desktop=LocalDesktop(home))
+        desktop = LocalDesktop(home)
+        await asyncio.to_thread(desktop.refresh_extension)
+        hook = HookServer(agent, quit=quitting.set, desktop=desktop)
         # The hook comes last, so it ends first: no request meets a part that has ended.
         services |= {**beside, "hook": partial(hook.serve, listener)}
 

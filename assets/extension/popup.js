@@ -94,6 +94,13 @@ async function switchTakeover() {
   at("catch").checked = await setTakeover(at("catch").checked);
 }
 
+/** An update has replaced the folder from which we were loaded: begin again with what is there now. */
+async function beginAgainIfReplaced() {
+  const answer = await fetch(chrome.runtime.getURL("manifest.json"));
+  const { version } = await answer.json();
+  if (version !== chrome.runtime.getManifest().version) chrome.runtime.reload();
+}
+
 async function start() {
   const asked = [chrome.tabs.query({ active: true, currentWindow: true }), chosenOptions()];
   translate();
@@ -105,6 +112,7 @@ async function start() {
   at("catch").addEventListener("change", switchTakeover);
   at("dashboard").addEventListener("click", () => ask({ do: "dashboard" }));
   at("options").addEventListener("click", () => chrome.runtime.openOptionsPage());
+  beginAgainIfReplaced();
   await Promise.all([showConnection(at("connection"), showState), isWeb(tab?.url) ? here.look(tab) : null]);
 }
 

@@ -1,6 +1,7 @@
 """From a browser that has just got the extension to the first file: few clicks, and the agent may be down."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -103,6 +104,24 @@ async def test_on_a_new_port_it_is_found_without_asking_around(
             assert (await agent.arrival(url)).name == "moved.mp4"
         assert set(stranger.asked) == {"hello"}
         assert usual.connections == 0
+
+
+async def test_after_an_update_the_popup_begins_again(
+    extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    settings = await extended.open("chrome://extensions")
+    await settings.evaluate(  # as for everybody who has loaded a folder
+        "chrome.developerPrivate.updateProfileConfiguration({ inDeveloperMode: true })"
+    )
+    manifest = agent.home / "extension/chromium/manifest.json"
+    newer = json.loads(manifest.read_text()) | {"version": "99.0"}
+    manifest.write_text(json.dumps(newer))
+    page = await extended.open(site.url("/player.html"))
+    async with extended.context.expect_event("serviceworker") as started:
+        async with extended.popup(page):
+            pass
+        worker = await started.value
+    assert await worker.evaluate("chrome.runtime.getManifest().version") == "99.0"
 
 
 async def test_clicks_from_install_to_first_file(

@@ -60,6 +60,19 @@ def test_the_same_source_gives_the_same_bytes(tmp_path: Path) -> None:
     assert one.zip.read_bytes() == two.zip.read_bytes()
 
 
+def test_an_update_reaches_what_a_browser_has_loaded(tmp_path: Path) -> None:
+    assert not browser_extension.refresh(tmp_path)  # nobody unpacked it here
+    assert list(tmp_path.iterdir()) == []
+    manifest = browser_extension.unpack(tmp_path).chromium / "manifest.json"
+    assert not browser_extension.refresh(tmp_path)
+    ours = manifest.read_text()
+    manifest.write_text(json.dumps(json.loads(ours) | {"version": "0.9"}))
+    assert browser_extension.refresh(tmp_path)
+    assert manifest.read_text() == ours
+    manifest.write_text("cut off")
+    assert not browser_extension.refresh(tmp_path)
+
+
 def test_removing_takes_only_what_is_ours(tmp_path: Path) -> None:
     browser_extension.unpack(tmp_path)
     (tmp_path / "mine.txt").write_text("kept")

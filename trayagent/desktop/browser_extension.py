@@ -59,6 +59,22 @@ def unpack(folder: Path) -> ExtensionFiles:
     return ExtensionFiles(folder, chromium, zip, xpi, version)
 
 
+def refresh(folder: Path) -> bool:
+    """Bring an unpacked extension to our version; False where there is none, or it is. Blocks.
+
+    The extension notices by itself, and begins again with what is there. Raises what `unpack` raises.
+    """
+    try:
+        theirs = json.loads((folder / CHROMIUM_FOLDER / "manifest.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    ours = json.loads((source_folder() / "manifest.json").read_text("utf-8"))
+    if not isinstance(theirs, dict) or theirs.get("version") == ours["version"]:
+        return False
+    unpack(folder)
+    return True
+
+
 def remove(folder: Path) -> None:
     """Remove what `unpack` wrote, and the folder if nothing else is in it. Blocks."""
     shutil.rmtree(folder / CHROMIUM_FOLDER, ignore_errors=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from trayagent.desktop import autostart, browser_extension, native_messaging, opener
 from trayagent.model.errors import TrayagentError
 from trayagent.model.extension import ExtensionFiles
 from trayagent.settings import Home
+
+log = logging.getLogger(__name__)
 
 
 class LocalDesktop:
@@ -23,6 +26,14 @@ class LocalDesktop:
     def open_folder(self, path: Path) -> None:
         """Open the folder of a file, with the file selected; raises TrayagentError."""
         opener.open_folder(path)
+
+    def refresh_extension(self) -> None:
+        """After an update: the extension that a browser has loaded from our folder is of this version, too."""
+        try:
+            if browser_extension.refresh(browser_extension.folder_in(self._home)):
+                log.info("the browser extension is of this version now")
+        except (OSError, TrayagentError) as error:
+            log.warning("the browser extension stays as it was: %s", error)
 
     def unpack_extension(self) -> ExtensionFiles:
         """Unpack the browser extension, and let the browsers start us for it. Raises TrayagentError."""
