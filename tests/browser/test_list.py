@@ -309,6 +309,18 @@ async def test_the_panel_follows_its_download_and_changes_it(
     await expect(page.get_by_role("grid")).to_be_focused()
 
 
+async def test_whoever_sees_what_failed_has_been_told(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    """The dashboard says that somebody has looked, once for each new failure: the tray is calm then."""
+    site.server.missing.add("/plain/unseen.mp4")
+    agent.call("POST", "downloads", {"url": site.url("/plain/unseen.mp4")})
+    await expect(page.locator("nav a[href$='#needs'] .number")).to_have_text("1")
+    async with page.expect_response("**/downloads/seen") as told:
+        await see(page, "needs")
+    assert (await told.value).status == 200
+
+
 async def test_a_batch_is_stopped_tried_again_and_undone(
     page: Page, agent: Running, site: PublicSite
 ) -> None:

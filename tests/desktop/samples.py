@@ -41,7 +41,7 @@ PAUSED = replace(
 WHY = ErrorInfo("link_expired", "The link has expired.", "Send it again.")
 FAILED = replace(
     FOLDERS,
-    board=Board(Status(completed=3, failed=2)),
+    board=Board(Status(completed=3, failed=2), unseen_failures=2),
     failed=(
         download("a", State.FAILED, error=WHY),
         download("b", State.FAILED, filename=None, error=WHY),

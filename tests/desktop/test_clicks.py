@@ -21,6 +21,7 @@ from trayagent.desktop import feed, opener
 from trayagent.desktop.autostart import Command, XdgAutostart, session_entry
 from trayagent.desktop.clicks import Clicks
 from trayagent.desktop.tray import choice
+from trayagent.desktop.tray.menu import icon_state
 from trayagent.desktop.tray.snapshot import Snapshot
 from trayagent.desktop.tray.tray import NoTray
 from trayagent.model.diagnosis import Check
@@ -352,6 +353,17 @@ async def test_a_newcomer_is_told_where_the_icon_hides_and_others_are_not(
     async with desk_at(tmp_path, opened) as desk:
         desk.clicks.retry("d999")
         assert "d999" in (await desk.says()).title
+
+
+async def test_a_failure_alarms_until_somebody_has_looked(desk: Desk, media: Media) -> None:
+    """Dismissed, the icon is calm although the row stays; the next failure alarms again."""
+    await desk.add(media.url("lost.mp4", status=404))
+    await desk.until(lambda s: icon_state(s).shape == "error")
+    desk.clicks.dismiss_failures()
+    calm = await desk.until(lambda s: icon_state(s).shape == "idle")
+    assert calm.board.status.failed == 1
+    await desk.add(media.url("lost-too.mp4", status=404))
+    await desk.until(lambda s: icon_state(s).shape == "error")
 
 
 async def test_the_first_start_opens_a_welcome_page_and_no_other_does(

@@ -127,7 +127,7 @@ def test_the_newest_snapshot_wins_and_the_same_picture_is_not_sent_twice() -> No
     assert icon.icons == [Face("paused")]
     icon.rang.clear()
     one.show(samples.IDLE)
-    one.show(replace(samples.PAUSED, board=Board(Status(failed=3))))
+    one.show(replace(samples.PAUSED, board=Board(Status(failed=3), unseen_failures=3)))
     one.show(samples.FAILED)
     assert icon.rang.wait(10)
     assert icon.icons == [Face("paused"), Face("error")]

@@ -54,6 +54,7 @@ Recent files
     talk – part 2.mp4
 Failed (1)
     Retry all
+    Dismiss all
     -
     old-link.mp4 — link expired
         Retry

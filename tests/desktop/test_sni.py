@@ -49,6 +49,7 @@ def test_rows_say_and_do_what_the_snapshot_says(bus: Desktop) -> None:
             "Until resumed": ["pause_queue", None],
             "harbour.jpg": ["open_file", "/home/eve/Downloads/r1.mp4"],
             "Retry all": ["retry_failed"],
+            "Dismiss all": ["dismiss_failures"],
             "Retry": ["retry", "f1"],
             "Why?": ["why", "f1"],
             "Undo holiday.txt — 41 files": ["undo", "b7"],

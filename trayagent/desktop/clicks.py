@@ -138,6 +138,9 @@ class Clicks:
     def retry_failed(self) -> None:
         self._ask(self._retry_failed)
 
+    def dismiss_failures(self) -> None:
+        self._post(self._agent.queue.mark_failures_seen)
+
     async def _retry_failed(self) -> None:
         after: str | None = None
         while True:

@@ -127,6 +127,17 @@ class QueueEvent(Event, frozen=True):
         return {"until": self.until}
 
 
+class FailuresSeen(Event, frozen=True):
+    """`failures.seen`: a person has looked at what failed, or has said that it does not matter."""
+
+    @property
+    def name(self) -> str:
+        return "failures.seen"
+
+    def data(self) -> Any:
+        return {}
+
+
 class QueueReordered(Event, frozen=True):
     """`queue.reordered`: waiting downloads have other places."""
 

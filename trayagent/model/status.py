@@ -6,7 +6,14 @@ import msgspec
 from msgspec import Struct
 
 from trayagent.model.downloads import Download, State
-from trayagent.model.events import DownloadEvent, DownloadProgress, Event, QueueEvent, Tally
+from trayagent.model.events import (
+    DownloadEvent,
+    DownloadProgress,
+    Event,
+    FailuresSeen,
+    QueueEvent,
+    Tally,
+)
 
 
 class Status(Struct, frozen=True):
@@ -32,6 +39,8 @@ class Board(Struct, frozen=True):
     status: Status
     current: dict[str, Download] = {}
     """Active downloads by id, oldest first."""
+    unseen_failures: int = 0
+    """How many failed since a person looked; those of an earlier run were told then."""
 
     def __repr__(self) -> str:
         s = self.status
@@ -48,6 +57,8 @@ def fold(board: Board, event: Event) -> Board:
                 board.current[id], received=event.received, size=event.size, speed=event.speed
             )
             return _with_current(board, {**board.current, id: seen})
+        case FailuresSeen():
+            return msgspec.structs.replace(board, unseen_failures=0)
         case Tally(queued=queued):
             status = msgspec.structs.replace(board.status, queued=board.status.queued + queued)
             return msgspec.structs.replace(board, status=status)
@@ -78,10 +89,15 @@ def _count_move(board: Board, event: DownloadEvent) -> Board:
     else:
         current.pop(event.download.id, None)
     status = msgspec.structs.replace(board.status, **counts)
-    return _with_current(msgspec.structs.replace(board, status=status), current)
+    is_new_failure = now == State.FAILED and event.previous != State.FAILED
+    # One that is tried again, or forgotten, needs nobody any more.
+    unseen = min(board.unseen_failures + is_new_failure, max(0, status.failed))
+    board = msgspec.structs.replace(board, status=status, unseen_failures=unseen)
+    return _with_current(board, current)
 
 
 def _with_current(board: Board, current: dict[str, Download]) -> Board:
     # Summed anew each time: differences would drift with every event that is lost or comes twice.
     speed = sum(download.speed for download in current.values())
-    return Board(msgspec.structs.replace(board.status, speed=speed), current)
+    status = msgspec.structs.replace(board.status, speed=speed)
+    return msgspec.structs.replace(board, status=status, current=current)

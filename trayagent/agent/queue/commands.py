@@ -23,6 +23,7 @@ from trayagent.model.errors import DownloadError, NotFoundError, TrayagentError,
 from trayagent.model.events import (
     BatchEvent,
     DownloadEvent,
+    FailuresSeen,
     QueueEvent,
     QueueReordered,
     Tally,
@@ -225,6 +226,10 @@ class QueueCommands:
         self._bus.publish(QueueReordered())
         self._workers.wake()
         return place
+
+    def mark_failures_seen(self) -> None:
+        """A person has looked at what failed: the icon need not say it any more. The rows stay."""
+        self._bus.publish(FailuresSeen())
 
     async def retry_batch(self, id: str) -> int:
         """Try again what failed of a batch. Returns how many that are."""

@@ -251,7 +251,12 @@ def _failures(failed: Sequence[Download]) -> tuple[Row, ...]:
         )
         for d in failed
     ]
-    return (Row("Retry all", Do("retry_failed")), LINE, *_fill_up(reasons, KEPT, blank))
+    return (
+        Row("Retry all", Do("retry_failed")),
+        Row("Dismiss all", Do("dismiss_failures")),
+        LINE,
+        *_fill_up(reasons, KEPT, blank),
+    )
 
 
 def _undo(snapshot: Snapshot) -> Row:
@@ -304,7 +309,7 @@ def icon_state(snapshot: Snapshot) -> Face:
     # 1. nothing can happen at all;
     # 2. a person said "not now", which counts for more than what failed before;
     # 3. something moves: downloads with an arc, a sync without, for its end is not known;
-    # 4. something failed and waits for a person;
+    # 4. something failed and nobody has looked yet: a failure of last month is no alarm for ever;
     # 5. all is well.
     status = snapshot.board.status
     if snapshot.offline:
@@ -315,7 +320,7 @@ def icon_state(snapshot: Snapshot) -> Face:
         return Face("active", _overall_percent(snapshot))
     if any(source.syncing for source in snapshot.sources):
         return Face("active")
-    if status.failed:
+    if snapshot.board.unseen_failures:
         return Face("error")
     return Face("idle")
 

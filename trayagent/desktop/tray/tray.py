@@ -59,6 +59,9 @@ class Actions(Protocol):
 
     def retry_failed(self) -> None: ...
 
+    def dismiss_failures(self) -> None:
+        """Show the failures no more on the icon; they stay in the list."""
+
     def sync(self, source: str | None) -> None:
         """Sync one source, or all of them."""
 

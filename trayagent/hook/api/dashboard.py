@@ -65,6 +65,21 @@ async def act_on_downloads(request: HookRequest) -> Reply:
 
 @routes.add(
     "POST",
+    "/api/v1/downloads/seen",
+    who="owner",
+    body=schemas.Empty,
+    is_body_optional=True,
+    answers={200: schemas.Done},
+)
+async def mark_failures_seen(request: HookRequest) -> Reply:
+    """A person has looked at what failed: the tray's icon is calm again."""
+    request.json(schemas.Empty)
+    request.agent.queue.mark_failures_seen()
+    return Reply(200, schemas.Done())
+
+
+@routes.add(
+    "POST",
     "/api/v1/downloads/{id}/open",
     who="owner",
     body=schemas.Showing,

@@ -31,6 +31,7 @@ export function listOf(fragment) {
 export class ListView {
   title = SAY.list;
   #typing = 0;
+  #seen = null; // the newest failure that somebody has looked at
   #asked = 0;
 
   constructor({ api, board, messages, acts, side, search, addDialog }) {
@@ -69,7 +70,10 @@ export class ListView {
         else if (download.id) listing.put(download);
       if (this.element.isConnected) listing.renew();
     });
-    listing.addEventListener("rows", () => this.#showEmpty());
+    listing.addEventListener("rows", () => {
+      this.#showEmpty();
+      this.#noteSeen();
+    });
     table.addEventListener("open", ({ detail: id }) => this.#open(id));
     table.addEventListener("current", () => this.detail.element.hidden || this.#open(table.current));
     table.addEventListener("sort", ({ detail: sort }) => this.#choose(this.name, sort));
@@ -227,6 +231,14 @@ export class ListView {
           ]
         : [h("p", { class: "muted" }, key)]),
     );
+  }
+
+  /** Whoever sees what failed has been told: the tray's icon need not say it any more. */
+  #noteSeen() {
+    const newest = this.name === "needs" && document.hasFocus() ? this.listing.at(0)?.id : null;
+    if (!newest || newest === this.#seen) return;
+    this.#seen = newest;
+    this.api.post("downloads/seen").catch(() => null);
   }
 
   #setRows(height) {
