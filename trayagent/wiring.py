@@ -20,6 +20,7 @@ from trayagent.agent.announcer import Announcer, NoticeDisplay
 from trayagent.agent.bus import Bus
 from trayagent.agent.drops.reader import DropReader
 from trayagent.agent.intake import Intake
+from trayagent.agent.library.album_files import AlbumFiles
 from trayagent.agent.library.libraries import Libraries
 from trayagent.agent.library.verify import Hasher
 from trayagent.agent.listings import Listings
@@ -101,18 +102,23 @@ async def build(
         announcer=Announcer(bus, notifier, config.notifications.level),
         clients=await Clients.open(db, bus, own_token, key_file),
         library=libraries,
+        album_files=AlbumFiles(db, trash),
         undo=BatchUndo(db, queue, trash),
         live_settings=live_settings,
         version=__version__,
     )
     live_settings.follow(partial(_apply, agent, pool, transfer, engine))
     drops = DropReader(db, bus, intake, Path(config.drop.folder), poll=config.drop.poll)
-    return agent, {
+    return agent, _services(agent, db, pool, drops)
+
+
+def _services(agent: Agent, db: Database, pool: Pool, drops: DropReader) -> dict[str, Service]:
+    return {
         "pool": pool.run,
-        "live_status": partial(live_status.run, db),
+        "live_status": partial(agent.live_status.run, db),
         "announcer": agent.announcer.run,
-        "hasher": Hasher(db, bus).run,
-        "library": libraries.run,
+        "hasher": Hasher(db, agent.bus).run,
+        "library": agent.library.run,
         "drops": drops.run,
         "undo": agent.undo.run,
     }

@@ -42,7 +42,10 @@ def static(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-DASHBOARD = CONFIRM.replace("img-src 'self'", "img-src 'self' blob:") + "; manifest-src 'self'"
+DASHBOARD = (
+    CONFIRM.replace("img-src 'self'", "img-src 'self' blob:")
+    + "; media-src blob:; manifest-src 'self'"
+)
 
 
 @pytest.mark.parametrize("path", ["/", "/welcome", "/send", "/pair"])

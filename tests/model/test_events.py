@@ -14,6 +14,7 @@ from trayagent.model.events import (
     Event,
     Notice,
     QueueEvent,
+    SourceChanged,
     SyncEvent,
     VerifyEvent,
 )
@@ -27,6 +28,7 @@ DOWNLOAD = Download("d1", "http://h/a", State.ACTIVE)
         (DownloadProgress("d1", 3, None, 2), "download.progress", {"id": "d1", "received": 3}),
         (BatchEvent("finished", Batch("b1", "x.txt", "drop")), "batch.finished", {"id": "b1"}),
         (SyncEvent("started", "flow", None), "sync.started", {"source": "flow"}),
+        (SourceChanged("flow"), "source.changed", {"source": "flow"}),
         (VerifyEvent("progress", {"checked": 3}), "verify.progress", {"checked": 3}),
         (
             QueueEvent("paused", "2026-01-01T00:00:00Z"),

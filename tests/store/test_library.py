@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -205,12 +205,13 @@ def test_a_hundred_thousand_items_are_looked_at_quickly(conn: sqlite3.Connection
         run, _ = sync_runs.upsert_page(conn, run, page, str(start), 0.0)
     assert run.shown.seen == 100_000
     middle = "50000.0.50001"
-    for asked in (
+    questions: list[dict[str, Any]] = [
         {},
         {"after": middle},
         {"state": "missing"},
         {"state": "present", "after": middle},
-    ):
+    ]
+    for asked in questions:
         (found, _), took = fastest(partial(library.page, conn, "s", limit=100, **asked))
         assert took < 0.05, asked
         assert len(found) == (0 if asked.get("state") == "present" else 100)

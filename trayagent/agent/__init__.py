@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trayagent.agent.announcer import Announcer
     from trayagent.agent.bus import Bus
     from trayagent.agent.intake import Intake
+    from trayagent.agent.library.album_files import AlbumFiles
     from trayagent.agent.library.libraries import Libraries
     from trayagent.agent.listings import Listings
     from trayagent.agent.live_settings import LiveSettings
@@ -50,6 +51,7 @@ class Agent:
     announcer: Announcer
     clients: Clients
     library: Libraries
+    album_files: AlbumFiles
     undo: BatchUndo
     live_settings: LiveSettings
     version: str

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from trayagent.agent import Agent
 from trayagent.desktop.tray.snapshot import KEPT, Snapshot, SourceView, after, undo_of
-from trayagent.model.events import Event, Notice, SyncEvent
+from trayagent.model.events import Event, Notice, SourceChanged, SyncEvent
 from trayagent.model.library import SourceInfo
 from trayagent.model.settings import Config
 from trayagent.model.units import stamp
@@ -77,8 +77,10 @@ class Feed:
 
     def _hear(self, event: Event) -> None:
         self.become(after(self._snapshot, event))
-        # A notice may say that a sign-in was lost; no event tells the state of a source by itself.
-        if isinstance(event, Notice) or (isinstance(event, SyncEvent) and event.what == "finished"):
+        # A notice may say that a sign-in was lost.
+        if isinstance(event, (Notice, SourceChanged)) or (
+            isinstance(event, SyncEvent) and event.what == "finished"
+        ):
             self._stale.set()
 
     def _follow(self, config: Config) -> None:

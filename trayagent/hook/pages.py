@@ -25,7 +25,8 @@ _CONFIRM_POLICY: Final = (
     " form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 _DASHBOARD_POLICY: Final = (
-    _CONFIRM_POLICY.replace("img-src 'self'", "img-src 'self' blob:") + "; manifest-src 'self'"
+    _CONFIRM_POLICY.replace("img-src 'self'", "img-src 'self' blob:")
+    + "; media-src blob:; manifest-src 'self'"
 )
 """Thumbnails are fetched with a token and shown as blobs."""
 _MEDIA_TYPES: Final = {

@@ -175,6 +175,8 @@ class ItemsQuery(Body, frozen=True):
     state: Literal["missing", "present", "gone", "failed", "ignored"] | None = None
     limit: Limit = 100
     after: Annotated[str, Meta(max_length=2048)] | None = None
+    new: bool = False
+    """Only what arrived since the last sync began."""
 
 
 class ItemPage(Struct, frozen=True):
@@ -199,6 +201,37 @@ class Fetch(Body, frozen=True):
 class Fetching(Struct, frozen=True):
     batch: str | None
     unknown: tuple[str, ...]
+
+
+class ItemNames(Body, frozen=True):
+    names: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=1000)]
+
+
+class Trashed(Struct, frozen=True):
+    trashed: int
+
+
+class ChangedSource(Body, frozen=True):
+    """Keys of the source's table in the settings; null takes one out."""
+
+    changes: dict[str, Any]
+
+
+class ExampleWish(Body, frozen=True):
+    """A json source as far as it is known, to see what its address answers."""
+
+    source: dict[str, Any]
+    secret: Annotated[str, Meta(max_length=131072)] = ""
+
+    def __repr__(self) -> str:
+        return f"<ExampleWish {self.source.get('name')}>"
+
+
+class Example(Struct, frozen=True):
+    """The answer, its lists and texts cut short; or why there is none."""
+
+    answer: Any = None
+    error: dict[str, str] | None = None
 
 
 class NewSource(Body, frozen=True):

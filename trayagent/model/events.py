@@ -99,6 +99,19 @@ class SyncEvent(Event, frozen=True):
         return {"source": self.source, "run": self.run}
 
 
+class SourceChanged(Event, frozen=True):
+    """`source.changed`: it was signed in or out, its settings are others, or it is gone."""
+
+    source: str
+
+    @property
+    def name(self) -> str:
+        return "source.changed"
+
+    def data(self) -> Any:
+        return {"source": self.source}
+
+
 class VerifyEvent(Event, frozen=True):
     """`verify.progress` and `verify.finished`."""
 

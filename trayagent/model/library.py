@@ -72,6 +72,7 @@ class LastRun(Struct, frozen=True):
     gone: int = 0
     suspicious: bool = False
     error: ErrorInfo | None = None
+    started_at: str | None = None
 
 
 class SyncRun(Struct, frozen=True):
@@ -96,6 +97,7 @@ class SyncRun(Struct, frozen=True):
     """Started by the schedule, not by a person."""
     undated: int = 0
     """Items whose date is not understood: they lie in the folder of the day they were fetched."""
+    started_at: str | None = None
 
     @property
     def is_news(self) -> bool:
@@ -126,6 +128,7 @@ class SyncRun(Struct, frozen=True):
             self.gone,
             self.suspicious,
             self.error,
+            self.started_at,
         )
 
 
@@ -142,6 +145,8 @@ class LibraryItem(Struct, frozen=True):
     local_path: str | None
     size: int | None
     error: ErrorInfo | None
+    arrived_at: str | None = None
+    """When its file was saved here (RFC 3339)."""
 
 
 class SourceInfo(Struct, frozen=True):

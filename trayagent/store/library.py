@@ -329,6 +329,7 @@ def item_of(row: sqlite3.Row) -> LibraryItem:
         local_path=row["path"],
         size=row["size"] if row["size"] is not None else row["remote_size"],
         error=_error.decode(row["error"]) if row["error"] else None,
+        arrived_at=stamp(row["arrived_at"]),
     )
 
 
@@ -339,14 +340,18 @@ def page(
     state: str | None = None,
     limit: int = 100,
     after: str | None = None,
+    new: bool = False,
 ) -> tuple[list[LibraryItem], str | None]:
-    """Items, newest first, and what to continue `after`, or None."""
+    """Items, newest first, and what to continue `after`, or None; `new`: since the last sync began."""
     clauses, values = ["source = ?"], list[object]([source])
     if state == "gone":
         clauses.append("gone = 1")
     elif state is not None:
         clauses += ["gone = 0", "state = ?"]
         values.append(state)
+    if new:  # its file came with the newest run, or after it
+        clauses.append("arrived_at >= (SELECT max(started_at) FROM sync_runs WHERE source = ?)")
+        values.append(source)
     if after is not None:
         created, n = _place(after)
         # A position is a date and a number, not an offset: a sync may add items while a person pages.

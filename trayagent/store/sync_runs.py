@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from trayagent.model.downloads import ErrorInfo
 from trayagent.model.library import LastRun, Listed, RunState
+from trayagent.model.units import stamp
 from trayagent.store import batches, library
 
 SCHEMA: Final = """
@@ -89,6 +90,7 @@ def run_of(row: sqlite3.Row) -> ListingRun:
         gone=row["gone"],
         suspicious=bool(row["suspicious"]),
         error=_error.decode(row["error"]) if row["error"] else None,
+        started_at=stamp(row["started_at"]),
     )
     return ListingRun(
         n=row["n"],

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
@@ -24,6 +24,7 @@ from trayagent.agent.library.thumbnails import Thumbnails
 from trayagent.agent.library.verify import Verifier
 from trayagent.model import filenames, units
 from trayagent.model.errors import NotFoundError, StoreUnavailableError
+from trayagent.model.events import SourceChanged
 from trayagent.model.library import Account, LibraryItem, SourceInfo, VerifyReport
 from trayagent.model.settings import Config, SourceSettings
 from trayagent.model.transfer import Resolver
@@ -134,11 +135,19 @@ class Libraries:
         )
 
     async def items(
-        self, name: str, *, state: str | None = None, limit: int = 100, after: str | None = None
+        self,
+        name: str,
+        *,
+        state: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
+        new: bool = False,
     ) -> tuple[list[LibraryItem], str | None]:
         """A page of items, newest first, and what to continue `after`; raises NotFoundError."""
         self._sources.get(name)
-        return await self._db.read(library.page, name, state=state, limit=limit, after=after)
+        return await self._db.read(
+            library.page, name, state=state, limit=limit, after=after, new=new
+        )
 
     async def thumbnail(self, name: str, item: str) -> bytes:
         """A small JPEG of the item with this media key or name; raises NotFoundError."""
@@ -193,11 +202,22 @@ class Libraries:
 
     async def sign_in(self, name: str, text: str) -> Account:
         """Keep the secrets in `text`, if they work. Raises NotFoundError, SourceError, DownloadError."""
-        return await self._sources.sign_in(name, text)
+        account = await self._sources.sign_in(name, text)
+        self.publish_change(name)
+        return account
 
     async def sign_out(self, name: str) -> None:
         """Forget a source's secrets; raises NotFoundError."""
         await self._sources.sign_out(name)
+        self.publish_change(name)
+
+    def publish_change(self, name: str) -> None:
+        """Tell that a source was signed in or out, changed or removed."""
+        self._bus.publish(SourceChanged(name))
+
+    async def example(self, settings: SourceSettings, secret: str | None = None) -> Any:
+        """What a json source answers first, cut short; keeps nothing. Raises SourceError, DownloadError."""
+        return await self._sources.example(settings, secret)
 
     async def probe(
         self, settings: SourceSettings, secret: str | None = None

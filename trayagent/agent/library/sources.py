@@ -7,11 +7,14 @@ sentence that says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from trayagent.model.errors import DownloadError, NotFoundError
 from trayagent.model.library import Account, Listed
 from trayagent.model.settings import SourceSettings
 from trayagent.model.transfer import Content, Made, Request, Resolver, Target
+from trayagent.sources import json_example
+from trayagent.sources.json_api import JsonApi
 from trayagent.sources.source import SecretStore, Source, TrialSecrets
 from trayagent.store import library, sync_runs
 from trayagent.store.database import Database
@@ -96,6 +99,13 @@ class ConfiguredSources:
         source = self._build(settings, TrialSecrets() if secret else self._vault)
         account = await source.sign_in(secret) if secret else await source.account()
         return account, (await source.page(None)).items
+
+    async def example(self, settings: SourceSettings, secret: str | None) -> Any:
+        """What a json source answers first, cut short. Keeps nothing; raises as `probe` does."""
+        source = self._build(settings, TrialSecrets())
+        if not isinstance(source, JsonApi):
+            raise NotFoundError("not_found", "Only a source of type json has fields to choose.")
+        return json_example.sample(await source.example(secret))
 
 
 class SourceResolvers(dict[str, Resolver]):

@@ -304,7 +304,8 @@ class Sync:
             self._failed,
             self._first_error,
             self._by_itself,
-            self._undated,
+            undated=self._undated,
+            started_at=shown.started_at,
         )
 
     def _publish(self, what: str, report: SyncRun) -> None:

@@ -68,6 +68,71 @@ async def get_source(request: HookRequest) -> Reply:
 
 
 @routes.add(
+    "PATCH",
+    "/api/v1/sources/{name}",
+    who="owner",
+    body=schemas.ChangedSource,
+    answers={200: SourceInfo},
+)
+async def change_source(request: HookRequest) -> Reply:
+    """Change a source's settings; its name and type stay."""
+    name = request.params["name"]
+    changes = request.json(schemas.ChangedSource).changes
+    if fixed := {"name", "type"} & changes.keys():
+        raise ConfigError([f"sources.{name}.{one} cannot be changed." for one in sorted(fixed)])
+    await request.agent.library.source(name)
+
+    def revise(settings: Config) -> dict[str, Any]:
+        written = [_as_written(one) for one in settings.sources]
+        for one in written:
+            if one["name"] == name:
+                one.update(changes)
+        return {
+            "sources": [
+                {key: value for key, value in one.items() if value is not None} for one in written
+            ]
+        }
+
+    await request.agent.live_settings.revise(revise)
+    request.agent.library.publish_change(name)
+    return Reply(200, await request.agent.library.source(name))
+
+
+@routes.add("DELETE", "/api/v1/sources/{name}", who="owner", answers={200: schemas.Done})
+async def remove_source(request: HookRequest) -> Reply:
+    """Take a source out of the settings, and forget its sign-in; its files stay."""
+    name = request.params["name"]
+    # The secrets first: nobody could name them once their source is gone.
+    await request.agent.library.sign_out(name)
+    await request.agent.live_settings.revise(
+        lambda settings: {
+            "sources": [_as_written(one) for one in settings.sources if one.name != name]
+        }
+    )
+    request.agent.library.publish_change(name)
+    return Reply(200, schemas.Done())
+
+
+@routes.add(
+    "POST",
+    "/api/v1/source-examples",
+    who="owner",
+    body=schemas.ExampleWish,
+    answers={200: schemas.Example},
+)
+async def get_example(request: HookRequest) -> Reply:
+    """What the address of a json source answers, before anybody knows what its fields are."""
+    body = request.json(schemas.ExampleWish)
+    source = _checked_source(body.source, request.agent.live_settings.config)
+    try:
+        answer = await request.agent.library.example(source, body.secret or None)
+    except TrayagentError as error:  # part of the answer, as for a trial
+        fault = {"code": error.code, "message": error.message, "action": error.action}
+        return Reply(200, schemas.Example(None, fault))
+    return Reply(200, schemas.Example(answer))
+
+
+@routes.add(
     "GET",
     "/api/v1/sources/{name}/items",
     who="owner",
@@ -78,7 +143,11 @@ async def list_items(request: HookRequest) -> Reply:
     """A source's items."""
     query = request.query(schemas.ItemsQuery)
     page, more = await request.agent.library.items(
-        request.params["name"], state=query.state, limit=query.limit, after=query.after
+        request.params["name"],
+        state=query.state,
+        limit=query.limit,
+        after=query.after,
+        new=query.new,
     )
     return Reply(200, schemas.ItemPage(tuple(page), more))
 

@@ -1,66 +1,53 @@
-// Image libraries: sources with their sync buttons, and what is in them.
+// Image libraries: sources with their sync buttons, and the album of the chosen one.
 import { button, h, icon, select, setText } from "../dom.js";
-import { ago, count } from "../format.js";
-import { Gallery } from "./gallery.js";
-import { logIn, setUp } from "./wizard.js";
+import { ago } from "../format.js";
+import { Menu } from "../menu.js";
+import { confirmed } from "../say.js";
+import { ALBUM, EVERY, SHOWN } from "../words-images.js";
+import { Album } from "./album.js";
+import { changeSource, logIn } from "./source-dialogs.js";
+import { setUp } from "./wizard.js";
 
-const STATES = [
-  ["", "All"],
-  ["present", "Here"],
-  ["missing", "Not here yet"],
-  ["failed", "Failed"],
-  ["gone", "Gone from the site"],
-  ["ignored", "Left out"],
-];
+const AGAIN = 1500; // milliseconds between two looks while a sync runs
 
 export class ImagesView {
-  title = "Images";
+  title = ALBUM.title;
   #visible = false;
   #timer = 0;
-  #stale = false;
+  #runs = new Map(); // by source: the run as its events tell it
 
-  constructor({ api, board, messages }) {
-    Object.assign(this, { api, messages });
+  constructor({ api, board, messages, config }) {
+    Object.assign(this, { api, messages, config, chosen: null, sources: [] });
     this.cards = h("ul", { class: "cards sources" });
-    this.chosen = null;
-    this.state = select(STATES, "", { "aria-label": "Images to show", onchange: () => this.#browse(this.chosen) });
+    this.album = new Album(api, messages);
+    this.shown = select(SHOWN, "", { "aria-label": ALBUM.show, onchange: () => this.album.open(this.chosen, this.shown.value) });
     this.heading = h("h2");
-    this.gallery = new Gallery(api, messages);
     this.library = h(
       "section",
-      { class: "part", hidden: true, "aria-label": "Library" },
-      h(
-        "div",
-        { class: "part-head" },
-        this.heading,
-        h("div", { class: "buttons" }, this.state, this.gallery.fetchButton),
-      ),
-      this.gallery.element,
+      { class: "part", hidden: true, "aria-label": ALBUM.library },
+      h("div", { class: "part-head" }, this.heading, h("div", { class: "buttons" }, this.shown)),
+      this.album.element,
     );
+    const add = () => button(ALBUM.setUp, () => this.#setUp(), { kind: "primary", glyph: "images" });
     this.empty = h(
       "div",
       { class: "empty", hidden: true },
-      h("p", { class: "empty-title" }, "No image library yet"),
-      h(
-        "p",
-        { class: "muted" },
-        "Keep a copy of everything you made on a site: new pictures and videos arrive with one click.",
-      ),
-      button("Set up images…", () => this.#setUp(), { kind: "primary", glyph: "images" }),
+      h("p", { class: "empty-title" }, ALBUM.noneTitle),
+      h("p", { class: "muted" }, ALBUM.none),
+      add(),
     );
-    this.add = button("Set up images…", () => this.#setUp(), { glyph: "plus" });
-    this.syncAll = button("Sync all", () => this.#syncAll(), { kind: "primary", glyph: "again" });
+    this.syncAll = button(ALBUM.syncAll, () => this.#syncAll(), { kind: "primary", glyph: "again" });
     // Hidden until the sources are known: a button that vanishes under the pointer is none.
     this.tools = h(
       "div",
       { class: "part-head", hidden: true },
-      h("h2", {}, "Sources"),
-      h("div", { class: "buttons" }, this.add, this.syncAll),
+      h("h2", {}, ALBUM.sources),
+      h("div", { class: "buttons" }, button(ALBUM.setUp, () => this.#setUp(), { glyph: "plus" }), this.syncAll),
     );
     this.element = h(
       "div",
       { class: "view" },
-      h("section", { class: "part", "aria-label": "Sources" }, this.tools, this.cards, this.empty),
+      h("section", { class: "part", "aria-label": ALBUM.sources }, this.tools, this.cards, this.empty),
       this.library,
     );
     board.addEventListener("event", ({ detail }) => this.#follow(detail));
@@ -68,86 +55,87 @@ export class ImagesView {
 
   async show() {
     this.#visible = true;
-    const answer = await this.messages.trying(() => this.api.get("sources"));
-    if (!answer) return;
-    this.sources = answer.sources;
-    this.#paint();
+    await this.#readSources();
     const again = this.sources.find(({ name }) => name === this.chosen) ?? this.sources[0];
     if (again && again.name !== this.chosen) await this.#browse(again.name);
+    else if (again) await this.album.refresh();
   }
 
   hide() {
     this.#visible = false;
   }
 
+  async #readSources() {
+    const answer = await this.messages.trying(() => this.api.get("sources"));
+    if (!answer) return;
+    this.sources = answer.sources;
+    if (!this.sources.some(({ name }) => name === this.chosen)) this.chosen = null;
+    this.#paint();
+  }
+
   #paint() {
     this.cards.replaceChildren(...this.sources.map((source) => this.#card(source)));
     this.empty.hidden = this.sources.length > 0;
     this.tools.hidden = !this.sources.length;
-    if (!this.sources.length) this.library.hidden = true;
+    this.syncAll.hidden = this.sources.length < 2; // with one source it would be the same button twice
+    this.library.hidden = !this.chosen;
+    const chosen = this.sources.find(({ name }) => name === this.chosen);
+    this.album.running = chosen?.last_run?.state === "running";
+    this.album.since = chosen?.last_run?.started_at ?? null;
   }
 
   #card(source) {
     const running = source.last_run?.state === "running";
-    const progress = running ? h("progress", { "aria-label": `Syncing ${source.name}` }) : null;
-    const sign = source.signed_in
-      ? null
-      : button(
-          "Sign in…",
-          async () => {
-            if (await logIn(this.api, this.messages, source)) await this.show();
-          },
-          { glyph: "key" },
-        );
-    const sync = button(running ? "Syncing…" : "Sync", () => this.#sync(source.name), {
-      kind: "primary",
-      glyph: "again",
-    });
+    const { name } = source;
+    const sync = button(running ? ALBUM.syncing : ALBUM.sync, () => this.#sync(name), { kind: "primary", glyph: "again" });
     sync.disabled = running;
+    const more = new Menu(ALBUM.more, "", () => [
+      [ALBUM.look, () => this.#sync(name, true)],
+      [ALBUM.edit, () => this.#change(source)],
+      source.signed_in ? [ALBUM.signOut, () => this.#signOut(name)] : [ALBUM.signIn, () => this.#logIn(source)],
+      [ALBUM.remove, () => this.#remove(source)],
+    ]);
     return h(
       "li",
-      { class: "card source", data: { chosen: String(source.name === this.chosen) } },
+      { class: "card source", data: { chosen: String(name === this.chosen), source: name } },
       h(
         "div",
         { class: "card-head" },
         icon("images"),
-        h(
-          "div",
-          { class: "grow" },
-          h("h3", {}, source.name),
-          h("p", { class: "muted small" }, [source.account, source.type].filter(Boolean).join(" · ")),
-        ),
+        h("div", { class: "grow" }, h("h3", {}, name), h("p", { class: "muted small" }, this.#facts(source))),
       ),
-      progress,
-      h("p", { class: "small numbers" }, tally(source)),
-      h("p", { class: "small muted" }, lastRun(source.last_run)),
+      running ? progressOf(source, this.#runs.get(name)) : null,
+      h("p", { class: "small numbers" }, ALBUM.tally(source)),
+      h("p", { class: "small muted" }, lastRun(source.last_run, this.#runs.get(name))),
       h(
         "div",
         { class: "buttons" },
         sync,
-        sign,
-        button("Browse", () => this.#browse(source.name)),
-        button("Only look", () => this.#sync(source.name, true), { kind: "quiet" }),
+        source.signed_in ? null : button(ALBUM.signIn, () => this.#logIn(source), { glyph: "key" }),
+        this.sources.length > 1 ? button(ALBUM.browse, () => this.#browse(name)) : null,
+        more.element,
       ),
     );
+  }
+
+  #facts({ name, account, type }) {
+    const settings = this.config.at("sources")?.find((each) => each.name === name);
+    const every = settings?.every ? (EVERY.find(([value]) => value === settings.every)?.[1] ?? settings.every) : "";
+    return [account === "default" ? "" : account, type, every].filter(Boolean).join(" · ");
   }
 
   async #browse(name) {
     this.chosen = name;
     this.#paint();
-    this.library.hidden = false;
-    setText(this.heading, `In ${name}`);
-    await this.gallery.open(name, this.state.value);
+    setText(this.heading, ALBUM.in(name));
+    await this.album.open(name, this.shown.value);
   }
 
   async #sync(name, listOnly = false) {
-    const run = await this.messages.trying(() =>
-      this.api.post(`sources/${encodeURIComponent(name)}/sync`, { list_only: listOnly }),
-    );
-    if (run) {
-      this.messages.tell(listOnly ? `Looking what is new in ${name}.` : `Syncing ${name}.`);
-      await this.show();
-    }
+    const run = await this.messages.trying(() => this.api.post(`sources/${encodeURIComponent(name)}/sync`, { list_only: listOnly }));
+    if (!run) return;
+    this.messages.tell(listOnly ? ALBUM.looking(name) : ALBUM.syncStarted(name));
+    await this.show();
   }
 
   async #syncAll() {
@@ -155,36 +143,62 @@ export class ImagesView {
   }
 
   async #setUp() {
-    if (await setUp(this.api, this.messages)) await this.show();
+    if (!(await setUp(this.api, this.messages))) return;
+    await this.config.load();
+    await this.show();
   }
 
-  /** Follows a running sync, repainting at most once a second; its items are read again at its end. */
+  async #logIn(source) {
+    if (await logIn(this.api, this.messages, source)) await this.show();
+  }
+
+  async #signOut(name) {
+    if (await this.messages.trying(() => this.api.post(`sources/${encodeURIComponent(name)}/logout`))) this.messages.tell(ALBUM.signedOut(name));
+    await this.show();
+  }
+
+  async #change(source) {
+    const settings = this.config.at("sources")?.find(({ name }) => name === source.name) ?? {};
+    if (!(await changeSource(this.api, this.messages, source.name, settings))) return;
+    await this.config.load();
+    await this.show();
+  }
+
+  async #remove({ name, present }) {
+    if (!(await confirmed(ALBUM.removeTitle(name), ALBUM.removeText(present), ALBUM.removeYes, "danger"))) return;
+    if (!(await this.messages.trying(() => this.api.delete(`sources/${encodeURIComponent(name)}`)))) return;
+    this.messages.tell(ALBUM.removed(name));
+    await this.config.load();
+    await this.show();
+  }
+
+  /** Follows a running sync, looking again at most once in a while: pictures appear as they arrive. */
   #follow({ name, data }) {
-    if (!name.startsWith("sync.") || !this.#visible) return;
-    this.#stale ||= name === "sync.finished" && data.source === this.chosen;
+    if (name.startsWith("sync.")) this.#runs.set(data.source, data.run);
+    const isMine = name.startsWith("sync.") || name === "source.changed" || (name === "download.completed" && data.source === this.chosen);
+    if (!isMine || !this.#visible) return;
     this.#timer ||= setTimeout(async () => {
       this.#timer = 0;
-      await this.show();
-      if (!this.#stale) return;
-      this.#stale = false;
-      await this.gallery.open(this.chosen, this.state.value);
-    }, 1000);
+      if (this.#visible) await this.show();
+    }, AGAIN);
   }
 }
 
-function tally({ items, present, missing, gone }) {
-  const said = [`${count(items ?? 0, "item")}`, `${(present ?? 0).toLocaleString()} here`];
-  if (missing) said.push(`${missing.toLocaleString()} to fetch`);
-  if (gone) said.push(`${gone.toLocaleString()} gone from the site`);
-  return said.join(" · ");
+function progressOf({ name }, run) {
+  const bar = h("progress", { "aria-label": ALBUM.syncingSource(name) });
+  if (run?.wanted) {
+    bar.max = run.wanted;
+    bar.value = run.fetched + run.failed;
+  }
+  return bar;
 }
 
-function lastRun(run) {
-  if (!run) return "Never synced.";
-  const error = run.error ? ` ${run.error.message ?? run.error}` : "";
-  if (run.state === "running") return `Reading page ${run.pages ?? 1}, ${count(run.seen ?? 0, "item")} seen…`;
-  if (run.suspicious) return "Suspicious: most of the library seemed gone, so nothing was marked.";
-  const when = run.finished_at ? ` ${ago(run.finished_at)}` : "";
-  const fresh = run.new ? `, ${count(run.new, "new item")}` : "";
-  return `Last sync${when}: ${run.state}${fresh}.${error}`;
+function lastRun(run, told) {
+  if (!run) return ALBUM.never;
+  if (run.state === "running")
+    return told?.wanted ? ALBUM.arriving(told.fetched + told.failed, told.wanted) : ALBUM.reading(run.pages || 1, run.seen ?? 0);
+  if (run.suspicious) return ALBUM.suspicious;
+  const outcome = [ALBUM.outcomes[run.state] ?? run.state, run.new ? ALBUM.fresh(run.new) : ""].filter(Boolean).join(", ");
+  const error = run.error ? ` ${run.error.message ?? run.error} ${run.error.action ?? ""}` : "";
+  return `${ALBUM.last(ago(run.started_at), outcome)}${error}`;
 }
