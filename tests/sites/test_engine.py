@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent.running_queue import until
 from tests.servers.site import Site, changed, media, streams
 from tests.sites.rig import resolving
 from trayagent.model.downloads import Cookie
@@ -182,15 +184,32 @@ async def test_what_has_no_end_or_is_protected_is_refused_clearly(
 @pytest.mark.needs("ffmpeg")
 async def test_a_missing_segment_is_no_film(site: Site, forms: Path, tmp_path: Path) -> None:
     site.files |= media(forms, "ts/index.m3u8")
-    site.statuses["/ts/index2.ts"] = 404
-    async with resolving(tmp_path / "to", site.authority) as rig:
+    first_three = sum(len(site.files[f"/ts/index{number}.ts"]) for number in range(3))
+    site.statuses["/ts/index3.ts"] = 404
+    # yt-dlp fetches four at a time and closes the film at the first refusal: what it had not
+    # written by then is lost. So the refusal comes after the three before it are in the file.
+    refusal = site.hold("/ts/index3.ts")
+    async with resolving(tmp_path / "to", site.authority) as rig, asyncio.TaskGroup() as group:
+
+        async def refuse_the_last() -> None:
+            await until(lambda: first_three in map(_size, rig.scratches()))
+            refusal.set()
+
+        group.create_task(refuse_the_last(), name="the last segment's refusal")
         with pytest.raises(DownloadError) as caught:
             await rig.resolve(f"{site.base}/ts/index.m3u8")
         assert (caught.value.code, caught.value.detail) == ("not_found", "HTTP 404")
         assert len(rig.scratches()) == 1, "what came is kept"
-        del site.statuses["/ts/index2.ts"]
+        del site.statuses["/ts/index3.ts"]
         assert isinstance(await rig.resolve(f"{site.base}/ts/index.m3u8"), Made)
-        assert site.times("/ts/index0.ts") == 1, "and gone on from"
+        assert [site.times(f"/ts/index{number}.ts") for number in range(3)] == [1, 1, 1], (
+            "and gone on from"
+        )
+
+
+def _size(scratch: Path) -> int:
+    """Bytes of the medium on its way in a scratch folder."""
+    return sum(file.stat().st_size for file in scratch.glob("media.*.part"))
 
 
 PIECE = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/seg.ts\n#EXT-X-ENDLIST\n"
