@@ -224,10 +224,13 @@ class EasyHandle:
     def look_for_head(self, now: float) -> bool:
         """Take the head of the answer, if all of it is here. Interim ones (RFC 9110 §15.2) do not count."""
         exchange, lines = self.exchange, self._lines
+        if not lines:
+            return False
         while not exchange.head_at:
-            end = next((at for at, line in enumerate(lines) if line in (b"\r\n", b"\n")), None)
-            if end is None:
+            blanks = [at for at, line in enumerate(lines) if line in (b"\r\n", b"\n")]
+            if not blanks:
                 return False
+            end = blanks[0]
             exchange.take_head(b"".join(lines[:end]), now)
             del lines[: end + 1]
         lines.clear()  # trailers

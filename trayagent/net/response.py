@@ -35,6 +35,8 @@ class Head:
         self.url = url
         """After redirects; may hold a query: never to be shown."""
         self.host = host
+        self._length: int | None = -1
+        """-1: nobody has asked yet."""
         self._is_stream = head.startswith(b"HTTP/2")
         said = self.headers.get("Content-Encoding", "").strip().lower()
         self.coding = "" if said in ("identity", "none") else said
@@ -42,6 +44,12 @@ class Head:
 
     @property
     def length(self) -> int | None:
+        """As `read_length`, which is asked once."""
+        if self._length == -1:
+            self._length = self.read_length()
+        return self._length
+
+    def read_length(self) -> int | None:
         """Bytes of the body as it is sent; None when chunks or the close tell where it ends.
 
         Raises DownloadError `server_error` when the head contradicts itself (RFC 9112 §6.3):
@@ -54,13 +62,15 @@ class Head:
         | what is no number, or has no end              | refused             |
         | two ranges that differ                        | refused             |
         """
-        if len(set(self.headers.getall("Content-Range", ()))) > 1:
+        if "Content-Range" in self.headers and len(set(self.headers.getall("Content-Range"))) > 1:
             raise DownloadError("server_error", "it contradicts itself about the range")
         if self.is_chunked:
             return None
         lines = self.headers.getall("Content-Length", ())
         if not lines:
             return None
+        if len(lines) == 1 and len(lines[0]) < 19 and lines[0].isdigit() and lines[0].isascii():
+            return int(lines[0])  # as nearly all say it
         said = {text.strip() for text in ",".join(lines).split(",")}
         if len(said) > 1:
             raise DownloadError("server_error", "it contradicts itself about the length")

@@ -18,12 +18,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from math import inf
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,19 +34,19 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import extension, from_url
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.cookies import Jar
-from trayagent.net.exchange import EnoughError
+from trayagent.net.exchange import BUFFER, EnoughError
 from trayagent.net.refusals import CLOSED_EARLY
 from trayagent.net.request import Answer, Client
 from trayagent.net.response import CODED, Head
 from trayagent.transfer import content, ranges
 from trayagent.transfer.connections import SMALLEST, Connections, refuse_part
 from trayagent.transfer.destination import Destination, Names, find_settled
-from trayagent.transfer.driver import StoppedError, aside, news, place
+from trayagent.transfer.driver import Driver, StoppedError, aside, news, place
 from trayagent.transfer.finish import COMPRESSED, Origin, check_size, choose_name, finish
 from trayagent.transfer.folders import Folders, Look, Terms, explained, full_disk
 from trayagent.transfer.lane import ENDLESS, Lane
 from trayagent.transfer.settled import SettledFiles
-from trayagent.transfer.speed_limit import Bucket, buckets_of, piece_of
+from trayagent.transfer.speed_limit import Bucket, buckets_of, piece_of, spend
 from trayagent.transfer.writer import Writer
 
 MOST_RECOVERIES: Final = 3
@@ -82,7 +81,7 @@ class Attempt:
         request: Request,
         target: Target,
         progress: Progress,
-        wake: Callable[[], None],
+        driver: Driver[Any],
     ) -> None:
         self._client = equipment.client
         self._terms = equipment.terms
@@ -107,9 +106,8 @@ class Attempt:
         """Those that have not ended, as far as anybody looked."""
         self._writer: Writer | None = None
         self._lock = Lock()
-        self._wake = wake
+        self._driver = driver
         self._has_news = False
-        self._is_alone = False
         self._is_stopped = False
         self._is_spliced = False
         self._is_one_stream = False
@@ -123,18 +121,19 @@ class Attempt:
         self._is_stopped = True
         self._note_news()
 
-    # -- the whole of it
-
     async def run(self) -> Fetched:
         """Fetch and publish. Raises DownloadError, StoppedError; keeps what can be resumed."""
         destination = self._destination
-        self._is_alone = self._folders.is_slow(self._target.folder)
-        await place(is_alone=self._is_alone)
+        if (is_slow := self._folders.is_slow(self._target.folder)) != self._driver.is_alone:
+            await place(is_alone=is_slow)
         try:
             await self._check_room(0)
-            if (settled := self._find_settled()) is not None:
-                return settled
-            destination.recall()
+            if self._target.path is not None:  # not the first attempt
+                # It may have been cut off between its name and whoever asked for it.
+                owner = self._target.owner
+                if owner and (settled := find_settled(self._settled, owner)) is not None:
+                    return settled
+                destination.recall()
             while True:
                 before = destination.received
                 try:
@@ -161,14 +160,15 @@ class Attempt:
             self._answers.clear()
 
     async def _finish(self) -> Fetched:
-        """Verify and publish: what is on the disk already may be long, and is read there once more."""
+        """Verify and publish: a long file waits for its disk, and may be read once more."""
         destination = self._destination
-        act = partial(finish, destination, self._target, self._origin, self._check_stopped)
-        if destination.part is not None and destination.part.on_disk:
-            return await aside(act)
+        if destination.received > BUFFER:
+            return await aside(
+                partial(finish, destination, self._target, self._origin, self._check_stopped)
+            )
         began = time.monotonic()
-        fetched = act()
-        if not self._is_alone:  # there it may be the interpreter that it waited for
+        fetched = finish(destination, self._target, self._origin, self._check_stopped)
+        if not self._driver.is_alone:  # there it may be the interpreter that it waited for
             self._folders.note(self._target.folder, time.monotonic() - began)
         return fetched
 
@@ -201,7 +201,7 @@ class Attempt:
     async def _ask(self) -> None:
         """Ask once, and receive as far as it goes."""
         request, record = self._requests[0], self._destination.record
-        ask = self._rest(request, record)
+        ask = None if record is None else self._rest(request, record)
         answer = self._send(ask)
         try:
             while (head := answer.poll()) is None:
@@ -227,17 +227,18 @@ class Attempt:
             else:
                 raise DownloadError("changed_on_server")
         finally:
-            await self._end(answer)
-            self._drain_early()
-            if self._writer is not None and (lost := self._writer.drop()):
-                self._destination.take_back(lost)
+            if not answer.exchange.ended:
+                await self._end(answer)
+            if self._writer is not None:
+                self._drain_early()
+                self._destination.take_back(self._writer.drop())
 
-    def _rest(self, request: Request, record: ranges.Record | None) -> ranges.Ask | None:
+    def _rest(self, request: Request, record: ranges.Record) -> ranges.Ask | None:
         """The range to ask for, if this address's validators tell what the bytes are.
 
         Another's are its own, so that a checksum must tell.
         """
-        if record is None or not (request is self._source or self._target.checksum is not None):
+        if request is not self._source and self._target.checksum is None:
             return None
         return ranges.first_ask(record, ranges.coding(self._origin.headers))
 
@@ -250,8 +251,7 @@ class Attempt:
             raw=self._is_raw or ask is not None,
             piece=piece_of(self._buckets),
         )
-        self._answers = [one for one in self._answers if not one.exchange.ended]
-        self._answers.append(answer)
+        self._answers = [*(one for one in self._answers if not one.exchange.ended), answer]
         return answer
 
     # -- look, name, receive
@@ -297,12 +297,16 @@ class Attempt:
         self, answer: Answer, data: bytes, length: int | None, *, is_ranged: bool
     ) -> None:
         """The first bytes, and all that follow them."""
-        exchange = answer.exchange
+        exchange, count = answer.exchange, len(data)
+        is_whole = exchange.ended and not (exchange.error or exchange.pieces)
+        if is_whole and length in (None, count) and count <= self._terms.max_size:
+            self._destination.take_whole(data)
+            return await self._rest_for(spend(self._buckets, count))
         if not exchange.ended:
             self._destination.create()
         lane = self._new_lane(0, ENDLESS if length is None else length)
         try:
-            wait = lane.take_all((data,), len(data)) if data else 0.0
+            wait = lane.take_all((data,), count) if data else 0.0
         except EnoughError:
             wait = 0.0
         self._drain()
@@ -316,6 +320,7 @@ class Attempt:
             self._destination.size = lane.end = lane.at
         elif lane.left:
             raise DownloadError("truncated", CLOSED_EARLY)
+        return None
 
     def _promise(self, request: Request, head: Head) -> Kind | None:
         """What was promised, also by the name the file would get and by the URL that answered."""
@@ -331,7 +336,7 @@ class Attempt:
         Further where only white space has come: what hides behind it may break the promise.
         """
         exchange, data = answer.exchange, b""
-        until = time.monotonic() + AT_ONCE
+        until = 0.0 if exchange.ended else time.monotonic() + AT_ONCE
         while not exchange.ended and exchange.gathered < exchange.wanted:
             left = until - time.monotonic()
             if left <= 0 and exchange.gathered >= LOOKED_AT:
@@ -394,7 +399,7 @@ class Attempt:
         part = self._destination.part
         assert part is not None
         if self._writer is None or self._writer.part is not part:
-            self._writer = Writer(part, self._wake, self._check_stopped)
+            self._writer = Writer(part, self._driver.wake, self._check_stopped)
         lane = Lane(
             self._writer,
             start,
@@ -411,7 +416,7 @@ class Attempt:
     def _note_news(self) -> None:
         """There is news but bytes; for any thread."""
         self._has_news = True
-        self._wake()
+        self._driver.wake()
 
     async def _wait(self, seconds: float | None) -> None:
         """Wait for news, at most so long; write what is queued meanwhile, save about once a second.
@@ -464,14 +469,10 @@ class Attempt:
     async def _check_room(self, needed: int) -> None:
         """Look at the folder: for the first time aside, for nobody knows what disk it is on."""
         folders, folder = self._folders, self._target.folder
-        act = partial(folders.check, folder, needed, self._terms.keep_free)
-        self._look = act() if folders.is_known(folder) else await aside(act)
-
-    def _find_settled(self) -> Fetched | None:
-        """The file, if an earlier attempt was cut off between its name and whoever asked for it."""
-        if self._target.path is None or not self._target.owner:
-            return None  # the first attempt, or nobody's
-        return find_settled(self._settled, self._target.owner)
+        self._look = folders.recent_look(folder, needed)
+        if self._look is None:
+            act = partial(folders.check, folder, needed, self._terms.keep_free)
+            self._look = act() if folders.is_known(folder) else await aside(act)
 
     def _check_stopped(self) -> None:
         if self._is_stopped:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -206,6 +207,13 @@ class Destination:
         self._progress.size, self._progress.received = record.size, record.received
         return record.received > 0
 
+    def take_whole(self, data: bytes) -> None:
+        """All of the file came at once: it stays in memory until it is published."""
+        assert self.part is not None
+        self.part.write((data,), 0)
+        count = self.size = self._progress.received = len(data)
+        self._done = ((0, count),) if count else ()
+
     def add(self, lane: Lane) -> Lane:
         """Count what this lane receives."""
         self._lanes.append(lane)
@@ -241,10 +249,11 @@ class Destination:
             self._progress.received = self.received
 
     def take_back(self, lost: Sequence[tuple[int, int]]) -> None:
-        """These stretches have not reached the disk, and will not: they count as missing."""
+        """These stretches, if there are any, have not reached the disk, and will not: they are missing."""
         self.settle_lanes()
-        self._done = ranges.without(self._done, lost)
-        self._progress.received = self.received
+        if lost:
+            self._done = ranges.without(self._done, lost)
+            self._progress.received = self.received
 
     def forget(self) -> None:
         """Nothing of the bytes proves anything now."""
@@ -317,6 +326,7 @@ class Destination:
             str(part.final),
             size,
             part.inode,
+            time.time(),
             sha256=sha256 or digest,
             warning=warning,
         )
@@ -324,7 +334,7 @@ class Destination:
     def _intend(self, part: Part) -> None:
         """Note that a `.part` of this name will be ours: a kill may come before anything in it says so."""
         size = part.size() if self.size is None else self.size
-        self._settled.note(Settled(self._target.owner, str(part.final), size, 0))
+        self._settled.note(Settled(self._target.owner, str(part.final), size, 0, time.time()))
 
     def _move_on(self) -> None:
         """Somebody took the name: take the next, with the bytes."""

@@ -139,6 +139,11 @@ class Driver(Generic[T]):
         """Whether it has come to its end."""
         return self._coroutine is None
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether a thread of its own drives it."""
+        return self._words is not None
+
     def wake(self) -> None:
         """There is something to look at."""
         words, engine = self._words, self._engine

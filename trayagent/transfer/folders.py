@@ -81,9 +81,8 @@ class Folders:
 
     def check(self, folder: Path, needed: int, keep_free: int) -> Look:
         """Make the folder; raise DownloadError unless `needed` more bytes fit into it."""
-        look = self._looks.get(folder)
-        if look is not None and needed < 2**20 and self._clock() - look.at < FRESH:
-            return look
+        if (recent := self.recent_look(folder, needed)) is not None:
+            return recent
         with explained():
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -95,6 +94,12 @@ class Folders:
             self._looks.clear()
         self._looks[folder] = look
         return look
+
+    def recent_look(self, folder: Path, needed: int) -> Look | None:
+        """The last look, if it was a moment ago, and is good enough for so many bytes."""
+        look = self._looks.get(folder)
+        is_fresh = look is not None and needed < 2**20 and self._clock() - look.at < FRESH
+        return look if is_fresh else None
 
     def is_known(self, folder: Path) -> bool:
         """Whether it was there when we looked last."""

@@ -12,7 +12,7 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Progress
 from trayagent.model.wording import show_size
 from trayagent.net.exchange import EnoughError
-from trayagent.transfer.speed_limit import Bucket
+from trayagent.transfer.speed_limit import Bucket, spend
 from trayagent.transfer.writer import Writer
 
 PATIENCE: Final = 0.15
@@ -86,7 +86,7 @@ class Lane:
             raise DownloadError("too_large", f"the limit is {show_size(self._limit)}")
         if is_enough:
             raise EnoughError
-        return max((bucket.spend(count) for bucket in self._buckets if bucket.rate), default=0)
+        return spend(self._buckets, count)
 
     def _room(self) -> int:
         """How many bytes it takes next."""

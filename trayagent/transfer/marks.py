@@ -22,10 +22,14 @@ def mark(path: str | Path, url: str) -> None:
         elif sys.platform == "darwin":
             _set_macos(path, quarantine(time.time()))
         else:
-            # Where a file without a name is, the system itself leads to it: by what looks like a link.
-            follows = str(path).startswith(UNNAMED)
             value = redact(url).encode()
-            os.setxattr(path, "user.xdg.origin.url", value, follow_symlinks=follows)
+            name = str(path)
+            if name.startswith(
+                UNNAMED
+            ):  # by its descriptor, which is all that a file has without a name
+                os.setxattr(int(name.removeprefix(UNNAMED)), "user.xdg.origin.url", value)
+            else:
+                os.setxattr(path, "user.xdg.origin.url", value, follow_symlinks=False)
 
 
 def zone_identifier(url: str) -> str:

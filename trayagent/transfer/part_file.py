@@ -136,7 +136,7 @@ class Part:
         self._owner = owner
         self._fd: int | None = None
         self._sidecar = Sidecar(final)
-        self._waiting = bytearray()
+        self._waiting: bytes | memoryview = b""
         self.is_unnamed = False
         """Whether the file has no name at all so far: `path` leads to it all the same."""
         self.inode = 0
@@ -191,7 +191,7 @@ class Part:
             Path(self.path).unlink(missing_ok=True)
             self._sidecar.drop()
             raise
-        self._fd, self._waiting = fd, bytearray()
+        self._fd, self._waiting = fd, b""
 
     def create_unnamed(self) -> bool:
         """Make the file without a name, for bytes that are all here; False where the system cannot.
@@ -203,7 +203,7 @@ class Part:
         if not flag:
             return False
         try:
-            folder = os.path.dirname(self.final)  # noqa: PTH120  as in `publish`
+            folder = str(self.final).rpartition(os.sep)[0] or os.sep  # as in `publish`
             fd = os.open(folder, os.O_RDWR | flag | _CLOEXEC, 0o666)
         except OSError as error:
             if error.errno in _NO_UNNAMED:
@@ -214,7 +214,7 @@ class Part:
         except OSError:
             os.close(fd)
             raise
-        self._fd, self._waiting, self.is_unnamed = fd, bytearray(), True
+        self._fd, self._waiting, self.is_unnamed = fd, b"", True
         self.path = f"{UNNAMED}{fd}"
         return True
 
@@ -227,8 +227,10 @@ class Part:
         """Put bytes at a place, one piece behind the other; in memory only in order. Raises OSError."""
         if self._fd is None:
             assert at == len(self._waiting)
-            for piece in pieces:
-                self._waiting += piece
+            if not at and len(pieces) == 1:
+                self._waiting = pieces[0]  # mostly all of the file: no copy is needed
+                return
+            self._waiting = b"".join((self._waiting, *pieces))
             return
         if hasattr(os, "pwritev"):
             # As they are: to join the pieces of 16 KiB would copy every byte once more.

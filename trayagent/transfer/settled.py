@@ -25,7 +25,6 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from trayagent.transfer.part_file import FLAGS
 
@@ -66,7 +65,7 @@ class SettledFiles:
 
     def note(self, settled: Settled) -> None:
         """Write a record, in place of an earlier one of the same download."""
-        text = msgspec.json.encode(replace(settled, noted_at=time.time()))
+        text = msgspec.json.encode(settled)
         text += b" %d" % zlib.crc32(text)
         with suppress(OSError):
             try:

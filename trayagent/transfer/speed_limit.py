@@ -29,6 +29,11 @@ def piece_of(buckets: Sequence[Bucket]) -> int:
     return max(_SMALLEST_PIECE, min(BUFFER, *rates)) if rates else BUFFER
 
 
+def spend(buckets: Sequence[Bucket], count: int) -> float:
+    """Account for `count` bytes in each; returns the seconds to wait before taking more."""
+    return max([bucket.spend(count) for bucket in buckets if bucket.rate], default=0.0)
+
+
 class Bucket:
     """A limit in bytes a second, exact over time for one byte as for gigabytes; 0 is no limit.
 

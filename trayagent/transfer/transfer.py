@@ -72,7 +72,7 @@ class Transfer:
         """
 
         def begin(driver: Driver[Fetched]) -> Begun[Fetched]:
-            attempt = Attempt(self._equipment, request, target, progress, driver.wake)
+            attempt = Attempt(self._equipment, request, target, progress, driver)
             return attempt.run(), attempt.stop
 
         return await self._drive(self._equipment.client.transport, begin)
@@ -87,7 +87,7 @@ class Transfer:
         """
 
         def begin(driver: Driver[None]) -> Begun[None]:
-            series = _Series(lambda: self._equipment, following, tell, driver.wake)
+            series = _Series(lambda: self._equipment, following, tell, driver)
             return series.run(), series.stop
 
         await self._drive(self._equipment.client.transport, begin)
@@ -173,19 +173,19 @@ class _Series:
         equipment: Callable[[], Equipment],
         following: Callable[[], Asked | None],
         tell: Callable[[Fetched], None],
-        wake: Callable[[], None],
+        driver: Driver[None],
     ) -> None:
         self._equipment = equipment
         self._following = following
         self._tell = tell
-        self._wake = wake
+        self._driver = driver
         self._attempt: Attempt | None = None
         self._is_stopped = False
 
     async def run(self) -> None:
         """Fetch each. Raises what an attempt raises."""
         while (asked := self._following()) is not None:
-            self._attempt = Attempt(self._equipment(), *asked, self._wake)
+            self._attempt = Attempt(self._equipment(), *asked, self._driver)
             if self._is_stopped:
                 raise StoppedError
             self._tell(await self._attempt.run())
