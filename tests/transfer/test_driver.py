@@ -136,6 +136,27 @@ async def test_two_disks_may_stand_still(tmp_path: Path, monkeypatch: pytest.Mon
         assert len(rig.files()) == 5
 
 
+async def test_the_engine_may_move_at_any_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while what has a turn sends its request: what it asked for then was lost once."""
+    monkeypatch.setattr(turns, "LONGEST_TURN", 0.0002)
+    monkeypatch.setattr(turns, "LOOK", 0.0002)
+    monkeypatch.setattr(folders, "SLOW", 0.0006)
+    monkeypatch.setattr(folders, "SURELY_SLOW", 2)
+    monkeypatch.setattr(folders, "PROBED_AFTER", 0.01)
+    long = noise(1_500_000)
+    async with Lying() as server, asyncio.timeout(60):
+        for number in range(30):
+            folder = tmp_path / f"{number}"
+            async with transferring(folder, server.authority) as rig, asyncio.TaskGroup() as group:
+                for name in "abc":
+                    url = server.at(f"/{name}.bin", Served(noise(PIECE)))
+                    group.create_task(rig.get(url), name=name)
+                group.create_task(rig.get(server.at("/d.bin", Served(long))), name="long")
+            assert rig.files() == {f"{n}.bin": noise(PIECE) for n in "abc"} | {"d.bin": long}
+
+
 async def test_a_stop_is_heard_while_the_disk_stands_still(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

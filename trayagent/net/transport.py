@@ -127,9 +127,6 @@ class Transport:
 
     def wake(self, waiter: Waiter) -> None:
         """There is news for it: give it a turn. What waits when the engine ends goes on in threads of its own."""
-        if self._turns.is_here:
-            self._turns.ask(waiter)
-            return
         if self._thread is None:
             self._start()
         self._call(self._turns.ask, waiter)
@@ -176,9 +173,10 @@ class Transport:
 
     def _call(self, act: Callable[..., object], *arguments: Any) -> None:
         """Have something done on the engine's thread, and wake it for that."""
-        if self._turns.is_here:  # in a turn: nothing of libcurl is at work
-            act(*arguments)
-            return
+        with self._turns.role:
+            if self._turns.is_here:  # in a turn: nothing of libcurl is at work
+                act(*arguments)
+                return
         self._inbox.append((act, arguments))
         if not self._awake:
             self._awake = True
@@ -217,6 +215,7 @@ class Transport:
             reason, self._closing = DownloadError("internal", "the engine stopped"), True
         self._over = reason  # first: what is submitted later is seen by its submitter
         self._end_all(reason)
+        self._turns.end()
         for handle in self._idle:
             handle.curl.close()
         self._multi.close()

@@ -52,7 +52,7 @@ class Waker(Protocol):
 
 
 class Turns:
-    """Who is to have a turn, and in which thread. All but `is_here` is for that thread.
+    """Who is to have a turn, and in which thread; only that one calls, but for `is_here` with the `role` held.
 
     `go_on` is what another thread does in its place: everything, until the engine ends.
     """
@@ -68,8 +68,9 @@ class Turns:
         self._dates: dict[Waiter, float] = {}
         """When each waiter wants a turn without news."""
         self._next_date = inf
-        self._role = threading.Lock()
-        """Held while a turn begins or ends, and while the engine moves to another thread."""
+        self.role = threading.RLock()
+        """Held while a turn begins or ends, while what has a turn asks something of the engine, and while
+        the engine moves to another thread: what asks must not lose the role in the midst of that."""
         self._turn_of: tuple[Waiter, float] | None = None
         """Who has a turn, and since when (monotonic seconds)."""
         self._is_watched = False
@@ -77,6 +78,11 @@ class Turns:
     def begin(self) -> None:
         """The thread that calls this is the engine's."""
         self.thread, self._thread = threading.current_thread(), get_ident()
+
+    def end(self) -> None:
+        """No thread is the engine's any more: the next one may get its number."""
+        with self.role:
+            self._thread = 0
 
     @property
     def is_here(self) -> bool:
@@ -107,13 +113,13 @@ class Turns:
 
     def _give_turn(self, waiter: Waiter) -> bool:
         """Let one that waits go on. False: that took long, and another thread is the engine meanwhile."""
-        with self._role:
+        with self.role:
             self._turn_of = waiter, time.monotonic()
             is_watched, self._is_watched = self._is_watched, True
         if not is_watched:
             threading.Thread(target=self._watch, name="engine watch", daemon=True).start()
         date = waiter.step()
-        with self._role:
+        with self.role:
             self._turn_of = None
             is_still = self._thread == get_ident()
         if not is_still:
@@ -139,13 +145,13 @@ class Turns:
                 return
 
     def _leave_watch(self) -> bool:
-        with self._role:
+        with self.role:
             self._is_watched = self._turn_of is not None
             return not self._is_watched
 
     def _take_over(self, turn: tuple[Waiter, float]) -> bool:
         """Be the engine from now on, if this turn lasts still."""
-        with self._role:
+        with self.role:
             if self._turn_of is not turn:
                 return False
             waiter, self._turn_of = turn[0], None

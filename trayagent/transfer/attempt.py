@@ -411,8 +411,6 @@ class Attempt:
         )
         return self._destination.add(lane)
 
-    # -- waiting
-
     def _note_news(self) -> None:
         """There is news but bytes; for any thread."""
         self._has_news = True
