@@ -233,6 +233,10 @@ class EasyHandle:
             end = blanks[0]
             exchange.take_head(b"".join(lines[:end]), now)
             del lines[: end + 1]
+            if (
+                self.paused
+            ):  # what came with the head fills the memory already: there will be no more
+                exchange.wanted = 0
         lines.clear()  # trailers
         self._touched.append(self)
         return True
