@@ -59,6 +59,16 @@ async function send(items) {
   tell(said.message, "bad", ...(said.reason === "refused" ? [] : [browser]));
 }
 
+/** Ticked: the browser asks its user for this site, and the cookies that would go along are named. */
+async function nameCookies() {
+  if (!at("cookies").checked) return tell(t("sign_in_stays"), "");
+  at("cookies").checked = await granted(wanted([tab.url]));
+  if (!at("cookies").checked) return tell(t("no_sign_in"), "bad");
+  const names = (await cookiesFor(tab.url, tab)).map(({ name }) => name);
+  const { host } = new URL(tab.url);
+  tell(names.length ? t("cookies_named", host, names.join(", ")) : t("no_cookies", host), "");
+}
+
 /** What was accepted shows below by itself; only what we had, or what was refused, needs words. */
 async function showReceipt({ title, message, look, receipt }, items) {
   const refused = new Set(receipt.rejected.map(({ index }) => items[index]?.url));
@@ -110,6 +120,7 @@ async function start() {
   performance.mark("shown");
   at("send-page").addEventListener("click", () => send([pageItem(tab, wished())]));
   at("catch").addEventListener("change", switchTakeover);
+  at("cookies").addEventListener("change", nameCookies);
   at("dashboard").addEventListener("click", () => ask({ do: "dashboard" }));
   at("options").addEventListener("click", () => chrome.runtime.openOptionsPage());
   beginAgainIfReplaced();

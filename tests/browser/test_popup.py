@@ -176,6 +176,24 @@ async def test_what_is_here_already_can_be_had_again(
     await page.close()
 
 
+async def test_the_cookies_that_go_along_are_named_first(
+    extended: Extended, agent: Running, site: PublicSite
+) -> None:
+    url = site.url("/plain/for-members.mp4")
+    page = await extended.open(url)
+    await page.evaluate("document.cookie = 'visit=1; Secure; path=/'")
+    async with extended.popup(page) as popup:
+        await popup.until("performance.getEntriesByName('sizes').length")
+        await popup.click("#cookies")
+        await popup.until("document.getElementById('outcome').textContent.includes('visit')")
+        assert f"that videos.example:{site.port} would get: " in await popup.text()
+        await popup.click("#send-page")
+        await agent.arrival(url)
+    sent = [headers for path, headers in site.server.seen if path == "/plain/for-members.mp4"][-1]
+    assert "visit=1" in sent["Cookie"]
+    await page.close()
+
+
 async def test_selected_links_are_sent_from_the_menu(
     extended: Extended, agent: Running, site: PublicSite
 ) -> None:
