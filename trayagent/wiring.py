@@ -30,7 +30,9 @@ from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
 from trayagent.agent.queue.job import Worker
 from trayagent.agent.queue.pool import Pool, PoolLimits
 from trayagent.agent.queue.video_pages import VideoPages
+from trayagent.agent.speed import SpeedControl
 from trayagent.agent.status import LiveStatus
+from trayagent.model.folder_rules import FolderRules
 from trayagent.model.settings import Config
 from trayagent.net.api_client import ApiClient
 from trayagent.net.gateway import Gateway
@@ -103,11 +105,14 @@ async def build(
         clients=await Clients.open(db, bus, own_token, key_file),
         library=libraries,
         album_files=AlbumFiles(db, trash),
+        speed_control=SpeedControl(db, bus, transfer.limit),
         undo=BatchUndo(db, queue, trash),
         live_settings=live_settings,
         version=__version__,
     )
-    live_settings.follow(partial(_apply, agent, pool, transfer, engine))
+    follow = partial(_apply, agent, pool, worker, transfer, engine)
+    follow(config)
+    live_settings.follow(follow)
     drops = DropReader(db, bus, intake, Path(config.drop.folder), poll=config.drop.poll)
     return agent, _services(agent, db, pool, drops)
 
@@ -119,6 +124,7 @@ def _services(agent: Agent, db: Database, pool: Pool, drops: DropReader) -> dict
         "announcer": agent.announcer.run,
         "hasher": Hasher(db, agent.bus).run,
         "library": agent.library.run,
+        "speed": agent.speed_control.run,
         "drops": drops.run,
         "undo": agent.undo.run,
     }
@@ -176,12 +182,19 @@ def _limits(config: Config) -> PoolLimits:
 
 
 def _apply(
-    agent: Agent, pool: Pool, transfer: Transfer, engine: YtDlpEngine, config: Config
+    agent: Agent,
+    pool: Pool,
+    worker: Worker,
+    transfer: Transfer,
+    engine: YtDlpEngine,
+    config: Config,
 ) -> None:
     """Changed settings take effect at once; the drop folder and the port do at the next start."""
     agent.live_status.set_workers(config.downloads.workers)
     pool.set_limits(_limits(config), Path(config.downloads.folder))
+    worker.folder_rules = FolderRules.of(config.folders, Path(config.downloads.folder))
     transfer.configure(config.downloads)
+    agent.speed_control.configure(config)  # after the transfer's own limit: this one counts
     agent.announcer.level = config.notifications.level
     agent.library.configure(config)
     engine.configure(config)

@@ -278,6 +278,19 @@ async def test_two_at_once_never_share_a_name(tmp_path: Path) -> None:
         assert set(rig.files().values()) == {body}
 
 
+@pytest.mark.parametrize("size", [1000, 3_000_000])
+async def test_the_name_that_the_server_gives_decides_the_folder(tmp_path: Path, size: int) -> None:
+    """Also where the address has no ending; a folder that is not there yet is made."""
+    extra = {"Content-Disposition": 'attachment; filename="Annual report.pdf"'}
+    by_type = {"document": tmp_path / "papers" / "2026", "video": tmp_path / "films"}
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/dl", Served(noise(size), extra=extra))
+        fetched = await rig.get(url, by_type=by_type)
+    assert fetched.path == tmp_path / "papers" / "2026" / "Annual report.pdf"
+    assert rig.told.names[-1] == fetched.path
+    assert not (tmp_path / "films").exists()
+
+
 @pytest.mark.parametrize("way", ["file", "broken link", "file above"])
 async def test_what_is_in_the_folders_place_is_said(tmp_path: Path, way: str) -> None:
     folder = tmp_path / "in"

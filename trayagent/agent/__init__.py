@@ -9,6 +9,7 @@
     bus            events, from whoever does something to whoever wants to hear of it
     first_download a file for newcomers that needs no network
     announcer      events to a few notices for people
+    speed          full, slow, or by the clock
     status         counts of the queue, folded from events
     queries        what may be read, as others see it
     listings       long lists, sorted and shown a window at a time
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from trayagent.agent.live_settings import LiveSettings
     from trayagent.agent.queries import Queries
     from trayagent.agent.queue.commands import BatchUndo, QueueCommands
+    from trayagent.agent.speed import SpeedControl
     from trayagent.agent.status import LiveStatus
 
 
@@ -52,6 +54,7 @@ class Agent:
     clients: Clients
     library: Libraries
     album_files: AlbumFiles
+    speed_control: SpeedControl
     undo: BatchUndo
     live_settings: LiveSettings
     version: str

@@ -14,6 +14,7 @@ from trayagent.model.access import Client, ForeignKind
 from trayagent.model.downloads import Batch, Download, Entry, Item
 from trayagent.model.file_types import FileType
 from trayagent.model.library import LibraryItem, SourceInfo
+from trayagent.model.status import SpeedMode
 from trayagent.store.listing import SORTS
 
 # Bounds belong to the types: nothing long or large gets as far as a handler.
@@ -201,6 +202,10 @@ class Fetch(Body, frozen=True):
 class Fetching(Struct, frozen=True):
     batch: str | None
     unknown: tuple[str, ...]
+
+
+class SpeedWish(Body, frozen=True):
+    mode: SpeedMode
 
 
 class ItemNames(Body, frozen=True):

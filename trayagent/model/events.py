@@ -151,6 +151,20 @@ class FailuresSeen(Event, frozen=True):
         return {}
 
 
+class SpeedChanged(Event, frozen=True):
+    """`speed.changed`: another mode was chosen, or the clock has changed the limit."""
+
+    speed: Any
+    """The public value of `model.status.Speed`."""
+
+    @property
+    def name(self) -> str:
+        return "speed.changed"
+
+    def data(self) -> Any:
+        return self.speed
+
+
 class QueueReordered(Event, frozen=True):
     """`queue.reordered`: waiting downloads have other places."""
 

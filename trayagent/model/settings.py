@@ -90,6 +90,34 @@ class SitesSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`best`, `worst`, `audio`, or a height like `1080`: the best that is not higher."""
 
 
+class FolderSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where files go that nobody named a folder for: inside the downloads folder, or a full path."""
+
+    video: str = ""
+    """Videos."""
+    image: str = ""
+    """Pictures."""
+    audio: str = ""
+    """Sound."""
+    document: str = ""
+    """Documents."""
+    archive: str = ""
+    """Archives and disk images."""
+    sites: dict[str, str] = {}
+    """`"example.com" = "Shows"`, right in the section: files of a site and its subdomains."""
+
+
+class ScheduleSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Full speed outside these hours, `limit` inside."""
+
+    limit: str = ""
+    """Bytes a second inside the hours, such as `500kB`; also the speed of “slow”."""
+    hours: str = ""
+    """`08:00-18:00`, in local time; may go over midnight. Empty: none."""
+    days: str = ""
+    """`mon-fri`, or `sat, sun`; empty: every day."""
+
+
 class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One remote library; which keys count depends on `type`."""
 
@@ -131,4 +159,6 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     notifications: NotificationSettings = NotificationSettings()
     library: LibrarySettings = LibrarySettings()
     sites: SitesSettings = SitesSettings()
+    folders: FolderSettings = FolderSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
     sources: tuple[SourceSettings, ...] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 from msgspec import Struct
 
@@ -31,6 +33,24 @@ class Status(Struct, frozen=True):
     speed: int = 0
     """Bytes a second, all active downloads together."""
     version: str = ""
+
+
+SpeedMode = Literal["full", "slow", "clock"]
+
+
+class Speed(Struct, frozen=True):
+    """How fast everything together may be, and why."""
+
+    mode: SpeedMode = "clock"
+    """`clock`: slow in the hours of the settings, if there are any, full outside them."""
+    limit: int = 0
+    """Bytes a second now; 0: none."""
+    slow: int = 0
+    """Bytes a second when it is slow."""
+    hours: str = ""
+    days: str = ""
+    is_inside: bool = False
+    """Whether the hours of the settings are now."""
 
 
 class Board(Struct, frozen=True):

@@ -36,6 +36,8 @@ class Target(Struct, frozen=True):
 
     folder: Path
     """Absolute, inside the allowed roots already."""
+    by_type: dict[str, Path] = {}
+    """Type of file -> another folder: the name decides, as soon as it is chosen."""
     filename: str | None = None
     """The name wanted; None: from Content-Disposition, then the URL."""
     path: Path | None = None

@@ -142,7 +142,9 @@ def _gather(
     found: list[tuple[str, RawValue]] = []
     # 1. The file; its sources are read by themselves.
     for section, content in table.items():
-        if isinstance(content, Mapping) and section in schema.SECTIONS:
+        if isinstance(content, Mapping) and section == "folders":
+            found += _folder_rules(content)
+        elif isinstance(content, Mapping) and section in schema.SECTIONS:
             found += [
                 (f"{section}.{name}", RawValue(value, _FILE)) for name, value in content.items()
             ]
@@ -170,6 +172,19 @@ def _gather(
             candidates = [*known, *schema.SECTIONS, "sources"]
             problems.append(schema.unknown_key_sentence(key, raw, candidates))
     return written
+
+
+def _folder_rules(content: Mapping[str, Any]) -> list[tuple[str, RawValue]]:
+    """The keys of [folders]; those with a dot in them are sites, told from a misspelt type by it."""
+    sites = {name: value for name, value in content.items() if "." in name}
+    named = content.get("sites")
+    sites.update(named if isinstance(named, Mapping) else {})
+    found = [
+        (f"folders.{name}", RawValue(value, _FILE))
+        for name, value in content.items()
+        if name not in sites and name != "sites"
+    ]
+    return [*found, ("folders.sites", RawValue(sites, _FILE))] if sites else found
 
 
 def _with_folders(

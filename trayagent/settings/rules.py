@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from trayagent.model import units, urls
+from trayagent.model import schedule, units, urls
 from trayagent.model.errors import ConfigError, DownloadError
+from trayagent.model.folder_rules import FolderRules
 from trayagent.model.settings import Config, SourceSettings
 from trayagent.settings.schema import RawValue, unknown_key_sentence
 
 _QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
 _HOST_PORT: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):\d{1,5}")
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.\[\]:-]{1,255}")
+_SITE: Final = re.compile(r"[^\s/:@\[\]*?]+\.[^\s/:@\[\]*?]+")
 _PROXIES: Final = ("http", "https", "socks4", "socks5", "socks5h")
 _JSON_TABLES: Final = {
     "list": ("url", "query", "page_size"),
@@ -78,6 +80,8 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
             f'sites.quality is "{quality}", but must be best, worst, audio or a height like 1080.'
         )
         yield "sites.quality", problem
+    yield from _check_schedule(config)
+    yield from _check_folder_rules(config)
     # A download that lands in the drop folder would be read as a list. Compared through links, and in
     # one case where the system has no other.
     drop = config.drop.folder
@@ -93,6 +97,29 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
         yield "sources", f"Two sources are named {name}; each needs a name of its own."
     for source in config.sources:
         yield from _check_source(source)
+
+
+def _check_schedule(config: Config) -> Iterator[tuple[str, str]]:
+    limit, hours, days = config.schedule.limit, config.schedule.hours, config.schedule.days
+    if limit:
+        yield from _check_text("schedule.limit", limit, units.parse_size)
+    if hours:
+        yield from _check_text("schedule.hours", hours, schedule.parse_hours)
+        if not limit:
+            yield "schedule.limit", "schedule.limit must say how fast, since there are hours."
+    yield from _check_text("schedule.days", days, schedule.parse_days)
+
+
+def _check_folder_rules(config: Config) -> Iterator[tuple[str, str]]:
+    folders = FolderRules.of(config.folders, Path(config.downloads.folder))
+    drop = Path(os.path.normcase(os.path.realpath(config.drop.folder)))
+    for name, folder in (*folders.by_type.items(), *folders.by_site.items()):
+        path = Path(os.path.normcase(os.path.realpath(folder)))
+        if drop.is_relative_to(path) or path.is_relative_to(drop):
+            yield f"folders.{name}", f"folders.{name} ({folder}) may not overlap the drop folder."
+    for host in config.folders.sites:
+        if not _SITE.fullmatch(host):
+            yield "folders.sites", f'folders holds "{host}"; write a site like example.com.'
 
 
 def host_port(entry: str) -> str | None:

@@ -13,6 +13,8 @@ PAUSED: Final = "paused"
 """The queue is paused: `forever`, or until when in Unix seconds."""
 PORT: Final = "port"
 """Where the hook listened last."""
+SPEED: Final = "speed"
+"""Which speed a person chose: `full` or `slow`; none: by the clock."""
 WELCOMED: Final = "welcomed"
 """Somebody has seen the welcome page."""
 

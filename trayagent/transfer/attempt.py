@@ -271,17 +271,15 @@ class Attempt:
         seen = content.sniff(data, head.headers.get("Content-Type", ""))
         self._origin = Origin(request.url, head.headers, seen, is_framed, is_decoded)
         self._check_promise(head, data, medium)
-        name = choose_name(
-            self._target,
-            self._origin.seen,
-            head.headers.get("Content-Disposition"),
-            request.url,
-            head.url,
-            self._look,
-        )
+        disposition = head.headers.get("Content-Disposition")
+        name = choose_name(self._target, seen, disposition, request.url, head.url, self._look)
         if is_decoded and extension(name) in COMPRESSED:
             self._is_raw = True
             return  # to be asked again: this one is meant to stay compressed
+        # Before any name is held: another folder may be another disk, and is looked at first.
+        if (target := self._destination.choose_folder(name)) is not self._target:
+            self._target = target
+            await self._check_room(length or 0)
         proof = None if length is None else ranges.validator(head.headers)
         if request is self._first and self._destination.find(
             name, proof, is_whole=answer.exchange.ended

@@ -27,6 +27,7 @@ from msgspec.structs import replace
 
 from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
+from trayagent.model.folder_rules import folder_for_name
 from trayagent.model.transfer import Fetched, Progress, Target
 from trayagent.transfer import ranges
 from trayagent.transfer.failpoints import failpoint
@@ -114,6 +115,14 @@ class Destination:
             self._release()
         else:
             self._take_up()
+
+    def choose_folder(self, name: str) -> Target:
+        """Go where files of this name go, while none is held yet; the target with that folder."""
+        if self.final is None:
+            folder = folder_for_name(name, self._target.by_type, self._target.folder)
+            if folder != self._target.folder:
+                self._target = replace(self._target, folder=folder)
+        return self._target
 
     def find(self, name: str, proof: str | None, *, is_whole: bool = False) -> bool:
         """Hold a name, unless there is one. True: with bytes that an interrupted run left of this very file.

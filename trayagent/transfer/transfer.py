@@ -62,7 +62,11 @@ class Transfer:
             keep_free=units.parse_size(downloads.keep_free),
         )
         self._equipment = replace(self._equipment, terms=terms)
-        self._equipment.everything.rate = units.parse_size(downloads.speed_limit)
+        self.limit(units.parse_size(downloads.speed_limit))
+
+    def limit(self, rate: int) -> None:
+        """So many bytes a second for everything together from now on; 0 for no limit."""
+        self._equipment.everything.rate = rate
 
     async def fetch(self, request: Request, target: Target, progress: Progress) -> Fetched:
         """Fetch one file and give it its name.

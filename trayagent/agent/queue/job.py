@@ -22,6 +22,7 @@ from trayagent.agent import first_download
 from trayagent.agent.queue.video_pages import FileFetcher, VideoPages
 from trayagent.model import addresses, filenames, units, urls
 from trayagent.model.errors import DownloadError, TrayagentError
+from trayagent.model.folder_rules import FolderRules
 from trayagent.model.jobs import Job
 from trayagent.model.transfer import Fetched, Progress, Request, Resolver, Target
 
@@ -63,18 +64,20 @@ class Worker:
         self._secrets = secrets
         self._resolvers = resolvers
         self._pages = pages
+        self.folder_rules = FolderRules()
+        """For files that nobody named a folder for; follows the settings."""
 
     async def find_finished(self, job: Job, folder: Path, progress: Progress) -> Fetched | None:
         """The job's file, if it was finished before a kill and only its row does not say so."""
         del progress  # nothing moves: `Pool` calls this in the place of `work`
-        fetched = await self._transfer.find_settled(target_of(job, folder))
+        fetched = await self._transfer.find_settled(target_of(job, folder, self.folder_rules))
         if fetched is not None and self._pages is not None and job.source is None:
             await self._pages.discard(job.id)
         return fetched
 
     async def work(self, job: Job, folder: Path, progress: Progress) -> Fetched:
         """The job's file, verified and published. Raises DownloadError; a cancellation keeps its bytes."""
-        target = target_of(job, folder)
+        target = target_of(job, folder, self.folder_rules)
         if job.source is not None:
             return await self._fetch_resolved(
                 self._resolvers[job.source], job.key, target, progress
@@ -151,11 +154,25 @@ def named_hosts(job: Job) -> frozenset[str]:
     return private
 
 
-def target_of(job: Job, downloads: Path) -> Target:
+def target_of(job: Job, downloads: Path, rules: FolderRules | None = None) -> Target:
     """Where the file goes and what it must be; `downloads` is the default root."""
     order = job.order
+    folder, by_type = _folder(downloads, order.root, order.folder), dict[str, Path]()
+    # 1. A folder that somebody named, or that of a synced item, counts.
+    # 2. A rule about the site.
+    # 3. A rule about the type. That of a page's video is known; others show it by their name.
+    if rules is not None and order.folder is None and order.root is None:
+        site = rules.for_site(job.host.rpartition(":")[0])
+        medium = "audio" if "audio" in (order.kind, order.quality) else "video"
+        if site is not None:
+            folder = site
+        elif order.kind == "page":
+            folder = rules.by_type.get(medium, folder)
+        else:
+            by_type = rules.by_type
     return Target(
-        folder=_folder(downloads, order.root, order.folder),
+        folder=folder,
+        by_type=by_type,
         filename=order.filename,
         path=Path(job.path) if job.path else None,
         owner=job.owner,

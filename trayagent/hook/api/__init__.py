@@ -20,12 +20,14 @@ from trayagent.hook.api import (
     settings,
     sign_ins,
     sources,
+    speed,
     verify,
 )
 from trayagent.hook.routing import Route
 
 API: Final[tuple[Route, ...]] = (
     *queue.routes,
+    *speed.routes,
     *downloads.routes,
     *dashboard.routes,
     *batches.routes,
