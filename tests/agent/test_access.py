@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clock import Clock
 from tests.privacy import is_private
 from trayagent.agent.access import BadCodeError, Clients, Guesses, OwnToken
 from trayagent.agent.bus import Bus
@@ -19,13 +20,6 @@ from trayagent.model.events import Event, Notice
 from trayagent.store.database import Database
 
 ORIGIN = "chrome-extension://abcdefghijklmnop"
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.bench.measure import trayagent
 AT_A_TIME = 500
 
 
-class Agent:
+class AgentClient:
     """A running agent, as a program talks to it."""
 
     def __init__(self, home: Path) -> None:
@@ -44,7 +44,7 @@ def main(urls: list[str], out: Path, home: Path) -> None:
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()  # it says so when it is ready
-        agent = Agent(home)
+        agent = AgentClient(home)
         for start in range(0, len(urls), AT_A_TIME):
             items = [{"url": url} for url in urls[start : start + AT_A_TIME]]
             agent.ask("POST", "downloads", {"items": items})

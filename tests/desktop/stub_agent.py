@@ -16,7 +16,7 @@ from trayagent.desktop.tray.snapshot import Snapshot
 from trayagent.desktop.tray.tray import Actions, Tray
 
 
-class Echo:
+class PrintedActions:
     """Actions that only say what was asked."""
 
     def __getattr__(self, name: str) -> object:
@@ -34,7 +34,7 @@ def feed(tray: Tray) -> None:
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO)
-    tray = choose_tray(sys.argv[1], cast("Actions", Echo()))
+    tray = choose_tray(sys.argv[1], cast("Actions", PrintedActions()))
     signal.signal(signal.SIGTERM, lambda *_: tray.stop())
     # Said once signals are heard: who reads this line may end us at once.
     print(json.dumps(["tray", repr(tray)]), flush=True)

@@ -16,7 +16,7 @@ NAME = "org.freedesktop.FileManager1"
 Uris = Annotated[list[str], DBusSignature("as")]
 
 
-class Files(ServiceInterface):
+class FileManager(ServiceInterface):
     """Only what we ask for."""
 
     @dbus_method()
@@ -26,7 +26,7 @@ class Files(ServiceInterface):
 
 async def main() -> None:
     bus = await MessageBus(bus_type=BusType.SESSION).connect()
-    bus.export("/org/freedesktop/FileManager1", Files(NAME))
+    bus.export("/org/freedesktop/FileManager1", FileManager(NAME))
     await bus.request_name(NAME)
     await asyncio.Event().wait()
 

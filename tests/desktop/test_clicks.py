@@ -32,7 +32,7 @@ from trayagent.settings import Home, change, load
 ENVIRON = {"TRAYAGENT_HOOK__PORT": "0", "TRAYAGENT_SECRETS": "file"}
 
 
-class Told:
+class RecordingNotifier:
     """A notifier that remembers."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Told:
 
 
 @dataclass
-class Seen:
+class RecordingTray:
     """What the tray was given."""
 
     snapshots: list[Snapshot] = field(default_factory=list)
@@ -63,8 +63,8 @@ class Desk:
 
     clicks: Clicks
     agent: Agent
-    told: Told
-    seen: Seen
+    told: RecordingNotifier
+    seen: RecordingTray
     opened: list[tuple[str, str]]
     quits: list[bool]
 
@@ -100,7 +100,7 @@ async def desk_at(folder: Path, opened: list[tuple[str, str]]) -> AsyncIterator[
     home = Home.under(folder)
     home.prepare()
     live_settings = LiveSettings(load(home, ENVIRON, {}), lambda c: change(home, ENVIRON, c, {}))
-    clicks, told, seen = Clicks(), Told(), Seen()
+    clicks, told, seen = Clicks(), RecordingNotifier(), RecordingTray()
     quits: list[bool] = []
     started: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
     tray = NoTray()

@@ -17,7 +17,7 @@ from tests.desktop.fakes.macos import Log, macos
 from trayagent.desktop.tray.tray import Actions
 
 
-class Bench:
+class MacBench:
     """A macOS tray whose main thread is the test's."""
 
     def __init__(self, module: Any, log: Log) -> None:
@@ -28,9 +28,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def bench() -> Iterator[MacBench]:
     with macos() as (module, log):
-        yield Bench(module, log)
+        yield MacBench(module, log)
 
 
 def elsewhere(act: Any, *args: object) -> None:
@@ -40,7 +40,7 @@ def elsewhere(act: Any, *args: object) -> None:
     thread.join()
 
 
-def test_nothing_is_called_off_the_main_thread(bench: Bench) -> None:
+def test_nothing_is_called_off_the_main_thread(bench: MacBench) -> None:
     elsewhere(bench.tray._ready, bench.icon)
     bench.log.catch_up()
     bench.tray._snapshot = samples.BUSY
@@ -54,11 +54,11 @@ def test_nothing_is_called_off_the_main_thread(bench: Bench) -> None:
     assert bench.log.threads == {threading.get_ident()}
 
 
-def test_it_is_an_accessory_without_a_place_in_the_dock(bench: Bench) -> None:
+def test_it_is_an_accessory_without_a_place_in_the_dock(bench: MacBench) -> None:
     assert "setActivationPolicy_" in bench.log.names()
 
 
-def test_the_picture_is_a_template_in_retina_size(bench: Bench) -> None:
+def test_the_picture_is_a_template_in_retina_size(bench: MacBench) -> None:
     bench.icon.visible = True
     assert ("setSize_", ((22, 22),)) in bench.log.calls
     assert ("setTemplate_", (True,)) in bench.log.calls
@@ -67,7 +67,7 @@ def test_the_picture_is_a_template_in_retina_size(bench: Bench) -> None:
     assert int.from_bytes(png[16:20], "big") == 44
 
 
-def test_the_tooltip_says_the_state(bench: Bench) -> None:
+def test_the_tooltip_says_the_state(bench: MacBench) -> None:
     bench.icon.visible = True
     bench.tray._snapshot = samples.PAUSED
     bench.tray._paint()
@@ -75,7 +75,7 @@ def test_the_tooltip_says_the_state(bench: Bench) -> None:
     assert said[-1].startswith("trayagent — Paused until")
 
 
-def test_an_open_menu_is_left_alone_until_it_closes(bench: Bench) -> None:
+def test_an_open_menu_is_left_alone_until_it_closes(bench: MacBench) -> None:
     watch = bench.icon._watch
     watch.menuWillOpen_(None)
     before = bench.log.names().count("setMenu_")
@@ -88,7 +88,7 @@ def test_an_open_menu_is_left_alone_until_it_closes(bench: Bench) -> None:
     assert bench.log.names().count("setMenu_") == before + 1
 
 
-def test_ctrl_c_reaches_the_handler_of_the_app(bench: Bench) -> None:
+def test_ctrl_c_reaches_the_handler_of_the_app(bench: MacBench) -> None:
     caught: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _frame: caught.append(number))
     try:

@@ -31,7 +31,7 @@ class Recorder:
         return lambda *args: self.made.append((name, *args))
 
 
-class Bench:
+class WindowsTrayBench:
     """A Windows tray whose messages we send ourselves."""
 
     def __init__(self, module: Any, calls: list[Call]) -> None:
@@ -65,30 +65,30 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def bench() -> Iterator[WindowsTrayBench]:
     with windows() as (module, calls):
-        yield Bench(module, calls)
+        yield WindowsTrayBench(module, calls)
 
 
-def tips(bench: Bench) -> list[str]:
+def tips(bench: WindowsTrayBench) -> list[str]:
     return [
         args[1].szTip for name, args in bench.calls if name == "Shell_NotifyIconW" and args[1].szTip
     ]
 
 
-def test_the_tooltip_follows_and_fits(bench: Bench) -> None:
+def test_the_tooltip_follows_and_fits(bench: WindowsTrayBench) -> None:
     bench.show(samples.BUSY)
     assert tips(bench)[-1].startswith("trayagent — 3 active · 12.4 MB/s")
     assert len(tips(bench)[-1].encode("utf-16-le")) <= 127 * 2
 
 
-def test_labels_show_verbatim(bench: Bench) -> None:
+def test_labels_show_verbatim(bench: WindowsTrayBench) -> None:
     bench.show(samples.BUSY)
     bench.right_click()
     assert "a_b_c && <d>.iso — 42 %" in bench.labels()
 
 
-def test_the_menu_is_built_when_it_opens_and_not_before(bench: Bench) -> None:
+def test_the_menu_is_built_when_it_opens_and_not_before(bench: WindowsTrayBench) -> None:
     made = bench.names().count("CreatePopupMenu")
     for snapshot in (samples.BUSY, samples.PAUSED, samples.FAILED):
         bench.show(snapshot)
@@ -98,7 +98,7 @@ def test_the_menu_is_built_when_it_opens_and_not_before(bench: Bench) -> None:
     assert "Failed (2)" in bench.labels()
 
 
-def test_an_open_menu_is_left_alone(bench: Bench) -> None:
+def test_an_open_menu_is_left_alone(bench: WindowsTrayBench) -> None:
     inside: list[str] = []
 
     def while_open(*_: object) -> int:
@@ -114,37 +114,39 @@ def test_an_open_menu_is_left_alone(bench: Bench) -> None:
     assert not {"DestroyMenu", "CreatePopupMenu"} & set(inside)
 
 
-def test_a_chosen_row_makes_its_call(bench: Bench) -> None:
+def test_a_chosen_row_makes_its_call(bench: WindowsTrayBench) -> None:
     bench.show(samples.BUSY)
     bench.module._win32.win32.TrackPopupMenuEx = lambda *_: 1
     bench.right_click()
     assert bench.actions.made == [("open_dashboard",)]
 
 
-def test_a_left_click_opens_the_dashboard(bench: Bench) -> None:
+def test_a_left_click_opens_the_dashboard(bench: WindowsTrayBench) -> None:
     bench.message(bench.module.win32.WM_NOTIFY, bench.module.win32.WM_LBUTTONUP)
     assert bench.actions.made == [("open_dashboard",)]
 
 
-def test_repaints_hop_to_the_thread_of_the_icon(bench: Bench) -> None:
+def test_repaints_hop_to_the_thread_of_the_icon(bench: WindowsTrayBench) -> None:
     bench.tray._repaint()
     assert bench.calls[-1] == ("PostMessageW", (HWND, bench.module.WM_RUN_ON_ICON_THREAD, 0, 0))
 
 
-def test_the_picture_is_loaded_in_its_own_size(bench: Bench) -> None:
+def test_the_picture_is_loaded_in_its_own_size(bench: WindowsTrayBench) -> None:
     loads = [args for name, args in bench.calls if name == "LoadImageW"]
     assert loads
     assert all(args[3:5] == (16, 16) for args in loads)
 
 
-def test_the_icon_returns_when_explorer_does(bench: Bench) -> None:
+def test_the_icon_returns_when_explorer_does(bench: WindowsTrayBench) -> None:
     before = len(bench.calls)
     bench.message(bench.module.win32.WM_TASKBARCREATED)
     added = [args for name, args in bench.calls[before:] if name == "Shell_NotifyIconW"]
     assert [args[0] for args in added] == [bench.module.win32.NIM_ADD]
 
 
-def test_a_taskbar_that_refuses_the_icon_is_asked_again_until_it_takes_it(bench: Bench) -> None:
+def test_a_taskbar_that_refuses_the_icon_is_asked_again_until_it_takes_it(
+    bench: WindowsTrayBench,
+) -> None:
     asked: list[int] = []
     shell = bench.module.win32.Shell_NotifyIcon
 
@@ -165,7 +167,9 @@ def test_a_taskbar_that_refuses_the_icon_is_asked_again_until_it_takes_it(bench:
     assert len(bench.calls) == before, "the taskbar has it now"
 
 
-def test_a_taskbar_that_took_the_icon_too_late_to_say_so_is_believed(bench: Bench) -> None:
+def test_a_taskbar_that_took_the_icon_too_late_to_say_so_is_believed(
+    bench: WindowsTrayBench,
+) -> None:
     win32 = bench.module.win32
     win32.Shell_NotifyIcon = lambda code, _data: code == win32.NIM_MODIFY
     bench.icon.visible = False
@@ -173,14 +177,14 @@ def test_a_taskbar_that_took_the_icon_too_late_to_say_so_is_believed(bench: Benc
     assert bench.icon._taken
 
 
-def test_python_runs_twice_a_second_so_that_ctrl_c_ends_it(bench: Bench) -> None:
+def test_python_runs_twice_a_second_so_that_ctrl_c_ends_it(bench: WindowsTrayBench) -> None:
     bench.icon._mark_ready()
     bench.icon._running = False  # no loop was started that would have to be stopped
     assert ("SetTimer", (HWND, 1, 500, None)) in bench.calls
     assert bench.module.WM_TIMER in bench.icon._message_handlers
 
 
-def test_an_end_while_the_menu_is_open_closes_the_menu_first(bench: Bench) -> None:
+def test_an_end_while_the_menu_is_open_closes_the_menu_first(bench: WindowsTrayBench) -> None:
     inside: list[str] = []
 
     def while_open(*_: object) -> int:
@@ -195,7 +199,7 @@ def test_an_end_while_the_menu_is_open_closes_the_menu_first(bench: Bench) -> No
     assert bench.names()[-1] == "PostQuitMessage"
 
 
-def test_a_notice_is_a_balloon_and_a_click_on_it_does_what_it_says(bench: Bench) -> None:
+def test_a_notice_is_a_balloon_and_a_click_on_it_does_what_it_says(bench: WindowsTrayBench) -> None:
     clicked: list[str] = []
     notice = Notice("t" * 99, "b" * 999, (), "error")
     assert bench.tray.balloon(notice, lambda: clicked.append("it"))
@@ -207,13 +211,13 @@ def test_a_notice_is_a_balloon_and_a_click_on_it_does_what_it_says(bench: Bench)
     assert clicked == ["it"]
 
 
-def test_a_notice_without_a_text_is_shown_too(bench: Bench) -> None:
+def test_a_notice_without_a_text_is_shown_too(bench: WindowsTrayBench) -> None:
     bench.tray.balloon(Notice("List done", ""), lambda: None)
     bench.message(bench.module.WM_RUN_ON_ICON_THREAD)
     assert bench.calls[-1][1][1].szInfo == "List done"
 
 
-def test_before_the_icon_is_there_nothing_can_be_shown_at_it(bench: Bench) -> None:
+def test_before_the_icon_is_there_nothing_can_be_shown_at_it(bench: WindowsTrayBench) -> None:
     bench.tray._shown.clear()
     assert not bench.tray.balloon(Notice("a", "b"), lambda: None)
 

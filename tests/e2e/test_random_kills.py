@@ -25,7 +25,7 @@ FEW, MANY = 12, 1500
 KILLS = pytest.mark.parametrize("kills", [FEW, pytest.param(MANY, marks=pytest.mark.soak)])
 
 
-class Files:
+class ServedFiles:
     """The files of a server, and what may be asked for from now on."""
 
     def __init__(self, media: Media) -> None:
@@ -80,7 +80,7 @@ def test_a_list_that_is_killed_again_and_again(tmp_path: Path, kills: int) -> No
     while done < kills:
         home = tmp_path / str(done)
         with Media() as media:
-            files, downloads = Files(media), home / "downloads"
+            files, downloads = ServedFiles(media), home / "downloads"
             agent = Agent(home, DOWNLOADS__KEEP_FREE="0")
             agent.start()
             (home / "drop" / "films.txt").write_text(files.lines())
@@ -113,7 +113,7 @@ def test_a_get_that_is_killed_again_and_again(tmp_path: Path, kills: int) -> Non
         home = tmp_path / str(done)
         home.mkdir()
         with Media() as media:
-            files, folder = Files(media), home / "out"
+            files, folder = ServedFiles(media), home / "out"
             folder.mkdir()
             (home / "list.txt").write_text(files.lines())
             words = [sys.executable, "-m", "trayagent", "get", "-i", "list.txt", "-o", str(folder)]

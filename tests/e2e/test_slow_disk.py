@@ -65,7 +65,7 @@ def agent_with(home: Path, names: tuple[str, ...]) -> Agent:
     return agent
 
 
-class Asker:
+class StatusAsker:
     """Asks for the status all the while, and notes how long each answer takes."""
 
     def __init__(self, agent: Agent) -> None:
@@ -108,7 +108,7 @@ def test_one_slow_disk_slows_one_download(
         agent.post("downloads", {"url": slow, "folder": "slow"})
         until(lambda: agent.get("status")["active"] == 1, "the slow one")
         began = time.monotonic()
-        with Asker(agent) as asker:
+        with StatusAsker(agent) as asker:
             agent.post("downloads", {"items": [{"url": url} for url in quick]})
             until(lambda: agent.get("status")["completed"] >= 3, "the quick ones", 60)
             took = time.monotonic() - began

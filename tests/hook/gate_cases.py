@@ -56,7 +56,7 @@ GOOD = RequestFacts(
 
 
 @dataclass(frozen=True)
-class Case:
+class GateCase:
     """One thing changed about a good facts; `step` must speak up with `status`, or nobody if it is None."""
 
     name: str
@@ -65,8 +65,8 @@ class Case:
     facts: RequestFacts
 
 
-def case(name: str, step: str | None, status: int | None, /, **changes: Any) -> Case:
-    return Case(name, step, status, replace(GOOD, **changes))
+def case(name: str, step: str | None, status: int | None, /, **changes: Any) -> GateCase:
+    return GateCase(name, step, status, replace(GOOD, **changes))
 
 
 def _get(path_route: Route, **changes: Any) -> dict[str, Any]:

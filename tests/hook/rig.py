@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+from tests.clock import Clock
 from tests.hook.library import FakeLibrary
 from trayagent.agent.access import Clients, OwnToken
 from trayagent.agent.bus import Bus
@@ -33,16 +34,6 @@ if TYPE_CHECKING:
     from trayagent.agent import Agent
 
 EXTENSION = "chrome-extension://abcdefghijklmnop"
-
-
-class Clock:
-    """A steady clock that tests move."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class IdleWorkers:

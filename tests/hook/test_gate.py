@@ -8,7 +8,7 @@ from itertools import combinations
 
 import pytest
 
-from tests.hook.gate_cases import CASES, GOOD, PAIRED, WRONG_TOKEN, Case, case
+from tests.hook.gate_cases import CASES, GOOD, PAIRED, WRONG_TOKEN, GateCase, case
 from trayagent.hook import gate
 from trayagent.hook.gate import GATE, RequestFacts, Step, judge
 
@@ -26,14 +26,14 @@ def failures(steps: Sequence[Step]) -> list[str]:
 
 
 @pytest.mark.parametrize("one", CASES, ids=lambda one: one.name)
-def test_the_gate_judges_rightly(one: Case) -> None:
+def test_the_gate_judges_rightly(one: GateCase) -> None:
     refusal = judge(one.facts)
 
     assert (refusal.status if refusal else None) == one.status
 
 
 @pytest.mark.parametrize("one", [c for c in CASES if c.step], ids=lambda one: one.name)
-def test_the_step_that_is_there_for_it_speaks_first(one: Case) -> None:
+def test_the_step_that_is_there_for_it_speaks_first(one: GateCase) -> None:
     speaking = [step.__name__ for step in GATE if step(one.facts) is not None]
 
     assert speaking[0] == one.step

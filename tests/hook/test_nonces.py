@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hook.rig import Clock
+from tests.clock import Clock
 from trayagent.hook.pages import NONCE_SECONDS, Nonces
 
 

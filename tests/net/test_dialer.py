@@ -20,7 +20,7 @@ NAME = "media.example.com"  # looking it up would fail the test: the proxy has t
 ACCEPTED = b"\5\0"
 
 
-class Echo(Listening):
+class EchoServer(Listening):
     """Says back what it hears."""
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -29,7 +29,7 @@ class Echo(Listening):
         await writer.drain()
 
 
-class Scripted(Listening):
+class ScriptedProxy(Listening):
     """A proxy that says one thing after each thing it hears, whatever that is."""
 
     def __init__(self, *answers: bytes) -> None:
@@ -64,7 +64,7 @@ async def echoed(dialer: Dialer, host: str, port: int, line: bytes = b"hello\n")
     ("host", "kind"), [(NAME, "name"), ("93.184.216.34", "address"), ("2606:4700::1111", "address")]
 )
 async def test_a_socks_proxy_is_told_names_as_names(scheme: str, host: str, kind: str) -> None:
-    async with Echo() as echo, SocksProxy() as proxy:
+    async with EchoServer() as echo, SocksProxy() as proxy:
         proxy.leads = {f"{host}:{echo.port}": echo.authority}
         url = proxy.url.replace("socks5", scheme)
         assert await echoed(dialer(url), host, echo.port) == b"hello\n"
@@ -75,7 +75,7 @@ async def test_a_socks_proxy_is_told_names_as_names(scheme: str, host: str, kind
 
 @pytest.mark.parametrize(("user", "password"), [("me", "p@ss:w/rd"), ("ü", "é" * 100), ("me", "")])
 async def test_user_and_password_are_told(user: str, password: str) -> None:
-    async with Echo() as echo, SocksProxy(user=user, password=password) as proxy:
+    async with EchoServer() as echo, SocksProxy(user=user, password=password) as proxy:
         assert await echoed(dialer(proxy.url), NAME, echo.port) == b"hello\n"
 
 
@@ -101,7 +101,7 @@ async def test_a_refusal_is_one(scheme: str, code: int) -> None:
     "bound", [b"\1" + bytes(4), b"\4" + bytes(16), b"\3\5a.com"], ids=["v4", "v6", "name"]
 )
 async def test_what_the_proxy_binds_is_not_taken_for_the_servers_words(bound: bytes) -> None:
-    async with Scripted(ACCEPTED, b"\5\0\0" + bound + b"\0\1first\n") as proxy:
+    async with ScriptedProxy(ACCEPTED, b"\5\0\0" + bound + b"\0\1first\n") as proxy:
         dial = dialer(f"socks5://{proxy.authority}")
         reader, writer = await dial.connect(NAME, 443, (), tunnel=True)
         assert await reader.readline() == b"first\n"
@@ -128,7 +128,7 @@ async def test_what_the_proxy_binds_is_not_taken_for_the_servers_words(bound: by
     ],
 )
 async def test_what_is_no_socks_proxy_is_refused(scheme: str, answers: Sequence[bytes]) -> None:
-    async with Scripted(*answers) as proxy:
+    async with ScriptedProxy(*answers) as proxy:
         with pytest.raises(ConnectionError):
             await echoed(dialer(f"{scheme}://{proxy.authority}"), NAME, 443)
 
@@ -168,7 +168,7 @@ async def test_an_http_proxys_endless_head_ends() -> None:
 
 
 async def test_an_http_proxy_tunnels() -> None:
-    async with Echo() as echo, HttpProxy(user="m@x", password="p:%") as proxy:
+    async with EchoServer() as echo, HttpProxy(user="m@x", password="p:%") as proxy:
         proxy.leads = {f"{NAME}:{echo.port}": echo.authority}
         assert await echoed(dialer(proxy.url), NAME, echo.port) == b"hello\n"
         assert [asked.target for asked in proxy.asked] == [f"{NAME}:{echo.port}"]
@@ -179,6 +179,6 @@ async def test_the_next_address_is_tried_where_one_refuses() -> None:
         del host, port
         return ["127.0.0.2", "127.0.0.1"]
 
-    async with Echo() as echo:
+    async with EchoServer() as echo:
         direct = Dialer(AddressPolicy(NetworkSettings()), resolve, patience=5)
         assert await echoed(direct, "nas.local", echo.port) == b"hello\n"

@@ -17,7 +17,7 @@ from tests.servers.http_proxy import HttpProxy
 from tests.servers.listening import Answering
 from tests.servers.lying import Exchange, Lying, Served, redirecting, replying
 from tests.servers.socks_proxy import SocksProxy
-from tests.transfer.rig import QUICK, Rig, noise, transferring, until
+from tests.transfer.rig import QUICK, TransferRig, noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.settings import NetworkSettings
 
@@ -34,7 +34,7 @@ def authority() -> Authority:
 @asynccontextmanager
 async def through(
     proxy: str, folder: Path, *named: str, ca_file: Path | None = None
-) -> AsyncIterator[Rig]:
+) -> AsyncIterator[TransferRig]:
     async with transferring(
         folder, *named, network=NetworkSettings(proxy=proxy), ca_file=ca_file
     ) as rig:

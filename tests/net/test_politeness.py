@@ -6,18 +6,12 @@ import asyncio
 
 import pytest
 
+from tests.clock import Clock
 from tests.net.asking import Kept, asking
 from tests.servers.lying import Exchange, Lying, redirecting, replying, saying
 from tests.transfer.rig import until
 from trayagent.model.errors import DownloadError
 from trayagent.net.host_limits import MOST_HOSTS, Cooldown
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_cool_down_grows_with_every_strike_and_ends() -> None:

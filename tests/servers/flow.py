@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from tests.servers import flow_data as data
 from tests.servers.flow_replies import Replies
-from tests.servers.flow_state import State
+from tests.servers.flow_state import FlowState
 from tests.servers.plain_files import serve_plain
 from tests.servers.threaded import Quiet, Threaded
 
@@ -30,7 +30,7 @@ class FakeFlow(Threaded):
     """The server on a free port of 127.0.0.1; a context manager."""
 
     def __init__(self, port: int = 0) -> None:
-        self.state = State()
+        self.state = FlowState()
         handler: type[_Handler] = type("Handler", (_Handler,), {"state": self.state})
         super().__init__(Quiet(handler, port))
         handler.home = self.base
@@ -43,7 +43,7 @@ class FakeFlow(Threaded):
 
 
 class _Handler(Replies):
-    state: State
+    state: FlowState
     home = ""
     """The server's own origin."""
 
@@ -196,7 +196,9 @@ class _Handler(Replies):
         wait = {"Retry_After": str(rule["retry_after"])} if "retry_after" in rule else {}
         self.reply_json(status, {"error": {"json": {"message": "fault", "code": -32603}}}, **wait)
 
-    def envelope(self, rows: list[data.Media], token: str | None, printed: bool) -> dict[str, Any]:
+    def envelope(
+        self, rows: list[data.FlowMedium], token: str | None, printed: bool
+    ) -> dict[str, Any]:
         kind = self.state.scenario.get("pagination")
         inner: dict[str, Any] = {"status": 200, "statusText": "OK"}
         if kind == "inner_500":
@@ -209,7 +211,7 @@ class _Handler(Replies):
             inner["result"] = result | ({"nextPageToken": token} if printed else {})
         return {"result": {"data": {"json": inner}}}
 
-    def listed(self, row: data.Media, kind: str | None) -> dict[str, Any]:
+    def listed(self, row: data.FlowMedium, kind: str | None) -> dict[str, Any]:
         prefix = "VIDEO" if row.form == "video" else "IMAGE"
         about: dict[str, Any] = {"aspectRatio": f"{prefix}_ASPECT_RATIO_{row.aspect}"}
         if row.form != "uploaded":
@@ -249,7 +251,7 @@ class _Handler(Replies):
         else:
             self.medium(medium, uri_only=query.get("returnUriOnly") == ["true"])
 
-    def medium(self, medium: data.Media, uri_only: bool) -> None:
+    def medium(self, medium: data.FlowMedium, uri_only: bool) -> None:
         scenario, name = self.state.scenario, medium.name
         rules = scenario.get("media_fail", {})
         which = name if name in rules else "*"
@@ -266,7 +268,7 @@ class _Handler(Replies):
             text = text[: len(text) // 2] + "*"
         self.reply_json(200, self.described(medium, text))
 
-    def described(self, medium: data.Media, text: str | None) -> dict[str, Any]:
+    def described(self, medium: data.FlowMedium, text: str | None) -> dict[str, Any]:
         prefix = "VIDEO" if medium.form == "video" else "IMAGE"
         about: dict[str, Any] = {
             "mediaGenerationId": medium.name,
@@ -292,7 +294,7 @@ class _Handler(Replies):
     def origin(self) -> str:
         return self.home
 
-    def signed(self, medium: data.Media) -> str:
+    def signed(self, medium: data.FlowMedium) -> str:
         path = f"/storage/ai-sandbox-videofx/{'video' if medium.form == 'video' else 'image'}/{medium.key}"
         expires = int(self.state.now) + 21600
         signature = quote(_signature(path, str(expires)), safe="")

@@ -38,7 +38,7 @@ JPEG = base64.b64decode(
 
 
 @dataclass(frozen=True)
-class Media:
+class FlowMedium:
     """One picture or video of an account."""
 
     index: int
@@ -84,7 +84,7 @@ def canonical(name: str) -> str:
     return STRIP.sub("", name)
 
 
-def image(account: str, i: int, created: datetime | None = None) -> Media:
+def image(account: str, i: int, created: datetime | None = None) -> FlowMedium:
     """Image i of an account, counted from 1."""
     workflow, key = str(uuid5(NS, f"{account}-wf-{i}")), str(uuid5(NS, f"{account}-mk-{i}"))
     base = b64url(b"\x08\x03\x1a\x24" + workflow.encode() + b"\x22\x03CAE\x2a\x24" + key.encode())
@@ -95,7 +95,7 @@ def image(account: str, i: int, created: datetime | None = None) -> Media:
     )
     body = image_bytes(account, i, key)
     form = "image" if i % 10 == 0 else "uploaded"
-    return Media(
+    return FlowMedium(
         i, name, listed, workflow, key, printed(when), micros(when), form, ASPECTS[i % 3], body
     )
 
@@ -195,7 +195,7 @@ def mp4(key: str, size: int = 200_000) -> bytes:
 
 
 @cache
-def video(v: int) -> Media:
+def video(v: int) -> FlowMedium:
     """Video v of alice, counted from 1."""
     project, workflow, key = (str(uuid5(NS, f"alice-{what}-{v}")) for what in ("vpj", "vwf", "vmk"))
     name = b64url(
@@ -207,7 +207,7 @@ def video(v: int) -> Media:
         + key.encode()
     )
     when = datetime(2025, 10, 31, v, tzinfo=UTC)
-    return Media(
+    return FlowMedium(
         v,
         name,
         name,
@@ -222,11 +222,11 @@ def video(v: int) -> Media:
     )
 
 
-def images_of(account: str) -> list[Media]:
+def images_of(account: str) -> list[FlowMedium]:
     """The images an account starts with."""
     count = {"alice": 42, "bob": 5}.get(account, 0)
     images = [image(account, i) for i in range(1, count + 1)]
     if account == "bob":
         shared = image("alice", 1).name
-        images[0] = Media(**{**vars(images[0]), "name": shared, "listed": shared})
+        images[0] = FlowMedium(**{**vars(images[0]), "name": shared, "listed": shared})
     return images

@@ -17,7 +17,7 @@ COOKIES = {"st-alice-1": "alice", "st-bob-1": "bob"}
 BACK = {"overlap": 5, "heavy_overlap": 12}
 
 
-class State:
+class FlowState:
     """Everything that requests and controls change."""
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class State:
 
     def page(
         self, account: str, cursor: str | None, size: int
-    ) -> tuple[list[data.Media], str | None, bool]:
+    ) -> tuple[list[data.FlowMedium], str | None, bool]:
         """Rows, next token, and whether a token key is printed at all; raises ValueError for a bad cursor."""
         with self.lock:
             kind = self.scenario.get("pagination", "normal")
@@ -105,8 +105,8 @@ class State:
             return self._last(kind, rows, page, token)
 
     def _last(
-        self, kind: str, rows: list[data.Media], page: list[data.Media], token: str | None
-    ) -> tuple[list[data.Media], str | None, bool]:
+        self, kind: str, rows: list[data.FlowMedium], page: list[data.FlowMedium], token: str | None
+    ) -> tuple[list[data.FlowMedium], str | None, bool]:
         match kind:
             case "loop":
                 return page, "kc1." + data.b64url(f"{rows[0].micros + 1}||0".encode()), True
@@ -119,7 +119,7 @@ class State:
             case _:
                 return page, None, False
 
-    def _rows(self, account: str) -> list[data.Media]:
+    def _rows(self, account: str) -> list[data.FlowMedium]:
         videos = (
             [data.video(v) for v in (1, 2, 3)]
             if account == "alice" and self.scenario.get("include_videos")
@@ -152,13 +152,13 @@ class State:
         with self.lock:
             self.images[account] = [m for m in self.images[account] if m.index not in indexes]
 
-    def find(self, account: str, name: str) -> data.Media | None:
+    def find(self, account: str, name: str) -> data.FlowMedium | None:
         """The account's medium of exactly this canonical name."""
         with self.lock:
             videos = [data.video(v) for v in (1, 2, 3)] if account == "alice" else []
             return next((m for m in (*self.images[account], *videos) if m.name == name), None)
 
-    def by_key(self, key: str) -> data.Media | None:
+    def by_key(self, key: str) -> data.FlowMedium | None:
         """The medium behind a signed URL."""
         with self.lock:
             everything = [m for images in self.images.values() for m in images] + [
@@ -214,11 +214,11 @@ class State:
             }
 
 
-def _cursor(row: data.Media, back: int) -> str:
+def _cursor(row: data.FlowMedium, back: int) -> str:
     return "kc1." + data.b64url(f"{row.micros}|{row.name}|{back}".encode())
 
 
-def _after(rows: list[data.Media], cursor: str) -> int:
+def _after(rows: list[data.FlowMedium], cursor: str) -> int:
     if not cursor.startswith("kc1."):
         raise ValueError("unknown cursor")
     raw = cursor[4:]

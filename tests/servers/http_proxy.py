@@ -13,7 +13,7 @@ from tests.servers.relay import Relay, pump
 
 
 @dataclass(frozen=True)
-class Asked:
+class ProxyRequest:
     """A request as the proxy got it."""
 
     method: str
@@ -22,7 +22,7 @@ class Asked:
     """Names in lower case."""
 
     @classmethod
-    def heard(cls, head: bytes) -> Asked:
+    def heard(cls, head: bytes) -> ProxyRequest:
         """From its bytes, with the empty line."""
         first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
         method, target, _ = first.split(" ")
@@ -52,7 +52,7 @@ class HttpProxy(Relay):
     ) -> None:
         super().__init__(user=user, password=password, tls=tls)
         self.scheme = "https" if tls else "http"
-        self.asked: list[Asked] = []
+        self.asked: list[ProxyRequest] = []
         self.refusal = ""
         """The status line with which it refuses everything."""
 
@@ -80,12 +80,12 @@ class HttpProxy(Relay):
                 return
             far.write(asked.forwarded)
 
-    async def _hear(self, reader: asyncio.StreamReader) -> Asked:
-        asked = Asked.heard(await reader.readuntil(b"\r\n\r\n"))
+    async def _hear(self, reader: asyncio.StreamReader) -> ProxyRequest:
+        asked = ProxyRequest.heard(await reader.readuntil(b"\r\n\r\n"))
         self.asked.append(asked)
         return asked
 
-    def _stranger(self, asked: Asked) -> str:
+    def _stranger(self, asked: ProxyRequest) -> str:
         pair = base64.b64encode(f"{self._user}:{self._password}".encode()).decode()
         known = not self._user or asked.headers.get("proxy-authorization") == f"Basic {pair}"
         return "" if known else "407 Proxy Authentication Required"

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from tests.servers.relay import Relay, pump
 
 
-class Asked(NamedTuple):
+class SocksRequest(NamedTuple):
     """Where a client wanted to go, and who was to resolve that."""
 
     kind: Literal["name", "address"]
@@ -24,7 +24,7 @@ class SocksProxy(Relay):
 
     def __init__(self, *, user: str = "", password: str = "") -> None:
         super().__init__(user=user, password=password)
-        self.asked: list[Asked] = []
+        self.asked: list[SocksRequest] = []
         self.refusal = 0
         """The reply code with which it refuses everything."""
 
@@ -45,7 +45,7 @@ class SocksProxy(Relay):
 
     async def _fifth(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> Asked | None:
+    ) -> SocksRequest | None:
         methods = await _counted(reader)
         method = 2 if self._user else 0
         if method not in methods:
@@ -64,16 +64,16 @@ class SocksProxy(Relay):
             host = (await _counted(reader)).decode()
         else:
             host = str(ipaddress.ip_address(await reader.readexactly(4 if kind == 1 else 16)))
-        return Asked("name" if kind == 3 else "address", host, await _port(reader))
+        return SocksRequest("name" if kind == 3 else "address", host, await _port(reader))
 
-    async def _fourth(self, reader: asyncio.StreamReader) -> Asked:
+    async def _fourth(self, reader: asyncio.StreamReader) -> SocksRequest:
         await reader.readexactly(1)
         port = await _port(reader)
         address = await reader.readexactly(4)
         await reader.readuntil(b"\0")
         if address[:3] == b"\0\0\0" and address[3]:
-            return Asked("name", (await reader.readuntil(b"\0"))[:-1].decode(), port)
-        return Asked("address", str(ipaddress.ip_address(address)), port)
+            return SocksRequest("name", (await reader.readuntil(b"\0"))[:-1].decode(), port)
+        return SocksRequest("address", str(ipaddress.ip_address(address)), port)
 
 
 async def _counted(reader: asyncio.StreamReader) -> bytes:

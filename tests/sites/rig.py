@@ -17,7 +17,7 @@ from trayagent.sites.update import Releases
 
 
 @dataclass
-class Rig:
+class PageRig:
     """An engine whose downloads folder is `folder`."""
 
     engine: YtDlpEngine
@@ -56,7 +56,7 @@ async def resolving(
     downloads: DownloadSettings | None = None,
     quality: str = "best",
     releases: Path | None = None,
-) -> AsyncIterator[Rig]:
+) -> AsyncIterator[PageRig]:
     """An engine that may talk to the loopback servers named; `path` is where programs are found."""
     folder.mkdir(parents=True, exist_ok=True)
     config = Config(
@@ -73,7 +73,7 @@ async def resolving(
             throttle=lambda rate: lambda count: 0.0,
             bounds=bounds,
         )
-        yield Rig(engine, gateway, folder, frozenset(named))
+        yield PageRig(engine, gateway, folder, frozenset(named))
 
 
 def release(folder: Path, code: str, version: str = "2099.1.1") -> Path:

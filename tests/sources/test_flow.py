@@ -54,7 +54,7 @@ async def flow(
 
 
 async def fetched(
-    source: Source, medium: data.Media, failure: DownloadError | None = None
+    source: Source, medium: data.FlowMedium, failure: DownloadError | None = None
 ) -> Content | Request:
     key = f"flow:alice@example.test/{medium.name}"
     answer = await source.resolve(
@@ -214,7 +214,7 @@ async def test_a_page_shows_what_the_listing_says(fake: FakeFlow, client: ApiCli
         await source.page("kc1.nonsense")
 
 
-class Told(SourceClient):
+class OneAnswerClient(SourceClient):
     """A web that answers what the test says."""
 
     def __init__(self, answer: ApiAnswer) -> None:
@@ -236,7 +236,7 @@ class Told(SourceClient):
 async def test_a_moved_service_is_told_so(answer: ApiAnswer) -> None:
     session = FlowSession(
         "flow",
-        Told(answer),
+        OneAnswerClient(answer),
         TrialSecrets(),
         labs_base="https://labs.google/fx",
         api_key="",
@@ -269,7 +269,7 @@ async def test_an_account_is_safe_to_show_and_to_keep(email: object, account: st
     body = json.encode({"access_token": "ya29.plain", "user": {"email": email}})
     session = FlowSession(
         "flow",
-        Told(ApiAnswer(200, "labs.google:443", (), body)),
+        OneAnswerClient(ApiAnswer(200, "labs.google:443", (), body)),
         TrialSecrets(),
         labs_base="https://labs.google/fx",
         api_key="",
@@ -283,7 +283,7 @@ async def test_a_session_without_anything_optional_works(fake: FakeFlow) -> None
     answer = ApiAnswer(200, "labs.google:443", (), body)
     session = FlowSession(
         "flow",
-        Told(answer),
+        OneAnswerClient(answer),
         TrialSecrets(),
         labs_base="https://labs.google/fx",
         api_key="",
@@ -293,7 +293,7 @@ async def test_a_session_without_anything_optional_works(fake: FakeFlow) -> None
     assert (account.account, account.until) == ("default", None)
 
 
-class Scripted(SourceClient):
+class ScriptedClient(SourceClient):
     """Answers what a test has written down, in turn."""
 
     def __init__(self, *answers: bytes | DownloadError) -> None:
@@ -324,7 +324,7 @@ async def test_a_server_that_is_only_busy_leaves_another_try() -> None:
     """The link failed for good, but nobody could say whether a fresh one would work."""
     link = b'{"image": {"fifeUrl": "https://media.example/1"}}'
     media = FlowMedia(
-        Scripted(link, DownloadError("server_busy")), SignedIn(), "https://media.example"
+        ScriptedClient(link, DownloadError("server_busy")), SignedIn(), "https://media.example"
     )
     assert isinstance(await media.answer("CAMone", None), Request)
     with pytest.raises(DownloadError) as caught:

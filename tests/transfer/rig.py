@@ -42,7 +42,7 @@ class RecordingProgress(Progress):
 
 
 @dataclass
-class Rig:
+class TransferRig:
     """A transfer into one folder."""
 
     transfer: Transfer
@@ -82,13 +82,13 @@ async def transferring(
     network: NetworkSettings | None = None,
     limits: Patience = QUICK,
     **client: object,
-) -> AsyncIterator[Rig]:
+) -> AsyncIterator[TransferRig]:
     """A transfer that may talk to the loopback servers named."""
     folder.mkdir(parents=True, exist_ok=True)
     with Client(network or NetworkSettings(), limits, **client) as http:  # type: ignore[arg-type]
         settings = downloads or DownloadSettings(keep_free="0")
         transfer = Transfer(http, folder.with_name(f"{folder.name}-settled"), settings)
-        yield Rig(transfer, http, folder, frozenset(named))
+        yield TransferRig(transfer, http, folder, frozenset(named))
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.lying import Lying, Served
-from tests.transfer.rig import Rig, mp4, noise, transferring, until
+from tests.transfer.rig import TransferRig, mp4, noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Made, Target
 from trayagent.transfer.part_file import Part, sidecar_of
@@ -22,7 +22,7 @@ SIZE = 3_000_000
 ONE, OTHER = noise(SIZE, 1), noise(SIZE, 2)
 
 
-async def interrupted(rig: Rig, url: str, served: Served, owner: str) -> None:
+async def interrupted(rig: TransferRig, url: str, served: Served, owner: str) -> None:
     """Fetch until the server's gate, then cancel."""
     served.gate, served.gate_at = asyncio.Event(), 2_000_000
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:

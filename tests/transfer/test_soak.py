@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.lying import Exchange, Lying, Served
-from tests.transfer.rig import Rig, noise, transferring
+from tests.transfer.rig import TransferRig, noise, transferring
 from trayagent.model.errors import DownloadError
 
 
@@ -50,7 +50,7 @@ class Moody:
         await served(exchange)
 
 
-async def insist(rig: Rig, url: str, name: str, dice: random.Random) -> None:
+async def insist(rig: TransferRig, url: str, name: str, dice: random.Random) -> None:
     """As the pool does: again with what is kept, until it works."""
     path: Path | None = None
     for _ in range(60):

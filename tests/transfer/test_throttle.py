@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.clock import Clock
 from tests.patience import patience
 from tests.servers.lying import Lying, Served
 from tests.transfer.rig import noise, transferring
@@ -18,19 +19,12 @@ from trayagent.net.exchange import BUFFER
 from trayagent.transfer.speed_limit import Bucket, piece_of
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @given(
     st.integers(1, 10**10),
     st.lists(st.integers(1, 10**6), min_size=1, max_size=50),
 )
 def test_bytes_never_come_faster_than_the_limit(rate: int, chunks: list[int]) -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     bucket = Bucket(rate, clock)
     for chunk in chunks:
         clock.now += bucket.spend(chunk)
@@ -38,14 +32,14 @@ def test_bytes_never_come_faster_than_the_limit(rate: int, chunks: list[int]) ->
 
 
 def test_unused_time_is_not_saved_up() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     bucket = Bucket(1000, clock)
     clock.now = 3600
     assert bucket.spend(1100) == pytest.approx(1.0)
 
 
 def test_no_limit_costs_nothing_and_can_be_set_while_running() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     bucket = Bucket(0, clock)
     assert bucket.spend(10**12) == 0
     assert piece_of([bucket]) == BUFFER

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.lying import Lying, Served, in_turn
-from tests.transfer.rig import Rig, noise, transferring, until
+from tests.transfer.rig import TransferRig, noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Progress
 from trayagent.transfer.lane import Lane
@@ -31,7 +31,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[[Write], None]:
     return lambda write: monkeypatch.setattr(Part, "write", write)
 
 
-async def stop_at(rig: Rig, url: str, received: int) -> Path:
+async def stop_at(rig: TransferRig, url: str, received: int) -> Path:
     """Begin a download and cancel it once so many bytes came; returns its path."""
     async with asyncio.TaskGroup() as group:
         task = group.create_task(rig.get(url, owner="o", segments=4), name="get")

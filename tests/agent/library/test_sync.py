@@ -35,12 +35,12 @@ def fake() -> Iterator[FakeFlow]:
 
 
 @pytest.fixture
-def alice(fake: FakeFlow) -> list[data.Media]:
+def alice(fake: FakeFlow) -> list[data.FlowMedium]:
     return data.images_of("alice")
 
 
 async def test_all_42_images_arrive_byte_for_byte(
-    tmp_path: Path, fake: FakeFlow, alice: list[data.Media]
+    tmp_path: Path, fake: FakeFlow, alice: list[data.FlowMedium]
 ) -> None:
     async with running_library(tmp_path, flow(fake)) as agent:
         await agent.library.sign_in("flow", ALICE)
@@ -611,7 +611,7 @@ async def test_an_interrupted_run_is_taken_up_at_start(tmp_path: Path, fake: Fak
     assert len(agent.files()) == 42
 
 
-def sorted_place(medium: data.Media) -> str:
+def sorted_place(medium: data.FlowMedium) -> str:
     day = datetime.fromisoformat(medium.created).astimezone().strftime("%Y-%m-%d")
     return f"flow/{day}/{medium.key}"
 

@@ -22,7 +22,7 @@ DONE = Fetched(Path("/d/film.mp4"), 4)
 
 
 @dataclass
-class FakeTransfer:
+class AnsweringTransfer:
     """Answers in turn; a file when it has no more answers."""
 
     answers: list[DownloadError] = field(default_factory=list)
@@ -80,7 +80,7 @@ class FakeIntake:
 class PagesRig:
     """Pages between the three."""
 
-    transfer: FakeTransfer
+    transfer: AnsweringTransfer
     engine: FakeEngine
     intake: FakeIntake = field(default_factory=FakeIntake)
 
@@ -94,8 +94,8 @@ class PagesRig:
 
 
 def rig(*engine: PageAnswer | DownloadError, transfer: Sequence[DownloadError] = ()) -> PagesRig:
-    """FakeTransfer fails so often, the engine answers so."""
-    return PagesRig(FakeTransfer(list(transfer)), FakeEngine(list(engine)))
+    """AnsweringTransfer fails so often, the engine answers so."""
+    return PagesRig(AnsweringTransfer(list(transfer)), FakeEngine(list(engine)))
 
 
 ADDRESS = MediumAddress(Request("https://cdn.example.com/1.mp4"), "A Film.mp4")

@@ -30,7 +30,7 @@ class Silent:
     def report_rejection(self, url: str, code: str, message: str) -> None: ...
 
 
-class Served:
+class InstantFetch:
     """Fetches everything at once, but for what an address is scripted to raise, in turn."""
 
     def __init__(self, scripts: Mapping[str, Sequence[Exception]] | None = None) -> None:
@@ -69,7 +69,9 @@ class Served:
         self.forgotten += [path.name for path, _ in fetches]
 
 
-async def fetch(folder: Path, served: Served, *urls: str, **settings: int) -> dict[str, Download]:
+async def fetch(
+    folder: Path, served: InstantFetch, *urls: str, **settings: int
+) -> dict[str, Download]:
     """What became of each, by the last letter of its address."""
     downloader = Downloader(
         DownloaderSettings(folder, **{"workers": 2, "per_host": 2, "retries": 0, **settings}),
@@ -83,7 +85,7 @@ async def fetch(folder: Path, served: Served, *urls: str, **settings: int) -> di
 async def test_a_fault_of_ours_fails_one_download_only(tmp_path: Path) -> None:
     """It is `internal` for that one, and says nothing of what the address holds."""
     bug = "http://h/bug?key=CANARY"
-    served = Served({bug: [ValueError(bug)] * 2})
+    served = InstantFetch({bug: [ValueError(bug)] * 2})
     ended = await fetch(tmp_path, served, "http://h/a", bug, "http://h/b", "http://h/c")
 
     bad, *good = sorted(ended.values(), key=lambda one: one.state == State.COMPLETED)
@@ -99,7 +101,7 @@ async def test_what_the_page_engine_sees_to_goes_back_to_the_loop(tmp_path: Path
 
     plain: list[str] = []
 
-    class Counting(Served):
+    class CountingFetch(InstantFetch):
         async def fetch_each(
             self, following: Callable[[], PageJob | None], tell: Callable[[Fetched], None]
         ) -> None:
@@ -107,7 +109,7 @@ async def test_what_the_page_engine_sees_to_goes_back_to_the_loop(tmp_path: Path
                 plain.append(task.request.url[-1])
                 tell(await self.fetch(task.job, task.request, task.target, task.progress))
 
-    served = Counting()
+    served = CountingFetch()
     urls = ["http://h/a", "http://h/v.m3u8", "http://h/b", "http://h/c"]
     ended = await fetch(tmp_path, served, *urls, workers=1)
 
@@ -122,7 +124,9 @@ async def test_a_cool_down_is_a_wait_and_costs_no_try(
     """With no retry left, one that was not asked for waits, and its host gets peace meanwhile."""
     monkeypatch.setattr(retry, "FIRST_SECONDS", 0.01)
     cool = DownloadError("server_busy", retry_after=0.2, spent=False)
-    served = Served({"http://h/a": [cool, cool], "http://h/b": [DownloadError("server_busy")]})
+    served = InstantFetch(
+        {"http://h/a": [cool, cool], "http://h/b": [DownloadError("server_busy")]}
+    )
     urls = ("http://h/a", "http://h/c", "http://other/d", "http://h/b")
 
     ended = await fetch(tmp_path, served, *urls, workers=1)
@@ -142,7 +146,7 @@ async def test_one_that_waits_keeps_no_worker(
 ) -> None:
     """While it waits for its next try the others go on in its place."""
     monkeypatch.setattr(retry, "FIRST_SECONDS", 0.2)
-    served = Served({"http://h/a": [DownloadError("network", "reset")]})
+    served = InstantFetch({"http://h/a": [DownloadError("network", "reset")]})
 
     ended = await fetch(tmp_path, served, *(f"http://h/{c}" for c in "abcd"), workers=1, retries=1)
 
@@ -152,12 +156,12 @@ async def test_one_that_waits_keeps_no_worker(
 
 async def test_what_has_its_name_is_never_asked_for_again(tmp_path: Path) -> None:
     """A kill left its record beside it; the same command takes it as it is."""
-    served = Served()
+    served = InstantFetch()
     first = await fetch(tmp_path, served, "http://h/a", "http://h/b")
     assert sorted(served.forgotten) == ["a", "b"]
     assert not (tmp_path / FILE_NAME).exists()
 
-    again = Served()
+    again = InstantFetch()
     again.records = {first["a"].id: tmp_path / "a", first["b"].id: tmp_path / "gone"}
     ended = await fetch(tmp_path, again, "http://h/a", "http://h/b")
 
@@ -171,7 +175,7 @@ async def test_an_interrupted_run_knows_all_it_finished(tmp_path: Path) -> None:
 
     reached = asyncio.Event()
 
-    class Interrupted(Served):
+    class Interrupted(InstantFetch):
         async def fetch(
             self, job: Job, request: Request, target: Target, progress: Progress
         ) -> Fetched:
@@ -193,7 +197,7 @@ async def test_an_interrupted_run_knows_all_it_finished(tmp_path: Path) -> None:
         running.cancel()
     assert sorted(served.forgotten) == ["a", "b"]
 
-    again = Served()
+    again = InstantFetch()
     await fetch(tmp_path, again, *urls)
     assert again.asked == ["http://h/z"]
     assert not (tmp_path / FILE_NAME).exists()
