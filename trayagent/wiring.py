@@ -25,6 +25,7 @@ from trayagent.agent.library.libraries import Libraries
 from trayagent.agent.library.verify import Hasher
 from trayagent.agent.listings import Listings
 from trayagent.agent.live_settings import LiveSettings
+from trayagent.agent.page_looks import PageLooks
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
 from trayagent.agent.queue.job import Worker
@@ -100,6 +101,7 @@ async def build(
         queue=queue,
         queries=queries,
         listings=Listings(db, bus, queries),
+        page_looks=PageLooks(engine),
         live_status=live_status,
         announcer=Announcer(bus, notifier, config.notifications.level),
         clients=await Clients.open(db, bus, own_token, key_file),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.chromium import violations
 from tests.browser.dashboard import add, opened, row, see, shown
@@ -268,6 +268,54 @@ async def test_links_are_pasted_anywhere_and_refused_ones_stay(
     await page.keyboard.press("Enter")
     await expect(box).to_be_hidden()
     await expect(row(page, "mended.mp4")).to_be_visible()
+
+
+async def test_a_page_is_looked_at_and_chosen_from(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    """Its title, its forms with their sizes, its subtitles and entries are there before anything is fetched."""
+    seen: dict[str, object] = {
+        "title": "Three films of the sea",
+        "seconds": 61,
+        "forms": [{"height": 1080, "size": 5_000_000}, {"height": 0, "size": 900_000}],
+        "subtitles": ["en", "nb"],
+        "entries": [],
+        "total": 0,
+        "picture": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+    }
+    asked: list[str] = []
+
+    async def look(route: Route) -> None:
+        asked.append(route.request.post_data or "")
+        await route.fulfill(json=seen)
+
+    await page.route("**/pages/look", look)
+    agent.call("POST", "pause", {})
+    await page.get_by_role("button", name="Add links", exact=True).first.click()
+    box = page.get_by_role("dialog")
+    await box.get_by_label("Links to download").fill(site.url("/plain/watch"))
+    await box.get_by_role("button", name="Look at the page first").click()
+    await expect(box.get_by_role("group", name="Three films of the sea")).to_be_visible()
+    await expect(box.get_by_label("1080p, about 5.0 MB")).to_be_checked()
+    await expect(box.locator("img")).to_be_visible()
+    assert await violations(page) == []
+    await box.get_by_label("Sound only").check()
+    await box.get_by_label("nb").check()
+    await box.get_by_role("button", name="Download", exact=True).click()
+    wished = agent.wished(site.url("/plain/watch"))
+    assert (wished["quality"], wished["subtitles"], wished["kind"]) == ("audio", ["nb"], "page")
+
+    entries = [{"url": site.url(f"/plain/part-{n}"), "title": f"Part {n}"} for n in (1, 2, 3)]
+    seen |= {"entries": entries, "forms": [], "subtitles": [], "total": 40}
+    await page.get_by_role("button", name="Add links", exact=True).first.click()
+    await box.get_by_label("Links to download").fill(site.url("/plain/list"))
+    await box.get_by_role("button", name="Look at the page first").click()
+    await expect(box).to_contain_text("the first 3 of 40 videos")
+    await box.get_by_label("Part 2").uncheck()
+    await box.get_by_role("button", name="Download", exact=True).click()
+    await expect(row(page, "part-3")).to_be_visible()
+    assert await shown(page) == ["watch", "part-1", "part-3"]
+    assert len(asked) == 2
 
 
 async def test_a_file_that_is_here_already_can_be_shown_or_fetched_again(

@@ -88,6 +88,7 @@ def test_extension_asks_for_little() -> None:
     assert set(manifest["permissions"]) == {
         "activeTab",
         "contextMenus",
+        "nativeMessaging",
         "notifications",
         "scripting",
         "storage",

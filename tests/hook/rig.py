@@ -18,15 +18,19 @@ from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
 from trayagent.agent.listings import Listings
 from trayagent.agent.live_settings import LiveSettings
+from trayagent.agent.page_looks import PageLooks
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
 from trayagent.agent.status import LiveStatus
 from trayagent.hook.events import EventRing
 from trayagent.hook.listener import Listener, bind
 from trayagent.hook.server import HookServer
+from trayagent.model.errors import DownloadError
 from trayagent.model.extension import ExtensionFiles
 from trayagent.model.settings import Config, DownloadSettings
 from trayagent.model.status import Status
+from trayagent.model.transfer import Request
+from trayagent.sites.protocol import PageForm, PageSeen
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
 
@@ -74,6 +78,16 @@ class Answer:
     @property
     def cors(self) -> list[str]:
         return [name for name in self.headers if name.startswith("access-control-")]
+
+
+class FakePages:
+    """A page engine that knows one page."""
+
+    async def look(self, request: Request) -> PageSeen:
+        if request.url != "http://example.com/watch":
+            raise DownloadError("no_media_found")
+        forms = (PageForm(1080, 5_000_000), PageForm(720), PageForm(0, 900_000))
+        return PageSeen("A film", 61.5, forms, ("en",), picture=b"\x89PNG\r\n")
 
 
 class FakeDesktop:
@@ -241,6 +255,7 @@ async def running(home: Path, library: Any = None, **hook_options: Any) -> Async
         undo=BatchUndo(db, queue, trash),
         queries=queries,
         listings=Listings(db, bus, queries),
+        page_looks=PageLooks(FakePages()),
         live_status=live_status,
         clients=await Clients.open(db, bus, own, home / "clients.key", clock=clock),
         library=library or FakeLibrary(),

@@ -155,3 +155,15 @@ async def test_the_start_with_the_session_is_switched(rig: Rig) -> None:
     _, token = await rig.paired()
     refused = await rig.ask("POST", "desktop/autostart", {"on": False}, token=token)
     assert refused.status == 403
+
+
+async def test_a_page_is_looked_at_before_it_is_downloaded(rig: Rig) -> None:
+    seen = await rig.ask("POST", "pages/look", {"url": "http://example.com/watch"})
+    assert seen.status == 200
+    page = seen.json()
+    assert (page["title"], page["subtitles"]) == ("A film", ["en"])
+    assert [form["height"] for form in page["forms"]] == [1080, 720, 0]
+    none = await rig.ask("POST", "pages/look", {"url": "http://example.com/text"})
+    assert (none.status, none.code) == (422, "no_media_found")
+    assert (await rig.ask("POST", "pages/look", {"url": "file:///etc/passwd"})).status == 422
+    assert await rig.count() == 0

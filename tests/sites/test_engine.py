@@ -16,8 +16,8 @@ from tests.sites.rig import resolving
 from trayagent.model.downloads import Cookie
 from trayagent.model.errors import DownloadError
 from trayagent.model.settings import DownloadSettings, NetworkSettings
-from trayagent.model.transfer import Made
-from trayagent.sites.protocol import MediumAddress, SeveralVideos
+from trayagent.model.transfer import Made, Request
+from trayagent.sites.protocol import MediumAddress, PageSeen, SeveralVideos
 
 FILM = {"/film.mp4": b"\x00\x00\x00\x18ftypisom" + bytes(4000)}
 
@@ -45,6 +45,27 @@ PAGES = {
     "og:video": ("", '<meta property="og:video" content="BASE/film.mp4">'),
     "JSON-LD": ("", JSON_LD),
 }
+
+
+async def test_a_page_is_looked_at_and_nothing_is_fetched(site: Site, tmp_path: Path) -> None:
+    """One medium has a title and its forms; a page with several names them."""
+    one = site.page("/watch", '<video src="/film.mp4"></video>')
+    films = "".join(f'<video src="/film.mp4?{n}"></video>' for n in range(3))
+    several = site.page("/three", films, title="Three Films")
+    nothing = site.page("/text", "<p>no film</p>")
+    async with resolving(tmp_path / "to", site.authority) as rig:
+
+        async def look(url: str) -> PageSeen:
+            return await rig.engine.look(Request(url, named=frozenset({site.authority})))
+
+        assert (await look(one)).title == "A Film"
+        seen = await look(several)
+        assert (seen.title, len(seen.entries), seen.total) == ("Three Films", 3, 3)
+        with pytest.raises(DownloadError) as error:
+            await look(nothing)
+        assert error.value.code == "no_media_found"
+        assert rig.scratches() == []
+    assert site.times("/film.mp4") <= 4, "looked at, but not fetched"
 
 
 @pytest.mark.parametrize("kind", PAGES)

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from trayagent.sites import extract
 from trayagent.sites.extract import engine_options, format_selection
+from trayagent.sites.protocol import PageForm
 
 
 def options_for(
@@ -53,3 +55,20 @@ def test_nothing_reaches_past_our_bounds() -> None:
     assert not asked["enable_file_urls"]
     assert not asked["skip_unavailable_fragments"], "a film with holes is no film"
     assert not {"exec_cmd", "cookiefile", "cookiesfrombrowser", "usenetrc"} & asked.keys()
+
+
+def test_forms_are_told_by_height_with_picture_and_sound_together() -> None:
+    formats: list[dict[str, Any]] = [
+        {"vcodec": "none", "acodec": "opus", "filesize": 100},
+        {"vcodec": "vp9", "acodec": "none", "height": 1080, "filesize": 900},
+        {"vcodec": "h264", "acodec": "none", "height": 1080, "filesize_approx": 700.5},
+        {"vcodec": "h264", "acodec": "aac", "height": 360, "filesize": 50},
+        {"vcodec": "h264", "acodec": "aac", "height": 240},
+        {"vcodec": "h264", "acodec": "aac"},
+    ]
+    assert extract._forms(formats) == (
+        PageForm(1080, 1000),
+        PageForm(360, 50),
+        PageForm(240, None),
+        PageForm(0, 100),
+    )

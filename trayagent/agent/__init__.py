@@ -12,6 +12,7 @@
     speed          full, slow, or by the clock
     status         counts of the queue, folded from events
     queries        what may be read, as others see it
+    page_looks     what a page offers, before it is downloaded
     listings       long lists, sorted and shown a window at a time
     live_settings  the settings while the agent runs
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from trayagent.agent.library.libraries import Libraries
     from trayagent.agent.listings import Listings
     from trayagent.agent.live_settings import LiveSettings
+    from trayagent.agent.page_looks import PageLooks
     from trayagent.agent.queries import Queries
     from trayagent.agent.queue.commands import BatchUndo, QueueCommands
     from trayagent.agent.speed import SpeedControl
@@ -49,6 +51,7 @@ class Agent:
     queue: QueueCommands
     queries: Queries
     listings: Listings
+    page_looks: PageLooks
     live_status: LiveStatus
     announcer: Announcer
     clients: Clients

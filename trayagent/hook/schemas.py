@@ -102,6 +102,10 @@ class SessionStart(Body, frozen=True):
     """Whether the session starts trayagent."""
 
 
+class PageAddress(Body, frozen=True):
+    url: Annotated[str, Meta(min_length=1, max_length=65536)]
+
+
 class FilePart(Struct, frozen=True):
     start: int
     at: int

@@ -7,6 +7,7 @@ keeps what the settings say, and a message too many is an error.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from msgspec.structs import replace
 from trayagent.model import filenames, units
 from trayagent.model.errors import SENTENCES, DownloadError
 from trayagent.model.settings import Config
-from trayagent.model.transfer import Made
+from trayagent.model.transfer import Made, Request
 from trayagent.net.gateway import Gateway, Pass
 from trayagent.sites.protocol import (
     BytesReceived,
@@ -28,6 +29,7 @@ from trayagent.sites.protocol import (
     MediumAddress,
     NoteProgress,
     PageAnswer,
+    PageSeen,
     SeveralEntries,
     SeveralVideos,
     UnknownSite,
@@ -145,6 +147,37 @@ class YtDlpEngine:
         self._strangers[host] = self._strangers.get(host, 0) + 1
         await asyncio.to_thread(scratch.remove)
         return None
+
+    async def look(self, request: Request) -> PageSeen:
+        """What a page offers, before anything of it is fetched. Raises DownloadError."""
+        if not self.is_installed:
+            raise DownloadError("needs_sites_extra")
+        scratch = self._scratch(f"look-{secrets.token_hex(4)}")
+        await asyncio.to_thread(scratch.create)
+        release = self._releases.current()
+        try:
+            with self._gateway.admit(request.named, self._throttle(0)) as leave:
+                ask = WorkerRequest(
+                    url=request.url,
+                    folder=str(scratch.path),
+                    proxy=leave.url,
+                    ffmpeg=shutil.which("ffmpeg", path=self._environ.get("PATH")),
+                    release=str(release) if release else None,
+                    most_entries=MOST_ENTRIES,
+                    memory=self._bounds.memory,
+                    look_only=True,
+                )
+                answer = await self._run_worker(ask, leave, lambda _received, _size: None)
+        finally:
+            await asyncio.to_thread(scratch.remove)
+        if not isinstance(answer, PageSeen):
+            raise DownloadError("internal", "the page engine gave another answer")
+        # Nothing of it is believed unseen: names are shown, addresses are asked for later.
+        entries = tuple(
+            replace(entry, title=_clean_text(entry.title)[:200]) for entry in answer.entries
+        )
+        title = _clean_text(answer.title)[:200]
+        return replace(answer, title=title, entries=entries)
 
     async def take_first(self, page: VideoPage, choice: SeveralVideos) -> None:
         """Note, also for a later start, that the page stands for its first entry: the others are queued."""

@@ -12,6 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -25,6 +26,8 @@ from trayagent.sites.protocol import (
     DirectMedium,
     FileMade,
     PageEntry,
+    PageForm,
+    PageSeen,
     SeveralEntries,
     UnknownSite,
     WorkerFailure,
@@ -34,6 +37,8 @@ from trayagent.sites.protocol import (
 )
 from trayagent.sites.reasons import LIVE, NO_MERGE, OUTDATED, PROTECTED, StopError
 
+LARGEST_PICTURE: Final = 120_000
+"""Bytes of a page's picture."""
 REPORT_SECONDS: Final = 0.25
 """Seconds between two words on how far it is."""
 _PLAIN: Final = ("http", "https")
@@ -73,7 +78,7 @@ def run(ask: WorkerRequest, say: Say) -> None:
             return
         _give_cookies(site, ask.cookies)
         try:
-            answer = _answer(site, ask, say)
+            answer = look_at(site, ask) if ask.look_only else _answer(site, ask, say)
         except ValueError as error:
             # Pieces come several at a time. One that is refused for good closes the file of the medium,
             # perhaps while another is written: then "write to closed file" hides why.
@@ -153,6 +158,62 @@ def _answer(site: Any, ask: WorkerRequest, say: Say) -> WorkerMessage:
     return FileMade(str(path.absolute()), _name(made, ask, path), warning)
 
 
+def look_at(site: Any, ask: WorkerRequest) -> PageSeen:
+    """What the page offers, without fetching it. Raises StopError for a page without a medium."""
+    info = site.extract_info(ask.url, download=False, process=False)
+    if info is not None and info.get("_type") in _LISTS:
+        # Unprocessed: of a list of a thousand, nobody wants a thousand pages asked now.
+        found = islice(info.get("entries") or (), ask.most_entries)
+        entries = tuple(entry for entry in map(_entry, filter(None, found)) if entry.url)
+        total = info.get("playlist_count") or len(entries)
+        return PageSeen(str(info.get("title") or "")[:200], entries=entries, total=total)
+    info = site.process_ie_result(info, download=False) if info else None
+    if not info or not (info.get("formats") or info.get("url")):
+        raise StopError(WorkerFailure("no_media_found"))
+    languages = sorted(name for name in info.get("subtitles") or () if name != "live_chat")
+    return PageSeen(
+        title=_title(info)[:200],
+        seconds=info.get("duration"),
+        forms=_forms(info.get("formats") or [info]),
+        subtitles=tuple(str(name)[:20] for name in languages[:60]),
+        picture=_picture(site, info),
+    )
+
+
+def _forms(formats: list[Info]) -> tuple[PageForm, ...]:
+    def size(one: Info) -> int | None:
+        found = one.get("filesize") or one.get("filesize_approx")
+        return int(found) if found else None
+
+    sounds = [one for one in formats if one.get("vcodec") == "none"]
+    sound = max((size(one) or 0 for one in sounds), default=0)
+    pictures: dict[int, int | None] = {}
+    for one in formats:
+        if one.get("vcodec") == "none" or not one.get("height"):
+            continue
+        whole = size(one)
+        if whole is not None and one.get("acodec") == "none":
+            whole += sound
+        height = int(one["height"])
+        pictures[height] = max(pictures.get(height) or 0, whole or 0) or None
+    found = [PageForm(height, pictures[height]) for height in sorted(pictures, reverse=True)]
+    if sounds or any(one.get("acodec") not in (None, "none") for one in formats):
+        found.append(PageForm(0, sound or None))
+    return tuple(found)
+
+
+def _picture(site: Any, info: Info) -> bytes:
+    url = info.get("thumbnail")
+    if not isinstance(url, str) or urlsplit(url).scheme not in _PLAIN:
+        return b""
+    try:
+        data: bytes = site.urlopen(url).read(LARGEST_PICTURE + 1)
+    except Exception:  # noqa: BLE001 - yt-dlp raises what it likes, and the page is good without a picture
+        return b""
+    known = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF")
+    return data if data.startswith(known) and len(data) <= LARGEST_PICTURE else b""
+
+
 def _keep_ffmpeg_from_fetching(yt_dlp: Any) -> None:
     """Make yt-dlp refuse what it would leave to ffmpeg.
 
@@ -207,10 +268,15 @@ def _is_plain(info: Info, ask: WorkerRequest) -> bool:
     )
 
 
-def _name(info: Info, ask: WorkerRequest, path: Path | None = None) -> str:
-    title = str(info.get("title") or info.get("id") or "video")
+def _title(info: Info) -> str:
+    title = str(info.get("title") or "")
     if info.get("extractor") in ("generic", "html5"):
         title = title.removesuffix(" (1)")  # it is the only one, and needs no number
+    return title
+
+
+def _name(info: Info, ask: WorkerRequest, path: Path | None = None) -> str:
+    title = _title(info) or str(info.get("id") or "video")
     if ask.title and (ask.single or urlsplit(ask.url).path.endswith((".m3u8", ".mpd"))):
         title = ask.title  # a manifest is called "index"; the page it was found on has a name
     title = re.sub(r"[/\\]", "-", title)

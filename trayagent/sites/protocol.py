@@ -49,6 +49,8 @@ class WorkerRequest(Struct, frozen=True):
     """Answer `UnknownSite` unless the site is one that yt-dlp knows by name."""
     single: bool = False
     """Take the first of several entries."""
+    look_only: bool = False
+    """Answer `PageSeen`, and fetch nothing."""
 
     def __repr__(self) -> str:
         return f"<WorkerRequest for {self.quality}, {len(self.cookies)} cookies>"
@@ -105,6 +107,32 @@ class FileMade(Struct, frozen=True, tag="done"):
     warning: str | None = None
 
 
+class PageForm(Struct, frozen=True):
+    """One form in which a medium can be had: a height of the picture, 0 for the sound alone."""
+
+    height: int
+    size: int | None = None
+    """Bytes, as far as the site tells; picture and sound together."""
+
+
+class PageSeen(Struct, frozen=True, tag="seen"):
+    """What a page offers; nothing was fetched but a small picture of it."""
+
+    title: str = ""
+    seconds: float | None = None
+    """How long the medium plays."""
+    forms: tuple[PageForm, ...] = ()
+    """The largest picture first, the sound alone last."""
+    subtitles: tuple[str, ...] = ()
+    """Languages."""
+    entries: tuple[PageEntry, ...] = ()
+    """Of a page that holds several."""
+    total: int = 0
+    """Entries in all; there may be more than are named."""
+    picture: bytes = b""
+    """A JPEG, PNG or WebP as the site has it; empty: none, or one that is too large."""
+
+
 class UnknownSite(Struct, frozen=True, tag="unknown"):
     """No site that yt-dlp knows by name."""
 
@@ -122,6 +150,7 @@ WorkerMessage = (
     | SeveralEntries
     | DirectMedium
     | FileMade
+    | PageSeen
     | UnknownSite
     | WorkerFailure
 )

@@ -12,6 +12,7 @@ from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
 from trayagent.model.downloads import Download
 from trayagent.model.errors import TrayagentError, WrongStateError
+from trayagent.sites.protocol import PageSeen
 from trayagent.store.queue_order import Move
 
 _MOVES = ("top", "up", "down", "bottom", "before")
@@ -107,3 +108,15 @@ async def get_parts(request: HookRequest) -> Reply:
     parts = await queries.parts(download.id)
     found = tuple(schemas.FilePart(start, end) for start, end in parts)
     return Reply(200, schemas.FileParts(found, download.size))
+
+
+@routes.add(
+    "POST",
+    "/api/v1/pages/look",
+    who="owner",
+    body=schemas.PageAddress,
+    answers={200: PageSeen},
+)
+async def look_at_page(request: HookRequest) -> Reply:
+    """What a page offers before anything of it is downloaded: title, picture, forms, subtitles, entries."""
+    return Reply(200, await request.agent.page_looks.look(request.json(schemas.PageAddress).url))

@@ -51,6 +51,11 @@ export class Adder extends EventTarget {
     this.messages.tell(ADD.here(here.length), "", [...(here.length === 1 ? [[ADD.show, show]] : []), [ADD.againNow, again]]);
   }
 
+  /** What a page offers; undefined where it cannot be said, which is told. */
+  look(url) {
+    return this.messages.trying(() => this.api.post("pages/look", { url }));
+  }
+
   sendText(text) {
     return this.send(readText(text));
   }

@@ -282,3 +282,16 @@ export const WELCOME = {
   sessionOn: "Start trayagent when I sign in",
   done: "Go to the downloads",
 };
+
+/** Words about a page that is looked at before it is downloaded. */
+export const LOOK = {
+  ask: "Look at the page first",
+  asking: "Looking at the page…",
+  forms: "Picture and sound",
+  height: (lines) => `${lines}p`,
+  sound: "Sound only",
+  about: (size) => `about ${size}`,
+  subtitles: "Subtitles",
+  choose: "Videos of this page",
+  entries: (shown, total) => (total > shown ? `the first ${shown} of ${total} videos` : `${shown} videos`),
+};

@@ -2,7 +2,8 @@
 import { button, field, h, select } from "../dom.js";
 import { readText } from "../lists.js";
 import { prefer, preferred } from "../preferences.js";
-import { ADD } from "../words.js";
+import { ADD, LOOK } from "../words.js";
+import { PageLook } from "./page-look.js";
 
 export const QUALITIES = [
   ["", "As in the settings"],
@@ -29,6 +30,10 @@ export class AddDialog {
       placeholder: ADD.placeholder,
     });
     this.refused = h("div", { class: "refused", role: "alert", hidden: true });
+    this.look = new PageLook();
+    this.ask = button(LOOK.ask, () => this.#lookAtPage(), { kind: "quiet small", glyph: "search" });
+    this.ask.hidden = true;
+    this.links.addEventListener("input", () => this.#offerLook());
     this.#makeWishes();
     const chooser = this.#chooser();
     const form = h(
@@ -36,7 +41,8 @@ export class AddDialog {
       { class: "stack", onsubmit: (event) => this.#submit(event) },
       h("label", { for: "links" }, ADD.links),
       this.links,
-      h("p", { class: "muted small" }, ADD.hint),
+      h("div", { class: "part-head" }, h("p", { class: "muted small" }, ADD.hint), this.ask),
+      this.look.element,
       this.refused,
       this.#options(),
       h(
@@ -68,6 +74,30 @@ export class AddDialog {
     if (text) this.links.value = [this.links.value.trim(), text.trim()].filter(Boolean).join("\n");
     if (!this.element.open) this.element.showModal();
     this.links.focus();
+    this.#offerLook();
+  }
+
+  /** A single address may be a page; of several nobody wants to be asked. */
+  #offerLook() {
+    const items = readText(this.links.value);
+    const url = items.length === 1 && /^https?:/i.test(items[0].url) ? items[0].url : null;
+    this.ask.hidden = !url || this.look.url === url;
+    if (this.look.url !== url) this.look.clear();
+    return url;
+  }
+
+  async #lookAtPage() {
+    const url = this.#offerLook();
+    if (!url) return;
+    this.ask.disabled = true;
+    this.ask.lastChild.textContent = LOOK.asking;
+    const seen = await this.adder.look(url);
+    this.ask.disabled = false;
+    this.ask.lastChild.textContent = LOOK.ask;
+    // The address may be another one by now.
+    if (!seen || this.#offerLook() !== url) return;
+    this.look.show(url, seen);
+    this.ask.hidden = true;
   }
 
   #makeWishes() {
@@ -118,7 +148,9 @@ export class AddDialog {
       paused: this.paused.checked,
       again: this.again.checked,
     };
-    const items = readText(this.links.value).map((item) => ({ ...set(wishes), ...item }));
+    const asked = readText(this.links.value);
+    const chosen = (asked.length === 1 && this.look.items(asked[0].url)) || asked;
+    const items = chosen.map((item) => ({ ...set(wishes), ...item }));
     if (items.length === 1 && this.name.value.trim()) items[0].filename = this.name.value.trim();
     this.#forgetRefused();
     const refused = await this.adder.send(items);
@@ -127,6 +159,7 @@ export class AddDialog {
     this.name.value = "";
     if (refused.length) return; // they are in the box, with their reasons
     this.links.value = "";
+    this.look.clear();
     this.element.close();
   }
 
