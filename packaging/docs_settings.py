@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from trayagent.model.settings import SourceSettings, __file__
+from trayagent.model.settings import EngineSettings, SourceSettings, __file__
 from trayagent.settings import schema
 
 START = """
@@ -42,6 +42,9 @@ everything into one folder, for a memory stick or a test.
 
 **Secrets** are never in this file: see [image sources](sources.md).
 """
+ENGINES = """
+None by default. Each has a heading of its own: [other machines](elsewhere.md) says what for.
+"""
 SOURCES = """
 None by default. Each has a heading of its own, and its keys depend on the type: [image sources](sources.md)
 shows both.
@@ -58,6 +61,7 @@ def settings() -> str:
     for section, struct in schema.SECTIONS.items():
         lines += [f"## [{section}]", "", (struct.__doc__ or "").strip(), "", *_table(struct), ""]
     lines += ["## [[sources]]", SOURCES, *_table(SourceSettings), ""]
+    lines += ["## [[engines]]", ENGINES, *_table(EngineSettings), ""]
     return "\n".join(lines)
 
 

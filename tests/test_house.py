@@ -20,7 +20,7 @@ MODULES = sorted((ROOT / "trayagent").rglob("*.py"))
 FLOORS = [
     {"model"},
     {"net", "files"},
-    {"store", "transfer", "sources", "sites", "lists", "settings"},
+    {"store", "transfer", "sources", "sites", "lists", "settings", "engines"},
     {"agent"},
     {"hook", "desktop", "instance", "logs", "loopthread", "oneshot", "wiring"},
     {"app"},

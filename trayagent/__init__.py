@@ -15,6 +15,7 @@ of their own, so that no disk and no transfer ever keeps a person waiting.
                 proxy (the gateway) for the page engine; one address policy for all three
     store/      what we remember: one thread with the one SQLite connection that writes
     transfer/   one URL to one verified file, each in a thread of its own
+    engines/    download programs on other machines: aria2
     sites/      video pages, through yt-dlp in a process of its own: the page engine
     sources/    remote libraries, page by page
     agent/      the work that never stops: intake, bus, status, and in three wings the queue (pool,
@@ -32,7 +33,7 @@ of their own, so that no disk and no transfer ever keeps a person waiting.
     logs.py        logs that rotate and hold no secret
     files.py       replacing files safely: whole or not at all, for their owner only
 
-Fifteen nouns, each with one meaning everywhere:
+Sixteen nouns, each with one meaning everywhere:
 
     item         what somebody asks for: an address, and what is wished about it
     download     an item on its way to one file, or the record of it; it has one of six states
@@ -48,6 +49,7 @@ Fifteen nouns, each with one meaning everywhere:
     source       a remote library, as the settings name it
     sync         one run over a source: read its pages, fetch what is missing here
     resolver     what tells a job the address to fetch next: a source, or the page engine
+    engine       a download program elsewhere; what it has of ours is *handed over*
     event        a fact that is announced on the bus; *status* is the sum of all events so far
 
     thread          owns                                            may wait for
@@ -62,7 +64,7 @@ Fifteen nouns, each with one meaning everywhere:
 Imports point downwards only:
 
     cli -> demo -> app -> {hook, desktop} -> agent
-        -> {store, transfer, sources, sites, lists, settings} -> net -> model
+        -> {store, transfer, sources, sites, engines, lists, settings} -> net -> model
 """
 
 __version__ = "0.1.0"

@@ -28,13 +28,15 @@ from trayagent.agent.live_settings import LiveSettings
 from trayagent.agent.page_looks import PageLooks
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
+from trayagent.agent.queue.elsewhere import Elsewhere
 from trayagent.agent.queue.job import Worker
 from trayagent.agent.queue.pool import Pool, PoolLimits
 from trayagent.agent.queue.video_pages import VideoPages
 from trayagent.agent.speed import SpeedControl
 from trayagent.agent.status import LiveStatus
 from trayagent.model.folder_rules import FolderRules
-from trayagent.model.settings import Config
+from trayagent.engines.aria2 import Aria2
+from trayagent.model.settings import Config, EngineSettings
 from trayagent.net.api_client import ApiClient
 from trayagent.net.gateway import Gateway
 from trayagent.net.request import Client
@@ -73,18 +75,20 @@ async def build(
     secrets = SecretFiles(home.secrets_dir / "downloads")
     await db.run(downloads.sweep_secrets, secrets)
     bus, bell = Bus(), asyncio.Event()
-    intake = Intake(db, bus, secrets, bell.set)
+    intake = Intake(db, bus, secrets, bell.set, engines=config.engines)
+    vault = Vault.open(home.data, environ)
 
     transfer = Transfer(ways_out.client, home.data / "settled", config.downloads)
     engine = _page_engine(home, environ, config, ways_out, transfer)
-    libraries = _libraries(home, environ, ways_out, db, bus, intake)
+    libraries = _libraries(home, environ, ways_out, db, bus, intake, vault=vault)
     libraries.configure(config)
 
     worker = Worker(transfer, secrets, libraries.resolvers, VideoPages(transfer, engine, intake))
     limits, folder = _limits(config), Path(config.downloads.folder)
     pool = Pool(db, bus, worker, secrets=secrets, folder=folder, limits=limits, bell=bell)
     live_status = await _live_status(db, bus, bell, config)
-    trash, queries = Trash(), Queries(db, live_status, pool.cool_until)
+    elsewhere = Elsewhere(db, bus, secrets, partial(_engine, ways_out, vault, environ), config)
+    trash, queries = Trash(), Queries(db, live_status, pool.cool_until, elsewhere.waits_for)
     queue = QueueCommands(
         db,
         bus,
@@ -109,6 +113,7 @@ async def build(
         album_files=AlbumFiles(db, trash),
         speed_control=SpeedControl(db, bus, transfer.limit),
         undo=BatchUndo(db, queue, trash),
+        elsewhere=elsewhere,
         live_settings=live_settings,
         version=__version__,
     )
@@ -122,6 +127,7 @@ async def build(
 def _services(agent: Agent, db: Database, pool: Pool, drops: DropReader) -> dict[str, Service]:
     return {
         "pool": pool.run,
+        "elsewhere": agent.elsewhere.run,
         "live_status": partial(agent.live_status.run, db),
         "announcer": agent.announcer.run,
         "hasher": Hasher(db, agent.bus).run,
@@ -168,15 +174,34 @@ def _libraries(
     db: Database,
     bus: Bus,
     intake: Intake,
+    *,
+    vault: Vault,
 ) -> Libraries:
     return Libraries(
         db,
         bus,
         intake,
         build=lambda source, secrets: sources.build(source, ways_out.apis, secrets, environ),
-        vault=Vault.open(home.data, environ),
+        vault=vault,
         thumbnails=home.data / "thumbnails",
     )
+
+
+def _engine(
+    ways_out: WaysOut, vault: Vault, environ: Mapping[str, str], settings: EngineSettings
+) -> Aria2:
+    secret = partial(_secret, vault, environ, settings.secret)
+    return Aria2(settings, ways_out.apis, secret)
+
+
+async def _secret(vault: Vault, environ: Mapping[str, str], text: str) -> str:
+    """What `env:NAME`, `keyring:NAME` or a secret itself in the settings stands for; empty: none."""
+    kind, _, name = text.partition(":")
+    if kind == "env":
+        return environ.get(name, "")
+    if kind == "keyring":
+        return await vault.get(name) or ""
+    return text
 
 
 def _limits(config: Config) -> PoolLimits:
@@ -199,4 +224,6 @@ def _apply(
     agent.speed_control.configure(config)  # after the transfer's own limit: this one counts
     agent.announcer.level = config.notifications.level
     agent.library.configure(config)
+    agent.elsewhere.configure(config)
+    agent.intake.engines = config.engines
     engine.configure(config)

@@ -17,7 +17,7 @@ from trayagent.model.downloads import (
 )
 
 KEYS = """id url state filename path size received speed attempts not_before error warning via source batch
-duplicate_of sha256 created_at started_at finished_at""".split()
+duplicate_of sha256 created_at started_at finished_at engine remote_path""".split()
 
 
 def test_a_download_has_the_documented_keys() -> None:

@@ -6,7 +6,7 @@ from tests.lists import strategies
 from trayagent.model.downloads import Cookie, Item
 from trayagent.model.jobs import DownloadSecrets, Job, Order
 
-ELSEWHERE = {"url", "headers", "cookies", "paused", "next", "again"}
+ELSEWHERE = {"url", "headers", "cookies", "paused", "next", "again", "engine"}
 
 
 @given(strategies.items())

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from trayagent.agent.queries import Queries
     from trayagent.agent.queue.commands import BatchUndo, QueueCommands
     from trayagent.agent.speed import SpeedControl
+    from trayagent.agent.queue.elsewhere import Elsewhere
     from trayagent.agent.status import LiveStatus
 
 
@@ -59,5 +60,6 @@ class Agent:
     album_files: AlbumFiles
     speed_control: SpeedControl
     undo: BatchUndo
+    elsewhere: Elsewhere
     live_settings: LiveSettings
     version: str

@@ -18,12 +18,15 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
+from msgspec.structs import replace
+
 from trayagent.agent.bus import Bus
-from trayagent.model import validation
+from trayagent.model import engine_choice, validation
 from trayagent.model.downloads import Batch, Download, Item, Rejected, Via
 from trayagent.model.errors import TrayagentError
 from trayagent.model.events import BatchEvent, DownloadEvent
-from trayagent.model.jobs import New
+from trayagent.model.jobs import New, engine_host
+from trayagent.model.settings import EngineSettings
 from trayagent.store import batches
 from trayagent.store.admission import (
     Admission,
@@ -55,6 +58,8 @@ class Intake:
         secrets: SecretFiles,
         wake: Callable[[], None],
         now: Callable[[], float] = time.time,
+        *,
+        engines: Sequence[EngineSettings] = (),
     ) -> None:
         self._db = db
         self._bus = bus
@@ -62,6 +67,8 @@ class Intake:
         self.wake = wake
         """Tells the pool that there is work."""
         self._now = now
+        self.engines = engines
+        """The engines elsewhere of the settings."""
         self._presence = FilePresence()
 
     async def add(
@@ -96,11 +103,25 @@ class Intake:
         """
         if title is None and len(candidates) > 1:
             title = f"{len(candidates)} downloads"
+        candidates = [
+            self.choose_engine(index, candidate) for index, candidate in enumerate(candidates)
+        ]
         wish = BatchWish(None if batch else title, batches.number(batch) if batch else None, more)
         admission = await self.admission(via, candidates)
         entered = await self._db.run(enter, candidates, wish, key, admission)
         self.announce(entered.new, entered.batch)
         return entered
+
+    def choose_engine(self, index: int, candidate: Candidate) -> Candidate:
+        """The candidate with the engine that will fetch it, or why it may not enter. For any thread."""
+        if not isinstance(candidate, New) or (not self.engines and candidate.engine is None):
+            return candidate
+        try:
+            engine = engine_choice.choose_elsewhere(candidate, self.engines)
+        except TrayagentError as error:
+            return Rejected(index, candidate.url, error.code, error.message)
+        host = candidate.host if engine is None else engine_host(engine)
+        return replace(candidate, engine=engine, host=host)
 
     async def close(self, batch: str) -> None:
         """Nothing more will come into an open batch; it finishes with its last download."""

@@ -28,10 +28,12 @@ class Queries:
         db: Database,
         live_status: LiveStatus,
         cool_until: Callable[[str], float | None] = lambda _host: None,
+        waits_for: Callable[[Download], tuple[str | None, ErrorInfo] | None] = lambda _: None,
     ) -> None:
         self._db = db
         self._live_status = live_status
         self._cool_until = cool_until
+        self._waits_for = waits_for
 
     def status(self) -> Status:
         """The status now."""
@@ -129,7 +131,13 @@ class Queries:
 
     def live(self, download: Download) -> Download:
         """The download as it stands this moment."""
-        # 1. One that is ready, whose host asked us to slow down: it says so, and until when.
+        # 1. One that an engine elsewhere is to fetch, which is away.
+        if download.state == State.QUEUED and download.engine is not None:
+            away = self._waits_for(download)
+            return (
+                download if away is None else replace(download, not_before=away[0], error=away[1])
+            )
+        # 2. One that is ready, whose host asked us to slow down: it says so, and until when.
         if download.state == State.QUEUED and download.not_before is None:
             until = (
                 self._cool_until(urls.authority(download.url)) if "://" in download.url else None
@@ -139,7 +147,7 @@ class Queries:
             busy = DownloadError("server_busy")
             reason = ErrorInfo(busy.code, busy.message, busy.action)
             return replace(download, not_before=stamp(until), error=reason)
-        # 2. One at work: its row is seldom written, the live status has its numbers.
+        # 3. One at work: its row is seldom written, the live status has its numbers.
         now = self._live_status.board.current.get(download.id)
         if now is None or download.state != State.ACTIVE:
             return download

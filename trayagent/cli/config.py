@@ -129,14 +129,14 @@ def change(changes: dict[str, Any]) -> None:
 
 
 def flat(values: dict[str, Any]) -> list[tuple[str, Any]]:
-    """`section.key` and value, in the order of the settings file; sources by their names."""
+    """`section.key` and value, in the order of the settings file; sources and engines by their names."""
     found = []
     for section, content in values.items():
-        if section == "sources":
+        if isinstance(content, list | tuple):  # `sources` and `engines`
             found += [
-                (f"sources.{source['name']}.{key}", value)
-                for source in content
-                for key, value in source.items()
+                (f"{section}.{one['name']}.{key}", value)
+                for one in content
+                for key, value in one.items()
             ]
         else:
             found += [(f"{section}.{key}", value) for key, value in content.items()]

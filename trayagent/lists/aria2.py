@@ -37,6 +37,7 @@ _TEXTS: Final = {
     "quality": "quality",
     "title": "title",
     "page_url": "page-url",
+    "engine": "engine",
 }
 """Field -> option, where both are plain text."""
 _FLAGS: Final = {"paused": "pause", "next": "next", "again": "again"}

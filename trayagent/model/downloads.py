@@ -76,6 +76,8 @@ class Item(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     subtitles: tuple[str, ...] = ()
     again: bool = False
     """Fetch although we have it."""
+    engine: Annotated[str, Meta(max_length=40)] | None = None
+    """The engine of the settings that is to fetch it, or `here`; None: as the settings say."""
 
 
 class ErrorInfo(Struct, frozen=True):
@@ -111,6 +113,10 @@ class Download(Struct, frozen=True):
     created_at: str = ""
     started_at: str | None = None
     finished_at: str | None = None
+    engine: str | None = None
+    """Which engine elsewhere fetches it; None: we do."""
+    remote_path: str | None = None
+    """Where that engine has the file, on its own machine."""
 
     # The id alone would not do: two agents can share a folder, and both have a `d1`.
     @property

@@ -1,4 +1,6 @@
-"""Who fetches what: our own transfer, or the page engine. A pure decision, in three questions.
+"""Who fetches what: our own transfer, the page engine, or an engine elsewhere. Pure decisions.
+
+Our transfer or the page engine, in three questions:
 
 | asked for | at first | HTML came | a manifest came (HLS, DASH) |
 |---|---|---|---|
@@ -16,7 +18,16 @@ from typing import Final, Literal
 
 from trayagent.model.downloads import Kind, Via
 from trayagent.model.errors import DownloadError
-from trayagent.model.filenames import extension, from_url, has_extension, media_kind
+from trayagent.model.filenames import (
+    SAYS_NOTHING,
+    extension,
+    from_url,
+    has_extension,
+    media_kind,
+)
+from trayagent.model.jobs import New
+from trayagent.model.settings import EngineSettings
+from trayagent.model.validation import item_error
 
 Found = Literal["html", "hls", "dash"]
 """What came instead of a medium."""
@@ -61,6 +72,53 @@ def next_step(kind: Kind, via: Via, url: str, error: DownloadError) -> Next:
     # A page that wants a login or a browser, where the engine knows how to get in; never the medium itself.
     shut = error.traits.is_access_refused and kind != "page" and not _is_medium(url)
     return "engine if known" if shut else "fail"
+
+
+HERE: Final = "here"
+"""The name, in the place of an engine's, that means this program."""
+
+
+def choose_elsewhere(new: New, engines: Sequence[EngineSettings]) -> str | None:
+    """The name of the engine elsewhere that fetches a new download; None: we do.
+
+    1. Synced items, and pages that only the page engine can do, are fetched here, whatever was asked.
+    2. The engine that the item itself names, with all that the item carries: a person said so.
+    3. The first engine with a rule for its folder, then one for its site, then the default one. They
+       get no address that may turn out to be a page, and no cookies or headers unless `cookies` says so.
+
+    Raises RefusedItemError for an engine that the settings do not have.
+    """
+    order, wanted = new.order, new.engine
+    if wanted not in (None, HERE) and all(engine.name != wanted for engine in engines):
+        raise item_error(f"There is no engine {(wanted or '')[:40]} in the settings.")
+    kind = kind_meant(order.kind, order.quality, order.subtitles)
+    if new.source is not None or wanted == HERE or is_engine_first(kind, new.url):
+        return None
+    if wanted is not None:
+        return wanted
+    may_be_page = kind not in ("file", "image") and not _names_file(new)
+    for rule in (_has_folder, _has_site, lambda engine, _new: engine.default):
+        for engine in engines:
+            if rule(engine, new):
+                is_ours = may_be_page or order.pieces or (new.secrets and not engine.cookies)
+                return None if is_ours else engine.name
+    return None
+
+
+def _names_file(new: New) -> bool:
+    """Whether the address or the name asked for ends as a file does."""
+    name = new.order.filename or from_url(new.url) or ""
+    return has_extension(name) and extension(name) not in SAYS_NOTHING
+
+
+def _has_folder(engine: EngineSettings, new: New) -> bool:
+    folder = f"{new.order.folder or ''}/".replace("\\", "/")
+    return any(folder.startswith(f"{one.strip('/')}/") for one in engine.folders)
+
+
+def _has_site(engine: EngineSettings, new: New) -> bool:
+    host = new.host.rpartition(":")[0]
+    return any(host == site or host.endswith(f".{site}") for site in engine.sites)
 
 
 def _ending(url: str) -> str:

@@ -81,6 +81,18 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "No video or audio was found on this page.",
         "Play it in the browser and send the video itself.",
     ),
+    "engine_away": (
+        "The engine that is to fetch it does not answer.",
+        "Its downloads wait and go on by themselves; see: trayagent engine test",
+    ),
+    "engine_forgot": (
+        "The engine does not know this download any more; it may have finished it, or not.",
+        "Look into its folder; if the file is not there, retry.",
+    ),
+    "engine_failed": (
+        "The engine could not fetch it.",
+        "See what it says; then retry, or add it again with engine=here.",
+    ),
     "cancelled": ("The download was cancelled.", "Retry if you want it after all."),
     "internal": (
         "Something went wrong inside trayagent.",

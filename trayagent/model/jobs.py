@@ -118,6 +118,8 @@ class New(Struct, frozen=True):
     """The name that an aria2 client chose for its download."""
     warning: str | None = None
     """What was asked for and is not done, in a sentence."""
+    engine: str | None = None
+    """The engine elsewhere that is to fetch it, or `here`; None until the intake has chosen, and for us."""
 
 
 class Job(Struct, frozen=True):

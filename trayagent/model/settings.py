@@ -149,6 +149,31 @@ class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`headers` and `query` with `{secret:NAME}` in them."""
 
 
+class EngineSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """A download program on another machine, which fetches instead of us."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+    """Your word for it: small letters, digits, `-` and `_`; not `here`, which means this program."""
+    type: Literal["aria2"] = "aria2"
+    """aria2 with `--enable-rpc`, version 1.36 or newer."""
+    url: str = ""
+    """Where it listens: `http://nas.lan:6800/jsonrpc`."""
+    secret: str = ""
+    """Its `--rpc-secret`: `env:NAME`, `keyring:NAME`, or the secret itself."""
+    folder: str = ""
+    """Where it saves, on its own machine; empty: its own `dir`."""
+    mounted: str = ""
+    """Where this machine sees that folder, so that its files can be opened here; empty: nowhere."""
+    default: bool = False
+    """Whether it gets every file that nothing else is said about."""
+    sites: tuple[str, ...] = ()
+    """Hosts whose files it gets, with their subdomains: `example.com`."""
+    folders: tuple[str, ...] = ()
+    """Folders (of an item or a list) whose files it gets: `Films`."""
+    cookies: bool = False
+    """Whether it also gets downloads with cookies or secret headers; whoever has its secret can read them."""
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """All settings."""
 
@@ -162,3 +187,4 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     folders: FolderSettings = FolderSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     sources: tuple[SourceSettings, ...] = ()
+    engines: tuple[EngineSettings, ...] = ()

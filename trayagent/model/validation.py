@@ -82,6 +82,7 @@ def validate(item: Item) -> New:
         paused=item.paused,
         urgent=item.next,
         again=item.again,
+        engine=item.engine,
     )
 
 

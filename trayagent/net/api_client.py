@@ -281,6 +281,12 @@ def explain_failures() -> Iterator[None]:
         raise explain_failure(error) from error
 
 
+def was_sent(error: DownloadError) -> bool:
+    """Whether anything of a request can have reached its server, by the error that it ended with."""
+    # A reused connection that breaks is no ClientConnectorError: the request may have arrived by then.
+    return not isinstance(error.__cause__, aiohttp.ClientConnectorError)
+
+
 def explain_failure(error: BaseException) -> DownloadError:
     """The DownloadError for an exception of aiohttp or the socket layer; never repeats a URL."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):

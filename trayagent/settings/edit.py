@@ -14,6 +14,7 @@ from trayagent.model.errors import ConfigError
 from trayagent.model.settings import Config
 from trayagent.settings.home import Home
 from trayagent.settings.load import HIDDEN, build_config, parse_toml
+from trayagent.settings.schema import ARRAYS
 
 # tomlkit keeps comments, and is a large library. Few starts change a setting, so it is imported
 # where it is used, and no start waits for it.
@@ -29,7 +30,7 @@ def change(
 ) -> Config:
     """Write nested `changes` (`{"downloads": {"workers": 8}}`) to config.toml and return the settings now in force.
 
-    None takes a key out, so that its default holds again; `sources` is the whole new list. Raises
+    None takes a key out, so that its default holds again; `sources`, say, is the whole new list. Raises
     ConfigError, and writes nothing, unless the settings are all right afterwards; OSError if it cannot write.
     """
     try:
@@ -57,8 +58,8 @@ def apply_changes(text: str, changes: Mapping[str, Any]) -> str:
     except TOMLKitError as error:
         raise ConfigError([f"config.toml is not valid TOML: {error}."]) from error
     for section, content in changes.items():
-        if section == "sources":
-            _set_sources(document, content)
+        if section in ARRAYS:
+            _set_array(document, section, content)
         elif isinstance(content, Mapping):
             # Taking keys out of a section that is not there must not write its heading.
             if section not in document and any(value is not None for value in content.values()):
@@ -86,28 +87,26 @@ def _merge(table: Any, changes: Mapping[str, Any]) -> None:
             table[key] = value
 
 
-def _set_sources(document: tomlkit.TOMLDocument, sources: Any) -> None:
-    """Replace the list of sources; a table that stays under its name keeps its comments."""
+def _set_array(document: tomlkit.TOMLDocument, array: str, wanted: Any) -> None:
+    """Replace an array of tables; a table that stays under its name keeps its comments."""
     import tomlkit
     from tomlkit.items import Table
 
-    if not isinstance(sources, list | tuple) or not all(
-        isinstance(source, Mapping) for source in sources
-    ):
-        raise ConfigError(["sources must be a list of tables."])
-    previous = document.get("sources") or ()
+    if not isinstance(wanted, list | tuple) or not all(isinstance(one, Mapping) for one in wanted):
+        raise ConfigError([f"{array} must be a list of tables."])
+    previous = document.get(array) or ()
     by_name = {str(table.get("name")): table for table in previous if isinstance(table, Mapping)}
     tables = tomlkit.aot()
-    for source in sources:
-        table = by_name.get(str(source.get("name")))
+    for one in wanted:
+        table = by_name.get(str(one.get("name")))
         if not isinstance(table, Table):  # new, or one of a list on one line
             table = tomlkit.item(dict(table or {}))
-        gone = {key: None for key in table if key not in source}
-        _merge(table, {**gone, **source})
+        gone = {key: None for key in table if key not in one}
+        _merge(table, {**gone, **one})
         tables.append(table)
-    document.pop("sources", None)
-    if sources:
-        document["sources"] = tables
+    document.pop(array, None)
+    if wanted:
+        document[array] = tables
 
 
 def replace_file(path: Path, data: bytes) -> None:

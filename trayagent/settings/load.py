@@ -60,6 +60,9 @@ def visible_values(config: Config) -> dict[str, Any]:
             table.update(
                 {name: HIDDEN for name, value in table.items() if "{secret:" not in str(value)}
             )
+    for engine in values["engines"]:
+        if engine["secret"] and not engine["secret"].startswith(("env:", "keyring:")):
+            engine["secret"] = HIDDEN
     return values
 
 
@@ -114,11 +117,12 @@ def build_config(
         section, _, name = key.partition(".")
         if value is not msgspec.UNSET:
             values[section][name] = value
-    sources = schema.convert_sources(table.get("sources", []), problems)
     sections: dict[str, Any] = {
         section: struct(**values[section]) for section, struct in schema.SECTIONS.items()
     }
-    config = _with_folders(home, Config(**sections, sources=sources), written, problems)
+    for array in schema.ARRAYS:
+        sections[array] = schema.convert_array(array, table.get(array, []), problems)
+    config = _with_folders(home, Config(**sections), written, problems)
     # Compared with hosts as they are connected to, later: in one way of writing.
     allowed = tuple(rules.host_port(entry) or entry for entry in config.network.allow)
     network = msgspec.structs.replace(config.network, allow=allowed)
@@ -140,7 +144,7 @@ def _gather(
 ) -> dict[str, RawValue]:
     """The value of every key that was written somewhere; of several the last one counts."""
     found: list[tuple[str, RawValue]] = []
-    # 1. The file; its sources are read by themselves.
+    # 1. The file; its arrays of tables are read by themselves.
     for section, content in table.items():
         if isinstance(content, Mapping) and section == "folders":
             found += _folder_rules(content)
@@ -148,7 +152,7 @@ def _gather(
             found += [
                 (f"{section}.{name}", RawValue(value, _FILE)) for name, value in content.items()
             ]
-        elif section != "sources":
+        elif section not in schema.ARRAYS:
             found.append((section, RawValue(content, _FILE)))
     # 2. The environment. Windows has variables in any case.
     for variable, text in environ.items():
@@ -169,7 +173,7 @@ def _gather(
         elif key in schema.SECTIONS:
             problems.append(f"{key} must be a section, headed [{key}] ({raw.where}).")
         else:
-            candidates = [*known, *schema.SECTIONS, "sources"]
+            candidates = [*known, *schema.SECTIONS, *schema.ARRAYS]
             problems.append(schema.unknown_key_sentence(key, raw, candidates))
     return written
 

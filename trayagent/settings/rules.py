@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from trayagent.model import schedule, units, urls
 from trayagent.model.errors import ConfigError, DownloadError
 from trayagent.model.folder_rules import FolderRules
-from trayagent.model.settings import Config, SourceSettings
+from trayagent.model.settings import Config, EngineSettings, SourceSettings
 from trayagent.settings.schema import RawValue, unknown_key_sentence
 
 _QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
@@ -97,6 +97,11 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
         yield "sources", f"Two sources are named {name}; each needs a name of its own."
     for source in config.sources:
         yield from _check_source(source)
+    names = [engine.name for engine in config.engines]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield "engines", f"Two engines are named {name}; each needs a name of its own."
+    for engine in config.engines:
+        yield from _check_engine(engine)
 
 
 def _check_schedule(config: Config) -> Iterator[tuple[str, str]]:
@@ -160,6 +165,26 @@ def _check_source(source: SourceSettings) -> Iterator[tuple[str, str]]:
             yield f"{key}.{name}", problem
     if source.type == "json":
         yield from _check_json_source(source, key)
+
+
+def _check_engine(engine: EngineSettings) -> Iterator[tuple[str, str]]:
+    key = f"engines.{engine.name}"
+    if engine.name == "here":
+        yield key, "No engine may be named here: that word means this program."
+    try:
+        has_user = urls.split_userinfo(urls.check(engine.url))[1] is not None
+    except DownloadError:
+        yield (
+            f"{key}.url",
+            f'{key}.url is "{engine.url}", but must be like http://nas.lan:6800/jsonrpc.',
+        )
+    else:
+        if has_user:
+            yield f"{key}.url", f"{key}.url may hold no user and password; use {key}.secret."
+    if engine.mounted and not Path(engine.mounted).is_absolute():
+        yield f"{key}.mounted", f"{key}.mounted must be a full path."
+    if engine.mounted and not engine.folder:
+        yield f"{key}.folder", f"{key}.folder must say which of its folders is mounted here."
 
 
 def _check_json_source(source: SourceSettings, key: str) -> Iterator[tuple[str, str]]:

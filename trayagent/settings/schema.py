@@ -10,12 +10,18 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from trayagent.model.settings import Config, SourceSettings
+from trayagent.model.settings import Config, EngineSettings, SourceSettings
+
+ARRAYS: Final[dict[str, type[msgspec.Struct]]] = {
+    "sources": SourceSettings,
+    "engines": EngineSettings,
+}
+"""Name of an array of tables (`[[sources]]`) -> the struct of its tables."""
 
 SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
-    field.name: field.type for field in msgspec.structs.fields(Config) if field.name != "sources"
+    field.name: field.type for field in msgspec.structs.fields(Config) if field.name not in ARRAYS
 }
-"""Section name -> its struct; the array `sources` is apart."""
+"""Section name -> its struct; the arrays are apart."""
 
 KEYS_OF_OTHER_TYPES: Final = {
     "flow": ("base", "list", "page", "item", "fetch", "auth"),
@@ -85,40 +91,42 @@ def unknown_key_sentence(key: str, raw: RawValue, known: list[str]) -> str:
     return f"{key} is not a setting ({raw.where}){hint}"
 
 
-def convert_sources(raw: Any, problems: list[str]) -> tuple[SourceSettings, ...]:
-    """The `[[sources]]` of config.toml; one that is bad is left out, and a problem more."""
+def convert_array(array: str, raw: Any, problems: list[str]) -> tuple[Any, ...]:
+    """The tables of an array of config.toml (`ARRAYS`); one that is bad is left out, and a problem more."""
     if not isinstance(raw, list) or not all(isinstance(table, Mapping) for table in raw):
-        problems.append("sources must be tables, each headed [[sources]] (config.toml).")
+        problems.append(f"{array} must be tables, each headed [[{array}]] (config.toml).")
         return ()
-    found = [_convert_source(table, number, problems) for number, table in enumerate(raw, 1)]
-    return tuple(source for source in found if source is not None)
+    found = [_convert_table(array, table, number, problems) for number, table in enumerate(raw, 1)]
+    return tuple(one for one in found if one is not None)
 
 
-def _convert_source(
-    table: Mapping[str, Any], number: int, problems: list[str]
-) -> SourceSettings | None:
+def _convert_table(
+    array: str, table: Mapping[str, Any], number: int, problems: list[str]
+) -> msgspec.Struct | None:
+    struct = ARRAYS[array]
     label = (
-        f"sources.{table['name']}" if isinstance(table.get("name"), str) else f"sources[{number}]"
+        f"{array}.{table['name']}" if isinstance(table.get("name"), str) else f"{array}[{number}]"
     )
     before = len(problems)
     values: dict[str, Any] = {}
     for name, value in table.items():
         raw = RawValue(value, "config.toml")
-        if name not in SourceSettings.__struct_fields__:
-            known = [f"{label}.{field}" for field in SourceSettings.__struct_fields__]
+        if name not in struct.__struct_fields__:
+            known = [f"{label}.{field}" for field in struct.__struct_fields__]
             problems.append(unknown_key_sentence(f"{label}.{name}", raw, known))
         else:
-            values[name] = convert_field(SourceSettings, name, f"{label}.{name}", raw, problems)
+            values[name] = convert_field(struct, name, f"{label}.{name}", raw, problems)
     if "name" not in table:
         problems.append(f"{label} needs a name (config.toml).")
-    # One struct holds the keys of all types, so msgspec cannot tell them apart.
-    kind = str(values.get("type", "flow"))
-    problems += [
-        f"{label}.{name} is not a setting of a {kind} source (config.toml)."
-        for name in KEYS_OF_OTHER_TYPES.get(kind, ())
-        if name in table
-    ]
-    return SourceSettings(**values) if len(problems) == before else None
+    if array == "sources":
+        # One struct holds the keys of all types, so msgspec cannot tell them apart.
+        kind = str(values.get("type", "flow"))
+        problems += [
+            f"{label}.{name} is not a setting of a {kind} source (config.toml)."
+            for name in KEYS_OF_OTHER_TYPES.get(kind, ())
+            if name in table
+        ]
+    return struct(**values) if len(problems) == before else None
 
 
 def _split_list(value: Any, wanted: Any) -> Any:

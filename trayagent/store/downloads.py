@@ -103,13 +103,14 @@ def no_such_download(id: str) -> NotFoundError:
 def download_of(row: sqlite3.Row) -> Download:
     """The public value of a row."""
     path: str | None = row["path"]
+    named: str | None = path or row["remote_path"]
     batch: int | None = row["batch"]
     order = order_of(row)
     return Download(
         id=public_id(row["n"]),
         url=row["url"],
         state=State(row["state"]),
-        filename=Path(path).name if path else order.filename,
+        filename=Path(named).name if named else order.filename,
         path=path,
         size=row["size"],
         received=row["received"],
@@ -121,6 +122,8 @@ def download_of(row: sqlite3.Row) -> Download:
         source=row["source"],
         batch=batches.public_id(batch) if batch is not None else None,
         sha256=row["sha256"],
+        engine=row["engine"],
+        remote_path=row["remote_path"],
         created_at=stamp(row["created_at"]) or "",
         started_at=stamp(row["started_at"]),
         finished_at=stamp(row["finished_at"]),
@@ -307,8 +310,11 @@ def row_with_file(
         f"SELECT {COLUMNS} FROM downloads WHERE key = ? AND state = 'completed' ORDER BY n DESC",
         (key,),
     )
-    # The newest may have been deleted by hand while an older copy is still there.
-    return next((row for row in rows if row["path"] and exists(row["path"])), None)
+    # 1. The newest may have been deleted by hand while an older copy is still there.
+    # 2. Nobody here can look at the disk of an engine elsewhere: what it had brought counts as there.
+    return next(
+        (row for row in rows if (exists(row["path"]) if row["path"] else row["remote_path"])), None
+    )
 
 
 def insert(
@@ -317,9 +323,9 @@ def insert(
     """A new row; the caller has made sure that nothing is in flight for its key."""
     cursor = conn.execute(
         "INSERT INTO downloads(key, url, host, state, urgent, orders, warning, via, source, batch,"
-        " created_at, gid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " created_at, engine, gid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
         # Two clients may have chosen the same name at the same moment: it stays with the first.
-        " (SELECT ?12 WHERE NOT EXISTS (SELECT 1 FROM downloads WHERE gid = ?12)))",
+        " (SELECT ?13 WHERE NOT EXISTS (SELECT 1 FROM downloads WHERE gid = ?13)))",
         (
             new.key,
             new.url,
@@ -332,6 +338,7 @@ def insert(
             new.source,
             batch,
             now,
+            new.engine,
             new.gid,
         ),
     )

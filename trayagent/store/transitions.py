@@ -41,7 +41,7 @@ from trayagent.model.errors import DownloadError, WrongStateError
 from trayagent.model.jobs import DownloadSecrets, New
 from trayagent.model.transfer import Fetched
 from trayagent.model.validation import validate
-from trayagent.store import batches, library
+from trayagent.store import batches, handovers, library
 from trayagent.store.claims import Claimed, Turn, claim
 from trayagent.store.downloads import (
     COLUMNS,
@@ -312,6 +312,10 @@ def change(conn: sqlite3.Connection, id: str, patch: Patch, secrets: SecretFiles
         raise WrongStateError(f"Download {id} is {what}, so it cannot be changed.")
     given = msgspec.structs.asdict(patch)
     words = {key: value for key, value in given.items() if value is not msgspec.UNSET}
+    if words.keys() - {"speed_limit"} and handovers.is_handed_over(conn, n):
+        raise WrongStateError(
+            f"Download {id} is at {row['engine']}: only its speed limit can be changed now."
+        )
     new = validate(Item(**{"url": row["url"], **words}))
     _refuse_second(conn, new.key, n)
     moves = urls.origin(new.url) != urls.origin(row["url"])
@@ -320,10 +324,11 @@ def change(conn: sqlite3.Connection, id: str, patch: Patch, secrets: SecretFiles
     if moves and "referer" not in words:
         changed["referer"] = None
     order = msgspec.structs.replace(order_of(row), **changed)
+    host = row["host"] if row["engine"] else new.host
     _keep_secrets(id, new, words, secrets, moves=moves)
     conn.execute(
         "UPDATE downloads SET key = ?, url = ?, host = ?, orders = ? WHERE n = ?",
-        (new.key, new.url, new.host, orders_json(order), n),
+        (new.key, new.url, host, orders_json(order), n),
     )
     hurried = row["state"] == State.QUEUED and not patch.renames
     if row["state"] == State.FAILED:

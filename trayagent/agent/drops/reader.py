@@ -261,19 +261,20 @@ class DropReader:
         with file:
             lines = dialect.read(file, position)
             # Reading and checking hundreds of lines takes a while: never on the loop.
-            while chunk := await asyncio.to_thread(_next_lines, lines):
+            while chunk := await asyncio.to_thread(self._next_lines, lines):
                 yield [entering for _, entering in chunk], chunk[-1][0].after
 
-
-def _next_lines(lines: Iterator[ListEntry]) -> list[tuple[ListEntry, Entering]]:
-    """The lines of one transaction, each with what enters: an item that may, or why there is none."""
-    chunk: list[tuple[ListEntry, Entering]] = []
-    for line in islice(lines, LINES_PER_TRANSACTION):
-        if line.item is not None:
-            candidate = candidate_of(line.number, line.item)
-            chunk.append((line, (line.number, candidate, " ".join(line.warnings))))
-            continue
-        code, message = line.error or ("bad_item", "There is nothing to download in this line.")
-        refused = Rejected(line.number, without_password(line.url), code, message)
-        chunk.append((line, (line.number, refused, "")))
-    return chunk
+    def _next_lines(self, lines: Iterator[ListEntry]) -> list[tuple[ListEntry, Entering]]:
+        """The lines of one transaction, each with what enters: an item that may, or why there is none."""
+        chunk: list[tuple[ListEntry, Entering]] = []
+        for line in islice(lines, LINES_PER_TRANSACTION):
+            if line.item is not None:
+                candidate = self._intake.choose_engine(
+                    line.number, candidate_of(line.number, line.item)
+                )
+                chunk.append((line, (line.number, candidate, " ".join(line.warnings))))
+                continue
+            code, message = line.error or ("bad_item", "There is nothing to download in this line.")
+            refused = Rejected(line.number, without_password(line.url), code, message)
+            chunk.append((line, (line.number, refused, "")))
+        return chunk

@@ -3,6 +3,7 @@
     pool         claims rows, gives each a slot, saves its outcome, announces it
     job          what one slot does: from the claimed row to what transfer is asked
     video_pages  a job whose address may be a page: transfer first, or the page engine
+    elsewhere    engines on other machines; each has a `remote_queue` in the place of slots
     progress     reads how far the running jobs are, and publishes it
     commands     pause, resume, cancel, retry, change, remove, clear; undo of a batch
 

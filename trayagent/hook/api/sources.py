@@ -220,7 +220,7 @@ def _checked_source(given: dict[str, Any], settings: Config) -> SourceSettings:
     """The source as it would stand beside the others; raises ConfigError with all problems."""
     # Only problems of sources count: a folder that is gone does not keep a source from being added.
     problems: list[str] = []
-    found = schema.convert_sources([given], problems)
+    found: tuple[SourceSettings, ...] = schema.convert_array("sources", [given], problems)
     together = msgspec.structs.replace(settings, sources=(*settings.sources, *found))
     problems += [
         sentence for key, sentence in rules.broken_rules(together) if key.startswith("sources")
