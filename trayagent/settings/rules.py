@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -97,11 +97,7 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
         yield "sources", f"Two sources are named {name}; each needs a name of its own."
     for source in config.sources:
         yield from _check_source(source)
-    names = [engine.name for engine in config.engines]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield "engines", f"Two engines are named {name}; each needs a name of its own."
-    for engine in config.engines:
-        yield from _check_engine(engine)
+    yield from _check_engines(config.engines)
 
 
 def _check_schedule(config: Config) -> Iterator[tuple[str, str]]:
@@ -165,6 +161,14 @@ def _check_source(source: SourceSettings) -> Iterator[tuple[str, str]]:
             yield f"{key}.{name}", problem
     if source.type == "json":
         yield from _check_json_source(source, key)
+
+
+def _check_engines(engines: Sequence[EngineSettings]) -> Iterator[tuple[str, str]]:
+    names = [engine.name for engine in engines]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield "engines", f"Two engines are named {name}; each needs a name of its own."
+    for engine in engines:
+        yield from _check_engine(engine)
 
 
 def _check_engine(engine: EngineSettings) -> Iterator[tuple[str, str]]:
