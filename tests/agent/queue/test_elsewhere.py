@@ -174,6 +174,7 @@ async def test_pause_resume_limit_and_cancel_go_over(tmp_path: Path) -> None:
             gid = nas.call("tellActive", ["gid"])[0]["gid"]
 
             async def there(state: str, *more: str) -> None:
+                told: Any = None
                 for _ in range(600):
                     told = nas.call("tellStatus", gid, ["status"])
                     if isinstance(told, str) or told["status"] in (state, *more):
