@@ -34,8 +34,8 @@ from trayagent.agent.queue.pool import Pool, PoolLimits
 from trayagent.agent.queue.video_pages import VideoPages
 from trayagent.agent.speed import SpeedControl
 from trayagent.agent.status import LiveStatus
-from trayagent.model.folder_rules import FolderRules
 from trayagent.engines.aria2 import Aria2
+from trayagent.model.folder_rules import FolderRules
 from trayagent.model.settings import Config, EngineSettings
 from trayagent.net.api_client import ApiClient
 from trayagent.net.gateway import Gateway

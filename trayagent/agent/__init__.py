@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from trayagent.agent.page_looks import PageLooks
     from trayagent.agent.queries import Queries
     from trayagent.agent.queue.commands import BatchUndo, QueueCommands
-    from trayagent.agent.speed import SpeedControl
     from trayagent.agent.queue.elsewhere import Elsewhere
+    from trayagent.agent.speed import SpeedControl
     from trayagent.agent.status import LiveStatus
 
 
