@@ -43,6 +43,7 @@ REPORT_SECONDS: Final = 0.25
 """Seconds between two words on how far it is."""
 _PLAIN: Final = ("http", "https")
 _LISTS: Final = ("playlist", "multi_video")
+_LINKS: Final = ("url", "url_transparent")
 Say = Callable[[WorkerMessage], None]
 Info = dict[str, Any]
 
@@ -164,7 +165,13 @@ def look_at(site: Any, ask: WorkerRequest) -> PageSeen:
     if info is not None and info.get("_type") in _LISTS:
         # Unprocessed: of a list of a thousand, nobody wants a thousand pages asked now.
         found = islice(info.get("entries") or (), ask.most_entries)
-        entries = tuple(entry for entry in map(_entry, filter(None, found)) if entry.url)
+        # One that is at hand already has its best form chosen, which needs no request.
+        chosen = (
+            one if one.get("_type") in _LINKS else site.process_ie_result(one, download=False)
+            for one in found
+            if one
+        )
+        entries = tuple(entry for entry in map(_entry, filter(None, chosen)) if entry.url)
         total = info.get("playlist_count") or len(entries)
         return PageSeen(str(info.get("title") or "")[:200], entries=entries, total=total)
     info = site.process_ie_result(info, download=False) if info else None
@@ -293,7 +300,7 @@ def _name(info: Info, ask: WorkerRequest, path: Path | None = None) -> str:
 
 def _entry(entry: Info) -> PageEntry:
     title = str(entry.get("title") or "")[:200]
-    if entry.get("_type") in ("url", "url_transparent"):
+    if entry.get("_type") in _LINKS:
         return PageEntry(str(entry.get("url") or entry.get("webpage_url") or ""), title)
     # The page itself if it must be; where yt-dlp knows the medium already, a second look would be wasted.
     best = (entry.get("requested_formats") or [entry])[0]
