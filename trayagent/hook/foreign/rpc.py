@@ -157,7 +157,7 @@ Method = Callable[[Call], Awaitable[Any]]
 async def answer(
     body: bytes | str, session: RpcSession, methods: Mapping[str, Method]
 ) -> RpcAnswer:
-    """RpcAnswer one message: a call, or a batch of them."""
+    """Answer one message: a call, or a batch of them."""
     try:
         message = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

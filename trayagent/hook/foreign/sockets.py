@@ -60,7 +60,7 @@ class RpcSocket:
         """The ids of the clients whose tokens it has shown."""
 
     async def serve(self, answer: Callable[[str], Awaitable[Any]]) -> None:
-        """RpcAnswer until either side ends; `answer` makes the answer to one message."""
+        """Answer until either side ends; `answer` makes the answer to one message."""
         async with asyncio.TaskGroup() as group:
             tell = group.create_task(self._tell_notes(), name="notifications of a socket")
             mute = group.create_task(self._end_mute(), name="patience with a socket")
