@@ -207,7 +207,7 @@ async def test_settings_are_written_with_comments_kept(page: Page, agent: Runnin
     assert written == "# My own words.\n[downloads]\nworkers = 3  # four\n"
     await page.get_by_label("Speed limit").fill("quick")
     await page.get_by_role("button", name="Save", exact=True).click()
-    await expect(page.get_by_role("alert")).to_contain_text("speed_limit")
+    await expect(page.locator("#s-downloads-speed_limit-error")).to_contain_text("is not a size")
 
 
 async def test_code_works_once_and_the_session_stays_in_its_tab(

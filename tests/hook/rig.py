@@ -103,6 +103,9 @@ class FakeDesktop:
     def open_folder(self, path: Path) -> None:
         self.opened.append(("folder", path))
 
+    def choose_folder(self, start: Path) -> Path | None:
+        return start / "chosen"
+
     def starts_with_session(self) -> bool:
         return self.is_started
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from trayagent.desktop import autostart, browser_extension, native_messaging, opener
+from trayagent.desktop import autostart, browser_extension, folder_chooser, native_messaging, opener
 from trayagent.model.errors import TrayagentError
 from trayagent.model.extension import ExtensionFiles
 from trayagent.settings import Home
@@ -26,6 +26,10 @@ class LocalDesktop:
     def open_folder(self, path: Path) -> None:
         """Open the folder of a file, with the file selected; raises TrayagentError."""
         opener.open_folder(path)
+
+    def choose_folder(self, start: Path) -> Path | None:
+        """Let the person choose a folder, for some minutes; raises TrayagentError where nothing asks."""
+        return folder_chooser.choose(start)
 
     def refresh_extension(self) -> None:
         """After an update: the extension that a browser has loaded from our folder is of this version, too."""

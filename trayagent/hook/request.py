@@ -49,6 +49,9 @@ class Desktop(Protocol):
     def open_folder(self, path: Path) -> None:
         """Open a folder, or that of a file with the file selected. Raises TrayagentError likewise."""
 
+    def choose_folder(self, start: Path) -> Path | None:
+        """Let the person choose a folder; None: none was. Waits for minutes. Raises TrayagentError."""
+
     def unpack_extension(self) -> ExtensionFiles:
         """Unpack the browser extension, and let the browsers start us. Raises TrayagentError."""
 

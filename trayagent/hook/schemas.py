@@ -208,6 +208,16 @@ class Fetching(Struct, frozen=True):
     unknown: tuple[str, ...]
 
 
+class FolderStart(Body, frozen=True):
+    start: Annotated[str, Meta(max_length=4096)] = ""
+    """What is chosen so far; a relative one is inside the downloads folder."""
+
+
+class ChosenFolder(Struct, frozen=True):
+    folder: str | None
+    """None: the person chose none."""
+
+
 class SpeedWish(Body, frozen=True):
     mode: SpeedMode
 

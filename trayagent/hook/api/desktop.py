@@ -39,6 +39,25 @@ async def open_own_folder(request: HookRequest) -> Reply:
     return Reply(200, schemas.Done())
 
 
+@routes.add(
+    "POST",
+    "/api/v1/desktop/choose-folder",
+    who="owner",
+    body=schemas.FolderStart,
+    answers={200: schemas.ChosenFolder},
+)
+async def choose_folder(request: HookRequest) -> Reply:
+    """Let the person at this computer choose a folder; answers when the dialog is closed."""
+    downloads = Path(request.agent.live_settings.config.downloads.folder)
+    start = request.json(schemas.FolderStart).start
+
+    def choose() -> Path | None:
+        return request.context.desktop.choose_folder(downloads / Path(start).expanduser())
+
+    chosen = await asyncio.to_thread(choose)
+    return Reply(200, schemas.ChosenFolder(None if chosen is None else str(chosen)))
+
+
 @routes.add("GET", "/api/v1/desktop/autostart", who="owner", answers={200: schemas.SessionStart})
 async def get_autostart(request: HookRequest) -> Reply:
     """Whether the session starts trayagent."""

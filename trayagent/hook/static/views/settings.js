@@ -1,96 +1,138 @@
-// The settings, written to config.toml by the agent with its comments kept.
-import { button, field, h, select, section } from "../dom.js";
-import { GROUPS } from "./settings-fields.js";
+// The settings, written to config.toml by the agent with its comments kept; each problem stands at its field.
+import { button, h, icon, section } from "../dom.js";
+import { GROUPS, SETTINGS, plainProblem } from "../words-settings.js";
+import { controlOf } from "./settings-controls.js";
+
+const KEY = /\b([a-z]+\.[a-z_]+)/;
 
 export class SettingsView {
-  title = "Settings";
-  #controls = new Map();
+  title = SETTINGS.title;
+  #fields = new Map(); // by key: {control, before, error, field}
 
-  constructor({ config, messages }) {
-    Object.assign(this, { config, messages });
+  constructor({ api, config, messages }) {
+    Object.assign(this, { api, config, messages });
     this.problems = h("p", { class: "note bad problems", role: "alert", hidden: true });
-    this.form = h("form", { class: "view", onsubmit: (event) => this.#save(event) });
+    this.form = h("form", { class: "view settings", novalidate: true, onsubmit: (event) => this.#save(event) });
+    this.session = h("input", { type: "checkbox", onchange: () => this.#setSession() });
     this.element = this.form;
   }
 
   async show() {
-    await this.messages.trying(() => this.config.load());
+    const [, session] = await Promise.all([
+      this.messages.trying(() => this.config.load()),
+      this.messages.trying(() => this.api.get("desktop/autostart")),
+    ]);
+    this.session.checked = session?.on === true;
     this.#build();
   }
 
   #build() {
-    this.#controls.clear();
-    const parts = GROUPS.map(([title, fields]) =>
-      section(
-        title,
-        h(
-          "div",
-          { class: "card pad fields" },
-          fields.map((each) => this.#field(each)),
-        ),
+    this.#fields.clear();
+    const parts = GROUPS.map(([title, fields]) => section(title, h("div", { class: "card pad fields" }, fields.map((each) => this.#field(each)))));
+    const link = (href, glyph, words) => h("a", { href }, icon(glyph), " ", words);
+    const computer = section(
+      SETTINGS.session,
+      h(
+        "div",
+        { class: "card pad stack" },
+        h("label", { class: "check" }, this.session, SETTINGS.autostart),
+        h("p", {}, link("#images", "images", SETTINGS.sources)),
+        h("p", {}, link("#browsers", "globe", SETTINGS.clients)),
       ),
     );
-    const save = h(
+    const bar = h(
       "div",
       { class: "save-bar" },
-      h("button", { class: "primary" }, "Save"),
-      button("Undo changes", () => this.#build(), { kind: "quiet" }),
+      h("button", { class: "primary" }, SETTINGS.save),
+      button(SETTINGS.undo, () => this.#build(), { kind: "quiet" }),
+      this.problems,
     );
     this.problems.hidden = true;
-    this.form.replaceChildren(...parts, this.problems, save);
+    this.form.replaceChildren(...parts, computer, bar);
   }
 
-  #field({ key, words, kind, hint = "", choices = [], min, max }) {
-    const value = this.config.at(key);
-    const control =
-      kind === "choice"
-        ? select(withCurrent(choices, value), String(value ?? ""))
-        : kind === "check"
-          ? h("input", { type: "checkbox", checked: value === true })
-          : h("input", {
-              type: kind,
-              min,
-              max,
-              value: Array.isArray(value) ? value.join(", ") : String(value ?? ""),
-              autocomplete: "off",
-              spellcheck: "false",
-            });
-    const read = () =>
-      kind === "check" ? control.checked : kind === "number" ? control.valueAsNumber : control.value.trim();
-    this.#controls.set(key, { read, before: read(), list: Array.isArray(value) });
-    return kind === "check"
-      ? h("label", { class: "check" }, control, `${words}${hint ? ` (${hint})` : ""}`)
-      : field(words, control, hint);
+  #field(field) {
+    const control = controlOf(field, this.config.at(field.key), { chooseFolder: (start) => this.#choose(start) });
+    const id = `s-${field.key.replace(".", "-")}`;
+    const { input } = control;
+    input.id = id;
+    const error = h("p", { class: "small trouble", id: `${id}-error`, hidden: true });
+    const said = [field.hint, field.restart ? SETTINGS.restart : ""].filter(Boolean).join("; ");
+    const hint = said ? h("p", { class: "muted small", id: `${id}-hint` }, said) : null;
+    input.setAttribute("aria-describedby", `${id}-error${hint ? ` ${id}-hint` : ""}`);
+    this.#fields.set(field.key, { control, error, field, before: JSON.stringify(control.read()) });
+    const isGroup = ["hours", "days", "sites"].includes(field.kind);
+    const words = isGroup ? h("span", { class: "label" }, field.words) : h("label", { for: id }, field.words);
+    if (field.kind === "check") return h("div", { class: "field" }, h("label", { class: "check" }, input, field.words), hint, error);
+    return h("div", { class: `field ${field.kind}` }, words, control.element, error, hint);
+  }
+
+  /** A folder from this computer's own dialog; null where none was chosen. */
+  async #choose(start) {
+    const answer = await this.messages.trying(() => this.api.post("desktop/choose-folder", { start }));
+    return answer?.folder ?? null;
+  }
+
+  async #setSession() {
+    const wanted = this.session.checked;
+    const state = await this.messages.trying(() => this.api.post("desktop/autostart", { on: wanted }));
+    this.session.checked = state?.on ?? !wanted;
   }
 
   async #save(event) {
     event.preventDefault();
+    this.#forgetProblems();
     const changes = {};
-    for (const [key, { read, before, list }] of this.#controls) {
-      const value = read();
-      if (Object.is(value, before)) continue;
+    let isForRestart = false;
+    for (const [key, { control, before, field }] of this.#fields) {
+      const value = control.read();
+      if (JSON.stringify(value) === before) continue;
       const [part, name] = key.split(".");
-      (changes[part] ??= {})[name] = list
-        ? value
-            .split(",")
-            .map((each) => each.trim())
-            .filter(Boolean)
-        : numeric(key, value);
+      // Sites stand right in their section; everything else under its own name.
+      if (key === "folders.sites") Object.assign((changes[part] ??= {}), value);
+      else (changes[part] ??= {})[name] = value;
+      isForRestart ||= Boolean(field.restart);
     }
-    if (!Object.keys(changes).length) return this.messages.tell("Nothing changed.");
+    if (!Object.keys(changes).length) return this.messages.tell(SETTINGS.nothing);
     try {
       await this.config.save(changes);
-      this.messages.tell("Saved.", "good");
+      this.messages.tell(isForRestart ? SETTINGS.savedForRestart : SETTINGS.saved, "good");
       this.#build();
     } catch (error) {
-      this.problems.textContent = error.message;
-      this.problems.hidden = false;
+      this.#showProblems(error);
+    }
+  }
+
+  /** Each line of the agent's answer at the field that it is about; what is about none stands by the button. */
+  #showProblems(error) {
+    const lines = (error.body?.error?.message ?? error.message).split("\n");
+    const loose = [];
+    let first = null;
+    let marked = 0;
+    for (const line of lines) {
+      const key = KEY.exec(line)?.[1];
+      const found = this.#fields.get(key) ?? (line.startsWith("folders ") || key?.startsWith("folders.") ? this.#fields.get("folders.sites") : null);
+      if (!found) {
+        loose.push(line);
+        continue;
+      }
+      found.error.hidden = false;
+      found.error.textContent = [found.error.textContent, plainProblem(key ?? "folders", line)].filter(Boolean).join(" ");
+      found.control.input.setAttribute("aria-invalid", "true");
+      first ??= found.control.input;
+      marked += 1;
+    }
+    this.problems.hidden = false;
+    this.problems.textContent = [marked ? SETTINGS.wrong(marked) : "", ...loose].filter(Boolean).join("\n");
+    first?.focus();
+  }
+
+  #forgetProblems() {
+    this.problems.hidden = true;
+    for (const { error, control } of this.#fields.values()) {
+      error.hidden = true;
+      error.textContent = "";
+      control.input.removeAttribute("aria-invalid");
     }
   }
 }
-
-const withCurrent = (choices, value) =>
-  value === undefined || choices.some(([each]) => each === String(value))
-    ? choices
-    : [...choices, [String(value), String(value)]];
-const numeric = (key, value) => (key === "downloads.segments" && value !== "auto" ? Number(value) : value);

@@ -3,19 +3,20 @@ import { button, h, setText } from "../dom.js";
 import { moment, size } from "../format.js";
 import { Graph } from "../graph.js";
 import { Menu } from "../menu.js";
-import { asked } from "../say.js";
+import { SpeedModes } from "../speed-modes.js";
 import { PAUSES, SAY } from "../words.js";
 
-const SLOW = ["250kB", "500kB", "1MB", "2MB", "5MB"];
-
 export class Speed {
-  constructor({ api, board, messages, config }, { line, tools, banner }) {
-    Object.assign(this, { api, board, messages, config, line, banner });
+  constructor(parts, { line, tools, banner }) {
+    const { api, board, messages } = parts;
+    Object.assign(this, { api, board, messages, line, banner });
+    this.modes = new SpeedModes(parts);
+    this.modes.addEventListener("change", () => this.paint());
     this.figure = h("span", { class: "figure" });
     this.words = h("span", {});
     this.graph = new Graph(SAY.speedOf);
     line.replaceChildren(this.graph.element, this.figure, this.words);
-    this.limit = new Menu(SAY.full, "gauge", () => this.#limits());
+    this.limit = new Menu(SAY.full, "gauge", () => this.modes.choices());
     this.pause = new Menu(SAY.pauseMenu, "pause", () => PAUSES.map(([words, minutes]) => [words, () => this.#pause(minutes())]));
     this.resume = button(SAY.resume, () => this.#post("resume", {}), { kind: "primary", glyph: "play" });
     tools.replaceChildren(this.limit.element, this.pause.element, this.resume);
@@ -34,7 +35,7 @@ export class Speed {
     this.line.dataset.state = status.paused ? "paused" : active.size ? "active" : "idle";
     this.pause.element.hidden = status.paused;
     this.resume.hidden = !status.paused;
-    this.limit.say(this.#limit() ? SAY.slowTo(this.#limit()) : SAY.full);
+    this.limit.say(this.modes.words);
     document.title = speed ? `${size(speed)}/s · ${SAY.title}` : document.title.replace(/^.*\/s · /, "");
   }
 
@@ -42,31 +43,6 @@ export class Speed {
   connected(yes) {
     this.banner.hidden = yes;
     setText(this.banner, yes ? "" : SAY.noAnswerTrying);
-  }
-
-  #limit() {
-    const limit = String(this.config.at("downloads.speed_limit") ?? "0");
-    return limit === "0" ? "" : limit;
-  }
-
-  #limits() {
-    const now = this.#limit();
-    const known = SLOW.includes(now) || !now ? SLOW : [now, ...SLOW];
-    return [
-      [SAY.full, () => this.#setLimit("0"), { chosen: !now }],
-      ...known.map((limit) => [SAY.slowTo(limit), () => this.#setLimit(limit), { chosen: limit === now }]),
-      [SAY.ownLimit, () => this.#askLimit()],
-    ];
-  }
-
-  async #askLimit() {
-    const limit = await asked(SAY.speedMenu, SAY.ownLimitText, SAY.setLimit, { placeholder: "2MB" });
-    if (limit) await this.#setLimit(limit);
-  }
-
-  async #setLimit(limit) {
-    await this.messages.trying(() => this.config.save({ downloads: { speed_limit: limit } }));
-    this.paint();
   }
 
   async #pause(minutes) {

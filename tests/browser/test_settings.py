@@ -1,0 +1,125 @@
+"""The settings: problems stand at their fields, folders are chosen on the desktop, the clock and folder rules count."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.chromium import violations
+from tests.browser.dashboard import opened, see
+from tests.browser.public_site import PublicSite
+from tests.browser.running import Running
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(chromium: Browser, agent: Running) -> AsyncIterator[Page]:
+    """Open the dashboard at the settings."""
+    async with opened(chromium, agent) as page:
+        await see(page, "settings")
+        yield page
+
+
+async def test_a_problem_stands_at_its_field_in_plain_words(page: Page, agent: Running) -> None:
+    field = page.get_by_label("Largest file")
+    await field.fill("lots")
+    await page.get_by_label("Slow is at most").fill("fast")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(field).to_be_focused()
+    await expect(field).to_be_in_viewport()
+    await expect(field).to_have_attribute("aria-invalid", "true")
+    note = page.locator("#s-downloads-max_size-error")
+    await expect(note).to_have_text("“lots” is not a size; write it like 500KB, 2MB or 50GB.")
+    await expect(page.get_by_role("alert").filter(visible=True)).to_have_text(
+        "2 settings are not right; they are marked."
+    )
+    assert await violations(page) == []
+    await field.fill("40GB")
+    await page.get_by_label("Slow is at most").fill("200kB")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.locator("#messages")).to_contain_text("Saved.")
+    assert agent.call("GET", "config")["downloads"]["max_size"] == "40GB"
+
+
+async def test_what_counts_after_a_restart_says_so(page: Page) -> None:
+    port = page.get_by_label("Port of this page")
+    said = await port.get_attribute("aria-describedby") or ""
+    hint = page.locator(f"#{said.split()[-1]}")
+    await expect(hint).to_contain_text("counts when trayagent is started again")
+
+
+async def test_a_folder_is_chosen_on_the_desktop(page: Page, agent: Running) -> None:
+    chosen = str(agent.home / "films")
+    await page.route(
+        "**/desktop/choose-folder", lambda route: route.fulfill(json={"folder": chosen})
+    )
+    await page.get_by_role("button", name="Choose the folder: Videos").click()
+    await expect(page.get_by_label("Videos", exact=True)).to_have_value(chosen)
+
+
+async def test_the_clock_slows_down_and_full_speed_wins(page: Page, agent: Running) -> None:
+    await page.get_by_label("Slow is at most").fill("200kB")
+    await page.get_by_label("Hours: from").fill("00:00")
+    await page.get_by_label("Hours: to").fill("23:59")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.locator("#messages")).to_contain_text("Saved.")
+    head = page.locator("#queue-tools details").first
+    await expect(head.locator("summary")).to_have_text(re.compile("At most 200 KB/s"))
+    assert agent.call("GET", "speed")["limit"] == 200_000
+    await head.locator("summary").click()
+    await expect(head.get_by_role("button", name="By the clock")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    assert await violations(page) == []
+    await head.get_by_role("button", name="Full speed").click()
+    await expect(head.locator("summary")).to_have_text(re.compile("Full speed"))
+    assert agent.call("GET", "speed")["limit"] == 0
+    await head.locator("summary").click()
+    await head.get_by_role("button", name="Slow: 200 KB/s").click()
+    await expect(head.locator("summary")).to_have_text(re.compile("At most 200 KB/s"))
+    agent.call("POST", "speed", {"mode": "clock"})
+    await expect(head.locator("summary")).to_have_text(re.compile("At most 200 KB/s"))
+
+
+async def test_types_and_sites_have_their_folders(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    await page.get_by_label("Documents", exact=True).fill("Papers")
+    await page.get_by_role("button", name="Add a site").click()
+    sites = page.get_by_role("group", name="Sites")
+    await sites.get_by_label("Site", exact=True).fill("Shows.example")
+    await sites.get_by_label("Folder", exact=True).fill("Shows")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.locator("#messages")).to_contain_text("Saved.")
+    assert agent.call("GET", "config")["folders"]["sites"] == {"shows.example": "Shows"}
+    site.server.files["/paper.pdf"] = ("application/pdf", b"%PDF-1.4\n" + bytes(2000))
+    url = site.url("/paper.pdf")
+    agent.call("POST", "downloads", {"url": url})
+    saved = await agent.arrival(url)
+    assert saved.parent == Path(agent.call("GET", "config")["downloads"]["folder"]) / "Papers"
+    await page.get_by_role("button", name="Remove shows.example").click()
+    await page.get_by_label("Documents", exact=True).fill("")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.get_by_role("button", name="Remove shows.example")).to_have_count(0)
+    assert agent.call("GET", "config")["folders"]["sites"] == {}
+
+
+async def test_start_with_the_session_is_a_tick(page: Page, agent: Running) -> None:
+    tick = page.get_by_label("Start with the session")
+    await expect(tick).not_to_be_checked()
+    await tick.check()
+    await expect(tick).to_be_checked()
+    assert agent.call("GET", "desktop/autostart") == {"on": True}
+    await tick.uncheck()
+    assert agent.call("GET", "desktop/autostart") == {"on": False}
+
+
+async def test_settings_fit_on_a_narrow_screen(page: Page, pictures: Path) -> None:
+    await page.set_viewport_size({"width": 400, "height": 800})
+    wide = await page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 400
+    assert await violations(page) == []

@@ -1,0 +1,126 @@
+// The settings in the words of people: every field, what it may be, and what is said about it.
+import { QUALITIES } from "./views/add.js";
+
+const choice = (key, words, choices, hint = "") => ({ key, words, kind: "choice", choices, hint });
+const text = (key, words, hint = "") => ({ key, words, kind: "text", hint });
+const number = (key, words, min, max, hint = "") => ({ key, words, kind: "number", min, max, hint });
+const folder = (key, words, hint = "") => ({ key, words, kind: "folder", hint });
+const afterRestart = (field) => ({ ...field, restart: true });
+
+/** `[heading, fields]`; a field's key is `section.name` as in config.toml. */
+export const GROUPS = [
+  [
+    "Downloads",
+    [
+      folder("downloads.folder", "Folder", "where files go"),
+      number("downloads.workers", "Downloads at a time", 1, 32),
+      number("downloads.per_host", "From one site at a time", 1, 32, "1 is polite"),
+      choice("downloads.segments", "Connections for one large file", [
+        ["auto", "Automatic"],
+        ...[1, 2, 4, 8, 16].map((n) => [String(n), String(n)]),
+      ]),
+      text("downloads.speed_limit", "Speed limit", "for everything together, such as 2MB; 0 for none"),
+      number("downloads.retries", "Tries again", 0, 100, "before a download counts as failed"),
+      text("downloads.max_size", "Largest file", "such as 50GB"),
+      text("downloads.keep_free", "Keep free on the disk", "such as 512MB"),
+      choice("sites.quality", "Quality of video pages", QUALITIES.slice(1)),
+    ],
+  ],
+  [
+    "Slow by the clock",
+    [
+      text("schedule.limit", "Slow is at most", "such as 500kB a second; also what “Slow” in the head of the page means"),
+      { key: "schedule.hours", words: "Hours", kind: "hours", hint: "full speed outside them; may go over midnight" },
+      { key: "schedule.days", words: "Days", kind: "days", hint: "none ticked: every day" },
+    ],
+  ],
+  [
+    "Where kinds of files go",
+    [
+      folder("folders.video", "Videos", "a name inside the downloads folder, or a full path; empty: the downloads folder"),
+      folder("folders.image", "Pictures"),
+      folder("folders.audio", "Sound"),
+      folder("folders.document", "Documents"),
+      folder("folders.archive", "Archives"),
+      { key: "folders.sites", words: "Sites", kind: "sites", hint: "a site counts for more than a kind" },
+    ],
+  ],
+  [
+    "Other folders",
+    [
+      afterRestart(folder("drop.folder", "Drop folder", "lists put here are downloaded")),
+      afterRestart({ key: "drop.poll", words: "Look regularly", kind: "check", hint: "for network folders" }),
+      folder("library.folder", "Image library"),
+      choice("library.date", "Sort images by", [
+        ["created", "Day they were made"],
+        ["downloaded", "Day they were downloaded"],
+      ]),
+    ],
+  ],
+  [
+    "Network",
+    [
+      afterRestart(
+        choice(
+          "network.private_addresses",
+          "Private addresses",
+          [
+            ["named", "Only when I name one"],
+            ["refuse", "Never"],
+            ["allow", "Always"],
+          ],
+          "devices in your own network",
+        ),
+      ),
+      afterRestart(text("network.allow", "Always allowed", "host:port, separated by commas")),
+      afterRestart(text("network.proxy", "Proxy", "empty for none")),
+      afterRestart(number("hook.port", "Port of this page", 0, 65535, "0 is any free one")),
+    ],
+  ],
+  [
+    "Notifications",
+    [
+      choice("notifications.level", "Tell me about", [
+        ["all", "Everything that finishes"],
+        ["errors", "Problems only"],
+        ["none", "Nothing"],
+      ]),
+    ],
+  ],
+];
+
+export const SETTINGS = {
+  title: "Settings",
+  save: "Save",
+  undo: "Undo changes",
+  saved: "Saved.",
+  savedForRestart: "Saved. Some of it counts when trayagent is started again.",
+  nothing: "Nothing changed.",
+  restart: "counts when trayagent is started again",
+  wrong: (count) => (count === 1 ? "One setting is not right; it is marked." : `${count} settings are not right; they are marked.`),
+  choose: "Choose…",
+  chooseFor: (words) => `Choose the folder: ${words}`,
+  from: "from",
+  to: "to",
+  days: { mon: "Mon", tue: "Tue", wed: "Wed", thu: "Thu", fri: "Fri", sat: "Sat", sun: "Sun" },
+  site: "Site",
+  siteFolder: "Folder",
+  addSite: "Add a site",
+  removeSite: (site) => `Remove ${site || "this line"}`,
+  session: "This computer",
+  autostart: "Start with the session",
+  elsewhere: "More",
+  sources: "Image sources, their schedule and sign-in",
+  clients: "Browsers and other programs that may send",
+};
+
+/** A sentence of the agent about a setting, without its technical beginning and end. */
+export function plainProblem(key, sentence) {
+  const is = sentence
+    .replace(/ \([^()]*\)(?=[.,;]|, but)/g, "")
+    .replace(`${key}: `, "")
+    .replace(new RegExp(`^${key.replace(".", "\\.")} is (".*?"), but must be `), "$1 does not fit. It must be ")
+    .replace(new RegExp(`^${key.replace(".", "\\.")} `), "It ")
+    .replaceAll(/'([^']*)'/g, "“$1”");
+  return is.charAt(0).toUpperCase() + is.slice(1);
+}
