@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import subprocess
 import time
@@ -26,6 +27,8 @@ class Nas:
         self.folder = folder
         self.files = folder / "data"
         self._options = options
+        self.listed: set[str] = set()
+        """Files that its session file held at a kill: aria2 begins those anew by itself."""
         self._process: subprocess.Popen[bytes] | None = None
         with contextlib.closing(socket.socket()) as probe:
             probe.bind(("127.0.0.1", 0))
@@ -83,6 +86,7 @@ class Nas:
             self._process.kill()
             self._process.wait()
             self._process = None
+            self.listed |= set(re.findall(r"/([^/?\s]+)\?", (self.folder / "session").read_text()))
 
     def call(self, method: str, *params: Any) -> Any:
         """What a method gives, or the error's message."""

@@ -51,6 +51,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "Images": {
         "sync": "sync:sync",
         "source": "source:source",
+        "engine": "engine:engine",
         "verify": "sync:verify",
     },
     "Desktop and browser": {

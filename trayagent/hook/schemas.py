@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from trayagent.agent.queue.elsewhere import EngineInfo
 from trayagent.model.access import Client, ForeignKind
 from trayagent.model.downloads import Batch, Download, Entry, Item
 from trayagent.model.file_types import FileType
@@ -170,6 +171,10 @@ class BatchReport(Batch, frozen=True):
     """The report beside a list that is filed."""
     next: int | None = None
     """The line to go on after; None: these were the last."""
+
+
+class Engines(Struct, frozen=True):
+    engines: tuple[EngineInfo, ...]
 
 
 class Sources(Struct, frozen=True):

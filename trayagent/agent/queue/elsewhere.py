@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.queue.remote_queue import RemoteEngine, RemoteQueue
 from trayagent.model.downloads import Download, ErrorInfo
-from trayagent.model.errors import DownloadError
+from trayagent.model.errors import DownloadError, NotFoundError
 from trayagent.model.events import BatchEvent, DownloadEvent, Event, QueueEvent
 from trayagent.model.settings import Config, EngineSettings
 from trayagent.model.units import stamp
 from trayagent.store import facts, handovers
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
+
+
+class EngineInfo(Struct, frozen=True):
+    """An engine of the settings, as others see it; never its secret."""
+
+    name: str
+    type: str
+    url: str
+    state: Literal["ready", "away"]
+    """As it was at the last look; an engine without work is not looked at."""
+    under_way: int
+    """Downloads that it has of ours."""
+    message: str | None = None
+    """Why it is away, and what to do."""
+    version: str | None = None
+    """Only where it was asked now."""
 
 
 class Elsewhere:
@@ -77,6 +97,24 @@ class Elsewhere:
         info = ErrorInfo(queue.away.code, queue.away.message, queue.away.action)
         return stamp(queue.next_look), info
 
+    def engines(self) -> list[EngineInfo]:
+        """All of them, as they were at the last look."""
+        return [_info(queue, queue.away) for queue in self.queues.values()]
+
+    async def test(self, name: str) -> EngineInfo:
+        """Ask one now, with its secret. Raises NotFoundError."""
+        queue = self.queues.get(name)
+        if queue is None:
+            raise NotFoundError(
+                "not_found", f"There is no engine {name[:40]}.", "See: trayagent engine list"
+            )
+        try:
+            version = await queue.engine.version()
+        except DownloadError as error:
+            return _info(queue, error)
+        queue.wake()
+        return replace(_info(queue, None), version=version)
+
     async def run(self) -> None:
         """Serve all engines until cancelled."""
         self._is_held = await self._db.read(facts.fact, facts.PAUSED) is not None
@@ -105,3 +143,15 @@ class Elsewhere:
                 return
         for queue in self.queues.values():
             queue.wake()
+
+
+def _info(queue: RemoteQueue, away: DownloadError | None) -> EngineInfo:
+    settings = queue.engine.settings
+    return EngineInfo(
+        settings.name,
+        settings.type,
+        settings.url,
+        "ready" if away is None else "away",
+        queue.under_way,
+        None if away is None else f"{away.message} {away.action}",
+    )

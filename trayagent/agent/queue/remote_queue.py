@@ -72,6 +72,7 @@ from trayagent.store.database import Database
 from trayagent.store.downloads import Change
 from trayagent.store.handovers import Arrival, Handover
 from trayagent.store.secrets import SecretFiles
+from trayagent.transfer.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
@@ -291,6 +292,7 @@ class RemoteQueue:
             for handover in offered:
                 commands += await self._offer(handover)
         self.under_way += len(offered)
+        failpoint("engine-offered")
         while commands:
             count = fitting([command for _, command in commands])
             await self._send(commands[:count])
@@ -399,6 +401,7 @@ class RemoteQueue:
                     if command.method == "aria2.addUri" and handover.download is not None:
                         await self._db.run(handovers.end, handover.number)
             raise
+        failpoint("engine-told")
         done: list[tuple[Handover, EngineCall]] = []
         for (handover, command), refusal in zip(commands, answers, strict=True):
             if refusal is None:
@@ -425,6 +428,7 @@ class RemoteQueue:
             change = await self._db.run(handovers.fail, handover, ended, time.time())
             self._announce(change, "failed")
         else:
+            failpoint("engine-ended")
             arrival = arrival_of(handover, ended, self.engine.settings)
             change = await self._db.run(handovers.complete, handover, arrival, time.time())
             self._announce(change, "completed")
