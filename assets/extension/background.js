@@ -1,5 +1,5 @@
 // The part without a face: events of the browser, pairing, and the one place that talks to trayagent.
-import { Agent } from "./agent.js";
+import { Door } from "./door.js";
 import { pageItem, wishes } from "./items.js";
 import { itemsOf, makeMenus } from "./menu.js";
 import { askHost } from "./native.js";
@@ -11,7 +11,7 @@ import { watchTraffic } from "./traffic.js";
 
 const LATEST_COUNT = 5; // downloads that the popup shows
 
-const agent = new Agent(chrome.storage.local);
+const agent = new Door(chrome.storage.local);
 const takeover = new Takeover(agent);
 
 /** Sends items and shows the outcome; what cannot be delivered now is offered again, never lost. */

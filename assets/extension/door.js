@@ -23,7 +23,7 @@ export function candidates(remembered) {
   return remembered ? [remembered, ...usual.filter((port) => port !== remembered)] : usual;
 }
 
-export class Agent {
+export class Door {
   constructor(store, { fetch = globalThis.fetch.bind(globalThis), host = askHost } = {}) {
     this.store = store;
     this.fetch = fetch;
