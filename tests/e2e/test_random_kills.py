@@ -1,6 +1,6 @@
 """Killed at any moment: nothing is asked for again once it has its name, and every line has its one outcome.
 
-A short run of it for every change; thousands of kills with `--soak`.
+Five hundred kills for every change, in runs that the machine's cores share; five thousand with `--soak`.
 """
 
 import json
@@ -21,8 +21,15 @@ from tests.servers.site import media as films
 
 FILES = 60
 SIZES = (2_000, 30_000, 150_000, 400_000)
-FEW, MANY = 12, 1500
-KILLS = pytest.mark.parametrize("kills", [FEW, pytest.param(MANY, marks=pytest.mark.soak)])
+FEW = 12
+"""Kills of one agent, or one `get`, before it may come to its end; then the next begins."""
+
+
+def runs(kills: int, count: int, soak: int) -> pytest.MarkDecorator:
+    """So many runs of so many kills, each with chances of its own, and one long one."""
+    short = [pytest.param(kills, seed, id=f"{kills} kills, {seed}") for seed in range(count)]
+    long = pytest.param(soak, count, id=f"{soak} kills", marks=pytest.mark.soak)
+    return pytest.mark.parametrize(("kills", "seed"), [*short, long])
 
 
 class ServedFiles:
@@ -74,9 +81,9 @@ def settle(media: Media) -> None:
 
 
 @pytest.mark.timeout(3600)
-@KILLS
-def test_a_list_that_is_killed_again_and_again(tmp_path: Path, kills: int) -> None:
-    chance, done = random.Random(kills), 0
+@runs(50, 4, soak=2000)
+def test_a_list_that_is_killed_again_and_again(tmp_path: Path, kills: int, seed: int) -> None:
+    chance, done = random.Random(seed), 0
     while done < kills:
         home = tmp_path / str(done)
         with Media() as media:
@@ -106,9 +113,9 @@ def test_a_list_that_is_killed_again_and_again(tmp_path: Path, kills: int) -> No
 
 
 @pytest.mark.timeout(3600)
-@KILLS
-def test_a_get_that_is_killed_again_and_again(tmp_path: Path, kills: int) -> None:
-    chance, done = random.Random(kills), 0
+@runs(56, 4, soak=2000)
+def test_a_get_that_is_killed_again_and_again(tmp_path: Path, kills: int, seed: int) -> None:
+    chance, done = random.Random(seed), 0
     while done < kills:
         home = tmp_path / str(done)
         home.mkdir()
@@ -136,9 +143,9 @@ def test_a_get_that_is_killed_again_and_again(tmp_path: Path, kills: int) -> Non
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("kills", [6, pytest.param(MANY, marks=pytest.mark.soak)])
-def test_a_sync_that_is_killed_again_and_again(tmp_path: Path, kills: int) -> None:
-    chance = random.Random(kills)
+@runs(20, 3, soak=900)
+def test_a_sync_that_is_killed_again_and_again(tmp_path: Path, kills: int, seed: int) -> None:
+    chance = random.Random(seed)
     for at in range(0, kills, FEW):
         sync_and_kill(tmp_path / str(at), min(FEW, kills - at), chance)
 
@@ -179,9 +186,9 @@ def sync_and_kill(home: Path, kills: int, chance: random.Random) -> None:
 
 @pytest.mark.needs("ffmpeg")
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.soak)])
-def test_pages_that_are_killed_again_and_again(tmp_path: Path, kills: int) -> None:
-    chance, made = random.Random(kills), films(tmp_path, "ts/index.m3u8")
+@runs(4, 4, soak=100)
+def test_pages_that_are_killed_again_and_again(tmp_path: Path, kills: int, seed: int) -> None:
+    chance, made = random.Random(seed), films(tmp_path, "ts/index.m3u8")
     for at in range(0, kills, 4):
         watch_and_kill(tmp_path / str(at), made, min(4, kills - at), chance)
 
