@@ -1,7 +1,8 @@
 // Words for people, in the browser's language; _locales has them.
 
-/** The text of a key; `$1`, `$2` … in it become the values. */
-export const t = (key, ...values) => chrome.i18n.getMessage(key, values.map(String)) || key;
+/** The text of a key; `$1`, `$2` … in it become the values. Outside a browser the key stands for it. */
+export const t = (key, ...values) =>
+  globalThis.chrome?.i18n?.getMessage(key, values.map(String)) || key;
 
 const ATTRIBUTES = ["placeholder", "aria-label", "title", "alt"];
 
