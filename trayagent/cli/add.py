@@ -65,6 +65,7 @@ def _read(urls: Iterable[str]) -> list[dict[str, Any]]:
     for url in urls:
         if url == "-":
             found += _stdin()
+        # Most who name a file mean the list in it. Nothing is guessed: it is said how to do that.
         elif "://" not in url and Path(url).exists():
             how = f"trayagent add - < {url}"
             if sys.platform == "win32":
@@ -95,9 +96,11 @@ def _send(running: AgentClient, items: list[dict[str, Any]]) -> dict[str, Any]:
     whole: dict[str, Any] = {"batch": None, "batches": [], "downloads": [], "rejected": []}
     offset = 0
     for part in _parts(items):
+        # One item goes as itself: it becomes a download without a batch of one around it.
         receipt = running.add({"items": part} if len(items) > 1 else part[0])
         whole["batches"] += [receipt["batch"]] if receipt["batch"] else []
         whole["downloads"] += receipt["downloads"]
+        # The agent counts within a request, a person within the list.
         whole["rejected"] += [{**r, "index": r["index"] + offset} for r in receipt["rejected"]]
         offset += len(part)
     whole["batch"] = whole["batches"][0] if whole["batches"] else None
@@ -108,7 +111,7 @@ def _parts(items: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     part: list[dict[str, Any]] = []
     used = 0
     for item in items:
-        length = len(json.dumps(item)) + 2
+        length = len(json.dumps(item)) + 2  # and a comma with its blank
         if part and used + length > MOST_REQUEST_BYTES:
             yield part
             part, used = [], 0

@@ -125,6 +125,7 @@ class AgentClient:
 
         It goes over the connection whose other end has proved itself: a new one might lead to another program.
         """
+        # http.client would connect again by itself, to whatever listens there now.
         if self._connection.sock is None:
             raise NotRunningError
         status, answer = self._exchange(
@@ -147,6 +148,7 @@ class AgentClient:
 
     def add(self, body: Mapping[str, Any]) -> Any:
         """`POST downloads`: the receipt, also when nothing in it was accepted."""
+        # When every item is rejected the status is 4xx, and the answer still is a receipt.
         status, answer = self._exchange("POST", "downloads", body)
         if status < 400 or (isinstance(answer, dict) and answer.get("rejected")):
             return answer
@@ -191,6 +193,8 @@ class AgentClient:
         *,
         secret: bool = True,
     ) -> tuple[int, Any]:
+        # `secret` is False for what is asked before the other end has proved itself, and for what another
+        # origin asks: there the token would say more than the question needs.
         headers = {**(self._headers() if secret else {}), **extra}
         payload = None
         if body is not None:

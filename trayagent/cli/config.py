@@ -80,6 +80,8 @@ def set_(screen: Screen, key: str, value: str | None, reset: bool) -> None:
         raise MisuseError("Say the new value: trayagent config set KEY VALUE, or --default")
     from trayagent.settings import schema
 
+    # Checked here first, so that a mistake is said as one of this command, not of the file. None stands
+    # for the default: its line goes out of the file.
     new: Any = None
     if value is not None:
         if key not in schema.all_keys():

@@ -55,6 +55,7 @@ def _play(folder: Path, screen: Screen) -> list[Arrived]:
     from trayagent.demo.story import tell
     from trayagent.loopthread import LoopThread
 
+    # The server has a loop of its own: the story blocks, as the command line does.
     samples = Samples.make()
     bases: list[str] = []
 
@@ -97,11 +98,10 @@ class _Stage:
             self.say(f"   notification: {data['title']}{f' – {body}' if body else ''}")
         elif name.startswith("download."):
             self._bars.show(data)
-            self._line(name, data)
+            if not self._screen.live:  # a pipe has no bars: the end of each is a line
+                self._say_end(name, data)
 
-    def _line(self, name: str, data: Mapping[str, Any]) -> None:
-        if self._screen.live:
-            return
+    def _say_end(self, name: str, data: Mapping[str, Any]) -> None:
         if name == "download.completed":
             self.say(f"   completed     {download_name(data)}  ({show_size(data['size'] or 0)})")
         elif name == "download.failed":

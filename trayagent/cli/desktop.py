@@ -62,6 +62,8 @@ def open_(id: str | None) -> None:
 def dashboard(screen: Screen, only_print: bool) -> None:
     """Open the dashboard in the browser."""
     with agent() as running:
+        # An address has its code in it, good for one use: printed for whoever asked for it as text, handed
+        # over in a file that only we can read where a browser is started.
         if screen.json:
             screen.data({"url": dashboard_url(running)})
         elif only_print or not can_show(os.environ):
@@ -184,6 +186,7 @@ def _invite(screen: Screen, running: AgentClient, only_print: bool) -> None:
 
 
 def _print_clients(screen: Screen, running: AgentClient) -> None:
+    # Sessions are our own dashboards; a person has paired the others.
     clients = [c for c in running.get("clients")["clients"] if c["kind"] != "session"]
     if screen.json:
         screen.data({"clients": clients})

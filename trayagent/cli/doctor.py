@@ -58,20 +58,16 @@ def doctor(screen: Screen, report: bool) -> int:
     if screen.json:
         screen.data({"checks": msgspec.to_builtins(found), "report": str(path) if path else None})
     else:
-        _tell(screen, found)
+        width = max(len(check.name) for check in found)
+        for check in found:
+            screen.say(f"{check.verdict:8} {check.name:{width}}  {check.detail}", check.verdict)
+            if check.mend and check.verdict != "ok":
+                screen.say(f"{'':8} {'':{width}}  → {check.mend}")
         if path:
             screen.say(
                 f"\nThe report is {path}. It holds no secret; look into it before you send it."
             )
     return Exit.ERROR if any(check.verdict == "problem" for check in found) else Exit.OK
-
-
-def _tell(screen: Screen, checks: Sequence[Check]) -> None:
-    width = max(len(check.name) for check in checks)
-    for check in checks:
-        screen.say(f"{check.verdict:8} {check.name:{width}}  {check.detail}", check.verdict)
-        if check.mend and check.verdict != "ok":
-            screen.say(f"{'':8} {'':{width}}  → {check.mend}")
 
 
 def _write_report(place: Home, checks: Sequence[Check]) -> Path:
@@ -85,6 +81,7 @@ def _write_report(place: Home, checks: Sequence[Check]) -> Path:
 
 
 def _parts(place: Home, checks: Sequence[Check]) -> Iterator[tuple[str, str]]:
+    from trayagent import settings
     from trayagent.logs import without_secrets
 
     yield "doctor.json", _pretty(msgspec.to_builtins(checks))
@@ -102,20 +99,17 @@ def _parts(place: Home, checks: Sequence[Check]) -> Iterator[tuple[str, str]]:
             }
         ),
     )
-    yield "settings.json", _settings(place)
+    try:
+        seen = settings.visible_values(settings.load(place, os.environ))
+        yield "settings.json", _pretty(seen)
+    except ConfigError as error:
+        # Broken settings may be what the report is about. The file itself may hold secrets: only what
+        # is wrong with it goes along.
+        yield "settings.json", "\n".join(error.problems)
     for log in sorted(place.logs.glob("*.log*")):
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, io.SEEK_END) - MOST_LOG_BYTES))
             yield f"logs/{log.name}", without_secrets(file.read().decode("utf-8", "replace"))
-
-
-def _settings(place: Home) -> str:
-    from trayagent import settings
-
-    try:
-        return _pretty(settings.visible_values(settings.load(place, os.environ)))
-    except ConfigError as error:
-        return "\n".join(error.problems)
 
 
 def _pretty(value: Any) -> str:
@@ -205,6 +199,7 @@ def logs(home: Home) -> Check:
     """Whether a log can be kept."""
     from trayagent.logs import prepare
 
+    # The same function as at a start: what it cannot do now, the agent could not do either.
     problem = prepare(home.logs)
     if problem is None:
         return Check("logs", "ok", f"They are in {home.logs}.")

@@ -89,6 +89,7 @@ def exit_of_several(count: int, errors: Sequence[TrayagentError]) -> Exit:
 
 def exit_of_states(states: Collection[str]) -> Exit:
     """The exit code when downloads ended in these states."""
+    # Not complete is not done: a script that asked for files has fewer than it wanted, whatever the reason.
     failed = sum(state != "completed" for state in states)
     if failed == 0:
         return Exit.OK

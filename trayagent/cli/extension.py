@@ -52,6 +52,7 @@ def extension(screen: Screen, opens: bool | None, register: bool, remove: bool) 
         browser_extension.remove(folder)
         screen.say("The extension's folder is gone. Remove the extension in the browser, too.")
         return
+    # Registered again each time: a browser may have come since, or this program may have moved.
     browsers = registration.register()
     if register:
         screen.say(f"Browsers that can start trayagent: {', '.join(browsers) or 'none'}.")

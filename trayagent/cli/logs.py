@@ -70,6 +70,7 @@ def tail(log: BinaryIO, count: int) -> list[str]:
 
 def _follow(screen: Screen, path: Path, log: BinaryIO) -> None:
     while True:
+        # The agent hands over whole lines, so a read hardly ever ends within one.
         fresh = log.read()
         for line in fresh.decode("utf-8", "replace").splitlines():
             _say(screen, line)

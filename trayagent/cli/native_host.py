@@ -67,6 +67,8 @@ def converse(requests: BinaryIO, answers: BinaryIO) -> None:
 
 def receive(stream: BinaryIO) -> Any:
     """The next request; None at the end, and for one that is too long or no JSON."""
+    # After a message that was not read to its end nobody knows where the next begins: so the host ends
+    # there, and the extension starts another one.
     head = stream.read(4)
     if len(head) < 4:
         return None

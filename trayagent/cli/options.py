@@ -71,6 +71,7 @@ def item_words(words: Mapping[str, Any], count: int) -> dict[str, Any]:
         found["quality"] = "audio"
     if "subtitles" in found:
         found["subtitles"] = tuple(filter(None, re.split(r"[,\s]+", found["subtitles"])))
+    # Two files cannot have one name or one checksum; everything else may be said of many.
     for key in ("filename", "checksum"):
         if count > 1 and key in found:
             raise MisuseError(f"--{key} is for one URL.")

@@ -193,6 +193,7 @@ def column_widths(widths: Sequence[int], room: int, kept: int | None) -> list[in
         free = [(width, n) for n, width in enumerate(narrowed) if n != kept and width > NARROWEST]
         if not free:
             break
+        # A column at a time, the widest: so that two long ones end up alike.
         narrowed[max(free)[1]] -= 1
     return narrowed
 
@@ -213,6 +214,8 @@ def shorten(text: str, room: int) -> str:
     """The text shortened to `room` characters: a name in its middle, a name with a note at its end."""
     if len(text) <= room:
         return text
+    # Two blanks part a name from a note (see `show.listing`). Of a name alone its end is kept, too: the
+    # ending says what it is.
     if "  " in text:
         return f"{text[: room - 1]}…"
     tail = (room - 1) // 2

@@ -89,6 +89,7 @@ class _Planner:
                 code=error.code,
             )
         url = redact(new.url)
+        # The same address twice in a list is one download with two lines.
         if new.key in self._seen:
             first = self._seen[new.key]
             again = {**first, "line": line.number, "url": url}
@@ -101,6 +102,10 @@ class _Planner:
 
     def _judge_new(self, line: ListEntry, new: Any, url: str) -> dict[str, Any]:
         number = line.number
+        # In the order in which an admission asks:
+        # 1. on its way: the line shares that download
+        # 2. here already, and not asked for anew: a duplicate
+        # 3. else it would be fetched, to the place that is known before a server is asked
         if (id := self._known.in_flight(new.key)) is not None:
             message = f"{id} is on its way already"
             return _outcome(number, url, "download", message=message, notes=line.warnings)

@@ -56,6 +56,7 @@ class NoBars:
         pass
 
     def print(self, text: str) -> None:
+        # A write for each line would cost as much as a small file; see `get`.
         self._screen.say(text, flush=False)
 
     def flush(self) -> None:
@@ -112,6 +113,7 @@ class LiveBars:
             self._progress.update(self._tasks[id], completed=received, total=size)
 
     def print(self, text: str) -> None:
+        # Names of strangers' servers: `[red]` in one is text, and a number in it needs no colour.
         self._progress.console.print(printable_text(text), markup=False, highlight=False)
 
     def flush(self) -> None:

@@ -42,6 +42,7 @@ def pause(screen: Screen, ids: tuple[str, ...], everything: bool, duration: str 
             seconds = parse_duration(duration)
         except ValueError as error:
             raise MisuseError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+        # The agent's own bounds, said here in the words of the option.
         if not 60 <= seconds <= 365 * 86400:
             raise MisuseError("--for wants a time between a minute and a year.")
         asked["minutes"] = seconds / 60
@@ -77,6 +78,7 @@ def resume(screen: Screen, ids: tuple[str, ...], everything: bool) -> int:
 def cancel(screen: Screen, ids: tuple[str, ...]) -> int:
     """Give downloads up; what has arrived of them is removed."""
     with agent() as running:
+        # Those that have settled are refused one by one, and the others are cancelled all the same.
         return each(screen, ids, lambda id: running.post(f"downloads/{path_segment(id)}/cancel"))
 
 

@@ -129,6 +129,8 @@ def _commit_of_checkout(git: Path) -> str | None:
     """What HEAD names, without running git: `ref: refs/heads/main`, or a commit itself (gitrepository-layout(5))."""
     try:
         head = (git / "HEAD").read_text("utf-8").strip()
+        # Three places, newest first: a detached HEAD holds the commit; a branch is a file of its own
+        # once something was committed to it; after a `git gc` or a clone it is a line of packed-refs.
         ref = head.removeprefix("ref: ")
         if ref == head:
             return head

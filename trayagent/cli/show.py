@@ -102,6 +102,9 @@ def show(screen: Screen, id: str) -> None:
     facts = []
     for key, value in found.items():
         name = key.replace("_", " ")
+        # 1. What is empty says nothing.
+        # 2. An error is a sentence, a moment a local time, counts are words.
+        # 3. Any other text or number, as it is; of what is nested the JSON has all.
         if value is None or value in ("", [], {}):
             continue
         if key == "error":

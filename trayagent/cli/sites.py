@@ -55,6 +55,7 @@ def renew(screen: Screen, undo: bool) -> int:
     from trayagent.sites.update import Releases
 
     releases = Releases(home().data / "sites")
+    # No agent is needed: it looks at the releases anew with each page, so the next one has the new engine.
     before = releases.version()
     after = releases.go_back() if undo else asyncio.run(_update())[1]
     if screen.json:

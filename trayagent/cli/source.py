@@ -111,7 +111,16 @@ def login(screen: Screen, name: str, stdin: bool) -> None:
         running.get(
             f"sources/{path_segment(name)}"
         )  # no such source: said before anything is pasted
-        secret = sys.stdin.read() if stdin else _ask_secret(screen)
+        if stdin:
+            secret = sys.stdin.read()
+        elif sys.stdin.isatty():
+            screen.say("Paste the session cookie or token; it is not shown.")
+            secret = str(click.prompt("Secret", hide_input=True, err=True))
+        else:
+            # Only a terminal can hide what is typed.
+            raise MisuseError(
+                "Nobody can type the secret here.", "Give it on standard input: --stdin"
+            )
         if not secret.strip():
             raise MisuseError("Nothing was given.")
         if (
@@ -199,13 +208,6 @@ def _settings_in(file: Path) -> dict[str, Any]:
         raise MisuseError(f"{file} must describe exactly one source.")
     found: dict[str, Any] = entries[0]
     return found
-
-
-def _ask_secret(screen: Screen) -> str:
-    if not sys.stdin.isatty():
-        raise MisuseError("Nobody can type the secret here.", "Give it on standard input: --stdin")
-    screen.say("Paste the session cookie or token; it is not shown.")
-    return str(click.prompt("Secret", hide_input=True, err=True))
 
 
 def _print_answer(screen: Screen, found: dict[str, Any], text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import click
@@ -73,22 +73,23 @@ class _RunFollower:
             time.sleep(0.5 if self._open else 0)
         return self.ended
 
-    def _listen(self, events: Any) -> None:
+    def _listen(self, events: Iterator[StreamEvent]) -> None:
+        """Follow the events until all runs have ended, or the stream no longer tells everything."""
         while self._open:
             try:
-                event: StreamEvent | None = next(events, None)
+                event = next(events, None)
             except TimeoutError:
                 return
+            # The stream ended, or the agent dropped events that we were too slow for.
             if event is None or event.name == "reset":
                 return
-            if (
-                event.name in ("sync.progress", "sync.finished")
-                and event.data["run"]["id"] in self._open
-            ):
+            if event.name in ("sync.progress", "sync.finished"):
                 self._see(event)
 
     def _see(self, event: StreamEvent) -> None:
         run = event.data["run"]
+        if run["id"] not in self._open:
+            return  # somebody else's
         if event.name == "sync.finished":
             self._end(event.data["source"], run)
         elif self._screen.live and not self._screen.json:
@@ -101,7 +102,11 @@ class _RunFollower:
             self._screen.live_line(f"{event.data['source']}: {pages}, {items}{files}")
 
     def _look(self) -> None:
-        # The stream broke off: what the agent remembers of the run is the truth.
+        # The stream broke off: what the agent remembers of the run is the truth. It is over when
+        # 1. the source knows of no run any more;
+        # 2. the newest run is another one: ours ended before that could begin;
+        # 3. it says so itself.
+        # It does not count its failed files, as the event of its end does: whether there are any is asked.
         for id, name in list(self._open.items()):
             last = self._running.get(f"sources/{path_segment(name)}")["last_run"]
             if last is None or last["id"] != id or last["state"] != "running":
@@ -138,6 +143,7 @@ def _print_runs(screen: Screen, ended: list[dict[str, Any]]) -> int:
 
 
 def _exit_of_run(run: dict[str, Any]) -> Exit:
+    # An incomplete listing is half bad, though every file of it came: a script must not take it for whole.
     if run["state"] == "failed":
         return Exit.ERROR
     return Exit.SOME_FAILED if run["state"] != "complete" or run.get("failed") else Exit.OK
@@ -180,7 +186,8 @@ def verify(screen: Screen, repair: bool) -> int:
     if screen.json:
         screen.data(report)
     else:
-        _tell(screen, report)
+        _print_findings(screen, report)
+    # What was repaired counts as found, and is right again.
     wrong = sum(report[kind] for kind in PROBLEMS) - report["repaired"]
     if report["state"] == "cancelled":
         return Exit.ERROR
@@ -209,7 +216,7 @@ def _run(running: AgentClient, repair: bool, screen: Screen) -> dict[str, Any]:
         time.sleep(1)
 
 
-def _tell(screen: Screen, report: dict[str, Any]) -> None:
+def _print_findings(screen: Screen, report: dict[str, Any]) -> None:
     screen.table(
         [
             [

@@ -13,22 +13,28 @@ RATE: Final = 10
 
 def picture(width: int, height: int, shade: int, noise: random.Random) -> bytes:
     """A PNG: a slanted gradient of one colour, grainy enough to have some weight."""
-    ramp = bytes(
-        value
-        for x in range(width + height)
-        for value in _colour(x * 255 // (width + height), shade)
-    )
+    ramp = bytearray()
+    for x in range(width + height):
+        value = x * 255 // (width + height)
+        ramp += bytes(((value + shade) % 256, (value // 2 + 3 * shade) % 256, 255 - value))
     grain = noise.randbytes(width)
     rows = bytearray()
     for y in range(height):
         row = bytearray(ramp[3 * y : 3 * (y + width)])
+        # Noise in the low three bits of one colour: nobody sees it, and zlib cannot squeeze it away. So
+        # a picture is heavy enough for a progress bar.
         row[y % 3 :: 3] = bytes(
             (value & 0xF8) | (g & 7) for value, g in zip(row[y % 3 :: 3], grain, strict=True)
         )
-        rows += b"\0" + row
+        rows += b"\0" + row  # 0: this line has no filter (PNG §9)
+    # Eight bits a channel, colour type 2 (RGB), no interlacing. Level 1: a start waits for these.
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n"
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(rows), 1)), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+    for kind, data in chunks:
+        body = kind + data
+        png += struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+    return png
 
 
 def video(width: int, height: int, frames: int, noise: random.Random) -> bytes:
@@ -38,14 +44,6 @@ def video(width: int, height: int, frames: int, noise: random.Random) -> bytes:
     # The offset of the first sample depends on the length of what stands before it, never on its value.
     start = len(kind) + len(_movie(width, height, samples, 0)) + 8
     return kind + _movie(width, height, samples, start) + _box(b"mdat", *samples)
-
-
-def _colour(value: int, shade: int) -> tuple[int, int, int]:
-    return (value + shade) % 256, (value // 2 + 3 * shade) % 256, 255 - value
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def _u32(*values: int) -> bytes:
@@ -61,6 +59,16 @@ MATRIX: Final = _u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 
 def _movie(width: int, height: int, samples: list[bytes], start: int) -> bytes:
+    # The boxes of a film with one track, as they lie in each other (ISO/IEC 14496-12 §6.2):
+    #
+    #     moov            everything but the pictures themselves
+    #       mvhd          the clock (ticks a second) and the length of the whole
+    #       trak
+    #         tkhd        the size on the screen, as 16.16 fixed point
+    #         mdia
+    #           mdhd      the clock of the track; 0x55C4 is "und", no language
+    #           hdlr      it is video
+    #           minf      where the pictures are: see `_table`
     length = len(samples)
     head = _box(
         b"mvhd",
@@ -92,6 +100,9 @@ def _movie(width: int, height: int, samples: list[bytes], start: int) -> bytes:
 
 
 def _table(width: int, height: int, samples: list[bytes], start: int) -> bytes:
+    # Each picture is a chunk of its own, so `stco` says directly where it begins:
+    #   stsd  how a picture is coded        stts  how long each is shown: one tick
+    #   stsc  pictures in a chunk: one      stsz  bytes of each      stco  the place of each
     offsets, place = [], start
     for sample in samples:
         offsets.append(place)

@@ -15,10 +15,10 @@ from aiohttp import web
 
 from trayagent.demo.media import picture, video
 
-RATE: Final = 2_500_000
-"""Bytes a second of one answer, so that there is progress to see."""
-STEP: Final = 65536
-PAGE: Final = 10
+BYTES_PER_SECOND: Final = 2_500_000
+"""Of one answer, so that there is progress to see."""
+STEP_BYTES: Final = 65536
+PAGE_ITEMS: Final = 10
 """Items of the library on one page."""
 
 
@@ -91,10 +91,19 @@ class _Pages:
     async def listing(self, request: web.Request) -> web.Response:
         """A page of the library, as `{"data": {"items": […], "next_cursor": …}}`."""
         start = int(request.query.get("cursor") or 0)
+        end = min(start + PAGE_ITEMS, len(self._library))
+        # Eight pictures a day, a minute apart: the library files them under three dates.
         items = [
-            self._item(number) for number in range(start, min(start + PAGE, len(self._library)))
+            {
+                "id": _id(sample),
+                "type": "image",
+                "created_at": f"2026-05-{1 + number // 8:02}T09:{number:02}:00Z",
+                "file": {"name": sample.name, "size": len(sample.data)},
+                "hash": self._hash[sample.name],
+            }
+            for number, sample in enumerate(self._library[start:end], start)
         ]
-        more = str(start + PAGE) if start + PAGE < len(self._library) else None
+        more = str(end) if end < len(self._library) else None
         return web.json_response({"data": {"items": items, "next_cursor": more}})
 
     async def file(self, request: web.Request) -> web.StreamResponse:
@@ -102,6 +111,8 @@ class _Pages:
         sample = self._by_name.get(request.match_info["name"])
         if sample is None:
             raise web.HTTPNotFound
+        # A validator lets a client go on where it stopped. With another one in `If-Range` it holds the
+        # beginning of another file, and gets the whole (RFC 9110 §13.1.5).
         etag = f'"{self._hash[sample.name][:16]}"'
         size = len(sample.data)
         headers = {"Content-Type": sample.type, "ETag": etag, "Accept-Ranges": "bytes"}
@@ -116,20 +127,10 @@ class _Pages:
         response = web.StreamResponse(status=206 if partial else 200, headers=headers)
         with contextlib.suppress(ConnectionError):  # a client may leave when it likes
             await response.prepare(request)
-            for place in range(start, stop, STEP):
-                await response.write(sample.data[place : min(place + STEP, stop)])
-                await asyncio.sleep(STEP / RATE)
+            for place in range(start, stop, STEP_BYTES):
+                await response.write(sample.data[place : min(place + STEP_BYTES, stop)])
+                await asyncio.sleep(STEP_BYTES / BYTES_PER_SECOND)
         return response
-
-    def _item(self, number: int) -> dict[str, object]:
-        sample = self._library[number]
-        return {
-            "id": _id(sample),
-            "type": "image",
-            "created_at": f"2026-05-{1 + number // 8:02}T09:{number:02}:00Z",
-            "file": {"name": sample.name, "size": len(sample.data)},
-            "hash": self._hash[sample.name],
-        }
 
 
 def _id(sample: Sample) -> str:

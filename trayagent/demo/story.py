@@ -123,9 +123,19 @@ def _send(agent: RunningAgent, home: Home, base: str, samples: Samples, stage: S
 
 
 def _watch(events: Iterator[Any], asked: _Asked, stage: Stage) -> None:
+    # The three go on at the same time, and each has an end of its own:
+    #   video    its download has settled; a failure is found by `_check`
+    #   list     its batch is finished; it is told apart by the way it came
+    #   library  its run is over, which includes the files
+    # Then come the notices, one for each: a person shall see them before the agent goes.
     waiting = {"video", "list", "library"}
     told = 0
-    for event in _in_time(events):
+    deadline = time.monotonic() + WHOLE_SECONDS
+    while (waiting or told < 3) and time.monotonic() < deadline:
+        try:
+            event = next(events)
+        except (StopIteration, TimeoutError):
+            break  # the stream ended, or was silent for too long
         stage.event(event.name, event.data)
         if (
             event.name in ("download.completed", "download.failed")
@@ -138,22 +148,12 @@ def _watch(events: Iterator[Any], asked: _Asked, stage: Stage) -> None:
             waiting.discard("library")
         elif event.name == "notice":
             told += 1
-        if not waiting and told >= 3:
-            return
     if waiting:
         raise DemoError(f"This did not arrive in time: {', '.join(sorted(waiting))}.")
 
 
-def _in_time(events: Iterator[Any]) -> Iterator[Any]:
-    deadline = time.monotonic() + WHOLE_SECONDS
-    with contextlib.suppress(TimeoutError):
-        for event in events:
-            yield event
-            if time.monotonic() > deadline:
-                return
-
-
 def _arrivals(agent: RunningAgent, asked: _Asked, samples: Samples) -> list[Arrived]:
+    # By the names of the server: a file on the disk may have been named otherwise.
     film = agent.get(f"downloads/{asked.film}")
     found = {samples.film.name: film["path"] if film["state"] == "completed" else None}
     for download in agent.get("downloads", state="completed", limit=500)["downloads"]:
@@ -190,6 +190,8 @@ def _agent(home: Home, connect: Callable[[Home], RunningAgent]) -> Iterator[Runn
         agent = _ready(process, home, connect)
         try:
             yield agent
+            # Asked, it puts everything away. Only an agent that does not go is ended, below: then with
+            # the signal first that it can still obey.
             agent.post("quit")
             process.wait(10)
         finally:

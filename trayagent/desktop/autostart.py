@@ -62,6 +62,7 @@ class Autostart(ABC):
 
     def repair(self) -> bool:
         """After a move or an update: if an entry starts what is no longer us, let it start us."""
+        # An entry that a person switched off stays off, wherever it leads.
         state = self.status()
         if state.enabled and state.stale:
             self.enable()
@@ -181,6 +182,7 @@ def our_command(executable: str, environ: Mapping[str, str]) -> Command:
 
 def _windowless(executable: str) -> str:
     """On Windows, the program's twin that opens no console: pythonw.exe, trayagentw.exe."""
+    # A console program that the session starts would leave a black window on the screen for good.
     program = Path(executable)
     twin = program.with_name(f"{program.stem}w.exe")
     return str(twin) if twin.exists() else executable
@@ -208,14 +210,13 @@ def exec_line(words: Sequence[str]) -> str:
 
     Desktop Entry Specification 1.5, "The Exec key".
     """
+    # Twice, in this order: a backslash of the quoting is itself a letter of the file.
+    # 1. quoting: a percent sign would begin a field code like %U
+    # 2. the escapes of any value of type string
     quoted = (re.sub(r'(["`$\\])', r"\\\1", word.replace("%", "%%")) for word in words)
-    return _text(" ".join(f'"{word}"' for word in quoted))
-
-
-def _text(value: str) -> str:
-    """A value of type string."""
+    line = " ".join(f'"{word}"' for word in quoted)
     escapes = {"\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r"}
-    return "".join(escapes.get(character, character) for character in value)
+    return "".join(escapes.get(character, character) for character in line)
 
 
 def property_list(command: Command) -> bytes:

@@ -97,6 +97,7 @@ def source_folder() -> Path:
 
 def for_chromium(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest without what only Firefox reads."""
+    # Chromium shows every key that it does not know as a fault on its extensions page.
     kept = {key: value for key, value in manifest.items() if key != "browser_specific_settings"}
     background = {key: value for key, value in manifest["background"].items() if key != "scripts"}
     return kept | {"background": background}

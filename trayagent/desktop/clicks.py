@@ -142,6 +142,7 @@ class Clicks:
         self._post(self._agent.queue.mark_failures_seen)
 
     async def _retry_failed(self) -> None:
+        # What is retried leaves this listing. A page begins behind an id, so that shifts nothing.
         after: str | None = None
         while True:
             page, after = await self._agent.queries.downloads(states=("failed",), after=after)
@@ -225,7 +226,13 @@ class Clicks:
                 folder = self._agent.live_settings.config.downloads.folder
                 await asyncio.to_thread(show, download.path or folder)
             case "batch":
-                await self._batch(id)
+                # A list has a report to look at; what was asked otherwise has only its files.
+                batch = await self._agent.queries.batch(id)
+                if batch.list:
+                    await self._page("lists")
+                else:
+                    folder = self._agent.live_settings.config.downloads.folder
+                    await asyncio.to_thread(opener.open_folder, folder)
             case "source":
                 folder = self._agent.live_settings.config.library.folder
                 await asyncio.to_thread(opener.open_folder, Path(folder) / id)
@@ -240,14 +247,6 @@ class Clicks:
             except (NotFoundError, WrongStateError):
                 if len(ids) == 1:
                     raise
-
-    async def _batch(self, id: str) -> None:
-        batch = await self._agent.queries.batch(id)
-        if batch.list:
-            await self._page("lists")
-        else:
-            folder = self._agent.live_settings.config.downloads.folder
-            await asyncio.to_thread(opener.open_folder, folder)
 
     def quit(self) -> None:
         """End the agent; downloads are kept."""

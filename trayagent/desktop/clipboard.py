@@ -26,6 +26,8 @@ def read() -> str:
         return _read_windows()[:MOST_CHARACTERS]
     if sys.platform == "darwin":
         return _read_output(["pbpaste"])
+    # Under Wayland the X clipboard is a copy that the compositor keeps, and not every one does. Without
+    # wl-paste it is still better than nothing.
     if os.environ.get("WAYLAND_DISPLAY") and shutil.which("wl-paste"):
         return _read_output(["wl-paste", "--no-newline", "--type", "text"])
     return _read_x11()[:MOST_CHARACTERS]
@@ -62,6 +64,7 @@ def _read_x11() -> str:
         place = display.intern_atom("TRAYAGENT_CLIPBOARD")
         window = display.screen().root.create_window(0, 0, 1, 1, 0, X.CopyFromParent)
         window.convert_selection(clipboard, text, place, X.CurrentTime)
+        # Sent at once: Xlib gathers requests, and nothing below would make it send them.
         display.flush()
         answer = _x11_answer(display, time.monotonic() + ANSWER_SECONDS)
         if answer is None or answer.property == X.NONE:
@@ -107,6 +110,7 @@ if sys.platform == "win32":
         kernel32.GlobalLock.argtypes = kernel32.GlobalUnlock.argtypes = [wintypes.HGLOBAL]
         if not user32.OpenClipboard(None):
             return ""
+        # What is opened is closed on every way out: meanwhile no other program can copy or paste.
         try:
             handle = user32.GetClipboardData(CF_UNICODETEXT)
             address = kernel32.GlobalLock(handle) if handle else None

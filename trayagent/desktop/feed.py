@@ -85,7 +85,7 @@ class Feed:
 
     def _follow(self, config: Config) -> None:
         self.become(_with_config(self._snapshot, config))
-        self._stale.set()
+        self._stale.set()  # a source may have been added or removed
 
     async def _begin(self) -> Snapshot:
         queries = self._agent.queries

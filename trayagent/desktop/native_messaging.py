@@ -99,11 +99,18 @@ class Registration:
 
     def register(self) -> tuple[str, ...]:
         """Tell the browsers that are here; returns their names. Blocks; raises OSError."""
+        # Nobody else may write what a browser of this user starts.
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         program = self._write_program()
         if sys.platform == "win32":
             return _set_keys(self._folder, program)
-        here = [browser for browser in BROWSERS if self._is_here(browser)]
+        # Only browsers that have been started here, or can be: a folder made for a browser that
+        # nobody has would make it look installed, to us as well.
+        here = [
+            browser
+            for browser in BROWSERS
+            if self._root(browser).exists() or any(map(shutil.which, browser.programs))
+        ]
         for browser in here:
             place = self._place(browser)
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -119,11 +126,8 @@ class Registration:
                 self._place(browser).unlink(missing_ok=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _is_here(self, browser: Browser) -> bool:
-        root = self._root(browser)
-        return root.exists() or any(map(shutil.which, browser.programs))
-
     def _place(self, browser: Browser) -> Path:
+        # Chromium's name for the folder is everybody's, but for Firefox on Linux.
         folder = "NativeMessagingHosts"
         if browser.family == "firefox" and sys.platform != "darwin":
             folder = "native-messaging-hosts"

@@ -79,6 +79,7 @@ class DesktopNotifier:
         """Show it; a desktop that cannot is left alone for a while, and the log says so once."""
         if time.monotonic() >= self._not_before and await self._try_to_send(notice):
             return
+        # A balloon has no buttons: a click on it does what the first one would.
         first = notice.actions[0] if notice.actions else None
         self.balloon(notice, self._follower(first) if first else lambda: None)
 
@@ -111,6 +112,8 @@ class DesktopNotifier:
 
     def _leave_service(self) -> None:
         """Leave the service, and its connection to the session bus where it has one."""
+        # The library has no way to close. A connection that is left open is read by the loop until it
+        # ends, and each new attempt would add one.
         bus: Any = getattr(getattr(self._service, "_backend", None), "bus", None)
         if bus is not None and bus.connected:
             bus.disconnect()
@@ -126,6 +129,7 @@ class DesktopNotifier:
             self._service = foreign.DesktopNotifier(
                 "trayagent", foreign.Icon(path=icon) if icon else None
             )
+        # Only servers that read markup want it escaped; the others would show `&amp;` as it is.
         markup = await _understands_markup(self._service)
         sent: list[bool] = []
         first = notice.actions[0] if notice.actions else None

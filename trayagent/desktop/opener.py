@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -58,7 +59,9 @@ def open_page(file: Path | str) -> None:
     The address holds a one-time code, and other users can read every command line.
     """
     page = Path(file).absolute()
-    if sys.platform == "win32" or not _can_hand_over():
+    starter = "open" if sys.platform == "darwin" else "xdg-open"
+    # Without the desktop's starter Python may still find a browser by its name.
+    if sys.platform == "win32" or shutil.which(starter) is None:
         webbrowser.open(page.as_uri())
     else:
         _hand_over(str(page))
@@ -100,18 +103,13 @@ def _show(file: Path) -> None:
         _start("xdg-open", str(file.parent))
 
 
-def _can_hand_over() -> bool:
-    from shutil import which
-
-    return which("open" if sys.platform == "darwin" else "xdg-open") is not None
-
-
 def _show_in_file_manager(file: Path) -> bool:
     """Ask the desktop's file manager over D-Bus; False when none answers."""
     if sys.platform != "linux":
         return False
     from trayagent.desktop.tray.session_bus import call_service
 
+    # xdg-open knows folders only; this interface selects the file in them (File Manager D-Bus Interface).
     name = "org.freedesktop.FileManager1"
     ask = call_service(
         name, "/org/freedesktop/FileManager1", name, "ShowItems", "ass", [file.as_uri()], ""
@@ -128,6 +126,7 @@ def _show_in_file_manager(file: Path) -> bool:
 
 def _start(*command: str) -> None:
     """Start a program of the desktop and leave it to itself."""
+    # A session of its own: the viewer outlives us, and our Ctrl-C does not reach it.
     quiet = subprocess.DEVNULL
     try:
         process = subprocess.Popen(

@@ -262,6 +262,7 @@ def _conclude(
 ) -> int:
     saved = [download for download in ended if download.state == "completed"]
     total = len(ended) + len(refused)
+    # Of one file everything was said when it ended.
     if screen.json:
         screen.data({"downloads": [_plain(download) for download in ended], "rejected": refused})
     elif total > 1:

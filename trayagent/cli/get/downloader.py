@@ -209,6 +209,7 @@ class Downloader:
                         group.create_task(self._work(), name=f"worker {number + 1}")
                 self._all_ended = True
             finally:
+                # What the threads have finished counts, also when a person has interrupted the rest.
                 self._read_reports()
                 if self._timer is not None:
                     self._timer.cancel()
@@ -227,6 +228,7 @@ class Downloader:
     async def _take_settled_files(self) -> None:
         """Take files that have their names and records without asking anybody for them."""
         jobs = [job for queue in self._ready.values() for job in queue]
+        # One look at the records for all jobs; a look for each would cost a list of a million its start.
         owners = await self._engine.owners()
         for job in jobs:
             if job.owner in owners:
@@ -239,6 +241,7 @@ class Downloader:
 
     async def _note_files(self, records: Sequence[SettledRecord]) -> None:
         """Note what is here for a next run, then remove the records; at the end nothing is noted."""
+        # In this order: between the two a kill leaves a file known twice, never one that nobody knows.
         done = [(f.owner, f.path, self.ended[f.owner].size or 0) for f in records]
         if self._all_ended or await asyncio.to_thread(self._journal.note, done):
             await self._remove_records(records)
@@ -251,6 +254,10 @@ class Downloader:
     # -- workers
 
     async def _work(self) -> None:
+        # What wakes a worker that found nothing to take (`_may_take`):
+        #   new work, from `enter`              reports of the threads: a host may have room again
+        #   a job that another has ended        the timer, when a host or a job may be asked again
+        # Each looks again by itself: an event that wakes too many costs nothing but a look.
         slot = _WorkerSlot()
         while not self._is_done():
             if not self._take(slot):
@@ -260,8 +267,11 @@ class Downloader:
             try:
                 await self._serve(slot)
             finally:
-                self._free(slot)
-                self._may_take.set()
+                with self._lock:
+                    if slot.job is not None:
+                        self._busy[slot.job.host] -= 1
+                        slot.job = None
+                self._may_take.set()  # the others may end, too
 
     def _is_done(self) -> bool:
         with self._lock:
@@ -277,12 +287,6 @@ class Downloader:
                 return False
             self._busy[slot.job.host] += 1
         return True
-
-    def _free(self, slot: _WorkerSlot) -> None:
-        with self._lock:
-            if slot.job is not None:
-                self._busy[slot.job.host] -= 1
-                slot.job = None
 
     def _next(self, now: float) -> Job | None:
         """The next one whose host has room and may be asked. Hosts take turns: who is served goes to the end."""
@@ -337,6 +341,7 @@ class Downloader:
                     partial(self._next_plain_file, slot), partial(self._report_file, slot)
                 )
             except DownloadError as error:
+                # Without a task the engine did not begin: there is nothing to get by other means.
                 if slot.task is None:
                     raise
                 return await engine.fetch_after(slot.task, error)
@@ -419,6 +424,7 @@ class Downloader:
             attempts = job.attempts + 1
             self._end(replace(download, state=State.FAILED, error=info, attempts=attempts))
             return
+        # It keeps its name, which its part has, too; and a wait for the host costs it no attempt.
         job = replace(job, path=download.path, attempts=job.attempts + again.counts)
         due = now + again.seconds
         with self._lock:
