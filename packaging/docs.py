@@ -29,9 +29,10 @@ How one download goes:
    rows in one transaction. Only then is the caller told "accepted".
 3. `agent/queue/pool.py` claims rows for its four workers, fairly by host, and hands each to its resolver: `transfer`
    for a plain URL, `sites` for a video page, `sources` for an item of a library.
-4. `transfer/attempt.py` runs in a thread of its own, top to bottom. It asks through `net/request.py`, which follows
-   redirects itself; `net/transport.py` moves the bytes and checks every address where it connects. They gather in
-   memory or in `NAME.part`; `transfer/finish.py` verifies them, a settled record is noted, and the file gets its name.
+4. `transfer/attempt.py` is a coroutine that the engine drives, top to bottom. It asks through `net/request.py`, which
+   follows redirects itself; `net/transport.py` moves the bytes and checks every address where it connects. They
+   gather in memory or in `NAME.part`; `transfer/finish.py` verifies them, a settled record is noted, and the file
+   gets its name.
 5. The outcome of a download and the claim of the next are one transaction (`store/transitions.py`). Then the event is
    published on the bus; tray, notifications, dashboard and SSE clients hear of it there, and nowhere else.
 

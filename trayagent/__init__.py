@@ -5,8 +5,9 @@ line) enters through the *intake*, which writes *downloads* to the *store*. One 
 four at a time, and hands each to *transfer*, which turns one URL into one verified file. What
 happens is announced as *events*; tray, notifications, dashboard and event stream only ever read
 events, or the *status* folded from them. The main thread belongs to the tray; the front (hook,
-agent, the store's callers) lives on one event loop; the engine (libcurl) and the files have threads
-of their own, so that no disk and no transfer ever keeps a person waiting.
+agent, the store's callers) lives on one event loop; the engine (libcurl and the files) has a thread
+of its own and moves to another where a disk stands still, so that no disk and no transfer ever keeps
+a person waiting.
 
     model/      pure values and decisions: no I/O, no clock, no threads
     lists/      pure: read and write lists of URLs, one dialect a file
@@ -14,7 +15,7 @@ of their own, so that no disk and no transfer ever keeps a person waiting.
     net/        the ways out: libcurl for files, a client for services that speak JSON, a checking
                 proxy (the gateway) for the page engine; one address policy for all three
     store/      what we remember: one thread with the one SQLite connection that writes
-    transfer/   one URL to one verified file, each in a thread of its own
+    transfer/   one URL to one verified file: coroutines that the engine drives
     engines/    download programs on other machines: aria2
     sites/      video pages, through yt-dlp in a process of its own: the page engine
     sources/    remote libraries, page by page
@@ -56,8 +57,8 @@ Sixteen nouns, each with one meaning everywhere:
     --------------  ----------------------------------------------  ---------------------------
     main            the tray's run loop                             a person
     front loop      hook, intake, pool, sync, drop folder, bus      nothing but its own events
-    engine          libcurl's multi handle, every connection        sockets
-    one a transfer  the decisions and the file of that transfer     its network, its disk
+    engine          libcurl, every connection, quick files          sockets, a disk for a moment
+    transfer        one file whose disk is slow, or long work on it its disk
     database        the one writing SQLite connection               the database's disk
     executor        lists, hashes, thumbnails, keyring, trash       disks
 

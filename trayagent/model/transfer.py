@@ -93,7 +93,7 @@ class Made(Struct, frozen=True):
 
 
 class Progress:
-    """How far a download is: written by its own thread and the engine's, read by whoever likes.
+    """How far a download is: written by the engine and by whoever drives it, read by whoever likes.
 
     Plain values, each written by one thread at a time; reading takes no lock and disturbs nobody.
     """

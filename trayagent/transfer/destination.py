@@ -9,7 +9,7 @@
     left       -                                         `keep` what the next attempt can use, `leave`
 
 A name is decided in memory and costs no transaction: it becomes durable with the first bytes.
-Everything here blocks, and belongs to the file's own thread; only `Lane` is called by the engine's.
+Everything here blocks, and belongs to whoever drives the attempt; only `Lane` is the engine's to call.
 """
 
 from __future__ import annotations
