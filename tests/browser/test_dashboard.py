@@ -309,6 +309,24 @@ async def test_no_violations_and_no_sideways_scrolling(page: Page, agent: Runnin
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
 
 
+async def test_at_twice_the_size_everything_is_within_reach(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    """A window of 1280 by 800 pixels at 200 %: nothing is cut off sideways, and a row's panel can be read."""
+    await page.set_viewport_size({"width": 640, "height": 400})
+    agent.call("POST", "downloads", {"url": site.url("/plain/large-print.mp4")})
+    await agent.arrival(site.url("/plain/large-print.mp4"))
+    await row(page, "large-print.mp4").locator(".name").click()
+    panel = page.get_by_role("region", name="large-print.mp4")
+    await expect(panel.get_by_role("button", name="Open folder")).to_be_in_viewport()
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Add links", exact=True).first.click()
+    send = page.get_by_role("button", name="Download", exact=True)
+    await send.scroll_into_view_if_needed()
+    await expect(send).to_be_in_viewport()
+
+
 async def test_agent_gone_is_said_and_the_page_goes_on_when_it_is_back(
     chromium: Browser, tmp_path: Path
 ) -> None:

@@ -77,6 +77,7 @@ export class ListView {
     table.addEventListener("open", ({ detail: id }) => this.#open(id));
     table.addEventListener("current", () => this.detail.element.hidden || this.#open(table.current));
     table.addEventListener("sort", ({ detail: sort }) => this.#choose(this.name, sort));
+    table.addEventListener("leave", () => detail.close());
     table.addEventListener("tick", () => this.#showBar());
     table.addEventListener("verb", ({ detail: { verb, chosen } }) => acts.run(verb, chosen));
     this.batch.addEventListener("title", () => setText(this.heading, this.batch.batch.title || this.name));

@@ -2,7 +2,7 @@
 //
 // Keys, while the table has the focus: arrows, Page Up/Down, Home, End move; Space ticks, with Shift from the last
 // tick on; Ctrl+A ticks all; Enter shows details; Delete removes; Alt+arrows move a waiting download in the queue;
-// Escape unticks.
+// Escape unticks, or closes the details.
 import { button, h, setAttribute } from "../dom.js";
 import { COLUMNS, SAY } from "../words.js";
 import { Row } from "./row.js";
@@ -13,8 +13,8 @@ const HIGHEST = 8_000_000;
 const EDGE = 40; // pixels at the edge in which a dragged row scrolls the list
 
 /**
- * Shows a `Listing`. Tells `open` (a row is to be shown in detail), `sort`, `tick`, and `verb` for keys that do
- * something with the chosen rows.
+ * Shows a `Listing`. Tells `open` (a row is to be shown in detail), `sort`, `tick`, `leave`, and `verb` for keys that
+ * do something with the chosen rows.
  */
 export class Table extends EventTarget {
   #rows = new Map(); // index → Row
@@ -202,6 +202,7 @@ export class Table extends EventTarget {
     else if (key === "Enter" && this.current) this.dispatchEvent(new CustomEvent("open", { detail: this.current }));
     else if (key === "Delete") this.#verb("remove");
     else if (key === "Escape" && this.ticked.size) this.untick();
+    else if (key === "Escape") this.dispatchEvent(new Event("leave"));
     else return;
     event.preventDefault();
   }
