@@ -307,6 +307,17 @@ async def test_a_bomb_is_bounded_by_whoever_takes_it() -> None:
             await unattended(asker, url)
 
 
+async def test_a_hundred_and_fifty_megabytes_of_zeros_come_to_a_slow_sink() -> None:
+    """libcurl keeps at most 64 MiB of what it decodes while we pause it: so it reads little at a time."""
+    async with Lying() as server:
+        with asking(server.authority) as asker:
+            zeros = gzip.compress(bytes(150_000_000), 9)
+            url = server.at("/f", replying("200 OK", zeros, Content_Encoding="gzip"))
+            sink = Kept(pause=0.002)
+            await asyncio.to_thread(asker.start(url).into, sink)
+            assert len(sink.data) == 150_000_000
+
+
 async def unattended(asker: Asker, url: str) -> None:
     """Without a sink it stops in memory."""
     asked = asker.start(url)
