@@ -18,6 +18,7 @@ from tests.servers.listening import Answering
 from tests.servers.lying import Exchange, Lying, Served, redirecting, replying
 from tests.servers.socks_proxy import SocksProxy
 from tests.transfer.rig import QUICK, TransferRig, noise, transferring, until
+from tests.wine import checks_certificates
 from trayagent.model.errors import DownloadError
 from trayagent.model.settings import NetworkSettings
 
@@ -97,11 +98,22 @@ async def test_the_proxy_itself_may_speak_tls(tmp_path: Path, authority: Authori
             await rig.get(at(safe, "/a.bin", "https"))
             await rig.get(at(plain, "/b.bin"))
         assert rig.files() == {"a.bin": BODY, "b.bin": BODY}
-        async with through(proxy.url, tmp_path) as rig:
-            for url in (at(safe, "/c.bin", "https"), at(plain, "/c.bin")):
-                with pytest.raises(DownloadError) as failed:
-                    await rig.get(url)
-                assert failed.value.code == "tls"
+
+
+@checks_certificates
+async def test_a_proxy_that_nobody_vouches_for_gets_nothing(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with (
+        Lying(tls=authority.serving(NAME)) as safe,
+        Lying() as plain,
+        HttpProxy(tls=authority.serving("127.0.0.1")) as proxy,
+        through(proxy.url, tmp_path) as rig,
+    ):
+        for url in (at(safe, "/c.bin", "https"), at(plain, "/c.bin")):
+            with pytest.raises(DownloadError) as failed:
+                await rig.get(url)
+            assert failed.value.code == "tls"
 
 
 async def test_a_bad_certificate_behind_a_tunnel_is_refused(

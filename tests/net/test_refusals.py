@@ -99,10 +99,33 @@ def test_libcurls_codes_are_told_in_our_words(
             "SSL: certificate subject name 'x.example' does not match target hostname 'h.example'",
             "the certificate is not valid for 'h.example'",
         ),
+        (
+            "schannel: CertGetNameString() failed to match connection hostname (h.example)",
+            "the certificate is not valid for 'h.example'",
+        ),
+        (
+            "schannel: the certificate or certificate chain is based on an untrusted root",
+            "nobody whom this machine trusts has signed the certificate",
+        ),
     ],
 )
 def test_a_certificate_is_refused_for_a_reason(words: str, reason: str) -> None:
     found = refuse_transfer(pycurl.E_PEER_FAILED_VERIFICATION, words, 0, "h.example")
+    assert (found.code, found.detail) == ("tls", reason)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        ("SEC_E_CERT_EXPIRED (0x80090328)", "certificate has expired"),
+        ("SEC_E_WRONG_PRINCIPAL (0x80090322)", "the certificate is not valid for 'h.example'"),
+        ("CRYPT_E_REVOKED (0x80092010)", "the certificate was withdrawn"),
+        ("SEC_E_ILLEGAL_MESSAGE (0x80090326)", "the secure connection could not be set up"),
+    ],
+)
+def test_windows_says_in_numbers_why_a_handshake_fails(number: str, reason: str) -> None:
+    words = f"schannel: next InitializeSecurityContext failed: {number} - Words in any language."
+    found = refuse_transfer(pycurl.E_SSL_CONNECT_ERROR, words, 0, "h.example")
     assert (found.code, found.detail) == ("tls", reason)
 
 

@@ -128,7 +128,7 @@ async def test_a_sink_that_has_enough_already_ends_it() -> None:
 
 async def test_a_sink_that_takes_nothing_for_a_while_gets_all_of_it() -> None:
     """None of a piece is lost or said twice, however often it was refused; that is no stall either."""
-    limits = replace(QUICK, stall=0.2, slowest=10**8)
+    limits = replace(QUICK, stall=0.2, slowest=10**7)
     async with Lying() as server:
         url = server.at("/f", Served(noise(4 * SIZE)))
         with asking(server.authority, patience=limits) as asker:
@@ -155,7 +155,7 @@ async def test_a_sink_that_takes_nothing_for_a_while_gets_all_of_it() -> None:
 @pytest.mark.parametrize("size", [1000, 400_000])
 async def test_while_we_do_not_read_ourselves_no_server_is_too_slow(size: int) -> None:
     """A speed limit of ours is not held against it."""
-    limits = replace(QUICK, stall=0.4, slowest=10**8)
+    limits = replace(QUICK, stall=0.4, slowest=10**7)
     async with Lying() as server:
         url = server.at("/f", Served(noise(size)))
         with asking(server.authority, patience=limits) as asker:
@@ -165,7 +165,7 @@ async def test_while_we_do_not_read_ourselves_no_server_is_too_slow(size: int) -
 
 
 async def test_a_pause_may_be_longer_than_a_stall() -> None:
-    limits = replace(QUICK, stall=0.2, slowest=10**8)
+    limits = replace(QUICK, stall=0.2, slowest=10**7)
     async with Lying() as server:
         url = server.at("/f", Served(noise(100_000)))
         with asking(server.authority, patience=limits) as asker:
@@ -190,7 +190,7 @@ async def test_a_pause_is_as_long_as_was_said() -> None:
         if so_far >= together
     ]
     assert len(gaps) > 5
-    assert min(gaps) >= 0.05
+    assert round(min(gaps), 6) >= 0.05  # Windows counts in milliseconds
 
 
 async def test_a_sink_that_breaks_ends_its_exchange_alone() -> None:
@@ -220,7 +220,7 @@ async def test_a_sink_that_breaks_ends_its_exchange_alone() -> None:
 
 async def test_what_nobody_came_for_stays_small_in_memory() -> None:
     """The server is held back; nothing of it is lost, and nobody is too slow meanwhile."""
-    limits = replace(QUICK, stall=0.2, slowest=10**8)
+    limits = replace(QUICK, stall=0.2, slowest=10**7)
     async with Lying() as server:
         url = server.at("/f", Served(noise(4 * SIZE)))
         with asking(server.authority, patience=limits) as asker:

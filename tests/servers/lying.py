@@ -6,10 +6,15 @@ Honest answers come from `Served`, whose knobs are lies; everything else is a fu
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from types import SimpleNamespace
+from typing import Any
 
 from tests.servers.listening import Listening
 
@@ -59,8 +64,13 @@ class Exchange:
     def reset(self) -> None:
         """End the connection with a TCP reset."""
         sock = self.writer.get_extra_info("socket")
-        sock.setsockopt(1, 13, b"\x01\x00\x00\x00\x00\x00\x00\x00")  # SO_LINGER 0
-        self.writer.transport.abort()
+        at_once = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        transport: Any = self.writer.transport
+        if sys.platform == "win32" and (raw := getattr(transport, "_sock", None)):
+            # asyncio would shut it down before it closes it: that is an orderly end.
+            transport._sock = SimpleNamespace(fileno=raw.fileno, close=raw.close)
+        transport.abort()
 
 
 class Lying(Listening):

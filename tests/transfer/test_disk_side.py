@@ -73,7 +73,8 @@ def test_a_record_is_believed_only_if_it_is_whole_and_fits(tmp_path: Path) -> No
     part.vouch(Record(500, '"v"', ((0, 50),)))
     part.vouch(record)
     part.close()
-    assert sidecar_of(final).stat().st_mode & 0o777 == 0o600
+    if sys.platform != "win32":  # there its folder keeps it private
+        assert sidecar_of(final).stat().st_mode & 0o777 == 0o600
 
     def read() -> Record | None:
         again = Part.reopen(final)
@@ -97,7 +98,7 @@ def test_a_part_or_record_that_is_a_link_is_not_followed(tmp_path: Path) -> None
     outside = tmp_path / "outside"
     outside.write_bytes(b"precious")
     final = tmp_path / "f"
-    Path(part_of(final)).symlink_to(outside)
+    link(Path(part_of(final)), outside)
     with pytest.raises(OSError, match=r".*"):
         Part.reopen(final)
     with pytest.raises(FileExistsError):
@@ -110,7 +111,7 @@ def test_a_part_or_record_that_is_a_link_is_not_followed(tmp_path: Path) -> None
         Path(part_of(final)).unlink()
     part = Part(final)
     part.create()
-    sidecar_of(final).symlink_to(outside)
+    link(sidecar_of(final), outside)
     with pytest.raises(OSError, match=r".*"):
         part.vouch(Record(500, '"v"', ((0, 1),)))
     part.close()

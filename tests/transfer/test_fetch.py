@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from tests.links import link
 from tests.servers.lying import Exchange, Lying, Served, in_turn, replying
 from tests.transfer.rig import mp4, noise, transferring, until
 from trayagent.model.errors import DownloadError
@@ -300,7 +301,7 @@ async def test_what_is_in_the_folders_place_is_said(tmp_path: Path, way: str) ->
     elif way == "file":
         folder.write_bytes(b"mine")
     else:
-        folder.symlink_to(tmp_path / "nowhere" / "at all")
+        link(folder, tmp_path / "nowhere" / "at all")
     async with Lying() as server, transferring(tmp_path / "other", server.authority) as rig:
         rig.folder = folder
         with pytest.raises(DownloadError, match="is where the folder should be") as failed:
@@ -313,13 +314,13 @@ async def test_planted_links_are_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     folder = tmp_path / "in"
     folder.mkdir()
-    (folder / "f.bin").symlink_to(outside)
-    (folder / "f (1).bin.part").symlink_to(outside)
+    link(folder / "f.bin", outside)
+    link(folder / "f (1).bin.part", outside)
     async with Lying() as server, transferring(folder, server.authority) as rig:
         fetched = await rig.get(server.at("/f.bin", Served(noise(2_000_000))))
         assert fetched.path.name == "f (2).bin"
         assert not outside.exists()
-        (folder / "g.bin.part").symlink_to(outside)
+        link(folder / "g.bin.part", outside)
         with pytest.raises(DownloadError):
             await rig.get(server.url("/f.bin"), path=folder / "g.bin")
         assert not outside.exists()

@@ -118,6 +118,21 @@ _ERRNOS: Final = (
 )
 
 
+# Windows' own TLS speaks in the numbers of its interface, or in sentences that libcurl makes of them
+# (its schannel.c and schannel_verify.c). Other systems have OpenSSL, whose own words are good.
+_SCHANNEL: Final = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (r"not time valid|SEC_E_CERT_EXPIRED|CERT_E_EXPIRED", "certificate has expired"),
+        (
+            r"untrusted root|chain is incomplete|SEC_E_UNTRUSTED_ROOT|CERT_E_UNTRUSTEDROOT",
+            "nobody whom this machine trusts has signed the certificate",
+        ),
+        (r"revoked|CRYPT_E_REVOKED", "the certificate was withdrawn"),
+    )
+)
+_SCHANNEL_NAME: Final = re.compile(r"failed to match connection hostname|SEC_E_WRONG_PRINCIPAL")
+
 _OPENSSL: Final = re.compile(r"(?:certificate problem|verify result): (.*?)(?: \(\d+\))?$")
 
 
@@ -127,8 +142,11 @@ def refuse_transfer(
     """Why libcurl gave up: its code, its own words, the system's errno (0: none)."""
     if code == _COULDNT_RESOLVE_HOST:
         return DownloadError("network", f"no address was found for {host}")
-    if code == _PEER_FAILED_VERIFICATION:
-        return DownloadError("tls", _certificate_reason(words))
+    # With Windows' own TLS an expired certificate is one of many ways in which the handshake fails.
+    if code == _PEER_FAILED_VERIFICATION or (
+        code == _SSL_CONNECT_ERROR and _schannel_reason(words, host)
+    ):
+        return DownloadError("tls", _certificate_reason(words, host))
     if proxied and (code == _COULDNT_CONNECT or "CONNECT tunnel failed" in words):
         return DownloadError("network", PROXY_UNUSABLE)
     if code == _COULDNT_CONNECT:
@@ -158,11 +176,14 @@ def is_bare_end(code: int, words: str) -> bool:
 
     The bytes that came are whole as far as anyone can tell; the file is kept with a warning.
     """
-    return code == _RECV_ERROR and "unexpected eof" in words.lower()
+    said = words.lower()
+    return code == _RECV_ERROR and ("unexpected eof" in said or "missing close_notify" in said)
 
 
-def _certificate_reason(words: str) -> str:
+def _certificate_reason(words: str, host: str) -> str:
     """OpenSSL's own words, "certificate has expired"; for a name that does not fit, plain ones."""
+    if said := _schannel_reason(words, host):
+        return said
     # The last name in quotes is ours: "subject name 'x.example' does not match target hostname 'h.example'".
     before, _, name = words.rpartition("'")[0].rpartition("'")
     if "match" in before:
@@ -171,3 +192,10 @@ def _certificate_reason(words: str) -> str:
         return "the certificate names no host"
     reason = _OPENSSL.search(words)
     return (reason[1] if reason else words).strip().rstrip(".").lower()[:200]
+
+
+def _schannel_reason(words: str, host: str) -> str:
+    """What Windows' own TLS has against a certificate; "" if it says nothing of one."""
+    if _SCHANNEL_NAME.search(words):
+        return f"the certificate is not valid for '{host[:255]}'"
+    return next((reason for said, reason in _SCHANNEL if said.search(words)), "")

@@ -26,7 +26,11 @@ def trust(curl: Any, ca_file: Path | None = None) -> None:
         curl.setopt(pycurl.PROXY_CAINFO, str(ca_file))
         return
     if sys.platform in ("win32", "darwin"):
-        curl.setopt(pycurl.SSL_OPTIONS, pycurl.SSLOPT_NATIVE_CA)
+        # Windows' own TLS asks the authority whether a certificate was withdrawn. Where no answer comes
+        # (a firewall, a site of the intranet) it would refuse; like a browser, we go on then.
+        options = pycurl.SSLOPT_NATIVE_CA | pycurl.SSLOPT_REVOKE_BEST_EFFORT
+        curl.setopt(pycurl.SSL_OPTIONS, options)
+        curl.setopt(pycurl.PROXY_SSL_OPTIONS, options)
         return
     file, folder = _places()
     # The wheel's libcurl knows no file of this machine; what it was built with must not count.
