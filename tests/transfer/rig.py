@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from trayagent.model.settings import DownloadSettings, NetworkSettings
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.net.exchange import Patience
 from trayagent.net.request import Client
+from trayagent.transfer import part_file
 from trayagent.transfer.transfer import Transfer
 
 QUICK = Patience(connect=5, first_byte=5, stall=0.8, slowest=1024)
@@ -39,6 +44,13 @@ class RecordingProgress(Progress):
     def last(self) -> tuple[int, int | None]:
         """Bytes here, and of how many."""
         return self.received, self.size
+
+
+def replace_writes(patch: pytest.MonkeyPatch, write: Callable[..., int]) -> None:
+    """Put something in the place of every way in which bytes get onto a disk."""
+    patch.setattr(part_file, "_write", write)
+    if sys.platform != "win32":  # which has one way only
+        patch.setattr(os, "pwritev", write)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.lying import Exchange, Lying, Served, in_turn, replying
-from tests.transfer.rig import noise, transferring, until
+from tests.transfer.rig import noise, replace_writes, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Progress, Target
 from trayagent.net.host_limits import Cooldown
@@ -145,7 +145,7 @@ def test_bytes_that_the_disk_refused_are_not_counted(
     def full(fd: int, data: bytes, at: int) -> int:
         raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(os, "pwritev", full)
+    replace_writes(monkeypatch, full)
     lane.take((b"x" * 100,), 100)
     with pytest.raises(OSError, match="full"):
         writer.drain()

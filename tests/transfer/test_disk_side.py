@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.links import link
 from trayagent.model.errors import DownloadError
-from trayagent.transfer import driver
+from trayagent.transfer import driver, part_file
 from trayagent.transfer import publish as publishing
 from trayagent.transfer.checksums import verify
 from trayagent.transfer.destination import Names
@@ -45,17 +46,17 @@ def test_publishing_never_replaces(
     def unsupported(part: Path, final: Path) -> None:
         raise OSError(errno.EINVAL, "not here")
 
-    for other in WAYS[:2]:
-        if other != way:
-            monkeypatch.setattr(publishing, other, unsupported)
-    part, final, link = tmp_path / "a.part", tmp_path / "a", tmp_path / "l"
+    for name in WAYS[:2]:
+        if name != way:
+            monkeypatch.setattr(publishing, name, unsupported)
+    part, final, other = tmp_path / "a.part", tmp_path / "a", tmp_path / "l"
     part.write_bytes(b"new")
     publish(str(part), final)
     assert final.read_bytes() == b"new"
     assert not part.exists()
     part.write_bytes(b"newer")
-    link.symlink_to(tmp_path / "nowhere")
-    for taken in (final, link):
+    link(other, tmp_path / "nowhere")
+    for taken in (final, other):
         with pytest.raises(FileExistsError):
             publish(str(part), taken)
     assert final.read_bytes() == b"new"
@@ -182,7 +183,7 @@ def test_a_part_that_could_not_be_written_leaves_nothing_half(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What waits in memory is written whole at the next try, after a disk that was full."""
-    part, write = Part(tmp_path / "f"), os.pwrite
+    part, write = Part(tmp_path / "f"), part_file._write
     part.write((b"0123456789",), 0)
 
     def full(fd: int, data: bytes, at: int) -> int:
@@ -191,7 +192,7 @@ def test_a_part_that_could_not_be_written_leaves_nothing_half(
         return write(fd, data[:4], at)
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "pwrite", full)
+        patch.setattr(part_file, "_write", full)
         with pytest.raises(OSError, match="full"):
             part.create()
     assert list(tmp_path.iterdir()) == []

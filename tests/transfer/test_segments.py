@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.lying import Exchange, Lying, Served
-from tests.transfer.rig import noise, transferring, until
+from tests.transfer.rig import noise, replace_writes, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Progress, Target
 from trayagent.net.exchange import EnoughError
@@ -164,8 +164,7 @@ async def test_disk_trouble_ends_all_segments(
 
         async def spoil() -> None:
             await until(lambda: rig.told.last[0] > SIZE // 4)
-            for name in ("pwrite", "pwritev"):
-                monkeypatch.setattr(f"os.{name}", fail)
+            replace_writes(monkeypatch, fail)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(spoil(), name="spoil")
