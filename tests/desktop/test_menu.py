@@ -19,7 +19,7 @@ from trayagent.desktop.tray.snapshot import Snapshot, SourceView
 from trayagent.desktop.tray.tray import Actions
 from trayagent.model.downloads import Download, State
 from trayagent.model.events import Notice
-from trayagent.model.status import Board, Status
+from trayagent.model.status import Board, Speed, Status
 
 BUSY = """\
 Open dashboard
@@ -29,7 +29,7 @@ a_b_c & <d>.iso — 42 %
     Pause
     Cancel
     Open folder
-Sunrise over the …ut (2160p60).mov — 7 %
+Sunrise over th… (2160p60).mov — 7 %
     Pause
     Cancel
     Open folder
@@ -48,6 +48,10 @@ Pause downloads
     For 1 hour
     Until tomorrow
     Until resumed
+Speed
+    Full ●
+    Slow ○
+    (By the clock) ○
 -
 Recent files
     harbour.jpg
@@ -59,9 +63,11 @@ Failed (1)
     old-link.mp4 — link expired
         Retry
         Why?
-Undo holiday.txt — 41 files
 Open download folder
 Open drop folder
+Undo holiday.txt…
+    Move 41 files to the trash
+    (Leave it)
 -
 Send from browser…
 Notifications
@@ -71,7 +77,7 @@ Notifications
     -
     Snooze for 1 hour
     (Lately)
-    Download finished
+    harbour.jpg — Download finished
 Settings…
 -
 Quit
@@ -90,6 +96,10 @@ Pause downloads
     For 1 hour
     Until tomorrow
     Until resumed
+Speed
+    Full ●
+    Slow ○
+    (By the clock) ○
 -
 Recent files
     (Nothing yet)
@@ -295,3 +305,33 @@ def test_a_download_keeps_its_row_while_it_is_active() -> None:
 def test_a_snapshot_travels_as_json() -> None:
     wire = msgspec.json.encode(samples.BUSY)
     assert msgspec.json.decode(wire, type=Snapshot) == samples.BUSY
+
+
+def test_names_that_differ_look_different_in_the_menu() -> None:
+    """Episodes of one season differ in the middle, where names used to be cut."""
+    names = [f"Tray film number {n} with a rather long title.mp4" for n in range(1, 5)]
+    running = [samples.download(f"d{n}", filename=name) for n, name in enumerate(names)]
+    shown = rows(replace(samples.IDLE, board=samples.active(*running), recent=tuple(running[:3])))
+    labels = [row.label for row in shown if row.visible and row.label.startswith("Tray")]
+    recent = next(row for row in shown if row.label == "Recent files")
+    assert len(set(labels)) == 4
+    assert len({row.label for row in recent.rows if row.visible and row.enabled}) == 3
+    for number, label in enumerate(labels, 1):
+        assert f"umber {number} " in label
+        assert len(label) <= menu.LABEL_CHARACTERS
+
+
+def test_speed_shows_what_was_chosen() -> None:
+    speed = Speed("clock", 200_000, 200_000, "08:00-18:00", "mon-fri", is_inside=True)
+    found = {row.label: row for row in flat(rows(replace(samples.IDLE, speed=speed)))}
+    assert found["By the clock: slow 08:00-18:00"].checked
+    assert found["Slow: 200 KB/s"].do == Do("choose_speed", ("slow",))
+    assert not found["Full"].checked
+
+
+def test_a_past_notice_begins_with_what_it_is_about() -> None:
+    told = replace(
+        samples.IDLE, notices=(Notice("Download failed", "lost_film.mp4\nThe server is gone."),)
+    )
+    labels = [row.label for row in flat(rows(told))]
+    assert "lost_film.mp4 — Download failed" in labels

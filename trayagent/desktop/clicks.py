@@ -20,6 +20,7 @@ from trayagent.desktop.tray.tray import Tray
 from trayagent.model.downloads import Item
 from trayagent.model.errors import NotFoundError, TrayagentError, WrongStateError
 from trayagent.model.events import Notice
+from trayagent.model.status import SpeedMode
 
 ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`]+", re.IGNORECASE)
 MOST_ADDRESSES: Final = 500
@@ -126,6 +127,9 @@ class Clicks:
     def resume_queue(self) -> None:
         self._ask(self._agent.queue.resume_all)
 
+    def choose_speed(self, mode: SpeedMode) -> None:
+        self._ask(partial(self._agent.speed_control.choose, mode))
+
     def pause(self, id: str) -> None:
         self._ask(partial(self._agent.queue.pause, id))
 
@@ -172,10 +176,6 @@ class Clicks:
         self._ask(partial(self._undo, batch))
 
     async def _undo(self, id: str) -> None:
-        batch = await self._agent.queries.batch(id)
-        if batch.via == "sync":  # many files: the page says how many, and asks
-            await self._page("lists")
-            return
         self._feed.clear_undo()
         await self._agent.undo.take_back(id)
 

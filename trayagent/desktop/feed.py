@@ -97,6 +97,7 @@ class Feed:
             failed=tuple(failed),
             sources=await self._sources(),
             undo=undo_of(last) if last else None,
+            speed=self._agent.speed_control.speed,
         )
         return _with_config(snapshot, self._agent.live_settings.config)
 

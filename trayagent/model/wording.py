@@ -10,7 +10,7 @@ hands it in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, tzinfo
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -109,6 +109,25 @@ def printable(text: str, instead: str = " ") -> str:
     if text.isprintable():
         return text.strip()
     return "".join(c if c.isprintable() else instead for c in text).strip()
+
+
+def shorten_apart(texts: Sequence[str], width: int) -> list[str]:
+    """Each text in at most `width` characters; those that would look alike keep what tells them apart."""
+    cuts = [shorten(text, width) for text in texts]
+    short = list(cuts)
+    for at, text in enumerate(texts):
+        alike = {other for other, cut in zip(texts, cuts, strict=True) if cut == cuts[at]}
+        if len(alike) < 2:
+            continue
+        # The part in which they differ stands after a short beginning: `Season 1…Episode 12 – the lo…`.
+        begin = width // 3
+        columns = enumerate(zip(*alike, strict=False))
+        common = next((n for n, column in columns if len(set(column)) > 1), len(text))
+        rest = text[max(begin, common - 6) :]
+        short[at] = f"{text[:begin]}…{rest}"
+        if len(short[at]) > width:
+            short[at] = f"{short[at][: width - 1]}…"
+    return short
 
 
 def shorten(text: str, width: int) -> str:

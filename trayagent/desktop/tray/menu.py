@@ -6,7 +6,7 @@ texts only redraws them, while one that is told about another layout closes the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -15,11 +15,13 @@ from trayagent.desktop.tray.snapshot import KEPT, Snapshot, SourceView
 from trayagent.desktop.tray.tray import Actions
 from trayagent.model.downloads import Download
 from trayagent.model.events import Notice
+from trayagent.model.status import Speed
 from trayagent.model.wording import (
     name_of,
     percent,
     printable,
     shorten,
+    shorten_apart,
     show_clock,
     show_count,
     show_size,
@@ -91,7 +93,7 @@ def rows(snapshot: Snapshot, seating: Seating = ()) -> tuple[Row, ...]:
         Row("Open dashboard", Do("open_dashboard"), default=True),
         LINE,
         Row(summary(snapshot), enabled=False),
-        *(_active(current.get(id or "")) for id in seated),
+        *_active_rows([current.get(id or "") for id in seated]),
         Row(f"{more} more…", Do("open_dashboard"), visible=more > 0),
         LINE,
         Row("Add from clipboard", Do("add_from_clipboard")),
@@ -100,14 +102,15 @@ def rows(snapshot: Snapshot, seating: Seating = ()) -> tuple[Row, ...]:
         # Both rows are always there, one of them hidden: the shape must not change.
         _pause(visible=not status.paused),
         Row("Resume downloads", Do("resume_queue"), visible=status.paused),
+        _speed(snapshot.speed),
         LINE,
         Row("Recent files", rows=_recent(snapshot)),
         Row(
             f"Failed ({status.failed})", visible=status.failed > 0, rows=_failures(snapshot.failed)
         ),
-        _undo(snapshot),
         _folder("Open download folder", snapshot.downloads_folder),
         _folder("Open drop folder", snapshot.drop_folder),
+        _undo(snapshot),
         LINE,
         Row("Send from browser…", Do("pair_browser")),
         Row("Notifications", rows=_notifications(snapshot)),
@@ -174,9 +177,21 @@ def _folder(label: str, path: str) -> Row:
     return Row(label, Do("open_folder", (path,)), enabled=bool(path))
 
 
-def _active(download: Download | None) -> Row:
+def _labels(downloads: Sequence[Download | None], facts: Sequence[str]) -> list[str]:
+    """Names and short facts: as long as the menu is wide, and different where the names are."""
+    taken = max((min(len(fact), 20) + len(" — ") for fact in facts if fact), default=0)
+    names = shorten_apart([_name(d) if d else "" for d in downloads], LABEL_CHARACTERS - taken)
+    return [title_and_fact(name, fact) for name, fact in zip(names, facts, strict=True)]
+
+
+def _active_rows(downloads: Sequence[Download | None]) -> Iterator[Row]:
+    facts = [_progress(download) if download else "" for download in downloads]
+    for label, download in zip(_labels(downloads, facts), downloads, strict=True):
+        yield _active(label, download)
+
+
+def _active(label: str, download: Download | None) -> Row:
     id = download.id if download else ""
-    label = title_and_fact(_name(download), _progress(download)) if download else ""
     place = download.path if download and download.path else ""
     return Row(
         label,
@@ -192,7 +207,8 @@ def _active(download: Download | None) -> Row:
 def _sources(sources: Sequence[SourceView]) -> tuple[Row, ...]:
     ready = any(source.signed_in and not source.syncing for source in sources)
     return (
-        Row("Sync all images", Do("sync", (None,)), enabled=ready, visible=bool(sources)),
+        # With one source it would be the same row twice.
+        Row("Sync all images", Do("sync", (None,)), enabled=ready, visible=len(sources) > 1),
         *(_source(source) for source in sources),
         Row("Set up images…", Do("set_up_images"), visible=not sources),
     )
@@ -226,12 +242,10 @@ def _fill_up(filled: Sequence[Row], count: int, filler: Row) -> tuple[Row, ...]:
 
 def _recent(snapshot: Snapshot) -> tuple[Row, ...]:
     files = [
-        Row(
-            shorten(_name(d), LABEL_CHARACTERS),
-            Do("open_file", (d.path or "",)),
-            enabled=bool(d.path),
+        Row(label, Do("open_file", (d.path or "",)), enabled=bool(d.path))
+        for label, d in zip(
+            _labels(snapshot.recent, [""] * len(snapshot.recent)), snapshot.recent, strict=True
         )
-        for d in snapshot.recent
     ]
     return (
         Row("Nothing yet", enabled=False, visible=not files),
@@ -241,15 +255,16 @@ def _recent(snapshot: Snapshot) -> tuple[Row, ...]:
 
 def _failures(failed: Sequence[Download]) -> tuple[Row, ...]:
     blank = Row(visible=False, rows=(Row("Retry", enabled=False), Row("Why?", enabled=False)))
+    facts = [(d.error.code if d.error else "").replace("_", " ") for d in failed]
     reasons = [
         Row(
-            title_and_fact(_name(d), (d.error.code if d.error else "").replace("_", " ")),
+            label,
             rows=(
                 Row("Retry", Do("retry", (d.id,))),
                 Row("Why?", Do("why", (d.id,))),
             ),
         )
-        for d in failed
+        for label, d in zip(_labels(failed, facts), failed, strict=True)
     ]
     return (
         Row("Retry all", Do("retry_failed")),
@@ -262,10 +277,34 @@ def _failures(failed: Sequence[Download]) -> tuple[Row, ...]:
 def _undo(snapshot: Snapshot) -> Row:
     undo = snapshot.undo
     if undo is None:
-        return Row("Undo", visible=False)
+        return Row("Undo", visible=False, rows=(Row("Undo", enabled=False), Row("Leave it")))
+    # The second click is the question: one slip of the hand moves no file.
     return Row(
-        title_and_fact(f"Undo {printable(undo.title)}", show_count(undo.count, "file")),
-        Do("undo", (undo.batch,)),
+        shorten(f"Undo {printable(undo.title)}…", LABEL_CHARACTERS),
+        rows=(
+            Row(f"Move {show_count(undo.count, 'file')} to the trash", Do("undo", (undo.batch,))),
+            Row("Leave it", enabled=False),
+        ),
+    )
+
+
+def _speed(speed: Speed) -> Row:
+    slow = f"Slow: {show_speed(speed.slow)}" if speed.slow else "Slow"
+    clock = f"By the clock: slow {speed.hours}" if speed.hours else "By the clock"
+    # Without hours in the settings, the clock means full speed all day.
+    mode = "full" if speed.mode == "clock" and not speed.hours else speed.mode
+    return Row(
+        "Speed",
+        rows=(
+            Row("Full", Do("choose_speed", ("full",)), checked=mode == "full"),
+            Row(slow, Do("choose_speed", ("slow",)), checked=mode == "slow"),
+            Row(
+                shorten(clock, LABEL_CHARACTERS),
+                Do("choose_speed", ("clock",)),
+                checked=mode == "clock",
+                enabled=bool(speed.hours),
+            ),
+        ),
     )
 
 
@@ -290,7 +329,11 @@ def _notifications(snapshot: Snapshot) -> tuple[Row, ...]:
 def _past_notice(notice: Notice) -> Row:
     """A notice of the past; a click does what a click on the popup did."""
     first = notice.actions[0] if notice.actions else None
-    label = shorten(printable(notice.title), LABEL_CHARACTERS)
+    # The name first: "Download finished" five times would say nothing.
+    about = printable(notice.body.partition("\n")[0])
+    label = title_and_fact(
+        about or printable(notice.title), printable(notice.title) if about else ""
+    )
     return Row(
         label, Do("follow", (first.do, first.id)) if first else None, enabled=first is not None
     )

@@ -15,9 +15,10 @@ from trayagent.model.events import (
     DownloadProgress,
     Event,
     Notice,
+    SpeedChanged,
     SyncEvent,
 )
-from trayagent.model.status import Board, Status
+from trayagent.model.status import Board, Speed, Status
 
 Level = Literal["all", "errors", "none"]
 """Which notices pop up."""
@@ -59,6 +60,7 @@ class Snapshot(Struct, frozen=True):
     undo: Undo | None = None
     notices: tuple[Notice, ...] = ()
     """What was told lately, newest first: the notifications for whoever has none."""
+    speed: Speed = Speed()
     level: Level = "all"
     snoozed_until: str | None = None
     offline: str = ""
@@ -81,6 +83,8 @@ def after(snapshot: Snapshot, event: Event) -> Snapshot:
             )
         case BatchEvent(what="finished"):
             return replace(seen, undo=undo_of(event.batch) or seen.undo)
+        case SpeedChanged(speed=speed):
+            return replace(seen, speed=speed)
         case Notice():
             return replace(seen, notices=(event, *seen.notices)[:KEPT])
         case _:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from trayagent.desktop.tray.snapshot import Level, Snapshot
 from trayagent.model.events import Notice
+from trayagent.model.status import SpeedMode
 
 
 class Tray(Protocol):
@@ -47,6 +48,9 @@ class Actions(Protocol):
         """Pause everything for some minutes, or until resumed."""
 
     def resume_queue(self) -> None: ...
+
+    def choose_speed(self, mode: SpeedMode) -> None:
+        """Full, slow, or by the clock."""
 
     def pause(self, id: str) -> None: ...
 

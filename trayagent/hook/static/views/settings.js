@@ -64,7 +64,7 @@ export class SettingsView {
     const isGroup = ["hours", "days", "sites"].includes(field.kind);
     const words = isGroup ? h("span", { class: "label" }, field.words) : h("label", { for: id }, field.words);
     if (field.kind === "check") return h("div", { class: "field" }, h("label", { class: "check" }, input, field.words), hint, error);
-    return h("div", { class: `field ${field.kind}` }, words, control.element, error, hint);
+    return h("div", { class: `field kind-${field.kind}` }, words, control.element, error, hint);
   }
 
   /** A folder from this computer's own dialog; null where none was chosen. */

@@ -1,0 +1,30 @@
+"""The page writes sizes, times, counts and names as everything else does: the same examples for both."""
+
+import json
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.browser.dashboard import opened
+from tests.browser.running import ROOT, Running
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_format_keeps_to_the_shared_examples(chromium: Browser, agent: Running) -> None:
+    examples = json.loads((ROOT / "tests" / "examples" / "wording.json").read_text())
+    async with opened(chromium, agent) as page:
+        wrong = await page.evaluate(
+            """async (examples) => {
+                const { size, duration, count, nameOf } = await import("/static/format.js");
+                const said = [
+                    ...examples.sizes.map(([bytes, words]) => [size(bytes), words]),
+                    ...examples.durations.map(([seconds, words]) => [duration(seconds), words]),
+                    ...examples.counts.map(([number, noun, words]) => [count(number, noun), words]),
+                    ...examples.names.map(([filename, url, words]) => [nameOf({ filename, url }), words]),
+                ];
+                return said.filter(([is, words]) => is !== words);
+            }""",
+            examples,
+        )
+    assert wrong == []
