@@ -34,6 +34,7 @@ from trayagent.agent.queue.pool import Pool, PoolLimits
 from trayagent.agent.queue.video_pages import VideoPages
 from trayagent.agent.speed import SpeedControl
 from trayagent.agent.status import LiveStatus
+from trayagent.agent.webhooks import Webhooks
 from trayagent.engines.aria2 import Aria2
 from trayagent.model.folder_rules import FolderRules
 from trayagent.model.settings import Config, EngineSettings
@@ -98,7 +99,6 @@ async def build(
         discard=transfer.discard,
         discard_page=engine.discard,
     )
-    own_token, key_file = OwnToken.load(home.token), home.secrets_dir / "clients.key"
     agent = Agent(
         bus=bus,
         intake=intake,
@@ -108,12 +108,13 @@ async def build(
         page_looks=PageLooks(engine),
         live_status=live_status,
         announcer=Announcer(bus, notifier, config.notifications.level),
-        clients=await Clients.open(db, bus, own_token, key_file),
+        clients=await _clients(home, db, bus),
         library=libraries,
         album_files=AlbumFiles(db, trash),
         speed_control=SpeedControl(db, bus, transfer.limit),
         undo=BatchUndo(db, queue, trash),
         elsewhere=elsewhere,
+        webhooks=Webhooks(bus, ways_out.apis, config.hooks, partial(_secret, vault, environ)),
         live_settings=live_settings,
         version=__version__,
     )
@@ -124,10 +125,16 @@ async def build(
     return agent, _services(agent, db, pool, drops)
 
 
+async def _clients(home: Home, db: Database, bus: Bus) -> Clients:
+    key_file = home.secrets_dir / "clients.key"
+    return await Clients.open(db, bus, OwnToken.load(home.token), key_file)
+
+
 def _services(agent: Agent, db: Database, pool: Pool, drops: DropReader) -> dict[str, Service]:
     return {
         "pool": pool.run,
         "elsewhere": agent.elsewhere.run,
+        "webhooks": agent.webhooks.run,
         "live_status": partial(agent.live_status.run, db),
         "announcer": agent.announcer.run,
         "hasher": Hasher(db, agent.bus).run,
@@ -225,5 +232,6 @@ def _apply(
     agent.announcer.level = config.notifications.level
     agent.library.configure(config)
     agent.elsewhere.configure(config)
+    agent.webhooks.settings = config.hooks
     agent.intake.engines = config.engines
     engine.configure(config)

@@ -177,6 +177,8 @@ def test_kills_of_us_of_it_and_of_the_wire(tmp_path: Path, count: int, kills: in
         agent.start()
         urls = [media.url(name, size, rate=600_000) for name, size in sizes.items()]
         agent.call("POST", "downloads", {"items": [{"url": url} for url in urls]})
+        # Once its session file has them: what it forgets before that is failed, as it should be.
+        until((nas.folder / "session").read_text, "its session file")
         for _ in range(kills):
             time.sleep(chance.uniform(0, 0.6))
             match chance.choice(["us", "it", "wire", "answer"]):

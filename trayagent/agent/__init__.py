@@ -8,6 +8,7 @@
     codes          one-time codes, and the files that lead a browser to their pages
     bus            events, from whoever does something to whoever wants to hear of it
     first_download a file for newcomers that needs no network
+    webhooks       events to one POST each, for other programs
     announcer      events to a few notices for people
     speed          full, slow, or by the clock
     status         counts of the queue, folded from events
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from trayagent.agent.queue.elsewhere import Elsewhere
     from trayagent.agent.speed import SpeedControl
     from trayagent.agent.status import LiveStatus
+    from trayagent.agent.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +63,6 @@ class Agent:
     speed_control: SpeedControl
     undo: BatchUndo
     elsewhere: Elsewhere
+    webhooks: Webhooks
     live_settings: LiveSettings
     version: str

@@ -149,6 +149,19 @@ class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`headers` and `query` with `{secret:NAME}` in them."""
 
 
+class HooksSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One POST for each finished batch, single download, or failure."""
+
+    url: str = ""
+    """Where it goes; empty: nowhere."""
+    on: tuple[Literal["finished", "failed"], ...] = ("finished", "failed")
+    """What is told: a batch in which something failed counts as failed."""
+    secret: str = ""
+    """`env:NAME`, `keyring:NAME`, or a word: each body is signed with it (HMAC-SHA256); empty: unsigned."""
+    template: str = ""
+    """The body, with `{event} {title} {message} {filename} {path} {url} {count} {failed}`; empty: JSON of all."""
+
+
 class EngineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """A download program on another machine, which fetches instead of us."""
 
@@ -186,5 +199,6 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     sites: SitesSettings = SitesSettings()
     folders: FolderSettings = FolderSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    hooks: HooksSettings = HooksSettings()
     sources: tuple[SourceSettings, ...] = ()
     engines: tuple[EngineSettings, ...] = ()

@@ -60,7 +60,11 @@ def visible_values(config: Config) -> dict[str, Any]:
             table.update(
                 {name: HIDDEN for name, value in table.items() if "{secret:" not in str(value)}
             )
-    for engine in values["engines"]:
+    # An address of a webhook often holds a token in its path or query: it is shown without both.
+    hooks = values["hooks"]
+    if hooks["url"]:
+        hooks["url"] = re.sub(r"(//[^/?]*)[/?].*", rf"\1/{HIDDEN}", hooks["url"])
+    for engine in (*values["engines"], hooks):
         if engine["secret"] and not engine["secret"].startswith(("env:", "keyring:")):
             engine["secret"] = HIDDEN
     return values

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from trayagent.model import schedule, units, urls
 from trayagent.model.errors import ConfigError, DownloadError
 from trayagent.model.folder_rules import FolderRules
-from trayagent.model.settings import Config, EngineSettings, SourceSettings
+from trayagent.model.settings import Config, EngineSettings, HooksSettings, SourceSettings
 from trayagent.settings.schema import RawValue, unknown_key_sentence
 
 _QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
@@ -98,6 +98,7 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
     for source in config.sources:
         yield from _check_source(source)
     yield from _check_engines(config.engines)
+    yield from _check_hooks(config.hooks)
 
 
 def _check_schedule(config: Config) -> Iterator[tuple[str, str]]:
@@ -161,6 +162,21 @@ def _check_source(source: SourceSettings) -> Iterator[tuple[str, str]]:
             yield f"{key}.{name}", problem
     if source.type == "json":
         yield from _check_json_source(source, key)
+
+
+def _check_hooks(hooks: HooksSettings) -> Iterator[tuple[str, str]]:
+    if hooks.url:
+        yield from _check_text("hooks.url", hooks.url, _web_address)
+
+
+def _web_address(text: str) -> str:
+    """Raises ValueError for what is none, or holds a user and password."""
+    try:
+        if urls.split_userinfo(urls.check(text))[1] is None:
+            return text
+    except DownloadError as error:
+        raise ValueError("it must be an http:// or https:// address") from error
+    raise ValueError("it may hold no user and password")
 
 
 def _check_engines(engines: Sequence[EngineSettings]) -> Iterator[tuple[str, str]]:
