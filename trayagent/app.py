@@ -214,8 +214,7 @@ class Ending:
         if self._is_asked:
             quit()
 
-    def _ask(self, number: int, frame: object) -> None:
-        del number, frame
+    def _ask(self, _number: int, _frame: object) -> None:
         self._is_asked = True
         if self._quit is not None:
             self._quit()

@@ -69,6 +69,7 @@ def start(folder: Path) -> logging.Handler:
     Where no log can be kept, the program works all the same: this is said, and the log goes to
     standard error.
     """
+    # `delay`: the file is made with the first line, so that a command that logs nothing leaves none.
     problem = prepare(folder)
     handler: logging.Handler
     if problem is None:

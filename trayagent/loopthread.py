@@ -63,6 +63,7 @@ class LoopThread:
             self._ready.set_result(None)
 
     async def _run_main(self) -> None:
+        # Stopped before it began: there was no task yet that could be cancelled.
         self._task = asyncio.current_task()
         if self._stopped:
             return

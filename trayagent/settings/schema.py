@@ -69,7 +69,12 @@ def convert_field(
         expected = describe_type(info)
         if close := difflib.get_close_matches(str(raw.value), _choices(info), 1, 0.6):
             expected += f"; did you mean {close[0]}"
-        problems.append(f"{key} is {_quote(raw.value)} ({raw.where}), but must be {expected}.")
+        # As it was written: a text in quotes, anything else as JSON.
+        is_text = isinstance(raw.value, str)
+        written = msgspec.json.encode(raw.value, enc_hook=str).decode()
+        shown = f'"{raw.value}"' if is_text else written
+        shown = shown if len(shown) <= 80 else shown[:77] + "..."
+        problems.append(f"{key} is {shown} ({raw.where}), but must be {expected}.")
         return msgspec.UNSET
 
 
@@ -142,15 +147,6 @@ def _split_list(value: Any, wanted: Any) -> Any:
         except msgspec.DecodeError:
             return value
     return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _quote(value: Any) -> str:
-    text = (
-        msgspec.json.encode(value, enc_hook=str).decode()
-        if not isinstance(value, str)
-        else f'"{value}"'
-    )
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _choices(info: inspect.Type) -> list[str]:

@@ -99,6 +99,10 @@ class YtDlpEngine:
 
     async def resolve(self, page: VideoPage, note: NoteProgress) -> PageAnswer:
         """What becomes of a page; None: yt-dlp does not know its site by name. Raises DownloadError."""
+        # 1. Asked whether it knows the site by name, it costs no process where the answer is known: there
+        #    is no yt-dlp, or it did not know several pages of this host.
+        # 2. Asked for a page, it must be there.
+        # 3. A failure leaves behind only what another try can go on from.
         host = page.request.url.split("/", 3)[2]
         if page.known_only and (
             not self.is_installed or self._strangers.get(host, 0) >= _STRANGER_PAGES

@@ -175,7 +175,14 @@ def _unpack(body: bytes, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as wheel:
-            members = [one for one in wheel.infolist() if _is_ours(one.filename)]
+            # Only the package itself, and no name that could lead out of the folder.
+            members = [
+                one
+                for one in wheel.infolist()
+                for path in [PurePosixPath(one.filename)]
+                if path.parts[:1] == ("yt_dlp",)
+                if ".." not in path.parts and "\\" not in one.filename
+            ]
             # Sizes as the archive tells them; zipfile stops where a member is longer than it says.
             if sum(one.file_size for one in members) > _MOST_UNPACKED_BYTES or not members:
                 raise UpdateError("The new release is not packed as expected.")
@@ -183,11 +190,6 @@ def _unpack(body: bytes, folder: Path) -> None:
             wheel.extractall(folder, members)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise UpdateError("The new release could not be unpacked.") from error
-
-
-def _is_ours(name: str) -> bool:
-    path = PurePosixPath(name)
-    return path.parts[:1] == ("yt_dlp",) and ".." not in path.parts and "\\" not in name
 
 
 class Releases:

@@ -318,7 +318,9 @@ class FlowMedia:
         kept = self._links.get(name)
         if kept == trial.used:
             kept = None
-        if kept and self._ends(kept) > self._now() + 60:
+        # A signed link says itself how long it is good; a minute is for asking with it.
+        expires = re.search(r"[?&]Expires=(\d{1,12})(?:&|$)", kept) if kept else None
+        if kept and (expires is None or float(expires[1]) > self._now() + 60):
             return self._request_for(kept, trial)
         may_help = trial.used is not None or cause.code in ("no_media_found", "truncated")
         if may_help and not trial.refreshed:
@@ -338,10 +340,6 @@ class FlowMedia:
         trial.used = link
         # Only the hosts of the settings may be private; the link carries its own signature and nothing else.
         return Request(link, named=self._client.named)
-
-    def _ends(self, link: str) -> float:
-        expires = re.search(r"[?&]Expires=(\d{1,12})(?:&|$)", link)
-        return float(expires[1]) if expires else float("inf")
 
     async def _ask(self, name: str, *, uri_only: bool) -> dict[str, Any]:
         if not is_usable_name(name):

@@ -39,24 +39,18 @@ def at_path(value: Any, path: str) -> Any:
     """What is at the path, or None; `*` answers a list with what each element has there."""
     found, many = [value], False
     for name, index in _STEP.findall(path):
+        # A step is, in this order: all elements (`*`, of a list or an object), a key, an index. What is
+        # not there, or not of that form, is None and ends nothing: a server may leave out what it likes.
         if (name or index) == "*":
-            found, many = [inner for one in found for inner in _elements(one)], True
+            many = True
+            lists = [list(one.values()) if isinstance(one, dict) else one for one in found]
+            found = [inner for one in lists if isinstance(one, list) for inner in one]
+        elif name:
+            found = [one.get(name) if isinstance(one, dict) else None for one in found]
         else:
-            found = [_inside(one, name, index) for one in found]
+            at = int(index)
+            found = [one[at] if isinstance(one, list) and at < len(one) else None for one in found]
     return found if many else found[0]
-
-
-def _inside(value: Any, name: str, index: str) -> Any:
-    if name:
-        return value.get(name) if isinstance(value, dict) else None
-    number = int(index)
-    return value[number] if isinstance(value, list) and number < len(value) else None
-
-
-def _elements(value: Any) -> Iterable[Any]:
-    if isinstance(value, list):
-        return value
-    return value.values() if isinstance(value, dict) else ()
 
 
 def fields(template: str) -> list[str]:

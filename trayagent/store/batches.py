@@ -86,6 +86,7 @@ def create(
 
 def next_line(conn: sqlite3.Connection, batch: int) -> int:
     """The number of the entry to come."""
+    # By the primary key, so as quick in a batch of a million entries as in one of ten.
     last: int | None = conn.execute(
         "SELECT max(line) FROM entries WHERE batch = ?", (batch,)
     ).fetchone()[0]
@@ -224,6 +225,7 @@ def reopen_entries(conn: sqlite3.Connection, download: int) -> None:
 
 def detach_entries(conn: sqlite3.Connection, download: int) -> None:
     """Let the entries of a row that is being removed point to nothing; they keep their outcome."""
+    # Numbers are never given again (AUTOINCREMENT), so a stale one would do no harm but to be looked up.
     conn.execute("UPDATE entries SET download = NULL WHERE download = ?", (download,))
 
 

@@ -35,6 +35,9 @@ UPDATE clients SET kind = 'extension' WHERE origin <> '';
 class ClientRow:
     """A client. `digest` is the SHA-256 of its token; `salt` makes the token again with the agent's key."""
 
+    # Whoever reads the database learns no token: the salt and the agent's own key make it again, and
+    # neither alone does.
+
     id: str
     name: str
     origin: str
@@ -43,9 +46,6 @@ class ClientRow:
     created_at: float
     last_seen: float | None = None
     kind: ClientKind = "session"
-
-
-# The salt and the agent's own key make the token again; neither alone does.
 
 
 def add(conn: sqlite3.Connection, client: ClientRow) -> None:

@@ -124,6 +124,8 @@ class Database:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         conn = _open_or_set_aside(path)
         writer = DatabaseThread("database", conn, WriteGroup(conn, path))
+        # A second connection for reading: in WAL mode it never waits for the writer, so a page of the
+        # dashboard comes while a large list is being saved.
         reader_conn = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro",
             uri=True,

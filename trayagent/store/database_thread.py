@@ -294,6 +294,8 @@ class DatabaseThread:
         self._conn.close()
 
     def _drain(self, first: PendingCall) -> tuple[list[PendingCall], bool]:
+        # What gathered while the last group was saved goes into one commit. Nobody waits for company: a
+        # single call is saved at once.
         group = [first]
         while len(group) < MOST_IN_GROUP:
             try:

@@ -137,6 +137,7 @@ def order_of(row: sqlite3.Row) -> Order:
 
 def orders_json(order: Order) -> str | None:
     """An order as the row keeps it; None for one that asks for nothing."""
+    # Most downloads ask for nothing but a URL, and a million rows of `{}` would be megabytes.
     orders = msgspec.json.encode(order)
     return None if orders == b"{}" else orders.decode()
 
@@ -266,6 +267,7 @@ def sweep_secrets(conn: sqlite3.Connection, secrets: SecretFiles) -> None:
 
 def is_in_flight(conn: sqlite3.Connection, id: str) -> bool:
     """Whether the download exists and is not settled."""
+    # An id that cannot be one is a stray file in the folder of secrets: it may go.
     try:
         return State(row_of(conn, number(id))["state"]) in IN_FLIGHT
     except NotFoundError:
@@ -274,6 +276,7 @@ def is_in_flight(conn: sqlite3.Connection, id: str) -> bool:
 
 def row_in_flight(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
     """The download in flight for `key`."""
+    # In these words exactly: SQLite uses a partial index where a query repeats the index's condition.
     states = "state IN ('queued', 'active', 'paused')"
     row: sqlite3.Row | None = conn.execute(
         f"SELECT {COLUMNS} FROM downloads WHERE key = ? AND {states}", (key,)

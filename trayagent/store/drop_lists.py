@@ -59,6 +59,7 @@ Entering = tuple[int, New | Rejected, str]
 
 def open_or_begin(conn: sqlite3.Connection, name: str, start: str, now: float) -> OpenList:
     """The list of that name in working/; a new one gets its batch."""
+    # A name in working/ is one list's until it is filed, so a list that a kill cut off is found by it.
     found = open_list(conn, name)
     if found is not None:
         return found

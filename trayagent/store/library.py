@@ -211,6 +211,7 @@ def items_by_number(
 
 def item_of_id(conn: sqlite3.Connection, source: str, id: str) -> StoredItem | None:
     """The item with this media key, else with this name; one whose file is here first."""
+    # A media key is one item's alone; a name may be several items', and then the one with a file is meant.
     for column in ("media_key", "name"):
         where = f"source = ? AND {column} = ? ORDER BY path IS NULL LIMIT 1"
         if found := _items(conn, where, source, id):
@@ -260,6 +261,7 @@ def is_present(conn: sqlite3.Connection, key: str) -> bool:
 
 def mark_ignored(conn: sqlite3.Connection, key: str) -> None:
     """Note that the person does not want the item: no sync fetches it again by itself."""
+    # Its file has gone to the trash by now, so nothing that is said of a file may stay.
     conn.execute(
         "UPDATE library SET state = 'ignored', path = NULL, size = NULL, sha256 = NULL, error = NULL"
         " WHERE source = ? AND account = ? AND ident = ?",
@@ -269,6 +271,7 @@ def mark_ignored(conn: sqlite3.Connection, key: str) -> None:
 
 def keep_checksum(conn: sqlite3.Connection, key: str, path: str, sha256: str) -> None:
     """Note the checksum of a saved file, computed afterwards."""
+    # With the path: another file may have taken the place while the first was being read.
     conn.execute(
         "UPDATE library SET sha256 = ? WHERE source = ? AND account = ? AND ident = ? AND path = ?",
         (sha256, *split_key(key), path),
@@ -367,11 +370,9 @@ def page(
         (*values, limit + 1),
     ).fetchall()
     last = rows[limit - 1] if len(rows) > limit else None
-    return [item_of(row) for row in rows[:limit]], _token(last) if last else None
-
-
-def _token(row: sqlite3.Row) -> str:
-    return f"{'' if row['created'] is None else row['created']}.{row['n']}"
+    # The token of a page: the last item's date, which may be unknown, and its number; `_place` reads it.
+    token = f"{'' if last['created'] is None else last['created']}.{last['n']}" if last else None
+    return [item_of(row) for row in rows[:limit]], token
 
 
 def _place(after: str) -> tuple[float | None, int]:

@@ -110,6 +110,7 @@ class Chosen:
             clauses.append("batch = ?")
             values.append(batches.number(self.batch))
         if self.type is not None:
+            # A type that has no endings of its own is the rest: whatever none of the others names.
             known = ENDINGS.get(self.type)
             endings = sorted(known or frozenset().union(*ENDINGS.values()))
             clauses.append(f"ending {'' if known else 'NOT '}IN ({', '.join('?' * len(endings))})")
@@ -154,6 +155,8 @@ def _numbers(conn: sqlite3.Connection, sql: str, values: Sequence[object]) -> ar
 def _in_queue_order(
     conn: sqlite3.Connection, clause: str, values: Sequence[object], *, down: bool
 ) -> array[int]:
+    # The numbering of each host's rows costs a sort of the whole queue. With one host, as in most long
+    # lists, taking turns means nothing.
     hosts = conn.execute(
         f"SELECT count(*) FROM (SELECT DISTINCT host FROM downloads WHERE {READY} LIMIT 2)"
     ).fetchone()[0]

@@ -53,6 +53,8 @@ def move(
         " (SELECT value FROM json_each(?))",
         (str(new[: last + 1]),),
     ).fetchone()[0]
+    # Renumbered from the front to the last place that changed, all above what was not touched. Behind it
+    # nothing changes: those keep their numbers, and so their turns.
     above = max(above, 0)
     conn.executemany(
         "UPDATE downloads SET urgent = ? WHERE n = ?",
@@ -79,6 +81,8 @@ def _move_to_end(conn: sqlite3.Connection, numbers: Sequence[int], where: Move) 
     lowest, highest = conn.execute(
         f"SELECT min(0, coalesce(min(urgent), 0)), max(0, coalesce(max(urgent), 0)) FROM downloads WHERE {in_flight}"
     ).fetchone()
+    # No look at the queue between: the two ends are numbers beyond all that there are, in constant time.
+    # To the front the first of them gets the highest, so that they keep their own order.
     steps = range(len(numbers), 0, -1) if where == "top" else range(1, len(numbers) + 1)
     found: list[str] = []
     for n, step in zip(numbers, steps, strict=True):

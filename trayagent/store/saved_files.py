@@ -92,6 +92,7 @@ def items_to_repeat(conn: sqlite3.Connection, files: Iterable[SavedFile]) -> dic
 
     A row that was removed or replaced since the check saw it is left out.
     """
+    # Name and folder are taken from where the file was, so that the new one comes to the same place.
     rows = ((file, downloads.row_or_none(conn, file.n)) for file in files)
     return {file: _item(row) for file, row in rows if row is not None and row["path"]}
 

@@ -155,6 +155,7 @@ def begin(conn: sqlite3.Connection, source: str, now: float) -> ListingRun:
             (now, row["n"]),
         )
         return get(conn, row["n"])
+    # A source has one run at a time: what still says "running" was cut off too long ago to go on.
     conn.execute(
         "UPDATE sync_runs SET state = 'incomplete', cursor = NULL WHERE source = ? AND state = 'running'",
         (source,),
@@ -184,6 +185,7 @@ def _next_mark(conn: sqlite3.Connection) -> int:
 
 def restart(conn: sqlite3.Connection, n: int, now: float) -> ListingRun:
     """Begin a new pass from page one: the server no longer knows the cursor."""
+    # A new mark, too: what the broken pass has seen must be seen again before anything is concluded.
     conn.execute(
         "UPDATE sync_runs SET mark = ?, cursor = NULL, first = NULL, tail = 0, productive = 0, pages = 0, seen = 0,"
         " touched_at = ? WHERE n = ?",
@@ -246,6 +248,8 @@ def finish(
 
 
 def _conclude(conn: sqlite3.Connection, run: ListingRun) -> tuple[int, bool]:
+    # Of this account only: after a sign-in as somebody else the first one's items are out of sight, and
+    # not gone.
     mine = "source = ? AND account = ? AND gone = 0"
     where = (run.source, run.account)
     known: int = conn.execute(f"SELECT count(*) FROM library WHERE {mine}", where).fetchone()[0]

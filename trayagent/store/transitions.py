@@ -123,6 +123,7 @@ def release_and_claim(
 
     The change is None for a row that was removed meanwhile.
     """
+    # Removed: the outcome is of no interest, but the slot is free all the same.
     change = None if row_or_none(conn, n) is None else release(conn, n, outcome, now)
     return change, Claimed() if turn is None else claim(conn, turn, now)
 
@@ -363,6 +364,7 @@ def _keep_secrets(
 
 def remove(conn: sqlite3.Connection, id: str, now: float) -> Change:
     """Forget a row, whatever its state; its batch keeps the outcome. Raises NotFoundError."""
+    # One in flight is cancelled first, so that its batches can come to their end without it.
     n = number(id)
     row = row_of(conn, n, id)
     finished: tuple[Batch, ...] = ()
