@@ -33,7 +33,9 @@ def test_every_test_mirrors_a_module_or_is_a_topic() -> None:
     topics = {
         test.relative_to(TESTS).as_posix() for test in TESTS.rglob("test_*.py") if not mirrors(test)
     }
-    assert sorted(topics - TABLE.keys()) == [], "tell in tests/README.md what these cover"
+    assert sorted(topics - TABLE.keys()) == [], (
+        "each needs a row in tests/README.md, with what it covers"
+    )
     assert sorted(TABLE.keys() - topics) == [], "these are gone, or mirror a module"
 
 

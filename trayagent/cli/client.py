@@ -264,6 +264,7 @@ def _decode(payload: bytes) -> Any:
 
 def _events(response: http.client.HTTPResponse) -> Iterator[StreamEvent]:
     """The events of a stream, as WHATWG's "server-sent events" writes them; ids and retries are not used."""
+    # A blank line ends an event; a line that begins with a colon is a comment, sent to keep the stream open.
     name, data = "message", ""
     for raw in response:
         line = raw.decode("utf-8", "replace").rstrip("\r\n")

@@ -24,6 +24,7 @@ def completion(ctx: click.Context, screen: Screen, shell: str) -> None:
     fish        trayagent completion fish > ~/.config/fish/completions/trayagent.fish
     powershell  trayagent completion powershell >> $PROFILE
     """
+    # click writes the script, and the script asks this program at each Tab: it never goes stale.
     found = get_completion_class(shell)
     assert found is not None
     screen.raw(

@@ -112,6 +112,7 @@ def _start(request: Mapping[str, Any]) -> dict[str, Any]:
     from trayagent.desktop.autostart import our_command
 
     process = _start_detached(our_command(sys.executable, os.environ).words)
+    # Two browsers may ask at once. Both start one; the lock of the home lets one of them live.
     deadline = time.monotonic() + START_SECONDS
     while not (found := _find(request))["running"]:
         # 0: it found another that was starting, and left that one to it.

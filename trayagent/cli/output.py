@@ -165,6 +165,7 @@ class Screen:
         self._err.flush()
 
     def _end_line(self) -> None:
+        # A live line stays where it is until something is said below it; then it would be in the way.
         if self._open_line:
             self._out.write("\r\x1b[K")
             self._open_line = False
@@ -200,6 +201,7 @@ def column_widths(widths: Sequence[int], room: int, kept: int | None) -> list[in
 
 def printable_line(text: str) -> str:
     """The text without characters that could move a terminal's cursor or hide what is written."""
+    # `isprintable` knows control characters, escapes, and what turns the reading direction (Cc, Cf).
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else " " if c in "\t\n" else "�" for c in text)

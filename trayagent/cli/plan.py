@@ -33,6 +33,7 @@ def plan(screen: Screen, file: str) -> int:
     """Say what a list would do, without doing it; - reads standard input."""
     from trayagent.cli.lists import read_list
 
+    # All lines before the first is shown: columns fit the widest, and a list may repeat itself.
     planner = _Planner()
     lines = [planner.judge(line) for line in read_list(file)]
     counts = Counter(line["outcome"] for line in lines)

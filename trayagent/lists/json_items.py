@@ -28,8 +28,18 @@ def parse(data: bytes) -> Iterator[ParsedEntry]:
     """The entries of an array, of one object, or of `{"items": […]}`; raises ListError."""
     text = decode(data).strip().encode()
     del data  # it may have been another coding, and large
-    # An element that is no item costs itself alone, so each is decoded for itself.
-    array = _array(text)
+    # An element that is no item costs itself alone, so each is decoded for itself. The array is
+    # 1. the whole text;
+    # 2. what stands under `items`;
+    # 3. else there is none: the text is one object, and that is the item.
+    array: bytes | None = text if text.startswith(b"[") else None
+    if text and array is None:
+        try:
+            array = bytes(lenient_json.read(text, _ItemsObject).items)
+        except msgspec.ValidationError:
+            array = None
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ListError(_NO_ARRAY) from error
     for element in _elements(array) if array is not None else [text] if text else []:
         yield _entry(msgspec.Raw(element))
 
@@ -39,18 +49,6 @@ read = whole_reader(parse)
 
 class _ItemsObject(msgspec.Struct, forbid_unknown_fields=True):
     items: msgspec.Raw
-
-
-def _array(text: bytes) -> bytes | None:
-    """The array of a list; None when the list is one object, or empty. Raises ListError."""
-    if text.startswith(b"[") or not text:
-        return text or None
-    try:
-        return bytes(lenient_json.read(text, _ItemsObject).items)
-    except msgspec.ValidationError:
-        return None
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ListError(_NO_ARRAY) from error
 
 
 def _elements(array: bytes) -> Iterator[bytes]:

@@ -158,9 +158,13 @@ def _checks(file: ET.Element) -> tuple[list[tuple[str, str]], list[str]]:
         checks.append(("size", str(size)))
     elif written:
         warnings.append("The size is not a number of bytes.")
-    whole = _strongest_checksum(file)
-    if whole is not None:
-        return [*checks, ("checksum", whole)], warnings
+    found: dict[str, str] = {}
+    for element in _verification(file, "hash"):
+        if digest := "".join((element.text or "").split()).lower():
+            found[_algorithm(element)] = digest
+    strongest = next((name for name in _STRENGTH if name in found), None)
+    if strongest is not None:
+        return [*checks, ("checksum", f"{strongest}={found[strongest]}")], warnings
     pieces = _strongest_pieces(file)
     if pieces is None:
         return checks, warnings
@@ -175,15 +179,6 @@ def _checks(file: ET.Element) -> tuple[list[tuple[str, str]], list[str]]:
     else:
         warnings.append("The checksums of its pieces do not fit the file, and are not checked.")
     return checks, warnings
-
-
-def _strongest_checksum(file: ET.Element) -> str | None:
-    found: dict[str, str] = {}
-    for element in _verification(file, "hash"):
-        digest = "".join((element.text or "").split()).lower()
-        if digest:
-            found[_algorithm(element)] = digest
-    return next((f"{name}={found[name]}" for name in _STRENGTH if name in found), None)
 
 
 def _strongest_pieces(file: ET.Element) -> str | None:

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.skipif(LACKING is not None, reason=str(LACKING))
 
 
 @dataclass
-class Rig:
+class NasRig:
     db: Database
     bus: Bus
     intake: Intake
@@ -69,7 +69,7 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(home: Path, nas: Nas, **settings: Any) -> AsyncIterator[Rig]:
+async def rig(home: Path, nas: Nas, **settings: Any) -> AsyncIterator[NasRig]:
     """What the app wires around engines elsewhere, with aria2 as the only one, named nas."""
     home.mkdir(exist_ok=True)
     db = Database.open(home / "db")
@@ -108,7 +108,7 @@ async def rig(home: Path, nas: Nas, **settings: Any) -> AsyncIterator[Rig]:
                 group.create_task(pool.run(), name="pool"),
                 group.create_task(away.run(), name="elsewhere"),
             ]
-            yield Rig(db, bus, intake, queue, queries, away, transfer, events)
+            yield NasRig(db, bus, intake, queue, queries, away, transfer, events)
             for task in tasks:
                 task.cancel()
     db.close()

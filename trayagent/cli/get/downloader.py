@@ -259,7 +259,10 @@ class Downloader:
         #   a job that another has ended        the timer, when a host or a job may be asked again
         # Each looks again by itself: an event that wakes too many costs nothing but a look.
         slot = _WorkerSlot()
-        while not self._is_done():
+        while True:
+            with self._lock:
+                if not (self._ready or self._waiting or self._busy.total()):
+                    return
             if not self._take(slot):
                 self._wake_when_due()
                 await self._may_take.wait()
@@ -272,10 +275,6 @@ class Downloader:
                         self._busy[slot.job.host] -= 1
                         slot.job = None
                 self._may_take.set()  # the others may end, too
-
-    def _is_done(self) -> bool:
-        with self._lock:
-            return not (self._ready or self._waiting or self._busy.total())
 
     def _take(self, slot: _WorkerSlot) -> bool:
         """Give back what the slot had and take the next; for any thread. False: there is none for now."""

@@ -51,6 +51,7 @@ class Journal:
         lines = b"".join(
             msgspec.json.encode((id, str(path), size)) + b"\n" for id, path, size in finished
         )
+        # Appended, so that lines of an earlier run stay; a line that a kill cuts off is left out by `_read`.
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _SAFE_FLAGS
             with os.fdopen(os.open(self._root / FILE_NAME, flags, 0o600), "ab") as file:

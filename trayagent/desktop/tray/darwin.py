@@ -62,6 +62,10 @@ class MacIcon(_darwin.Icon):
             self._update_menu()
 
     def _update_menu(self) -> None:
+        # | menu   | a change                       |
+        # |--------|--------------------------------|
+        # | closed | is shown at once               |
+        # | open   | is noted; shown when it closes |
         self._stale = self._open
         if self._open:
             return
@@ -72,6 +76,7 @@ class MacIcon(_darwin.Icon):
     def _assert_image(self) -> None:
         if self._icon_image:
             return
+        # A template has no colours of its own: the menu bar draws it dark or light, as it is itself.
         png = io.BytesIO()
         self._icon.save(png, "png")
         data = Foundation.NSData.dataWithBytes_length_(png.getvalue(), len(png.getvalue()))

@@ -58,12 +58,18 @@ class Option(Struct, frozen=True):
 
 def options(facts: Facts) -> tuple[Option, ...]:
     """All backends, best first."""
+    # | backend | needs                          | gives                                       |
+    # |---------|--------------------------------|---------------------------------------------|
+    # | sni     | a session bus; shown by a host | everything, and an open menu stays open     |
+    # | gtk     | X, an X11 tray, PyGObject      | icon and menu                               |
+    # | xorg    | X, an X11 tray                 | an icon, whose click opens the dashboard    |
     return (_sni(facts), _xembed(facts, "gtk"), _xembed(facts, "xorg"))
 
 
 def _sni(facts: Facts) -> Option:
     if not facts.bus:
         return Option("sni", "impossible", "This session has no D-Bus.", SESSION_MEND)
+    # Without a host it waits: a panel may start after us, or get its plugin while we run.
     if not facts.watcher:
         mends = (mend for name, mend in HOST_MENDS.items() if name.lower() in facts.desktop.lower())
         return Option(
@@ -144,6 +150,7 @@ def _display() -> tuple[bool, bool]:
     except (DisplayError, OSError):
         return False, False
     try:
+        # An X11 tray is whoever owns this selection (System Tray Protocol, freedesktop.org).
         tray = display.intern_atom(f"_NET_SYSTEM_TRAY_S{display.get_default_screen()}")
         return True, display.get_selection_owner(tray) != X.NONE
     finally:

@@ -89,6 +89,7 @@ async def follow_owner(bus: MessageBus, name: str, appeared: Callable[[], None])
         if message.member == "NameOwnerChanged" and message.body[0] == name and message.body[2]:
             appeared()
 
+    # First the rule, then the question: an owner that comes between the two is seen twice, never missed.
     bus.add_message_handler(seen)
     rule = f"type='signal',sender='{BUS}',interface='{BUS}',member='NameOwnerChanged',arg0='{name}'"
     await ask(bus, "AddMatch", "s", rule)
@@ -121,6 +122,7 @@ async def is_offered(name: str) -> bool:
     try:
         async with session_bus() as bus:
             owned = await ask(bus, "NameHasOwner", "s", name)
+            # Most desktops start the service of notifications with the first one.
             known = await ask(bus, "ListActivatableNames")
     except LOST:
         return False

@@ -206,6 +206,7 @@ class SniIcon(Icon):
     def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._item = StatusNotifierItem(name, self)
+        # GNOME's extension reads underscores in labels in its own way: `dbusmenu.escape_mnemonics`.
         gnome = "GNOME" in os.environ.get("XDG_CURRENT_DESKTOP", "")
         self._rows = DBusMenu(self._click, gnome=gnome)
         super().__init__(name, *args, **kwargs)
@@ -215,6 +216,7 @@ class SniIcon(Icon):
 
     def _post(self, act: Callable[..., object], *args: object) -> None:
         """Do it on the loop; before there is one, nobody listens yet, and after it, nobody any more."""
+        # What is set before the loop runs is part of what a host reads first; no signal is needed.
         if self._loop is None:
             act(*args)
         elif not self._loop.is_closed():
@@ -248,6 +250,7 @@ class SniIcon(Icon):
         self._item.show_title(self._title)
         self._mark_ready()
         async with asyncio.TaskGroup() as group:
+            # The end is asked for from another thread; the bus may be gone by then, or never have come.
             staying = group.create_task(self._stay(), name="tray on the session bus")
             await self._ended.wait()
             staying.cancel()

@@ -84,6 +84,7 @@ class WindowsIcon(_win32.Icon):
         self._stopping = False
         self._taken = False
         """Whether the taskbar has the icon."""
+        # pystray looks handlers up by message; those it does not know go to Windows.
         self._message_handlers[WM_RUN_ON_ICON_THREAD] = lambda _wparam, _lparam: (
             self.on_icon_thread()
         )
@@ -145,6 +146,8 @@ class WindowsIcon(_win32.Icon):
         if lparam == NIN_BALLOONUSERCLICK:
             self.balloon_clicked()
             return
+        # pystray opens the menu inside its handler and returns when the menu is closed: so before and
+        # after that call is before and after the menu. A second click meanwhile opens none.
         if lparam != win32.WM_RBUTTONUP or self._menu_open:
             super()._on_notify(wparam, lparam)
             return
@@ -158,6 +161,7 @@ class WindowsIcon(_win32.Icon):
                 win32.PostQuitMessage(0)
 
     def _update_menu(self) -> None:
+        # Windows would take an open menu away from under the pointer.
         if not self._menu_open:
             super()._update_menu()
 
