@@ -27,7 +27,7 @@ HOUSE: Final = Path(__file__).parent.parent / "trayagent"
 _PARTICIPLE: Final = re.compile(
     r"_?[a-z]+(?:ed|told|said|kept|made|held|lost|left|found|taken|given|shown)"
 )
-_WORDS: Final = frozenset({"need", "feed", "seed", "speed", "embed", "need_", "shed", "red", "bed"})
+_WORDS: Final = frozenset({"need", "feed", "seed", "speed", "embed", "shed", "red", "bed"})
 
 
 def figures(house: Path = HOUSE) -> dict[str, float]:
@@ -104,7 +104,9 @@ def is_participle(node: ast.AST) -> bool:
     name = _name(node)
     decorators = {ast.unparse(one) for one in getattr(node, "decorator_list", ())}
     is_fact = bool(decorators & {"property", "cached_property", "classmethod"})
-    return not is_fact and name not in _WORDS and _PARTICIPLE.fullmatch(name) is not None
+    return (
+        not is_fact and name.lstrip("_") not in _WORDS and _PARTICIPLE.fullmatch(name) is not None
+    )
 
 
 def _satellites(house: Path, trees: dict[Path, ast.Module]) -> int:

@@ -70,8 +70,8 @@ IMPURE = {
     "time",
 }
 # What still has to be renamed; it only shrinks.
-UNCLEAR = {"desktop", "transfer"}
-TWICE = {"Client", "Seen", "State"}
+UNCLEAR = {"transfer"}
+TWICE = {"Client", "Seen"}
 GRAB_BAGS = re.compile(r"utils?|helpers?|managers?|common|misc|stuff|tools?")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 FILE_LINES, FUNCTION_LINES = 500, 60

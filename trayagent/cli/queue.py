@@ -183,6 +183,7 @@ def undo(screen: Screen, batch: str | None, yes: bool) -> int:
     """Undo the last batch: the rest is cancelled, its files go to the trash. Asks first, with counts."""
     with agent() as running:
         if batch is None:
+            # Of the last fifty: who took so many back one by one can name the next.
             last = [
                 b for b in running.get("batches", limit=50)["batches"] if not b.get("undone_at")
             ]

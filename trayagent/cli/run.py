@@ -57,7 +57,9 @@ def run(screen: Screen, headless: bool, port: int | None, tray: str, folder: str
     if first is None:
         from trayagent import app
 
-        flags = {} if port is None else {"hook.port": str(port)}
+        flags = (
+            {} if port is None else {"hook.port": str(port)}
+        )  # counts for more than the settings
         try:
             return app.run(
                 home(), os.environ, flags, tray="none" if headless else tray, say=screen.say

@@ -179,6 +179,7 @@ def items(screen: Screen, name: str, state: str | None, limit: int) -> None:
 
 
 def _source_row(source: dict[str, Any]) -> list[str]:
+    # What stands in the last column: what to do first, else why it failed, else how it ended.
     last = source["last_run"]
     if last is None:
         how = (

@@ -32,7 +32,7 @@ class Command(Struct, frozen=True):
     environment: dict[str, str] = {}
 
 
-class State(Struct, frozen=True):
+class AutostartState(Struct, frozen=True):
     """Whether we start with the session."""
 
     enabled: bool
@@ -57,7 +57,7 @@ class Autostart(ABC):
         """Do not; harmless when we did not."""
 
     @abstractmethod
-    def status(self) -> State:
+    def status(self) -> AutostartState:
         """How it is."""
 
     def repair(self) -> bool:
@@ -83,14 +83,14 @@ class XdgAutostart(Autostart):
     def disable(self) -> None:
         self._path.unlink(missing_ok=True)
 
-    def status(self) -> State:
+    def status(self) -> AutostartState:
         try:
             text = self._path.read_text("utf-8", "replace")
         except OSError:
-            return State(False)
+            return AutostartState(False)
         # Desktops switch an entry off with a line in it, and do not remove it.
         off = re.search(r"^(Hidden=true|X-GNOME-Autostart-enabled=false)\s*$", text, re.MULTILINE)
-        return State(off is None, self._path, text != desktop_entry(self.command))
+        return AutostartState(off is None, self._path, text != desktop_entry(self.command))
 
 
 class LaunchAgent(Autostart):
@@ -107,12 +107,12 @@ class LaunchAgent(Autostart):
     def disable(self) -> None:
         self._path.unlink(missing_ok=True)
 
-    def status(self) -> State:
+    def status(self) -> AutostartState:
         try:
             content = self._path.read_bytes()
         except OSError:
-            return State(False)
-        return State(True, self._path, content != property_list(self.command))
+            return AutostartState(False)
+        return AutostartState(True, self._path, content != property_list(self.command))
 
 
 if sys.platform == "win32":
@@ -128,14 +128,14 @@ if sys.platform == "win32":
         def disable(self) -> None:
             self._forget(RUN)
 
-        def status(self) -> State:
+        def status(self) -> AutostartState:
             line = self._read(RUN)
             if line is None:
-                return State(False)
+                return AutostartState(False)
             approved = self._read(APPROVED)
             # The Task Manager's note: an odd first byte means that a person switched it off.
             off = isinstance(approved, bytes) and bool(approved) and approved[0] % 2 == 1
-            return State(not off, None, line != self._line())
+            return AutostartState(not off, None, line != self._line())
 
         def _line(self) -> str:
             # A line of the registry has no environment, so the home is told with an option.

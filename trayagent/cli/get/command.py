@@ -103,6 +103,7 @@ def _config(workers: int | None, segments: str | None, folder: Path) -> Config:
 
     from trayagent import settings
 
+    # As flags they count for more than the settings file and the environment, and are checked like those.
     flags = {"downloads.workers": str(workers)} if workers else {}
     flags |= {"downloads.segments": segments} if segments else {}
     config = settings.load(home(), os.environ, flags)

@@ -63,10 +63,10 @@ def options(facts: Facts) -> tuple[Option, ...]:
     # | sni     | a session bus; shown by a host | everything, and an open menu stays open     |
     # | gtk     | X, an X11 tray, PyGObject      | icon and menu                               |
     # | xorg    | X, an X11 tray                 | an icon, whose click opens the dashboard    |
-    return (_sni(facts), _xembed(facts, "gtk"), _xembed(facts, "xorg"))
+    return (_sni_option(facts), _xembed_option(facts, "gtk"), _xembed_option(facts, "xorg"))
 
 
-def _sni(facts: Facts) -> Option:
+def _sni_option(facts: Facts) -> Option:
     if not facts.bus:
         return Option("sni", "impossible", "This session has no D-Bus.", SESSION_MEND)
     # Without a host it waits: a panel may start after us, or get its plugin while we run.
@@ -81,7 +81,7 @@ def _sni(facts: Facts) -> Option:
     return Option("sni", "ready", "The desktop shows tray icons.")
 
 
-def _xembed(facts: Facts, backend: Backend) -> Option:
+def _xembed_option(facts: Facts, backend: Backend) -> Option:
     if not facts.x:
         return Option(backend, "impossible", "There is no X display.", SESSION_MEND)
     if not facts.xembed:

@@ -125,20 +125,20 @@ def summary(snapshot: Snapshot) -> str:
     status = snapshot.board.status
     waiting = f"{status.queued} waiting" if status.queued else ""
     if snapshot.offline:
-        return shorten(_dotted(printable(snapshot.offline), waiting), LABEL_CHARACTERS)
+        return shorten(_join_with_dots(printable(snapshot.offline), waiting), LABEL_CHARACTERS)
     if status.paused:
         until = f" until {show_clock(status.paused_until)}" if status.paused_until else ""
-        return _dotted(f"Paused{until}", waiting)
+        return _join_with_dots(f"Paused{until}", waiting)
     if status.active:
         rest = waiting or time_left(snapshot.board.current.values())
-        return _dotted(f"{status.active} active", show_speed(status.speed), rest)
+        return _join_with_dots(f"{status.active} active", show_speed(status.speed), rest)
     syncing = next((source for source in snapshot.sources if source.syncing), None)
     if syncing:
         return shorten(f"Listing {syncing.name}: {syncing.seen} items", LABEL_CHARACTERS)
-    return _dotted("Idle", waiting, f"{status.failed} failed" if status.failed else "")
+    return _join_with_dots("Idle", waiting, f"{status.failed} failed" if status.failed else "")
 
 
-def _dotted(*parts: str) -> str:
+def _join_with_dots(*parts: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
