@@ -25,6 +25,7 @@ from trayagent.agent.library.libraries import Libraries
 from trayagent.agent.library.verify import Hasher
 from trayagent.agent.listings import Listings
 from trayagent.agent.live_settings import LiveSettings
+from trayagent.agent.mover import Mover
 from trayagent.agent.page_looks import PageLooks
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
@@ -121,8 +122,7 @@ async def build(
     follow = partial(_apply, agent, pool, worker, transfer, engine)
     follow(config)
     live_settings.follow(follow)
-    drops = DropReader(db, bus, intake, Path(config.drop.folder), poll=config.drop.poll)
-    return agent, _services(agent, db, pool, drops)
+    return agent, await _services(agent, db, pool, transfer, config)
 
 
 async def _clients(home: Home, db: Database, bus: Bus) -> Clients:
@@ -130,9 +130,16 @@ async def _clients(home: Home, db: Database, bus: Bus) -> Clients:
     return await Clients.open(db, bus, OwnToken.load(home.token), key_file)
 
 
-def _services(agent: Agent, db: Database, pool: Pool, drops: DropReader) -> dict[str, Service]:
+async def _services(
+    agent: Agent, db: Database, pool: Pool, transfer: Transfer, config: Config
+) -> dict[str, Service]:
+    bus, folder = agent.bus, Path(config.downloads.folder)
+    drops = DropReader(db, bus, agent.intake, Path(config.drop.folder), poll=config.drop.poll)
+    mover = Mover(db, bus, transfer.in_thread, folder, config.move.to)
+    await mover.prepare()
     return {
         "pool": pool.run,
+        "mover": mover.run,
         "elsewhere": agent.elsewhere.run,
         "webhooks": agent.webhooks.run,
         "live_status": partial(agent.live_status.run, db),

@@ -8,6 +8,7 @@
     codes          one-time codes, and the files that lead a browser to their pages
     bus            events, from whoever does something to whoever wants to hear of it
     first_download a file for newcomers that needs no network
+    mover          finished files to the folder of `[move]`
     webhooks       events to one POST each, for other programs
     announcer      events to a few notices for people
     speed          full, slow, or by the clock

@@ -149,6 +149,13 @@ class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`headers` and `query` with `{secret:NAME}` in them."""
 
 
+class MoveSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Download here, verify, then move to a slower or shared disk."""
+
+    to: str = ""
+    """A folder, often of a share: files keep their folders below it; empty: they stay."""
+
+
 class HooksSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One POST for each finished batch, single download, or failure."""
 
@@ -199,6 +206,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     sites: SitesSettings = SitesSettings()
     folders: FolderSettings = FolderSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    move: MoveSettings = MoveSettings()
     hooks: HooksSettings = HooksSettings()
     sources: tuple[SourceSettings, ...] = ()
     engines: tuple[EngineSettings, ...] = ()

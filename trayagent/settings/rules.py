@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from trayagent.model import schedule, units, urls
 from trayagent.model.errors import ConfigError, DownloadError
 from trayagent.model.folder_rules import FolderRules
-from trayagent.model.settings import Config, EngineSettings, HooksSettings, SourceSettings
+from trayagent.model.settings import Config, EngineSettings, SourceSettings
 from trayagent.settings.schema import RawValue, unknown_key_sentence
 
 _QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
@@ -98,7 +98,7 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
     for source in config.sources:
         yield from _check_source(source)
     yield from _check_engines(config.engines)
-    yield from _check_hooks(config.hooks)
+    yield from _check_outputs(config)
 
 
 def _check_schedule(config: Config) -> Iterator[tuple[str, str]]:
@@ -164,9 +164,16 @@ def _check_source(source: SourceSettings) -> Iterator[tuple[str, str]]:
         yield from _check_json_source(source, key)
 
 
-def _check_hooks(hooks: HooksSettings) -> Iterator[tuple[str, str]]:
-    if hooks.url:
-        yield from _check_text("hooks.url", hooks.url, _web_address)
+def _check_outputs(config: Config) -> Iterator[tuple[str, str]]:
+    if config.hooks.url:
+        yield from _check_text("hooks.url", config.hooks.url, _web_address)
+    to = config.move.to
+    if to and not Path(to).is_absolute():
+        yield "move.to", f'move.to is "{to}", but must be a full path.'
+    for key in ("downloads", "drop"):
+        folder = getattr(config, key).folder
+        if to and (Path(to).is_relative_to(folder) or Path(folder).is_relative_to(to)):
+            yield "move.to", f"move.to ({to}) may not overlap {key}.folder ({folder}); move one."
 
 
 def _web_address(text: str) -> str:

@@ -35,6 +35,7 @@ from trayagent.store import (
     handovers,
     library,
     listing,
+    moves,
     queue_order,
     sync_runs,
     tasks,
@@ -87,6 +88,7 @@ MIGRATIONS = (
     listing.NAMES_KEPT,
     handovers.SCHEMA,
     tasks.GIDS + clients.KINDS,
+    moves.SCHEMA,
 )
 """Script i brings version i to version i+1; a released script is never edited."""
 

@@ -151,6 +151,10 @@ class Transfer:
         buckets = buckets_of(self._equipment.everything, speed_limit)
         return lambda count: max(bucket.spend(count) for bucket in buckets)
 
+    async def in_thread(self, act: Callable[[], T]) -> T:
+        """Do something that waits for a disk, and for nothing else, in a thread of its own."""
+        return await self._in_thread(act)
+
     async def _in_thread(self, act: Callable[[], T], stop: Callable[[], None] = _nothing) -> T:
         """Do something that waits for a disk, and for nothing else, in a thread of its own."""
 

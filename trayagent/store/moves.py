@@ -1,0 +1,90 @@
+"""Completed downloads whose file moves to another disk, and how far each move is; see `transfer/move`."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from msgspec import Struct
+
+from trayagent.model.downloads import Download
+from trayagent.store import downloads, facts
+
+SCHEMA: Final = """
+CREATE TABLE moves (n INTEGER PRIMARY KEY, source TEXT NOT NULL, target TEXT, sha256 TEXT);
+"""
+KNOWN_TARGET: Final = "move target"
+"""The folder that was marked as the one to move to."""
+
+
+class Move(Struct, frozen=True):
+    """One move that has not ended."""
+
+    n: int
+    source: str
+    target: str | None
+    """The name that it is to get there; None: not copied yet."""
+    sha256: str | None
+    download: Download | None
+    """None: its row was removed."""
+
+
+def add(conn: sqlite3.Connection, id: str, source: str) -> None:
+    """A file is to move."""
+    number = downloads.number(id)
+    conn.execute("INSERT OR IGNORE INTO moves(n, source) VALUES (?, ?)", (number, source))
+
+
+def add_unnoted(conn: sqlite3.Connection, folder: str) -> None:
+    """At a start: files that arrived in the last moment before a kill."""
+    conn.execute(
+        "INSERT OR IGNORE INTO moves(n, source) SELECT n, path FROM settled_records"
+        " JOIN downloads USING (n) WHERE state = 'completed' AND substr(path, 1, ?) = ?",
+        (len(folder) + 1, f"{folder}/"),
+    )
+
+
+def first(conn: sqlite3.Connection, after: int) -> Move | None:
+    """The next move behind a number."""
+    row = conn.execute("SELECT * FROM moves WHERE n > ? ORDER BY n LIMIT 1", (after,)).fetchone()
+    if row is None:
+        return None
+    of = downloads.row_or_none(conn, row["n"])
+    found = None if of is None else downloads.download_of(of)
+    return Move(row["n"], row["source"], row["target"], row["sha256"], found)
+
+
+def intend(conn: sqlite3.Connection, n: int, target: str | None, sha256: str | None) -> None:
+    """It is copied and verified, and gets this name next; None: it begins anew."""
+    conn.execute("UPDATE moves SET target = ?, sha256 = ? WHERE n = ?", (target, sha256, n))
+
+
+def note(conn: sqlite3.Connection, move: Move, target: str) -> None:
+    """The file is there: from now on that is its path."""
+    conn.execute(
+        "UPDATE downloads SET path = ? WHERE n = ? AND path = ?", (target, move.n, move.source)
+    )
+    conn.execute(
+        "UPDATE entries SET path = ? WHERE download = ? AND path = ?",
+        (target, move.n, move.source),
+    )
+
+
+def end(conn: sqlite3.Connection, n: int) -> None:
+    """Nothing is left to do."""
+    conn.execute("DELETE FROM moves WHERE n = ?", (n,))
+
+
+def is_new_target(conn: sqlite3.Connection, folder: str) -> bool:
+    """Whether this folder was never moved to."""
+    return facts.fact(conn, facts_name(folder)) is None
+
+
+def note_target(conn: sqlite3.Connection, folder: str) -> None:
+    """The folder has its mark from now on."""
+    facts.set_fact(conn, facts_name(folder), "marked")
+
+
+def facts_name(folder: str) -> str:
+    """Under which name a folder is remembered."""
+    return f"{KNOWN_TARGET} {folder}"
