@@ -61,6 +61,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "extension": "extension:extension",
         "bookmarklet": "desktop:bookmarklet",
         "connect": "connect:connect",
+        "mcp": "mcp:mcp",
         "autostart": "desktop:autostart",
     },
     "Care": {
