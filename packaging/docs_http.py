@@ -32,7 +32,7 @@ WORDS = {
 EVENTS = """
 download.queued .named .started .progress .completed .failed .requeued .paused .resumed .cancelled .removed
 batch.queued batch.finished sync.started .progress .finished verify.progress .finished
-queue.paused queue.resumed notice reset
+queue.paused queue.resumed source.changed speed.changed done.changed notice reset
 """
 
 START = """

@@ -25,6 +25,7 @@ from typing import Any, Final, Self
 from trayagent import __version__, logs
 from trayagent.agent import Agent
 from trayagent.agent.live_settings import LiveSettings
+from trayagent.desktop import power
 from trayagent.desktop.local_desktop import LocalDesktop
 from trayagent.desktop.notifier import Notifier, NullNotifier
 from trayagent.desktop.tray.tray import Tray
@@ -102,6 +103,7 @@ async def serve(
         await asyncio.to_thread(desktop.refresh_extension)
         hook = HookServer(agent, quit=quitting.set, desktop=desktop)
         # The hook comes last, so it ends first: no request meets a part that has ended.
+        services["when_done"] = partial(agent.when_done.run, power.carry_out)
         services |= {**beside, "hook": partial(hook.serve, listener)}
 
         async with asyncio.TaskGroup() as group:

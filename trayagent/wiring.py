@@ -36,6 +36,7 @@ from trayagent.agent.queue.video_pages import VideoPages
 from trayagent.agent.speed import SpeedControl
 from trayagent.agent.status import LiveStatus
 from trayagent.agent.webhooks import Webhooks
+from trayagent.agent.when_done import WhenDoneControl
 from trayagent.engines.aria2 import Aria2
 from trayagent.model.folder_rules import FolderRules
 from trayagent.model.settings import Config, EngineSettings
@@ -110,6 +111,7 @@ async def build(
         live_status=live_status,
         announcer=Announcer(bus, notifier, config.notifications.level),
         clients=await _clients(home, db, bus),
+        when_done=WhenDoneControl(bus, live_status),
         library=libraries,
         album_files=AlbumFiles(db, trash),
         speed_control=SpeedControl(db, bus, transfer.limit),

@@ -52,6 +52,11 @@ Speed
     Full ●
     Slow ○
     (By the clock) ○
+When all is done
+    Do nothing ●
+    Tell me ○
+    Sleep ○
+    Shut down ○
 -
 Recent files
     harbour.jpg
@@ -100,6 +105,11 @@ Speed
     Full ●
     Slow ○
     (By the clock) ○
+When all is done
+    Do nothing ●
+    Tell me ○
+    Sleep ○
+    Shut down ○
 -
 Recent files
     (Nothing yet)

@@ -12,6 +12,7 @@
     webhooks       events to one POST each, for other programs
     announcer      events to a few notices for people
     speed          full, slow, or by the clock
+    when_done      tell, sleep or shut down at the end
     status         counts of the queue, folded from events
     queries        what may be read, as others see it
     page_looks     what a page offers, before it is downloaded
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from trayagent.agent.speed import SpeedControl
     from trayagent.agent.status import LiveStatus
     from trayagent.agent.webhooks import Webhooks
+    from trayagent.agent.when_done import WhenDoneControl
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Agent:
     library: Libraries
     album_files: AlbumFiles
     speed_control: SpeedControl
+    when_done: WhenDoneControl
     undo: BatchUndo
     elsewhere: Elsewhere
     webhooks: Webhooks

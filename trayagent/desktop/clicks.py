@@ -20,7 +20,7 @@ from trayagent.desktop.tray.tray import Tray
 from trayagent.model.downloads import Item
 from trayagent.model.errors import NotFoundError, TrayagentError, WrongStateError
 from trayagent.model.events import Notice
-from trayagent.model.status import SpeedMode
+from trayagent.model.status import Plan, SpeedMode
 
 ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`]+", re.IGNORECASE)
 MOST_ADDRESSES: Final = 500
@@ -130,6 +130,12 @@ class Clicks:
     def choose_speed(self, mode: SpeedMode) -> None:
         self._ask(partial(self._agent.speed_control.choose, mode))
 
+    def choose_when_done(self, plan: Plan) -> None:
+        self._ask(partial(self._choose_when_done, plan))
+
+    async def _choose_when_done(self, plan: Plan) -> None:
+        self._agent.when_done.choose(plan)
+
     def pause(self, id: str) -> None:
         self._ask(partial(self._agent.queue.pause, id))
 
@@ -216,6 +222,8 @@ class Clicks:
 
     async def _follow_button(self, do: str, id: str) -> None:
         match do:
+            case "keep_on":
+                self._agent.when_done.choose("nothing")
             case "retry":
                 await self._retry(id.split())
             case "why":

@@ -98,6 +98,7 @@ class Feed:
             sources=await self._sources(),
             undo=undo_of(last) if last else None,
             speed=self._agent.speed_control.speed,
+            when_done=self._agent.when_done.when_done,
         )
         return _with_config(snapshot, self._agent.live_settings.config)
 

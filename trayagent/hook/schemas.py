@@ -15,7 +15,7 @@ from trayagent.model.access import Client, ForeignKind
 from trayagent.model.downloads import Batch, Download, Entry, Item
 from trayagent.model.file_types import FileType
 from trayagent.model.library import LibraryItem, SourceInfo
-from trayagent.model.status import SpeedMode
+from trayagent.model.status import Plan, SpeedMode
 from trayagent.store.listing import SORTS
 
 # Bounds belong to the types: nothing long or large gets as far as a handler.
@@ -221,6 +221,10 @@ class FolderStart(Body, frozen=True):
 class ChosenFolder(Struct, frozen=True):
     folder: str | None
     """None: the person chose none."""
+
+
+class WhenDoneWish(Body, frozen=True):
+    plan: Plan
 
 
 class SpeedWish(Body, frozen=True):

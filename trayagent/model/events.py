@@ -165,6 +165,20 @@ class SpeedChanged(Event, frozen=True):
         return self.speed
 
 
+class WhenDoneChanged(Event, frozen=True):
+    """`done.changed`: another plan for the end, or its countdown has begun or stopped."""
+
+    when_done: Any
+    """The public value of `model.status.WhenDone`."""
+
+    @property
+    def name(self) -> str:
+        return "done.changed"
+
+    def data(self) -> Any:
+        return self.when_done
+
+
 class QueueReordered(Event, frozen=True):
     """`queue.reordered`: waiting downloads have other places."""
 

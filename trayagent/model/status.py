@@ -53,6 +53,18 @@ class Speed(Struct, frozen=True):
     """Whether the hours of the settings are now."""
 
 
+Plan = Literal["nothing", "notify", "sleep", "shutdown"]
+"""What happens when all downloads are done."""
+
+
+class WhenDone(Struct, frozen=True):
+    """What a person asked for, this once, when all downloads are done."""
+
+    plan: Plan = "nothing"
+    ends_at: str | None = None
+    """When the countdown is over (RFC 3339); None: it has not begun."""
+
+
 class Board(Struct, frozen=True):
     """The status with the downloads in progress: all that tray and announcer need to know."""
 

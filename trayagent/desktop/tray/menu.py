@@ -15,7 +15,7 @@ from trayagent.desktop.tray.snapshot import KEPT, Snapshot, SourceView
 from trayagent.desktop.tray.tray import Actions
 from trayagent.model.downloads import Download
 from trayagent.model.events import Notice
-from trayagent.model.status import Speed
+from trayagent.model.status import Speed, WhenDone
 from trayagent.model.wording import (
     name_of,
     percent,
@@ -103,6 +103,7 @@ def rows(snapshot: Snapshot, seating: Seating = ()) -> tuple[Row, ...]:
         _pause(visible=not status.paused),
         Row("Resume downloads", Do("resume_queue"), visible=status.paused),
         _speed(snapshot.speed),
+        *_when_done(snapshot.when_done),
         LINE,
         Row("Recent files", rows=_recent(snapshot)),
         Row(
@@ -303,6 +304,30 @@ def _speed(speed: Speed) -> Row:
                 Do("choose_speed", ("clock",)),
                 checked=mode == "clock",
                 enabled=bool(speed.hours),
+            ),
+        ),
+    )
+
+
+def _when_done(when_done: WhenDone) -> tuple[Row, ...]:
+    what = {"sleep": "sleeping", "shutdown": "shutting down"}.get(when_done.plan, "it")
+    plans = (
+        ("nothing", "Do nothing"),
+        ("notify", "Tell me"),
+        ("sleep", "Sleep"),
+        ("shutdown", "Shut down"),
+    )
+    return (
+        Row(
+            f"Stop {what}",
+            Do("choose_when_done", ("nothing",)),
+            visible=when_done.ends_at is not None,
+        ),
+        Row(
+            "When all is done",
+            rows=tuple(
+                Row(label, Do("choose_when_done", (plan,)), checked=when_done.plan == plan)
+                for plan, label in plans
             ),
         ),
     )

@@ -17,8 +17,9 @@ from trayagent.model.events import (
     Notice,
     SpeedChanged,
     SyncEvent,
+    WhenDoneChanged,
 )
-from trayagent.model.status import Board, Speed, Status
+from trayagent.model.status import Board, Speed, Status, WhenDone
 
 Level = Literal["all", "errors", "none"]
 """Which notices pop up."""
@@ -61,6 +62,7 @@ class Snapshot(Struct, frozen=True):
     notices: tuple[Notice, ...] = ()
     """What was told lately, newest first: the notifications for whoever has none."""
     speed: Speed = Speed()
+    when_done: WhenDone = WhenDone()
     level: Level = "all"
     snoozed_until: str | None = None
     offline: str = ""
@@ -83,6 +85,8 @@ def after(snapshot: Snapshot, event: Event) -> Snapshot:
             )
         case BatchEvent(what="finished"):
             return replace(seen, undo=undo_of(event.batch) or seen.undo)
+        case WhenDoneChanged(when_done=when_done):
+            return replace(seen, when_done=when_done)
         case SpeedChanged(speed=speed):
             return replace(seen, speed=speed)
         case Notice():

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from trayagent.desktop.tray.snapshot import Level, Snapshot
 from trayagent.model.events import Notice
-from trayagent.model.status import SpeedMode
+from trayagent.model.status import Plan, SpeedMode
 
 
 class Tray(Protocol):
@@ -51,6 +51,9 @@ class Actions(Protocol):
 
     def choose_speed(self, mode: SpeedMode) -> None:
         """Full, slow, or by the clock."""
+
+    def choose_when_done(self, plan: Plan) -> None:
+        """What happens, this once, when all is done; `nothing` stops a countdown."""
 
     def pause(self, id: str) -> None: ...
 

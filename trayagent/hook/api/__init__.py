@@ -23,12 +23,14 @@ from trayagent.hook.api import (
     sources,
     speed,
     verify,
+    when_done,
 )
 from trayagent.hook.routing import Route
 
 API: Final[tuple[Route, ...]] = (
     *queue.routes,
     *speed.routes,
+    *when_done.routes,
     *downloads.routes,
     *dashboard.routes,
     *batches.routes,

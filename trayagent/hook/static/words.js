@@ -196,6 +196,16 @@ export const PAUSES = [
   ["Until I resume", () => null],
 ];
 
+/** What happens when all downloads are done. */
+export const DONE = {
+  menu: "When all is done",
+  plans: { nothing: "Do nothing", notify: "Tell me", sleep: "Sleep", shutdown: "Shut down" },
+  then: (plan) => `Then: ${plan.toLowerCase()}`,
+  title: "All downloads are done",
+  left: (plan, seconds) => `${plan} in ${seconds} s.`,
+  stop: "Stop it",
+};
+
 /** Words about lists and other things asked for together. */
 export const BATCH = {
   done: (done, total) => `${done.toLocaleString()} of ${total.toLocaleString()}`,

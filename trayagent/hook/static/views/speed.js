@@ -4,6 +4,7 @@ import { moment, size } from "../format.js";
 import { Graph } from "../graph.js";
 import { Menu } from "../menu.js";
 import { SpeedModes } from "../speed-modes.js";
+import { WhenDone } from "../when-done.js";
 import { PAUSES, SAY } from "../words.js";
 
 export class Speed {
@@ -19,7 +20,7 @@ export class Speed {
     this.limit = new Menu(SAY.full, "gauge", () => this.modes.choices());
     this.pause = new Menu(SAY.pauseMenu, "pause", () => PAUSES.map(([words, minutes]) => [words, () => this.#pause(minutes())]));
     this.resume = button(SAY.resume, () => this.#post("resume", {}), { kind: "primary", glyph: "play" });
-    tools.replaceChildren(this.limit.element, this.pause.element, this.resume);
+    tools.replaceChildren(this.limit.element, this.pause.element, this.resume, new WhenDone(parts).element);
     for (const what of ["status", "moved", "second"]) board.addEventListener(what, () => this.paint());
     this.paint();
   }
