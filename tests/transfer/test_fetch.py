@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from tests.links import link
 from tests.servers.lying import Exchange, Lying, Served, in_turn, replying
 from tests.transfer.rig import mp4, noise, transferring, until
+from tests.wine import resets_at_once
 from trayagent.model.errors import DownloadError
 from trayagent.model.settings import DownloadSettings
 from trayagent.model.transfer import Fetched, Progress, Request, Target
@@ -62,6 +63,7 @@ async def test_a_cut_is_continued_at_once_with_proof(
             assert second.header("Range") == f"bytes={cut}-"
 
 
+@resets_at_once
 @pytest.mark.parametrize("size", [300, 100_000])
 async def test_a_reset_is_not_the_end_that_only_a_close_tells(tmp_path: Path, size: int) -> None:
     body = noise(size)
