@@ -17,6 +17,7 @@ from trayagent.model.transfer import Progress, Request, Target
 from trayagent.net import turns
 from trayagent.transfer import driver, folders
 from trayagent.transfer.part_file import Part
+from trayagent.transfer.transfer import Begun
 
 PIECE = 3000
 
@@ -155,6 +156,68 @@ async def test_the_engine_may_move_at_any_moment(
                     group.create_task(rig.get(url), name=name)
                 group.create_task(rig.get(server.at("/d.bin", Served(long))), name="long")
             assert rig.files() == {f"{n}.bin": noise(PIECE) for n in "abc"} | {"d.bin": long}
+
+
+async def test_who_left_the_engine_in_a_long_turn_is_driven_by_one_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It got a thread of its own just before the turn was too long: the old thread must not stay, too.
+
+    Two threads once sent to one coroutine, here while a thread took long to start: the file failed, was
+    fetched again, and came as a second copy.
+    """
+    start = driver._start
+
+    def start_slowly(act: Callable[..., None], *arguments: object) -> None:
+        start(act, *arguments)
+        time.sleep(4 * turns.LONGEST_TURN)
+
+    monkeypatch.setattr(driver, "_start", start_slowly)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+
+        def begin(one: driver.Driver[str]) -> Begun[str]:
+            async def work() -> str:
+                await driver.place(is_alone=True)
+                one.wake()
+                time.sleep(8 * turns.LONGEST_TURN)  # noqa: ASYNC251  it has a thread of its own
+                return threading.current_thread().name
+
+            return work(), lambda: None
+
+        results = driver.Results(asyncio.get_running_loop())
+        assert await results.drive(rig.client.transport, begin) == "transfer"
+
+
+async def test_lists_are_fetched_once_wherever_they_are_driven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file once, and told once by its own list, while the engine moves all the time."""
+    monkeypatch.setattr(turns, "LONGEST_TURN", 0.0005)
+    monkeypatch.setattr(turns, "LOOK", 0.0002)
+    monkeypatch.setattr(folders, "SLOW", 0.0005)
+    monkeypatch.setattr(folders, "SURELY_SLOW", 1)
+    monkeypatch.setattr(folders, "PROBED_AFTER", 0.002)
+    names = [f"{n}.bin" for n in range(400)]
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        urls = {name: server.at(f"/{name}", Served(noise(PIECE))) for name in names}
+
+        async def fetch_list(names: list[str]) -> None:
+            left, told = iter(names), list[str]()
+
+            def following() -> tuple[Request, Target, Progress] | None:
+                if (name := next(left, None)) is None:
+                    return None
+                request = Request(urls[name], named=rig.named)
+                return request, Target(tmp_path, owner=name), Progress()
+
+            await rig.transfer.fetch_each(following, lambda got: told.append(got.path.name))
+            assert told == names
+
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            for first in range(8):
+                group.create_task(fetch_list(names[first::8]), name=f"list {first}")
+    assert sorted(rig.files()) == sorted(names)
+    assert len(server.requests) == len(names)
 
 
 async def test_a_stop_is_heard_while_the_disk_stands_still(

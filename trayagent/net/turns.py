@@ -7,8 +7,14 @@ What has a turn may touch a disk, and a disk may stand still. So there is a watc
     waits, or works      sees no long turn            it ends after a second without turns
     gives a turn, which  waits for `LONGEST_TURN`     the watch becomes the engine and goes on with all
     lasts                                             the others; the old one stays with its waiter
+    the same, but its    the same                     the watch becomes the engine, the old one ends:
+    waiter went away                                  the waiter has a thread of its own already
+    in that turn
     gives a turn; never  the same                     as above: a thread is lost, and nothing else
     gets it back
+
+Only one thread may ever be with a waiter. `detach` decides that: whoever gets True from it sees to the
+thread that stays, and nobody else does.
 """
 
 from __future__ import annotations
@@ -38,7 +44,7 @@ class Waiter(Protocol):
         """
 
     def detach(self) -> bool:
-        """`step` lasts: the engine goes on in another thread. False: it has no need of one."""
+        """The engine is with it no more. True, for one caller only: he has a thread call `stay`."""
 
     def stay(self) -> None:
         """Do everything else here, blocking; called after `detach`, once `step` has returned."""
@@ -49,6 +55,18 @@ class Waker(Protocol):
 
     def wake(self, waiter: Waiter) -> None:
         """There is news for it; for any thread."""
+
+
+class _Turn:
+    """One turn, from its begin to its end."""
+
+    __slots__ = ("began", "is_to_stay", "waiter")
+
+    def __init__(self, waiter: Waiter) -> None:
+        self.waiter = waiter
+        self.began = time.monotonic()
+        self.is_to_stay = False
+        """Whether the thread that gives this turn is to stay with the waiter."""
 
 
 class Turns:
@@ -71,8 +89,8 @@ class Turns:
         self.role = threading.RLock()
         """Held while a turn begins or ends, while what has a turn asks something of the engine, and while
         the engine moves to another thread: what asks must not lose the role in the midst of that."""
-        self._turn_of: tuple[Waiter, float] | None = None
-        """Who has a turn, and since when (monotonic seconds)."""
+        self._current: _Turn | None = None
+        """The turn that the engine's thread gives now. One that was taken from it is not its any more."""
         self._is_watched = False
 
     def begin(self) -> None:
@@ -113,20 +131,23 @@ class Turns:
 
     def _give_turn(self, waiter: Waiter) -> bool:
         """Let one that waits go on. False: that took long, and another thread is the engine meanwhile."""
+        turn = _Turn(waiter)
         with self.role:
-            self._turn_of = waiter, time.monotonic()
+            self._current = turn
             is_watched, self._is_watched = self._is_watched, True
         if not is_watched:
             threading.Thread(target=self._watch, name="engine watch", daemon=True).start()
         date = waiter.step()
         with self.role:
-            self._turn_of = None
-            is_still = self._thread == get_ident()
-        if not is_still:
+            # Another turn that stands here is that of the new engine: the watch must not lose sight of it.
+            is_still = self._current is turn
+            if is_still:
+                self._current = None
+        if turn.is_to_stay:
             waiter.stay()
-        elif date is None:
+        elif is_still and date is None:
             self._dates.pop(waiter, None)
-        else:
+        elif is_still and date is not None:
             self._dates[waiter] = date
         return is_still
 
@@ -136,27 +157,27 @@ class Turns:
         while looks < WATCHED or not self._leave_watch():
             time.sleep(LOOK)
             looks += 1
-            turn = self._turn_of
+            turn = self._current
             if turn is None:
                 continue
             looks = 0
-            if time.monotonic() - turn[1] > LONGEST_TURN and self._take_over(turn):
+            if time.monotonic() - turn.began > LONGEST_TURN and self._take_over(turn):
                 self._go_on()
                 return
 
     def _leave_watch(self) -> bool:
         with self.role:
-            self._is_watched = self._turn_of is not None
+            self._is_watched = self._current is not None
             return not self._is_watched
 
-    def _take_over(self, turn: tuple[Waiter, float]) -> bool:
+    def _take_over(self, turn: _Turn) -> bool:
         """Be the engine from now on, if this turn lasts still."""
         with self.role:
-            if self._turn_of is not turn:
+            if self._current is not turn:
                 return False
-            waiter, self._turn_of = turn[0], None
-            waiter.detach()
-            self._dates.pop(waiter, None)
+            self._current = None
+            turn.is_to_stay = turn.waiter.detach()
+            self._dates.pop(turn.waiter, None)
             self.begin()
             self._is_watched = False
         return True

@@ -35,7 +35,7 @@ from contextlib import suppress
 from functools import partial
 from math import inf
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from types import coroutine
 from typing import Any, Final, Generic, TypeVar
 
@@ -122,6 +122,7 @@ class Driver(Generic[T]):
         self._goes_back = False
         self._words: SimpleQueue[None] | None = None if engine else SimpleQueue()
         """What wakes a thread of its own; None: the engine drives."""
+        self._detaching = Lock()
         self.error: BaseException | None = None
         self.value: T | None = None
 
@@ -166,13 +167,18 @@ class Driver(Generic[T]):
         return self._due if self._words is None and self._coroutine is not None else None
 
     def detach(self) -> bool:
-        """The engine is with it no more: whoever is in `step` now stays. False: nobody was."""
-        if self._words is not None:
-            return False
-        words: SimpleQueue[None] = SimpleQueue()
-        words.put(None)  # whatever came until now is looked at once more
-        self._words = words
-        return True
+        """The engine is with it no more. True, for one caller only: he has a thread call `stay`.
+
+        A turn that lasts and a `place(True)` within it detach at the same moment. Two threads that stay
+        would send to one coroutine: that fails, and the file is fetched twice.
+        """
+        with self._detaching:
+            if self._words is not None:
+                return False
+            words: SimpleQueue[None] = SimpleQueue()
+            words.put(None)  # whatever came until now is looked at once more
+            self._words = words
+            return True
 
     def stay(self) -> None:
         """Drive it in this thread, as long as it is alone."""
