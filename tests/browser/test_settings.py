@@ -123,3 +123,14 @@ async def test_settings_fit_on_a_narrow_screen(page: Page, pictures: Path) -> No
     wide = await page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 400
     assert await violations(page) == []
+
+
+async def test_a_foreign_client_is_connected_and_listed(page: Page, agent: Running) -> None:
+    await see(page, "browsers")
+    await page.get_by_role("button", name="Connect an aria2 client").click()
+    box = page.get_by_role("dialog")
+    await expect(box.get_by_label("Address", exact=True)).to_have_value(f"{agent.base}/jsonrpc")
+    await expect(box.get_by_label("Secret", exact=True)).not_to_have_value("")
+    assert await violations(page) == []
+    await box.get_by_role("button", name="Done").click()
+    assert [one["kind"] for one in agent.call("GET", "clients")["clients"]].count("aria2") == 1

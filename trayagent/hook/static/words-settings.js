@@ -114,6 +114,21 @@ export const SETTINGS = {
   clients: "Browsers and other programs that may send",
 };
 
+/** Programs that speak another one's language. */
+export const CONNECT = {
+  heading: "Other programs",
+  what: "Extensions and apps made for aria2 or MeTube can send here, too. Each is let in by a secret of its own.",
+  kinds: { aria2: "aria2", metube: "MeTube" },
+  make: (program) => `Connect an ${program} client`.replace("an MeTube", "a MeTube"),
+  title: (program) => `For a client of ${program}`,
+  text: "Put this into its settings. Whoever has it may add and steer downloads here; revoke it in the list above.",
+  address: "Address",
+  secret: "Secret",
+  copy: "Copy",
+  copied: "Copied.",
+  done: "Done",
+};
+
 /** A sentence of the agent about a setting, without its technical beginning and end. */
 export function plainProblem(key, sentence) {
   const is = sentence

@@ -3,6 +3,8 @@ import { button, h, icon, section } from "../dom.js";
 import { extensionSteps } from "../extension-steps.js";
 import { ago } from "../format.js";
 import { confirmed } from "../say.js";
+import { CONNECT } from "../words-settings.js";
+import { connectButtons } from "./connect.js";
 
 export class BrowsersView {
   title = "Browsers";
@@ -22,6 +24,15 @@ export class BrowsersView {
         button("Pair this browser", () => this.#pair(), { glyph: "plug" }),
       ),
       section("Bookmark", this.bookmark),
+      section(
+        CONNECT.heading,
+        h(
+          "div",
+          { class: "card pad stack" },
+          h("p", {}, CONNECT.what),
+          h("div", { class: "buttons" }, connectButtons(this, () => this.#listClients())),
+        ),
+      ),
       section("Open dashboards", this.dashboards),
     );
     // A pairing ends in another tab, and a notice tells of it.
