@@ -25,6 +25,27 @@ def test_what_is_noted_is_known_until_it_changes(tmp_path: Path) -> None:
     assert Journal(tmp_path).finished_file("g1") is None
 
 
+def test_a_line_that_a_kill_cut_off_spoils_none_behind_it(tmp_path: Path) -> None:
+    """The next run goes on behind it: a file that has its name must not be asked for again."""
+    film = tmp_path / "f.mp4"
+    film.write_bytes(b"film")
+    assert Journal(tmp_path).note([("g1", film, 4), ("g2", film, 4)])
+    text = (tmp_path / FILE_NAME).read_bytes()
+    for cut in range(1, len(text)):
+        (tmp_path / FILE_NAME).write_bytes(text[:cut])
+        assert Journal(tmp_path).note([("g3", film, 4)])
+        assert Journal(tmp_path).finished_file("g3"), text[:cut]
+
+
+def test_a_folder_may_be_named_from_the_one_above(tmp_path: Path) -> None:
+    folder = tmp_path / "here" / ".." / "there"
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    (folder / "f.mp4").write_bytes(b"film")
+    assert Journal(folder).note([("g1", folder / "f.mp4", 4)])
+    assert Journal(folder).finished_file("g1")
+
+
 def test_a_note_names_no_file_outside(tmp_path: Path) -> None:
     folder, outside = tmp_path / "in", tmp_path / "f.mp4"
     folder.mkdir()

@@ -230,6 +230,9 @@ class Downloader:
         jobs = [job for queue in self._ready.values() for job in queue]
         # One look at the records for all jobs; a look for each would cost a list of a million its start.
         owners = await self._engine.owners()
+        # What the journal knew has ended already. Its record would count for a later wish, too.
+        known = [(Path(d.path), id) for id, d in self.ended.items() if id in owners and d.path]
+        await self._engine.forget(known)
         for job in jobs:
             if job.owner in owners:
                 target = target_of(job, self._settings.folder)
@@ -240,10 +243,11 @@ class Downloader:
         self._ready = {host: queue for host, queue in self._ready.items() if queue}
 
     async def _note_files(self, records: Sequence[SettledRecord]) -> None:
-        """Note what is here for a next run, then remove the records; at the end nothing is noted."""
+        """Note what is here for a next run, then remove the records."""
         # In this order: between the two a kill leaves a file known twice, never one that nobody knows.
+        # Also when all have ended: a kill may come before the journal goes, and the next run believes it.
         done = [(f.owner, f.path, self.ended[f.owner].size or 0) for f in records]
-        if self._all_ended or await asyncio.to_thread(self._journal.note, done):
+        if await asyncio.to_thread(self._journal.note, done):
             await self._remove_records(records)
         else:
             self._unnoted += records

@@ -1,7 +1,15 @@
 """The journal in the folder of a `get`: which files an interrupted run had finished.
 
 Files are noted in batches, before the records beside them go. So whatever ends a run, a kill too, every
-file that has its name is known to the next run of the same command: by its record or by the journal.
+file that has its name is known to the next run of the same command:
+
+    a kill after      known by             the next run
+    ----------------  -------------------  ---------------------------------------
+    its name          its record           takes it, and notes it
+    the note          journal and record   takes it, and removes the record
+    the record goes   the journal          takes it
+    the journal goes  nobody               is another wish: the first has its files
+
 A run that comes to its end removes the journal.
 """
 
@@ -39,7 +47,9 @@ class Journal:
             return None
         path, size = self._finished[id]
         # Whoever can write here could name any file of ours as finished: only those below count.
-        is_inside = path.is_relative_to(self._root) and ".." not in path.parts
+        # The folder itself may be given from another's view, as `../there`.
+        inside = path.relative_to(self._root) if path.is_relative_to(self._root) else None
+        is_inside = inside is not None and ".." not in inside.parts
         try:
             is_here = is_inside and path.stat().st_size == size
         except OSError:
@@ -48,7 +58,8 @@ class Journal:
 
     def note(self, finished: Iterable[tuple[str, Path, int]]) -> bool:
         """Write down files (id, path, bytes), blocking; whether that could be done."""
-        lines = b"".join(
+        # A kill may have cut off the last line: what follows it begins a line of its own.
+        lines = b"\n" + b"".join(
             msgspec.json.encode((id, str(path), size)) + b"\n" for id, path, size in finished
         )
         # Appended, so that lines of an earlier run stay; a line that a kill cuts off is left out by `_read`.
@@ -83,7 +94,7 @@ def _read(path: Path) -> Iterable[tuple[str, tuple[Path, int]]]:
                 try:
                     id, name, size = _line.decode(line)
                 except msgspec.MsgspecError:
-                    continue  # a kill cut it off
+                    continue  # a kill cut it off, or it is empty (see `note`)
                 yield id, (Path(name), size)
     except OSError:
         return
