@@ -153,3 +153,26 @@ async def outcome(work: object) -> str:
     except DownloadError as error:
         return str(error)
     return "done"
+
+
+@pytest.mark.parametrize("etag", [None, '"v"'])
+async def test_a_name_that_was_given_is_not_asked_for_again(
+    tmp_path: Path, etag: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fails just after: the file has its name, and the next attempt finds it there."""
+
+    def fail(folder: str) -> None:
+        raise OSError(errno.EMFILE, "too many open files", folder)
+
+    async with Lying() as server, transferring(tmp_path / "d", server.authority) as rig:
+        url = server.at("/f.bin", Served(noise(3000), etag=etag))
+        with monkeypatch.context() as broken:
+            broken.setattr(publishing, "sync_folder", fail)
+            with pytest.raises(DownloadError):
+                await rig.get(url, owner="d1")
+        assert rig.files() == {"f.bin": noise(3000)}
+
+        fetched = await rig.get(url, owner="d1", path=tmp_path / "d" / "f.bin")
+        assert fetched.path.name == "f.bin"
+        assert rig.files() == {"f.bin": noise(3000)}
+        assert len(server.requests) == 1

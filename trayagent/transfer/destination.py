@@ -361,6 +361,11 @@ class Destination:
         part = self.part
         if part is None:
             return
+        # It may have its name, and only what comes after that failed: the record leads the next attempt
+        # to it. Without the record that would ask for the file again, and save a second copy.
+        settled = self._settled.find(self._target.owner) if part.inode else None
+        if settled is not None and settled.is_at(settled.final):
+            return
         self.settle_lanes()
         record = self.record if self.received and self.is_lasting else None
         with suppress(OSError):
