@@ -99,7 +99,7 @@ def test_a_list_that_is_killed_again_and_again(tmp_path: Path, kills: int, seed:
                 settle(media)
                 files.check(downloads)
                 agent.launch()
-                time.sleep(chance.choice([0.2, 0.6, 1.0]))
+                time.sleep(chance.choice([0.1, 0.3, 0.7]))
             agent.kill()
             settle(media)
             with agent:
