@@ -62,3 +62,10 @@ class FakeLibrary:
 
     async def sign_out(self, name: str) -> None:
         await self.source(name)
+
+    def publish_change(self, name: str) -> None:
+        self.calls.append(("changed", name))
+
+    async def example(self, settings: Any, secret: str | None = None) -> Any:
+        self.calls.append(("example", settings.name))
+        return {"items": []}

@@ -16,18 +16,23 @@ from tests.hook.library import FakeLibrary
 from trayagent.agent.access import Clients, OwnToken
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import Intake
+from trayagent.agent.library.album_files import AlbumFiles
 from trayagent.agent.listings import Listings
 from trayagent.agent.live_settings import LiveSettings
 from trayagent.agent.page_looks import PageLooks
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
+from trayagent.agent.queue.elsewhere import Elsewhere
+from trayagent.agent.queue.remote_queue import RemoteEngine
+from trayagent.agent.speed import SpeedControl
 from trayagent.agent.status import LiveStatus
+from trayagent.agent.when_done import WhenDoneControl
 from trayagent.hook.events import EventRing
 from trayagent.hook.listener import Listener, bind
 from trayagent.hook.server import HookServer
 from trayagent.model.errors import DownloadError
 from trayagent.model.extension import ExtensionFiles
-from trayagent.model.settings import Config, DownloadSettings
+from trayagent.model.settings import Config, DownloadSettings, EngineSettings
 from trayagent.model.status import Status
 from trayagent.model.transfer import Request
 from trayagent.sites.protocol import PageForm, PageSeen
@@ -232,6 +237,11 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
     return Answer(int(status.split()[1]), headers, body)
 
 
+def no_engine(settings: EngineSettings) -> RemoteEngine:
+    """The settings of these tests name none."""
+    raise AssertionError(settings)
+
+
 @asynccontextmanager
 async def running(home: Path, library: Any = None, **hook_options: Any) -> AsyncIterator[Rig]:
     """A hook that serves until the block ends."""
@@ -259,9 +269,13 @@ async def running(home: Path, library: Any = None, **hook_options: Any) -> Async
         queries=queries,
         listings=Listings(db, bus, queries),
         page_looks=PageLooks(FakePages()),
+        elsewhere=Elsewhere(db, bus, secrets, no_engine, config),
         live_status=live_status,
         clients=await Clients.open(db, bus, own, home / "clients.key", clock=clock),
         library=library or FakeLibrary(),
+        album_files=AlbumFiles(db, trash),
+        speed_control=SpeedControl(db, bus, lambda limit: None),
+        when_done=WhenDoneControl(bus, live_status),
         live_settings=LiveSettings(config, write),
         version="0.0",
     )

@@ -734,7 +734,10 @@ async def test_sources_items_syncs_and_thumbnails(tmp_path: Path) -> None:
         assert (await rig.ask("GET", "sources/none")).status == 404
         page = (await rig.ask("GET", "sources/flow/items?state=missing&limit=5")).json()
         assert (page["items"][0]["name"], page["next"]) == ("a b/c", "more")
-        assert library.calls.pop() == ("flow", {"state": "missing", "limit": 5, "after": None})
+        assert library.calls.pop() == (
+            "flow",
+            {"state": "missing", "limit": 5, "after": None, "new": False},
+        )
         started = await rig.ask("POST", "sources/flow/sync", {"list_only": True})
         running_already = await rig.ask("POST", "sources/flow/sync")
         assert (started.status, running_already.status, started.json()) == (202, 200, {"run": "r1"})

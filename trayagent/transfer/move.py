@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -52,7 +53,7 @@ def copy_verified(source: Path, part: Path) -> str:
             there.flush()
             os.fsync(there.fileno())
             # What is read back shall come from the disk, not from this machine's memory.
-            if hasattr(os, "posix_fadvise"):
+            if sys.platform == "linux":
                 os.posix_fadvise(there.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         failpoint("move-copied")
         if hash_of(part) != digest.hexdigest():
