@@ -122,7 +122,8 @@ def test_idle_with_a_tray_is_small_and_still(desktop: Desktop) -> None:
         before = agent.wakeups()
         time.sleep(3)
         assert agent.wakeups() - before <= 5
-        assert agent.memory() <= 60
+        # MiB; 60 until engines elsewhere, foreign clients and webhooks came: measured 60.2 to 61.3.
+        assert agent.memory() <= 63
 
 
 def test_a_pause_from_the_menu_survives_a_restart_and_ends_from_the_menu(desktop: Desktop) -> None:
@@ -152,7 +153,7 @@ def test_syncing_and_folders_from_the_menu(desktop: Desktop) -> None:
             until(lambda: len(list((agent.home / "library").rglob("*.png"))) == 7, "the files", 15)
             until(lambda: any("Undo" in row for row in agent.top_rows()), "the end of the sync")
             agent.click("Open drop folder")
-            until(lambda: agent.opened() == [str(agent.home / "drop")], "the folder opened")
+            until(lambda: str(agent.home / "drop") in agent.opened(), "the folder opened")
 
 
 def test_a_link_is_added_from_the_clipboard_and_quitting_keeps_it(
@@ -244,9 +245,13 @@ def test_a_second_start_shows_the_dashboard_of_the_first(desktop: Desktop) -> No
             check=False,
         )
         assert again.returncode == 0, again.stderr
-        page = Path(until(agent.opened, "the dashboard")[0])
-        assert page.is_relative_to(agent.home)  # no code stands in a command line
-        assert f"http://127.0.0.1:{agent.port}/#code=" in page.read_text("utf-8")
+        # The first start has shown the welcome page; the second shows the dashboard.
+        start = f"http://127.0.0.1:{agent.port}/#code="
+        pages = until(
+            lambda: [page for page in agent.opened() if start in Path(page).read_text("utf-8")],
+            "the dashboard",
+        )
+        assert Path(pages[0]).is_relative_to(agent.home)  # no code stands in a command line
 
 
 def test_a_killed_agent_takes_its_icon_along(desktop: Desktop) -> None:

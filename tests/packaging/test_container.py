@@ -23,6 +23,7 @@ def test_it_copies_what_is_there_and_ends_as_a_user() -> None:
     assert steps[-1] == ("CMD", '["run", "--headless"]')
 
 
+@pytest.mark.soak  # minutes, and registries
 @pytest.mark.skipif(shutil.which("podman") is None, reason="needs podman: sudo apt install podman")
 def test_it_builds() -> None:
     words = ["podman", "build", "-f", str(FILE), "-t", "trayagent-test", str(ROOT)]

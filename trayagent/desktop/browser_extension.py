@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -114,6 +113,8 @@ def for_firefox(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pack(archive: Path, source: Path, manifest: Mapping[str, Any]) -> None:
+    import zipfile  # a megabyte that is needed once in a while
+
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for file in _files(source):
             name = file.relative_to(source).as_posix()

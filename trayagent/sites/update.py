@@ -15,7 +15,6 @@ import os
 import re
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -172,6 +171,8 @@ class ReleaseUpdater:
 
 def _unpack(body: bytes, folder: Path) -> None:
     """The package's own files of a wheel, nothing else; raises UpdateError."""
+    import zipfile  # a megabyte that is needed once in a while
+
     shutil.rmtree(folder, ignore_errors=True)
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as wheel:

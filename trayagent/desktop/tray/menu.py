@@ -208,8 +208,7 @@ def _active(label: str, download: Download | None) -> Row:
 def _sources(sources: Sequence[SourceView]) -> tuple[Row, ...]:
     ready = any(source.signed_in and not source.syncing for source in sources)
     return (
-        # With one source it would be the same row twice.
-        Row("Sync all images", Do("sync", (None,)), enabled=ready, visible=len(sources) > 1),
+        Row("Sync all images", Do("sync", (None,)), enabled=ready, visible=bool(sources)),
         *(_source(source) for source in sources),
         Row("Set up images…", Do("set_up_images"), visible=not sources),
     )

@@ -13,7 +13,6 @@ import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib import metadata
 from typing import Any, Final
 
 import msgspec
@@ -93,6 +92,8 @@ async def get_version(request: HookRequest) -> Reply:
     """The versions of yt-dlp and of ours."""
     await _check_secret(request)
     page_engine = ""
+    from importlib import metadata  # a megabyte that few will ever need
+
     with suppress(metadata.PackageNotFoundError):
         page_engine = await asyncio.to_thread(metadata.version, "yt-dlp")
     return _tell({"yt-dlp": page_engine, "version": request.agent.version})
