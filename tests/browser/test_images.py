@@ -54,7 +54,7 @@ def fill(site: PublicSite) -> None:
             }
         )
     page = json.dumps({"items": entries, "next": None}).encode()
-    site.server.files["/api/items"] = ("application/json", page)
+    site.server.files["/shots/items"] = ("application/json", page)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -79,7 +79,7 @@ async def test_a_json_source_is_set_up_by_an_example_of_its_answer(
     await expect(box).to_contain_text("Its folder will be called my-shots.")
     await box.get_by_role("button", name="Look at the first items").click()
     await expect(box).to_contain_text("Give the address of its list first")
-    await box.get_by_label("Address of its list").fill(site.url("/api/items"))
+    await box.get_by_label("Address of its list").fill(site.url("/shots/items"))
     await box.get_by_label("Key or token").fill("a-token")
     await box.get_by_role("button", name="Show its answer").click()
     # What is usual is found by itself; a click changes it.
@@ -101,7 +101,9 @@ async def test_a_json_source_is_set_up_by_an_example_of_its_answer(
     await expect(page.locator("#view li.cell")).to_have_count(COUNT)
     await expect(page.locator("#view li.cell img")).to_have_count(COUNT, timeout=20_000)
     await expect(page.locator("#view")).to_contain_text(f"{COUNT} items · {COUNT} here")
-    seen = [headers["Authorization"] for path, headers in site.server.seen if path == "/api/items"]
+    seen = [
+        headers["Authorization"] for path, headers in site.server.seen if path == "/shots/items"
+    ]
     assert set(seen) == {"Bearer a-token"}
     assert "a-token" not in (agent.home / "config.toml").read_text()
     # By day, the newest first.
