@@ -101,7 +101,7 @@ async def test_the_first_five_minutes(
 
         await page.get_by_role("link", name="Go to the downloads").click()
         site.server.missing.add("/gone/concert.mp4")
-        films = [site.url(f"/large/{size}/Film%20{size}.mp4") for size in (60, 90, 120, 150, 180)]
+        films = [site.url(f"/large/{size}/Film%20{size}.mp4") for size in (60, 90, 300, 150, 180)]
         await add(page, *films, site.url("/gone/concert.mp4"), "htp:/mistyped.example/film")
         await expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
         await take("2-add")
@@ -111,8 +111,8 @@ async def test_the_first_five_minutes(
         await expect(page.locator("#status")).to_contain_text("/s")
         await take("3-list")
 
-        await row(page, "Film 120.mp4").click()
-        panel = page.get_by_role("region", name="Film 120.mp4")
+        await row(page, "Film 300.mp4").click()
+        panel = page.get_by_role("region", name="Film 300.mp4")
         await expect(panel.get_by_role("status")).to_contain_text("/s")
         await expect(panel.locator("rect.part").first).to_be_attached()
         await take("4-panel")
