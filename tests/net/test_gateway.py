@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.servers.http_proxy import HttpProxy
+from tests.servers.lying import Exchange, Lying, replying
 from tests.servers.site import Site
 from tests.servers.socks_proxy import SocksProxy
 from trayagent.model.settings import NetworkSettings
@@ -168,6 +169,103 @@ async def test_speed_is_what_the_agent_allows() -> None:
                 assert len((await ask(leave, f"{site.base}/a"))[1]) == 300_000
                 assert asyncio.get_running_loop().time() - began >= 0.05 * (len(spent) - 1)
         assert sum(spent) == leave.received >= 300_000
+
+
+async def say(leave: Pass, request: bytes) -> bytes:
+    """A plain request as it is written, and no more after it; everything that comes back."""
+    own = base64.b64encode(leave.url.partition("://")[2].partition("@")[0].encode())
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(leave.url).port)
+    first, _, rest = request.partition(b"\r\n")
+    writer.write(first + b"\r\nProxy-Authorization: Basic " + own + b"\r\n" + rest)
+    writer.write_eof()
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+LASTING = "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nKeep-Alive: timeout=9,\r\n max=5\r\n"
+HEADS = {
+    "lasting": LASTING + "Content-Length: 4\r\n\r\n",
+    "silent about it": "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n",
+    "bare line feeds": "HTTP/1.1 200 OK\nConnection: keep-alive\nContent-Length: 4\n\n",
+    "after others": "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    + LASTING
+    + "Content-Length: 4\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+async def test_a_program_is_told_that_the_connection_ends_with_the_answer(head: str) -> None:
+    """Else it sends the next request into a connection that is just being closed."""
+    async with Lying() as server, Gateway() as gateway:
+
+        async def answer(exchange: Exchange) -> None:
+            await exchange.raw(HEADS[head].encode() + b"body")
+            exchange.close = True
+
+        url = server.at("/a", answer)
+        with gateway.admit({server.authority}) as leave:
+            came = await say(leave, f"GET {url} HTTP/1.1\r\n\r\n".encode())
+    *before, final = came.replace(b"\r\n", b"\n").split(b"HTTP/1.1 ")
+    assert final == b"200 OK\nContent-Length: 4\nConnection: close\n\nbody"
+    assert len(before) == HEADS[head].count("HTTP/1.1")
+
+
+@pytest.mark.parametrize("body", [b"", b"name=value"])
+async def test_a_server_gets_one_request_and_nothing_that_follows(body: bytes) -> None:
+    """It may keep its connection open in spite of us; what comes next is perhaps for another host."""
+    async with Lying() as server, Gateway() as gateway:
+        url = server.at("/a", replying("200 OK", b"body"))
+        following = b"GET http://other.example/ HTTP/1.1\r\nCookie: CANARY\r\n\r\n"
+        with gateway.admit({server.authority}) as leave:
+            asked = f"POST {url} HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            assert (await say(leave, asked + body + following)).endswith(b"body")
+        assert [(one.path, one.body) for one in server.requests] == [("/a", body)]
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Transfer-Encoding: chunked",
+        "Content-Length: 1\r\nContent-Length: 2",
+        "Content-Length: -1",
+        "Content-Length: x",
+    ],
+)
+async def test_a_request_without_a_certain_end_is_refused(framing: str) -> None:
+    with Site({"/a": b"body"}) as site:
+        async with Gateway() as gateway:
+            with gateway.admit({site.authority}) as leave:
+                request = f"POST {site.base}/a HTTP/1.1\r\n{framing}\r\n\r\n"
+                assert (await say(leave, request.encode())).startswith(b"HTTP/1.1 400 ")
+        assert site.asked == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "came"),
+    [
+        (b"", b""),
+        (b"SSH-2.0-x\r\n", b"SSH-2.0-x\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", b"HTTP/1.1 200 OK\r\nContent-Le"),
+        (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 20_000 + b"\r\n", b"HTTP/1.1 502 "),
+        (b"HTTP/1.1 200 OK\r\nx: " + bytes(200_000), b"HTTP/1.1 502 "),
+    ],
+    ids=["nothing", "no HTTP", "half a head", "a head of many lines", "a head of one line"],
+)
+async def test_an_answer_that_is_none_comes_as_it_is_and_within_bounds(
+    answer: bytes, came: bytes
+) -> None:
+    async with Lying() as server, Gateway() as gateway:
+
+        async def talk(exchange: Exchange) -> None:
+            await exchange.raw(answer)
+            exchange.close = True
+
+        url = server.at("/a", talk)
+        with gateway.admit({server.authority}) as leave:
+            got = await say(leave, f"GET {url} HTTP/1.1\r\n\r\n".encode())
+    assert got.startswith(came) if b"502" in came else got == came
 
 
 PLACE = "example.com:80", "example.com:443"

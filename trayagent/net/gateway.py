@@ -3,6 +3,10 @@
 It speaks HTTP/1.1 as RFC 9112 §3.2.2 and RFC 9110 §9.3.6 say: absolute-form for http, CONNECT for
 the rest. Each program gets a pass of its own, a secret that ends with it; addresses are checked
 when the connection is made, so a page cannot lead it into a private network.
+
+A plain connection carries one request and its answer, and both ends are told so. A program that took
+it for lasting would send its next request into a connection that is just being closed, and fail; or it
+would send one that is meant for another host, with that host's cookies, to the one it asked before.
 """
 
 from __future__ import annotations
@@ -13,11 +17,11 @@ import contextlib
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from trayagent.model import urls
 from trayagent.model.errors import DownloadError
@@ -34,7 +38,7 @@ _PIECE: Final = 16 * 1024
 
 
 def _is_for_us(line: bytes) -> bool:
-    """Whether a header is said to the proxy, not to the server behind it."""
+    """Whether a header belongs to one connection, and so ends at a proxy."""
     name = line.partition(b":")[0].strip().lower().decode("latin-1")
     return name in CONNECTION_HEADERS or name.startswith("proxy-")
 
@@ -153,6 +157,7 @@ class Gateway:
             scheme, host, port = urls.origin(f"https://{target}" if tunnel else target)
             if not tunnel and scheme != "http":
                 raise ValueError(target)
+            length = None if tunnel else _body_length(head)
         except (ValueError, DownloadError):
             await _refuse(near[1], b"400 Bad Request")
             return
@@ -167,11 +172,12 @@ class Gateway:
             return
         leave.writers.add(far[1])
         try:
-            if tunnel:
+            if length is None:
                 near[1].write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                await _join(_pump(near[0], far[1]), _pump(far[0], near[1], leave))
             else:
                 far[1].write(self._request_to_forward(head, method, target))
-            await _join(leave, near, far)
+                await _join(_send_body(near[0], far[1], length), _answer(leave, far[0], near[1]))
         finally:
             leave.writers.discard(far[1])
             far[1].close()
@@ -196,15 +202,89 @@ def _split_target(target: str) -> tuple[str, str, str]:
     return scheme, netloc.rpartition("@")[2], path if path.startswith("/") else f"/{path}"
 
 
-async def _join(leave: Pass, near: Streams, far: Streams) -> None:
+def _body_length(head: bytes) -> int:
+    """Bytes of the body of a request (RFC 9112 §6.3). Raises ValueError where its end is not told so."""
+    fields = [line.partition(b":") for line in head.split(b"\r\n")[1:]]
+    values = {
+        name: {value.strip() for named, _, value in fields if named.strip().lower() == name}
+        for name in (b"content-length", b"transfer-encoding")
+    }
+    lengths = values[b"content-length"] or {b"0"}
+    if values[b"transfer-encoding"] or len(lengths) > 1:
+        raise ValueError("chunked, or of two lengths")
+    length = lengths.pop()
+    if not re.fullmatch(rb"\d{1,18}", length):
+        raise ValueError("no length")
+    return int(length)
+
+
+async def _join(out: Coroutine[Any, Any, None], back: Coroutine[Any, Any, None]) -> None:
+    """Run both ways of a connection, until the far end has said all it will."""
     async with asyncio.TaskGroup() as group:
-        up = group.create_task(_pump(near[0], far[1]), name="gateway, out")
+        up = group.create_task(out, name="gateway, out")
 
         async def down() -> None:
-            await _pump(far[0], near[1], leave)
-            up.cancel()  # the far end has said all it will
+            await back
+            up.cancel()
 
         group.create_task(down(), name="gateway, in")
+
+
+async def _send_body(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, length: int
+) -> None:
+    """Pass on the body of a plain request, and nothing that comes after it."""
+    with contextlib.suppress(OSError):
+        while piece := await reader.read(_PIECE):
+            # What is longer than the body is another request, perhaps for another host.
+            writer.write(piece[:length])
+            length -= min(length, len(piece))
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+
+
+async def _answer(leave: Pass, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on the answer to a plain request; its head says that the connection ends with it."""
+    try:
+        await _deliver(await _answer_head(reader), writer, leave)
+    except asyncio.LimitOverrunError:
+        await _refuse(writer, b"502 Bad Gateway")
+    except OSError:
+        pass  # one of the two has gone, and the connection ends with that
+    else:
+        await _pump(reader, writer, leave)
+
+
+async def _answer_head(reader: asyncio.StreamReader) -> bytes:
+    """The head of an answer as the program gets it; what is no HTTP, or breaks off, as it came.
+
+    Raises LimitOverrunError for one that is too long, and OSError.
+    """
+    interim: list[bytes] = []
+    lines: list[bytes] = []
+    room, is_dropped = LIMIT, False
+    while True:
+        try:
+            line = await reader.readuntil(b"\n")
+        except asyncio.IncompleteReadError as error:
+            return b"".join([*interim, *lines, error.partial])
+        room -= len(line)
+        if room < 0:
+            raise asyncio.LimitOverrunError("the head of an answer is too long", LIMIT)
+        if not lines and not line.startswith(b"HTTP/"):
+            return b"".join([*interim, line])
+        if not line.strip():
+            if not re.match(rb"HTTP/1\.\d 1\d\d\b", lines[0]):
+                return b"".join([*interim, *lines, b"Connection: close\r\n", line])
+            # 100 Continue and the like (RFC 9110 §15.2) come before the answer.
+            interim += [*lines, line]
+            lines.clear()
+            continue
+        # A line that begins with a blank goes on with the one before it (RFC 9112 §5.2).
+        is_dropped = is_dropped if line[:1] in b" \t" else bool(lines) and _is_for_us(line)
+        if not is_dropped:
+            lines.append(line)
 
 
 async def _pump(
@@ -212,15 +292,20 @@ async def _pump(
 ) -> None:
     with contextlib.suppress(OSError):
         while piece := await reader.read(_PIECE):
-            writer.write(piece)
-            await writer.drain()
-            if leave is not None:
-                leave.received += len(piece)
-                delay = leave.spend(len(piece))
-                if delay > 0:
-                    await asyncio.sleep(delay)
+            await _deliver(piece, writer, leave)
         if writer.can_write_eof():
             writer.write_eof()
+
+
+async def _deliver(piece: bytes, writer: asyncio.StreamWriter, leave: Pass | None) -> None:
+    """Write a piece; what comes in for a program counts, and may have to wait. Raises OSError."""
+    writer.write(piece)
+    await writer.drain()
+    if leave is not None:
+        leave.received += len(piece)
+        delay = leave.spend(len(piece))
+        if delay > 0:
+            await asyncio.sleep(delay)
 
 
 async def _refuse(writer: asyncio.StreamWriter, status: bytes) -> None:
