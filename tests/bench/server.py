@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
+
+from tests.servers.own_process import connect, unused_port, wait_for_answer
 
 CONFIG = """
 worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
@@ -56,27 +56,15 @@ def nginx(folder: Path) -> Iterator[Server]:
     certificate.private_key_pem.write_to_path(folder / "server.key")
     for number, blob in enumerate(certificate.cert_chain_pems):
         blob.write_to_path(folder / "server.pem", append=number > 0)
-    plain, tls = _free(), _free()
+    plain, tls = unused_port(), unused_port()
     config = folder / "nginx.conf"
     config.write_text(CONFIG.format(folder=folder, root=root, plain=plain, tls=tls))
-    process = subprocess.Popen([program, "-c", str(config), "-g", "daemon off;"])
+    errors = folder / "stderr"
+    with errors.open("wb") as said:
+        process = subprocess.Popen([program, "-c", str(config), "-g", "daemon off;"], stderr=said)
     try:
-        _wait_for(plain)
+        wait_for_answer(process, lambda: connect(plain), errors)
         yield Server(root, f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{tls}", ca)
     finally:
         process.terminate()
         process.wait()
-
-
-def _free() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(200):
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    raise SystemExit("nginx did not start")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from tests.net.asking import Kept, asking
 from tests.servers.certificates import Authority
 from tests.servers.lying import Lying, Served, redirecting, replying
+from tests.servers.own_process import connect, unused_port, wait_for_answer
 from tests.transfer.rig import noise
 from trayagent.model.settings import NetworkSettings
 
@@ -45,9 +45,7 @@ def authority() -> Authority:
 @pytest.fixture
 def nginx(tmp_path: Path, authority: Authority) -> Iterator[str]:
     """The address of an nginx that speaks both versions over TLS."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = unused_port()
     www = tmp_path / "www"
     www.mkdir()
     (www / "f.bin").write_bytes(BODY)
@@ -56,24 +54,15 @@ def nginx(tmp_path: Path, authority: Authority) -> Iterator[str]:
     conf.write_text(SITE.format(folder=tmp_path, port=port))
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
     assert program
-    process = subprocess.Popen(
-        [program, "-p", str(tmp_path), "-c", str(conf)], stderr=subprocess.DEVNULL
-    )
+    errors = tmp_path / "stderr"
+    with errors.open("wb") as said:
+        process = subprocess.Popen([program, "-p", str(tmp_path), "-c", str(conf)], stderr=said)
     try:
-        wait_for(port)
+        wait_for_answer(process, lambda: connect(port), errors)
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(10)
-
-
-def wait_for(port: int) -> None:
-    for _ in range(500):
-        with socket.socket() as knocking:
-            knocking.settimeout(0.02)
-            if knocking.connect_ex(("127.0.0.1", port)) == 0:
-                return
-    raise AssertionError("nginx does not answer")
 
 
 @pytest.mark.needs("nginx")

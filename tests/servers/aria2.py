@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests import programs
+from tests.servers.own_process import unused_port, wait_for_answer
 
 SECRET = "the-nas's-word"
 LACKING = programs.lacking(("aria2c",))
@@ -30,9 +28,7 @@ class Nas:
         self.listed: set[str] = set()
         """Files that its session file held at a kill: aria2 begins those anew by itself."""
         self._process: subprocess.Popen[bytes] | None = None
-        with contextlib.closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = unused_port()
 
     @property
     def url(self) -> str:
@@ -54,31 +50,29 @@ class Nas:
     def start(self) -> None:
         session = self.folder / "session"
         session.touch()
-        self._process = subprocess.Popen(
-            [
-                "aria2c",
-                "--no-conf",
-                "--quiet",
-                "--enable-rpc",
-                f"--rpc-listen-port={self.port}",
-                f"--rpc-secret={SECRET}",
-                f"--dir={self.files}",
-                f"--input-file={session}",
-                f"--save-session={session}",
-                "--save-session-interval=1",
-                "--file-allocation=none",
-                "--disable-ipv6",
-                *self._options,
-            ],
-            stdin=subprocess.DEVNULL,
-        )
-        end = time.monotonic() + 20
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError):
-                self.call("getVersion")
-                return
-            time.sleep(0.05)
-        raise AssertionError("aria2c does not answer")
+        errors = self.folder / "stderr"
+        with errors.open("wb") as said:
+            self._process = subprocess.Popen(
+                self._command(session), stdin=subprocess.DEVNULL, stderr=said
+            )
+        wait_for_answer(self._process, lambda: self.call("getVersion"), errors)
+
+    def _command(self, session: Path) -> list[str]:
+        return [
+            "aria2c",
+            "--no-conf",
+            "--quiet",
+            "--enable-rpc",
+            f"--rpc-listen-port={self.port}",
+            f"--rpc-secret={SECRET}",
+            f"--dir={self.files}",
+            f"--input-file={session}",
+            f"--save-session={session}",
+            "--save-session-interval=1",
+            "--file-allocation=none",
+            "--disable-ipv6",
+            *self._options,
+        ]
 
     def kill(self) -> None:
         """As a power cut would."""

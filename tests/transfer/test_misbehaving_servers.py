@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from tests.servers.lying import (
     replying,
     saying,
 )
+from tests.servers.own_process import unused_port
 from tests.transfer.rig import QUICK, mp4, noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.net.refusals import refuse_status
@@ -389,12 +389,6 @@ async def test_a_signed_link_that_is_refused_has_expired(tmp_path: Path, status:
             await rig.get(url + "?X-Amz-Signature=CANARY&X-Amz-Expires=60")
         assert failed.value.code == "link_expired"
         assert "CANARY" not in str(failed.value)
-
-
-def unused_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @pytest.mark.parametrize(
