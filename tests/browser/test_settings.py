@@ -24,6 +24,13 @@ async def page(chromium: Browser, agent: Running) -> AsyncIterator[Page]:
         yield page
 
 
+async def save(page: Page) -> None:
+    """Save what was changed, and wait until it is written; an earlier "Saved." may still be in sight."""
+    async with page.expect_response(lambda answer: answer.request.method == "PATCH" and answer.ok):
+        await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.locator("#messages")).to_contain_text("Saved.")
+
+
 async def test_a_problem_stands_at_its_field_in_plain_words(page: Page, agent: Running) -> None:
     field = page.get_by_label("Largest file")
     await field.fill("lots")
@@ -40,8 +47,7 @@ async def test_a_problem_stands_at_its_field_in_plain_words(page: Page, agent: R
     assert await violations(page) == []
     await field.fill("40GB")
     await page.get_by_label("Slow is at most").fill("200kB")
-    await page.get_by_role("button", name="Save", exact=True).click()
-    await expect(page.locator("#messages")).to_contain_text("Saved.")
+    await save(page)
     assert agent.call("GET", "config")["downloads"]["max_size"] == "40GB"
 
 
@@ -65,8 +71,7 @@ async def test_the_clock_slows_down_and_full_speed_wins(page: Page, agent: Runni
     await page.get_by_label("Slow is at most").fill("200kB")
     await page.get_by_label("Hours: from").fill("00:00")
     await page.get_by_label("Hours: to").fill("23:59")
-    await page.get_by_role("button", name="Save", exact=True).click()
-    await expect(page.locator("#messages")).to_contain_text("Saved.")
+    await save(page)
     head = page.locator("#queue-tools details").first
     await expect(head.locator("summary")).to_have_text(re.compile("At most 200 KB/s"))
     assert agent.call("GET", "speed")["limit"] == 200_000
@@ -93,8 +98,7 @@ async def test_types_and_sites_have_their_folders(
     sites = page.get_by_role("group", name="Sites")
     await sites.get_by_label("Site", exact=True).fill("Shows.example")
     await sites.get_by_label("Folder", exact=True).fill("Shows")
-    await page.get_by_role("button", name="Save", exact=True).click()
-    await expect(page.locator("#messages")).to_contain_text("Saved.")
+    await save(page)
     assert agent.call("GET", "config")["folders"]["sites"] == {"shows.example": "Shows"}
     site.server.files["/paper.pdf"] = ("application/pdf", b"%PDF-1.4\n" + bytes(2000))
     url = site.url("/paper.pdf")
@@ -103,7 +107,7 @@ async def test_types_and_sites_have_their_folders(
     assert saved.parent == Path(agent.call("GET", "config")["downloads"]["folder"]) / "Papers"
     await page.get_by_role("button", name="Remove shows.example").click()
     await page.get_by_label("Documents", exact=True).fill("")
-    await page.get_by_role("button", name="Save", exact=True).click()
+    await save(page)
     await expect(page.get_by_role("button", name="Remove shows.example")).to_have_count(0)
     assert agent.call("GET", "config")["folders"]["sites"] == {}
 
@@ -111,11 +115,11 @@ async def test_types_and_sites_have_their_folders(
 async def test_start_with_the_session_is_a_tick(page: Page, agent: Running) -> None:
     tick = page.get_by_label("Start with the session")
     await expect(tick).not_to_be_checked()
-    await tick.check()
-    await expect(tick).to_be_checked()
-    assert agent.call("GET", "desktop/autostart") == {"on": True}
-    await tick.uncheck()
-    assert agent.call("GET", "desktop/autostart") == {"on": False}
+    for on in (True, False):
+        async with page.expect_response("**/desktop/autostart"):
+            await tick.set_checked(on)
+        await expect(tick).to_be_checked(checked=on)
+        assert agent.call("GET", "desktop/autostart") == {"on": on}
 
 
 async def test_settings_fit_on_a_narrow_screen(page: Page, pictures: Path) -> None:
