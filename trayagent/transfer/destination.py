@@ -371,7 +371,7 @@ class Destination:
         with suppress(OSError):
             if spoilt or (failed and record is None):
                 part.discard()
-                self._settled.forget(self._target.owner)
+                self._settled.forget([self._target.owner])
             elif not part.inode and (record is not None or part.on_disk):
                 part.vouch(record)
 

@@ -9,16 +9,21 @@
     the note          its final name       the record: the file counts as arrived
     the record goes   its final name       a note and a record: the record goes
 
-The records lie in a folder of ours, one small file a download, so that nothing stands beside a
-finished file for a moment. Losing one costs a request, so what the disk says here is no failure.
+The records lie in a folder of ours, so that nothing stands beside a finished file for a moment. Each
+process appends to a log of its own there and keeps that locked: a line costs one system call, a small
+file for each record five. A log that nobody has locked is of a process that has ended; the next one
+takes its records over. Losing one costs a request, so what the disk says here is no failure.
 """
 
 from __future__ import annotations
 
-import hashlib
+import errno
 import os
+import secrets
+import threading
 import time
 import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -26,11 +31,14 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from trayagent.transfer.part_file import FLAGS
+from trayagent.transfer.part_file import FLAGS, lock
 
 OLDEST: Final = 30 * 86400.0
 """Seconds after which a record that nobody came for goes."""
-_LONGEST: Final = 1 << 16
+MOST_LOGGED: Final = 1 << 20
+"""Bytes of a log, after which it begins anew with what still counts."""
+_MOST_READ: Final = 1 << 26
+"""Bytes of an earlier log."""
 
 
 class Settled(Struct, frozen=True, omit_defaults=True):
@@ -62,71 +70,157 @@ class SettledFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._lock = threading.Lock()
+        self._records: dict[str, Settled] | None = None
+        """By owner; None: nobody has looked for those of earlier processes."""
+        self._fd = -1
+        """The log of this process; -1: there is none yet."""
+        self._path = ""
+        self._logged = 0
+
+    def __del__(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
 
     def note(self, settled: Settled) -> None:
         """Write a record, in place of an earlier one of the same download."""
-        text = msgspec.json.encode(settled)
-        text += b" %d" % zlib.crc32(text)
-        with suppress(OSError):
-            try:
-                self._write(settled.owner, text)
-            except FileNotFoundError:
-                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._write(settled.owner, text)
+        with self._lock:
+            self._known()[settled.owner] = settled
+            self._append(_line(settled))
 
     def find(self, owner: str) -> Settled | None:
         """The record of a download; None when there is none that can be trusted."""
-        settled = _read(self._path(owner))
-        return settled if settled is not None and settled.owner == owner else None
+        with self._lock:
+            return self._known().get(owner)
 
     def owners(self) -> set[str]:
-        """Whose records there are, once those that nobody came for are gone."""
-        self._prune()
-        try:
-            with os.scandir(self._folder) as entries:
-                names = [entry.name for entry in entries]
-        except OSError:
-            return set()
-        told = (_read(f"{self._folder}/{name}") for name in names)
-        return {settled.owner for settled in told if settled is not None}
+        """Whose records there are."""
+        with self._lock:
+            return set(self._known())
 
-    def forget(self, owner: str) -> None:
-        """Whoever asked for the file has noted it."""
-        with suppress(OSError):
-            os.unlink(self._path(owner))  # noqa: PTH108  many of them, one after the other
-
-    def _prune(self) -> None:
-        """Remove what nobody has come for since long ago."""
-        with suppress(OSError), os.scandir(self._folder) as entries:
-            for entry in entries:
-                if time.time() - entry.stat(follow_symlinks=False).st_mtime > OLDEST:
-                    os.unlink(entry.path)  # noqa: PTH108  as above
-
-    def _write(self, owner: str, text: bytes) -> None:
-        fd = os.open(self._path(owner), os.O_WRONLY | os.O_CREAT | FLAGS, 0o600)
-        try:
-            # One short write over what was there: a kill leaves the one record or the other, never none.
-            os.write(fd, text.ljust(os.fstat(fd).st_size))
-        finally:
-            os.close(fd)
-
-    def _path(self, owner: str) -> str:
-        name = hashlib.sha256(owner.encode(), usedforsecurity=False).hexdigest()[:32]
-        return f"{self._folder}/{name}"
+    def forget(self, owners: Iterable[str]) -> None:
+        """Whoever asked for these files has noted them."""
+        with self._lock:
+            records = self._known()
+            gone = [owner for owner in owners if records.pop(owner, None) is not None]
+            if gone and records:
+                self._append(_line(gone))
+            elif gone and self._fd >= 0:
+                with suppress(OSError):
+                    os.ftruncate(self._fd, 0)
+                self._logged = 0
 
     def __repr__(self) -> str:
         return f"<SettledFiles in {self._folder.name}>"
 
+    # -- with the lock held
 
-def _read(path: str) -> Settled | None:
-    try:
-        fd = os.open(path, os.O_RDONLY | FLAGS)
-    except OSError:
-        return None
-    with os.fdopen(fd, "rb") as file:
-        text, _, check = file.read(_LONGEST).rstrip().rpartition(b" ")
-    try:
-        settled = msgspec.json.decode(text, type=Settled)
-        return settled if int(check) == zlib.crc32(text) else None
-    except (ValueError, msgspec.MsgspecError):
-        return None
+    def _known(self) -> dict[str, Settled]:
+        """All records; at first those of earlier processes, which become ours where these have ended."""
+        if self._records is None:
+            self._records = {}
+            with suppress(OSError), os.scandir(self._folder) as entries:
+                earlier = [_EarlierLog(entry.path) for entry in entries]
+                for log in earlier:
+                    self._records.update(log.records)
+                # First all of it is written once more, then the old logs go: a kill leaves both.
+                if any(log.records for log in earlier if log.is_over):
+                    self._begin_log()
+                for log in earlier:
+                    log.close()
+        return self._records
+
+    def _append(self, line: bytes) -> None:
+        with suppress(OSError):
+            if self._fd < 0 or self._logged > MOST_LOGGED:
+                self._begin_log()  # what is to be appended counts already, or does not any more
+            else:
+                os.write(self._fd, line)
+                self._logged += len(line)
+
+    def _begin_log(self) -> None:
+        """Begin a log with what counts now; the one before it goes. Raises OSError."""
+        assert self._records is not None
+        text = b"".join(map(_line, self._records.values()))
+        path = f"{self._folder}/{secrets.token_hex(8)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | FLAGS
+        try:
+            fd = os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(path, flags, 0o600)
+        try:
+            lock(fd)
+            # Until then it passed for one of a process that has ended: another may have removed it.
+            if not os.fstat(fd).st_nlink:
+                raise FileNotFoundError(errno.ENOENT, "the log is gone")
+            os.write(fd, text)
+        except OSError:
+            os.close(fd)
+            raise
+        before, self._fd = self._fd, fd
+        if before >= 0:
+            os.close(before)
+            with suppress(OSError):
+                os.unlink(self._path)  # noqa: PTH108  a text, no Path
+        self._path, self._logged = path, len(text)
+
+
+class _EarlierLog:
+    """The log of another process, perhaps one that has ended."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._fd = -1
+        self.is_over = False
+        """Whether its process has ended: it is ours to remove."""
+        self.records: dict[str, Settled] = {}
+        with suppress(OSError):
+            self._fd = os.open(path, os.O_RDWR | FLAGS)
+            with suppress(FileExistsError):
+                lock(self._fd)
+                self.is_over = True
+            size = min(os.fstat(self._fd).st_size, _MOST_READ)
+            for record in _records_in(os.read(self._fd, size)):
+                if isinstance(record, Settled):
+                    self.records[record.owner] = record
+                else:
+                    for owner in record:
+                        self.records.pop(owner, None)
+
+    def close(self) -> None:
+        """Remove it, if its process has ended."""
+        if self._fd < 0:
+            return
+        # Windows removes no open file. Others do: with the lock held nobody takes it over once more.
+        if os.name == "nt":
+            os.close(self._fd)
+        if self.is_over:
+            with suppress(OSError):
+                os.unlink(self._path)  # noqa: PTH108  as above
+        if os.name != "nt":
+            os.close(self._fd)
+
+
+def _line(what: Settled | list[str]) -> bytes:
+    """A record, or the owners whose records are gone, with a check.
+
+    Its line end comes first: after a line that a full disk cut off it begins a line of its own.
+    """
+    text = msgspec.json.encode(what)
+    return b"\n%b %d" % (text, zlib.crc32(text))
+
+
+def _records_in(log: bytes) -> Iterator[Settled | list[str]]:
+    """The lines of a log that are whole and not too old."""
+    oldest = time.time() - OLDEST
+    for line in log.split(b"\n"):
+        text, _, check = line.rpartition(b" ")
+        try:
+            if int(check) != zlib.crc32(text):
+                continue
+            what = msgspec.json.decode(text, type=Settled | list[str])
+        except (ValueError, msgspec.MsgspecError):
+            continue
+        if not isinstance(what, Settled) or what.noted_at > oldest:
+            yield what

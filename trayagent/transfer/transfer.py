@@ -127,12 +127,7 @@ class Transfer:
 
     async def forget(self, fetched: Sequence[tuple[Path, str]]) -> None:
         """Whoever asked for these files (final name, owner) has noted them: their records may go."""
-
-        def act() -> None:
-            for _, owner in fetched:
-                self._settled.forget(owner)
-
-        await self._in_thread(act)
+        await self._in_thread(lambda: self._settled.forget([owner for _, owner in fetched]))
 
     async def owners(self) -> set[str]:
         """Whose files have arrived without anybody noting it."""
