@@ -117,7 +117,7 @@ async def build(
         speed_control=SpeedControl(db, bus, transfer.limit),
         undo=BatchUndo(db, queue, trash),
         elsewhere=elsewhere,
-        webhooks=Webhooks(bus, ways_out.apis, config.hooks, partial(_secret, vault, environ)),
+        webhooks=Webhooks(db, bus, ways_out.apis, config.hooks, partial(_secret, vault, environ)),
         live_settings=live_settings,
         version=__version__,
     )
@@ -139,6 +139,7 @@ async def _services(
     drops = DropReader(db, bus, agent.intake, Path(config.drop.folder), poll=config.drop.poll)
     mover = Mover(db, bus, transfer.in_thread, folder, config.move.to)
     await mover.prepare()
+    await agent.webhooks.prepare()
     return {
         "pool": pool.run,
         "mover": mover.run,
@@ -241,6 +242,6 @@ def _apply(
     agent.announcer.level = config.notifications.level
     agent.library.configure(config)
     agent.elsewhere.configure(config)
-    agent.webhooks.settings = config.hooks
+    agent.webhooks.configure(config.hooks)
     agent.intake.engines = config.engines
     engine.configure(config)

@@ -3,11 +3,13 @@
     what the other end answers    what follows
     ----------------------------  -------------------------------------------------------------
     2xx                           it is told
-    408, 429, 5xx, or nothing     again after 5 s, then twice as long each time, for an hour
+    408, 429, 5xx, or nothing     again after 5 s, then twice as long each time, for an hour; after
+                                  a start the hour begins anew, but a week after its end it is over
     anything else                 given up, with a line in the log: the same words would fail again
 
-Messages wait in order, in memory: one that is not told when the agent ends is lost, and the history
-still has what it was about. The address is the user's own word, so it may be a private one.
+What is to be told waits in the database, oldest first (`store/outbox`): it outlives the end of the agent
+and a kill at any moment. A kill between an answer and its note's removal has the same POST made twice;
+both have the same number in their header. The address is the user's own word, so it may be a private one.
 """
 
 from __future__ import annotations
@@ -17,30 +19,37 @@ import hashlib
 import hmac
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from trayagent.agent.bus import Bus
 from trayagent.model import urls
-from trayagent.model.errors import DownloadError
-from trayagent.model.events import Event
+from trayagent.model.errors import DownloadError, StoreUnavailableError
+from trayagent.model.events import BatchEvent, DownloadEvent, Event
 from trayagent.model.settings import HooksSettings
 from trayagent.model.transfer import Request
 from trayagent.model.webhook import HookMessage, body_of, message_of
 from trayagent.net.api_client import ApiClient
+from trayagent.store import outbox
+from trayagent.store.database import Database
+from trayagent.store.outbox import Note
+from trayagent.transfer.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
 FIRST_WAIT_SECONDS: Final = 5.0
 LONGEST_WAIT_SECONDS: Final = 600.0
 GIVEN_UP_AFTER_SECONDS: Final = 3600.0
+FORGOTTEN_AFTER_SECONDS: Final = 7 * 24 * 3600.0
+"""What ended so long before a start is told no more: it would be no news."""
 PATIENCE_SECONDS: Final = 30.0
 """For one POST and its answer."""
 MOST_WAITING: Final = 1000
-"""Messages; of more the oldest go."""
+"""Ends that wait to be told; of more the oldest go."""
 SIGNATURE: Final = "X-Trayagent-Signature"
 """`sha256=` and the HMAC-SHA256 of the body, in hex, with the secret of the settings as its key."""
+DELIVERY: Final = "X-Trayagent-Delivery"
+"""The number of the end that is told: the same again where a POST is made twice."""
 
 
 class Webhooks:
@@ -48,54 +57,82 @@ class Webhooks:
 
     def __init__(
         self,
+        db: Database,
         bus: Bus,
         apis: ApiClient,
         settings: HooksSettings,
         secret_of: Callable[[str], Awaitable[str]],
     ) -> None:
-        self.settings = settings
+        self._db = db
         self._apis = apis
+        self._settings = settings
         self._secret_of = secret_of
-        self._waiting: deque[tuple[HookMessage, float]] = deque(maxlen=MOST_WAITING)
-        """Messages, and since when (monotonic seconds)."""
+        self._is_noting: bool | None = None
+        """Whether the database notes ends; None: as an earlier run left it."""
         self._bell = asyncio.Event()
+        self._bell.set()
         self._subscription = bus.subscribe(self._hear)
 
     def __repr__(self) -> str:
-        return f"<Webhooks: {len(self._waiting)} wait>"
+        return f"<Webhooks: {'on' if self._settings.url else 'off'}>"
+
+    def configure(self, settings: HooksSettings) -> None:
+        """Take over settings; what waits is told as they say now."""
+        self._settings = settings
+        self._bell.set()
+
+    async def prepare(self) -> None:
+        """Have ends noted, or no longer; before the pool begins. Raises StoreUnavailableError."""
+        is_on = bool(self._settings.url)
+        if is_on != self._is_noting:
+            oldest = time.time() - FORGOTTEN_AFTER_SECONDS
+            await self._db.run(outbox.prepare, is_on=is_on, oldest=oldest)
+            self._is_noting = is_on
 
     async def run(self) -> None:
         """Tell what is to be told until cancelled."""
+        begun = time.time()
         with self._subscription:
             while True:
                 await self._bell.wait()
                 self._bell.clear()
-                while self._waiting:
-                    message, since = self._waiting.popleft()
-                    await self._tell(message, since)
+                try:
+                    await self.prepare()
+                    while self._settings.url and (note := await self._db.read(outbox.first)):
+                        failpoint("webhook-noted")
+                        await self._tell(note, max(begun, note.at) + GIVEN_UP_AFTER_SECONDS)
+                        failpoint("webhook-told")
+                        await self._db.run(outbox.end, note.number, MOST_WAITING)
+                except StoreUnavailableError as error:
+                    log.warning("The webhook waits: %s", error.message)
+                    await asyncio.sleep(FIRST_WAIT_SECONDS)
+                    self._bell.set()
 
     def _hear(self, event: Event) -> None:
-        if self.settings.url and (message := message_of(event, self.settings)):
-            self._waiting.append((message, time.monotonic()))
-            self._bell.set()
+        match event:
+            case BatchEvent(what="finished") | DownloadEvent(what="completed" | "failed"):
+                if self._settings.url:
+                    self._bell.set()
 
-    async def _tell(self, message: HookMessage, since: float) -> None:
+    async def _tell(self, note: Note, deadline: float) -> None:
+        """Until it is taken, or refused for good, or until `deadline` (Unix seconds)."""
+        message = None if note.ended is None else message_of(note.ended, self._settings)
         wait = FIRST_WAIT_SECONDS
-        while self.settings.url:
-            reason = await self._post(message)
+        while message is not None and self._settings.url:
+            reason = await self._post(message, note.number)
             if reason is None:
                 return
-            if time.monotonic() + wait - since > GIVEN_UP_AFTER_SECONDS:
-                break
+            if time.time() + wait > deadline:
+                log.warning("The webhook was not told of %r: %s", message, reason)
+                return
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
-        log.warning("The webhook was not told of %r", message)
 
-    async def _post(self, message: HookMessage) -> str | None:
+    async def _post(self, message: HookMessage, number: int) -> str | None:
         """Why it is to be told again; None: it need not."""
-        settings = self.settings
+        settings = self._settings
         body, kind = body_of(message, settings.template)
-        said = {"Content-Type": kind}
+        said = {"Content-Type": kind, DELIVERY: str(number)}
         if secret := await self._secret_of(settings.secret):
             digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
             said[SIGNATURE] = f"sha256={digest}"

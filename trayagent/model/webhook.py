@@ -1,4 +1,4 @@
-"""What a webhook says of an event: pure. A body never holds a cookie, a header, or the query of an address."""
+"""What a webhook says of what has ended: pure. A body never holds a cookie, a header, or the query of an address."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from trayagent.model import urls
 from trayagent.model.downloads import Batch, Download
-from trayagent.model.events import BatchEvent, DownloadEvent, Event
 from trayagent.model.settings import HooksSettings
 
 _FIELD: Final = re.compile(r"\{(event|title|message|filename|path|url|count|failed)\}")
@@ -37,18 +36,9 @@ class HookMessage(Struct, frozen=True):
         return f"<HookMessage {self.event} {self.batch or self.download}>"
 
 
-def message_of(event: Event, settings: HooksSettings) -> HookMessage | None:
-    """What is said of an event; None: nothing, or the settings want no word of it.
-
-    A download of a batch is told with the batch: a list of ten thousand lines is one message.
-    """
-    match event:
-        case BatchEvent(what="finished", batch=Batch() as batch):
-            message = _of_batch(batch)
-        case DownloadEvent(what="completed" | "failed", download=download) if not download.batch:
-            message = _of_download(download)
-        case _:
-            return None
+def message_of(ended: Download | Batch, settings: HooksSettings) -> HookMessage | None:
+    """What is said of an end; None: the settings want no word of it."""
+    message = _of_batch(ended) if isinstance(ended, Batch) else _of_download(ended)
     return message if message.event in settings.on else None
 
 

@@ -36,6 +36,7 @@ from trayagent.store import (
     library,
     listing,
     moves,
+    outbox,
     queue_order,
     sync_runs,
     tasks,
@@ -89,6 +90,7 @@ MIGRATIONS = (
     handovers.SCHEMA,
     tasks.GIDS + clients.KINDS,
     moves.SCHEMA,
+    outbox.SCHEMA,
 )
 """Script i brings version i to version i+1; a released script is never edited."""
 

@@ -163,7 +163,11 @@ def end(conn: sqlite3.Connection, number: int) -> None:
 
 
 def show(
-    conn: sqlite3.Connection, handover: Handover, state: State, remote_path: str | None
+    conn: sqlite3.Connection,
+    handover: Handover,
+    state: State,
+    remote_path: str | None,
+    now: float,
 ) -> Change | None:
     """The row says what the engine does; None: it says so already, or something else was asked meanwhile."""
     row = downloads.row_or_none(conn, handover.n)
@@ -172,12 +176,11 @@ def show(
     # Only `adopt` makes it paused, or lets a paused one go on.
     if State.PAUSED in (state, row["state"]):
         return None
-    began = ", started_at = coalesce(started_at, unixepoch('subsec'))"
     updated = conn.execute(
         "UPDATE downloads SET state = ?, not_before = NULL, error = NULL,"
-        f" remote_path = coalesce(?, remote_path){began if state == State.ACTIVE else ''}"
+        " remote_path = coalesce(?, remote_path), started_at = coalesce(started_at, ?)"
         f" WHERE n = ? RETURNING {downloads.COLUMNS}",
-        (state, remote_path, handover.n),
+        (state, remote_path, now if state == State.ACTIVE else None, handover.n),
     ).fetchone()
     return Change(downloads.download_of(updated), row["state"])
 

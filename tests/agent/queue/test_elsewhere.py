@@ -170,7 +170,7 @@ async def test_pause_resume_limit_and_cancel_go_over(tmp_path: Path) -> None:
     with Media() as media, Nas(tmp_path / "nas") as nas:
         async with rig(tmp_path / "home", nas, default=True) as one:
             (id,) = await one.add(media.url("long.bin", 5_000_000, rate=300_000))
-            await one.until(id, "active")
+            assert (await one.until(id, "active")).started_at
             gid = nas.call("tellActive", ["gid"])[0]["gid"]
 
             async def there(state: str, *more: str) -> None:

@@ -383,7 +383,9 @@ class RemoteQueue:
         assert download is not None
         state = State.ACTIVE if seen.state == "active" else State.QUEUED
         if download.state not in (State.PAUSED, state):
-            change = await self._db.run(handovers.show, handover, state, seen.path or None)
+            change = await self._db.run(
+                handovers.show, handover, state, seen.path or None, time.time()
+            )
             self._announce(change, "started" if state == State.ACTIVE else "requeued")
         progress = DownloadProgress(handover.id, seen.received, seen.size or None, seen.speed)
         if state == State.ACTIVE and self._shown.get(handover.gid) != progress:
@@ -454,7 +456,9 @@ class RemoteQueue:
         # Nobody knows what it does now: what was active waits, and says why.
         with suppress(StoreUnavailableError):
             for handover in await self._db.run(handovers.current, self.name):
-                change = await self._db.run(handovers.show, handover, State.QUEUED, None)
+                change = await self._db.run(
+                    handovers.show, handover, State.QUEUED, None, time.time()
+                )
                 self._announce(change, "requeued")
 
     def _note_back(self) -> None:
