@@ -33,9 +33,9 @@ from typing import Final, Self
 from trayagent.agent.bus import Bus
 from trayagent.agent.codes import CODE_PAGE_SECONDS, Clock, CodePages, Codes, digest
 from trayagent.files import write_private
+from trayagent.model import notices
 from trayagent.model.access import Caller, Client, Connection, ForeignKind, Paired
 from trayagent.model.errors import NotFoundError, TrayagentError
-from trayagent.model.events import Action, Notice
 from trayagent.model.units import stamp
 from trayagent.model.wording import printable
 from trayagent.store import clients as store
@@ -235,10 +235,7 @@ class Clients:
         if self._clock() - self._asked < ASK_TO_OPEN_SECONDS:
             return
         self._asked = self._clock()
-        open_it = Action("Open the dashboard", "queue", "queue")
-        self._bus.publish(
-            Notice("A page asks to be the dashboard", "Did you open it just now?", (open_it,))
-        )
+        self._bus.publish(notices.locked_page_notice())
 
     async def pair(self, code: str, name: str, origin: str) -> Paired:
         """Exchange a code for a token that is good from `origin` only. Raises BadCodeError."""
@@ -252,9 +249,7 @@ class Clients:
         row = ClientRow(id, name, origin, salt, digest(token), self._now(), kind="extension")
         await self._db.run(store.add, row)
         self._rows[id] = row
-        self._bus.publish(
-            Notice("Browser paired", f"{row.name} may now send downloads to this computer.")
-        )
+        self._bus.publish(notices.pairing_notice(row.name))
         return Paired(id, token)
 
     async def connect(self, kind: ForeignKind, name: str, url: str) -> Connection:

@@ -27,6 +27,7 @@ from trayagent.model.errors import TrayagentError
 from trayagent.model.events import BatchEvent, DownloadEvent
 from trayagent.model.jobs import New, engine_host
 from trayagent.model.settings import EngineSettings
+from trayagent.model.wording import show_count
 from trayagent.store import batches
 from trayagent.store.admission import (
     Admission,
@@ -102,7 +103,7 @@ class Intake:
         With `more` the new batch stays open: further calls name it as `batch`, and `close` ends it.
         """
         if title is None and len(candidates) > 1:
-            title = f"{len(candidates)} downloads"
+            title = show_count(len(candidates), "download")
         candidates = [
             self.choose_engine(index, candidate) for index, candidate in enumerate(candidates)
         ]

@@ -11,14 +11,14 @@ from typing import Final
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.status import LiveStatus
+from trayagent.model import notices
 from trayagent.model.errors import TrayagentError
-from trayagent.model.events import Action, Event, Notice, WhenDoneChanged
+from trayagent.model.events import Event, WhenDoneChanged
 from trayagent.model.status import Plan, WhenDone
 from trayagent.model.units import stamp
 
 COUNTDOWN_SECONDS: Final = 60.0
 """For a person to stop it."""
-VERBS: Final = {"sleep": "sleeps", "shutdown": "shuts down"}
 
 log = logging.getLogger(__name__)
 
@@ -70,20 +70,10 @@ class WhenDoneControl:
         self._was_busy = False
         if plan == "notify":
             self._become(WhenDone())
-            self._bus.publish(Notice("All downloads are done.", ""))
+            self._bus.publish(notices.all_done_notice())
             return
         self._become(WhenDone(plan, stamp(time.time() + self._countdown)))
-        stop = Action("Stop", "keep_on", "")
-        seconds = round(self._countdown)
-        # As an error, so that it is also shown to people who want to hear of problems only.
-        self._bus.publish(
-            Notice(
-                f"This computer {VERBS[plan]} in {seconds} s.",
-                "All downloads are done.",
-                (stop,),
-                "error",
-            )
-        )
+        self._bus.publish(notices.countdown_notice(plan, round(self._countdown)))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._countdown):
                 # Any other plan, or new work, ends the countdown.
@@ -97,7 +87,7 @@ class WhenDoneControl:
             try:
                 await asyncio.to_thread(power, plan)
             except TrayagentError as error:
-                self._bus.publish(Notice(error.message, error.action, (), "error"))
+                self._bus.publish(notices.error_notice(error))
         self._bell.set()
 
     @property

@@ -17,9 +17,9 @@ from trayagent.desktop.feed import Feed
 from trayagent.desktop.tray import choice
 from trayagent.desktop.tray.snapshot import Level
 from trayagent.desktop.tray.tray import Tray
+from trayagent.model import notices
 from trayagent.model.downloads import Item
 from trayagent.model.errors import NotFoundError, TrayagentError, WrongStateError
-from trayagent.model.events import Notice
 from trayagent.model.status import Plan, SpeedMode
 
 ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`]+", re.IGNORECASE)
@@ -78,13 +78,10 @@ class Clicks:
         try:
             await wish()
         except TrayagentError as error:
-            await self._tell(error.message, error.action)
+            await self._agent.announcer.tell(notices.error_notice(error))
         except Exception:
             log.exception("a click failed")
-            await self._tell("That did not work.", "See: trayagent logs")
-
-    async def _tell(self, title: str, body: str) -> None:
-        await self._agent.announcer.tell(Notice(title, body, (), "error"))
+            await self._agent.announcer.tell(notices.fault_notice())
 
     def _ask(self, wish: Wish) -> None:
         self._post(self._wishes.put_nowait, wish)

@@ -11,6 +11,7 @@ from trayagent.desktop.notifier import toasts
 from trayagent.desktop.tray import choice
 from trayagent.model.diagnosis import Check
 from trayagent.model.events import Notice
+from trayagent.model.notices import hidden_icon_notice
 
 SERVICE = "org.freedesktop.Notifications"
 
@@ -86,4 +87,4 @@ def check_autostart(entry: Autostart) -> Check:
 
 def hint(tray: Check) -> Notice | None:
     """What to tell once, at the first start, on a desktop that hides the icon."""
-    return Notice("Where to find trayagent", tray.mend) if tray.mend else None
+    return hidden_icon_notice(tray.mend) if tray.mend else None

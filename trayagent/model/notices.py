@@ -1,4 +1,9 @@
-"""What is worth telling a person, and in which words: pure."""
+"""What is worth telling a person, and in which words: pure.
+
+Every notice that a person sees is worded here. `notices` makes them of events that came together; the
+functions at the end word what happens once, for whoever meets it and publishes it. Sizes, counts and
+names come from `wording`, as everywhere else.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,17 @@ from typing import Final
 
 from trayagent.model import wording
 from trayagent.model.downloads import Batch, Download, ErrorInfo, State
-from trayagent.model.errors import traits_of
+from trayagent.model.errors import TrayagentError, traits_of
 from trayagent.model.events import Action, BatchEvent, DownloadEvent, Event, Notice, SyncEvent
 from trayagent.model.library import SyncRun
+from trayagent.model.status import Plan
 
 MOST_NAMED: Final = 3
 """Names in a summary, before "and 4 more"."""
 QUEUE: Final = "queue"
 """The page that lists all failures with their reasons, in the place of one download's id."""
+PLAN_VERBS: Final[dict[Plan, str]] = {"sleep": "sleeps", "shutdown": "shuts down"}
+"""Plan for the end of all downloads -> what this computer does then."""
 
 
 def concerns(event: Event) -> bool:
@@ -68,7 +76,8 @@ def _completed_notices(downloads: Sequence[Download]) -> list[Notice]:
     # Popups that follow each other cover each other: several downloads are one, with one button.
     if len(downloads) > 1:
         folder = Action("Open folder", "folder", downloads[-1].id)
-        return [Notice(f"{len(downloads)} downloads finished", _names(downloads), (folder,))]
+        title = f"{wording.show_count(len(downloads), 'download')} finished"
+        return [Notice(title, _names(downloads), (folder,))]
     download = downloads[0]
     body = (
         f"{name(download)} ({wording.show_size(download.size)})"
@@ -90,7 +99,8 @@ def _failed_notices(downloads: Sequence[Download]) -> list[Notice]:
         body = f"{_names(downloads)}\n{first.message if first else ''}".strip()
         ids = " ".join(download.id for download in downloads)
         actions = (Action("Why", "why", QUEUE), Action("Retry", "retry", ids))
-        return [Notice(f"{len(downloads)} downloads failed", body, actions, "error")]
+        title = f"{wording.show_count(len(downloads), 'download')} failed"
+        return [Notice(title, body, actions, "error")]
     download = downloads[0]
     reason = f"{download.error.message} {download.error.action}" if download.error else ""
     actions = (Action("Why", "why", download.id), Action("Retry", "retry", download.id))
@@ -106,12 +116,13 @@ def _names(downloads: Sequence[Download]) -> str:
 
 def _batch_notice(batch: Batch) -> Notice:
     bad = batch.counts.get("failed", 0) + batch.counts.get("rejected", 0)
-    words = [f"{count} {outcome}" for outcome, count in sorted(batch.counts.items()) if count]
-    body = ", ".join(words) or "It was empty."
+    # In the order of the alphabet, so that two notices of one list can be compared at a glance.
+    counts = dict(sorted(batch.counts.items()))
+    body = wording.show_counts(counts) if any(counts.values()) else "It was empty."
     if bad and batch.first_error:
         body += f"\n{batch.first_error}"
     actions = (Action("Open report" if batch.list else "Open folder", "batch", batch.id),)
-    title = f"{batch.title}: {bad} failed" if bad else f"{batch.title}: done"
+    title = f"{batch.title}: {bad:,} failed" if bad else f"{batch.title}: done"
     return Notice(title, body, actions, "error" if bad else "info")
 
 
@@ -126,3 +137,57 @@ def _sync_notice(source: str, run: SyncRun) -> Notice:
     body = f"{run.sentence}\n{run.reason}" if run.reason else run.sentence
     actions = (Action("Open folder", "source", source),)
     return Notice(f"{source}: images synced", body, actions, "error" if run.failed else "info")
+
+
+# What happens once
+
+
+def error_notice(error: TrayagentError) -> Notice:
+    """What could not be done, and what helps: an error introduces itself."""
+    return Notice(error.message, error.action, (), "error")
+
+
+def fault_notice() -> Notice:
+    """A click met a fault of ours: the log has what a person cannot use."""
+    return Notice("That did not work.", "See: trayagent logs", (), "error")
+
+
+def pairing_notice(browser: str) -> Notice:
+    """A browser was paired; `browser` is its name."""
+    return Notice("Browser paired", f"{browser} may now send downloads to this computer.")
+
+
+def locked_page_notice() -> Notice:
+    """A page without a session asks to be the dashboard."""
+    # The question is for the case that it was somebody else: only who opened it just now should click.
+    actions = (Action("Open the dashboard", "queue", "queue"),)
+    return Notice("A page asks to be the dashboard", "Did you open it just now?", actions)
+
+
+def all_done_notice() -> Notice:
+    """Nothing is left to download."""
+    return Notice("All downloads are done.", "")
+
+
+def countdown_notice(plan: Plan, seconds: int) -> Notice:
+    """What this computer is about to do, and the button that stops it."""
+    # As an error, so that it is also shown to people who want to hear of problems only.
+    title = f"This computer {PLAN_VERBS[plan]} in {seconds} s."
+    return Notice(title, "All downloads are done.", (Action("Stop", "keep_on", ""),), "error")
+
+
+def no_list_notice(name: str) -> Notice:
+    """What lies in the drop folder under a list's name cannot be read as one."""
+    sentence = f"{name} in the drop folder is no ordinary file; it was left alone."
+    return Notice("Not a list", sentence, level="error")
+
+
+def unread_list_notice(name: str) -> Notice:
+    """A list met a fault of ours."""
+    sentence = f"{name} could not be read; it stays in the folder working. See: trayagent logs"
+    return Notice("List not read", sentence, level="error")
+
+
+def hidden_icon_notice(help: str) -> Notice:
+    """This desktop hides the icon; `help` says where to find it."""
+    return Notice("Where to find trayagent", help)

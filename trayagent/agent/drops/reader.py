@@ -24,9 +24,10 @@ from trayagent.agent.drops.folder import DropFolder, FolderWatcher, QuietTime, S
 from trayagent.agent.drops.report import ReportWriter
 from trayagent.agent.intake import ANNOUNCED_SINGLY, Intake, candidate_of, without_password
 from trayagent.lists import START, ListEntry, Position, dialect_for
+from trayagent.model import notices
 from trayagent.model.downloads import Rejected
 from trayagent.model.errors import StoreUnavailableError
-from trayagent.model.events import BatchEvent, Event, Notice, Tally
+from trayagent.model.events import BatchEvent, Event, Tally
 from trayagent.store import batches, drop_lists, listing
 from trayagent.store.database import Database
 from trayagent.store.drop_lists import Entering, OpenList
@@ -148,10 +149,10 @@ class DropReader:
 
     def _report_no_lists(self, scan: Scan) -> None:
         for name in sorted(set(scan.no_lists) - self._no_lists):
-            sentence = f"{name} in the drop folder is no ordinary file; it was left alone."
+            notice = notices.no_list_notice(name)
             # Without a desktop nobody sees a notice: the log has it in any case.
-            log.warning("%s", sentence)
-            self._bus.publish(Notice("Not a list", sentence, level="error"))
+            log.warning("%s", notice.body)
+            self._bus.publish(notice)
         self._no_lists = frozenset(scan.no_lists)
 
     def _warn_once(self, subject: str, sentence: str) -> None:
@@ -186,10 +187,7 @@ class DropReader:
             is_open = False
         except Exception:  # the boundary: one list's trouble is its own
             log.exception("The list %s could not be read", name)
-            sentence = (
-                f"{name} could not be read; it stays in the folder working. See: trayagent logs"
-            )
-            self._bus.publish(Notice("List not read", sentence, level="error"))
+            self._bus.publish(notices.unread_list_notice(name))
         finally:
             before = self._lists.pop(name)
             if before is _ListState.BUSY_AGAIN:

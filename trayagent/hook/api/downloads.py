@@ -13,10 +13,11 @@ from trayagent.agent.intake import candidate_of, without_password
 from trayagent.agent.listings import Wanted
 from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply, SchemaError, decode, decode_loosely
-from trayagent.hook.routing import Routes
+from trayagent.hook.routing import Handler, Routes
 from trayagent.model import lenient_json
 from trayagent.model.downloads import Download, Item, Patch, Receipt, Rejected, State
 from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
+from trayagent.model.wording import show_count
 from trayagent.store.admission import Candidate, Entered
 from trayagent.store.listing import Chosen, Sort
 
@@ -24,6 +25,20 @@ MOST_ITEMS: Final = 15_000
 """A body of the largest size holds fewer items: a longer list is no list of items at all."""
 
 routes = Routes()
+
+
+def _declare_command(name: str) -> Callable[[Handler], Handler]:
+    """Declare a route that does one thing to one download, and answers it as it is afterwards."""
+    # A body says nothing here, but a program may send `{}`: what has keys in it was meant for
+    # another route.
+    return routes.add(
+        "POST",
+        f"/api/v1/downloads/{{id}}/{name}",
+        who="caller",
+        body=schemas.Empty,
+        is_body_optional=True,
+        answers={200: Download},
+    )
 
 
 @routes.add(
@@ -57,7 +72,7 @@ async def add_downloads(request: HookRequest) -> Reply:
             candidates = _check_singly(request.body, shape)
             if not candidates:
                 raise
-        title = "1 download" if len(candidates) == 1 else f"{len(candidates)} downloads"
+        title = show_count(len(candidates), "download")
     entered = await request.agent.intake.enter(
         candidates, via=request.via, title=title, key=request.idempotency_key()
     )
@@ -134,53 +149,25 @@ async def change_download(request: HookRequest) -> Reply:
     return Reply(200, request.agent.queries.live(download))
 
 
-@routes.add(
-    "POST",
-    "/api/v1/downloads/{id}/pause",
-    who="caller",
-    body=schemas.Empty,
-    is_body_optional=True,
-    answers={200: Download},
-)
+@_declare_command("pause")
 async def pause_download(request: HookRequest) -> Reply:
     """Pause a download."""
     return await _command(request, request.agent.queue.pause)
 
 
-@routes.add(
-    "POST",
-    "/api/v1/downloads/{id}/resume",
-    who="caller",
-    body=schemas.Empty,
-    is_body_optional=True,
-    answers={200: Download},
-)
+@_declare_command("resume")
 async def resume_download(request: HookRequest) -> Reply:
     """Resume a download."""
     return await _command(request, request.agent.queue.resume)
 
 
-@routes.add(
-    "POST",
-    "/api/v1/downloads/{id}/cancel",
-    who="caller",
-    body=schemas.Empty,
-    is_body_optional=True,
-    answers={200: Download},
-)
+@_declare_command("cancel")
 async def cancel_download(request: HookRequest) -> Reply:
     """Cancel a download."""
     return await _command(request, request.agent.queue.cancel)
 
 
-@routes.add(
-    "POST",
-    "/api/v1/downloads/{id}/retry",
-    who="caller",
-    body=schemas.Empty,
-    is_body_optional=True,
-    answers={200: Download},
-)
+@_declare_command("retry")
 async def retry_download(request: HookRequest) -> Reply:
     """Retry a download."""
     return await _command(request, request.agent.queue.retry)
