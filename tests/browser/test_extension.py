@@ -2,18 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Playwright, expect
 
-from tests.browser.chromium import EXTENSION, violations
+from tests.browser.chromium import violations
 from tests.browser.extension import Extended, browser_with, with_permissions_granted
 from tests.browser.impostor import impostor
-from tests.browser.name_proxy import NameProxy
 from tests.browser.public_site import PublicSite
 from tests.browser.running import Running
 
@@ -21,27 +19,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest.fixture(scope="module")
-def agent(
-    site: PublicSite, proxy: NameProxy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
+def agent(new_agent: Callable[..., Running]) -> Iterator[Running]:
     """Run an agent on one of the ports where the extension looks."""
-    home = tmp_path_factory.mktemp("usual") / "home"
-    with Running(home, site.authority, NETWORK__PROXY=proxy.url, HOOK__PORT="17830") as agent:
+    with new_agent(HOOK__PORT="17830") as agent:
         yield agent
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def extended(
-    playwright: Playwright,
-    site: PublicSite,
-    agent: Running,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Extended]:
-    """Run a browser with the extension as it is shipped, paired."""
-    profile = tmp_path_factory.mktemp("profile")
-    async with browser_with(playwright, EXTENSION, profile, site.port) as extended:
-        assert await extended.pair(agent.pairing()) == "done"
-        yield extended
 
 
 def browsers(agent: Running) -> list[dict[str, Any]]:

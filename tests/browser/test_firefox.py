@@ -1,6 +1,6 @@
 """Firefox ESR does what Chromium does: the bookmark on every kind of page, and the same extension folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -8,7 +8,6 @@ from tests.browser.attacks import BATTERY
 from tests.browser.chromium import EXTENSION
 from tests.browser.impostor import impostor
 from tests.browser.marionette import ELEMENT, Firefox
-from tests.browser.name_proxy import NameProxy
 from tests.browser.public_site import POLICIES, PublicSite
 from tests.browser.running import ROOT, Running, until
 
@@ -18,12 +17,9 @@ ALT, SHIFT = "\ue00a", "\ue008"
 
 
 @pytest.fixture(scope="module")
-def agent(
-    site: PublicSite, proxy: NameProxy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
+def agent(new_agent: Callable[..., Running]) -> Iterator[Running]:
     """Run an agent on another of the ports where the extension looks."""
-    home = tmp_path_factory.mktemp("usual") / "home"
-    with Running(home, site.authority, NETWORK__PROXY=proxy.url, HOOK__PORT="17835") as agent:
+    with new_agent(HOOK__PORT="17835") as agent:
         yield agent
 
 

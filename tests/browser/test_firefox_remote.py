@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import pytest
 
 from tests.browser.extension import with_permissions_granted
 from tests.browser.marionette import Firefox
-from tests.browser.name_proxy import NameProxy
 from tests.browser.public_site import PublicSite
 from tests.browser.running import Running, until
 from tests.browser.takeover_site import CONTENT, offer_downloads
@@ -41,16 +40,13 @@ class Extension:
 
 
 @pytest.fixture(scope="module")
-def agent(
-    site: PublicSite, proxy: NameProxy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
+def agent(site: PublicSite, new_agent: Callable[..., Running]) -> Iterator[Running]:
     """Give an agent that is down; it is ended here."""
     offer_downloads(site)
-    home = tmp_path_factory.mktemp("down") / "home"
-    home.mkdir()
-    agent = Running(home, site.authority, NETWORK__PROXY=proxy.url)
+    agent = new_agent()
+    agent.home.mkdir()
     yield agent
-    if (home / "runtime.json").exists():
+    if (agent.home / "runtime.json").exists():
         agent.find()
         agent.call("POST", "quit", {})
 

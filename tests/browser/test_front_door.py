@@ -1,8 +1,7 @@
 """How people come in: the welcome page, one window at a time, a session that lasts, a page that asks."""
 
 import asyncio
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,30 +9,14 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.chromium import violations
 from tests.browser.dashboard import opened
-from tests.browser.public_site import PublicSite
 from tests.browser.running import Running, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest.fixture(scope="module")
-def desktop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A desktop whose opener notes what it was to open; the agent started meanwhile finds it."""
-    folder = tmp_path_factory.mktemp("desktop")
-    opener = folder / "xdg-open"
-    opener.write_text(f'#!/bin/sh\necho "$1" >> "{folder}/opened"\n')
-    opener.chmod(0o755)
-    (folder / "opened").touch()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-        yield folder / "opened"
-
-
-@pytest.fixture(scope="module")
-def agent(
-    desktop: Path, site: PublicSite, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
-    with Running(tmp_path_factory.mktemp("door") / "home", site.authority) as agent:
+def agent(desktop: Path, new_agent: Callable[..., Running]) -> Iterator[Running]:
+    with new_agent() as agent:
         yield agent
 
 

@@ -1,9 +1,8 @@
 """The one list: what it says of a download, its order, ticks, the panel, and what can be undone."""
 
 import asyncio
-import os
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.chromium import violations
 from tests.browser.dashboard import add, opened, row, see, shown
-from tests.browser.name_proxy import NameProxy
 from tests.browser.public_site import PublicSite
 from tests.browser.running import Running, until
 
@@ -20,24 +18,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest.fixture(scope="module")
-def desktop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A desktop whose opener notes what it was to open; the agent started meanwhile finds it."""
-    folder = tmp_path_factory.mktemp("desktop")
-    opener = folder / "xdg-open"
-    opener.write_text(f'#!/bin/sh\necho "$1" >> "{folder}/opened"\n')
-    opener.chmod(0o755)
-    (folder / "opened").touch()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-        yield folder / "opened"
-
-
-@pytest.fixture(scope="module")
-def agent(
-    desktop: Path, site: PublicSite, proxy: NameProxy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
-    home = tmp_path_factory.mktemp("list") / "home"
-    with Running(home, site.authority, NETWORK__PROXY=proxy.url, DOWNLOADS__WORKERS="2") as agent:
+def agent(desktop: Path, new_agent: Callable[..., Running]) -> Iterator[Running]:
+    with new_agent(DOWNLOADS__WORKERS="2") as agent:
         yield agent
 
 

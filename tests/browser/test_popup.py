@@ -4,22 +4,21 @@ import asyncio
 import io
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from PIL import Image
-from playwright.async_api import Playwright, expect
+from playwright.async_api import expect
 
 from tests.browser.chromium import violations
-from tests.browser.extension import Extended, browser_with, with_permissions_granted
+from tests.browser.extension import Extended
 from tests.browser.impostor import impostor
-from tests.browser.name_proxy import NameProxy
 from tests.browser.public_site import Answers, PublicSite
 from tests.browser.running import Running, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+MAY_ASK_EVERY_SITE = True  # what is still not asked is not asked by choice
 SHOWN_MS = 150
 """Milliseconds until the popup shows its page, as a person feels it."""
 PATIENCE_SECONDS = 15.0
@@ -61,9 +60,7 @@ def page_of(links: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def agent(
-    site: PublicSite, proxy: NameProxy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
+def agent(site: PublicSite, new_agent: Callable[..., Running]) -> Iterator[Running]:
     """Run an agent on one of the ports where the extension looks."""
     site.server.files["/norway/"] = ("text/html; charset=utf-8", page_of(300))
     site.server.files |= {
@@ -73,24 +70,8 @@ def agent(
         "/norway/brochure.pdf": ("application/pdf", b"%PDF-1.7 " + bytes(90_000)),
         "/norway/maps.zip": ("application/zip", b"PK\3\4" + bytes(7_000)),
     }
-    home = tmp_path_factory.mktemp("usual") / "home"
-    with Running(home, site.authority, NETWORK__PROXY=proxy.url, HOOK__PORT="17834") as agent:
+    with new_agent(HOOK__PORT="17834") as agent:
         yield agent
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def extended(
-    playwright: Playwright,
-    site: PublicSite,
-    agent: Running,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Extended]:
-    """Run a paired browser that may ask every site: what is still not asked is not asked by choice."""
-    folder = tmp_path_factory.mktemp("popup")
-    copy = with_permissions_granted(folder)
-    async with browser_with(playwright, copy, folder / "profile", site.port) as extended:
-        assert await extended.pair(agent.pairing()) == "done"
-        yield extended
 
 
 async def test_kinds_filter_and_thumbnails(

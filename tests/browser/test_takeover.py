@@ -1,48 +1,36 @@
 """Downloads of the browser are taken over where they can be repeated, and stay with it where they cannot."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, Playwright
+from playwright.async_api import Page
 
-from tests.browser.extension import Extended, browser_with, with_permissions_granted
-from tests.browser.name_proxy import NameProxy
+from tests.browser.extension import Extended
 from tests.browser.public_site import PublicSite
 from tests.browser.running import Running, until
 from tests.browser.takeover_site import CONTENT, SMALL, offer_downloads
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+MAY_ASK_EVERY_SITE = True
 RULES = {"on": True, "smallest": 1000, "kinds": ["archive", "other"], "except": "left.example"}
 
 
 @pytest.fixture(scope="module")
-def agent(
-    site: PublicSite, proxy: NameProxy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
+def agent(site: PublicSite, new_agent: Callable[..., Running]) -> Iterator[Running]:
     """Run an agent on one of the ports where the extension looks."""
     offer_downloads(site)
-    home = tmp_path_factory.mktemp("usual") / "home"
-    with Running(home, site.authority, NETWORK__PROXY=proxy.url, HOOK__PORT="17832") as agent:
+    with new_agent(HOOK__PORT="17832") as agent:
         yield agent
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def extended(
-    playwright: Playwright,
-    site: PublicSite,
-    agent: Running,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Extended]:
-    """Run a paired browser whose downloads are taken over."""
-    folder = tmp_path_factory.mktemp("takeover")
-    copy = with_permissions_granted(folder)
-    async with browser_with(playwright, copy, folder / "profile", site.port) as extended:
-        assert await extended.pair(agent.pairing()) == "done"
-        await choose_rules(extended)
-        yield extended
+async def extended(extended: Extended) -> Extended:
+    """Let the browser's downloads be taken over."""
+    await choose_rules(extended)
+    return extended
 
 
 @pytest_asyncio.fixture(loop_scope="session")
