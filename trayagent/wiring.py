@@ -38,6 +38,7 @@ from trayagent.agent.status import LiveStatus
 from trayagent.agent.webhooks import Webhooks
 from trayagent.agent.when_done import WhenDoneControl
 from trayagent.engines.aria2 import Aria2
+from trayagent.model.engine_choice import choose_elsewhere
 from trayagent.model.folder_rules import FolderRules
 from trayagent.model.settings import Config, EngineSettings
 from trayagent.net.api_client import ApiClient
@@ -85,7 +86,6 @@ async def build(
     engine = _page_engine(home, environ, config, ways_out, transfer)
     libraries = _libraries(home, environ, ways_out, db, bus, intake, vault=vault)
     libraries.configure(config)
-
     worker = Worker(transfer, secrets, libraries.resolvers, VideoPages(transfer, engine, intake))
     limits, folder = _limits(config), Path(config.downloads.folder)
     pool = Pool(db, bus, worker, secrets=secrets, folder=folder, limits=limits, bell=bell)
@@ -100,6 +100,7 @@ async def build(
         trash=trash,
         discard=transfer.discard,
         discard_page=engine.discard,
+        choose_engine=lambda new: choose_elsewhere(new, intake.engines),
     )
     agent = Agent(
         bus=bus,

@@ -62,6 +62,7 @@ def text_lists(draw: st.DrawFn) -> str:
         st.builds("{}\t{}".format, URL, URL),
         st.sampled_from(["", "# c", "[a]", "[b/c]", "[]", "[../x]", "nonsense", "  http://h/x"]),
         st.sampled_from([" out=a", "\tdir=b", " out=../x", " foo=1", " on-x=1", " split=3", "ä☂"]),
+        st.sampled_from([" engine=nas", " engine=here", " engine="]),
     )
     end = st.sampled_from(["\n", "\r\n", "\r", "\u2028"])
     return "".join(draw(row) + draw(end) for _ in range(draw(st.integers(0, 12))))

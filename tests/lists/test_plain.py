@@ -49,6 +49,20 @@ def test_a_heading_that_leads_outside_is_refused_and_its_lines_stay_inside() -> 
     assert inside.item == Item("http://h/a")
 
 
+def test_an_engine_above_the_links_counts_for_those_that_follow() -> None:
+    """Of the whole list, or from a heading on; a link may say otherwise, and `here` is this machine."""
+    text = (
+        " engine=nas\nhttp://h/a\n out=x\nhttp://h/b\n engine=here\n"
+        "[Films]\n engine=vault\nhttp://h/c\n[ ]\n engine=\nhttp://h/d\n"
+    )
+    assert items(text) == [
+        Item("http://h/a", filename="x", engine="nas"),
+        Item("http://h/b", engine="here"),
+        Item("http://h/c", folder="Films", engine="vault"),
+        Item("http://h/d"),
+    ]
+
+
 def test_mirrors_stand_on_the_same_line_after_tabs() -> None:
     assert items("http://h/a\thttp://i/a\t\n") == [Item("http://h/a", mirrors=("http://i/a",))]
 

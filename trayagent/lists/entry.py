@@ -23,6 +23,8 @@ class Position(Struct, frozen=True, omit_defaults=True):
     """Lines, or entries, already read."""
     folder: str | None = None
     """The `[folder]` heading in force."""
+    engine: str | None = None
+    """The `engine=` above the links in force."""
 
 
 START: Final = Position()

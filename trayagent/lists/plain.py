@@ -1,4 +1,7 @@
-"""Text lists: a URL a line, mirrors after TABs, `[folder]` headings, `#` comments, aria2's indented options."""
+"""Text lists: a URL a line, mirrors after TABs, `[folder]` headings, `#` comments, aria2's indented options.
+
+An indented `engine=` above all links, or right below a heading, counts for every link that follows.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
+
+from msgspec.structs import replace
 
 from trayagent.lists import aria2
 from trayagent.lists.entry import START, ListEntry, ListError, Position
@@ -26,7 +31,7 @@ class _OpenEntry:
 
     number: int
     url_line: str
-    folder: str | None
+    head: Position
     last_line: RawLine
     options: list[tuple[str, str]] = field(default_factory=list)
 
@@ -35,29 +40,29 @@ def read(file: BinaryIO, start: Position = START) -> Iterator[ListEntry]:
     """The entries of a text list from a position on; comments and blank lines are none."""
     # A file that is no text is one entry with an error. Who goes on behind it gets nothing more.
     try:
-        yield from _entries(read_lines(file, start.offset, start.line), start.folder)
+        yield from _entries(read_lines(file, start.offset, start.line), start)
     except ListError as error:
         if not start.line:
             yield ListEntry(1, "", error=("bad_list", str(error)), after=Position(line=1))
 
 
-def _entries(lines: Iterable[RawLine], folder: str | None) -> Iterator[ListEntry]:
+def _entries(lines: Iterable[RawLine], head: Position) -> Iterator[ListEntry]:
     """A line is, in this order:
 
     1. blank or a comment: it says nothing, and does not end the options of the entry above;
     2. an option of the entry above: indented, `name=value`, no URL;
     3. anything else ends the entry above. Then it is a heading, which sets the folder of what
-       follows (of nothing, where it may not be used); or too long; or an option of no entry; or
-       a URL, which opens the next entry.
+       follows (of nothing, where it may not be used); or too long; or an option of no entry,
+       where only `engine` is one for all that follows; or a URL, which opens the next entry.
+
+    Of `head` the folder and the engine count.
     """
     entry: _OpenEntry | None = None
     for line in lines:
         text = urls.trim(line.text or "")
         if line.text is not None and (not text or text.startswith("#")):
             continue
-        option = None
-        if line.text and line.text[0] in " \t" and not urls.looks_absolute(text):
-            option = _OPTION.fullmatch(text)
+        option = _option_in(line.text, text)
         if option and entry:
             entry.options.append((option[1].lower(), option[2].strip()))
             entry.last_line = line
@@ -67,33 +72,52 @@ def _entries(lines: Iterable[RawLine], folder: str | None) -> Iterator[ListEntry
             entry = None
         heading = _HEADING.fullmatch(text) if text.startswith("[") else None
         if heading:
-            folder = heading[1].strip() or None
-            try:
-                filenames.safe_folder(folder)
-            except DownloadError as error:
-                # What follows goes to the downloads folder itself, not to the heading before.
-                folder = None
-                yield _refuse(line, text, (error.code, error.message), folder)
+            head, problem = _enter_heading(heading[1].strip() or None, head)
+            if problem:
+                yield _refuse(line, text, problem, head)
         elif line.text is None:
-            yield _refuse(line, "", ("bad_url", "The line is too long."), folder)
+            yield _refuse(line, "", ("bad_url", "The line is too long."), head)
+        elif option and option[1].lower() == "engine":
+            head = replace(head, engine=option[2].strip() or None)
         elif option:
-            yield _refuse(line, text, ("bad_item", "This option belongs to no address."), folder)
+            yield _refuse(line, text, ("bad_item", "This option belongs to no address."), head)
         else:
-            entry = _OpenEntry(line.number, text, folder, line)
+            entry = _OpenEntry(line.number, text, head, line)
+            if head.engine:
+                entry.options.append(
+                    ("engine", head.engine)
+                )  # one of its own comes later, and counts
     if entry:
         yield _close(entry)
 
 
+def _option_in(line: str | None, text: str) -> re.Match[str] | None:
+    """The option that a line is, without its blanks `text`; None: it is something else."""
+    is_indented = line is not None and line[0] in " \t"
+    return _OPTION.fullmatch(text) if is_indented and not urls.looks_absolute(text) else None
+
+
+def _enter_heading(folder: str | None, head: Position) -> tuple[Position, tuple[str, str] | None]:
+    """The head of what follows, and why the folder may not be used."""
+    try:
+        filenames.safe_folder(folder)
+    except DownloadError as error:
+        # What follows goes to the downloads folder itself, not to the heading before.
+        return replace(head, folder=None), (error.code, error.message)
+    return replace(head, folder=folder), None
+
+
 def _close(entry: _OpenEntry) -> ListEntry:
-    after = Position(entry.last_line.end, entry.last_line.number, entry.folder)
+    folder = entry.head.folder
+    after = _position(entry.last_line, entry.head)
     if not entry.options and not _NEEDS_CARE.search(entry.url_line):
         # Most lines of a long list are a bare URL, which nothing below would change.
-        item = Item(entry.url_line, folder=entry.folder)
+        item = Item(entry.url_line, folder=folder)
         return ListEntry(entry.number, entry.url_line, item, after=after)
     # aria2 ends the line of a saved session with a TAB, too.
     uris = [uri for uri in (urls.trim(part) for part in entry.url_line.split("\t")) if uri]
     try:
-        item, warnings = aria2.build_item(uris, entry.options, entry.folder)
+        item, warnings = aria2.build_item(uris, entry.options, folder)
     except DownloadError as error:
         return ListEntry(entry.number, uris[0], error=(error.code, error.message), after=after)
     except ListError as error:
@@ -102,6 +126,9 @@ def _close(entry: _OpenEntry) -> ListEntry:
     return ListEntry(entry.number, item.url, item, warnings=(*warnings, *more), after=after)
 
 
-def _refuse(line: RawLine, text: str, error: tuple[str, str], folder: str | None) -> ListEntry:
-    after = Position(line.end, line.number, folder)
-    return ListEntry(line.number, text, error=error, after=after)
+def _refuse(line: RawLine, text: str, error: tuple[str, str], head: Position) -> ListEntry:
+    return ListEntry(line.number, text, error=error, after=_position(line, head))
+
+
+def _position(line: RawLine, head: Position) -> Position:
+    return replace(head, offset=line.end, line=line.number)

@@ -159,11 +159,18 @@ class Patch(Struct, frozen=True, forbid_unknown_fields=True):
     filename: Annotated[str, Meta(max_length=1024)] | UnsetType | None = UNSET
     folder: Annotated[str, Meta(max_length=1024)] | UnsetType | None = UNSET
     mirrors: tuple[str, ...] | UnsetType = UNSET
+    engine: Annotated[str, Meta(max_length=40)] | UnsetType | None = UNSET
+    """`here`, an engine of the settings, or null: as the rules of the settings say."""
 
     @property
     def renames(self) -> bool:
-        """Whether the file gets another place."""
+        """Whether the file gets another name or folder."""
         return self.filename is not UNSET or self.folder is not UNSET
+
+    @property
+    def may_move(self) -> bool:
+        """Whether what has arrived may be at the wrong place afterwards: another name, or machine."""
+        return self.renames or self.engine is not UNSET
 
 
 def encode(value: object) -> bytes:

@@ -78,7 +78,7 @@ HERE: Final = "here"
 """The name, in the place of an engine's, that means this program."""
 
 
-def choose_elsewhere(new: New, engines: Sequence[EngineSettings]) -> str | None:
+def choose_elsewhere(new: New, engines: Sequence[EngineSettings] = ()) -> str | None:
     """The name of the engine elsewhere that fetches a new download; None: we do.
 
     1. Synced items, and pages that only the page engine can do, are fetched here, whatever was asked.

@@ -28,17 +28,19 @@ transaction (`release_and_claim`): one write to the disk for each file.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from trayagent.model import urls
 from trayagent.model.downloads import Batch, Download, Item, Patch, State
+from trayagent.model.engine_choice import choose_elsewhere
 from trayagent.model.errors import DownloadError, WrongStateError
-from trayagent.model.jobs import DownloadSecrets, New
+from trayagent.model.jobs import DownloadSecrets, New, engine_host
 from trayagent.model.transfer import Fetched
 from trayagent.model.validation import validate
 from trayagent.store import batches, handovers, library
@@ -297,14 +299,21 @@ def _refuse_second(conn: sqlite3.Connection, key: str, n: int) -> None:
         raise WrongStateError(f"The same address is already on its way as {public_id(other['n'])}.")
 
 
-def change(conn: sqlite3.Connection, id: str, patch: Patch, secrets: SecretFiles) -> Change:
+def change(
+    conn: sqlite3.Connection,
+    id: str,
+    patch: Patch,
+    secrets: SecretFiles,
+    choose_engine: Callable[[New], str | None] = choose_elsewhere,
+) -> Change:
     """Go on with other words for the same file.
 
     1. One that failed is queued again, and one that waits is tried now: the new words may help.
-    2. One that gets another name or folder is paused, until nothing is left at the old place.
+    2. One that gets another name, folder or engine is paused, until nothing is left at the old place.
     3. What was meant for the origin of before (headers, referer) does not go to another one.
 
-    Raises NotFoundError, WrongStateError, and what `validate` raises for words that may not enter.
+    Raises NotFoundError, WrongStateError, and what `validate` and `choose_engine` raise for words that
+    may not enter.
     """
     n = number(id)
     row = row_of(conn, n, id)
@@ -313,10 +322,8 @@ def change(conn: sqlite3.Connection, id: str, patch: Patch, secrets: SecretFiles
         raise WrongStateError(f"Download {id} is {what}, so it cannot be changed.")
     given = msgspec.structs.asdict(patch)
     words = {key: value for key, value in given.items() if value is not msgspec.UNSET}
-    if words.keys() - {"speed_limit"} and handovers.is_handed_over(conn, n):
-        raise WrongStateError(
-            f"Download {id} is at {row['engine']}: only its speed limit can be changed now."
-        )
+    if words.keys() - {"speed_limit"}:
+        refuse_handed_over(conn, id)
     new = validate(Item(**{"url": row["url"], **words}))
     _refuse_second(conn, new.key, n)
     moves = urls.origin(new.url) != urls.origin(row["url"])
@@ -325,41 +332,69 @@ def change(conn: sqlite3.Connection, id: str, patch: Patch, secrets: SecretFiles
     if moves and "referer" not in words:
         changed["referer"] = None
     order = msgspec.structs.replace(order_of(row), **changed)
-    host = row["host"] if row["engine"] else new.host
-    _keep_secrets(id, new, words, secrets, moves=moves)
+    kept = _merge_secrets(id, new, words, secrets, moves=moves)
+    engine: str | None = row["engine"]
+    if "engine" in words:
+        whole = replace(new, order=order, secrets=kept or DownloadSecrets())
+        engine = choose_engine(whole)
+    if kept is not None:
+        secrets.keep(id, kept)
+    is_elsewhere = patch.renames or engine != row["engine"]
     conn.execute(
-        "UPDATE downloads SET key = ?, url = ?, host = ?, orders = ? WHERE n = ?",
-        (new.key, new.url, host, orders_json(order), n),
+        "UPDATE downloads SET key = ?, url = ?, host = ?, orders = ?, engine = ? WHERE n = ?",
+        (
+            new.key,
+            new.url,
+            engine_host(engine) if engine else new.host,
+            orders_json(order),
+            engine,
+            n,
+        ),
     )
-    hurried = row["state"] == State.QUEUED and not patch.renames
+    hurried = row["state"] == State.QUEUED and not is_elsewhere
     if row["state"] == State.FAILED:
         _retry(conn, row_of(conn, n))
     elif hurried:
         _hurry(conn, row)
-    if patch.renames:
-        conn.execute(
-            "UPDATE downloads SET path = NULL, size = NULL, received = 0 WHERE n = ?", (n,)
-        )
-        # Paused: nobody may claim it while the bytes at the old name are being removed.
-        conn.execute(
-            "UPDATE downloads SET state = 'paused', not_before = NULL, error = NULL, attempts = 0"
-            " WHERE n = ? AND state = 'queued'",
-            (n,),
-        )
+    if is_elsewhere:
+        _begin_anew(conn, n)
     return Change(get(conn, id), row["state"], hurried=hurried)
 
 
-def _keep_secrets(
+def _begin_anew(conn: sqlite3.Connection, n: int) -> None:
+    """Forget how far it came. Paused: nobody may claim it while its bytes at the old place are removed."""
+    conn.execute(
+        "UPDATE downloads SET path = NULL, remote_path = NULL, size = NULL, received = 0 WHERE n = ?",
+        (n,),
+    )
+    conn.execute(
+        "UPDATE downloads SET state = 'paused', not_before = NULL, error = NULL, attempts = 0"
+        " WHERE n = ? AND state = 'queued'",
+        (n,),
+    )
+
+
+def refuse_handed_over(conn: sqlite3.Connection, id: str) -> None:
+    """Raise WrongStateError while an engine elsewhere has the download: it would go on with the old words."""
+    if handovers.is_handed_over(conn, number(id)):
+        name = get(conn, id).engine
+        raise WrongStateError(
+            f"Download {id} is at {name}: only its speed limit can be changed now."
+        )
+
+
+def _merge_secrets(
     id: str, new: New, words: dict[str, object], secrets: SecretFiles, *, moves: bool
-) -> None:
-    """Put new headers and cookies in the place of old ones."""
+) -> DownloadSecrets | None:
+    """New headers and cookies in the place of old ones; None: there are none of either."""
     old = secrets.load(id) if secrets.has(id) else DownloadSecrets()
     # Headers were for the first origin; a cookie has a domain of its own, which the jar obeys.
     headers = {} if "headers" in words or moves else old.headers
     cookies = new.secrets.cookies if "cookies" in words else old.cookies
-    if old or new.secrets:
-        # A user and password in the URL are among the new headers, and take the place of older ones.
-        secrets.keep(id, DownloadSecrets({**headers, **new.secrets.headers}, cookies))
+    if not old and not new.secrets:
+        return None
+    # A user and password in the URL are among the new headers, and take the place of older ones.
+    return DownloadSecrets({**headers, **new.secrets.headers}, cookies)
 
 
 def remove(conn: sqlite3.Connection, id: str, now: float) -> Change:

@@ -28,6 +28,8 @@ from trayagent.agent.queue.remote_queue import Next, next_step
 from trayagent.agent.status import LiveStatus
 from trayagent.engines.aria2 import Aria2, RemoteStatus
 from trayagent.model.downloads import Download, Item, Patch, State
+from trayagent.model.engine_choice import choose_elsewhere
+from trayagent.model.errors import TrayagentError, WrongStateError
 from trayagent.model.events import Event
 from trayagent.model.jobs import Order
 from trayagent.model.settings import Config, EngineSettings
@@ -50,6 +52,8 @@ class NasRig:
     elsewhere: Elsewhere
     transfer: FakeTransfer
     events: list[Event]
+    discarded: list[str]
+    """Files of which a part was removed here."""
 
     async def add(self, *urls: str, **words: Any) -> list[str]:
         items = [Item(url, **words) for url in urls]
@@ -97,10 +101,20 @@ async def rig(home: Path, nas: Nas, **settings: Any) -> AsyncIterator[NasRig]:
         intake.engines = config.engines
         queries = Queries(db, live_status, pool.cool_until, away.waits_for)
 
-        async def discard(path: Path, _owner: str) -> None:
-            raise AssertionError(f"nothing of {path} is here")
+        discarded: list[str] = []
 
-        queue = QueueCommands(db, bus, pool, secrets=secrets, trash=Trash(), discard=discard)
+        async def discard(path: Path, _owner: str) -> None:
+            discarded.append(path.name)
+
+        queue = QueueCommands(
+            db,
+            bus,
+            pool,
+            secrets=secrets,
+            trash=Trash(),
+            discard=discard,
+            choose_engine=lambda new: choose_elsewhere(new, config.engines),
+        )
         events: list[Event] = []
         bus.subscribe(events.append)
         async with asyncio.TaskGroup() as group:
@@ -108,7 +122,7 @@ async def rig(home: Path, nas: Nas, **settings: Any) -> AsyncIterator[NasRig]:
                 group.create_task(pool.run(), name="pool"),
                 group.create_task(away.run(), name="elsewhere"),
             ]
-            yield NasRig(db, bus, intake, queue, queries, away, transfer, events)
+            yield NasRig(db, bus, intake, queue, queries, away, transfer, events, discarded)
             for task in tasks:
                 task.cancel()
     db.close()
@@ -311,3 +325,32 @@ def test_what_follows_a_look(
         assert following == expected
     else:
         assert getattr(following.ended, "code", None) == expected
+
+
+async def test_one_that_waits_may_be_sent_to_another_engine(tmp_path: Path) -> None:
+    """There and back: what waits, what was begun here (its part goes), and none that the engine has."""
+    with Media() as media, Nas(tmp_path / "nas") as nas:
+        async with rig(tmp_path / "home", nas, folder=str(nas.files)) as one:
+            await one.queue.pause_all()
+            there, here = await one.add(
+                media.url("a.bin"), media.url("b.bin", 300_000, rate=100_000), engine="here"
+            )
+            back = (await one.add(media.url("c.bin"), engine="nas"))[0]
+            with pytest.raises(TrayagentError, match="no engine vault"):
+                await one.queue.change(there, Patch(engine="vault"))
+            assert (await one.queue.change(there, Patch(engine="nas"))).engine == "nas"
+            assert (await one.queue.change(back, Patch(engine="here"))).engine is None
+            gate = asyncio.Event()
+            one.transfer.scripts = {media.url("b.bin", 300_000, rate=100_000): gate.wait}  # type: ignore[dict-item]
+            await one.queue.resume_all()
+            await one.until(there, "completed")
+            assert (await one.until(back, "completed")).remote_path is None
+
+            await one.transfer.busy_with(1)
+            assert (await one.queue.change(here, Patch(engine="nas"))).engine == "nas"
+            assert [name.partition("?")[0] for name in one.discarded] == ["b.bin"]
+            await one.until(here, "active")
+            with pytest.raises(WrongStateError, match="at nas"):
+                await one.queue.change(here, Patch(engine="here"))
+            assert (await one.until(here, "completed")).remote_path == str(nas.files / "b.bin")
+        assert sorted(media.requests) == ["/a.bin", "/b.bin"]

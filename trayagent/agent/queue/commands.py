@@ -19,6 +19,7 @@ from trayagent.agent.bus import Bus
 from trayagent.agent.intake import ANNOUNCED_SINGLY
 from trayagent.model import urls
 from trayagent.model.downloads import SETTLED, Batch, Download, Patch, State
+from trayagent.model.engine_choice import choose_elsewhere
 from trayagent.model.errors import DownloadError, NotFoundError, TrayagentError, WrongStateError
 from trayagent.model.events import (
     BatchEvent,
@@ -28,6 +29,7 @@ from trayagent.model.events import (
     QueueReordered,
     Tally,
 )
+from trayagent.model.jobs import New
 from trayagent.model.units import stamp
 from trayagent.store import (
     batches,
@@ -88,9 +90,12 @@ class QueueCommands:
         trash: Trash,
         discard: Callable[[Path, str], Awaitable[None]],
         discard_page: Callable[[str], Awaitable[None]] | None = None,
-        now: Callable[[], float] = time.time,
+        choose_engine: Callable[[New], str | None] = choose_elsewhere,
     ) -> None:
-        """`discard` removes the bytes beside a final path, `discard_page` what the page engine keeps."""
+        """`discard` removes the bytes beside a final path, `discard_page` what the page engine keeps.
+
+        `choose_engine` names the engine elsewhere for a download, by the rules of the settings.
+        """
         self._db = db
         self._bus = bus
         self._workers = workers
@@ -98,7 +103,7 @@ class QueueCommands:
         self._trash = trash
         self._discard = discard
         self._discard_page = discard_page
-        self._now = now
+        self._choose_engine = choose_engine
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """One command for a download ends before the next begins: stopping a slot takes a while."""
 
@@ -125,10 +130,10 @@ class QueueCommands:
     async def change(self, id: str, patch: Patch) -> Download:
         """Go on with other words for the same file. Raises what `validate` raises for words that may not enter.
 
-        What has arrived is kept, but for a file that gets another name or folder: it begins anew there.
+        What has arrived is kept, but for a file that gets another name, folder or engine: it begins anew there.
         """
         async with self._turn(id):
-            if patch.renames:
+            if patch.may_move:
                 await self._move(id, patch)
             else:
                 await self._change(id, patch)
@@ -145,7 +150,7 @@ class QueueCommands:
                 download = await self._command_in_turn(id, "cancel")
             if files and download.state == State.COMPLETED and download.path:
                 await self._trash.put(Path(download.path))
-            change = await self._db.run(transitions.remove, id, self._now())
+            change = await self._db.run(transitions.remove, id, time.time())
             self._announce(change, "removed")
             await self._clean_up(change.download)
         return change.download
@@ -159,7 +164,7 @@ class QueueCommands:
 
     async def _command_in_turn(self, id: str, verb: str) -> Download:
         """Do it; whoever calls this holds the download's turn."""
-        change = await self._db.run(transitions.apply_command, id, verb, self._now())
+        change = await self._db.run(transitions.apply_command, id, verb, time.time())
         if not change.has_effect:
             return change.download
         if change.previous == State.ACTIVE:
@@ -174,7 +179,9 @@ class QueueCommands:
         return change.download
 
     async def _change(self, id: str, patch: Patch) -> None:
-        change = await self._db.run(transitions.change, id, patch, self._secrets)
+        change = await self._db.run(
+            transitions.change, id, patch, self._secrets, self._choose_engine
+        )
         if change.has_effect:
             is_paused = change.download.state == State.PAUSED
             self._announce(change, "paused" if is_paused else "queued")
@@ -185,13 +192,16 @@ class QueueCommands:
                 await self._command_in_turn(id, "retry")
 
     async def _move(self, id: str, patch: Patch) -> None:
-        """Change its name or folder: nobody works on it until nothing is left where it was."""
+        """Change its name, folder or engine: nobody works on it until nothing is left where it was."""
         before = download = await self._db.read(downloads.get, id)
+        # Asked here already: a change that is refused shall not have paused it for a moment.
+        await self._db.read(transitions.refuse_handed_over, id)
         if before.state == State.ACTIVE:
             download = await self._command_in_turn(id, "pause")
         try:
             await self._change(id, patch)
-            if download.path is not None:
+            is_elsewhere = (await self._db.read(downloads.get, id)).path != download.path
+            if download.path is not None and is_elsewhere:
                 await self._discard(Path(download.path), download.owner)
         finally:
             if before.state in (State.ACTIVE, State.QUEUED, State.FAILED):
@@ -260,7 +270,7 @@ class QueueCommands:
 
     async def pause_all(self, minutes: float | None = None) -> str | None:
         """Pause the whole queue, for so many minutes or until resumed. Returns until when (RFC 3339)."""
-        until = self._now() + minutes * 60 if minutes is not None else None
+        until = time.time() + minutes * 60 if minutes is not None else None
         await self._db.run(
             facts.set_fact, facts.PAUSED, "forever" if until is None else repr(until)
         )
@@ -293,7 +303,7 @@ class QueueCommands:
     async def _cancel_untouched(self, batch: int) -> None:
         after = 0
         while True:
-            step = await self._db.run(undo.cancel_untouched, batch, after, self._now())
+            step = await self._db.run(undo.cancel_untouched, batch, after, time.time())
             if not step.numbers:
                 return
             after = step.numbers[-1]
@@ -308,7 +318,7 @@ class QueueCommands:
 
     async def mark_taken_back(self, n: int, name: str) -> None:
         """Note that the file that had arrived is in the trash; `name` is the one it had."""
-        change = await self._db.run(undo.mark_taken_back, n, name, self._now())
+        change = await self._db.run(undo.mark_taken_back, n, name, time.time())
         if change is not None:
             self._announce(change, "cancelled")
 

@@ -54,7 +54,8 @@ class Elsewhere:
         self._build = build
         self._config = config
         self.queues: Mapping[str, RemoteQueue] = {}
-        self._is_held = False
+        self._is_held: bool | None = None
+        """Whether the whole queue is paused; None until that is known."""
         self._changed = asyncio.Event()
         self.configure(config)
 
@@ -78,7 +79,7 @@ class Elsewhere:
                 self._bus,
                 self._secrets,
                 config.network,
-                lambda: self._is_held,
+                lambda: bool(self._is_held),
             )
             for one in config.engines
         }
@@ -117,9 +118,12 @@ class Elsewhere:
 
     async def run(self) -> None:
         """Serve all engines until cancelled."""
-        self._is_held = await self._db.read(facts.fact, facts.PAUSED) is not None
-        await self._db.run(handovers.forget_running)
         with self._bus.subscribe(self._hear):
+            is_held = await self._db.read(facts.fact, facts.PAUSED) is not None
+            # Somebody may have paused the queue during that read: what was heard is newer.
+            if self._is_held is None:
+                self._is_held = is_held
+            await self._db.run(handovers.forget_running)
             while True:
                 self._changed.clear()
                 async with asyncio.TaskGroup() as group:
