@@ -137,7 +137,9 @@ async def test_a_cancelled_download_can_go_on_where_it_was(
     await add(page, site.url("/slow/regretted.mp4"))
     line = row(page, "regretted.mp4")
     await expect(line.locator("progress")).to_be_visible()
-    await asyncio.to_thread(until, lambda: agent.downloads()[0]["received"] > 8000)
+    await asyncio.to_thread(
+        until, lambda: [one for one in agent.downloads() if one["received"] > 8000]
+    )
     await line.get_by_role("button", name="Cancel").click()
     await expect(line).to_contain_text("Cancelled")
     await expect(page.get_by_role("dialog")).to_have_count(0)
@@ -181,7 +183,9 @@ async def test_a_stopped_download_shows_what_it_has(
 ) -> None:
     site.server.pause = 0.4
     await add(page, site.url("/slow/half.mp4"))
-    await asyncio.to_thread(until, lambda: agent.downloads()[0]["received"] > 8000)
+    await asyncio.to_thread(
+        until, lambda: [one for one in agent.downloads() if one["received"] > 8000]
+    )
     agent.call("POST", "pause", {})
     line = row(page, "half.mp4")
     await expect(line).to_have_attribute("data-state", "queued")
