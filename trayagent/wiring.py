@@ -19,6 +19,7 @@ from trayagent.agent.access import Clients, OwnToken
 from trayagent.agent.announcer import Announcer, NoticeDisplay
 from trayagent.agent.bus import Bus
 from trayagent.agent.drops.reader import DropReader
+from trayagent.agent.history import History
 from trayagent.agent.intake import Intake
 from trayagent.agent.library.album_files import AlbumFiles
 from trayagent.agent.library.libraries import Libraries
@@ -78,9 +79,8 @@ async def build(
     config = live_settings.config
     secrets = SecretFiles(home.secrets_dir / "downloads")
     await db.run(downloads.sweep_secrets, secrets)
-    bus, bell = Bus(), asyncio.Event()
+    bus, bell, vault = Bus(), asyncio.Event(), Vault.open(home.data, environ)
     intake = Intake(db, bus, secrets, bell.set, engines=config.engines)
-    vault = Vault.open(home.data, environ)
 
     transfer = Transfer(ways_out.client, home.data / "settled", config.downloads)
     engine = _page_engine(home, environ, config, ways_out, transfer)
@@ -118,6 +118,7 @@ async def build(
         speed_control=SpeedControl(db, bus, transfer.limit),
         undo=BatchUndo(db, queue, trash),
         elsewhere=elsewhere,
+        history=History(db, bus, config.history),
         webhooks=Webhooks(db, bus, ways_out.apis, config.hooks, partial(_secret, vault, environ)),
         live_settings=live_settings,
         version=__version__,
@@ -145,6 +146,7 @@ async def _services(
         "pool": pool.run,
         "mover": mover.run,
         "elsewhere": agent.elsewhere.run,
+        "history": agent.history.run,
         "webhooks": agent.webhooks.run,
         "live_status": partial(agent.live_status.run, db),
         "announcer": agent.announcer.run,
@@ -243,6 +245,7 @@ def _apply(
     agent.announcer.level = config.notifications.level
     agent.library.configure(config)
     agent.elsewhere.configure(config)
+    agent.history.configure(config.history)
     agent.webhooks.configure(config.hooks)
     agent.intake.engines = config.engines
     engine.configure(config)

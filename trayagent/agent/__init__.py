@@ -9,6 +9,7 @@
     bus            events, from whoever does something to whoever wants to hear of it
     first_download a file for newcomers that needs no network
     mover          finished files to the folder of `[move]`
+    history        what ended long ago is forgotten, as the settings say
     webhooks       events to one POST each, for other programs
     announcer      events to a few notices for people
     speed          full, slow, or by the clock
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from trayagent.agent.access import Clients
     from trayagent.agent.announcer import Announcer
     from trayagent.agent.bus import Bus
+    from trayagent.agent.history import History
     from trayagent.agent.intake import Intake
     from trayagent.agent.library.album_files import AlbumFiles
     from trayagent.agent.library.libraries import Libraries
@@ -67,6 +69,7 @@ class Agent:
     when_done: WhenDoneControl
     undo: BatchUndo
     elsewhere: Elsewhere
+    history: History
     webhooks: Webhooks
     live_settings: LiveSettings
     version: str

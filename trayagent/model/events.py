@@ -75,9 +75,10 @@ class BatchEvent(Event, frozen=True):
 
 
 class Tally(Event, frozen=True):
-    """So many downloads entered the queue at once, or left it (negative): for the status only, never streamed."""
+    """So many downloads came at once, or went (negative): for the status only, never streamed."""
 
-    queued: int
+    queued: int = 0
+    completed: int = 0
 
     @property
     def name(self) -> str:

@@ -156,6 +156,15 @@ class MoveSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """A folder, often of a share: files keep their folders below it; empty: they stay."""
 
 
+class HistorySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the list remembers what arrived or was cancelled; files stay, and so does all that failed."""
+
+    keep: str = ""
+    """`90d`: what ended longer ago is forgotten; empty: nothing is."""
+    most: Annotated[int, Meta(ge=0, le=100_000_000)] = 0
+    """So many that have ended at most, the newest; 0: any number."""
+
+
 class HooksSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One POST for each finished batch, single download, or failure."""
 
@@ -206,6 +215,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     sites: SitesSettings = SitesSettings()
     folders: FolderSettings = FolderSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    history: HistorySettings = HistorySettings()
     move: MoveSettings = MoveSettings()
     hooks: HooksSettings = HooksSettings()
     sources: tuple[SourceSettings, ...] = ()

@@ -91,8 +91,12 @@ def fold(board: Board, event: Event) -> Board:
             return _with_current(board, {**board.current, id: seen})
         case FailuresSeen():
             return msgspec.structs.replace(board, unseen_failures=0)
-        case Tally(queued=queued):
-            status = msgspec.structs.replace(board.status, queued=board.status.queued + queued)
+        case Tally(queued=queued, completed=completed):
+            status = msgspec.structs.replace(
+                board.status,
+                queued=board.status.queued + queued,
+                completed=board.status.completed + completed,
+            )
             return msgspec.structs.replace(board, status=status)
         case QueueEvent(what=what, until=until):
             status = msgspec.structs.replace(

@@ -165,6 +165,8 @@ def _check_source(source: SourceSettings) -> Iterator[tuple[str, str]]:
 
 
 def _check_outputs(config: Config) -> Iterator[tuple[str, str]]:
+    if config.history.keep:
+        yield from _check_text("history.keep", config.history.keep, units.parse_duration)
     if config.hooks.url:
         yield from _check_text("hooks.url", config.hooks.url, _web_address)
     to = config.move.to

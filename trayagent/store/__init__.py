@@ -12,6 +12,7 @@ that a file here names. The agent calls a transaction by its name and adds no SQ
     drop_lists    lists of the drop folder, and how far each is read
     library       items of remote libraries; `sync_runs` their listings; `saved_files` all files to check
     handovers, moves, outbox     what is at an engine elsewhere; on its way to a share; to be told
+    trimming      what ended long ago is forgotten
     clients, facts, secrets      paired browsers; single values; cookies, headers and logins
 
 Commands are verbs and return what changed; questions are nouns and change nothing.
