@@ -85,7 +85,9 @@ async def serve(
         stack.callback(db.close)
         # Bound early, so that a port in use ends the start at once; it accepts nobody before the
         # hook runs, when all that it asks for is there.
-        listener = bind(live_settings.config.hook.port, await _last_port(db))
+        # The port of the last run comes first: bookmarks and paired programs know us by it.
+        last_port = await db.read(facts.fact, facts.PORT)
+        listener = bind(live_settings.config.hook.port, int(last_port) if last_port else None)
         stack.callback(listener.close)
         await db.run(facts.set_fact, facts.PORT, str(listener.port))
         network = live_settings.config.network
@@ -122,11 +124,6 @@ async def serve(
 
 async def _run_service(run: Service) -> None:
     await run()
-
-
-async def _last_port(db: Database) -> int | None:
-    value = await db.read(facts.fact, facts.PORT)
-    return int(value) if value else None
 
 
 # -- ways to run it

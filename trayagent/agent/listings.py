@@ -101,7 +101,12 @@ class Listings:
             wanted.chosen,
             wanted.sort,
             down=wanted.down,
-            left=self._seconds_left(),
+            # Seconds left change with every look, and are in no row: the store orders by these.
+            left={
+                downloads.number(id): (one.size - one.received) / one.speed
+                for id, one in self._queries.running().items()
+                if one.size and one.speed
+            },
         )
         now = time.monotonic()
         order = self._orders[wanted] = _Order(numbers, change, now, now - began)
@@ -112,13 +117,6 @@ class Listings:
 
     def _rest(self, order: _Order) -> float:
         return max(FRESH_SECONDS, SHARE * order.cost)
-
-    def _seconds_left(self) -> dict[int, float]:
-        return {
-            downloads.number(id): (one.size - one.received) / one.speed
-            for id, one in self._queries.running().items()
-            if one.size and one.speed
-        }
 
     def _hear(self, event: Event) -> None:
         if not isinstance(event, DownloadProgress):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from trayagent.cli.client import AgentClient, path_segment
+from trayagent.cli.client import path_segment
 from trayagent.cli.exits import Exit, MisuseError
 from trayagent.cli.options import agent, json_option, pass_screen
 from trayagent.cli.output import Screen
@@ -29,7 +27,18 @@ def connect(screen: Screen, kind: str, name: str, only_print: bool, revoke: bool
         raise MisuseError("--print and --revoke do not go together.")
     with agent() as running:
         if revoke:
-            _revoke(screen, running, kind, name)
+            found = [
+                client
+                for client in running.get("clients")["clients"]
+                if client["kind"] == kind and name in ("", client["name"])
+            ]
+            if not found:
+                raise NotFoundError(
+                    "not_found", "There is no such client.", "See: trayagent pair --list"
+                )
+            for client in found:
+                running.ask("DELETE", f"clients/{path_segment(client['id'])}")
+                screen.say(f"{client['name']} is locked out.")
             return Exit.OK
         connection = running.post("clients", {"kind": kind, "name": name})
     if screen.json:
@@ -39,30 +48,13 @@ def connect(screen: Screen, kind: str, name: str, only_print: bool, revoke: bool
         if kind == "aria2":  # of MeTube's clients it is a part of the address
             screen.raw(f"{connection['secret']}\n")
     else:
-        _explain(screen, connection)
+        if kind == "aria2":
+            screen.say("Type this into the program, where it asks for aria2's JSON-RPC:")
+            screen.say(f"  address  {connection['url']}")
+            screen.say(f"  secret   {connection['secret']}")
+        else:
+            screen.say("Type this into the program, where it asks for MeTube's address:")
+            screen.say(f"  {connection['url']}")
+        screen.say("Whoever has it may add downloads and see them; it works on this computer only.")
+        screen.say(f"To lock it out again: trayagent connect {kind} --revoke")
     return Exit.OK
-
-
-def _explain(screen: Screen, connection: dict[str, Any]) -> None:
-    if connection["kind"] == "aria2":
-        screen.say("Type this into the program, where it asks for aria2's JSON-RPC:")
-        screen.say(f"  address  {connection['url']}")
-        screen.say(f"  secret   {connection['secret']}")
-    else:
-        screen.say("Type this into the program, where it asks for MeTube's address:")
-        screen.say(f"  {connection['url']}")
-    screen.say("Whoever has it may add downloads and see them; it works on this computer only.")
-    screen.say(f"To lock it out again: trayagent connect {connection['kind']} --revoke")
-
-
-def _revoke(screen: Screen, running: AgentClient, kind: str, name: str) -> None:
-    found = [
-        client
-        for client in running.get("clients")["clients"]
-        if client["kind"] == kind and name in ("", client["name"])
-    ]
-    if not found:
-        raise NotFoundError("not_found", "There is no such client.", "See: trayagent pair --list")
-    for client in found:
-        running.ask("DELETE", f"clients/{path_segment(client['id'])}")
-        screen.say(f"{client['name']} is locked out.")

@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,13 +99,12 @@ class _Stage:
         elif name.startswith("download."):
             self._bars.show(data)
             if not self._screen.live:  # a pipe has no bars: the end of each is a line
-                self._say_end(name, data)
-
-    def _say_end(self, name: str, data: Mapping[str, Any]) -> None:
-        if name == "download.completed":
-            self.say(f"   completed     {download_name(data)}  ({show_size(data['size'] or 0)})")
-        elif name == "download.failed":
-            self.say(f"   failed        {download_name(data)}: {data['error']['message']}")
+                if name == "download.completed":
+                    self.say(
+                        f"   completed     {download_name(data)}  ({show_size(data['size'] or 0)})"
+                    )
+                elif name == "download.failed":
+                    self.say(f"   failed        {download_name(data)}: {data['error']['message']}")
 
 
 def _conclude(screen: Screen, folder: Path, arrived: list[Arrived], took: float) -> None:

@@ -89,12 +89,39 @@ def pair(screen: Screen, only_print: bool, show_list: bool, revoke: str | None) 
         raise MisuseError("--print, --list and --revoke do not go together.")
     with agent() as running:
         if show_list:
-            _print_clients(screen, running)
+            # Sessions are our own dashboards; a person has paired the others.
+            clients = [c for c in running.get("clients")["clients"] if c["kind"] != "session"]
+            if screen.json:
+                screen.data({"clients": clients})
+            elif clients:
+                rows = [
+                    [c["id"], c["name"], show_local_time(c.get("last_seen")), c.get("origin") or ""]
+                    for c in clients
+                ]
+                screen.table(rows, head=["CLIENT", "NAME", "LAST SEEN", "ORIGIN"])
+            else:
+                screen.say("No browser is paired yet. To pair one: trayagent pair")
         elif revoke is not None:
             running.ask("DELETE", f"clients/{path_segment(revoke)}")
             screen.say(f"{revoke} is locked out.")
         else:
-            _invite(screen, running, only_print)
+            # Where a window can open, the code goes there by a page that only we can read: a command
+            # line, with its arguments, is seen by every program of this machine.
+            shown = not (screen.json or only_print) and can_show(os.environ)
+            code = running.post("clients/codes", {"file": shown})
+            if screen.json:
+                screen.data(code)
+            elif not shown:
+                screen.say("Open this in the browser that has the extension:")
+                screen.say(code["url"])
+                screen.say(f"It is good once, until {clock(code['expires_at'])}.")
+            else:
+                from trayagent.desktop import opener
+
+                opener.open_page(code["file"])
+                screen.say(
+                    "The browser shows how to go on. Nothing there? Use: trayagent pair --print"
+                )
     return Exit.OK
 
 
@@ -165,36 +192,3 @@ def raise_dashboard(running: AgentClient) -> None:
     from trayagent.desktop import opener
 
     opener.open_page(running.post("sessions/codes", {"file": True})["file"])
-
-
-def _invite(screen: Screen, running: AgentClient, only_print: bool) -> None:
-    # Where a window can open, the code goes there by a page that only we can read: a command line, with
-    # its arguments, is seen by every program of this machine.
-    shown = not (screen.json or only_print) and can_show(os.environ)
-    code = running.post("clients/codes", {"file": shown})
-    if screen.json:
-        screen.data(code)
-    elif not shown:
-        screen.say("Open this in the browser that has the extension:")
-        screen.say(code["url"])
-        screen.say(f"It is good once, until {clock(code['expires_at'])}.")
-    else:
-        from trayagent.desktop import opener
-
-        opener.open_page(code["file"])
-        screen.say("The browser shows how to go on. Nothing there? Use: trayagent pair --print")
-
-
-def _print_clients(screen: Screen, running: AgentClient) -> None:
-    # Sessions are our own dashboards; a person has paired the others.
-    clients = [c for c in running.get("clients")["clients"] if c["kind"] != "session"]
-    if screen.json:
-        screen.data({"clients": clients})
-    elif clients:
-        rows = [
-            [c["id"], c["name"], show_local_time(c.get("last_seen")), c.get("origin") or ""]
-            for c in clients
-        ]
-        screen.table(rows, head=["CLIENT", "NAME", "LAST SEEN", "ORIGIN"])
-    else:
-        screen.say("No browser is paired yet. To pair one: trayagent pair")

@@ -14,7 +14,6 @@ from trayagent.cli.desktop import can_show
 from trayagent.cli.options import home, json_option, pass_screen
 from trayagent.cli.output import Screen
 from trayagent.desktop import browser_extension, native_messaging
-from trayagent.model.extension import ExtensionFiles
 
 STEPS: Final = {
     "Chrome, Chromium, Edge, Brave": (
@@ -70,21 +69,17 @@ def extension(screen: Screen, opens: bool | None, register: bool, remove: bool) 
             }
         )
     else:
-        _say_steps(screen, unpacked)
+        screen.say(f"The extension {unpacked.version} is in {unpacked.folder}")
+        # The steps of the browser that this person uses come first.
+        for family in sorted(STEPS, key=lambda family: (family == "Firefox") != _uses_firefox()):
+            screen.say(f"\n{family}:")
+            for number, step in enumerate(STEPS[family], 1):
+                words = step.format(chromium=unpacked.chromium, xpi=unpacked.xpi)
+                screen.say(f"  {number}. {words}")
     if opens or (opens is None and not screen.json and can_show(os.environ)):
         from trayagent.desktop import opener
 
         opener.open_folder(unpacked.folder)
-
-
-def _say_steps(screen: Screen, unpacked: ExtensionFiles) -> None:
-    screen.say(f"The extension {unpacked.version} is in {unpacked.folder}")
-    # The steps of the browser that this person uses come first.
-    for family in sorted(STEPS, key=lambda family: (family == "Firefox") != _uses_firefox()):
-        screen.say(f"\n{family}:")
-        for number, step in enumerate(STEPS[family], 1):
-            words = step.format(chromium=unpacked.chromium, xpi=unpacked.xpi)
-            screen.say(f"  {number}. {words}")
 
 
 def _uses_firefox() -> bool:

@@ -193,7 +193,24 @@ def undo(screen: Screen, batch: str | None, yes: bool) -> int:
         else:
             found = running.get(f"batches/{path_segment(batch)}")
         if not yes:
-            _confirm(screen, found)
+            counts = found["counts"]
+            assert isinstance(counts, dict)
+            screen.say(f"{found['title']}: {show_counts(counts)}.")
+            arrived = counts.get("completed", 0)
+            # What a sync brought would come again with the next one, so undoing it also means "never
+            # again".
+            if found["via"] == "sync":
+                question = (
+                    f"Move {show_count(arrived, 'image')} to the trash, and never fetch them again?"
+                )
+            elif arrived:
+                question = f"Move {show_count(arrived, 'file')} to the trash, and cancel the rest?"
+            else:
+                question = "Cancel what has not arrived?"
+            # A program cannot be asked, and must not be understood to have said yes.
+            if screen.json or not screen.live:
+                raise MisuseError(question, "To do it without a question: trayagent undo --yes")
+            click.confirm(question, abort=True)
         try:
             answer = running.post_patiently(f"batches/{path_segment(found['id'])}/undo")
         except KeyboardInterrupt:
@@ -203,21 +220,3 @@ def undo(screen: Screen, batch: str | None, yes: bool) -> int:
     else:
         screen.say(f"Undone: {found['title']}. Files that had arrived are in the trash.")
     return Exit.OK
-
-
-def _confirm(screen: Screen, batch: dict[str, object]) -> None:
-    counts = batch["counts"]
-    assert isinstance(counts, dict)
-    screen.say(f"{batch['title']}: {show_counts(counts)}.")
-    arrived = counts.get("completed", 0)
-    # What a sync brought would come again with the next one, so undoing it also means "never again".
-    if batch["via"] == "sync":
-        question = f"Move {show_count(arrived, 'image')} to the trash, and never fetch them again?"
-    elif arrived:
-        question = f"Move {show_count(arrived, 'file')} to the trash, and cancel the rest?"
-    else:
-        question = "Cancel what has not arrived?"
-    # A program cannot be asked, and must not be understood to have said yes.
-    if screen.json or not screen.live:
-        raise MisuseError(question, "To do it without a question: trayagent undo --yes")
-    click.confirm(question, abort=True)

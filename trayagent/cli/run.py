@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -65,7 +66,15 @@ def run(screen: Screen, headless: bool, port: int | None, tray: str, folder: str
                 home(), os.environ, flags, tray="none" if headless else tray, say=screen.say
             )
         except app.AlreadyRunningError:
-            first = _wait_for_agent()
+            pass
+        # Another `run` was quicker and holds the lock; it may need a moment until it answers.
+        deadline = time.monotonic() + STARTING_SECONDS
+        while (first := _running_agent()) is None:
+            if time.monotonic() > deadline:
+                raise TrayagentError(
+                    "starting", "Another trayagent is starting or ending.", "Try again in a moment."
+                )
+            time.sleep(0.05)
     # One agent a home: a second start means that a person wants to see the first.
     from trayagent.cli.desktop import can_show, raise_dashboard
 
@@ -121,27 +130,25 @@ def version(screen: Screen) -> None:
 
 def commit_of(package: Path) -> str | None:
     """The commit this was built from (`commit.txt`, written by the packaging) or is checked out; None if unknown."""
-    try:
+    with suppress(OSError):
         return (package / "commit.txt").read_text("ascii").strip()
-    except OSError:
-        return _commit_of_checkout(package.parent / ".git")
-
-
-def _commit_of_checkout(git: Path) -> str | None:
-    """What HEAD names, without running git: `ref: refs/heads/main`, or a commit itself (gitrepository-layout(5))."""
-    try:
+    # What HEAD names, without running git: `ref: refs/heads/main`, or a commit itself
+    # (gitrepository-layout(5)). Three places, newest first:
+    # 1. a detached HEAD holds the commit;
+    # 2. a branch is a file of its own once something was committed to it;
+    # 3. after a `git gc` or a clone it is a line of packed-refs.
+    git = package.parent / ".git"
+    with suppress(OSError):
         head = (git / "HEAD").read_text("utf-8").strip()
-        # Three places, newest first: a detached HEAD holds the commit; a branch is a file of its own
-        # once something was committed to it; after a `git gc` or a clone it is a line of packed-refs.
         ref = head.removeprefix("ref: ")
         if ref == head:
             return head
         if (git / ref).exists():
             return (git / ref).read_text("utf-8").strip()
-        packed = (git / "packed-refs").read_text("utf-8").splitlines()
-    except OSError:
-        return None
-    return next((line.partition(" ")[0] for line in packed if line.endswith(f" {ref}")), None)
+        for line in (git / "packed-refs").read_text("utf-8").splitlines():
+            if line.endswith(f" {ref}"):
+                return line.partition(" ")[0]
+    return None
 
 
 def _running_agent() -> AgentClient | None:
@@ -149,15 +156,3 @@ def _running_agent() -> AgentClient | None:
         return AgentClient.of(home())
     except NotRunningError:
         return None
-
-
-def _wait_for_agent() -> AgentClient:
-    """The agent of another `run`, which holds the lock and may need a moment until it answers."""
-    deadline = time.monotonic() + STARTING_SECONDS
-    while (found := _running_agent()) is None:
-        if time.monotonic() > deadline:
-            raise TrayagentError(
-                "starting", "Another trayagent is starting or ending.", "Try again in a moment."
-            )
-        time.sleep(0.05)
-    return found

@@ -34,7 +34,19 @@ def sync(screen: Screen, sources: tuple[str, ...], list_only: bool, wait: bool) 
             )
         if wait:
             ended = _RunFollower(running, names, list_only, screen).follow()
-            return _print_runs(screen, ended)
+            # A run is bad if it failed, half bad if anything is missing. The command is bad if all are.
+            if screen.json:
+                screen.data({"runs": ended})
+            else:
+                for run in ended:
+                    screen.say(
+                        f"{run['source']}: {_outcome(run)}",
+                        "failed" if _exit_of_run(run) == Exit.ERROR else None,
+                    )
+            codes = [_exit_of_run(run) for run in ended]
+            if all(code == Exit.ERROR for code in codes):
+                return Exit.ERROR
+            return Exit.SOME_FAILED if any(codes) else Exit.OK
         runs = [_start(running, name, list_only) for name in names]
     if screen.json:
         screen.data({"runs": runs})
@@ -126,22 +138,6 @@ class _RunFollower:
         self.ended.append({"source": source, **run})
 
 
-def _print_runs(screen: Screen, ended: list[dict[str, Any]]) -> int:
-    """How the runs ended; the exit code. A run is bad if it failed, half bad if anything is missing."""
-    if screen.json:
-        screen.data({"runs": ended})
-    else:
-        for run in ended:
-            screen.say(
-                f"{run['source']}: {_outcome(run)}",
-                "failed" if _exit_of_run(run) == Exit.ERROR else None,
-            )
-    codes = [_exit_of_run(run) for run in ended]
-    if all(code == Exit.ERROR for code in codes):
-        return Exit.ERROR
-    return Exit.SOME_FAILED if any(codes) else Exit.OK
-
-
 def _exit_of_run(run: dict[str, Any]) -> Exit:
     # An incomplete listing is half bad, though every file of it came: a script must not take it for whole.
     if run["state"] == "failed":
@@ -186,7 +182,21 @@ def verify(screen: Screen, repair: bool) -> int:
     if screen.json:
         screen.data(report)
     else:
-        _print_findings(screen, report)
+        screen.table(
+            [
+                [
+                    f["what"],
+                    f["path"] + (f" → {f['found']}" if f["found"] else ""),
+                    *(["repaired"] if f["repaired"] else []),
+                ]
+                for f in report["findings"]
+            ],
+        )
+        ok = f"{report['ok']:,} ok"
+        kinds = [f"{report[kind]:,} {kind}" for kind in PROBLEMS if report[kind]]
+        screen.say(f"{show_count(report['checked'], 'file')} checked: {', '.join([ok, *kinds])}.")
+        if kinds and not report["repaired"]:
+            screen.say("To mend what can be mended: trayagent verify --repair")
     # What was repaired counts as found, and is right again.
     wrong = sum(report[kind] for kind in PROBLEMS) - report["repaired"]
     if report["state"] == "cancelled":
@@ -214,21 +224,3 @@ def _run(running: AgentClient, repair: bool, screen: Screen) -> dict[str, Any]:
         if report["state"] != "running":
             return report
         time.sleep(1)
-
-
-def _print_findings(screen: Screen, report: dict[str, Any]) -> None:
-    screen.table(
-        [
-            [
-                f["what"],
-                f["path"] + (f" → {f['found']}" if f["found"] else ""),
-                *(["repaired"] if f["repaired"] else []),
-            ]
-            for f in report["findings"]
-        ],
-    )
-    ok = f"{report['ok']:,} ok"
-    kinds = [f"{report[kind]:,} {kind}" for kind in PROBLEMS if report[kind]]
-    screen.say(f"{show_count(report['checked'], 'file')} checked: {', '.join([ok, *kinds])}.")
-    if kinds and not report["repaired"]:
-        screen.say("To mend what can be mended: trayagent verify --repair")

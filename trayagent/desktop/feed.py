@@ -41,7 +41,20 @@ class Feed:
         events: list[Event] = []
         board = self._agent.live_status.board
         with self._agent.bus.subscribe(events.append):
-            snapshot = replace(await self._begin(), board=board)
+            queries = self._agent.queries
+            recent, _ = await queries.downloads(states=("completed",), limit=KEPT)
+            failed, _ = await queries.downloads(states=("failed",), limit=KEPT)
+            last = await queries.last_saved(time.time() - UNDO_OFFERED_SECONDS)
+            snapshot = Snapshot(
+                recent=tuple(recent),
+                failed=tuple(failed),
+                sources=await self._sources(),
+                undo=undo_of(last) if last else None,
+                speed=self._agent.speed_control.speed,
+                when_done=self._agent.when_done.when_done,
+            )
+            snapshot = _with_config(snapshot, self._agent.live_settings.config)
+            snapshot = replace(snapshot, board=board)
         # What happened while the store was read comes on top; nothing is missed between the two.
         for event in events:
             snapshot = after(snapshot, event)
@@ -86,21 +99,6 @@ class Feed:
     def _follow(self, config: Config) -> None:
         self.become(_with_config(self._snapshot, config))
         self._stale.set()  # a source may have been added or removed
-
-    async def _begin(self) -> Snapshot:
-        queries = self._agent.queries
-        recent, _ = await queries.downloads(states=("completed",), limit=KEPT)
-        failed, _ = await queries.downloads(states=("failed",), limit=KEPT)
-        last = await queries.last_saved(time.time() - UNDO_OFFERED_SECONDS)
-        snapshot = Snapshot(
-            recent=tuple(recent),
-            failed=tuple(failed),
-            sources=await self._sources(),
-            undo=undo_of(last) if last else None,
-            speed=self._agent.speed_control.speed,
-            when_done=self._agent.when_done.when_done,
-        )
-        return _with_config(snapshot, self._agent.live_settings.config)
 
     async def _sources(self) -> tuple[SourceView, ...]:
         """The boundary of the picture: a library that cannot be asked leaves the rows as they were."""

@@ -103,7 +103,13 @@ class Registration:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         program = self._write_program()
         if sys.platform == "win32":
-            return _set_keys(self._folder, program)
+            # Windows looks in the registry, which names a file; browsers that come later find it, too.
+            for browser in BROWSERS:
+                file = self._folder / f"{HOST}.{browser.family}.json"
+                file.write_bytes(manifest(browser.family, str(program)))
+                with winreg.CreateKey(winreg.HKEY_CURRENT_USER, _key_of(browser)) as key:
+                    winreg.SetValueEx(key, None, 0, winreg.REG_SZ, str(file))
+            return tuple(browser.name for browser in BROWSERS)
         # Only browsers that have been started here, or can be: a folder made for a browser that
         # nobody has would make it look installed, to us as well.
         here = [
@@ -120,7 +126,9 @@ class Registration:
     def unregister(self) -> None:
         """No browser starts us any more; harmless where none did. Blocks."""
         if sys.platform == "win32":
-            _forget_keys()
+            for browser in BROWSERS:
+                with contextlib.suppress(OSError):
+                    winreg.DeleteKey(winreg.HKEY_CURRENT_USER, _key_of(browser))
         else:
             for browser in BROWSERS:
                 self._place(browser).unlink(missing_ok=True)
@@ -163,20 +171,6 @@ class Registration:
 if sys.platform == "win32":
     import contextlib
     import winreg
-
-    def _set_keys(folder: Path, program: Path) -> tuple[str, ...]:
-        """Windows looks in the registry, which names a file; browsers that come later find it, too."""
-        for browser in BROWSERS:
-            file = folder / f"{HOST}.{browser.family}.json"
-            file.write_bytes(manifest(browser.family, str(program)))
-            with winreg.CreateKey(winreg.HKEY_CURRENT_USER, _key_of(browser)) as key:
-                winreg.SetValueEx(key, None, 0, winreg.REG_SZ, str(file))
-        return tuple(browser.name for browser in BROWSERS)
-
-    def _forget_keys() -> None:
-        for browser in BROWSERS:
-            with contextlib.suppress(OSError):
-                winreg.DeleteKey(winreg.HKEY_CURRENT_USER, _key_of(browser))
 
     def _key_of(browser: Browser) -> str:
         return rf"Software\{browser.registry}\NativeMessagingHosts\{HOST}"

@@ -148,18 +148,15 @@ class DesktopNotifier:
         # The library reports a failure in its log only; a popup that was taken calls back.
         if not sent:
             raise OSError("the desktop did not take it")
-        await self._remember(message.identifier)
+        there = await self._service.get_current_notifications()
+        # Some desktops keep every popup on the screen: the oldest of ours make room. What a person
+        # closed, or the desktop dropped, no longer counts.
+        self._shown = deque(known for known in (*self._shown, message.identifier) if known in there)
+        while len(self._shown) > ON_SCREEN:
+            await self._service.clear(self._shown.popleft())
 
     def _follower(self, action: Action) -> Callable[[], object]:
         return lambda: self._follow(action.do, action.id)
-
-    async def _remember(self, identifier: str) -> None:
-        assert self._service is not None
-        there = await self._service.get_current_notifications()
-        # What a person closed, or the desktop dropped, no longer counts.
-        self._shown = deque(known for known in (*self._shown, identifier) if known in there)
-        while len(self._shown) > ON_SCREEN:
-            await self._service.clear(self._shown.popleft())
 
 
 def toasts() -> str:

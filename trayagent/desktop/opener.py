@@ -46,7 +46,14 @@ def open_folder(path: Path | str) -> None:
     if place.is_dir():
         _hand_over(str(place))
     elif place.exists():
-        _show(place)
+        # Its folder, with the file selected in it.
+        if sys.platform == "win32":
+            # Explorer has its own idea of quoting; a Windows path holds no quotation mark.
+            subprocess.Popen(f'explorer /select,"{place}"')
+        elif sys.platform == "darwin":
+            _start("open", "-R", str(place))
+        elif not _show_in_file_manager(place):
+            _start("xdg-open", str(place.parent))
     elif place.parent.is_dir():
         _hand_over(str(place.parent))
     else:
@@ -90,17 +97,6 @@ def _hand_over(target: str) -> None:
         _start("open", target)
     else:
         _start("xdg-open", target)
-
-
-def _show(file: Path) -> None:
-    """Open the folder with the file selected."""
-    if sys.platform == "win32":
-        # Explorer has its own idea of quoting; a Windows path holds no quotation mark.
-        subprocess.Popen(f'explorer /select,"{file}"')
-    elif sys.platform == "darwin":
-        _start("open", "-R", str(file))
-    elif not _show_in_file_manager(file):
-        _start("xdg-open", str(file.parent))
 
 
 def _show_in_file_manager(file: Path) -> bool:

@@ -152,7 +152,33 @@ class Aria2:
                 (answer,) = await self._call([("aria2.getGlobalOption", ())])
                 self._own_folder = "" if isinstance(answer, str) else str(answer.get("dir", ""))
             folder = self._own_folder
-        return EngineCall("aria2.addUri", offer.gid, _add_uri(offer, folder))
+        request = offer.request
+        options: dict[str, Any] = {
+            "gid": offer.gid,
+            # A torrent or a Metalink is a file like any other: it does not begin further downloads.
+            "follow-torrent": "false",
+            "follow-metalink": "false",
+            # Nothing is overwritten there either; what has begun under this name goes on.
+            "allow-overwrite": "false",
+            "auto-file-renaming": "true",
+            "continue": "false",
+            "header": [f"{name}: {value}" for name, value in request.headers.items()],
+        }
+        relative = filenames.safe_folder(offer.folder).as_posix() if offer.folder else ""
+        where = "/".join(part for part in (folder.rstrip("/") or folder, relative) if part)
+        words = {
+            "dir": where,
+            "out": filenames.safe(offer.filename) if offer.filename else "",
+            "referer": request.referer or "",
+            "user-agent": request.user_agent or "",
+            "checksum": offer.checksum or "",
+            "split": str(offer.segments or ""),
+            "max-connection-per-server": str(offer.segments or ""),
+            "max-download-limit": str(offer.speed_limit or ""),
+            "pause": "true" if offer.is_paused else "",
+        }
+        options.update({name: value for name, value in words.items() if value})
+        return EngineCall("aria2.addUri", offer.gid, ([request.url, *request.mirrors], options))
 
     async def _call(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """What each call gave: a dict or a text of aria2's; of a refused one its message, as a `str`.
@@ -222,37 +248,6 @@ def _status(told: dict[str, Any]) -> RemoteStatus:
         },
         RemoteStatus,
     )
-
-
-def _add_uri(offer: Offer, folder: str) -> tuple[list[str], dict[str, Any]]:
-    """The parameters of `addUri`."""
-    request = offer.request
-    options: dict[str, Any] = {
-        "gid": offer.gid,
-        # A torrent or a Metalink is a file like any other: it does not begin further downloads.
-        "follow-torrent": "false",
-        "follow-metalink": "false",
-        # Nothing is overwritten there either; what has begun under this name goes on.
-        "allow-overwrite": "false",
-        "auto-file-renaming": "true",
-        "continue": "false",
-        "header": [f"{name}: {value}" for name, value in request.headers.items()],
-    }
-    relative = filenames.safe_folder(offer.folder).as_posix() if offer.folder else ""
-    where = "/".join(part for part in (folder.rstrip("/") or folder, relative) if part)
-    words = {
-        "dir": where,
-        "out": filenames.safe(offer.filename) if offer.filename else "",
-        "referer": request.referer or "",
-        "user-agent": request.user_agent or "",
-        "checksum": offer.checksum or "",
-        "split": str(offer.segments or ""),
-        "max-connection-per-server": str(offer.segments or ""),
-        "max-download-limit": str(offer.speed_limit or ""),
-        "pause": "true" if offer.is_paused else "",
-    }
-    options.update({name: value for name, value in words.items() if value})
-    return [request.url, *request.mirrors], options
 
 
 CODES: Final = {

@@ -67,28 +67,24 @@ def bind(port: int, last: int | None = None) -> Listener:
         ports = [0] * PORTS_TRIED
     for candidate in ports:
         with contextlib.suppress(OSError):
-            return _bind_both(candidate)
+            first = _listen(socket.AF_INET, "127.0.0.1", candidate)
+            chosen = first.getsockname()[1]
+            sockets = [first]
+            # A stranger's [::1]:PORT would be "localhost" to a browser: then this port is not ours, and
+            # the next one is tried. A machine without IPv6 has no such stranger.
+            try:
+                if socket.has_ipv6:
+                    sockets.append(_listen(socket.AF_INET6, "::1", chosen))
+            except OSError as error:
+                if error.errno not in _NO_IPV6:
+                    first.close()
+                    raise
+            return Listener(chosen, tuple(sockets))
     raise PortTakenError(
         "port_taken",
         f"The ports {port} to {port + PORTS_TRIED - 1} are all taken by other programs.",
         "Set another one with: trayagent config set hook.port 0",
     )
-
-
-def _bind_both(port: int) -> Listener:
-    first = _listen(socket.AF_INET, "127.0.0.1", port)
-    chosen = first.getsockname()[1]
-    sockets = [first]
-    # A stranger's [::1]:PORT would be "localhost" to a browser: then this port is not ours, and the
-    # error goes on to `bind`. A machine without IPv6 has no such stranger.
-    try:
-        if socket.has_ipv6:
-            sockets.append(_listen(socket.AF_INET6, "::1", chosen))
-    except OSError as error:
-        if error.errno not in _NO_IPV6:
-            first.close()
-            raise
-    return Listener(chosen, tuple(sockets))
 
 
 def _listen(family: int, address: str, port: int) -> socket.socket:

@@ -138,15 +138,31 @@ def canonical_host(host: str) -> str:
         return _ipv6(host)
     if host.count(":") > 1:
         return _ipv6(f"[{host}]")
+    if "%" in host:
+        try:
+            host = unquote_to_bytes(host).decode()
+        except UnicodeDecodeError as error:
+            raise ValueError("the host is malformed") from error
+    host = unicodedata.normalize("NFKC", host.translate(_DOTS))
+    # Letter by letter: all at once, a sigma at the end of a word would become another letter.
+    host = "".join(c.lower() for c in host).translate(_DOTS)
     # The root's dot, as in `example.com.`, names the same host.
-    mapped = _map_letters(host).removesuffix(".")
+    mapped = unicodedata.normalize("NFC", _IGNORED.sub("", host)).removesuffix(".")
     labels = mapped.split(".")
     # Punycode takes time that grows with the square of a label: longer ones are not looked at.
     if not all(labels) or len(mapped) > MAX_HOST:
         raise ValueError("the host is malformed")
     # A last label of digits makes it an address in numbers (`0x7f.1`, `2130706433`): resolvers take it so.
     if _IPV4_PART.fullmatch(labels[-1]):
-        return _ipv4(labels)
+        if len(labels) > 4:
+            raise ValueError("the host is malformed")
+        # The last number fills all bytes that are left: 127.1 is 127.0.0.1 (inet_aton).
+        numbers = [_ipv4_number(label) for label in labels]
+        last = numbers.pop()
+        if any(number > 255 for number in numbers) or last >= 256 ** (4 - len(numbers)):
+            raise ValueError("the host is malformed")
+        value = last + sum(number << (24 - 8 * place) for place, number in enumerate(numbers))
+        return str(ipaddress.IPv4Address(value))
     if not mapped.isascii():
         _refuse_lookalikes(labels)
     ascii_host = ".".join(_to_ascii(label) for label in labels)
@@ -163,30 +179,6 @@ def _ipv6(host: str) -> str:
     except ValueError as error:
         raise ValueError("the host is malformed") from error
     return str(address.ipv4_mapped or address)
-
-
-def _map_letters(host: str) -> str:
-    if "%" in host:
-        try:
-            host = unquote_to_bytes(host).decode()
-        except UnicodeDecodeError as error:
-            raise ValueError("the host is malformed") from error
-    host = unicodedata.normalize("NFKC", host.translate(_DOTS))
-    # Letter by letter: all at once, a sigma at the end of a word would become another letter.
-    host = "".join(c.lower() for c in host).translate(_DOTS)
-    return unicodedata.normalize("NFC", _IGNORED.sub("", host))
-
-
-def _ipv4(labels: list[str]) -> str:
-    if len(labels) > 4:
-        raise ValueError("the host is malformed")
-    # The last number fills all bytes that are left: 127.1 is 127.0.0.1 (inet_aton).
-    numbers = [_ipv4_number(label) for label in labels]
-    last = numbers.pop()
-    if any(number > 255 for number in numbers) or last >= 256 ** (4 - len(numbers)):
-        raise ValueError("the host is malformed")
-    value = last + sum(number << (24 - 8 * place) for place, number in enumerate(numbers))
-    return str(ipaddress.IPv4Address(value))
 
 
 def _ipv4_number(text: str) -> int:

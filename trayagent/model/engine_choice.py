@@ -49,12 +49,16 @@ def is_engine_first(kind: Kind, url: str) -> bool:
     """Whether the page engine is asked before a byte is fetched."""
     if kind in ("file", "image"):
         return False
-    return _ending(url) in MANIFESTS or (kind == "page" and not _is_medium(url))
+    # A manifest names the pieces of a film: its own bytes are of no use to anybody.
+    is_manifest = extension(from_url(url) or "") in MANIFESTS
+    return is_manifest or (kind == "page" and not _is_medium(url))
 
 
 def may_be_page(kind: Kind, filename: str | None) -> bool:
     """Whether a page or a manifest that comes is told of (`error.found`) before it is saved as it is."""
-    return kind not in ("file", "image") and not (kind == "auto" and _plain(filename))
+    if kind == "auto" and filename and has_extension(filename) and media_kind(filename) is None:
+        return False  # the name asked for is that of no medium: the answer is wanted as it is
+    return kind not in ("file", "image")
 
 
 def next_step(kind: Kind, via: Via, url: str, error: DownloadError) -> Next:
@@ -121,14 +125,5 @@ def _has_site(engine: EngineSettings, new: New) -> bool:
     return any(host == site or host.endswith(f".{site}") for site in engine.sites)
 
 
-def _ending(url: str) -> str:
-    return extension(from_url(url) or "")
-
-
 def _is_medium(url: str) -> bool:
     return media_kind(from_url(url) or "") is not None
-
-
-def _plain(filename: str | None) -> bool:
-    """Whether the name asked for is that of no medium: then the answer is wanted as it is."""
-    return bool(filename and has_extension(filename) and media_kind(filename) is None)

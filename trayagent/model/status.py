@@ -83,7 +83,28 @@ def fold(board: Board, event: Event) -> Board:
     """The board after an event; the same board when the event does not concern it."""
     match event:
         case DownloadEvent():
-            return _count_move(board, event)
+            counts = {
+                "queued": board.status.queued,
+                "active": board.status.active,
+                "completed": board.status.completed,
+                "failed": board.status.failed,
+            }
+            # Only the states that the status counts; paused and cancelled ones are in neither number.
+            now = "" if event.what == "removed" else str(event.download.state)
+            for state, step in ((event.previous, -1), (now, 1)):
+                if state in counts:
+                    counts[state] += step
+            current = dict(board.current)
+            if now == State.ACTIVE:
+                current[event.download.id] = event.download  # one that is there keeps its place
+            else:
+                current.pop(event.download.id, None)
+            status = msgspec.structs.replace(board.status, **counts)
+            is_new_failure = now == State.FAILED and event.previous != State.FAILED
+            # One that is tried again, or forgotten, needs nobody any more.
+            unseen = min(board.unseen_failures + is_new_failure, max(0, status.failed))
+            board = msgspec.structs.replace(board, status=status, unseen_failures=unseen)
+            return _with_current(board, current)
         case DownloadProgress(id=id) if id in board.current:
             seen = msgspec.structs.replace(
                 board.current[id], received=event.received, size=event.size, speed=event.speed
@@ -105,31 +126,6 @@ def fold(board: Board, event: Event) -> Board:
             return msgspec.structs.replace(board, status=status)
         case _:
             return board
-
-
-def _count_move(board: Board, event: DownloadEvent) -> Board:
-    counts = {
-        "queued": board.status.queued,
-        "active": board.status.active,
-        "completed": board.status.completed,
-        "failed": board.status.failed,
-    }
-    # Only the states that the status counts; paused and cancelled ones are in neither number.
-    now = "" if event.what == "removed" else str(event.download.state)
-    for state, step in ((event.previous, -1), (now, 1)):
-        if state in counts:
-            counts[state] += step
-    current = dict(board.current)
-    if now == State.ACTIVE:
-        current[event.download.id] = event.download  # one that is there keeps its place
-    else:
-        current.pop(event.download.id, None)
-    status = msgspec.structs.replace(board.status, **counts)
-    is_new_failure = now == State.FAILED and event.previous != State.FAILED
-    # One that is tried again, or forgotten, needs nobody any more.
-    unseen = min(board.unseen_failures + is_new_failure, max(0, status.failed))
-    board = msgspec.structs.replace(board, status=status, unseen_failures=unseen)
-    return _with_current(board, current)
 
 
 def _with_current(board: Board, current: dict[str, Download]) -> Board:

@@ -166,7 +166,16 @@ def parse_moment(value: object, others: Iterable[object] = ()) -> float | None:
     """
     number = _number(value)
     if number is not None:
-        return _by_size(number, others)
+        unit = _unit(number)
+        if unit is None:
+            return None
+        units = Counter(_unit(other) for other in map(_number, others) if other is not None)
+        # Seconds of 1970 and milliseconds of last week are the same number: the other items tell which.
+        usual, times = units.most_common(1)[0] if units else (None, 0)
+        # Only towards the finer: what is too large for seconds is none, whatever the others are.
+        if usual is not None and usual > unit and times * 2 > units.total():
+            unit = usual
+        return number / unit
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         return None
     text = " ".join(value.split())
@@ -204,19 +213,6 @@ def _number(value: object) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
-
-
-def _by_size(number: float, others: Iterable[object]) -> float | None:
-    unit = _unit(number)
-    if unit is None:
-        return None
-    units = Counter(_unit(other) for other in map(_number, others) if other is not None)
-    # Seconds of 1970 and milliseconds of last week are the same number: the other items tell which.
-    usual, times = units.most_common(1)[0] if units else (None, 0)
-    # Only towards the finer: what is too large for seconds is none, whatever the others are.
-    if usual is not None and usual > unit and times * 2 > units.total():
-        unit = usual
-    return number / unit
 
 
 def _unit(number: float) -> int | None:

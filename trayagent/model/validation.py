@@ -187,7 +187,12 @@ def _check_file(item: Item) -> None:
                 f"The checksum must be one of {', '.join(_HEX)} with as many hex digits as it has."
             )
     if item.pieces is not None:
-        _check_pieces(item.pieces, item.size)
+        try:
+            pieces = Pieces.parse(item.pieces)
+        except ValueError as error:
+            raise item_error(f"The pieces are wrong: {error}.") from error
+        if item.size is not None and not pieces.fits(item.size):
+            raise item_error("There are more or fewer pieces than a file of this size has.")
     if item.speed_limit is not None:
         try:
             units.parse_size(item.speed_limit)
@@ -197,12 +202,3 @@ def _check_file(item: Item) -> None:
         raise item_error("The quality must be best, worst, audio or a height like 1080.")
     if not all(_LANGUAGE.fullmatch(language) for language in item.subtitles):
         raise item_error("Subtitles are named by their languages, like en or pt-BR.")
-
-
-def _check_pieces(text: str, size: int | None) -> None:
-    try:
-        pieces = Pieces.parse(text)
-    except ValueError as error:
-        raise item_error(f"The pieces are wrong: {error}.") from error
-    if size is not None and not pieces.fits(size):
-        raise item_error("There are more or fewer pieces than a file of this size has.")

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from trayagent.files import retry_shared
 from trayagent.model.errors import ConfigError
@@ -15,11 +15,6 @@ from trayagent.model.settings import Config
 from trayagent.settings.home import Home
 from trayagent.settings.load import HIDDEN, build_config, parse_toml
 from trayagent.settings.schema import ARRAYS
-
-# tomlkit keeps comments, and is a large library. Few starts change a setting, so it is imported
-# where it is used, and no start waits for it.
-if TYPE_CHECKING:
-    import tomlkit
 
 
 def change(
@@ -50,8 +45,11 @@ def change(
 
 def apply_changes(text: str, changes: Mapping[str, Any]) -> str:
     """The TOML text with nested changes made; everything else stays byte for byte."""
+    # tomlkit keeps comments, and is a large library. Few starts change a setting, so it is imported
+    # here, and no start waits for it.
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
+    from tomlkit.items import Table
 
     try:
         document = tomlkit.parse(text)
@@ -59,7 +57,26 @@ def apply_changes(text: str, changes: Mapping[str, Any]) -> str:
         raise ConfigError([f"config.toml is not valid TOML: {error}."]) from error
     for section, content in changes.items():
         if section in ARRAYS:
-            _set_array(document, section, content)
+            # An array is replaced as a whole; but a table that stays under its name keeps its comments.
+            if not isinstance(content, list | tuple) or not all(
+                isinstance(one, Mapping) for one in content
+            ):
+                raise ConfigError([f"{section} must be a list of tables."])
+            previous = document.get(section) or ()
+            by_name = {
+                str(table.get("name")): table for table in previous if isinstance(table, Mapping)
+            }
+            tables = tomlkit.aot()
+            for one in content:
+                table = by_name.get(str(one.get("name")))
+                if not isinstance(table, Table):  # new, or one of a list on one line
+                    table = tomlkit.item(dict(table or {}))
+                gone = {key: None for key in table if key not in one}
+                _merge(table, {**gone, **one})
+                tables.append(table)
+            document.pop(section, None)
+            if content:
+                document[section] = tables
         elif isinstance(content, Mapping):
             # Taking keys out of a section that is not there must not write its heading.
             if section not in document and any(value is not None for value in content.values()):
@@ -85,28 +102,6 @@ def _merge(table: Any, changes: Mapping[str, Any]) -> None:
         # Setting an equal value would drop its comment; but 1 is equal to True, and not the same.
         elif table.get(key) != value or type(table.unwrap().get(key)) is not type(value):
             table[key] = value
-
-
-def _set_array(document: tomlkit.TOMLDocument, array: str, wanted: Any) -> None:
-    """Replace an array of tables; a table that stays under its name keeps its comments."""
-    import tomlkit
-    from tomlkit.items import Table
-
-    if not isinstance(wanted, list | tuple) or not all(isinstance(one, Mapping) for one in wanted):
-        raise ConfigError([f"{array} must be a list of tables."])
-    previous = document.get(array) or ()
-    by_name = {str(table.get("name")): table for table in previous if isinstance(table, Mapping)}
-    tables = tomlkit.aot()
-    for one in wanted:
-        table = by_name.get(str(one.get("name")))
-        if not isinstance(table, Table):  # new, or one of a list on one line
-            table = tomlkit.item(dict(table or {}))
-        gone = {key: None for key in table if key not in one}
-        _merge(table, {**gone, **one})
-        tables.append(table)
-    document.pop(array, None)
-    if wanted:
-        document[array] = tables
 
 
 def replace_file(path: Path, data: bytes) -> None:

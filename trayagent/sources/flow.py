@@ -417,17 +417,13 @@ def ids_in(name: str) -> NameIds:
         data = base64.urlsafe_b64decode(plain + "=" * (-len(plain) % 4))
     except (binascii.Error, ValueError):
         return NameIds(kind)
-    fields = dict(_protobuf_fields(data))
-    return NameIds(kind, _uuid_in(fields.get(3)), _uuid_in(fields.get(5)))
-
-
-def _protobuf_fields(data: bytes) -> list[tuple[int, bytes]]:
-    found, at = [], 2
+    # Protobuf's form behind those two: each field is its tag, a length, and so many bytes.
+    fields, at = dict[int, bytes](), 2
     while at + 2 <= len(data) and data[at] & 7 == 2:
         field, length = data[at] >> 3, data[at + 1]
-        found.append((field, data[at + 2 : at + 2 + length]))
+        fields[field] = data[at + 2 : at + 2 + length]
         at += 2 + length
-    return found
+    return NameIds(kind, _uuid_in(fields.get(3)), _uuid_in(fields.get(5)))
 
 
 def _uuid_in(value: bytes | None) -> str | None:

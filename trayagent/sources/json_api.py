@@ -289,7 +289,13 @@ class ItemFiles:
                 except DownloadError as error:
                     failure = error
             trial.cause = trial.cause or failure
-            return await self._fallback(ident, trial)
+            assert trial.cause is not None
+            while self._where_fallback and trial.steps < 2:
+                trial.steps += 1
+                links = await self._find(ident, fresh=trial.steps == 2)
+                if links is not None and links.fallback is not None:
+                    return await self._origin.request(links.fallback)
+            raise trial.cause
         except SourceError as error:
             raise download_error(error) from error
 
@@ -309,15 +315,6 @@ class ItemFiles:
         return Content(
             await asyncio.to_thread(decode_base64, re.sub(r"^data:[^,]*,|\s+", "", data))
         )
-
-    async def _fallback(self, ident: str, trial: _FileTrial) -> Request:
-        assert trial.cause is not None
-        while self._where_fallback and trial.steps < 2:
-            trial.steps += 1
-            links = await self._find(ident, fresh=trial.steps == 2)
-            if links is not None and links.fallback is not None:
-                return await self._origin.request(links.fallback)
-        raise trial.cause
 
     async def _values(self, ident: str) -> dict[str, str]:
         item = self._items.get(ident) or Listed(ident, ident)

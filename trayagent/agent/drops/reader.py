@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from trayagent.agent.bus import Bus
-from trayagent.agent.drops.folder import DropFolder, FolderWatcher, QuietTime, Scan, bell_ringer
+from trayagent.agent.drops.folder import DropFolder, FolderWatcher, QuietTime, bell_ringer
 from trayagent.agent.drops.report import ReportWriter
 from trayagent.agent.intake import ANNOUNCED_SINGLY, Intake, candidate_of, without_password
 from trayagent.lists import START, ListEntry, Position, dialect_for
@@ -129,7 +129,12 @@ class DropReader:
         if await asyncio.to_thread(watcher.ensure):
             self._bell.set()  # what came after the scan and before the watch gave no hint
         arrived, soonest = self._quiet_time.look(scan.lists, time.monotonic())
-        self._report_no_lists(scan)
+        for name in sorted(set(scan.no_lists) - self._no_lists):
+            notice = notices.no_list_notice(name)
+            # Without a desktop nobody sees a notice: the log has it in any case.
+            log.warning("%s", notice.body)
+            self._bus.publish(notice)
+        self._no_lists = frozenset(scan.no_lists)
         taken: list[str] = []
         for name in arrived:
             try:
@@ -146,14 +151,6 @@ class DropReader:
         self._warned.discard("folder")
         # A little late rather than a little early: early would mean one more look for nothing.
         return RESCAN_SECONDS if soonest is None else min(soonest + 0.01, RESCAN_SECONDS)
-
-    def _report_no_lists(self, scan: Scan) -> None:
-        for name in sorted(set(scan.no_lists) - self._no_lists):
-            notice = notices.no_list_notice(name)
-            # Without a desktop nobody sees a notice: the log has it in any case.
-            log.warning("%s", notice.body)
-            self._bus.publish(notice)
-        self._no_lists = frozenset(scan.no_lists)
 
     def _warn_once(self, subject: str, sentence: str) -> None:
         if subject not in self._warned:

@@ -61,7 +61,15 @@ class ReportWriter:
             await self._write_report(batch, final.with_name(report), final.name)
             failpoint("list-after-report")
             if is_bad:
-                await self._write_retry(batch, drop_list.name, final.with_name(retry))
+                bad = [
+                    entry.line
+                    async for page in self._pages(batch)
+                    for entry in page
+                    if entry.outcome in BAD_OUTCOMES
+                ]
+                await asyncio.to_thread(
+                    self._copy_lines, drop_list.name, frozenset(bad), final.with_name(retry)
+                )
             failpoint("list-before-move")
             await asyncio.to_thread(self._folder.file_list, drop_list.name, filed_path)
         failpoint("list-after-move")
@@ -81,19 +89,22 @@ class ReportWriter:
         await asyncio.to_thread(_write, path, start, os.O_TRUNC)
         comma = b"\n"
         async for page in self._pages(batch):
-            lines = b",\n".join(msgspec.json.encode(_report_line(entry)) for entry in page)
+            lines = b",\n".join(
+                msgspec.json.encode(
+                    {
+                        "line": entry.line,
+                        "url": entry.url,
+                        "outcome": entry.outcome,
+                        "path": entry.path,
+                        "code": entry.code,
+                        "message": entry.message,
+                    }
+                )
+                for entry in page
+            )
             await asyncio.to_thread(_write, path, comma + lines)
             comma = b",\n"
         await asyncio.to_thread(_write, path, b"\n]}\n", is_last=True)
-
-    async def _write_retry(self, batch: Batch, name: str, path: Path) -> None:
-        bad = [
-            entry.line
-            async for page in self._pages(batch)
-            for entry in page
-            if entry.outcome in BAD_OUTCOMES
-        ]
-        await asyncio.to_thread(self._copy_lines, name, frozenset(bad), path)
 
     async def _pages(self, batch: Batch) -> AsyncIterator[list[Entry]]:
         after = 0
@@ -120,17 +131,6 @@ class ReportWriter:
             _temporary_path(path).unlink()
         else:
             retry_shared(lambda: os.replace(_temporary_path(path), path))
-
-
-def _report_line(entry: Entry) -> dict[str, int | str | None]:
-    return {
-        "line": entry.line,
-        "url": entry.url,
-        "outcome": entry.outcome,
-        "path": entry.path,
-        "code": entry.code,
-        "message": entry.message,
-    }
 
 
 def _temporary_path(path: Path) -> Path:

@@ -205,10 +205,28 @@ class Sync:
         with self._bus.subscribe(self._hear):
             try:
                 try:
-                    await self._list()
+                    # Asked before the first page: an expired session must not read as an empty library,
+                    # and a resumed run of another account begins anew.
+                    account = await self._source.account()
+                    self._run = await self._db.run(
+                        sync_runs.keep_account, self.run.n, account.account, self._now()
+                    )
+                    reader = PageReader(
+                        self._db, self._source, self._follow_page, now=self._now, sleep=self._sleep
+                    )
+                    self._run = await reader.read(self.run)
                 except (SourceError, DownloadError) as error:
                     await self._keep_failure(error)
-                await self._fetch()
+                # What was listed before a failure is fetched all the same, unless the failure would
+                # stop each of the downloads, too (an account without a session, say).
+                failure = self.run.shown.error
+                if not self._list_only and not (failure and traits_of(failure.code).stops_sync):
+                    await self._missing_files.queue_rest(self.run.n)
+                # From here on the batch finishes with its last file, and we hear of that.
+                await self._missing_files.close()
+                if self._missing_files.batch is not None:
+                    self._publish("progress", self.report)
+                    await self._files_settled.wait()
                 self._publish("finished", self._report_as(self.run.shown.state))
             except TrayagentError as error:
                 await self._give_up(error)
@@ -229,18 +247,6 @@ class Sync:
             sync_runs.finish, self.run, "failed", self._now(), error=info
         )
 
-    async def _list(self) -> None:
-        # Asked before the first page: an expired session must not read as an empty library, and a
-        # resumed run of another account begins anew.
-        account = await self._source.account()
-        self._run = await self._db.run(
-            sync_runs.keep_account, self.run.n, account.account, self._now()
-        )
-        reader = PageReader(
-            self._db, self._source, self._follow_page, now=self._now, sleep=self._sleep
-        )
-        self._run = await reader.read(self.run)
-
     async def _follow_page(self, run: ListingRun, page: Page) -> None:
         """A page is in the store: queue what is missing of it, while the next page is still to come."""
         self._run = run
@@ -251,17 +257,6 @@ class Sync:
         if not self._list_only:
             await self._missing_files.queue_new(run.n)
         self._publish("progress", self.report)
-
-    async def _fetch(self) -> None:
-        """Queue the rest of what is missing, and wait until all files are settled."""
-        error = self.run.shown.error
-        if not self._list_only and not (error and traits_of(error.code).stops_sync):
-            await self._missing_files.queue_rest(self.run.n)
-        # From here on the batch finishes with its last file, and we hear of that.
-        await self._missing_files.close()
-        if self._missing_files.batch is not None:
-            self._publish("progress", self.report)
-            await self._files_settled.wait()
 
     def _hear(self, event: Event) -> None:
         batch = self._missing_files.batch

@@ -190,7 +190,12 @@ class Hasher:
             with self._subscription:
                 while True:
                     await self._bell.wait()
-                    await self._wait_for_calm()
+                    # Until nothing more arrives: reading files again would slow down those that still come.
+                    longest = time.monotonic() + LONGEST_CALM_WAIT_SECONDS
+                    while self._bell.is_set() and time.monotonic() < longest:
+                        self._bell.clear()
+                        await asyncio.sleep(CALM_SECONDS)
+                    self._bell.clear()
                     try:
                         after = 0
                         # `after` moves on also past files that cannot be read: each once a round.
@@ -211,14 +216,6 @@ class Hasher:
             and event.what != "removed"
         ):
             self._bell.set()
-
-    async def _wait_for_calm(self) -> None:
-        # Reading files again slows down the downloads that still come, and their files with it.
-        longest = time.monotonic() + LONGEST_CALM_WAIT_SECONDS
-        while self._bell.is_set() and time.monotonic() < longest:
-            self._bell.clear()
-            await asyncio.sleep(CALM_SECONDS)
-        self._bell.clear()
 
     def _digests(self, page: Sequence[tuple[int, str]]) -> list[tuple[int, tuple[str, int] | None]]:
         """The first rows of a page, about a second's worth, with checksum and size. Blocks."""

@@ -201,20 +201,18 @@ class _Report:
             return
         if download.state == "completed":
             doubt = f"  ({download.warning})" if download.warning else ""
-            self._print(f"{download.path}{doubt}")
+            # On the screen a tenth of a second later at most: a write for each would cost as much as a
+            # small file. What a write in between met is raised here, in the turn of the next file.
+            if self._write_error is not None:
+                raise self._write_error
+            assert self.bars is not None
+            self.bars.print(f"{download.path}{doubt}")
+            if self._flushing is None:
+                self._flushing = asyncio.get_running_loop().call_later(0.1, self._flush)
         else:
             action = download.error.action if download.error and download.state == "failed" else ""
             message = f"{note_of(_plain(download))} {action}".rstrip()
             self._print_reason(f"{_shown(download.url)}: {message}")
-
-    def _print(self, line: str) -> None:
-        """Print the line, a tenth of a second later at most: each write costs as much as a small file."""
-        if self._write_error is not None:
-            raise self._write_error
-        assert self.bars is not None
-        self.bars.print(line)
-        if self._flushing is None:
-            self._flushing = asyncio.get_running_loop().call_later(0.1, self._flush)
 
     def _flush(self) -> None:
         self._flushing = None
@@ -275,17 +273,13 @@ def _conclude(
         )
         screen.say(f"{share} saved: {show_size(size)} in {show_duration(took)}.")
         if screen.live:
-            _list_failures(screen, ended, refused)
+            # What is missing is said once more, together: between the bars it has scrolled away.
+            failed = [(_shown(d.url), note_of(_plain(d))) for d in ended if d.state == "failed"]
+            failed += [(each["url"], each["message"]) for each in refused]
+            if failed:
+                screen.say(f"{show_count(len(failed), 'file')} not saved:")
+                for url, reason in failed[:MOST_LISTED]:
+                    screen.say(f"  {url}: {reason}")
+            if len(failed) > MOST_LISTED:
+                screen.say(f"  … and {len(failed) - MOST_LISTED:,} more.")
     return exit_of_states([str(d.state) for d in ended] + ["rejected"] * len(refused))
-
-
-def _list_failures(screen: Screen, ended: list[Download], refused: list[dict[str, str]]) -> None:
-    """What is missing, once more together: between the bars it has scrolled away."""
-    failed = [(_shown(d.url), note_of(_plain(d))) for d in ended if d.state == "failed"]
-    failed += [(each["url"], each["message"]) for each in refused]
-    if failed:
-        screen.say(f"{show_count(len(failed), 'file')} not saved:")
-        for url, reason in failed[:MOST_LISTED]:
-            screen.say(f"  {url}: {reason}")
-    if len(failed) > MOST_LISTED:
-        screen.say(f"  … and {len(failed) - MOST_LISTED:,} more.")

@@ -184,36 +184,35 @@ class Downloader:
         self._records = SettledRecords(self._note_files)
         await self._take_settled_files()
         try:
-            await self._run_workers()
+            async with asyncio.TaskGroup() as around:
+                services = [
+                    around.create_task(self._records.run(), name="records"),
+                    around.create_task(self._follow_reports(), name="reports"),
+                ]
+                if self._listener.period is not None:
+                    services.append(
+                        around.create_task(
+                            self._show_progress(self._listener.period), name="progress"
+                        )
+                    )
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        for number in range(min(self._settings.workers, max(1, len(self._known)))):
+                            group.create_task(self._work(), name=f"worker {number + 1}")
+                    self._all_ended = True
+                finally:
+                    # What the threads have finished counts, also when a person has interrupted the rest.
+                    self._read_reports()
+                    if self._timer is not None:
+                        self._timer.cancel()
+                    for service in services:
+                        service.cancel()
         except asyncio.CancelledError:
             if not self._all_ended:
                 raise
         if self._unnoted:
             await self._remove_records(self._unnoted)
         self._journal.remove()
-
-    async def _run_workers(self) -> None:
-        async with asyncio.TaskGroup() as around:
-            services = [
-                around.create_task(self._records.run(), name="records"),
-                around.create_task(self._follow_reports(), name="reports"),
-            ]
-            if self._listener.period is not None:
-                services.append(
-                    around.create_task(self._show_progress(self._listener.period), name="progress")
-                )
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for number in range(min(self._settings.workers, max(1, len(self._known)))):
-                        group.create_task(self._work(), name=f"worker {number + 1}")
-                self._all_ended = True
-            finally:
-                # What the threads have finished counts, also when a person has interrupted the rest.
-                self._read_reports()
-                if self._timer is not None:
-                    self._timer.cancel()
-                for service in services:
-                    service.cancel()
 
     def __repr__(self) -> str:
         ready = sum(map(len, self._ready.values()))
@@ -270,7 +269,17 @@ class Downloader:
                 await self._may_take.wait()
                 continue
             try:
-                await self._serve(slot)
+                # What the slot has, and plain files after it, until one needs more than its thread.
+                try:
+                    fetched = await self._fetch_files(slot)
+                except DownloadError as error:
+                    assert slot.job is not None
+                    self._read_reports()
+                    self._fail(slot.job, _current_download(self._running.pop(slot.job.id)), error)
+                else:
+                    self._read_reports()
+                    if slot.job is not None and fetched is not None:
+                        self._complete(slot.job, fetched)
             finally:
                 with self._lock:
                     if slot.job is not None:
@@ -316,19 +325,6 @@ class Downloader:
         if dates:
             seconds = max(0.0, min(dates) - now)
             self._timer = self._loop.call_later(seconds, self._may_take.set)
-
-    async def _serve(self, slot: _WorkerSlot) -> None:
-        """Fetch what the slot has, and plain files after it; until one of them needs more than its thread."""
-        try:
-            fetched = await self._fetch_files(slot)
-        except DownloadError as error:
-            assert slot.job is not None
-            self._read_reports()
-            self._fail(slot.job, _current_download(self._running.pop(slot.job.id)), error)
-        else:
-            self._read_reports()
-            if slot.job is not None and fetched is not None:
-                self._complete(slot.job, fetched)
 
     async def _fetch_files(self, slot: _WorkerSlot) -> Fetched | None:
         """The file of the last job, where its thread did not get it itself.

@@ -96,19 +96,16 @@ class Dispatch:
     def __call__(self, do: Do) -> None:
         """The boundary of every click: whatever fails, the tray stays."""
         try:
-            self._perform(do)
+            match do.name:
+                # Another program owns the clipboard and may take seconds: not on the icon's thread.
+                case "add_from_clipboard":
+                    threading.Thread(target=self._paste, name="clipboard", daemon=True).start()
+                case "pause_until_tomorrow":
+                    self._actions.pause_queue(minutes_until_morning(datetime.now().astimezone()))
+                case _:
+                    do.perform(self._actions)
         except Exception:
             log.exception("the click on %s failed", do.name)
-
-    def _perform(self, do: Do) -> None:
-        match do.name:
-            # Another program owns the clipboard and may take seconds: not on the icon's thread.
-            case "add_from_clipboard":
-                threading.Thread(target=self._paste, name="clipboard", daemon=True).start()
-            case "pause_until_tomorrow":
-                self._actions.pause_queue(minutes_until_morning(datetime.now().astimezone()))
-            case _:
-                do.perform(self._actions)
 
     def _paste(self) -> None:
         self._actions.add_from_clipboard(clipboard.read())
@@ -180,14 +177,11 @@ class IconTray:
             self._icon.run(self._ready)
         except Exception:
             log.exception("the tray failed; everything else goes on")
-            self._give_up()
+            # Let pystray's set-up thread go: it waits for a loop that never ran, and would keep us alive.
+            self._failed = True
+            with contextlib.suppress(Exception):
+                self._icon._mark_ready()  # noqa: SLF001
         hold(self._stopped)
-
-    def _give_up(self) -> None:
-        """Let pystray's set-up thread go: it waits for a loop that never ran, and would keep us alive."""
-        self._failed = True
-        with contextlib.suppress(Exception):
-            self._icon._mark_ready()  # noqa: SLF001
 
     def show(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

@@ -162,17 +162,13 @@ def make_first(kinds: Sequence[Backend], actions: Actions) -> Tray:
     # What the survey found may be gone, or half installed: the next candidate is still a tray.
     for kind in kinds:
         try:
-            return _make_tray(kind, actions)
+            if kind == "sni":
+                from trayagent.desktop.tray.sni import SniTray
+
+                return SniTray(actions)
+            from trayagent.desktop.tray.xembed import GtkTray, XorgTray
+
+            return GtkTray(actions) if kind == "gtk" else XorgTray(actions)
         except Exception:
             log.warning("the %s tray cannot be made; trying the next", kind, exc_info=True)
     return NoTray()
-
-
-def _make_tray(kind: Backend, actions: Actions) -> Tray:
-    if kind == "sni":
-        from trayagent.desktop.tray.sni import SniTray
-
-        return SniTray(actions)
-    from trayagent.desktop.tray.xembed import GtkTray, XorgTray
-
-    return GtkTray(actions) if kind == "gtk" else XorgTray(actions)

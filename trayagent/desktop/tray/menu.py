@@ -100,7 +100,16 @@ def rows(snapshot: Snapshot, seating: Seating = ()) -> tuple[Row, ...]:
         *_sources(snapshot.sources),
         LINE,
         # Both rows are always there, one of them hidden: the shape must not change.
-        _pause(visible=not status.paused),
+        Row(
+            "Pause downloads",
+            visible=not status.paused,
+            rows=(
+                Row("For 30 minutes", Do("pause_queue", (30,))),
+                Row("For 1 hour", Do("pause_queue", (60,))),
+                Row("Until tomorrow", Do("pause_until_tomorrow")),
+                Row("Until resumed", Do("pause_queue", (None,))),
+            ),
+        ),
         Row("Resume downloads", Do("resume_queue"), visible=status.paused),
         _speed(snapshot.speed),
         *_when_done(snapshot.when_done),
@@ -165,10 +174,6 @@ def title_and_fact(title: str, fact: str) -> str:
     return f"{shorten(title, room)} — {fact}" if fact else shorten(title, room)
 
 
-def _name(download: Download) -> str:
-    return name_of(download.filename, download.url)
-
-
 def _progress(download: Download) -> str:
     done = percent(download.received, download.size)
     return show_size(download.received) if done is None else f"{done} %"
@@ -181,28 +186,26 @@ def _folder(label: str, path: str) -> Row:
 def _labels(downloads: Sequence[Download | None], facts: Sequence[str]) -> list[str]:
     """Names and short facts: as long as the menu is wide, and different where the names are."""
     taken = max((min(len(fact), 20) + len(" — ") for fact in facts if fact), default=0)
-    names = shorten_apart([_name(d) if d else "" for d in downloads], LABEL_CHARACTERS - taken)
+    names = shorten_apart(
+        [name_of(d.filename, d.url) if d else "" for d in downloads], LABEL_CHARACTERS - taken
+    )
     return [title_and_fact(name, fact) for name, fact in zip(names, facts, strict=True)]
 
 
 def _active_rows(downloads: Sequence[Download | None]) -> Iterator[Row]:
     facts = [_progress(download) if download else "" for download in downloads]
     for label, download in zip(_labels(downloads, facts), downloads, strict=True):
-        yield _active(label, download)
-
-
-def _active(label: str, download: Download | None) -> Row:
-    id = download.id if download else ""
-    place = download.path if download and download.path else ""
-    return Row(
-        label,
-        visible=download is not None,
-        rows=(
-            Row("Pause", Do("pause", (id,))),
-            Row("Cancel", Do("cancel", (id,))),
-            Row("Open folder", Do("open_folder", (place,)), enabled=bool(place)),
-        ),
-    )
+        id = download.id if download else ""
+        place = download.path if download and download.path else ""
+        yield Row(
+            label,
+            visible=download is not None,
+            rows=(
+                Row("Pause", Do("pause", (id,))),
+                Row("Cancel", Do("cancel", (id,))),
+                Row("Open folder", Do("open_folder", (place,)), enabled=bool(place)),
+            ),
+        )
 
 
 def _sources(sources: Sequence[SourceView]) -> tuple[Row, ...]:
@@ -221,19 +224,6 @@ def _source(source: SourceView) -> Row:
         return Row(shorten(f"Sign in to {source.name}…", LABEL_CHARACTERS), Do("set_up_images"))
     fact = "failed" if source.error else f"{source.missing} missing" if source.missing else ""
     return Row(title_and_fact(f"Sync {source.name}", fact), Do("sync", (source.name,)))
-
-
-def _pause(*, visible: bool) -> Row:
-    return Row(
-        "Pause downloads",
-        visible=visible,
-        rows=(
-            Row("For 30 minutes", Do("pause_queue", (30,))),
-            Row("For 1 hour", Do("pause_queue", (60,))),
-            Row("Until tomorrow", Do("pause_until_tomorrow")),
-            Row("Until resumed", Do("pause_queue", (None,))),
-        ),
-    )
 
 
 def _fill_up(filled: Sequence[Row], count: int, filler: Row) -> tuple[Row, ...]:

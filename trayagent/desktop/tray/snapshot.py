@@ -76,7 +76,27 @@ def after(snapshot: Snapshot, event: Event) -> Snapshot:
     seen = replace(snapshot, board=status.fold(snapshot.board, event))
     match event:
         case DownloadEvent():
-            return _after_download(seen, event)
+            download = event.download
+            recent, failed = (
+                tuple(d for d in group if d.id != download.id)
+                for group in (seen.recent, seen.failed)
+            )
+            # Whatever became of it, it stands in one list at most.
+            offline = seen.offline
+            if event.what == "removed":
+                pass
+            elif download.state == State.COMPLETED:
+                recent, offline = (download, *recent)[:KEPT], ""
+            elif download.state == State.FAILED:
+                failed = (download, *failed)[:KEPT]
+            if (
+                # One download that found no network may have met a bad host; while others run, there is one.
+                download.state in (State.QUEUED, State.FAILED)
+                and download.error
+                and download.error.code == "network"
+            ):
+                offline = "" if seen.board.current else "No network"
+            return replace(seen, recent=recent, failed=failed, offline=offline)
         case DownloadProgress():
             return replace(seen, offline="")
         case SyncEvent():
@@ -93,30 +113,6 @@ def after(snapshot: Snapshot, event: Event) -> Snapshot:
             return replace(seen, notices=(event, *seen.notices)[:KEPT])
         case _:
             return seen
-
-
-def _after_download(snapshot: Snapshot, event: DownloadEvent) -> Snapshot:
-    download = event.download
-    recent, failed = (
-        tuple(d for d in group if d.id != download.id)
-        for group in (snapshot.recent, snapshot.failed)
-    )
-    # Whatever became of it, it stands in one list at most.
-    offline = snapshot.offline
-    if event.what == "removed":
-        pass
-    elif download.state == State.COMPLETED:
-        recent, offline = (download, *recent)[:KEPT], ""
-    elif download.state == State.FAILED:
-        failed = (download, *failed)[:KEPT]
-    if (
-        # One download that found no network may have met a bad host; while others run, there is one.
-        download.state in (State.QUEUED, State.FAILED)
-        and download.error
-        and download.error.code == "network"
-    ):
-        offline = "" if snapshot.board.current else "No network"
-    return replace(snapshot, recent=recent, failed=failed, offline=offline)
 
 
 def _after_sync(source: SourceView, event: SyncEvent) -> SourceView:

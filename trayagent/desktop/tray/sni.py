@@ -279,7 +279,15 @@ class SniIcon(Icon):
         bus.export(dbusmenu.PATH, self._rows)
         try:
             # Exported first: a watcher may look at the item before it answers the registration.
-            name = await _own_name(bus)
+            # By the name the specification asks for; in a sandbox, where that is taken or denied, by
+            # our unique one.
+            name = f"org.kde.StatusNotifierItem-{os.getpid()}-1"
+            try:
+                reply = await bus.request_name(name, NameFlag.DO_NOT_QUEUE)
+            except DBusError:
+                reply = RequestNameReply.EXISTS
+            if reply is not RequestNameReply.PRIMARY_OWNER:
+                name = bus.unique_name or name
             await follow_owner(bus, WATCHER, lambda: _register(bus, name))
             await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
         finally:
@@ -291,16 +299,6 @@ def _sizes(icon: Image.Image | Sequence[Image.Image]) -> Sequence[Image.Image]:
     if isinstance(icon, Image.Image):
         return [icon.resize((size, size), Image.Resampling.LANCZOS) for size in SIZES]
     return icon
-
-
-async def _own_name(bus: MessageBus) -> str:
-    """The name the specification asks for; in a sandbox, where it is taken or denied, our unique one."""
-    name = f"org.kde.StatusNotifierItem-{os.getpid()}-1"
-    try:
-        reply = await bus.request_name(name, NameFlag.DO_NOT_QUEUE)
-    except DBusError:
-        reply = RequestNameReply.EXISTS
-    return name if reply is RequestNameReply.PRIMARY_OWNER else bus.unique_name or name
 
 
 def _register(bus: MessageBus, name: str) -> None:
