@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from tests.servers.lying import Lying, Served
 from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
-from trayagent.transfer import attempt
+from trayagent.transfer import attempt, folders
 from trayagent.transfer import publish as publishing
 from trayagent.transfer.part_file import Part, sidecar_of
 from trayagent.transfer.ranges import Record
@@ -129,18 +128,18 @@ async def test_a_disk_that_fills_up_meanwhile_ends_the_download_before_nothing_i
 ) -> None:
     """The room that is to be kept is looked at again and again, whoever else fills the disk."""
     monkeypatch.setattr(attempt, "SAVE_EVERY", 0.01)
-    gate, looks, usage = asyncio.Event(), list[Path](), shutil.disk_usage
+    gate, looks = asyncio.Event(), list[Path]()
 
-    def full(path: Path) -> object:
+    def full(path: Path) -> int:
         looks.append(path)
-        return usage(path)._replace(free=-1)
+        return -1
 
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         url = server.at("/f.bin", Served(noise(4_000_000), gate=gate, gate_at=2_000_000))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(outcome(rig.get(url)), name="fetching")
             await until(lambda: rig.told.last[0] == 2_000_000)
-            monkeypatch.setattr(shutil, "disk_usage", full)
+            monkeypatch.setattr(folders, "free_bytes", full)
             await until(lambda: len(looks) > 1 or task.done())
             gate.set()
     assert task.result().startswith("disk_full: ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import threading
 from collections.abc import Awaitable
 from functools import partial
@@ -15,6 +14,7 @@ from tests.servers.lying import Lying, Served
 from tests.transfer.rig import TransferRig, mp4, noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Made, Target
+from trayagent.transfer import folders
 from trayagent.transfer.part_file import Part, sidecar_of
 from trayagent.transfer.ranges import Record
 
@@ -183,8 +183,7 @@ async def test_what_is_missing_is_all_that_needs_room(
         served = Served(ONE)
         url = server.at("/f.bin", served)
         await interrupted(rig, url, served, "one")
-        usage = shutil.disk_usage(tmp_path)._replace(free=SIZE - 500_000)
-        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+        monkeypatch.setattr(folders, "free_bytes", lambda _: SIZE - 500_000)
         await rig.get(url, owner="one")
         assert rig.files() == {"f.bin": ONE}
 

@@ -7,7 +7,6 @@ that could move a terminal's cursor, set its title or turn the reading direction
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TextIO
@@ -74,6 +73,8 @@ class Screen:
         if not self.live:
             return 1 << 16
         # A console of Windows begins a new line as soon as one is full.
+        import shutil  # which loads every kind of archive
+
         return shutil.get_terminal_size().columns - (sys.platform == "win32")
 
     def say(self, text: str = "", word: str | None = None, *, flush: bool = True) -> None:

@@ -42,6 +42,7 @@ class NoBars:
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
+        self._lines: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -56,10 +57,14 @@ class NoBars:
         pass
 
     def print(self, text: str) -> None:
-        # A write for each line would cost as much as a small file; see `get`.
-        self._screen.say(text, flush=False)
+        # A write for each line would cost as much as a small file; see `get`. And where Python is told not
+        # to buffer (PYTHONUNBUFFERED, as in many containers), each print is two.
+        self._lines.append(text)
 
     def flush(self) -> None:
+        if self._lines:
+            self._screen.say("\n".join(self._lines), flush=False)
+            self._lines.clear()  # not where that failed: the flush at the end has to fail, too
         self._screen.flush()
 
 

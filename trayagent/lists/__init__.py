@@ -15,12 +15,12 @@ them. `aria2.format_list` writes the one list that we make, of the entries to tr
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from trayagent.lists import crawljob, json_items, links, metalink, plain
 from trayagent.lists.entry import START, ListEntry, ListError, Position
 
 __all__ = ["DIALECTS", "START", "Dialect", "ListEntry", "ListError", "Position", "dialect_for"]
@@ -41,14 +41,25 @@ class Dialect:
         return self.read(io.BytesIO(raw), START)
 
 
+def _reader(module: str, name: str = "read") -> Callable[[BinaryIO, Position], Iterator[ListEntry]]:
+    """Reads by a module of this room, loaded when it is needed: most lists are text, and no XML."""
+
+    def read(file: BinaryIO, position: Position) -> Iterator[ListEntry]:
+        found: Callable[[BinaryIO, Position], Iterator[ListEntry]]
+        found = getattr(importlib.import_module(f"trayagent.lists.{module}"), name)
+        return found(file, position)
+
+    return read
+
+
 DIALECTS: Final = (
-    Dialect("text", ("txt",), plain.read),
-    Dialect("crawljob", ("crawljob",), crawljob.read),
-    Dialect("metalink", ("meta4", "metalink"), metalink.read),
-    Dialect("url", ("url",), links.read_url),
-    Dialect("webloc", ("webloc",), links.read_webloc),
-    Dialect("desktop", ("desktop",), links.read_desktop),
-    Dialect("json", ("json",), json_items.read),
+    Dialect("text", ("txt",), _reader("plain")),
+    Dialect("crawljob", ("crawljob",), _reader("crawljob")),
+    Dialect("metalink", ("meta4", "metalink"), _reader("metalink")),
+    Dialect("url", ("url",), _reader("links", "read_url")),
+    Dialect("webloc", ("webloc",), _reader("links", "read_webloc")),
+    Dialect("desktop", ("desktop",), _reader("links", "read_desktop")),
+    Dialect("json", ("json",), _reader("json_items")),
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -67,6 +66,8 @@ def convert_field(
     except msgspec.ValidationError:
         info = inspect.type_info(wanted)
         expected = describe_type(info)
+        import difflib  # slow to load, and mistakes are rare
+
         if close := difflib.get_close_matches(str(raw.value), _choices(info), 1, 0.6):
             expected += f"; did you mean {close[0]}"
         # As it was written: a text in quotes, anything else as JSON.
@@ -86,6 +87,8 @@ def unknown_key_sentence(key: str, raw: RawValue, known: list[str]) -> str:
     # Only the last parts are compared: with a wrong section before it, a right name would look wrong.
     section, _, name = key.rpartition(".")
     same_section = [candidate for candidate in known if candidate.startswith(f"{section}.")]
+    import difflib  # as above
+
     close: list[str] = []
     for candidates in (same_section, known):
         by_name = {candidate.rpartition(".")[2]: candidate for candidate in candidates}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -159,10 +158,20 @@ def explain(error: OSError) -> DownloadError:
     return DownloadError("internal", f"the disk said: {(error.strerror or 'error').lower()}")
 
 
+def free_bytes(folder: Path) -> int:
+    """What a user may still write to this disk; raises OSError."""
+    if sys.platform == "win32":
+        import shutil  # which loads every kind of archive: a twentieth of a start
+
+        return shutil.disk_usage(folder).free
+    told = os.statvfs(folder)
+    return told.f_bavail * told.f_frsize
+
+
 def check_room(folder: Path, needed: int, keep_free: int) -> None:
     """Raise DownloadError `disk_full` unless `needed` more bytes fit; blocking, but quick on local disks."""
     with explained():
-        free = shutil.disk_usage(folder).free
+        free = free_bytes(folder)
     if not has_room(free, needed, keep_free):
         asked = f"{show_size(needed)} needed" if needed else ""
         raise _disk_full(asked, free, keep_free)
@@ -172,7 +181,7 @@ def full_disk(folder: Path, missing: int, keep_free: int) -> DownloadError:
     """`disk_full` for a file of which so many bytes are missing, with what is free now. Blocking."""
     asked = f"{show_size(missing)} more needed"
     try:
-        return _disk_full(asked, shutil.disk_usage(folder).free, keep_free)
+        return _disk_full(asked, free_bytes(folder), keep_free)
     except OSError:
         return DownloadError("disk_full", asked)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -89,6 +88,8 @@ def move_new(part: str | Path, final: str | Path) -> None:
 
 def copy_new(source: Path, final: Path) -> None:
     """Copy to a name that must not exist and remove the source; raises FileExistsError, OSError."""
+    import shutil  # only this needs it
+
     with source.open("rb") as old, final.open("xb") as new:
         shutil.copyfileobj(old, new, _PIECE)
     source.unlink()
