@@ -668,7 +668,7 @@ def test_a_cut_brings_no_ending_to_light_that_could_run(limit: int, behind: str)
 )
 def test_a_name_of_any_length_costs_little(piece: str) -> None:
     raw = piece * (65_536 // len(piece))
-    before = time.perf_counter()
+    before = time.process_time()
     judge(filenames.safe(raw))
     judge(filenames.fit(raw, 255, 60))
     judge(
@@ -676,4 +676,4 @@ def test_a_name_of_any_length_costs_little(piece: str) -> None:
             None, f'attachment; filename="{raw}', "http://h/", "video", "mp4", lambda: NOW
         )
     )
-    assert time.perf_counter() - before < 0.15
+    assert time.process_time() - before < 0.15

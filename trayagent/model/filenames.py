@@ -156,6 +156,7 @@ def from_url(url: str) -> str | None:
     return (decode_percent(last) if "%" in last else last) or None
 
 
+@lru_cache(maxsize=256)  # as above
 def extension(name: str) -> str:
     """The last extension in lower case without its dot, `""` if there is none."""
     match = _EXTENSION.search(name)

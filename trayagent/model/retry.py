@@ -110,6 +110,8 @@ class CoolHosts:
 
     def current(self, now: float) -> dict[str, float]:
         """All that are left alone, and until when."""
+        if not self._until:
+            return {}
         self._until = {
             h: until
             for h, until in self._until.items()

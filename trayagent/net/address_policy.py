@@ -71,7 +71,10 @@ class AddressPolicy:
             raise DownloadError("blocked_address", _pair(host, port))
 
     def _is_allowed(self, host: str, port: int) -> bool:
-        return self.network.private_addresses == "allow" or _pair(host, port) in self.network.allow
+        network = self.network
+        return network.private_addresses == "allow" or (
+            bool(network.allow) and _pair(host, port) in network.allow
+        )
 
 
 async def addresses_of(host: str, port: int) -> Sequence[str]:

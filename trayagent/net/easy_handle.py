@@ -41,6 +41,7 @@ most 64 MiB of that: with half a MiB a bomb, or 150 MB of zeros, ended as an err
 MOST_BATCHED: Final = 1024 * 1024
 """Bytes of one body in one turn: more would wait in memory while nobody else has his turn."""
 _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_…, which pycurl has no name for
+_BLANKS: Final = (b"\r\n", b"\n")
 _NOBODY: Final = Exchange(("", "", 0, ""), "", (), lambda: None)
 
 
@@ -227,10 +228,10 @@ class EasyHandle:
         if not lines:
             return False
         while not exchange.head_at:
-            blanks = [at for at, line in enumerate(lines) if line in (b"\r\n", b"\n")]
-            if not blanks:
+            ends = [lines.index(blank) for blank in _BLANKS if blank in lines]
+            if not ends:
                 return False
-            end = blanks[0]
+            end = min(ends)
             exchange.take_head(b"".join(lines[:end]), now)
             del lines[: end + 1]
             if (

@@ -74,6 +74,8 @@ class Client:
 
         Raises DownloadError once this is closed.
         """
+        if self._transport is not None:
+            return self._transport
         with self._starting:
             if self._transport is None:
                 if self._is_closed:

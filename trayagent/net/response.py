@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -113,10 +114,28 @@ def is_framed(head: bytes) -> bool:
 
 
 def _headers_in(head: bytes) -> CIMultiDictProxy[str]:
-    """The header fields; a line that is none is passed over, one that continues another is joined."""
+    """The header fields; of several lines that are one list, one."""
+    text = head.decode("utf-8", "surrogateescape")
+    fields = [(name, value.strip()) for name, value in _USUAL_FIELD.findall(text)]
+    if len(fields) != text.rstrip("\n").count("\n"):  # some line is not as nearly all are
+        fields = _odd_fields(text)
+    headers = CIMultiDict(fields)
+    if len({name.lower() for name, _ in fields}) < len(fields):
+        for name in _READ_WHOLE:
+            if len(values := headers.getall(name, ())) > 1:
+                headers[name] = ", ".join(dict.fromkeys(values))
+    return CIMultiDictProxy(headers)
+
+
+_USUAL_FIELD: Final = re.compile(r"\n([!-9;-~]+):(.*)")
+"""A line of a name without blanks and a value; the status line stands before the first of them."""
+
+
+def _odd_fields(text: str) -> list[tuple[str, str]]:
+    """Line by line: one that is no field is passed over, one that continues another is joined."""
     fields: list[tuple[str, str]] = []
     is_field = False
-    for line in head.decode("utf-8", "surrogateescape").split("\n")[1:]:
+    for line in text.split("\n")[1:]:
         if line[:1] in (" ", "\t") and is_field:  # obs-fold, RFC 9112 §5.2
             name, value = fields[-1]
             fields[-1] = name, f"{value} {line.strip()}"
@@ -126,9 +145,4 @@ def _headers_in(head: bytes) -> CIMultiDictProxy[str]:
         is_field = bool(colon and name)
         if is_field:
             fields.append((name, value.strip()))
-    headers = CIMultiDict(fields)
-    if len({name.lower() for name, _ in fields}) < len(fields):
-        for name in _READ_WHOLE:
-            if len(values := headers.getall(name, ())) > 1:
-                headers[name] = ", ".join(dict.fromkeys(values))
-    return CIMultiDictProxy(headers)
+    return fields

@@ -120,7 +120,7 @@ class Destination:
         """Go where files of this name go, while none is held yet; the target with that folder."""
         if self.final is None:
             folder = folder_for_name(name, self._target.by_type, self._target.folder)
-            if folder != self._target.folder:
+            if folder is not self._target.folder:
                 self._target = replace(self._target, folder=folder)
         return self._target
 
@@ -231,9 +231,12 @@ class Destination:
     @property
     def received(self) -> int:
         """Bytes here."""
-        return sum(end - start for start, end in self._done) + sum(
-            lane.at - lane.start for lane in self._lanes
-        )
+        count = 0
+        for start, end in self._done:
+            count += end - start
+        for lane in self._lanes:
+            count += lane.at - lane.start
+        return count
 
     @property
     def is_complete(self) -> bool:

@@ -70,7 +70,8 @@ def finish(
         # A coding may end too early within itself: libcurl decodes what there is, and says nothing.
         if not is_sure or origin.is_decoded:
             is_sure = _is_certainly_whole(part, origin.seen) or is_sure
-        check_size(target, part.size())
+        if target.size is not None:
+            check_size(target, part.size())
         if target.pieces:
             _check_pieces(target.pieces, part, check_stopped)
         sha256 = checksums.verify(part.read, wanted, check_stopped) if wanted else None

@@ -22,14 +22,11 @@ def mark(path: str | Path, url: str) -> None:
         elif sys.platform == "darwin":
             _set_macos(path, quarantine(time.time()))
         else:
-            value = redact(url).encode()
-            name = str(path)
-            if name.startswith(
-                UNNAMED
-            ):  # by its descriptor, which is all that a file has without a name
-                os.setxattr(int(name.removeprefix(UNNAMED)), "user.xdg.origin.url", value)
+            where, name = str(path), "user.xdg.origin.url"
+            if where.startswith(UNNAMED):  # by its descriptor: that is all it has
+                os.setxattr(int(where[len(UNNAMED) :]), name, redact(url).encode())
             else:
-                os.setxattr(path, "user.xdg.origin.url", value, follow_symlinks=False)
+                os.setxattr(where, name, redact(url).encode(), follow_symlinks=False)
 
 
 def zone_identifier(url: str) -> str:

@@ -136,8 +136,10 @@ def _is_part(headers: Mapping[str, str]) -> bool:
 
 def _contradicts(ask: Ask | None, headers: Mapping[str, str]) -> bool:
     """Whether it calls itself the file asked for, and is not as long as that."""
+    if ask is None:
+        return False
     said = units.parse_count(headers.get("Content-Length"))
-    return ask is not None and said not in (None, ask.record.size) and _is_same(ask, headers)
+    return said not in (None, ask.record.size) and _is_same(ask, headers)
 
 
 def _is_same(ask: Ask, headers: Mapping[str, str]) -> bool:

@@ -142,11 +142,11 @@ def named_hosts(job: Job) -> frozenset[str]:
     # 2. An extension, ours or a foreign one: a page chose the address, so a private one counts only
     #    if the page itself came from that host.
     # 3. Everybody else has the user's word for the address and its mirrors.
-    own = (job.host,) if "://" in job.url else ()
-    given = (*own, *(urls.authority(url) for url in job.order.mirrors if "://" in url))
-    private = frozenset(pair for pair in given if addresses.names_private(pair.rpartition(":")[0]))
     if job.via == "sync":
         return frozenset()
+    given = [job.host] if "://" in job.url else []
+    given += [urls.authority(url) for url in job.order.mirrors if "://" in url]
+    private = frozenset([p for p in given if addresses.names_private(p.rpartition(":")[0])])
     if job.via == "extension" or job.order.from_page:
         page = job.order.page_url
         page_host = urls.authority(page).rpartition(":")[0] if page else None

@@ -104,6 +104,7 @@ class DownloaderSettings:
 class _ShownDownload:
     """What was shown of a download at work."""
 
+    job: Job
     download: Download
     progress: Progress
 
@@ -116,7 +117,7 @@ class _WorkerSlot:
     """It counts as busy at its host."""
     task: PageJob | None = None
     """None: there is no job, or it came to nothing before anybody was asked."""
-    is_begun: bool = False
+    running: _ShownDownload | None = None  # it has not begun
 
 
 class Downloader:
@@ -237,7 +238,8 @@ class Downloader:
                 fetched = await self._engine.find_settled(target)
                 if fetched is not None:
                     self._ready[job.host].remove(job)
-                    self._complete(job, replace(fetched, warning=HERE))
+                    running = _ShownDownload(job, _started_download(job), Progress())
+                    self._complete(running, replace(fetched, warning=HERE))
         self._ready = {host: queue for host, queue in self._ready.items() if queue}
 
     async def _note_files(self, records: Sequence[SettledRecord]) -> None:
@@ -273,13 +275,15 @@ class Downloader:
                 try:
                     fetched = await self._fetch_files(slot)
                 except DownloadError as error:
-                    assert slot.job is not None
+                    running = slot.running
+                    assert running is not None
                     self._read_reports()
-                    self._fail(slot.job, _current_download(self._running.pop(slot.job.id)), error)
+                    self._running.pop(running.job.id, None)
+                    self._fail(running.job, _current_download(running), error)
                 else:
                     self._read_reports()
-                    if slot.job is not None and fetched is not None:
-                        self._complete(slot.job, fetched)
+                    if (running := slot.running) is not None and fetched is not None:
+                        self._complete(running, fetched)
             finally:
                 with self._lock:
                     if slot.job is not None:
@@ -292,7 +296,7 @@ class Downloader:
         with self._lock:
             if slot.job is not None:
                 self._busy[slot.job.host] -= 1
-            slot.job, slot.task, slot.is_begun = self._next(time.time()), None, False
+            slot.job, slot.task, slot.running = self._next(time.time()), None, None
             if slot.job is None:
                 return False
             self._busy[slot.job.host] += 1
@@ -355,21 +359,22 @@ class Downloader:
 
     def _next_plain_file(self, slot: _WorkerSlot) -> PageJob | None:
         """The next plain file for this slot; None: there is none, or the task must see to it."""
-        if slot.is_begun and not self._take(slot):
+        if slot.running is not None and not self._take(slot):
             return None
         job, progress = slot.job, Progress()
         assert job is not None
-        slot.is_begun = True
         progress.path = Path(job.path) if job.path else None
-        self._report(partial(self._begin, job, progress))
+        slot.running = _ShownDownload(job, _started_download(job), progress)
+        if self._listener.period is not None:  # somebody looks at what runs
+            self._report(partial(self._begin, slot.running))
         slot.task = page_job_of(
             job, request_of(job), target_of(job, self._settings.folder), progress
         )
         return None if is_for_engine(slot.task) else slot.task
 
     def _report_file(self, slot: _WorkerSlot, fetched: Fetched) -> None:
-        assert slot.job is not None
-        self._report(partial(self._complete, slot.job, fetched))
+        assert slot.running is not None
+        self._report(partial(self._complete, slot.running, fetched))
 
     def _report(self, act: Callable[[], None]) -> None:
         """Have something done on the loop, soon."""
@@ -395,14 +400,14 @@ class Downloader:
         while self._reports:
             self._reports.popleft()()
 
-    def _begin(self, job: Job, progress: Progress) -> None:
-        running = self._running[job.id] = _ShownDownload(_started_download(job), progress)
+    def _begin(self, running: _ShownDownload) -> None:
+        self._running[running.job.id] = running
         self._listener.show(running.download)
 
-    def _complete(self, job: Job, fetched: Fetched) -> None:
-        running = self._running.pop(job.id, None)
-        download = _started_download(job) if running is None else running.download
-        self._end(_completed_download(download, fetched, job.attempts + 1))
+    def _complete(self, running: _ShownDownload, fetched: Fetched) -> None:
+        job = running.job
+        self._running.pop(job.id, None)
+        self._end(_completed_download(running.download, fetched, job.attempts + 1))
         self._records.add(SettledRecord(job.n, fetched.path, job.owner))
 
     def _fail(self, job: Job, download: Download, error: DownloadError) -> None:
