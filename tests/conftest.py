@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import logging
 import os
+import signal
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -68,10 +69,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(reason)
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, pytest.TestReport]:
     """With --desktop, a skip that a package would cure is a failure."""
-    report: pytest.TestReport = yield
+    with alarm_held():
+        report: pytest.TestReport = yield
     if (
         report.skipped
         and item.config.getoption("--desktop")
@@ -80,6 +82,23 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, pytest.
         report.outcome = "failed"
         report.longrepr = skip_reason(report)
     return report
+
+
+@contextlib.contextmanager
+def alarm_held() -> Iterator[None]:
+    """Stop the clock of the test's time limit meanwhile.
+
+    The alarm of pytest-timeout raises wherever the process is. While pytest writes down why a test has
+    failed, which takes seconds on a busy machine, that ends the whole run, and nobody learns the reason.
+    """
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, left)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -138,6 +138,28 @@ def test_a_swallowed_attempt_and_a_lost_task_fail_the_test(small: pytest.Pyteste
     small.runpytest_subprocess().assert_outcomes(passed=2, errors=2)
 
 
+SLOW_TO_TELL = """
+import time, pytest
+class SlowError(Exception):
+    def __str__(self):
+        time.sleep(1.2)
+        return "the reason"
+@pytest.mark.timeout(1)
+def test_it(): raise SlowError
+def test_next(): pass
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends a test by a thread, not by an alarm")
+def test_a_time_limit_that_ends_while_a_failure_is_told_does_not_end_the_run(
+    small: pytest.Pytester,
+) -> None:
+    small.makepyfile(SLOW_TO_TELL)
+    result = small.runpytest_subprocess()
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*SlowError: the reason"])
+
+
 @pytest.mark.skipif(os.name != "posix", reason="workers share the machine by locks of POSIX")
 def test_a_test_that_measures_time_has_the_machine_alone(small: pytest.Pytester) -> None:
     alone = (

@@ -83,6 +83,9 @@ async def test_confirm_page(
     await context.close()
 
 
+@pytest.mark.timeout(
+    120
+)  # a dozen steps, each with a bound of its own; a browser and an agent start, too
 async def test_the_first_five_minutes(
     chromium: Browser, agent: Running, site: PublicSite, pictures: Path
 ) -> None:
