@@ -121,4 +121,6 @@ def test_the_hook_answers_at_once(
         assert not busy or agent.get("status")["active"] == 4
     took.sort()
     print(f"hook {'busy' if busy else 'at rest'}: p50 {took[150]:.1f} ms, p99 {took[297]:.1f} ms")
-    assert took[297] <= bound * 10  # whatever else this machine does; `dev.py bench` has the figure
+    # The middle one is ours; the slowest of a hundred is whoever else works on this machine and its disk.
+    # `dev.py bench agent` holds that figure, on a machine of its own.
+    assert took[150] <= bound * 10
