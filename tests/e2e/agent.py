@@ -22,6 +22,8 @@ def environ(home: Path, **more: str) -> dict[str, str]:
     """The environment of a person who has just this home."""
     kept = {key: os.environ[key] for key in ("PATH", "LANG", "SYSTEMROOT") if key in os.environ}
     own = {"HOME": str(home), "TRAYAGENT_HOME": str(home), "TRAYAGENT_SECRETS": "file"}
+    # A crash in C code (curl, SQLite) leaves the stacks of all threads in the log instead of nothing.
+    own |= {"PYTHONFAULTHANDLER": "1"}
     return kept | own | {"TRAYAGENT_HOOK__PORT": "0", "PYTHONPATH": str(ROOT)} | more
 
 
