@@ -1,23 +1,21 @@
 """Programs that were made for aria2 take a download through its whole life with us, as they are.
 
-The libraries of PyPI are among the test tools. Those of npm run where they are found: `npm i aria2
-@baptistecdr/aria2` in a folder, and NODE_CLIENTS names it.
+The libraries of PyPI are among the test tools. Those of npm run where they are found.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.agent import Agent, until
+from tests.foreign_clients import find
 from tests.servers.media import Media, content
 
 aria2p = pytest.importorskip("aria2p", reason="needs the test tools of today: python3 dev.py test")
@@ -25,7 +23,6 @@ aioaria2 = pytest.importorskip(
     "aioaria2", reason="needs the test tools of today: python3 dev.py test"
 )
 SLOW = 512 * 1024
-NODE = os.environ.get("NODE_CLIENTS", "")
 
 
 @pytest.fixture(scope="module")
@@ -167,16 +164,16 @@ process.exit(0);
 """
 
 
-@pytest.mark.skipif(not NODE, reason="NODE_CLIENTS names no folder with npm's aria2 clients")
 @pytest.mark.parametrize("package", ["aria2", "@baptistecdr/aria2"])
 def test_npms_libraries(agent: Agent, media: Media, secret: str, package: str) -> None:
-    script = Path(NODE, "life.mjs")
+    folder = find("npm")
+    script = folder / "life.mjs"
     script.write_text(SCRIPT % package)
     name = package.strip("@").replace("/", "-")
     url = media.url(f"{name}.bin", 10_000)
     done = subprocess.run(
         ["node", str(script), str(agent.port), secret, url],
-        cwd=NODE,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=30,

@@ -93,7 +93,7 @@ def read_settings(options: Mapping[str, Any]) -> dict[str, Any]:
 def tell_options(view: TaskView) -> dict[str, str]:
     """The options of a download, as far as they mean something; its headers are nobody's business."""
     order = view.order
-    segments = str(order.segments or 1)
+    segments = str(order.segments or "")
     told = {
         "dir": view.place,
         "out": order.filename or "",
@@ -102,10 +102,10 @@ def tell_options(view: TaskView) -> dict[str, str]:
         "max-download-limit": str(units.parse_size(order.speed_limit or "0")),
         "checksum": order.checksum or "",
         "user-agent": order.user_agent or "",
-        "gid": view.task.gid,
         **_FIXED,
     }
-    # AriaNg sends them all back when a download is tried again: an empty one would be an order.
+    # AriaNg sends them all back when a download is tried again. So an empty one, or a number of
+    # segments that nobody chose, would be an order; and the gid (aria2 does not tell it either) is in use.
     return {name: value for name, value in told.items() if value}
 
 
