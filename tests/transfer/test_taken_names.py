@@ -98,7 +98,6 @@ def test_a_pipe_in_the_place_of_a_record_is_no_record_and_keeps_nobody_waiting(
     part.close()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="an open file keeps its name there")
 def test_a_part_that_moves_on_leaves_no_record_beside_somebody_elses_file(tmp_path: Path) -> None:
     part = Part(tmp_path / "f.bin")
     part.write((BODY,), 0)

@@ -336,8 +336,25 @@ class Part:
             return
         if self.on_disk:
             self._sidecar.drop()
-            move_new(self.path, part_of(final))
+            if sys.platform == "win32" and self._fd is not None:
+                self._move_open(final)
+            else:
+                move_new(self.path, part_of(final))
         self.final, self.path, self._sidecar = final, part_of(final), Sidecar(final)
+
+    def _move_open(self, final: Path) -> None:
+        """Close, rename, open again: Windows renames no open file. It is open afterwards, moved or not."""
+        assert self._fd is not None
+        os.close(self._fd)
+        self._fd = None
+        path = self.path
+        try:
+            move_new(path, part_of(final))
+            path = part_of(final)
+        finally:
+            # For a moment nobody held the lock: whoever took it meanwhile keeps the file.
+            self._fd = os.open(path, os.O_RDWR | FLAGS)
+            lock(self._fd)
 
     def read(self, count: int, at: int) -> bytes:
         """Up to `count` bytes from a place."""
