@@ -95,7 +95,6 @@ class Bench:
             "LC_ALL": "C.UTF-8",
             "WINEPREFIX": str(self.prefix),
             "WINEDEBUG": "-all",
-            "PYTHONDONTWRITEBYTECODE": "1",
             **more,
         }
 
@@ -130,7 +129,7 @@ class Bench:
         """
         stream = subprocess.PIPE if streams else None
         return subprocess.Popen(
-            ["nice", "-n", "10", "wine", str(program or self.python), *words],
+            ["nice", "-n", "5", "wine", str(program or self.python), *words],
             cwd=cwd,
             env=self.environment(**environment),
             stdin=stream,

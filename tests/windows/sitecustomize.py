@@ -22,5 +22,8 @@ def refuse_link(source: Any, target: Any, *_: Any, **__: Any) -> None:
     raise OSError(22, "A required privilege is not held by the client", source, 1314, target)
 
 
+# Compiled modules are kept beside the bench: without them a start takes Wine three times as long, and
+# in the checkout those of two systems would be in each other's way.
+sys.pycache_prefix = sys.base_prefix + r"\bytecode"
 sys.addaudithook(refuse_stream)
 setattr(os, "symlink", refuse_link)  # noqa: B010 - mypy would compare every argument
