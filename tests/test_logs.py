@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.links import link
 from tests.privacy import is_private
 from trayagent import logs
 
@@ -81,7 +82,7 @@ def test_what_is_in_the_way_of_the_logs_keeps_nothing_from_starting(
     if kind == "file":
         place.write_text("mine")
     elif kind == "dangling link":
-        place.symlink_to(tmp_path / "nowhere")
+        link(place, tmp_path / "nowhere")
     else:
         if sys.platform == "win32" or os.geteuid() != 0:
             pytest.skip("only root can give a folder away")

@@ -175,8 +175,10 @@ def test_a_long_text_costs_nothing() -> None:
 
 
 def test_days_here_are_written_with_all_their_digits(zone: str) -> None:
-    assert local_day(NOON) == "2024-05-01"
-    assert local_day(NOON + 10 * 3600) == ("2024-05-02" if zone == "Asia/Tokyo" else "2024-05-01")
+    if hasattr(time, "tzset"):  # a process on Windows has the zone of the machine
+        assert local_day(NOON) == "2024-05-01"
+        late = "2024-05-02" if zone == "Asia/Tokyo" else "2024-05-01"
+        assert local_day(NOON + 10 * 3600) == late
     assert len(local_day(-60_000_000_000.0)) == 10
     with pytest.raises(OverflowError):
         local_day(1e15)

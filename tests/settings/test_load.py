@@ -277,7 +277,8 @@ def test_a_path_with_backslashes_belongs_in_single_quotes(place: Home, line: str
     assert "single quotes" in str(caught.value)
     place.config.write_text(f"[downloads]\n{line.replace(chr(34), chr(39))}\n")
     loaded = load(place, {}).downloads.folder
-    assert loaded.endswith(line.split(chr(34))[1])
+    # Windows takes the closing backslash off; elsewhere it is a letter of the name.
+    assert loaded.rstrip("\\").endswith(line.split(chr(34))[1].rstrip("\\"))
 
 
 def test_a_byte_order_mark_does_no_harm(place: Home) -> None:
