@@ -31,6 +31,7 @@ class _Redacting(logging.Formatter):
     """The last gate before the disk; tracebacks of foreign code pass through it too."""
 
     def format(self, record: logging.LogRecord) -> str:
+        # Cut before it is searched: an entry may quote megabytes of a foreign answer.
         text = super().format(record)
         return without_secrets(text if len(text) <= MOST else f"{text[:MOST]}…")
 

@@ -123,6 +123,7 @@ async def build(
         live_settings=live_settings,
         version=__version__,
     )
+    # Now, and after every change: what depends on settings is told in one place.
     follow = partial(_apply, agent, pool, worker, transfer, engine)
     follow(config)
     live_settings.follow(follow)
@@ -139,6 +140,8 @@ async def _services(
 ) -> dict[str, Service]:
     bus, folder = agent.bus, Path(config.downloads.folder)
     drops = DropReader(db, bus, agent.intake, Path(config.drop.folder), poll=config.drop.poll)
+    # In the order in which they start; they end in the reverse order. `prepare` comes before any of
+    # them runs: what the pool finishes from now on is noted for the mover and the webhook.
     mover = Mover(db, bus, transfer.in_thread, folder, config.move.to)
     await mover.prepare()
     await agent.webhooks.prepare()

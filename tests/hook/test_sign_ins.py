@@ -9,7 +9,7 @@ import pytest
 from tests.hook.library import FakeLibrary
 from tests.hook.rig import EXTENSION, running
 from trayagent.model.settings import SourceSettings
-from trayagent.sources.browser_sign_in import cookie_wish
+from trayagent.sources.build import cookie_wish
 
 ORIGIN = {"Origin": EXTENSION}
 COOKIE = {"name": "next-auth.session-token", "value": "CANARY", "domain": ".labs.google"}

@@ -21,7 +21,8 @@
     live_settings  the settings while the agent runs
 
 Requests come down as calls on the parts of `Agent`; facts go up as events on its bus. `wiring`
-builds the parts and gives each what it needs; none of them looks for another.
+builds the parts and gives each what it needs; none of them looks for another. Two files serve one
+neighbour: `codes` is the half of `access` that lies on the disk, and `mover` waits for another disk.
 """
 
 from __future__ import annotations

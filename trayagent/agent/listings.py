@@ -73,6 +73,7 @@ class Listings:
         found = [self._queries.live(download) for download in rows]
         again = None
         if order.change != self._changes:
+            # Never at once: a page that asks again and again would keep the database busy.
             again = max(0.05, order.read_at + self._rest(order) - time.monotonic())
         return Window(found, len(order.numbers), again)
 
@@ -88,6 +89,8 @@ class Listings:
     async def _order(self, wanted: Wanted) -> _Order:
         known = self._orders.get(wanted)
         began = time.monotonic()
+        # Progress counts as no change, else no order would ever be current; but it does change what is
+        # left, so that order is good for a while only.
         is_current = known is not None and (
             (known.change == self._changes and wanted.sort != "left")
             or began - known.read_at < self._rest(known)
@@ -95,6 +98,7 @@ class Listings:
         if known is not None and is_current:
             self._orders.move_to_end(wanted)
             return known
+        # Noted before the rows are read: what changes meanwhile makes this order old already.
         change = self._changes
         numbers = await self._db.read(
             listing.numbers_in_order,

@@ -123,6 +123,8 @@ class Queries:
         """
         download = await self.download(id)
         if download.state != State.COMPLETED and download.path is not None:
+            # The record beside the part tells what is on the disk for certain; the row tells only how far it
+            # had come. A record of another owner means that the name belongs to another download by now.
             sidecar = sidecar_of(Path(download.path))
             mark = await asyncio.to_thread(read_mark, sidecar)
             if mark is not None and mark.record is not None and mark.owner == download.owner:

@@ -12,5 +12,5 @@ API over the standard library), `output` (Screen: tables and sentences for peopl
 stderr as they really are), `process` (another process of this user).
 
 Imports at the top of these modules are counted in milliseconds: what only one branch of a command
-needs is imported there.
+needs is imported there. So a command has a file of its own, though nobody but `main` names it.
 """

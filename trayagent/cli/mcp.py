@@ -107,6 +107,7 @@ def serve(running: AgentClient, incoming: TextIO, outgoing: TextIO) -> None:
 
 def _answer(running: AgentClient, message: Any) -> dict[str, Any] | None:
     if not isinstance(message, dict) or not isinstance(message.get("method"), str):
+        # -32700: no JSON; -32600: JSON, but no request (JSON-RPC 2.0 §5.1).
         return _error(None, -32700 if message is None else -32600, "This is no message.")
     if "id" not in message:  # a notification: nobody waits for an answer
         return None
@@ -147,6 +148,7 @@ def _add(running: AgentClient, arguments: Mapping[str, Any]) -> Any:
     known = ("url", "filename", "folder", "quality")
     item = {name: str(arguments[name]) for name in known if arguments.get(name)}
     url = urls.check(item.get("url", ""))
+    # A page that the assistant reads may name the router or the file server of this user.
     if addresses.names_private(urls.authority(url).rpartition(":")[0]):
         raise TrayagentError(
             "blocked_address",
@@ -161,6 +163,7 @@ def _add(running: AgentClient, arguments: Mapping[str, Any]) -> Any:
 
 def _list(running: AgentClient, arguments: Mapping[str, Any]) -> Any:
     limit = arguments.get("limit")
+    # An assistant may send anything: what is no number is the usual one, and none is too large.
     limit = min(max(limit, 1), MOST_LISTED) if isinstance(limit, int) else 20
     state, search = (
         str(arguments[key]) if arguments.get(key) else None for key in ("state", "search")

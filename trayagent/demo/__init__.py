@@ -6,5 +6,6 @@
               checks every file that arrived
 
 `trayagent demo` tells the story on a terminal; the tests run the same. Nothing of the user's own
-agent is touched: its home, settings and secrets are not read.
+agent is touched: its home, settings and secrets are not read. Each file needs only the one above it, so
+that a test may serve the samples without the story, or make them without a server.
 """

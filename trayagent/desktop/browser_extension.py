@@ -76,6 +76,7 @@ def refresh(folder: Path) -> bool:
 
 def remove(folder: Path) -> None:
     """Remove what `unpack` wrote, and the folder if nothing else is in it. Blocks."""
+    # Only what we wrote: this folder lies where people keep their own files.
     shutil.rmtree(folder / CHROMIUM_FOLDER, ignore_errors=True)
     for archive in [*folder.glob("trayagent-*.zip"), *folder.glob("trayagent-*.xpi")]:
         archive.unlink()

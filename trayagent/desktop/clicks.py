@@ -172,6 +172,7 @@ class Clicks:
                 "Copy one, then click again.",
             )
         entered = await self._agent.intake.add(items, via="cli")
+        # One reason stands for all: a popup has room for one sentence.
         for rejected in entered.receipt.rejected[:1]:
             raise TrayagentError(rejected.code, rejected.message)
 
@@ -179,6 +180,7 @@ class Clicks:
         self._ask(partial(self._undo, batch))
 
     async def _undo(self, id: str) -> None:
+        # First: while files move into the trash, a second click must find nothing to undo.
         self._feed.clear_undo()
         await self._agent.undo.take_back(id)
 
@@ -226,6 +228,7 @@ class Clicks:
             case "why":
                 await self._page(id)
             case "open" | "folder":
+                # One that has no file yet shows where it would be.
                 download = await self._agent.queries.download(id)
                 show = opener.open_file if do == "open" else opener.open_folder
                 folder = self._agent.live_settings.config.downloads.folder

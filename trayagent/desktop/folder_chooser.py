@@ -62,6 +62,7 @@ def choose(start: Path) -> Path | None:
         return None
     finally:
         _open.release()
+    # A person who closes the dialog chooses nothing: it ends with an error, or prints nothing.
     chosen = done.stdout.decode(errors="surrogateescape").strip("\r\n")
     return Path(chosen) if done.returncode == 0 and chosen else None
 
@@ -69,12 +70,14 @@ def choose(start: Path) -> Path | None:
 def command_of(start: Path, environ: Mapping[str, str], system: str) -> Sequence[str] | None:
     """The command that asks, by what is installed; None: nothing that could."""
     if system == "win32":
+        # `-STA`: the dialogs of Windows Forms work in a thread of that kind only.
         return ("powershell", "-NoProfile", "-STA", "-Command", _WINDOWS)
     if system == "darwin":
         return ("osascript", "-e", _MACOS)
     if not (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")):
         return None
     path = environ.get("PATH")
+    # The dialog of this desktop comes first; that of another is better than none.
     if shutil.which("kdialog", path=path) and "KDE" in environ.get("XDG_CURRENT_DESKTOP", ""):
         return ("kdialog", "--getexistingdirectory", str(start))
     if shutil.which("zenity", path=path):

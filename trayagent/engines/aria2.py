@@ -115,10 +115,13 @@ class Aria2:
             ("aria2.getGlobalStat", ()),
         ]
         asked += [("aria2.tellStatus", (gid, KEYS)) for gid in gids]
+        # One request, however many downloads it has of ours: each costs the way to another machine.
         session, counts, *told = await self._call(asked)
         if isinstance(session, str) or isinstance(counts, str):
             raise DownloadError("engine_away", WRONG_SECRET)
         try:
+            # Two things make it forget: a new start, which has another session id, and its own limit
+            # (`--max-download-result`), beyond which it drops what ended first. The mark has both.
             dropped = int(counts["numStoppedTotal"]) - int(counts["numStopped"])
             mark = f"{session['sessionId']} {dropped}"
             known = {
@@ -147,6 +150,7 @@ class Aria2:
     async def take(self, offer: Offer) -> EngineCall:
         """The command that hands a download over. Raises DownloadError when it is away."""
         folder = self.settings.folder
+        # An item's folder lies in aria2's own, whose place only aria2 knows: asked for once.
         if not folder and offer.folder:
             if self._own_folder is None:
                 (answer,) = await self._call([("aria2.getGlobalOption", ())])
@@ -210,6 +214,7 @@ class Aria2:
             reason = error.message.rstrip(".").lower()
             raise DownloadError("engine_away", reason, spent=was_sent(error)) from error
         results = answer.get("result") if isinstance(answer, dict) else None
+        # Each answer belongs to the call in its place, so one answer less would mix them up.
         if not isinstance(results, list) or len(results) != len(calls):
             raise DownloadError("engine_away", "it does not speak as aria2 does")
         return [_result(one) for one in results]

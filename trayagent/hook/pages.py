@@ -104,6 +104,7 @@ async def missing_page() -> Reply:
 def folder_without_user(folder: str) -> str:
     """A folder without the user's name: any site may lead here, and a screenshot may show it."""
     path = Path(folder).expanduser()
+    # The home's own folder has the user's name; below it the names are of their choosing.
     if path.is_relative_to(Path.home()):
         return f"~/{path.relative_to(Path.home()).as_posix()}"
     return path.name
@@ -162,9 +163,11 @@ class Nonces:
         """Spend a nonce; False when it is not ours, too old or spent."""
         text, _, signature = nonce.rpartition(".")
         end = text.partition(".")[0]
+        # Looked at before it is read as a number: `float` takes more than times (`nan`, `1e9`).
         if not (end.isascii() and end.isdigit() and len(end) < 16 and nonce.isascii()):
             return False
         now = self._clock()
+        # What is too old cannot be spent any more, so it need not be remembered: that bounds this table.
         self._spent = {spent: until for spent, until in self._spent.items() if until > now}
         if (
             not hmac.compare_digest(signature, self._sign(text))

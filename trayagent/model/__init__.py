@@ -11,6 +11,11 @@ number or a look at the disk gets it as an argument.
     errors          every code with its sentence, its next action, and what it implies
     retry, engine_choice     when to try again; whether transfer or the page engine fetches
     units, wording  what people write, read by us; what we write, read by people
+    schedule, folder_rules, file_types     hours with a speed limit; which folder a file belongs into
     lenient_json, manifests, inert, diagnosis     JSON and manifests as others write them; endings that
                     a double click would run; what the doctor finds
+    webhook, extension     what other programs are told; the files of the browser extension
+
+`notices`, `webhook` and `inert` have one caller each. They are here because they decide, or only list,
+and do nothing: so they can be tested, and read, without what acts on them.
 """

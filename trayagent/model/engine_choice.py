@@ -103,6 +103,8 @@ def choose_elsewhere(new: New, engines: Sequence[EngineSettings] = ()) -> str | 
     may_be_page = kind not in ("file", "image") and not _names_file(new)
     for rule in (_has_folder, _has_site, lambda engine, _new: engine.default):
         for engine in engines:
+            # The first rule that fits decides, also when it decides for us: later rules are not asked.
+            # Ours is what an engine cannot do (a page, pieces with checksums), and what it may not have.
             if rule(engine, new):
                 is_ours = may_be_page or order.pieces or (new.secrets and not engine.cookies)
                 return None if is_ours else engine.name
@@ -116,6 +118,7 @@ def _names_file(new: New) -> bool:
 
 
 def _has_folder(engine: EngineSettings, new: New) -> bool:
+    # With a slash at the end: `films` is not the beginning of `films-old`.
     folder = f"{new.order.folder or ''}/".replace("\\", "/")
     return any(folder.startswith(f"{one.strip('/')}/") for one in engine.folders)
 

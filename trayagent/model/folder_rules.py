@@ -21,6 +21,7 @@ class FolderRules(Struct, frozen=True):
     @classmethod
     def of(cls, settings: FolderSettings, downloads: Path) -> FolderRules:
         """The rules of the settings; relative folders are inside the downloads folder."""
+        # `downloads / folder` is the folder itself where that is absolute.
         types = {
             name: getattr(settings, name)
             for name in ("video", "image", "audio", "document", "archive")
@@ -36,6 +37,7 @@ class FolderRules(Struct, frozen=True):
 
     def for_site(self, host: str) -> Path | None:
         """The folder of the longest name that the host is, or is below; None: no rule is about it."""
+        # From the whole name to its last part: the longest rule is met first.
         name = host.lower().rstrip(".")
         while name:
             if name in self.by_site:

@@ -64,6 +64,7 @@ class Pieces(Struct, frozen=True):
                 at += len(data)
             if running.digest() != digest:
                 return number
+        # Every digest is right, but the file goes on: what follows belongs to no piece.
         return None if self.fits(size) else len(self.digests)
 
     def __repr__(self) -> str:

@@ -38,6 +38,7 @@ def parse_hours(hours: str, days: str = "") -> Hours:
     numbers = [int(part) for part in match.groups()] if match else []
     if not match or numbers[0] > 24 or numbers[2] > 24 or numbers[1] > 59 or numbers[3] > 59:
         raise ValueError(f"{hours!r} are no hours; write them like 08:00-18:00")
+    # 24:00 is midnight: as a beginning that is 0:00, as an end it is the end of the day.
     begin, end = (numbers[at] * 60 + numbers[at + 1] for at in (0, 2))
     return Hours(begin % 1440, min(end, 1440), parse_days(days))
 

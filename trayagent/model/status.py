@@ -105,6 +105,7 @@ def fold(board: Board, event: Event) -> Board:
             unseen = min(board.unseen_failures + is_new_failure, max(0, status.failed))
             board = msgspec.structs.replace(board, status=status, unseen_failures=unseen)
             return _with_current(board, current)
+        # Numbers of a download that has ended meanwhile must not bring it back.
         case DownloadProgress(id=id) if id in board.current:
             seen = msgspec.structs.replace(
                 board.current[id], received=event.received, size=event.size, speed=event.speed

@@ -44,6 +44,7 @@ def message_of(ended: Download | Batch, settings: HooksSettings) -> HookMessage 
 
 def _of_batch(batch: Batch) -> HookMessage:
     done, counts = batch.counts.get("completed", 0), batch.counts
+    # What was refused counts as failed: somebody asked for it, and it is not here.
     failed = counts.get("failed", 0) + counts.get("rejected", 0)
     message = f"{done} arrived" + (f", {failed} failed: {batch.first_error}" if failed else "")
     return HookMessage(
@@ -86,11 +87,14 @@ def body_of(message: HookMessage, template: str) -> tuple[bytes, str]:
     if not template:
         return msgspec.json.encode(message), "application/json"
     values: dict[str, Any] = msgspec.to_builtins(message)
+    # With a 0 in each place, the template shows what it is: `{count}` may stand bare in JSON, and a
+    # text in quotation marks.
     is_json = _is_json(_FIELD.sub("0", template))
 
     def fill(field: re.Match[str]) -> str:
         value = values[field[1]]
         text = "" if value is None else str(value)
+        # Without the quotation marks, which stand in the template.
         return msgspec.json.encode(text)[1:-1].decode() if is_json else text
 
     body = _FIELD.sub(fill, template).encode()

@@ -92,6 +92,7 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
         one, other = (Path(os.path.normcase(os.path.realpath(path))) for path in (drop, folder))
         if one.is_relative_to(other) or other.is_relative_to(one):
             yield "drop.folder", f"drop.folder ({drop}) may not overlap {key} ({folder}); move one."
+    # A name stands for its source everywhere: in the store, among the secrets, as a folder.
     names = [source.name for source in config.sources]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield "sources", f"Two sources are named {name}; each needs a name of its own."
@@ -174,6 +175,7 @@ def _check_outputs(config: Config) -> Iterator[tuple[str, str]]:
         yield "move.to", f'move.to is "{to}", but must be a full path.'
     for key in ("downloads", "drop"):
         folder = getattr(config, key).folder
+        # What was moved there would be taken for a download, or read as a list.
         if to and (Path(to).is_relative_to(folder) or Path(folder).is_relative_to(to)):
             yield "move.to", f"move.to ({to}) may not overlap {key}.folder ({folder}); move one."
 
@@ -228,6 +230,8 @@ def _check_json_source(source: SourceSettings, key: str) -> Iterator[tuple[str, 
                         f"{key}.{name}.{inner}", RawValue(value, "config.toml"), candidates
                     ),
                 )
+    # Without these nothing can be listed: where to ask, where the items stand in the answer, and what
+    # tells one item from another.
     for name, inner in (("list", "url"), ("page", "items"), ("item", "id")):
         if not isinstance(getattr(source, name).get(inner), str):
             yield key, f"{key}.{name} needs a text named {inner}."

@@ -13,5 +13,6 @@ gateway only. `worker` is what runs in that process: it gives up all rights it d
        └──> WorkerFailure     why, in a download's codes (`reasons`); possible in every phase
 
 `update` keeps the releases of yt-dlp and fetches newer ones. The agent's queue/video_pages calls
-the engine; nothing here knows of queue or store.
+the engine; nothing here knows of queue or store. `worker` and `extract` have one importer each, since
+the agent itself must never import them: they are loaded in the other process only.
 """

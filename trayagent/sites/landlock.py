@@ -72,6 +72,7 @@ def confine(read: Iterable[str], write: Iterable[str], port: int) -> bool:
             for place in places:
                 _allow(rules, place, rights)
         if level >= 4:
+            # Older kernels cannot keep a process from connecting: `holds` says so to people.
             beneath = struct.pack("=QQ", _CONNECT, port)
             _require(_system_call(_ADD, ctypes.c_int(rules), _NET_PORT, beneath, 0))
         libc = ctypes.CDLL(None, use_errno=True)

@@ -100,6 +100,10 @@ class ReleaseUpdater:
             listing = msgspec.json.decode(await self._get(self._index), type=_Listing)
         except msgspec.DecodeError as error:
             raise UpdateError("The package index gave an answer we do not understand.") from error
+        # 1. Only a newer one is taken: the index may be behind what is installed here.
+        # 2. Only a wheel, which is unpacked and never run for that; a withdrawn one counts as none.
+        # 3. Its bytes have the hash that the index names.
+        # 4. It is tried in a worker; only then it is chosen. Until then everybody uses the one before.
         version = listing.info.version
         if before is not None and not is_newer(version, before):
             return before, before

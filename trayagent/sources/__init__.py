@@ -10,6 +10,7 @@ answers with the request to make, or with the bytes themselves when the API sent
                `json_mapping` reads answers by the paths of the settings
 
 All of them ask through `api_client`, which stands on `net/api_client`. `build` makes a source out of its
-settings. The agent's library calls them; they know nobody above, keep nothing on disk but secrets, and
+settings and says which cookies sign it in: it alone knows which types there are, so nobody else imports
+`flow`. The agent's library calls them; they know nobody above, keep nothing on disk but secrets, and
 send these to their own origin only. What a server leaves unclear is told, never guessed to be the end.
 """

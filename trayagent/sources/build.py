@@ -1,8 +1,10 @@
-"""Makes a source out of its settings: the only place that knows which types there are."""
+"""What the type of a source decides: how it is built, and which cookies sign it in. No other place knows the types."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from msgspec import Struct
 
 from trayagent.model import urls
 from trayagent.model.settings import SourceSettings
@@ -11,6 +13,8 @@ from trayagent.sources.api_client import SourceClient
 from trayagent.sources.flow import Flow
 from trayagent.sources.flow_session import FlowSession
 from trayagent.sources.json_api import JsonApi
+from trayagent.sources.json_origin import cookie_secrets
+from trayagent.sources.pasted_cookies import NAMES
 from trayagent.sources.source import SecretStore, Source
 
 
@@ -41,3 +45,24 @@ def build(
         media_base=source.media_base,
         page_delay=source.page_delay,
     )
+
+
+class CookieWish(Struct, frozen=True):
+    """The cookies of a browser that sign a source in; a long one may come in parts, `name.0`, `name.1`, …"""
+
+    source: str
+    site: str
+    """The address to which a browser would send them."""
+    cookies: tuple[str, ...]
+    """Their names."""
+
+
+def cookie_wish(source: SourceSettings) -> CookieWish | None:
+    """What this source wants from a browser; None for one that signs in without cookies."""
+    is_flow = source.type == "flow"
+    names = NAMES if is_flow else tuple(cookie_secrets(source.auth.get("headers", {})))
+    if not names:
+        return None
+    site = source.labs_base if is_flow else source.base
+    scheme, host, port = urls.origin(site)
+    return CookieWish(source.name, f"{scheme}://{host}:{port}/", names)

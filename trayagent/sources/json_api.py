@@ -47,6 +47,14 @@ MANY_ITEMS: Final = 200
 """Items of a page from which on mapping them leaves the loop."""
 SEARCH_PAGES: Final = 200
 """Pages read at most to find a fresh link again."""
+SAMPLE_ELEMENTS: Final = 3
+"""Of each list in an example: its elements are alike."""
+SAMPLE_KEYS: Final = 60
+"""Of each object in an example."""
+SAMPLE_DEPTH: Final = 8
+"""Levels of an example."""
+SAMPLE_CHARACTERS: Final = 300
+"""Of each text in an example."""
 
 
 class JsonApi:
@@ -348,3 +356,18 @@ class ItemFiles:
                 assert cursor is not None
                 asked.add(cursor)
         return self._links.get(ident)
+
+
+def sample(value: Any, depth: int = 0) -> Any:
+    """An answer cut down to what a person looks at, to say what its fields are."""
+    # Everything is bounded, since a page draws it all: a foreign answer may hold a million entries.
+    if isinstance(value, str):
+        return value[:SAMPLE_CHARACTERS]
+    if not isinstance(value, (list, dict)):
+        return value
+    if depth >= SAMPLE_DEPTH:
+        return None
+    if isinstance(value, list):
+        return [sample(one, depth + 1) for one in value[:SAMPLE_ELEMENTS]]
+    some = list(value.items())[:SAMPLE_KEYS]
+    return {key[:SAMPLE_CHARACTERS]: sample(one, depth + 1) for key, one in some}

@@ -92,6 +92,10 @@ class JsonAuth:
 
         Cookies are also found in whatever `cookies_in` reads, if they are of the API's own host.
         """
+        # 1. Cookies, in whatever form a browser gives them. If there are some, but none for this host,
+        #    they are of another site: they are not taken for something else.
+        # 2. The only secret, alone.
+        # 3. Several secrets, a line for each.
         if self._cookies and (found := cookies_in(text)):
             for cookies in by_domain(found, self._host):
                 taken = {
@@ -164,6 +168,7 @@ class JsonOrigin:
             for pair in parts.query.split("&")
             if unquote_plus(pair.partition("=")[0]) not in self._auth.query_names
         ]
+        # Its path and query lead to the page; scheme, host and port are those that we know.
         home = parts._replace(scheme=self._home.scheme, netloc=self._home.netloc)
         return urlunsplit(home._replace(query="&".join(pairs)))
 

@@ -4,5 +4,6 @@
     reader  the service: takes lists, enters their lines in chunks, ends each with a report
     report  what is left of a list: `LIST.report.json`, `LIST.retry.txt`, and its final place
 
-`reader` calls the other two and the intake.
+`reader` calls the other two and the intake. They are three files because they fail apart: a folder that
+is away, a list that cannot be read, a report that finds no room on the disk.
 """

@@ -10,5 +10,6 @@
 An *item* is one picture or video of a source; a *run* is one pass over all its pages; a *stray* is a
 file in a source's folder that no item has. `libraries` calls all the others, `sync` calls
 `missing_files`, which hands downloads to the intake: from there they go the way of any download, and
-the pool asks `sources` where their bytes are.
+the pool asks `sources` where their bytes are. What only `libraries` calls is a noun each: nothing in
+one of these files needs to be known to read another.
 """

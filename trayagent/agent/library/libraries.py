@@ -66,6 +66,7 @@ class Libraries:
         self._schedule = SyncSchedule(db, self._sources, partial(self.sync, by_itself=True), now)
         self._thumbnails = Thumbnails(thumbnails)
         repairs = Repairs(db, intake, self._missing_files_of)
+        # The folders are asked for when they are needed: the settings may name others by then.
         self._verifier = Verifier(
             db, bus, lambda: (self._folder, self._downloads), repairs.queue, now
         )
@@ -119,6 +120,7 @@ class Libraries:
         source = self._sources.get(name)
         counts = await self._db.read(library.counts, name)
         last = await self._db.read(sync_runs.latest_run, name)
+        # A sync that runs says more than its row, which is written once a page.
         running = self._syncs.report_of(name)
         return SourceInfo(
             name=name,
@@ -186,6 +188,7 @@ class Libraries:
             return None, unknown
         below = str(filenames.safe_folder(folder)) if folder else None
         missing_files = self._missing_files(source)
+        # What is here already is not fetched again, though a person chose it.
         await missing_files.queue(await asyncio.to_thread(without_file, items), below)
         await missing_files.close()
         return missing_files.batch, unknown
@@ -253,6 +256,8 @@ class Libraries:
 
     async def verify(self, *, repair: bool = False) -> VerifyReport:
         """Start a check, unless one is running."""
+        # Begun here, not in the task: who asks in the next moment sees the new report, and no second
+        # check.
         if self._tasks is not None and self._verifier.report.state != "running":
             self._verifier.begin()
             self._tasks.create_task(self._verifier.check_all(repair=repair), name="verify")

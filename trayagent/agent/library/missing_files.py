@@ -150,6 +150,7 @@ class MissingFiles:
             paths = self._strays.get(stem_of(item), [])
             # Two files of one name in two folders: nobody knows which is the right one.
             size = await asyncio.to_thread(size_if_fit, paths[0], item) if len(paths) == 1 else None
+            # The store says no where another item has taken this file meanwhile.
             if size is not None and await self._db.run(
                 library.adopt_file, item.n, paths[0], size, item.remote_sha256, self._now()
             ):
@@ -244,6 +245,7 @@ def files_under(folder: Path) -> Iterator[list[str]]:
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
+            # Hidden files are other programs' (`.DS_Store`); the endings are our own unfinished files.
             if not name.startswith(".") and not name.endswith(NO_PICTURES):
                 chunk.append(str(Path(where) / name))
             if len(chunk) == CHUNK:

@@ -13,8 +13,7 @@ from trayagent.model.errors import DownloadError, NotFoundError
 from trayagent.model.library import Account, Listed
 from trayagent.model.settings import SourceSettings
 from trayagent.model.transfer import Content, Made, Request, Resolver, Target
-from trayagent.sources import json_example
-from trayagent.sources.json_api import JsonApi
+from trayagent.sources.json_api import JsonApi, sample
 from trayagent.sources.source import SecretStore, Source, TrialSecrets
 from trayagent.store import library, sync_runs
 from trayagent.store.database import Database
@@ -96,6 +95,7 @@ class ConfiguredSources:
 
         Raises SourceError or DownloadError.
         """
+        # With a secret to try, the trial keeps it in memory; the one in the keyring may be another's.
         source = self._build(settings, TrialSecrets() if secret else self._vault)
         account = await source.sign_in(secret) if secret else await source.account()
         return account, (await source.page(None)).items
@@ -105,7 +105,7 @@ class ConfiguredSources:
         source = self._build(settings, TrialSecrets())
         if not isinstance(source, JsonApi):
             raise NotFoundError("not_found", "Only a source of type json has fields to choose.")
-        return json_example.sample(await source.example(secret))
+        return sample(await source.example(secret))
 
 
 class SourceResolvers(dict[str, Resolver]):

@@ -7,5 +7,6 @@ transfer and page engine without the agent. `journal` remembers what an interrup
 that the same command goes on instead of beginning anew.
 
 A download here is ready, running, waiting for its next try, or ended (completed or failed); nothing of
-that outlives the process but the parts, their records and the journal.
+that outlives the process but the parts, their records and the journal. `command` faces a person,
+`downloader` knows none, and the journal can be read and torn without either: that is why each is a file.
 """

@@ -10,5 +10,6 @@
     xembed, win32, darwin   X11 trays, Windows and macOS: pystray's icons, mended
 
 `show` may be called from any thread. It keeps the newest snapshot and pokes a `Pace`, whose thread
-hands over what changed; each icon brings that to the thread of its desktop.
+hands over what changed; each icon brings that to the thread of its desktop. A desktop has a file, and
+`choice` is the only one to import it: what it needs (GTK, Xlib, D-Bus, AppKit) is not there elsewhere.
 """

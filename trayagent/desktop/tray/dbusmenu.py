@@ -60,6 +60,8 @@ def tree(menu: Menu | None, *, gnome: bool = False) -> Tree:
     nodes: Tree = {}
 
     def add(item: MenuItem | None, submenu: Menu | None) -> int:
+        # It takes its number before its children do, and is filled in after them: then it is known
+        # whether it has any.
         number = len(nodes)
         nodes[number] = Node(item, {}, ())
         children = tuple(add(child, child.submenu) for child in (submenu.items if submenu else ()))
@@ -147,6 +149,7 @@ class DBusMenu(ServiceInterface):
             raise DBusError("com.canonical.dbusmenu.Error", f"There is no item {number}.") from None
 
     def _branch(self, number: int, depth: int, names: list[str]) -> list[Any]:
+        # A depth of -1 means all levels: counted down it never becomes 0.
         children = self._node(number).children if depth else ()
         below = [Variant("(ia{sv}av)", self._branch(child, depth - 1, names)) for child in children]
         return [number, self._wanted_properties(number, names), below]
@@ -189,6 +192,7 @@ class DBusMenu(ServiceInterface):
         for number, event, _data, _when in events:
             if number in self._nodes:
                 self._handle_event(number, event)
+        # The protocol wants those that do not exist: the host's picture of the menu is an old one.
         return [number for number, *_rest in events if number not in self._nodes]
 
     @dbus_method()

@@ -23,6 +23,7 @@ SIZES: Final = (16, 22, 24, 32, 48, 64)
 PANEL_SIZES: Final = (16, 22, 24, 32, 48)
 """What panels ask for; every size more is sent over the bus at each change."""
 
+# Pillow draws without smooth edges: each mask is drawn so many times as large, then reduced.
 GRID: Final = 24
 OVERSAMPLING: Final = 8
 
@@ -82,6 +83,7 @@ class Arc(NamedTuple):
             (GRID / 2 + outer) * scale,
             (GRID / 2 + outer) * scale,
         )
+        # Pillow's angles begin at three o'clock and run clockwise: the top is at -90 degrees.
         on.arc(corners, -90, -90 + 3.6 * self.percent, fill=ink, width=round(self.width * scale))
 
 
@@ -92,6 +94,7 @@ class Solid(NamedTuple):
     radius: float
 
     def draw(self, on: ImageDraw.ImageDraw, scale: float, ink: int = 255) -> None:
+        # The corners of a polygon are sharp; a thick line around it makes them round.
         on.polygon([(x * scale, y * scale) for x, y in self.points], fill=ink)
         Stroke((*self.points, self.points[0]), self.radius * 2).draw(on, scale, ink)
 
@@ -141,9 +144,11 @@ def draw(face: Face, size: int, theme: Theme = "any") -> Image.Image:
     if face.shape == "active" and face.progress:
         glyph = (*glyph, Arc(9.0, 2.2, face.progress))
     plate, ink, faint = (_mask(parts, size) for parts in (drawing.plate, glyph, drawing.faint))
+    # Where both lie on each other, the stronger one shows: the arc's part that is done, over its track.
     ink = ImageChops.lighter(ink, faint.point(lambda v: v // 4))
     if theme == "template":
         image = Image.new("RGB", (size, size))
+        # macOS takes the shape alone, and paints it in the colour of its menu bar.
         image.putalpha(ImageChops.subtract(plate, ink))
         return image
     image = Image.new("RGB", (size, size), PLATES[face.shape][theme])

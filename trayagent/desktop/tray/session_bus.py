@@ -47,6 +47,7 @@ def bus_address() -> str | None:
     address = os.environ.get("DBUS_SESSION_BUS_ADDRESS")
     if address:
         return address
+    # Where systemd puts it: whoever was not started by the session may lack the variable.
     usual = Path(os.environ.get("XDG_RUNTIME_DIR", "/nowhere")) / "bus"
     return f"unix:path={usual}" if usual.exists() else None
 

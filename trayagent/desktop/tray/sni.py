@@ -48,7 +48,6 @@ from trayagent.desktop.tray.tray import Actions
 ITEM_PATH: Final = "/StatusNotifierItem"
 READ: Final = PropertyAccess.READ
 
-SIZES: Final = (16, 22, 24, 32, 48)
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
 """Between attempts to reach a bus that is gone."""
@@ -297,7 +296,7 @@ class SniIcon(Icon):
 
 def _sizes(icon: Image.Image | Sequence[Image.Image]) -> Sequence[Image.Image]:
     if isinstance(icon, Image.Image):
-        return [icon.resize((size, size), Image.Resampling.LANCZOS) for size in SIZES]
+        return [icon.resize((size, size), Image.Resampling.LANCZOS) for size in icons.PANEL_SIZES]
     return icon
 
 
@@ -314,6 +313,7 @@ def _register(bus: MessageBus, name: str) -> None:
             flags=MessageFlag.NO_REPLY_EXPECTED,
         )
     )
+    # Nobody waits for this future; an exception that nobody fetched would be reported by asyncio.
     sent.add_done_callback(lambda future: future.cancelled() or future.exception())
 
 

@@ -79,6 +79,7 @@ async def stop_batch(request: HookRequest) -> Reply:
     """Cancel the rest of a batch; what arrived stays."""
     request.json(schemas.Empty)
     id = request.params["id"]
+    # Raises for a batch that does not exist: to cancel nothing of it would look like success.
     await request.agent.queries.batch(id)
     await request.agent.queue.cancel_batch(id)
     return Reply(200, await request.agent.queries.batch(id))

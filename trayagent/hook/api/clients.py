@@ -25,6 +25,7 @@ routes = Routes()
 async def pair_extension(request: HookRequest) -> Reply:
     """Exchange a one-time code for a token bound to your origin."""
     body = request.json(schemas.Pairing)
+    # The gate lets nobody but extensions in here; without an origin nothing is paired.
     origin = request.facts.origin or ""
     return Reply(200, await request.agent.clients.pair(body.code, body.name, origin))
 
@@ -92,6 +93,7 @@ async def make_session_code(request: HookRequest) -> Reply:
 @routes.add("GET", "/api/v1/clients", who="owner", answers={200: schemas.ClientList})
 async def list_clients(request: HookRequest) -> Reply:
     """Paired browsers, foreign programs and open dashboards."""
+    # Marked, so that nobody revokes the very page they are looking at by mistake.
     own = request.caller.id if request.caller else ""
     clients = [
         replace(client, name="This dashboard") if client.id == own else client

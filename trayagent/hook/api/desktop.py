@@ -23,6 +23,7 @@ routes = Routes()
 )
 async def open_own_folder(request: HookRequest) -> Reply:
     """Open one of our folders on this computer's desktop."""
+    # By name, not by path: whoever speaks for the page cannot have any other folder opened.
     config = request.agent.live_settings.config
     folder = {
         "downloads": config.downloads.folder,
@@ -52,6 +53,7 @@ async def choose_folder(request: HookRequest) -> Reply:
     start = request.json(schemas.FolderStart).start
 
     def choose() -> Path | None:
+        # A relative start is below the downloads; an absolute one stays as it is.
         return request.context.desktop.choose_folder(downloads / Path(start).expanduser())
 
     chosen = await asyncio.to_thread(choose)
@@ -74,6 +76,7 @@ async def get_autostart(request: HookRequest) -> Reply:
 )
 async def set_autostart(request: HookRequest) -> Reply:
     """Let the session start trayagent, or not."""
+    # Asked again afterwards: what the session really does counts, not what it was told.
     desktop = request.context.desktop
     await asyncio.to_thread(desktop.start_with_session, request.json(schemas.SessionStart).on)
     return Reply(200, schemas.SessionStart(await asyncio.to_thread(desktop.starts_with_session)))

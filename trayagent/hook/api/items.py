@@ -75,6 +75,7 @@ async def put_items_in_trash(request: HookRequest) -> Reply:
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
+            # One byte more than may be shown is enough to see that a file is too large.
             content = file.read(MOST_SHOWN_BYTES + 1)
     except OSError as error:
         raise NotFoundError(

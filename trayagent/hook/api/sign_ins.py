@@ -12,7 +12,7 @@ from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
 from trayagent.model.library import Account
-from trayagent.sources.browser_sign_in import cookie_wish
+from trayagent.sources.build import cookie_wish
 
 routes = Routes()
 

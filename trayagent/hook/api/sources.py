@@ -83,6 +83,7 @@ async def change_source(request: HookRequest) -> Reply:
     await request.agent.library.source(name)
 
     def revise(settings: Config) -> dict[str, Any]:
+        # The whole list is written back, since the file has it as one array of tables.
         written = [_as_written(one) for one in settings.sources]
         for one in written:
             if one["name"] == name:
@@ -166,6 +167,7 @@ async def sync_source(request: HookRequest) -> Reply:
     run, running = await request.agent.library.sync(
         request.params["name"], list_only=body.list_only
     )
+    # 200: it was at work already; 202: this request has begun it.
     return Reply(200 if running else 202, schemas.Run(run))
 
 
@@ -182,6 +184,7 @@ async def download_items(request: HookRequest) -> Reply:
     batch, unknown = await request.agent.library.download(
         request.params["name"], body.names, body.folder
     )
+    # 422: none of the names is known, so nothing was begun.
     return Reply(422 if batch is None else 202, schemas.Fetching(batch, tuple(unknown)))
 
 
@@ -212,6 +215,7 @@ async def sign_out(request: HookRequest) -> Reply:
 @routes.add("GET", "/api/v1/sources/{name}/items/{id}/thumbnail", who="owner")
 async def get_thumbnail(request: HookRequest) -> Reply:
     """A JPEG of at most 256 pixels."""
+    # An album shows hundreds of them: the browser keeps each for a day.
     picture = await request.agent.library.thumbnail(request.params["name"], request.params["id"])
     return Reply(200, picture, "image/jpeg", {"Cache-Control": "private, max-age=86400"})
 

@@ -11,7 +11,8 @@
 Nothing here is open until a person has made a secret (`agent.access.Clients.connect`). The gate judges
 every request as it does all others, but for the token: that stands in the body or in the path, and is
 judged here. A foreign program may add, see, pause, resume, cancel and forget downloads, and say
-how many run and how fast. It gets no cookies or headers back, and changes nothing else.
+how many run and how fast. It gets no cookies or headers back, and changes nothing else. `options` and
+`values` have one caller each: the words of a foreign manual, to be compared with it line by line.
 """
 
 from __future__ import annotations

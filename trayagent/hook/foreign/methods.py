@@ -69,6 +69,8 @@ async def add_uri(call: Call) -> str:
         raise RpcError("URI is not provided.")
     wish = options.read_wish(uris, call.options(1), call.agent.live_settings.config)
     position = call.number(2) if len(call.params) > 2 else None
+    # Judged before anything enters: a download under another gid would be there, and its client
+    # would never find it.
     if wish.gid is not None:
         if not may_choose(wish.gid):
             raise RpcError(f"Invalid GID {wish.gid[:40]}")
@@ -246,6 +248,7 @@ async def change_uri(call: Call) -> list[int]:
         if address in kept:
             kept.remove(address)
     deleted = len(addresses) - len(kept)
+    # First what goes, then what comes: the place counts in the list that is left (aria2 manual).
     place = call.number(4) if len(call.params) > 4 else len(kept)
     kept[max(0, place) : max(0, place)] = wanted
     if not kept:

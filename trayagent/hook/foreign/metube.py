@@ -101,6 +101,10 @@ async def get_version(request: HookRequest) -> Reply:
 
 def item_of(asked: Mapping[str, Any]) -> Item:
     """The item that a request means."""
+    # 1. The sound alone, in the words of either form.
+    # 2. A height, `1080` or `1080p`.
+    # 3. The worst there is.
+    # 4. Whatever else is said: the best. A client that asks in vain would not ask otherwise.
     quality = str(asked.get("quality") or "best").lower()
     wants_audio = asked.get("download_type") == "audio" or asked.get("format") in _AUDIO
     if wants_audio or quality == "audio":
@@ -124,6 +128,7 @@ def _entry(request: HookRequest, task: Task) -> dict[str, Any]:
     name = re.split(r"[/\\]", view.file)[-1]
     left = (view.size - view.received) / view.speed if view.size and view.speed else None
     return {
+        # Some keys mean nothing here; they are there all the same, for clients that rely on them.
         "id": task.url,  # MeTube's clients know a download by its address
         "title": name or task.url,
         "url": task.url,
@@ -148,6 +153,7 @@ async def _check_secret(request: HookRequest) -> None:
     """Raise NotFoundError, after a delay, for a secret that is nobody's."""
     clients = request.agent.clients
     caller = clients.recognise_foreign("metube", request.params["secret"])
+    # Counted and slowed down like a wrong token: this secret is all that keeps strangers out.
     if caller is None:
         clients.guesses.note_wrong()
         await asyncio.sleep(WRONG_TOKEN_SECONDS)

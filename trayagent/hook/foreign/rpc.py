@@ -83,6 +83,8 @@ class RpcSession:
 
     def is_allowed(self, token: str) -> bool:
         """Whether a token is that of an aria2 client."""
+        # Judged once a message: a multicall shows its token with every inner call. Beyond so many
+        # different ones no further token is looked at: one message is not a thousand guesses.
         if token not in self._judged and len(self._judged) < MOST_TOKENS:
             caller = self.agent.clients.recognise_foreign("aria2", token)
             self._judged[token] = caller is not None
@@ -121,6 +123,7 @@ class Call:
     def number(self, index: int) -> int:
         """A whole number that must be there."""
         value = self._at(index)
+        # In Python `true` is the number 1; in aria2 it is no number.
         if not isinstance(value, int) or isinstance(value, bool):
             raise wrong_type(index)
         # Larger than any list, and small enough for SQLite.
@@ -206,6 +209,7 @@ async def _answer_multicall(call: Call, methods: Mapping[str, Method]) -> list[A
         raise wrong_type(0)
     results: list[Any] = []
     for number, inner in enumerate(call.params[0], 1):
+        # Thousands of calls fit into one message: everything else on the loop goes on meanwhile.
         if number % CALLS_PER_TURN == 0:
             await asyncio.sleep(0)
         try:
@@ -234,6 +238,7 @@ async def _run(
     # Some libraries send it twice.
     while tokens < len(params) and _is_token(params[tokens]):
         tokens += 1
+    # The token comes before the method: who has none does not learn which methods there are.
     # The two lists of names are told to everybody who may connect at all.
     if not name.startswith("system.") and not (
         tokens and session.is_allowed(params[0].removeprefix("token:"))
@@ -258,6 +263,7 @@ def _fault(error: RpcError) -> dict[str, Any]:
 
 
 def _status(content: dict[str, Any]) -> int:
+    # aria2's own statuses. A batch has 200 in any case, since each of its answers has its own end.
     if "error" not in content:
         return 200
     return 500 if content["error"]["code"] in _SERVER_FAULTS else 400

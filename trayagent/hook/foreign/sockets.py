@@ -72,6 +72,7 @@ class RpcSocket:
                 await self._send(await answer(message.data))
                 self._is_answering = False
                 self._has_news.set()
+            # The client has closed it, or it was cut off: nobody is left to tell anything.
             tell.cancel()
             mute.cancel()
 
@@ -140,6 +141,7 @@ class RpcSockets:
         while len(self._open) >= MOST_SOCKETS:
             mute = [one for one in self._open if not one.clients]
             oldest = next(iter(mute or self._open))
+            # Taken out here, not when its task ends: that may wait for a client that reads slowly.
             self._open.pop(oldest)
             oldest.end()
         self._open[socket] = None

@@ -146,6 +146,7 @@ _KEYS: Final[Mapping[str, Callable[[TaskView], Any]]] = {
     "downloadSpeed": lambda view: str(view.speed),
     "uploadSpeed": lambda _view: "0",
     "connections": lambda view: "1" if view.task.state == State.ACTIVE else "0",
+    # Rounded up: the last piece may be shorter.
     "numPieces": lambda view: str(-(-view.size // PIECE_BYTES)),
     "pieceLength": lambda _view: str(PIECE_BYTES),
     "dir": lambda view: view.place,
@@ -160,6 +161,7 @@ def describe(view: TaskView, keys: Iterable[str] | None) -> dict[str, Any]:
     """The keys that are asked for, as far as the download has them; None: all."""
     told: dict[str, Any] = {}
     for key in keys or _KEYS:
+        # A key that aria2 has and we do not is left out, as aria2 leaves out what it does not know.
         read = _KEYS.get(key)
         if read is not None and (value := read(view)) is not None:
             told[key] = value
