@@ -123,7 +123,6 @@ async def build(
         live_settings=live_settings,
         version=__version__,
     )
-    # Now, and after every change: what depends on settings is told in one place.
     follow = partial(_apply, agent, pool, worker, transfer, engine)
     follow(config)
     live_settings.follow(follow)
