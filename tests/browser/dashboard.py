@@ -44,14 +44,19 @@ def row(page: Page, name: str) -> Locator:
     return page.locator(".rows .row:not([hidden])", has=page.locator(f".name[title='{name}']"))
 
 
+def head(page: Page, title: str) -> Locator:
+    """The row of a batch, under which its own rows fold open."""
+    return page.locator(".rows .row.head:not([hidden])", has=page.locator(f"[title='{title}']"))
+
+
 def names(page: Page) -> Locator:
     """The names of the rows in the page, in the order of the page's elements."""
     return page.locator(".rows .row:not([hidden]) .name")
 
 
 async def shown(page: Page) -> list[str]:
-    """The names of the rows in sight, from top to bottom."""
-    found: list[str] = await page.locator(".rows .row:not([hidden])").evaluate_all(
+    """The names of the downloads in sight, from top to bottom."""
+    found: list[str] = await page.locator(".rows .row:not([hidden], .head)").evaluate_all(
         """rows => rows.map(row => [Number(row.getAttribute("aria-rowindex")), row.querySelector(".name").title])
             .sort((a, b) => a[0] - b[0]).map(([, name]) => name)"""
     )

@@ -281,7 +281,7 @@ async def test_keyboard_alone_adds_and_pauses(page: Page, agent: Running, site: 
     await page.keyboard.type(site.url("/slow/typed.mp4"))
     await page.keyboard.press("Enter")
     await expect(row(page, "typed.mp4")).to_be_visible()
-    await page.get_by_role("grid").focus()
+    await page.get_by_role("treegrid").focus()
     await page.keyboard.press("Home")
     await expect(row(page, "typed.mp4")).to_have_class(re.compile("current"))
     await page.keyboard.press("Enter")

@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.chromium import violations
-from tests.browser.dashboard import add, opened, row, see, shown
+from tests.browser.dashboard import add, head, opened, row, see, shown
 from tests.browser.public_site import PublicSite
 from tests.browser.running import Running, until
 
@@ -84,20 +84,20 @@ async def test_the_queue_is_shown_as_it_will_run_and_changes_by_keys(
     wait(agent, site, "one.mp4", "two.mp4", "three.mp4")
     await expect(row(page, "three.mp4")).to_be_visible()
     assert await shown(page) == ["one.mp4", "two.mp4", "three.mp4"]
-    await page.get_by_role("grid").focus()
+    await page.get_by_role("treegrid").focus()
     await page.keyboard.press("End")
     await page.keyboard.press("Alt+ArrowUp")
-    await expect(page.locator(".rows .row[aria-rowindex='3'] .name")).to_have_attribute(
+    await expect(page.locator(".rows .row[aria-rowindex='4'] .name")).to_have_attribute(
         "title", "three.mp4"
     )
     await expect(row(page, "three.mp4")).to_have_class(re.compile("current"))
     await page.keyboard.press("Alt+ArrowDown")
-    await expect(page.locator(".rows .row[aria-rowindex='4'] .name")).to_have_attribute(
+    await expect(page.locator(".rows .row[aria-rowindex='5'] .name")).to_have_attribute(
         "title", "three.mp4"
     )
     await row(page, "two.mp4").click()
     await page.locator(".detail").get_by_role("button", name="Start first").click()
-    await expect(page.locator(".rows .row[aria-rowindex='2'] .name")).to_have_attribute(
+    await expect(page.locator(".rows .row[aria-rowindex='3'] .name")).to_have_attribute(
         "title", "two.mp4"
     )
     site.server.pause = 0.02
@@ -105,6 +105,70 @@ async def test_the_queue_is_shown_as_it_will_run_and_changes_by_keys(
     await agent.arrival(site.url("/slow/three.mp4"))
     begun = [path for path, _ in site.server.seen if path.startswith("/slow/t") or "/one" in path]
     assert begun[-3:][0] == "/slow/two.mp4"
+
+
+async def test_a_batch_folds_open_and_shut(page: Page, agent: Running, site: PublicSite) -> None:
+    """By mouse and by keys; its rows are under it, and the list goes on below."""
+    wait(agent, site, "before-1.mp4", "before-2.mp4")
+    wait(agent, site, "a-1.mp4", "a-2.mp4", "a-3.mp4")
+    wait(agent, site, "after.mp4")
+    batch = head(page, "3 downloads")
+    await expect(batch).to_have_attribute("aria-expanded", "true")
+    assert await violations(page) == []
+    await batch.get_by_role("button", name="Hide the rows of 3 downloads").click()
+    await expect(batch).to_have_attribute("aria-expanded", "false")
+    await expect(row(page, "a-1.mp4")).to_have_count(0)
+    assert await shown(page) == ["before-1.mp4", "before-2.mp4", "after.mp4"]
+    await page.get_by_role("treegrid").focus()
+    await expect(batch).to_have_class(re.compile("current"))
+    for key, name in (
+        ("ArrowRight", None),
+        ("ArrowRight", "a-1.mp4"),
+        ("ArrowDown", "a-2.mp4"),
+        ("ArrowLeft", None),
+        ("ArrowLeft", None),
+    ):
+        await page.keyboard.press(key)
+        current = batch if name is None else row(page, name)
+        await expect(current).to_have_class(re.compile("current"))
+        if key == "ArrowRight":
+            await expect(row(page, "a-3.mp4")).to_have_class(re.compile("inside"))
+    await expect(row(page, "a-1.mp4")).to_have_count(0)
+    await page.keyboard.press("Enter")
+    panel = page.get_by_role("region", name="Report")
+    await expect(panel.get_by_role("heading", name="3 downloads")).to_be_visible()
+    await panel.get_by_text("Report", exact=True).click()
+    await expect(panel.get_by_role("row")).to_have_count(4)
+    assert await violations(page) == []
+    await page.keyboard.press("Escape")
+    await expect(panel).to_be_hidden()
+    await expect(page.get_by_role("treegrid")).to_be_focused()
+    await page.keyboard.press("Control+a")
+    await expect(page.get_by_role("toolbar")).to_contain_text("6 ticked")
+
+
+async def test_a_batch_is_stopped_retried_and_undone_from_its_row(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    await page.set_viewport_size({"width": 400, "height": 800})
+    site.server.missing.add("/slow/gone.mp4")
+    site.server.pause = 0.02
+    items = [{"url": site.url(f"/slow/{name}")} for name in ("here.mp4", "gone.mp4")]
+    agent.call("POST", "downloads", {"items": items})
+    batch = head(page, "2 downloads")
+    await expect(batch).to_contain_text("2 of 2, 1 failed")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert await violations(page) == []
+    site.server.missing.clear()
+    await batch.get_by_role("button", name="Retry failed: 2 downloads").click()
+    await expect(row(page, "gone.mp4")).to_have_attribute("data-state", "completed")
+    await expect(batch).not_to_contain_text("failed")
+    await batch.get_by_role("button", name="Undo: 2 downloads").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Undo: 1 to the trash").click()
+    await expect(batch).to_contain_text("Undone")
+    wait(agent, site, "never-1.mp4", "never-2.mp4", "never-3.mp4")
+    await head(page, "3 downloads").get_by_role("button", name="Stop: 3 downloads").click()
+    await expect(row(page, "never-2.mp4")).to_have_attribute("data-state", "cancelled")
 
 
 async def test_dragging_gives_a_download_another_place(
@@ -122,7 +186,7 @@ async def test_dragging_gives_a_download_another_place(
     await expect(page.locator(".drop-line")).to_be_visible()
     await page.mouse.move(start["x"] + 5, end["y"] + 4)
     await page.mouse.up()
-    await expect(page.locator(".rows .row[aria-rowindex='3'] .name")).to_have_attribute(
+    await expect(page.locator(".rows .row[aria-rowindex='4'] .name")).to_have_attribute(
         "title", "d.mp4"
     )
     assert await shown(page) == ["a.mp4", "d.mp4", "b.mp4", "c.mp4"]
@@ -204,7 +268,7 @@ async def test_ticked_rows_are_dealt_with_together(
     await bar.get_by_role("button", name="Pause", exact=True).click()
     await expect(page.locator(".row[data-state='paused']")).to_have_count(3)
     await expect(bar).to_be_hidden()
-    await page.get_by_role("grid").focus()
+    await page.get_by_role("treegrid").focus()
     await page.keyboard.press("Control+a")
     await expect(bar).to_contain_text("5 ticked")
     await page.keyboard.press("Delete")
@@ -340,7 +404,7 @@ async def test_the_panel_follows_its_download_and_changes_it(
     assert await violations(page) == []
     await panel.get_by_role("button", name="Close").click()
     await expect(panel).to_be_hidden()
-    await expect(page.get_by_role("grid")).to_be_focused()
+    await expect(page.get_by_role("treegrid")).to_be_focused()
 
 
 async def test_whoever_sees_what_failed_has_been_told(
@@ -400,7 +464,7 @@ async def test_rows_are_compact_and_can_be_roomy(
     wait(agent, site, *(f"row-{n:02}.mp4" for n in range(30)))
     await expect(row(page, "row-00.mp4")).to_be_visible()
     box = await row(page, "row-00.mp4").bounding_box()
-    table = await page.get_by_role("grid").bounding_box()
+    table = await page.get_by_role("treegrid").bounding_box()
     assert box
     assert table
     assert box["height"] == 36

@@ -167,3 +167,19 @@ async def test_a_page_is_looked_at_before_it_is_downloaded(rig: Rig) -> None:
     assert (none.status, none.code) == (422, "no_media_found")
     assert (await rig.ask("POST", "pages/look", {"url": "file:///etc/passwd"})).status == 422
     assert await rig.count() == 0
+
+
+async def test_a_folded_list_has_heads_and_a_window_knows_the_one_before_it(rig: Rig) -> None:
+    items = [{"url": f"http://example.com/many/{n}"} for n in range(4)]
+    batch = (await rig.ask("POST", "downloads", {"items": items})).json()["batch"]
+    (alone,) = await add(rig, "alone.mp4")
+    page = (await rig.ask("GET", "downloads?sort=added&folded=true&offset=2&limit=2")).json()
+    assert (page["total"], page["count"], len(page["downloads"])) == (6, 5, 2)
+    (head,) = page["heads"]
+    assert (head["at"], head["shown"], head["batch"]["id"]) == (0, 4, batch)
+    page = (await rig.ask("GET", f"downloads?sort=added&folded=true&closed={batch}")).json()
+    assert (page["total"], page["count"]) == (2, 5)
+    assert [one["id"] for one in page["downloads"]] == [alone]
+    assert [(head["at"], head["rows"], head["shown"]) for head in page["heads"]] == [(0, 4, 0)]
+    answer = await rig.ask("GET", "downloads?sort=added&folded=true&opened=d1")
+    assert answer.status == 404

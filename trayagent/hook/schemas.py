@@ -16,6 +16,7 @@ from trayagent.model.downloads import Batch, Download, Entry, Item
 from trayagent.model.file_types import FileType
 from trayagent.model.library import LibraryItem, SourceInfo
 from trayagent.model.status import Plan, SpeedMode
+from trayagent.store.folding import BatchHead
 from trayagent.store.listing import SORTS
 
 # Bounds belong to the types: nothing long or large gets as far as a handler.
@@ -53,6 +54,12 @@ class DownloadsQuery(Body, frozen=True):
     """`queue` (as they will run), `name`, `size`, `progress`, `left` or `added`; with a `-` the other way round."""
     offset: Annotated[int, Meta(ge=0, le=1 << 53)] = 0
     """The place of the first row; with `sort`."""
+    folded: bool = False
+    """Give each batch of several downloads a row of its own before them, its head; with `sort`."""
+    opened: Annotated[str, Meta(max_length=2000)] = ""
+    """Ids of batches whose rows follow their head, with commas; with `folded`."""
+    closed: Annotated[str, Meta(max_length=2000)] = ""
+    """Ids of batches that are their head alone. Of others, long finished ones are."""
 
 
 class DownloadPage(Struct, frozen=True, omit_defaults=True):
@@ -61,6 +68,11 @@ class DownloadPage(Struct, frozen=True, omit_defaults=True):
     """The id to go on after; with `sort` there is none."""
     total: int | None = None
     """Rows of the whole list; with `sort`."""
+    count: int | None = None
+    """Downloads of the whole list, also those under closed heads; with `sort`."""
+    heads: tuple[BatchHead, ...] = ()
+    """The heads among these rows, and one before them whose rows they are; with `folded`. The downloads fill
+    the places between."""
     again: float | None = None
     """Seconds after which to ask again: something has changed that is not in this answer yet."""
 

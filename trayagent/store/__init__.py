@@ -5,7 +5,7 @@ durable when the caller has it. Rows stay here: what comes out is frozen values 
 that a file here names. The agent calls a transaction by its name and adds no SQL of its own.
 
     admission     how an item enters the queue: once, whoever asks and however often
-    downloads     their table, look-ups; `listing` and `queue_order` show and move them
+    downloads     their table, look-ups; `listing`, `folding` and `queue_order` show and move them
     claims        which downloads the free slots may have, in turn by host
     transitions   from one state to the next: what a slot reports, what a person asks
     batches       downloads that were asked for together, and what became of each entry; `undo`

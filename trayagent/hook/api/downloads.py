@@ -18,7 +18,9 @@ from trayagent.model import lenient_json
 from trayagent.model.downloads import Download, Item, Patch, Receipt, Rejected, State
 from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
 from trayagent.model.wording import show_count
+from trayagent.store import batches
 from trayagent.store.admission import Candidate, Entered
+from trayagent.store.folding import ByHand
 from trayagent.store.listing import Chosen, Sort
 
 MOST_ITEMS: Final = 15_000
@@ -103,9 +105,19 @@ async def list_downloads(request: HookRequest) -> Reply:
     if query.sort is not None:
         chosen = Chosen(states, query.type, query.batch, query.q)
         sort = cast(Sort, query.sort.removeprefix("-"))
-        wanted = Wanted(chosen, sort, down=query.sort.startswith("-"))
+        folds = ByHand(_batches_in(query.opened), _batches_in(query.closed))
+        wanted = Wanted(
+            chosen, sort, down=query.sort.startswith("-"), folds=folds if query.folded else None
+        )
         window = await request.agent.listings.window(wanted, query.offset, query.limit)
-        page = schemas.DownloadPage(tuple(window.downloads), None, window.total, window.again)
+        page = schemas.DownloadPage(
+            tuple(window.downloads),
+            None,
+            window.total,
+            window.count,
+            tuple(window.heads),
+            window.again,
+        )
         return Reply(200, page)
     found, more = await request.agent.queries.downloads(
         states=states, batch=query.batch, q=query.q, limit=query.limit, after=query.after
@@ -200,6 +212,11 @@ async def confirm_download(request: HookRequest) -> Reply:
         nonces.give_back(body.nonce)
         raise
     return _reply_with_receipt(request, entered)
+
+
+def _batches_in(ids: str) -> frozenset[int]:
+    """The numbers of batches named with commas. Raises NotFoundError for what cannot be one."""
+    return frozenset(batches.number(id) for id in ids.split(",") if id)
 
 
 def _reply_with_receipt(request: HookRequest, entered: Entered) -> Reply:

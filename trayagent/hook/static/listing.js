@@ -1,34 +1,40 @@
 // The rows of one list as the agent orders them. Only the windows around what is in sight are held, however long it is.
+// A row is a download, or the head of a batch: `{id, isHead: true, rows, shown, failed, batch}`.
 import { query } from "./api.js";
 
 const PAGE = 100; // rows asked for at once
 const KEPT = 24; // windows in memory
 const REST = 350; // milliseconds between two readings of the same windows
+const FOLDED = 100; // batches that are remembered as opened, or as closed, by hand
 
 /** Tells `rows` whenever what is in sight has changed. */
 export class Listing extends EventTarget {
   #api;
   #pages = new Map(); // page → its rows
+  #heads = new Map(); // page → heads among its rows, and the one before them whose rows they are
   #places = new Map(); // id → page it is on
   #loading = new Map(); // page → the reading that is under way
   #sight = [0, 0];
   #turn = 0;
   #timer = 0;
   #old = false;
+  #byHand = new Map(); // id of a batch → whether somebody has opened it
 
   constructor(api) {
     super();
     this.#api = api;
-    this.total = 0;
+    this.total = 0; // rows
+    this.count = 0; // downloads, also those under closed heads
     this.wanted = { sort: "queue" };
     this.isRead = false;
   }
 
-  /** Turns to another list: `{state, type, batch, q, sort}`; nothing is known of it at first. */
+  /** Turns to another list: `{state, type, batch, q, sort, folded}`; nothing is known of it at first. */
   async choose(wanted) {
     this.wanted = wanted;
     this.#turn += 1;
     this.#pages.clear();
+    this.#heads.clear();
     this.#places.clear();
     this.#loading.clear();
     this.#sight = [0, 0];
@@ -38,6 +44,23 @@ export class Listing extends EventTarget {
 
   at(index) {
     return this.#pages.get(Math.floor(index / PAGE))?.[index % PAGE] ?? null;
+  }
+
+  /** The open head that the row at this place belongs to, where that is in memory; null: it belongs to none. */
+  headOf(index) {
+    const heads = this.#heads.get(Math.floor(index / PAGE)) ?? [];
+    return heads.find(({ at, shown }) => at < index && index <= at + shown) ?? null;
+  }
+
+  /** Opens a batch's head, or closes it; its row stays where it is. */
+  async fold(id, isOpen) {
+    this.#byHand.delete(id);
+    this.#byHand.set(id, isOpen);
+    if (this.#byHand.size > FOLDED) this.#byHand.delete(this.#byHand.keys().next().value);
+    // What is being read now was asked for with other folds.
+    this.#turn += 1;
+    this.#loading.clear();
+    await this.#reread();
   }
 
   /** A row that is in memory, by its id. */
@@ -75,20 +98,28 @@ export class Listing extends EventTarget {
     this.#tell();
   }
 
-  /** The ids of rows `first` to before `end`, also of those that are not in memory. */
-  async ids(first = 0, end = this.total) {
+  /** The ids of all downloads, also of those that are not in memory, or under a closed head. */
+  async ids() {
     const found = [];
-    for (let offset = first; offset < end; ) {
-      const page = await this.#ask(offset, Math.min(1000, end - offset));
+    while (found.length < this.count) {
+      const page = await this.#ask({ folded: undefined, offset: String(found.length), limit: 1000 });
       if (!page.downloads.length) break;
       found.push(...page.downloads.map(({ id }) => id));
-      offset += page.downloads.length;
     }
     return found;
   }
 
-  #ask(offset, limit) {
-    return this.#api.get(`downloads${query({ ...this.wanted, offset: String(offset), limit })}`);
+  /** The first waiting download of a batch, or null. */
+  async firstWaiting(batch) {
+    const page = await this.#ask({ folded: undefined, batch, state: "queued", limit: 1 });
+    return page.downloads[0]?.id ?? null;
+  }
+
+  #ask(window) {
+    const wanted = { ...this.wanted, ...window };
+    const named = (isOpen) => [...this.#byHand].filter(([, open]) => open === isOpen).map(([id]) => id);
+    const folds = wanted.folded ? { opened: named(true).join(), closed: named(false).join() } : {};
+    return this.#api.get(`downloads${query({ ...wanted, ...folds })}`);
   }
 
   #pagesInSight() {
@@ -100,7 +131,7 @@ export class Listing extends EventTarget {
     const turn = this.#turn;
     const known = this.#loading.get(page);
     if (known) return known;
-    const reading = this.#ask(page * PAGE, PAGE)
+    const reading = this.#ask({ offset: String(page * PAGE), limit: PAGE })
       .then((answer) => {
         if (turn === this.#turn) this.#take(page, answer);
       })
@@ -113,12 +144,17 @@ export class Listing extends EventTarget {
     return reading;
   }
 
-  #take(page, { downloads, total, again }) {
+  #take(page, { downloads, heads = [], total, count, again }) {
     for (const { id } of this.#pages.get(page) ?? []) if (this.#places.get(id) === page) this.#places.delete(id);
     this.#pages.delete(page);
-    this.#pages.set(page, downloads);
-    for (const { id } of downloads) this.#places.set(id, page);
+    const rows = [...downloads];
+    for (const head of heads)
+      if (head.at >= page * PAGE) rows.splice(head.at - page * PAGE, 0, { ...head, id: head.batch.id, isHead: true });
+    this.#pages.set(page, rows);
+    this.#heads.set(page, heads);
+    for (const { id } of rows) this.#places.set(id, page);
     this.total = total;
+    this.count = count ?? total;
     this.isRead = true;
     this.#forget();
     if (again) this.renew(again * 1000);
@@ -132,6 +168,7 @@ export class Listing extends EventTarget {
       if (inSight.has(page)) continue;
       for (const { id } of this.#pages.get(page)) if (this.#places.get(id) === page) this.#places.delete(id);
       this.#pages.delete(page);
+      this.#heads.delete(page);
     }
   }
 

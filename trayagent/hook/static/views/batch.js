@@ -1,42 +1,49 @@
-// The head above the list when it shows what was asked together: how far it is, its report, and what can be done.
+// What was asked together: how far it is, its report, and what can be done. Above the list when the list shows nothing
+// else, below it when the batch is one row among others.
 import { query } from "../api.js";
-import { button, h, icon, setText } from "../dom.js";
+import { possible } from "../batch-acts.js";
+import { button, h, icon, iconButton, setText } from "../dom.js";
 import { ago, moment } from "../format.js";
-import { confirmed } from "../say.js";
-import { BATCH, OUTCOMES, VIA } from "../words.js";
+import { BATCH, OUTCOMES, SAY, VIA } from "../words.js";
 import { reportOf } from "./report.js";
 import { doneOf } from "./side.js";
 
-/** Tells `title` when it knows what the batch is called. */
+/** Tells `title` when it knows what the batch is called; a panel also tells `close`. */
 export class BatchHead extends EventTarget {
   #id = null;
 
-  constructor({ api, board, messages }) {
+  constructor({ api, board, messages, batchActs }, { isPanel = false } = {}) {
     super();
     Object.assign(this, { api, board, messages });
+    this.title = h("h2", { class: "cut", hidden: !isPanel });
+    const close = isPanel ? iconButton("cross", SAY.close, () => this.dispatchEvent(new Event("close"))) : null;
     this.facts = h("p", { class: "muted small" });
     this.bar = h("progress", {});
     this.counts = h("p", { class: "counts small numbers" });
     this.trouble = h("p", { class: "trouble small" });
-    this.retry = button(BATCH.retryFailed, () => this.#retry(), { glyph: "again" });
+    this.retry = button(BATCH.retryFailed, () => batchActs.retry(this.batch), { glyph: "again" });
     this.retry.hidden = true;
-    this.stop = button(BATCH.stop, () => this.#stop(), { glyph: "cross" });
-    this.undo = button(BATCH.undo, () => this.#undo(), { glyph: "undo" });
+    this.stop = button(BATCH.stop, () => batchActs.stop(this.batch), { glyph: "cross" });
+    this.undo = button(BATCH.undo, () => batchActs.undo(this.batch), { glyph: "undo" });
     this.report = h("div", {});
     this.element = h(
       "section",
-      { class: "batch-head", hidden: true, "aria-label": BATCH.report },
+      { class: isPanel ? "batch-head batch-panel" : "batch-head", hidden: true, "aria-label": BATCH.report },
       h(
         "div",
         { class: "card-head" },
         icon("batch"),
-        h("div", { class: "grow" }, this.facts, this.counts),
-        h("div", { class: "buttons" }, this.retry, this.stop, this.undo),
+        h("div", { class: "grow" }, this.title, this.facts, this.counts),
+        h("div", { class: "buttons" }, this.retry, this.stop, this.undo, close),
       ),
       this.bar,
       this.trouble,
       this.report,
     );
+    if (isPanel)
+      this.element.addEventListener("keydown", (event) => {
+        if (event.key === "Escape") this.dispatchEvent(new Event("close"));
+      });
     board.addEventListener("batches", () => this.#paint());
     board.addEventListener("counts", () => this.#countFailed());
   }
@@ -49,7 +56,8 @@ export class BatchHead extends EventTarget {
     if (!id) return;
     this.batch = await this.messages.trying(() => this.api.get(`batches/${id}?limit=1`));
     if (this.#id !== id || !this.batch) return;
-    this.report.replaceChildren(reportOf(this.api, this.messages, id));
+    if (this.report.dataset.batch !== id) this.report.replaceChildren(reportOf(this.api, this.messages, id));
+    this.report.dataset.batch = id;
     this.#paint();
     await this.#countFailed();
   }
@@ -69,6 +77,7 @@ export class BatchHead extends EventTarget {
     const { batch } = this;
     const { counts } = batch;
     const { done, total } = doneOf(batch);
+    setText(this.title, batch.title || batch.id);
     this.dispatchEvent(new Event("title"));
     setText(
       this.facts,
@@ -85,27 +94,9 @@ export class BatchHead extends EventTarget {
     );
     setText(this.trouble, batch.first_error ?? "");
     this.trouble.hidden = !batch.first_error;
-    this.stop.hidden = done === total;
-    this.undo.hidden = Boolean(batch.undone_at) || !(counts.completed || done < total);
-  }
-
-  async #retry() {
-    await this.messages.trying(() => this.api.post(`batches/${this.#id}/retry`));
-  }
-
-  async #stop() {
-    const { title } = this.batch;
-    const done = await this.messages.trying(() => this.api.post(`batches/${this.#id}/stop`));
-    if (done) this.messages.tell(BATCH.stopped(title));
-  }
-
-  async #undo() {
-    const { title, counts } = this.batch;
-    const { done, total } = doneOf(this.batch);
-    const files = counts.completed ?? 0;
-    const text = BATCH.undoText(files, total - done) || BATCH.nothing;
-    if (!(await confirmed(BATCH.undoTitle(title), text, BATCH.undoYes(files), "danger", BATCH.undoNo))) return;
-    if (await this.messages.trying(() => this.api.post(`batches/${this.#id}/undo`))) this.messages.tell(BATCH.undone(title));
+    const can = possible(batch);
+    this.stop.hidden = !can.stop;
+    this.undo.hidden = !can.undo;
   }
 }
 

@@ -1,4 +1,5 @@
 // The one list of downloads, with what narrows it, what is done with ticked rows, and the panel of one of them.
+import { BatchActs } from "../batch-acts.js";
 import { button, h, iconButton, setText } from "../dom.js";
 import { Listing } from "../listing.js";
 import { Menu } from "../menu.js";
@@ -17,6 +18,8 @@ const STATES = {
 };
 const OLD_NAMES = { queue: "all", lists: "all", history: "saved" };
 const ROWS = "rows"; // compact or roomy
+const TOGETHER = "together"; // whether each batch is one row that folds open
+const FOLDING = new Set(["all", "saved"]); // elsewhere every row tells something that somebody looks for
 const TYPING = 200; // milliseconds after the last letter before it is searched
 // Newest first where the past is shown; otherwise as it will run.
 const SORT_OF = { saved: "-added", needs: "-added" };
@@ -37,9 +40,11 @@ export class ListView {
   constructor({ api, board, messages, acts, side, search, addDialog }) {
     Object.assign(this, { api, board, messages, acts, side, search, addDialog });
     this.listing = new Listing(api);
-    this.table = new Table(this.listing, acts);
+    const batchActs = new BatchActs(api, messages);
+    this.table = new Table(this.listing, acts, batchActs);
     this.detail = new Detail({ api, board, acts, messages });
-    this.batch = new BatchHead({ api, board, messages });
+    this.batch = new BatchHead({ api, board, messages, batchActs });
+    this.batchPanel = new BatchHead({ api, board, messages, batchActs }, { isPanel: true });
     this.verify = new Verify({ api, board, messages });
     this.name = "";
     this.empty = h("div", { class: "empty", hidden: true });
@@ -54,6 +59,7 @@ export class ListView {
       h("div", { class: "list-body" }, this.table.element, this.empty),
       this.bar,
       this.detail.element,
+      this.batchPanel.element,
     );
     this.#showRows();
     this.#listen();
@@ -75,16 +81,17 @@ export class ListView {
       this.#noteSeen();
     });
     table.addEventListener("open", ({ detail: id }) => this.#open(id));
-    table.addEventListener("current", () => this.detail.element.hidden || this.#open(table.current));
+    table.addEventListener("current", () => this.#isPanelOpen() && this.#open(table.current));
     table.addEventListener("sort", ({ detail: sort }) => this.#choose(this.name, sort));
-    table.addEventListener("leave", () => detail.close());
+    table.addEventListener("leave", () => this.#closePanels());
     table.addEventListener("tick", () => this.#showBar());
     table.addEventListener("verb", ({ detail: { verb, chosen } }) => acts.run(verb, chosen));
     this.batch.addEventListener("title", () => setText(this.heading, this.batch.batch.title || this.name));
-    detail.addEventListener("close", () => {
-      detail.close();
-      table.element.focus();
-    });
+    for (const panel of [detail, this.batchPanel])
+      panel.addEventListener("close", () => {
+        this.#closePanels();
+        table.element.focus();
+      });
     search.addEventListener("input", () => {
       clearTimeout(this.#typing);
       this.#typing = setTimeout(() => this.#search(), TYPING);
@@ -94,6 +101,15 @@ export class ListView {
       event.preventDefault();
       search.focus();
     });
+  }
+
+  #isPanelOpen() {
+    return !this.detail.element.hidden || !this.batchPanel.element.hidden;
+  }
+
+  #closePanels() {
+    this.detail.close();
+    this.batchPanel.show(null);
   }
 
   #tools() {
@@ -108,6 +124,7 @@ export class ListView {
     const more = () => [
       [SAY.compact, () => this.#setRows("compact"), { chosen: this.table.element.dataset.rows === "compact" }],
       [SAY.roomy, () => this.#setRows("roomy"), { chosen: this.table.element.dataset.rows === "roomy" }],
+      [SAY.together, () => this.#setTogether(!preferred(TOGETHER, true)), { chosen: preferred(TOGETHER, true) }],
       [SAY.checkFiles, () => this.verify.start()],
       [SAY.clear, () => this.#clear()],
     ];
@@ -127,7 +144,7 @@ export class ListView {
       await this.#choose(name, SORT_OF[name] ?? "queue");
     } else this.listing.renew(0);
     if (id) await this.#openAt(id);
-    else if (!this.detail.element.hidden) this.detail.close();
+    else if (this.#isPanelOpen()) this.#closePanels();
     this.table.measure();
   }
 
@@ -145,6 +162,7 @@ export class ListView {
         batch: isBatch ? name : undefined,
         q: this.search.value.trim(),
         sort,
+        folded: FOLDING.has(name) && !this.search.value.trim() && preferred(TOGETHER, true) ? "true" : undefined,
       }),
     );
   }
@@ -163,7 +181,10 @@ export class ListView {
     if (!id) return;
     this.table.current = id;
     this.table.paint();
-    await this.detail.open(id);
+    const isBatch = id.startsWith("b");
+    if (isBatch) this.detail.close();
+    this.batchPanel.show(isBatch ? id : null);
+    if (!isBatch) await this.detail.open(id);
     this.table.reveal(); // the panel may have come to lie over its row
   }
 
@@ -245,6 +266,11 @@ export class ListView {
   #setRows(height) {
     prefer(ROWS, height);
     this.#showRows();
+  }
+
+  #setTogether(isTogether) {
+    prefer(TOGETHER, isTogether);
+    this.#choose(this.name, this.#sort());
   }
 
   #showRows() {

@@ -14,7 +14,10 @@ export function reportOf(api, messages, batch) {
   report.addEventListener("toggle", async () => {
     if (!report.open) return;
     const lines = await messages.trying(() => read(api, batch));
-    if (lines) report.replaceChildren(report.firstChild, ...contents(lines));
+    if (!lines) return;
+    // Its summary stays in its place: moved, it would lose the focus.
+    while (report.children.length > 1) report.lastElementChild.remove();
+    report.append(...contents(lines));
   });
   return report;
 }

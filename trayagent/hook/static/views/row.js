@@ -73,15 +73,17 @@ export class Row {
   }
 
   /** Shows a download; null: one that is still being read. */
-  show(index, download, { ticked, current, leaving }) {
+  show(index, download, { ticked, current, leaving, isInside = false }) {
     const { element } = this;
-    const seen = [index, download, ticked, current, leaving?.word];
+    const seen = [index, download, ticked, current, leaving?.word, isInside];
     if (this.#seen.every((each, place) => each === seen[place]) && download) return;
     this.#seen = seen;
     this.index = index;
     this.download = download;
     setAttribute(element, "aria-rowindex", String(index + 2));
     element.classList.toggle("current", current);
+    element.classList.toggle("inside", isInside);
+    setAttribute(element, "aria-level", isInside ? "2" : "1");
     setAttribute(element, "aria-selected", String(ticked));
     element.dataset.state = download?.state ?? "";
     element.classList.toggle("leaving", Boolean(leaving));

@@ -2,9 +2,11 @@
 //
 // Keys, while the table has the focus: arrows, Page Up/Down, Home, End move; Space ticks, with Shift from the last
 // tick on; Ctrl+A ticks all; Enter shows details; Delete removes; Alt+arrows move a waiting download in the queue;
-// Escape unticks, or closes the details.
+// Escape unticks, or closes the details. On the head of a batch, right and left open and close it, as does Space; left
+// on a row of a batch goes to its head.
 import { button, h, setAttribute } from "../dom.js";
 import { COLUMNS, SAY } from "../words.js";
+import { HeadRow } from "./head-row.js";
 import { Row } from "./row.js";
 
 const OVERSCAN = 6; // rows above and below what is in sight
@@ -17,16 +19,17 @@ const EDGE = 40; // pixels at the edge in which a dragged row scrolls the list
  * do something with the chosen rows.
  */
 export class Table extends EventTarget {
-  #rows = new Map(); // index → Row
-  #spare = [];
+  #rows = new Map(); // index → Row or HeadRow
+  #spare = { rows: [], heads: [] };
   #height = 36;
   #whole = -1; // the height of all rows, in pixels
   #frame = 0;
   #last = -1; // where the last tick was
+  #isComing = false; // whether somebody went to a row that is still being read
 
-  constructor(listing, acts) {
+  constructor(listing, acts, batchActs) {
     super();
-    Object.assign(this, { listing, acts });
+    Object.assign(this, { listing, acts, batchActs });
     this.ticked = new Map(); // id → download
     this.current = null; // the id of the row that keys act on
     this.index = 0;
@@ -36,7 +39,7 @@ export class Table extends EventTarget {
     this.heads = new Map();
     this.element = h(
       "div",
-      { role: "grid", class: "table", tabindex: "0", "aria-label": SAY.list, "aria-multiselectable": "true" },
+      { role: "treegrid", class: "table", tabindex: "0", "aria-label": SAY.list, "aria-multiselectable": "true" },
       h("div", { role: "rowgroup", class: "heads" }, this.#head()),
       this.body,
     );
@@ -77,6 +80,7 @@ export class Table extends EventTarget {
     this.element.scrollTop = 0;
     this.index = 0;
     this.current = null;
+    this.#isComing = false;
     this.#last = -1;
     this.untick();
     this.paint();
@@ -105,31 +109,67 @@ export class Table extends EventTarget {
     for (const [index, row] of this.#rows)
       if (index < first || index > last) {
         this.#rows.delete(index);
-        this.#spare.push(row);
+        this.#put(row);
       }
     // Where the scroll bar stands for more than it shows, rows are placed around what is in sight.
     for (let index = first; index <= last; index += 1) this.#place(index, index * this.#height + shift);
-    for (const row of this.#spare.splice(40)) row.element.remove();
-    for (const row of this.#spare) row.element.hidden = true;
+    for (const spare of Object.values(this.#spare)) {
+      for (const row of spare.splice(40)) row.element.remove();
+      for (const row of spare) row.element.hidden = true;
+    }
     setAttribute(this.element, "aria-rowcount", String(total + 1));
+    if (this.#isComing && this.listing.at(this.index)) this.go(this.index);
     this.#mark();
     this.#showHead();
   }
 
+  #put(row) {
+    this.#spare[row instanceof HeadRow ? "heads" : "rows"].push(row);
+  }
+
   #place(index, y) {
+    const shown = this.listing.at(index);
+    const isHead = shown?.isHead === true;
     let row = this.#rows.get(index);
+    // A row that was read meanwhile may turn out to be a head, or no head any more.
+    if (row && row instanceof HeadRow !== isHead) {
+      this.#put(row);
+      row = null;
+    }
     if (!row) {
-      row = this.#spare.pop() ?? this.#newRow();
+      row = this.#spare[isHead ? "heads" : "rows"].pop() ?? (isHead ? this.#newHead() : this.#newRow());
       row.element.hidden = false;
       this.#rows.set(index, row);
       if (!row.element.isConnected) this.body.append(row.element);
     }
-    const download = this.listing.at(index);
-    const id = download?.id;
-    if (id && this.ticked.has(id)) this.ticked.set(id, download);
+    const id = shown?.id;
     if (row.y !== y) row.element.style.transform = `translateY(${(row.y = y)}px)`;
-    const state = { ticked: this.ticked.has(id), current: id !== undefined && id === this.current };
-    row.show(index, download, { ...state, leaving: id ? this.acts.leaving(id) : null });
+    const current = id !== undefined && id === this.current;
+    if (isHead) return row.show(index, shown, { current });
+    if (id && this.ticked.has(id)) this.ticked.set(id, shown);
+    const isInside = this.listing.headOf(index) !== null;
+    const state = { ticked: this.ticked.has(id), current, isInside };
+    return row.show(index, shown, { ...state, leaving: id ? this.acts.leaving(id) : null });
+  }
+
+  #newHead() {
+    return new HeadRow({
+      act: (verb, batch) => this.#runBatch(verb, batch),
+      fold: (head) => this.fold(head),
+    });
+  }
+
+  #runBatch(verb, batch) {
+    if (verb === "report") this.dispatchEvent(new CustomEvent("open", { detail: batch.id }));
+    else this.batchActs[verb](batch);
+  }
+
+  /** Opens a batch's head, or closes it. */
+  fold(head, isOpen = !head.shown) {
+    this.current = head.id;
+    this.index = head.at;
+    if (isOpen !== head.shown > 0) this.listing.fold(head.id, isOpen);
+    this.paint();
   }
 
   #newRow() {
@@ -172,6 +212,7 @@ export class Table extends EventTarget {
   go(index) {
     this.index = Math.max(0, Math.min(index, this.listing.total - 1));
     this.current = this.listing.at(this.index)?.id ?? null;
+    this.#isComing = !this.current;
     this.#scrollTo(this.index);
     this.paint();
     if (this.current) this.dispatchEvent(new Event("current"));
@@ -196,8 +237,10 @@ export class Table extends EventTarget {
     const key = event.key;
     if (event.altKey && ["ArrowUp", "ArrowDown"].includes(key)) this.#verb(key === "ArrowUp" ? "up" : "down");
     else if (key in steps && !event.altKey && !event.ctrlKey && !event.metaKey)
-      this.go(this.current ? at + steps[key] : steps[key] > 1 ? Infinity : 0);
+      this.go(this.current || this.#isComing ? at + steps[key] : steps[key] > 1 ? Infinity : 0);
+    else if (key === " " && this.listing.at(at)?.isHead) this.fold(this.listing.at(at));
     else if (key === " ") this.#tick(at, event.shiftKey);
+    else if (["ArrowRight", "ArrowLeft"].includes(key) && this.#canFold(at)) this.#foldByKey(at, key === "ArrowRight");
     else if (key === "a" && (event.ctrlKey || event.metaKey)) this.#tickAll(true);
     else if (key === "Enter" && this.current) this.dispatchEvent(new CustomEvent("open", { detail: this.current }));
     else if (key === "Delete") this.#verb("remove");
@@ -207,16 +250,31 @@ export class Table extends EventTarget {
     event.preventDefault();
   }
 
+  #canFold(at) {
+    return Boolean(this.listing.at(at)?.isHead || this.listing.headOf(at));
+  }
+
+  #foldByKey(at, isRight) {
+    const row = this.listing.at(at);
+    if (row?.isHead) {
+      if (isRight && row.shown) this.go(at + 1);
+      else this.fold(row, isRight);
+    } else if (!isRight) this.go(this.listing.headOf(at).at);
+  }
+
   #verb(verb) {
     const download = this.listing.at(this.#here());
-    const chosen = this.ticked.size ? [...this.ticked.values()] : download ? [download] : [];
+    const chosen = this.ticked.size ? [...this.ticked.values()] : download && !download.isHead ? [download] : [];
     if (chosen.length) this.dispatchEvent(new CustomEvent("verb", { detail: { verb, chosen } }));
   }
 
   #onClick(event) {
     const row = event.target.closest("[role=row]");
-    if (!row?.dataset.id || event.target.closest("button, input, a")) return;
+    if (!row || event.target.closest("button, input, a")) return;
     this.index = Number(row.getAttribute("aria-rowindex")) - 2;
+    const head = row.dataset.batch ? this.listing.find(row.dataset.batch) : null;
+    if (head) return this.fold(head);
+    if (!row.dataset.id) return;
     if (event.ctrlKey || event.metaKey || event.shiftKey) this.#tick(this.index, event.shiftKey);
     this.current = row.dataset.id;
     this.paint();
@@ -233,12 +291,12 @@ export class Table extends EventTarget {
 
   #tick(index, isRange) {
     const download = this.listing.at(index);
-    if (!download) return;
+    if (!download || download.isHead) return;
     const on = !this.ticked.has(download.id);
     const [from, to] = isRange && this.#last >= 0 ? [Math.min(this.#last, index), Math.max(this.#last, index)] : [index, index];
     for (let each = from; each <= to; each += 1) {
       const one = this.listing.at(each);
-      if (!one) continue;
+      if (!one || one.isHead) continue;
       if (on || isRange) this.ticked.set(one.id, one);
       else this.ticked.delete(one.id);
     }
@@ -286,7 +344,7 @@ export class Table extends EventTarget {
       const way = sort === key ? "ascending" : sort === `-${key}` ? "descending" : "none";
       setAttribute(head, "aria-sort", way);
     }
-    const all = this.listing.total > 0 && this.ticked.size >= this.listing.total;
+    const all = this.listing.count > 0 && this.ticked.size >= this.listing.count;
     this.all.checked = all;
     this.all.indeterminate = this.ticked.size > 0 && !all;
   }
@@ -317,9 +375,9 @@ export class Table extends EventTarget {
       this.element.classList.add("dragging");
       target = this.#dropPlace(move.clientY);
     });
-    on("pointerup", () => {
+    on("pointerup", async () => {
       end();
-      if (target >= 0) this.acts.before(moving, this.#waitingFrom(target, moving));
+      if (target >= 0) this.acts.before(moving, await this.#waitingFrom(target, moving));
     });
     on("pointercancel", end);
     on("keydown", (event) => event.key === "Escape" && end());
@@ -339,10 +397,15 @@ export class Table extends EventTarget {
   }
 
   /** The first waiting download at or below a place that is not moved itself; null: there is none. */
-  #waitingFrom(place, moving) {
+  async #waitingFrom(place, moving) {
     const own = new Set(moving.map(({ id }) => id));
     for (let index = place; index < this.listing.total; index += 1) {
       const download = this.listing.at(index);
+      if (download?.isHead) {
+        const first = download.shown ? null : await this.listing.firstWaiting(download.id);
+        if (first) return first;
+        continue;
+      }
       if (!download || !["active", "queued"].includes(download.state)) return null;
       if (download.state === "queued" && !own.has(download.id)) return download.id;
     }
