@@ -27,17 +27,20 @@ How one download goes:
 1. A way in (`hook`, `agent/drops`, `agent/library`) hands *items* to the intake.
 2. `agent/intake.py` checks them (`model/validation.py`, `model/urls.py`), finds what we have already, and writes
    rows in one transaction. Only then is the caller told "accepted".
-3. `agent/queue/pool.py` claims rows for its four workers, fairly by host, and hands each to its resolver: `transfer`
-   for a plain URL, `sites` for a video page, `sources` for an item of a library.
+3. `agent/queue/pool.py` lines up the next rows, fairly by host (`store/claims.py`). Each of its four slots takes the
+   first and hands it to its resolver: `transfer` for a plain URL, `sites` for a video page, `sources` for an item of a
+   library.
 4. `transfer/attempt.py` is a coroutine that the engine drives, top to bottom. It asks through `net/request.py`, which
    follows redirects itself; `net/transport.py` moves the bytes and checks every address where it connects. They
    gather in memory or in `NAME.part`; `transfer/finish.py` verifies them, a settled record is noted, and the file
    gets its name.
-5. The outcome of a download and the claim of the next are one transaction (`store/transitions.py`). Then the event is
-   published on the bus; tray, notifications, dashboard and SSE clients hear of it there, and nowhere else.
+5. A slot goes on with the next download at once. What has ended and begun meanwhile is one transaction, a moment later
+   (`store/transitions.py`). Then the events are published on the bus; tray, notifications, dashboard and SSE clients
+   hear of it there, and nowhere else.
 
-After a kill, rows that were active are first looked up among the settled records: what has its name has arrived, and
-nobody is asked. The rest is queued again, and a `.part` file with a proof goes on where it was.
+After a kill, the settled records tell first what has arrived without a row that says so: what has its name is
+complete, and nobody is asked. What was active otherwise is queued again, and a `.part` file with a proof goes on where
+it was.
 """
 NOTE = "<!-- Made by packaging/docs.py from the code: change it there. -->"
 

@@ -33,7 +33,7 @@ class FakeTransfer:
     most: int = 0
     asked: list[Request] = field(default_factory=list)
     finished: dict[str, Fetched] = field(default_factory=dict)
-    """Files that a kill kept from being told of, by the id of their download."""
+    """Files that a kill kept from being told of, by their owner."""
     forgotten: list[list[str]] = field(default_factory=list)
     hurried: list[str] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -59,7 +59,13 @@ class FakeTransfer:
         raise NotImplementedError
 
     async def find_settled(self, target: Target) -> Fetched | None:
-        return self.finished.get(target.owner.partition(" ")[0])
+        return self.finished.get(target.owner)
+
+    async def owners(self) -> set[str]:
+        return set(self.finished)
+
+    async def discard(self, path: Path, owner: str) -> None:
+        path.with_name(path.name + ".part").unlink(missing_ok=True)
 
     async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
         self.forgotten.append([path.name for path, _ in fetches])
@@ -117,7 +123,9 @@ async def running_queue(
 ) -> AsyncIterator[RunningQueue]:
     db = Database.open(tmp_path / "db")
     bus, secrets, transfer = Bus(), SecretFiles(tmp_path / "secrets"), FakeTransfer(tmp_path)
-    transfer.finished = {id: Fetched(path, 3) for id, path in (finished or {}).items()}
+    for id, path in (finished or {}).items():
+        owner = (await db.read(downloads.get, id)).owner
+        transfer.finished[owner] = Fetched(path, 3)
     live_status = LiveStatus(bus, await db.run(downloads.starting_status, time.time(), 4, ""))
     pool = Pool(
         db,
@@ -128,12 +136,8 @@ async def running_queue(
         limits=PoolLimits(**limits),
         bell=asyncio.Event(),
     )
-
-    async def discard(path: Path, _owner: str) -> None:
-        path.with_name(path.name + ".part").unlink(missing_ok=True)
-
     trash = Trash()
-    queue = QueueCommands(db, bus, pool, secrets=secrets, trash=trash, discard=discard)
+    queue = QueueCommands(db, bus, pool, secrets=secrets, trash=trash, discard=transfer.discard)
     intake = Intake(db, bus, secrets, pool.wake)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(pool.run(), name="pool")

@@ -33,6 +33,7 @@ from trayagent.store.admission import Admission, IdempotencyKey, KeyReusedError,
 from trayagent.store.database import Database
 from trayagent.store.downloads import counts
 from trayagent.store.secrets import SecretFiles
+from trayagent.store.transitions import Completed
 
 
 @dataclass
@@ -234,4 +235,4 @@ async def finish(h: RunningQueue, url: str, path: Path) -> None:
     """A download of that address that has its file at a path."""
     entered = await h.intake.add([Item(url, paused=True)], via="hook")
     n = downloads.number(entered.new[0].id)
-    await h.db.run(transitions.complete, n, Fetched(path, 1), 1.0)
+    await h.db.run(transitions.release, n, Completed(Fetched(path, 1)), 1.0)

@@ -54,8 +54,8 @@ class IdleWorkers:
     def hurry(self, host: str) -> None:
         pass
 
-    async def stop(self, id: str) -> None:
-        pass
+    async def stop(self, *ids: str) -> frozenset[str]:
+        return frozenset()
 
     async def hold(self, until: float | None) -> None:
         pass

@@ -22,8 +22,8 @@ from trayagent.model.errors import DownloadError, StoreUnavailableError
 from trayagent.model.events import DownloadEvent, DownloadProgress, QueueEvent
 from trayagent.model.library import Account, SourceInfo
 from trayagent.settings import Home, change, load
-from trayagent.store import claims
-from trayagent.store.claims import Turn
+from trayagent.store import downloads, transitions
+from trayagent.store.transitions import Advance
 
 ITEM = {"url": "http://example.com/a.mp4"}
 STATUS = {
@@ -149,7 +149,8 @@ async def test_the_same_url_is_never_in_flight_twice(rig: Rig) -> None:
 async def test_every_answer_tells_the_bytes_of_this_moment(rig: Rig) -> None:
     """They are in memory only; the row says 0 until the download is given back."""
     id = await add(rig)
-    ((_, active),) = (await rig.db.run(claims.claim, Turn(1, 1), 1.0)).jobs
+    await rig.db.run(transitions.advance, Advance({downloads.number(id): 1.0}), 1.0)
+    active = await rig.db.read(downloads.get, id)
     rig.bus.publish(DownloadEvent("started", active, "queued"))
     rig.bus.publish(DownloadProgress(id, 700, 1000, 50))
 

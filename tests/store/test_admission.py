@@ -14,6 +14,7 @@ from trayagent.model.transfer import Fetched
 from trayagent.store import database, library, transitions
 from trayagent.store.admission import Admission, admit
 from trayagent.store.secrets import SecretFiles
+from trayagent.store.transitions import Completed
 
 PICTURE = New("flow:me/p1", "flow:p1", "flow", Order(root="/x"), source="flow", again=True)
 
@@ -36,6 +37,6 @@ def test_a_picture_that_came_since_it_was_listed_is_not_fetched_twice(
     admission = Admission("sync", 1.0, lambda path: there, SecretFiles(tmp_path))
     first = admit(conn, PICTURE, admission, None)
     conn.execute("UPDATE downloads SET state = 'active'")
-    transitions.complete(conn, first.n, Fetched(Path("/x/p1.png"), 3), 3.0)
+    transitions.release(conn, first.n, Completed(Fetched(Path("/x/p1.png"), 3)), 3.0)
 
     assert admit(conn, PICTURE, admission, None).outcome == expected

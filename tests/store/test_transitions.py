@@ -17,7 +17,7 @@ from trayagent.model.validation import validate
 from trayagent.store import batches, claims, database, downloads, transitions, undo
 from trayagent.store.claims import Turn
 from trayagent.store.secrets import SecretFiles
-from trayagent.store.transitions import Completed, Failed, Outcome, Reached, Requeued
+from trayagent.store.transitions import Advance, Completed, Failed, Outcome, Reached, Requeued
 
 
 @pytest.fixture
@@ -38,20 +38,23 @@ def queue(conn: sqlite3.Connection, host: str, count: int = 1, urgent: int = 0) 
     return [downloads.insert(conn, new, "cli", None, urgent, 0.0) for new in news]
 
 
-def claim(conn: sqlite3.Connection, workers: int, **words: Any) -> list[int]:
-    turn = Turn(workers, **{"per_host": 4, **words})
-    return [job.n for job, _ in claims.claim(conn, turn, 1.0).jobs]
+def take(conn: sqlite3.Connection, most: int, **words: Any) -> list[int]:
+    """Begin the next downloads, at most so many; their numbers."""
+    following = claims.line_up(conn, Turn(most, **words), 1.0)
+    numbers = [job.n for job, _ in following.jobs]
+    transitions.advance(conn, Advance(dict.fromkeys(numbers, 1.0)), 1.0)
+    return numbers
 
 
-def take(conn: sqlite3.Connection, more: int, **words: Any) -> list[str]:
-    """The hosts of so many more downloads than are active."""
-    (active,) = conn.execute("SELECT count(*) FROM downloads WHERE state = 'active'").fetchone()
-    turn = Turn(active + more, **{"per_host": 4, **words})
-    return [job.host for job, _ in claims.claim(conn, turn, 1.0).jobs]
+def hosts(conn: sqlite3.Connection, most: int, **words: Any) -> list[str]:
+    """As `take`; their hosts."""
+    return [downloads.row_of(conn, n)["host"] for n in take(conn, most, **words)]
 
 
 def give_back(conn: sqlite3.Connection, n: int, not_before: float, code: str = "network") -> None:
-    transitions.requeue(conn, n, Requeued(Reached(), not_before, DownloadError(code), tried=True))
+    transitions.release(
+        conn, n, Requeued(Reached(), not_before, DownloadError(code), tried=True), 2.0
+    )
 
 
 def test_hosts_take_turns(conn: sqlite3.Connection) -> None:
@@ -60,29 +63,16 @@ def test_hosts_take_turns(conn: sqlite3.Connection) -> None:
     queue(conn, "b", 2)
     queue(conn, "c", 1)
 
-    assert take(conn, 4) == ["a", "b", "c", "a"]
-    assert take(conn, 2, after="a") == ["b", "a"]
+    assert hosts(conn, 4) == ["a", "b", "c", "a"]
+    assert hosts(conn, 2, after="a") == ["b", "a"]
 
 
-def test_a_host_gets_no_more_than_its_share(conn: sqlite3.Connection) -> None:
-    """A saturated or cooling host is passed over; what it has at work already counts."""
+def test_a_host_that_is_left_alone_is_passed_over(conn: sqlite3.Connection) -> None:
+    """What it has waits; the others go on."""
     queue(conn, "a", 10)
     queue(conn, "b", 1)
 
-    assert take(conn, 4, cooling=frozenset("a")) == ["b"]
-    assert take(conn, 4, per_host=2) == ["a", "a"]
-    assert take(conn, 4, per_host=3, held={"x": "a"}) == []
-
-
-def test_two_claims_at_the_same_time_share_what_is_free(conn: sqlite3.Connection) -> None:
-    """Both were asked for before either was done: the rows, not the asker, say what is left."""
-    a, b = queue(conn, "a", 5)[0], queue(conn, "b", 5)[0]
-    assert claim(conn, 2, per_host=1) == [a, b]
-    came = Completed(Fetched(Path("/x/y.bin"), 1))
-
-    taken = [transitions.release_and_claim(conn, n, came, Turn(2, 1), 2.0)[1].jobs for n in (a, b)]
-
-    assert [[job.host for job, _ in jobs] for jobs in taken] == [["a"], ["b"]]
+    assert hosts(conn, 4, cooling={"a"}) == ["b"]
 
 
 def test_what_a_slot_still_holds_is_not_taken_twice(conn: sqlite3.Connection) -> None:
@@ -90,26 +80,86 @@ def test_what_a_slot_still_holds_is_not_taken_twice(conn: sqlite3.Connection) ->
     held, behind = queue(conn, "a", 2)
     (urgent,) = queue(conn, "b", 1, urgent=1)
 
-    assert claim(conn, 4, held={f"d{held}": "a", f"d{urgent}": "b"}) == [behind]
+    assert take(conn, 4, held={held, urgent}) == [behind]
 
 
-def test_the_end_of_one_is_the_beginning_of_the_next(conn: sqlite3.Connection) -> None:
-    """One transaction: whatever became of a download, its slot goes to the next one."""
-    numbers = queue(conn, "a", 4)
-    take(conn, 1)
+def test_the_end_of_some_is_the_beginning_of_the_next(conn: sqlite3.Connection) -> None:
+    """One transaction, whatever became of the downloads, for as many as there are."""
+    numbers = queue(conn, "a", 5)
+    take(conn, 3)
     outcomes: tuple[Outcome, ...] = (
         Completed(Fetched(Path("/x/y.bin"), 7)),
         Failed(DownloadError("not_found")),
         Requeued(not_before=50.0, error=DownloadError("network"), tried=True),
     )
-    for n, following, outcome in zip(numbers, numbers[1:], outcomes, strict=False):
-        change, claimed = transitions.release_and_claim(conn, n, outcome, Turn(1, 4), 2.0)
-        assert change is not None
-        assert change.previous == State.ACTIVE
-        assert [job.n for job, _ in claimed.jobs] == [following]
     conn.execute("DELETE FROM downloads WHERE n = ?", (numbers[3],))
-    change, claimed = transitions.release_and_claim(conn, numbers[3], outcomes[0], Turn(1, 4), 3.0)
-    assert (change, claimed.jobs, claimed.due) == (None, (), 50.0)
+    ended = [*zip(numbers, outcomes, strict=False), (numbers[3], outcomes[0])]
+
+    advanced = transitions.advance(conn, Advance({}, ended, Turn(9)), 2.0)
+
+    *changes, removed = advanced.changes
+    assert [change and change.previous for change in changes] == [State.ACTIVE] * 3
+    assert [change and change.download.state for change in changes] == [
+        State.COMPLETED,
+        State.FAILED,
+        State.QUEUED,
+    ]
+    assert removed is None
+    assert [job.n for job, _ in advanced.following.jobs] == [numbers[4]]
+    assert advanced.following.due == 50.0
+
+
+def test_what_began_and_ended_between_two_transactions_is_told_once(
+    conn: sqlite3.Connection,
+) -> None:
+    """Its row goes from queued to its outcome, with the time at which it began."""
+    done, failed, open_ = queue(conn, "a", 3)
+    begun = {done: 1.0, failed: 1.5, open_: 1.75}
+    ended: list[tuple[int, Outcome]] = [
+        (done, Completed(Fetched(Path("/x/y.bin"), 7))),
+        (failed, Failed(DownloadError("not_found"))),
+    ]
+
+    advanced = transitions.advance(conn, Advance(begun, ended), 2.0)
+
+    rows = [downloads.row_of(conn, n) for n in begun]
+    assert [row["state"] for row in rows] == ["completed", "failed", "active"]
+    assert [row["started_at"] for row in rows] == [1.0, 1.5, 1.75]
+    assert not advanced.astray
+
+
+@pytest.mark.parametrize("verb", ["pause", "cancel"])
+def test_what_was_asked_before_a_beginning_could_be_noted_stands(
+    conn: sqlite3.Connection, verb: str
+) -> None:
+    """The slot is told that it went astray; only a file that arrived all the same counts."""
+    stopped, arrived = queue(conn, "a", 2)
+    for n in (stopped, arrived):
+        transitions.apply_command(conn, f"d{n}", verb, 1.0)
+    came = Completed(Fetched(Path("/x/y.bin"), 7))
+
+    advanced = transitions.advance(
+        conn, Advance({stopped: 1.0, arrived: 1.0}, [(arrived, came)]), 2.0
+    )
+
+    assert advanced.astray == {stopped}
+    assert downloads.get(conn, f"d{stopped}").state == transitions.COMMANDS[verb][1]
+    assert downloads.get(conn, f"d{arrived}").state == State.COMPLETED
+
+
+def test_a_start_finds_what_was_finished_and_queues_the_rest(conn: sqlite3.Connection) -> None:
+    """Records tell it, whether or not a row had been marked as begun; those of others are no matter."""
+    active, begun, queued, paused = queue(conn, "a", 4)
+    take(conn, 1)
+    transitions.apply_command(conn, f"d{paused}", "pause", 1.0)
+    owners = [downloads.get(conn, f"d{n}").owner for n in (active, begun, paused)]
+
+    found = transitions.recover(conn, [*owners, f"d{queued} another", "g0123", ""])
+
+    assert [job.n for job, _ in found] == [active, begun]
+    states = [downloads.get(conn, f"d{n}").state for n in (active, begun, queued, paused)]
+    assert states == [State.ACTIVE, State.ACTIVE, State.QUEUED, State.PAUSED]
+    assert transitions.requeue_active(conn) == 2
 
 
 def test_urgent_ones_come_first(conn: sqlite3.Connection) -> None:
@@ -117,7 +167,7 @@ def test_urgent_ones_come_first(conn: sqlite3.Connection) -> None:
     queue(conn, "a", 3)
     (wanted,) = queue(conn, "z", urgent=downloads.next_urgency(conn))
 
-    assert take(conn, 1) == ["z"]
+    assert hosts(conn, 1) == ["z"]
     assert downloads.get(conn, f"d{wanted}").state == State.ACTIVE
 
 
@@ -130,11 +180,11 @@ def test_what_waits_is_not_claimed_before_its_time(conn: sqlite3.Connection) -> 
     assert take(conn, 1) == []
     assert claims.next_due(conn) == 100.0
     claims.wake(conn, 100.0)
-    assert take(conn, 1) == ["a"]
+    assert hosts(conn, 1) == ["a"]
 
     give_back(conn, n, 1e9)
     claims.wake(conn, 50.0)
-    assert take(conn, 1) == ["a"]
+    assert hosts(conn, 1) == ["a"]
 
 
 def test_completion_wins_over_what_was_asked_meanwhile(conn: sqlite3.Connection) -> None:
@@ -143,7 +193,7 @@ def test_completion_wins_over_what_was_asked_meanwhile(conn: sqlite3.Connection)
     take(conn, 1)
     transitions.apply_command(conn, f"d{n}", "cancel", 2.0)
 
-    change = transitions.complete(conn, n, Fetched(Path("/x/y.bin"), 7), 3.0)
+    change = transitions.release(conn, n, Completed(Fetched(Path("/x/y.bin"), 7)), 3.0)
 
     assert change.download.state == State.COMPLETED
     assert change.download.path == str(Path("/x/y.bin"))
@@ -155,7 +205,7 @@ def test_a_failure_does_not_undo_what_was_asked_meanwhile(conn: sqlite3.Connecti
     take(conn, 1)
     transitions.apply_command(conn, f"d{n}", "cancel", 2.0)
 
-    change = transitions.fail(conn, n, DownloadError("not_found"), Reached(), 3.0)
+    change = transitions.release(conn, n, Failed(DownloadError("not_found"), Reached()), 3.0)
 
     assert (change.previous, change.download.state) == (State.CANCELLED, State.CANCELLED)
     assert change.download.error is None
@@ -165,9 +215,9 @@ def test_giving_back_what_is_completed_changes_nothing(conn: sqlite3.Connection)
     """The count of a worker that ends late does not make a whole file look like half of one."""
     (n,) = queue(conn, "a")
     take(conn, 1)
-    transitions.complete(conn, n, Fetched(Path("/x/y.bin"), 7), 3.0)
+    transitions.release(conn, n, Completed(Fetched(Path("/x/y.bin"), 7)), 3.0)
 
-    change = transitions.requeue(conn, n, Requeued(Reached("/x/z.bin", 9, 3), tried=True))
+    change = transitions.release(conn, n, Requeued(Reached("/x/z.bin", 9, 3), tried=True), 2.0)
 
     download = change.download
     done = (State.COMPLETED, 7, str(Path("/x/y.bin")))
@@ -181,17 +231,16 @@ def test_what_was_active_when_the_program_died_is_claimed_again_at_once(
     (n,) = queue(conn, "a")
     take(conn, 1)
 
-    assert [job.n for job, _ in claims.active_jobs(conn)] == [n]
-    assert transitions.requeue_active(conn) == 1
+    assert transitions.recover(conn, []) == []
     assert claims.next_due(conn) is None
-    assert claim(conn, 1) == [n]
+    assert take(conn, 1) == [n]
 
 
 def test_what_is_not_settled_is_in_flight(conn: sqlite3.Connection) -> None:
     """At a start the cookies of everything else are erased: those of a paused download are not."""
     settled, active, paused, _ = queue(conn, "a", 4)
     take(conn, 2)
-    transitions.complete(conn, settled, Fetched(Path("/x/y.bin"), 7), 3.0)
+    transitions.release(conn, settled, Completed(Fetched(Path("/x/y.bin"), 7)), 3.0)
     transitions.apply_command(conn, f"d{paused}", "pause", 4.0)
 
     assert downloads.get(conn, f"d{active}").state == State.ACTIVE
@@ -218,9 +267,9 @@ def test_a_batch_finishes_with_its_last_entry_and_not_before(conn: sqlite3.Conne
     batches.enter_settled(conn, batch, 3, "u3", "rejected", code="bad_url", message="No.")
     take(conn, 2)
 
-    assert transitions.complete(conn, first, Fetched(Path("/x"), 1), 1.0).finished == ()
-    (finished,) = transitions.fail(
-        conn, second, DownloadError("not_found"), Reached(), 2.0
+    assert transitions.release(conn, first, Completed(Fetched(Path("/x"), 1)), 1.0).finished == ()
+    (finished,) = transitions.release(
+        conn, second, Failed(DownloadError("not_found"), Reached()), 2.0
     ).finished
 
     assert finished.counts == {"completed": 1, "failed": 1, "rejected": 1}
@@ -254,7 +303,7 @@ def test_a_retry_of_one_that_waits_means_now(conn: sqlite3.Connection) -> None:
 
     assert change.has_effect
     assert (change.download.not_before, change.download.error) == (None, None)
-    assert claim(conn, 1) == [n]
+    assert take(conn, 1) == [n]
 
 
 def test_the_name_of_a_running_download_outlives_it(conn: sqlite3.Connection) -> None:
@@ -264,9 +313,11 @@ def test_the_name_of_a_running_download_outlives_it(conn: sqlite3.Connection) ->
     lazy, back, failed, cancelled = named
     transitions.keep_names(conn, [(lazy, "/x/1", 5)])
     transitions.apply_command(conn, f"d{cancelled}", "cancel", 1.0)
-    transitions.requeue(conn, back, Requeued(Reached("/x/2", 5, 3)))
-    transitions.fail(conn, failed, DownloadError("not_found"), Reached("/x/3", 5, 3), 2.0)
-    transitions.requeue(conn, cancelled, Requeued(Reached("/x/4", 5, 3)))
+    transitions.release(conn, back, Requeued(Reached("/x/2", 5, 3)), 2.0)
+    transitions.release(
+        conn, failed, Failed(DownloadError("not_found"), Reached("/x/3", 5, 3)), 2.0
+    )
+    transitions.release(conn, cancelled, Requeued(Reached("/x/4", 5, 3)), 2.0)
 
     paths = [downloads.get(conn, f"d{n}").path for n in named]
     assert paths == ["/x/1", "/x/2", "/x/3", "/x/4"]
@@ -276,7 +327,7 @@ def test_a_record_is_remembered_until_it_is_gone(conn: sqlite3.Connection) -> No
     """A kill between the row and the removal leaves nothing beside the file for ever."""
     (n,) = queue(conn, "a")
     take(conn, 1)
-    change = transitions.complete(conn, n, Fetched(Path("/x/y"), 1), 2.0)
+    change = transitions.release(conn, n, Completed(Fetched(Path("/x/y"), 1)), 2.0)
 
     assert transitions.settled_records(conn) == [(n, Path("/x/y"), change.download.owner)]
     transitions.forget_records(conn, [n])
@@ -287,8 +338,8 @@ def test_what_is_cleared_is_finished(conn: sqlite3.Connection) -> None:
     """Failures stay until they are cleared by name."""
     done, failed, cancelled, _ = queue(conn, "a", 4)
     take(conn, 2)
-    transitions.complete(conn, done, Fetched(Path("/x/y"), 1), 2.0)
-    transitions.fail(conn, failed, DownloadError("not_found"), Reached(), 2.0)
+    transitions.release(conn, done, Completed(Fetched(Path("/x/y"), 1)), 2.0)
+    transitions.release(conn, failed, Failed(DownloadError("not_found"), Reached()), 2.0)
     transitions.apply_command(conn, f"d{cancelled}", "cancel", 1.0)
 
     assert [d.id for d in transitions.clear(conn)] == [f"d{done}", f"d{cancelled}"]
@@ -303,7 +354,7 @@ def test_claiming_does_not_get_slower_with_history(conn: sqlite3.Connection) -> 
     take(conn, 2)
     claims.wake(conn, 0.0)
     claims.next_due(conn)
-    claims.active_jobs(conn)
+    transitions.recover(conn, ["d1 then"])
     conn.set_trace_callback(None)
 
     for statement in [s for s in statements if "downloads" in s]:
@@ -319,7 +370,7 @@ def test_an_entry_follows_a_file_that_arrived_after_all(conn: sqlite3.Connection
     take(conn, 1)
     transitions.apply_command(conn, f"d{n}", "cancel", 1.0)
 
-    transitions.complete(conn, n, Fetched(Path("/x/y"), 1), 2.0)
+    transitions.release(conn, n, Completed(Fetched(Path("/x/y"), 1)), 2.0)
 
     (entry,) = batches.entries(conn, "b1")
     assert (entry.outcome, entry.path) == ("completed", str(Path("/x/y")))
@@ -401,7 +452,7 @@ def test_other_words_take_the_place_of_those_before(
     secrets, id = SecretFiles(tmp_path), downloads.public_id(n)
     secrets.keep(id, new.secrets)
     take(conn, 1)
-    transitions.fail(conn, n, DownloadError("forbidden"), Reached("/x/f", 9, 3), 2.0)
+    transitions.release(conn, n, Failed(DownloadError("forbidden"), Reached("/x/f", 9, 3)), 2.0)
 
     patch = Patch(headers={"X-New": "2"}, cookies=(Cookie("a", "b", "h"),), referer=None)
     change = transitions.change(conn, id, patch, secrets)
@@ -432,7 +483,7 @@ SENT_FROM = Item("http://h/f", referer="http://h/?t=CANARY", page_url="http://h/
 
 
 def settle_complete(conn: sqlite3.Connection, n: int) -> None:
-    transitions.complete(conn, n, Fetched(Path("/x/f"), 1), 2.0)
+    transitions.release(conn, n, Completed(Fetched(Path("/x/f"), 1)), 2.0)
 
 
 def settle_cancelled(conn: sqlite3.Connection, n: int) -> None:
@@ -460,8 +511,7 @@ def test_a_failure_keeps_what_a_retry_needs(conn: sqlite3.Connection) -> None:
     """It is at rest, not at its end: its page is what a person opens to mend it."""
     n = downloads.insert(conn, validate(SENT_FROM), "hook", None, 0, 0.0)
     take(conn, 1)
-    transitions.fail(conn, n, DownloadError("forbidden"), Reached(), 2.0)
+    transitions.release(conn, n, Failed(DownloadError("forbidden"), Reached()), 2.0)
     transitions.apply_command(conn, f"d{n}", "retry", 3.0)
-    turn = Turn(4, per_host=4)
-    (job,) = [job for job, _ in claims.claim(conn, turn, 4.0).jobs]
+    (job,) = [job for job, _ in claims.line_up(conn, Turn(4), 4.0).jobs]
     assert (job.order.referer, job.order.page_url) == (SENT_FROM.referer, SENT_FROM.page_url)

@@ -6,7 +6,7 @@ that a file here names. The agent calls a transaction by its name and adds no SQ
 
     admission     how an item enters the queue: once, whoever asks and however often
     downloads     their table, look-ups; `listing`, `folding` and `queue_order` show and move them
-    claims        which downloads the free slots may have, in turn by host
+    claims        which downloads the slots may have next, in turn by host
     transitions   from one state to the next: what a slot reports, what a person asks
     batches       downloads that were asked for together, and what became of each entry; `undo`
     drop_lists    lists of the drop folder, and how far each is read

@@ -136,48 +136,27 @@ def enter_settled(
     )
 
 
-def settle_entries(conn: sqlite3.Connection, download: int, now: float) -> tuple[Batch, ...]:
-    """Give all entries of a settled download its outcome. Returns the batches that finished by it."""
-    batches = conn.execute(
-        "SELECT batch, count(*) FROM entries WHERE download = ? AND outcome IS NULL GROUP BY batch",
-        (download,),
-    ).fetchall()
-    if not batches:
-        return ()
-    # The path is told of what is complete only; the error of a download outweighs a note about its line.
-    conn.execute(
+def settle_entries(
+    conn: sqlite3.Connection, downloads: Sequence[int], now: float
+) -> tuple[Batch, ...]:
+    """Give all entries of settled downloads their outcomes. Returns the batches that finished by it."""
+    # 1. The numbers go in as one JSON value: a statement may not have a thousand parameters everywhere.
+    # 2. The path is told of what is complete only; the error of a download outweighs a note about its line.
+    rows = conn.execute(
         "UPDATE entries SET (outcome, path, code, message) ="
         " (SELECT state, CASE state WHEN 'completed' THEN path END, error ->> 'code',"
         "  coalesce(error ->> 'message', message)"
-        "  FROM downloads WHERE n = entries.download) WHERE download = ? AND outcome IS NULL",
-        (download,),
-    )
-    finished: list[Batch] = []
-    for batch, count in batches:
-        (pending,) = conn.execute(
-            "UPDATE batches SET pending = pending - ? WHERE n = ? RETURNING pending", (count, batch)
-        ).fetchone()
-        if not pending:
-            finished += finish(conn, batch, now)
-    return tuple(finished)
-
-
-def cancel_entries(
-    conn: sqlite3.Connection, downloads: Sequence[int], now: float
-) -> tuple[Batch, ...]:
-    """As `settle_entries`, for many downloads that were cancelled at once."""
-    # The numbers go in as one JSON value: a statement may not have a thousand parameters everywhere.
-    rows = conn.execute(
-        "UPDATE entries SET (outcome, code, message) ="
-        " (SELECT 'cancelled', error ->> 'code', coalesce(error ->> 'message', message)"
         "  FROM downloads WHERE n = entries.download)"
         " WHERE download IN (SELECT value FROM json_each(?)) AND outcome IS NULL RETURNING batch",
         (json.dumps(downloads),),
     ).fetchall()
     finished: list[Batch] = []
     for batch, count in Counter(row["batch"] for row in rows).items():
-        conn.execute("UPDATE batches SET pending = pending - ? WHERE n = ?", (count, batch))
-        finished += finish(conn, batch, now)
+        (pending,) = conn.execute(
+            "UPDATE batches SET pending = pending - ? WHERE n = ? RETURNING pending", (count, batch)
+        ).fetchone()
+        if not pending:
+            finished += finish(conn, batch, now)
     return tuple(finished)
 
 

@@ -1,16 +1,19 @@
-"""Claiming: which downloads the free slots of the pool may have.
+"""Claiming: which downloads the slots of the pool may have next.
 
-`claim` is one transaction. It reads from the rows themselves which hosts are busy, so two claims at
-the same moment never give a host more than its share. Files wait (`not_before`) after a failed try or
-because their host asked for a pause; `wake` makes them ready again.
+`line_up` reads them in the order in which they are to begin; it changes no state. A slot that becomes
+free takes the first whose host has room, and the row says `active` with the next transaction
+(`transitions.advance`). So a small file waits for no database, and costs it one change of its row.
+Files wait (`not_before`) after a failed try or because their host asked for a pause; `wake` makes them
+ready again.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import chain, zip_longest
 from typing import Final
 
 from trayagent.model.downloads import Download
@@ -19,6 +22,8 @@ from trayagent.store.downloads import COLUMNS, download_of, order_of, public_id
 
 MOST_WOKEN_AT_ONCE: Final = 500
 """Rows that one transaction wakes."""
+MOST_MOVED: Final = 256
+"""Rows that a person moved, of which one look knows."""
 HORIZON_SECONDS: Final = 3700.0
 """Seconds; nothing waits longer, so a later date means that the clock was set back."""
 READY: Final = "state = 'queued' AND not_before IS NULL"
@@ -28,62 +33,29 @@ _IN_TURN: Final = f"{READY} AND urgent >= 0"
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Who may be served now."""
+    """Who may be served next."""
 
-    workers: int
-    """Slots in all."""
-    per_host: int
-    """Downloads at a time from one host."""
-    held: Mapping[str, str] = field(default_factory=dict)
-    """Downloads that a slot still holds, whatever their row says, and their hosts: one that was
-    paused takes a while to stop."""
-    cooling: frozenset[str] = frozenset()
+    most: int
+    """Downloads to line up."""
+    held: Collection[int] = frozenset()
+    """Rows that a slot holds, whatever they say: one that was paused takes a while to stop."""
+    cooling: Collection[str] = frozenset()
     """Hosts that are left alone."""
     after: str = ""
     """The host served last; the ones behind it come first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """What a claim took."""
+class NextJobs:
+    """What may begin, in order."""
 
     jobs: tuple[tuple[Job, Download], ...] = ()
     due: float | None = None
-    """When the first waiting download may be tried (Unix seconds), if a slot is free for it."""
+    """When the first waiting download may be tried (Unix seconds)."""
 
 
-class _Share:
-    """How many slots are free, and how much of them each host may still get."""
-
-    def __init__(self, conn: sqlite3.Connection, turn: Turn) -> None:
-        active = conn.execute(
-            "SELECT n, host FROM downloads WHERE state = 'active' AND engine IS NULL"
-        ).fetchall()
-        # Slots and rows can differ for a moment; a download counts once, whoever knows of it.
-        busy = {**turn.held, **{public_id(row["n"]): row["host"] for row in active}}
-        self.free = turn.workers - len(busy)
-        self.held = turn.held.keys()
-        self._per_host = turn.per_host
-        self._hosts = Counter(busy.values())
-        self._cooling = turn.cooling
-
-    def has_room(self, host: str) -> bool:
-        return host not in self._cooling and self._hosts[host] < self._per_host
-
-    def take(self, conn: sqlite3.Connection, row: sqlite3.Row, now: float) -> sqlite3.Row:
-        """Make the row active in one of the free slots."""
-        self._hosts[row["host"]] += 1
-        self.free -= 1
-        active: sqlite3.Row = conn.execute(
-            "UPDATE downloads SET state = 'active', started_at = ?, error = NULL WHERE n = ?"
-            f" RETURNING {COLUMNS}",
-            (now, row["n"]),
-        ).fetchone()
-        return active
-
-
-def claim(conn: sqlite3.Connection, turn: Turn, now: float) -> Claimed:
-    """Make downloads active for the slots that are free, in three rounds.
+def line_up(conn: sqlite3.Connection, turn: Turn, now: float) -> NextJobs:
+    """The downloads that may begin next, in three rounds.
 
     1. What a person moved to the front, in the order in which it was put there.
     2. Everything else, hosts in turn: the oldest of the host behind the one that was served last, so
@@ -91,65 +63,69 @@ def claim(conn: sqlite3.Connection, turn: Turn, now: float) -> Claimed:
     3. What a person put at the end.
     """
     wake(conn, now)
-    share = _Share(conn, turn)
-    rows = _claim_moved(conn, share, "urgent > 0", now)
-    after = turn.after
-    while share.free > 0 and (row := _next_in_turn(conn, share, after)) is not None:
-        rows.append(share.take(conn, row, now))
-        after = row["host"]
-    rows += _claim_moved(conn, share, "urgent < 0", now)
-    due = next_due(conn) if share.free > 0 else None
-    return Claimed(tuple(job_of(row) for row in rows), due)
-
-
-def _claim_moved(
-    conn: sqlite3.Connection, share: _Share, moved: str, now: float
-) -> list[sqlite3.Row]:
-    """Claim what a person moved, as far as there are slots and its hosts have room."""
-    if share.free <= 0:
-        return []
-    ready = conn.execute(
-        f"SELECT n, host FROM downloads WHERE {READY} AND {moved} AND engine IS NULL"
-        " ORDER BY urgent DESC, n LIMIT 256"
-    ).fetchall()
-    rows: list[sqlite3.Row] = []
-    for row in ready:
-        if share.free <= 0:
+    numbers: dict[int, None] = {}
+    # Lazily: most queues are full of what nobody moved, and the last round need not be read.
+    for n in chain(
+        _moved(conn, turn, "urgent > 0"), _in_turn(conn, turn), _moved(conn, turn, "urgent < 0")
+    ):
+        if n not in turn.held:
+            numbers[n] = None
+        if len(numbers) >= turn.most:
             break
-        if share.has_room(row["host"]) and public_id(row["n"]) not in share.held:
-            rows.append(share.take(conn, row, now))
-    return rows
+    rows = {
+        row["n"]: row
+        for row in conn.execute(
+            f"SELECT {COLUMNS} FROM downloads WHERE n IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(numbers)),),
+        )
+    }
+    return NextJobs(tuple(job_of(rows[n]) for n in numbers), next_due(conn))
 
 
-def _next_in_turn(conn: sqlite3.Connection, share: _Share, after: str) -> sqlite3.Row | None:
-    """The oldest ready row of the first host with room: behind `after`, then from the first one on."""
-    # A skip scan: one index probe a host, never a walk over the rows of a host without room.
+def _moved(conn: sqlite3.Connection, turn: Turn, moved: str) -> Iterator[int]:
+    """What a person moved, the highest number first."""
+    rows = conn.execute(
+        f"SELECT n, host FROM downloads WHERE {READY} AND {moved} AND engine IS NULL"
+        " ORDER BY urgent DESC, n LIMIT ?",
+        (MOST_MOVED,),
+    ).fetchall()
+    return (row["n"] for row in rows if row["host"] not in turn.cooling)
+
+
+def _in_turn(conn: sqlite3.Connection, turn: Turn) -> Iterator[int]:
+    """What nobody moved, one of each host after the other."""
+    hosts = _ready_hosts(conn, turn)
+    if not hosts:
+        return
+    # Every other host has a row at least. A slot may still hold some: so many more are enough to look at.
+    share = turn.most - len(hosts) + 1 + len(turn.held)
+    oldest = (
+        f"SELECT n FROM downloads WHERE {_IN_TURN} AND urgent = 0 AND host = ? ORDER BY n LIMIT ?"
+    )
+    queues = [conn.execute(oldest, (host, share)).fetchall() for host in hosts]
+    for row in chain.from_iterable(zip_longest(*queues)):
+        if row is not None:
+            yield row["n"]
+
+
+def _ready_hosts(conn: sqlite3.Connection, turn: Turn) -> list[str]:
+    """The hosts with ready rows that may be asked: those behind `after`, then from the first one on."""
+    # A skip scan: one index probe a host, never a walk over the rows of a host.
     next_host = (
         f"SELECT host FROM downloads INDEXED BY claimable WHERE {_IN_TURN} AND host > ?"
         " ORDER BY host LIMIT 1"
     )
-    oldest = f"SELECT n, host FROM downloads WHERE {_IN_TURN} AND host = ? ORDER BY n LIMIT ?"
-    for host, end in ((after, None), ("", after)):
-        while (found := conn.execute(next_host, (host,)).fetchone()) is not None:
-            host = found["host"]
-            if end is not None and host > end:
+    hosts: list[str] = []
+    for host, end in ((turn.after, None), ("", turn.after)):
+        while len(hosts) < turn.most:
+            found = conn.execute(next_host, (host,)).fetchone()
+            if found is None or (end is not None and found["host"] > end):
                 break
+            host = found["host"]
             # A host of ours: an engine elsewhere has what waits for it.
-            if is_engine_host(host) or not share.has_room(host):
-                continue
-            # A slot may still hold some of them; one row more than that is enough to look at.
-            for row in conn.execute(oldest, (host, len(share.held) + 1)).fetchall():
-                if public_id(row["n"]) not in share.held:
-                    return row  # type: ignore[no-any-return]
-    return None
-
-
-def active_jobs(conn: sqlite3.Connection) -> list[tuple[Job, Download]]:
-    """What an earlier run was at when it ended."""
-    rows = conn.execute(
-        f"SELECT {COLUMNS} FROM downloads WHERE state = 'active' AND engine IS NULL ORDER BY n"
-    )
-    return [job_of(row) for row in rows]
+            if not is_engine_host(host) and host not in turn.cooling:
+                hosts.append(host)
+    return hosts
 
 
 def job_of(row: sqlite3.Row) -> tuple[Job, Download]:

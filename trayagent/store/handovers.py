@@ -226,7 +226,7 @@ def complete(
     return Change(
         downloads.download_of(updated),
         row["state"],
-        batches.settle_entries(conn, handover.n, now),
+        batches.settle_entries(conn, [handover.n], now),
     )
 
 
@@ -246,7 +246,7 @@ def fail(
     return Change(
         downloads.download_of(updated),
         row["state"],
-        batches.settle_entries(conn, handover.n, now),
+        batches.settle_entries(conn, [handover.n], now),
     )
 
 

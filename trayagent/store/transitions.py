@@ -4,13 +4,13 @@
 |---------------------|------------------------------|-----------|-------------------------------------------|
 | (asked for)         | `admission.admit`            | queued or | its entry of a batch waits for it         |
 |                     |                              | paused    |                                           |
-| queued              | `claims.claim`               | active    | `started_at`; the error of before goes    |
-| active              | `complete`                   | completed | path, size, checksum; library; entries    |
-| paused, queued,     | `complete`: the last bytes   | completed | the same: the file is there, whatever was |
-| cancelled           | were quicker than the person |           | asked meanwhile                           |
-| active              | `fail`                       | failed    | the error; library; entries settle        |
-| active              | `requeue`: to be tried again | queued    | `not_before`, the error, tries used up    |
-| active              | `requeue_active`, at a start | queued    |                                           |
+| queued              | `advance`: a slot has begun  | active    | `started_at`; the error of before goes    |
+| queued, active      | `advance`: completed         | completed | path, size, checksum; library; entries    |
+| paused, cancelled   | `advance`: the last bytes    | completed | the same: the file is there, whatever was |
+|                     | were quicker than the person |           | asked meanwhile                           |
+| active              | `advance`: failed            | failed    | the error; library; entries settle        |
+| active              | `advance`: to be tried again | queued    | `not_before`, the error, tries used up    |
+| active              | `recover`, at a start        | queued    |                                           |
 | queued, active      | pause                        | paused    | `not_before` goes                         |
 | paused              | resume                       | queued    |                                           |
 | queued, active,     | cancel                       | cancelled | entries settle; queries of referer and    |
@@ -20,15 +20,17 @@
 | completed           | `undo.mark_taken_back`       | cancelled | its file is in the trash                  |
 | any                 | `remove`, `clear`            | (no row)  | entries keep their outcome                |
 
-While a slot is at work, a person may change the row: `fail` and `requeue` therefore leave alone what is
-no longer active, and note only how far it came. A finished download and the claim of the next are one
-transaction (`release_and_claim`): one write to the disk for each file.
+While a slot is at work, a person may change the row: a failure and a new try therefore leave alone what
+is no longer active, and note only how far it came. A slot begins before its row says so. What began and
+ended between two transactions is one change of its row, and all that ended meanwhile is one write to
+the disk.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -39,12 +41,12 @@ from msgspec.structs import replace
 from trayagent.model import urls
 from trayagent.model.downloads import Batch, Download, Item, Patch, State
 from trayagent.model.engine_choice import choose_elsewhere
-from trayagent.model.errors import DownloadError, WrongStateError
-from trayagent.model.jobs import DownloadSecrets, New, engine_host
+from trayagent.model.errors import DownloadError, NotFoundError, WrongStateError
+from trayagent.model.jobs import DownloadSecrets, Job, New, engine_host
 from trayagent.model.transfer import Fetched
 from trayagent.model.validation import validate
 from trayagent.store import batches, handovers, library
-from trayagent.store.claims import Claimed, Turn, claim
+from trayagent.store.claims import NextJobs, Turn, job_of, line_up
 from trayagent.store.downloads import (
     COLUMNS,
     IN_FLIGHT,
@@ -118,38 +120,97 @@ class Requeued:
 Outcome = Completed | Failed | Requeued
 
 
-def release_and_claim(
-    conn: sqlite3.Connection, n: int, outcome: Outcome, turn: Turn | None, now: float
-) -> tuple[Change | None, Claimed]:
-    """Note what became of a download and take the next; without a turn, none is taken.
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What the slots have done since the last transaction, and what they want to know."""
 
-    The change is None for a row that was removed meanwhile.
-    """
-    # Removed: the outcome is of no interest, but the slot is free all the same.
-    change = None if row_or_none(conn, n) is None else release(conn, n, outcome, now)
-    return change, Claimed() if turn is None else claim(conn, turn, now)
+    begun: Mapping[int, float]
+    """Downloads that slots have begun, and when (Unix seconds): their rows do not say so yet."""
+    ended: Sequence[tuple[int, Outcome]] = ()
+    turn: Turn | None = None
+    """None: nothing may begin next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """What the rows say now."""
+
+    changes: tuple[Change | None, ...]
+    """One for each outcome, in order; None: the row was removed meanwhile."""
+    finished: tuple[Batch, ...]
+    astray: frozenset[int]
+    """Begun, but something else was asked of them before the row could say so."""
+    following: NextJobs
+
+
+def advance(conn: sqlite3.Connection, step: Advance, now: float) -> Advanced:
+    """Note what became of downloads and what has begun; line up the next."""
+    # What began and is complete already never was `active` in its row: one change is enough.
+    completed = {n for n, outcome in step.ended if isinstance(outcome, Completed)}
+    astray = {n for n, at in step.begun.items() if n not in completed and not _begin(conn, n, at)}
+    changes = tuple(
+        # Removed: the outcome is of no interest, but the slot is free all the same.
+        None if row_or_none(conn, n) is None else _release(conn, n, outcome, now, step.begun.get(n))
+        for n, outcome in step.ended
+    )
+    settled = [n for (n, _), change in zip(step.ended, changes, strict=True) if _is_over(change)]
+    return Advanced(
+        changes,
+        batches.settle_entries(conn, settled, now) if settled else (),
+        frozenset(astray),
+        NextJobs() if step.turn is None else line_up(conn, step.turn, now),
+    )
+
+
+def _begin(conn: sqlite3.Connection, n: int, at: float) -> bool:
+    """The row says that a slot is at work; False: something else was asked meanwhile."""
+    begun = conn.execute(
+        "UPDATE downloads SET state = 'active', started_at = ?, error = NULL"
+        " WHERE n = ? AND state = 'queued'",
+        (at, n),
+    ).rowcount
+    return begun == 1
 
 
 def release(conn: sqlite3.Connection, n: int, outcome: Outcome, now: float) -> Change:
-    """Note what became of a download. Raises NotFoundError."""
+    """Note what became of one download. Raises NotFoundError."""
+    change = _release(conn, n, outcome, now, None)
+    finished = batches.settle_entries(conn, [n], now) if _is_over(change) else ()
+    return msgspec.structs.replace(change, finished=finished)
+
+
+def _is_over(change: Change | None) -> bool:
+    """Whether the download has come to its end by this change."""
+    return (
+        change is not None
+        and change.download.state in (State.COMPLETED, State.FAILED)
+        and change.previous != change.download.state
+    )
+
+
+def _release(
+    conn: sqlite3.Connection, n: int, outcome: Outcome, now: float, begun_at: float | None
+) -> Change:
     match outcome:
         case Completed(fetched):
-            return complete(conn, n, fetched, now)
+            return _complete(conn, n, fetched, now, begun_at)
         case Failed(error, reached):
-            return fail(conn, n, error, reached, now)
+            return _fail(conn, n, error, reached, now)
         case Requeued():
-            return requeue(conn, n, outcome)
+            return _requeue(conn, n, outcome)
 
 
-def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> Change:
+def _complete(
+    conn: sqlite3.Connection, n: int, fetched: Fetched, now: float, begun_at: float | None
+) -> Change:
     """The file is published: that is so, whatever the row said meanwhile."""
     row = row_of(conn, n)
     if row["state"] == State.COMPLETED:
         return Change(download_of(row), row["state"])
     updated: sqlite3.Row = conn.execute(
         "UPDATE downloads SET state = 'completed', path = ?, size = ?, received = ?, sha256 = ?,"
-        " warning = coalesce(?, warning),"
-        " orders = ?, error = NULL, not_before = NULL, attempts = attempts + 1, finished_at = ? WHERE n = ?"
+        " warning = coalesce(?, warning), orders = ?, error = NULL, not_before = NULL,"
+        " attempts = attempts + 1, started_at = coalesce(?, started_at), finished_at = ? WHERE n = ?"
         f" RETURNING {COLUMNS}",
         (
             str(fetched.path),
@@ -158,6 +219,7 @@ def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> 
             fetched.sha256,
             fetched.warning,
             settled_orders(row),
+            begun_at,
             now,
             n,
         ),
@@ -169,16 +231,15 @@ def complete(conn: sqlite3.Connection, n: int, fetched: Fetched, now: float) -> 
     if row["state"] == State.CANCELLED:
         # Its entries settled as cancelled a moment ago; what a report says must be what the disk has.
         batches.complete_cancelled_entries(conn, n)
-    return Change(download_of(updated), row["state"], batches.settle_entries(conn, n, now))
+    return Change(download_of(updated), row["state"])
 
 
-def fail(
+def _fail(
     conn: sqlite3.Connection, n: int, error: DownloadError, reached: Reached, now: float
 ) -> Change:
     """It cannot go on, unless something else was asked of it meanwhile."""
     row = row_of(conn, n)
     _note(conn, n, reached)
-    finished: tuple[Batch, ...] = ()
     # Paused or cancelled meanwhile: then the person's word stands, and the error is no news.
     if row["state"] == State.ACTIVE:
         conn.execute(
@@ -188,11 +249,10 @@ def fail(
         )
         if row["source"]:
             library.mark_failed(conn, row["key"], error_json(error))
-        finished = batches.settle_entries(conn, n, now)
-    return Change(download_of(row_of(conn, n)), row["state"], finished)
+    return Change(download_of(row_of(conn, n)), row["state"])
 
 
-def requeue(conn: sqlite3.Connection, n: int, outcome: Requeued) -> Change:
+def _requeue(conn: sqlite3.Connection, n: int, outcome: Requeued) -> Change:
     """Give an active download back; one that was paused meanwhile stays so."""
     row = row_of(conn, n)
     _note(conn, n, outcome.reached)
@@ -211,6 +271,24 @@ def requeue_active(conn: sqlite3.Connection) -> int:
     return conn.execute(
         "UPDATE downloads SET state = 'queued' WHERE state = 'active' AND engine IS NULL"
     ).rowcount
+
+
+def recover(conn: sqlite3.Connection, owners: Iterable[str]) -> list[tuple[Job, Download]]:
+    """At a start: what an earlier run was at is queued again.
+
+    `owners` are those of settled records (`transfer/settled`). Returns the downloads among them whose
+    rows do not say that they are finished; these count as active.
+    """
+    requeue_active(conn)
+    found: list[tuple[Job, Download]] = []
+    for owner in owners:
+        with suppress(NotFoundError):  # of another agent, or of `get`
+            n = number(owner.partition(" ")[0])
+            row = row_of(conn, n)
+            if row["state"] == State.QUEUED and download_of(row).owner == owner:
+                found.append(job_of(row))
+                _begin(conn, n, row["started_at"] or row["created_at"])
+    return found
 
 
 def _note(conn: sqlite3.Connection, n: int, reached: Reached) -> None:
@@ -267,7 +345,7 @@ def apply_command(conn: sqlite3.Connection, id: str, verb: str, now: float) -> C
             " WHERE n = ?",
             (settled_orders(row), now, n),
         )
-        finished = batches.settle_entries(conn, n, now)
+        finished = batches.settle_entries(conn, [n], now)
     else:
         conn.execute("UPDATE downloads SET state = ?, not_before = NULL WHERE n = ?", (after, n))
     return Change(get(conn, id), before, finished)
@@ -407,7 +485,7 @@ def remove(conn: sqlite3.Connection, id: str, now: float) -> Change:
         conn.execute(
             "UPDATE downloads SET state = 'cancelled', finished_at = ? WHERE n = ?", (now, n)
         )
-        finished = batches.settle_entries(conn, n, now)
+        finished = batches.settle_entries(conn, [n], now)
     batches.detach_entries(conn, n)
     conn.execute("DELETE FROM downloads WHERE n = ?", (n,))
     return Change(download_of(row), row["state"], finished)

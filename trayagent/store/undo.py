@@ -99,7 +99,7 @@ def cancel_untouched(conn: sqlite3.Connection, batch: int, after: int, now: floa
         numbers,
         sum(row["state"] == State.QUEUED for row in rows),
         tuple(public_id(row["n"]) for row in rows if row["started_at"] is not None),
-        batches.cancel_entries(conn, numbers, now),
+        batches.settle_entries(conn, numbers, now),
     )
 
 

@@ -21,7 +21,7 @@ from trayagent.model.errors import (
     WrongStateError,
 )
 from trayagent.model.events import DownloadEvent
-from trayagent.store import claims, downloads, transitions
+from trayagent.store import downloads, transitions
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -272,7 +272,7 @@ async def test_an_outcome_is_saved_as_soon_as_the_store_can(
         run, full = h.db.run, [3]
 
         async def sometimes(fn: Any, *args: Any, **kwargs: Any) -> Any:
-            if fn is transitions.release_and_claim and full[0]:
+            if fn is transitions.advance and args[0].ended and full[0]:
                 full[0] -= 1
                 raise StoreUnavailableError("disk full")
             return await run(fn, *args, **kwargs)
@@ -398,8 +398,8 @@ async def test_nothing_stirs_while_nothing_runs(tmp_path: Path) -> None:
     assert ours == []
 
 
-async def test_a_burst_of_small_files_costs_one_transaction_each(tmp_path: Path) -> None:
-    """The end of one is the claim of the next."""
+async def test_a_burst_of_small_files_shares_its_transactions(tmp_path: Path) -> None:
+    """What ends within a moment is one write to the disk, and no slot waits for it."""
     async with running_queue(tmp_path) as h:
         await h.queue.pause_all()
         ids = await h.add(*(f"http://h/{n}" for n in range(60)))
@@ -408,8 +408,107 @@ async def test_a_burst_of_small_files_costs_one_transaction_each(tmp_path: Path)
             await h.settled(*ids)
             done = [call.args[0] for call in run.call_args_list]
 
-    assert done.count(transitions.release_and_claim) == 60
-    assert done.count(claims.claim) < 6
+    assert done.count(transitions.advance) < 30
+
+
+@pytest.mark.parametrize(
+    ("verb", "state"), [("pause", State.PAUSED), ("cancel", State.CANCELLED), ("remove", None)]
+)
+async def test_what_began_before_its_row_says_so_can_be_stopped(
+    tmp_path: Path, verb: str, state: State | None
+) -> None:
+    """Nobody works on it once the command has returned, nothing is left of it, and the counts are right."""
+    async with running_queue(tmp_path) as h:
+        gate = asyncio.Event()
+        h.transfer.scripts = {"http://h/1": gate.wait}  # type: ignore[dict-item]
+        run, saves = h.db.run, asyncio.Event()
+
+        async def later(fn: Any, *args: Any, **kwargs: Any) -> Any:
+            if fn is transitions.advance and args[0].begun:
+                await saves.wait()
+            return await run(fn, *args, **kwargs)
+
+        with patch.object(h.db, "run", later):
+            (id,) = await h.add("http://h/1")
+            await h.transfer.busy_with(1)
+            assert (await h.db.read(downloads.get, id)).state == State.QUEUED
+            (tmp_path / "1.part").write_text("ab")
+            async with asyncio.TaskGroup() as clicks:
+                clicks.create_task(getattr(h.queue, verb)(id), name=verb)
+                await h.transfer.busy_with(0)
+                saves.set()
+
+        rows, _ = await h.db.read(downloads.page)
+        assert [row.state for row in rows] == ([] if state is None else [state])
+        assert (tmp_path / "1.part").exists() == (verb == "pause")
+        assert (h.live_status.status.active, h.live_status.status.queued) == (0, 0)
+
+
+async def test_a_large_batch_that_is_given_up_stops_what_has_just_begun(tmp_path: Path) -> None:
+    """Its rows go by the thousand, and what a slot has begun of them meanwhile leaves nothing behind."""
+    async with running_queue(tmp_path) as h:
+        gate = asyncio.Event()
+        urls = [f"http://h/{n}" for n in range(150)]
+        h.transfer.scripts = dict.fromkeys(urls, gate.wait)  # type: ignore[arg-type]
+        run, saves = h.db.run, asyncio.Event()
+
+        async def later(fn: Any, *args: Any, **kwargs: Any) -> Any:
+            if fn is transitions.advance and args[0].begun:
+                await saves.wait()
+            return await run(fn, *args, **kwargs)
+
+        with patch.object(h.db, "run", later):
+            ids = await h.add(*urls)
+            await h.transfer.busy_with(4)
+            for n in range(4):
+                (tmp_path / f"{n}.part").write_text("ab")
+            async with asyncio.TaskGroup() as clicks:
+                clicks.create_task(h.queue.cancel_batch("b1"), name="cancel")
+                await h.transfer.busy_with(0)
+                saves.set()
+
+        found = await h.settled(*ids)
+        assert {download.state for download in found} == {State.CANCELLED}
+        assert list(tmp_path.glob("*.part")) == []
+        assert (h.live_status.status.active, h.live_status.status.queued) == (0, 0)
+        assert len(h.transfer.asked) == 4
+
+
+async def test_what_is_put_first_begins_next(tmp_path: Path) -> None:
+    """Also where others had been lined up before it."""
+    async with running_queue(tmp_path, workers=1) as h:
+        gate = asyncio.Event()
+        h.transfer.scripts = {"http://h/0": gate.wait}  # type: ignore[dict-item]
+        ids = await h.add(*(f"http://h/{n}" for n in range(9)))
+        await h.transfer.busy_with(1)
+        await h.queue.move([ids[7]], "top")
+        gate.set()
+        await h.settled(*ids)
+
+    assert [request.url[-1] for request in h.transfer.asked] == list("071234568")
+
+
+async def test_while_the_store_is_away_only_so_many_outcomes_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then nothing begins before they are saved."""
+    monkeypatch.setattr(pool, "STORE_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(pool, "MOST_UNSAVED", 8)
+    async with running_queue(tmp_path) as h:
+        run, is_away = h.db.run, True
+
+        async def sometimes(fn: Any, *args: Any, **kwargs: Any) -> Any:
+            if fn is transitions.advance and args[0].ended and is_away:
+                raise StoreUnavailableError("disk full")
+            return await run(fn, *args, **kwargs)
+
+        with patch.object(h.db, "run", sometimes):
+            ids = await h.add(*(f"http://h/{n}" for n in range(60)))
+            await until(lambda: len(h.transfer.asked) >= 8)
+            await asyncio.sleep(0.1)
+            assert len(h.transfer.asked) < 8 + 4
+            is_away = False
+            await h.settled(*ids)
 
 
 async def test_another_name_is_for_the_next_try_and_the_old_part_goes(tmp_path: Path) -> None:

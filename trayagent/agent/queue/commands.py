@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
@@ -56,6 +56,8 @@ EVENT_OF: Final = {
     "retry": "queued",
 }
 """What the event of a command says that it did."""
+AT_WORK: Final = (State.QUEUED, State.ACTIVE)
+"""What the row of a download says that a slot may be at: it begins before its row does."""
 
 
 class Workers(Protocol):
@@ -67,8 +69,8 @@ class Workers(Protocol):
     def hurry(self, host: str) -> None:
         """Ask this `host:port` again at once, whatever it said."""
 
-    async def stop(self, id: str) -> None:
-        """Return once nobody works on the download; its bytes are kept."""
+    async def stop(self, *ids: str) -> Collection[str]:
+        """Return once nobody works on the downloads; their bytes are kept. Returns those at work until then."""
 
     async def hold(self, until: float | None) -> None:
         """Start nothing (until then, Unix seconds), and return once all active ones are back in the queue."""
@@ -167,11 +169,11 @@ class QueueCommands:
         change = await self._db.run(transitions.apply_command, id, verb, time.time())
         if not change.has_effect:
             return change.download
-        if change.previous == State.ACTIVE:
-            await self._workers.stop(id)
+        # A slot may be at work on it although its row does not say so yet.
+        if change.previous in AT_WORK and await self._workers.stop(id):
             # Its last bytes may have been published while it was being stopped: then it is completed.
             download = await self._db.run(downloads.get, id)
-            change = Change(download, change.previous, change.finished)
+            change = Change(download, State.ACTIVE, change.finished)
         self._announce(change, EVENT_OF[verb])
         if change.download.state == State.CANCELLED:
             await self._clean_up(change.download)
@@ -185,18 +187,17 @@ class QueueCommands:
         if change.has_effect:
             is_paused = change.download.state == State.PAUSED
             self._announce(change, "paused" if is_paused else "queued")
-        if change.previous == State.ACTIVE:
-            await self._workers.stop(id)
-            # The old link may have failed in that very moment: the new one has not been tried yet.
-            if (await self._db.read(downloads.get, id)).state == State.FAILED:
-                await self._command_in_turn(id, "retry")
+        was_at_work = change.previous in AT_WORK and await self._workers.stop(id)
+        # The old link may have failed in that very moment: the new one has not been tried yet.
+        if was_at_work and (await self._db.read(downloads.get, id)).state == State.FAILED:
+            await self._command_in_turn(id, "retry")
 
     async def _move(self, id: str, patch: Patch) -> None:
         """Change its name, folder or engine: nobody works on it until nothing is left where it was."""
         before = download = await self._db.read(downloads.get, id)
         # Asked here already: a change that is refused shall not have paused it for a moment.
         await self._db.read(transitions.refuse_handed_over, id)
-        if before.state == State.ACTIVE:
+        if before.state in AT_WORK:
             download = await self._command_in_turn(id, "pause")
         try:
             await self._change(id, patch)
@@ -307,7 +308,12 @@ class QueueCommands:
             if not step.numbers:
                 return
             after = step.numbers[-1]
-            self._bus.publish(Tally(queued=-step.queued))
+            # For listeners these were active: each has an event of its own.
+            begun = await self._workers.stop(*map(downloads.public_id, step.numbers))
+            self._bus.publish(Tally(queued=len(begun) - step.queued))
+            for id in begun:
+                download = await self._db.run(downloads.get, id)
+                self._announce(Change(download, State.ACTIVE), "cancelled")
             for finished in step.finished:
                 self._bus.publish(BatchEvent("finished", finished))
             for n in step.numbers:

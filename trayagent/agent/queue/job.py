@@ -46,6 +46,12 @@ class FileTransfer(FileFetcher, Protocol):
     async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
         """Remove the records of files (final path, owner) whose rows say that they are here."""
 
+    async def owners(self) -> set[str]:
+        """Whose files have arrived without a row that says so."""
+
+    async def discard(self, path: Path, owner: str) -> None:
+        """Remove the `.part` that this owner has at a final path, and its record."""
+
     def end_cooldown(self, host: str) -> None:
         """Ask this `host:port` again at once."""
 
@@ -116,6 +122,17 @@ class Worker:
     async def forget(self, fetches: Sequence[tuple[Path, str]]) -> None:
         """Remove the records beside files (final path, owner) whose rows say that they are here."""
         await self._transfer.forget(fetches)
+
+    async def owners(self) -> set[str]:
+        """Whose files have arrived, as far as a kill may have kept their rows from saying so."""
+        return await self._transfer.owners()
+
+    async def discard(self, path: Path, owner: str) -> None:
+        """Remove what a download that nobody wants any more has beside a final path."""
+        try:
+            await self._transfer.discard(path, owner)
+        except DownloadError as error:
+            log.warning("What %s left behind stays: %s", owner, error.message)
 
     def end_cooldown(self, host: str) -> None:
         """Ask this `host:port` again at once."""

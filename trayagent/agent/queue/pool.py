@@ -1,21 +1,25 @@
 """The pool: one dispatcher with slots, four by default.
 
+The dispatcher lines up what may begin next (`Lineup`). A slot takes the first of it as soon as its
+download has ended; outcomes and beginnings reach the store a moment later, many in one transaction. So a
+queue of small files waits for no disk between two of them.
+
 A download's way through a slot, and what a kill leaves at each point:
 
-    slot      the row says   _interruptible  _ending   after a kill
-    --------  -------------  --------------  --------  ---------------------------------------------
-    working   active         yes             no        the next start asks whether the file is finished
-    saving    active         no              yes       the same
-    free      the outcome;   -               -         nothing is left to do
-              the next one
-              is `active`
+    download  the row says           in        after a kill
+    --------  ---------------------  --------  ----------------------------------------------------
+    lined up  queued                 _lineup   nothing is left to do
+    begun     queued; a moment       _running  its settled record tells whether the file is finished;
+              later active                     else it is queued
+    ended     as before              _ended    the same
+    saved     the outcome            -         nothing is left to do
 
-One transaction saves the outcome and claims the next download, so that a queue of small files costs
-one transaction each; the dispatcher claims only for slots that are free. A slot is free when its
-outcome is durable, never before. Whatever goes wrong in one slot stays there.
+A person may change a row at each of these points: see `stop`. So many outcomes may wait for the store at
+most (`MOST_UNSAVED`), and while it cannot be written nothing begins. Whatever goes wrong in one slot
+stays there.
 
-At a start the downloads that an earlier run was at have their slots first: a file that got its name
-then is completed without a request, everything else goes back to the queue.
+At a start the finished files of an earlier run have their slots first: they complete their rows without
+a request; everything else goes back to the queue.
 """
 
 from __future__ import annotations
@@ -24,14 +28,17 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from trayagent.agent.bus import Bus
 from trayagent.agent.queue.job import SettledRecord, SettledRecords, Worker
+from trayagent.agent.queue.lineup import Lineup
 from trayagent.agent.queue.progress import ProgressReader, how_far
 from trayagent.model.downloads import Download, State
 from trayagent.model.errors import DownloadError, StoreUnavailableError
@@ -39,20 +46,27 @@ from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
 from trayagent.model.jobs import Job
 from trayagent.model.retry import CoolHosts, next_try
 from trayagent.model.transfer import Fetched, Progress
+from trayagent.model.units import stamp
 from trayagent.net.address_policy import is_offline
 from trayagent.store import claims, facts, transitions
-from trayagent.store.claims import Claimed, Turn
+from trayagent.store.claims import Turn
 from trayagent.store.database import Database
 from trayagent.store.downloads import Change
 from trayagent.store.secrets import SecretFiles
-from trayagent.store.transitions import Completed, Failed, Outcome, Requeued
+from trayagent.store.transitions import Advance, Completed, Failed, Outcome, Requeued
 
 log = logging.getLogger(__name__)
 
 STORE_RETRY_SECONDS: Final = 2.0
 """Between two tries while the store cannot be written."""
 LAST_SAVE_SECONDS: Final = 2.0
-"""How long the end of the program waits for an outcome; what is not saved then, the next start finds."""
+"""How long the end of the program waits for outcomes; what is not saved then, the next start finds."""
+LINED_UP: Final = 64
+"""Downloads that are lined up; when half of them have begun, there is another look at the queue."""
+MOST_UNSAVED: Final = 64
+"""Outcomes that may wait for the store."""
+GATHERING_SECONDS: Final = 0.02
+"""How long outcomes are gathered while the slots have enough to go on with."""
 
 Act = Callable[[Job, Path, Progress], Awaitable[Fetched | None]]
 """What a slot does for a job, with the folder and the numbers to keep; None: the queue has it again."""
@@ -68,12 +82,18 @@ class PoolLimits:
     retries: int = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Slot:
-    """One download at work."""
+    """One download from its begin until its outcome is durable."""
 
     job: Job
-    task: asyncio.Task[None]
+    progress: Progress
+    task: asyncio.Task[None] | None = None
+    is_interruptible: bool = False
+    """Whether the task may be cancelled: it works."""
+    outcome: Outcome | None = None
+    is_over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when its outcome is durable, or the program ends."""
 
 
 class Pool:
@@ -100,23 +120,28 @@ class Pool:
         """Set when there may be work; whoever has no pool yet may hold it."""
         self._reader = ProgressReader(db, bus)
         self._records = SettledRecords(self._remove_records)
+        self._lineup = Lineup()
         self._running: dict[str, _Slot] = {}
-        self._interruptible: set[str] = set()
-        """Downloads whose task may be cancelled: it works, and saves nothing yet."""
-        self._ending: set[str] = set()
-        """Downloads whose outcome is on its way to the store."""
+        self._ended: dict[str, _Slot] = {}
+        """Slots whose outcome is not saved yet, in order; new downloads have their places already."""
+        self._begun: dict[int, float] = {}
+        """Rows that do not say yet that a slot has begun, and when that was (Unix seconds)."""
+        self._saving: Mapping[str, _Slot] = {}
+        """Slots whose outcome is on its way to the store."""
+        self._untold: dict[str, Download] = {}
+        """Begun, and not announced yet: listeners never see more downloads at work than there are slots."""
+        self._told = 0
+        """How many are active for listeners."""
+        self._has_news = asyncio.Event()
+        """Set when there is something to save, or to line up."""
+        self._calls = 0
+        """How often somebody outside said that the queue is another one."""
         self._cool_hosts = CoolHosts()
         self._last_host = ""
         self._is_held = False
         self._held_until: float | None = None
         """Unix seconds; None: until a person resumes."""
-        self._claiming = asyncio.Lock()
-        """Held from a claim until its slots have begun: `hold` must see all of them."""
         self._is_closing = False
-        self._is_outcome_lost = False
-        """Whether an outcome could not be saved: its row stays `active`, for the next start to see."""
-        self._is_work_left = False
-        """Whether work was announced while no slot was free for it."""
         self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
@@ -124,13 +149,15 @@ class Pool:
         return f"<Pool: {len(self._running)} of {self._limits.workers} slots busy{paused}>"
 
     def wake(self) -> None:
-        """There may be work."""
-        self._bell.set()
+        """There may be work, or what is lined up may be in another order."""
+        self._calls += 1
+        self._lineup.renew(())
+        self._has_news.set()
 
     def set_limits(self, limits: PoolLimits, folder: Path) -> None:
         """Work by other limits, into another folder, from the next start of a download on."""
         self._limits, self._folder = limits, folder
-        self._bell.set()
+        self.wake()
 
     def cool_until(self, host: str) -> float | None:
         """Until when (Unix seconds) a host that asked for it is left alone; None: it is not."""
@@ -140,7 +167,7 @@ class Pool:
         """Ask a host again at once, whatever it said."""
         self._cool_hosts.end(host)
         self._worker.end_cooldown(host)
-        self._bell.set()
+        self.wake()
 
     async def run(self) -> None:
         """Dispatch until cancelled; then active downloads are back in the queue, their bytes kept."""
@@ -153,6 +180,7 @@ class Pool:
             around = [
                 services.create_task(self._reader.run(), name="progress"),
                 services.create_task(self._records.run(), name="records"),
+                services.create_task(self._hear_bell(), name="bell"),
             ]
             try:
                 # The slots end before the services that they use.
@@ -162,35 +190,48 @@ class Pool:
                     finally:
                         self._is_closing = True
             finally:
-                await self._requeue_rest()
+                await self._save_last()
                 if self._timer is not None:
                     self._timer.cancel()
                 for task in around:
                     task.cancel()
 
-    async def stop(self, *ids: str) -> None:
-        """Return once nobody works on these downloads; their bytes are kept."""
-        tasks = [self._running[id].task for id in ids if id in self._running]
-        if tasks:
+    async def stop(self, *ids: str) -> frozenset[str]:
+        """Return once nobody works on these downloads and their rows say how far they came.
+
+        Returns those that a slot was at: for listeners they were active, whatever the row said.
+        """
+        # What changed the row came after every look at the queue that saw the row as it was before: the
+        # store answers in the order in which it was asked.
+        self._lineup.drop(ids)
+        known = {**self._saving, **self._ended, **self._running}
+        slots = [known[id] for id in ids if id in known]
+        if slots:
             await asyncio.sleep(0)  # a task that was never begun could not clean up after itself
-            for id in self._interruptible.intersection(ids):
-                self._running[id].task.cancel()
-            await asyncio.wait(tasks)
+            for slot in slots:
+                self._interrupt(slot)
+            for slot in slots:
+                await slot.is_over.wait()
+        return frozenset(slot.job.id for slot in slots)
 
     async def hold(self, until: float | None = None) -> None:
         """Start nothing (until then, Unix seconds); active ones are stopped and queued again."""
-        # First the mark, then the slots: whatever is claimed between the two sees the mark.
         self._is_held, self._held_until = True, until
         self._arm_timer(until)
-        async with self._claiming:  # what is being claimed now is given back
-            await self.stop(*self._running)
+        await self.stop(*self._running)
 
     def release(self) -> None:
         """Start again."""
         self._is_held, self._held_until = False, None
-        self._bell.set()
+        self.wake()
 
     # -- dispatching
+
+    async def _hear_bell(self) -> None:
+        while True:
+            await self._bell.wait()
+            self._bell.clear()
+            self.wake()
 
     async def _dispatch_forever(self, slots: asyncio.TaskGroup) -> None:
         self._slots = slots
@@ -198,66 +239,85 @@ class Pool:
         for left in await self._db.read(transitions.settled_records):
             self._records.add(SettledRecord(*left))
         # What an earlier run was at: finished files complete their rows, everything else is queued.
-        for job, download in await self._db.read(claims.active_jobs):
+        owners = await self._worker.owners()
+        for job, download in await self._db.run(transitions.recover, owners):
             self._start(job, download, self._worker.find_finished)
-        self._bell.set()
+        self._has_news.set()
         while True:
-            await self._bell.wait()
-            self._bell.clear()
+            await self._has_news.wait()
+            if self._lineup:  # the slots have something to go on with
+                await asyncio.sleep(GATHERING_SECONDS)
+            self._has_news.clear()
             try:
                 await self._dispatch()
             except StoreUnavailableError as error:
+                # A full disk, for one: what there is waits, and so do the slots before long.
                 log.warning("The queue waits: %s", error.message)
                 await asyncio.sleep(STORE_RETRY_SECONDS)
-                self._bell.set()
+                self._has_news.set()
 
     async def _dispatch(self) -> None:
-        """End a pause whose time has come, then claim for the slots that are free."""
+        """End a pause whose time has come; save what there is, and line up what follows."""
         if self._is_held and self._held_until is not None:
             if self._held_until > time.time():
                 self._arm_timer(self._held_until)
-                return
-            await self._db.run(facts.set_fact, facts.PAUSED, None)
-            self._is_held, self._held_until = False, None
-            self._bus.publish(QueueEvent("resumed"))
+            else:
+                await self._db.run(facts.set_fact, facts.PAUSED, None)
+                self._is_held, self._held_until = False, None
+                self._bus.publish(QueueEvent("resumed"))
         turn = self._turn()
+        if turn is None and not self._ended and not self._begun:
+            return
+        calls = self._calls
+        following = await self._save(turn)
+        if turn is not None:
+            known = {**self._ended, **self._running}
+            self._lineup.renew(one for one in following.jobs if one[0].id not in known)
+        self._fill_slots()
         if turn is None:
             return
-        if len(self._running) >= self._limits.workers:
-            self._is_work_left = True  # the slot that ends next rings the bell
-            return
-        async with self._claiming:
-            await self._start_claimed(await self._db.run(claims.claim, turn, time.time()))
+        # Somebody changed the queue meanwhile: this look may not know it yet. There is another one soon.
+        if calls != self._calls:
+            self._lineup.renew(())
+        if len(self._running) < self._limits.workers:
+            self._arm_timer(following.due, *self._cool_hosts.current(time.time()).values())
 
     def _turn(self) -> Turn | None:
-        """Who may be served now; None: nobody."""
+        """What to line up; None: nothing."""
         if self._is_held or self._is_closing:
             return None
+        # While every slot is busy nobody waits for the answer: it comes with the next thing to save, and
+        # only when little is lined up.
+        is_full = len(self._running) >= self._limits.workers
+        is_saving = bool(self._ended or self._begun)
+        if is_full and (not is_saving or len(self._lineup) >= LINED_UP // 2):
+            return None
         return Turn(
-            self._limits.workers,
-            self._limits.per_host,
-            # Of a slot that ends the row itself tells when it is free: transactions keep their order.
-            held={
-                id: slot.job.host for id, slot in self._running.items() if id not in self._ending
-            },
-            cooling=frozenset(self._cool_hosts.current(time.time())),
+            LINED_UP,
+            held={slot.job.n for slot in self._running.values()},
+            cooling=self._cool_hosts.current(time.time()).keys(),
             after=self._last_host,
         )
 
-    async def _start_claimed(self, claimed: Claimed) -> None:
-        """Start what was claimed, or give it back if the pool was held or closed meanwhile."""
+    def _fill_slots(self) -> None:
+        """Begin what is lined up in the slots that are free."""
         if self._is_held or self._is_closing:
-            for job, _ in claimed.jobs:
-                await self._db.run(
-                    transitions.release_and_claim, job.n, Requeued(), None, time.time()
-                )
             return
-        for job, download in claimed.jobs:
+        busy = Counter(slot.job.host for slot in self._running.values())
+        cooling = self._cool_hosts.current(time.time())
+        while (
+            len(self._running) < self._limits.workers
+            and len(self._ended) + len(self._saving) < MOST_UNSAVED
+            and (taken := self._lineup.take(busy, self._limits.per_host, cooling)) is not None
+        ):
+            job, download = taken
+            busy[job.host] += 1
+            self._begun[job.n] = time.time()
             self._start(job, download, self._worker.work)
-        self._arm_timer(claimed.due, *self._cool_hosts.current(time.time()).values())
+            self._has_news.set()
 
     def _arm_timer(self, *dates: float | None) -> None:
-        """Ring when the first of these (Unix seconds) has come."""
+        """Look again when the first of these (Unix seconds) has come."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -265,54 +325,63 @@ class Pool:
         if due is not None:
             # A clock that jumps is noticed within the hour: the timer itself runs by another clock.
             seconds = min(max(0.0, due - time.time()), claims.HORIZON_SECONDS)
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._bell.set)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.wake)
 
     # -- one slot
 
     def _start(self, job: Job, download: Download, act: Act) -> None:
         self._last_host = job.host
-        progress = self._reader.follow(job, download)
-        task = self._slots.create_task(self._work(job, progress, act), name=f"download {job.id}")
-        self._running[job.id] = _Slot(job, task)
-        self._bus.publish(DownloadEvent("started", download, State.QUEUED))
+        now = stamp(time.time())
+        active = replace(download, state=State.ACTIVE, started_at=now, error=None)
+        slot = self._running[job.id] = _Slot(job, self._reader.follow(job, active))
+        slot.task = self._slots.create_task(self._work(slot, act), name=f"download {job.id}")
+        self._untold[job.id] = active
+        self._tell_started()
 
-    async def _work(self, job: Job, progress: Progress, act: Act) -> None:
-        try:
-            outcome = self._outcome_of(job, progress, await self._carry_out(job, progress, act))
-            try:
-                if not self._is_closing:
-                    return await self._save(job, outcome)
-            except asyncio.CancelledError:
-                pass  # only the end of the program interrupts a save: then once more, for a moment
-            await self._save_at_end(job, outcome)
-        finally:
-            self._free(job)
+    def _tell_started(self) -> None:
+        """Announce what has begun, as far as the slots before it are announced as free."""
+        while self._untold and self._told < self._limits.workers:
+            self._tell_one_started(next(iter(self._untold)))
 
-    async def _carry_out(
-        self, job: Job, progress: Progress, act: Act
-    ) -> Fetched | DownloadError | None:
+    def _tell_one_started(self, id: str) -> None:
+        self._told += 1
+        self._bus.publish(DownloadEvent("started", self._untold.pop(id), State.QUEUED))
+
+    async def _work(self, slot: _Slot, act: Act) -> None:
+        slot.outcome = self._outcome_of(slot, await self._carry_out(slot, act))
+        # From here on it is the dispatcher's, and the place is free.
+        del self._running[slot.job.id]
+        self._ended[slot.job.id] = slot
+        self._reader.leave(slot.job.id)
+        self._fill_slots()
+        self._has_news.set()
+
+    async def _carry_out(self, slot: _Slot, act: Act) -> Fetched | DownloadError | None:
         """The job's file, or why there is none; None: it was stopped. The one boundary of a slot."""
-        self._interruptible.add(job.id)
+        slot.is_interruptible = True
         try:
-            return await act(job, self._folder, progress)
+            return await act(slot.job, self._folder, slot.progress)
         except DownloadError as error:
             return error
         except asyncio.CancelledError:
             return None
         except Exception:
-            log.exception("The worker of %s died", job.id)
+            log.exception("The worker of %s died", slot.job.id)
             return DownloadError("internal")
         finally:
-            self._interruptible.discard(job.id)
+            slot.is_interruptible = False
 
-    def _outcome_of(
-        self, job: Job, progress: Progress, result: Fetched | DownloadError | None
-    ) -> Outcome:
+    def _interrupt(self, slot: _Slot) -> None:
+        if slot.is_interruptible and slot.task is not None:
+            slot.task.cancel()
+
+    def _outcome_of(self, slot: _Slot, result: Fetched | DownloadError | None) -> Outcome:
         """What the row is to say: completed, failed, or queued again now or later."""
         if isinstance(result, Fetched):
             return Completed(result)
+        job, reached = slot.job, how_far(slot.progress)
         if result is None:
-            return Requeued(how_far(progress))
+            return Requeued(reached)
         offline = result.code == "network" and is_offline(job.host)
         following = next_try(
             result, job.attempts, self._limits.retries, random.random(), offline=offline
@@ -321,88 +390,102 @@ class Pool:
         self._cool_hosts.note(job.host, result, following, now)
         if following is not None:
             due = now + following.seconds
-            return Requeued(how_far(progress), due, result, tried=following.counts)
+            return Requeued(reached, due, result, tried=following.counts)
         log.info("%s failed: %s", job.id, result.code)
         # Its cookies and headers go with the failure: whoever retries it should know.
         if self._secrets.has(job.id):
             result.tell_login_is_gone()
-        return Failed(result, how_far(progress))
+        return Failed(result, reached)
 
-    async def _save(self, job: Job, outcome: Outcome) -> None:
-        """Make the outcome durable, and start what follows, in one transaction."""
-        change, claimed = await self._release(job, outcome)
-        self._free(job)
-        self._announce(job, outcome, change)
-        await self._start_claimed(claimed)
-        # The claim of this transaction was for this slot alone; others may have become free meanwhile.
-        if self._is_work_left and len(self._running) < self._limits.workers:
-            self._is_work_left = False
-            self._bell.set()
-        if change is not None and not isinstance(outcome, Requeued) and self._secrets.has(job.id):
-            await asyncio.to_thread(self._secrets.erase, job.id)
+    # -- saving
 
-    async def _release(self, job: Job, outcome: Outcome) -> tuple[Change | None, Claimed]:
-        while True:
-            self._ending.add(job.id)
-            try:
-                return await self._db.run(
-                    transitions.release_and_claim, job.n, outcome, self._turn(), time.time()
-                )
-            except StoreUnavailableError as error:
-                # A full disk, for one: the outcome waits, and so does the slot.
-                self._ending.discard(job.id)
-                log.warning("The outcome of %s cannot be saved yet: %s", job.id, error.message)
-                await asyncio.sleep(STORE_RETRY_SECONDS)
+    async def _save(self, turn: Turn | None) -> claims.NextJobs:
+        """Make durable what has begun and ended, and tell of it; returns what was lined up.
 
-    async def _save_at_end(self, job: Job, outcome: Outcome) -> None:
-        """As `_save` while the pool is closing: it claims nothing, and waits for a moment only."""
+        Raises StoreUnavailableError; then all of it waits still.
+        """
+        ended, self._ended = self._ended, {}
+        begun, self._begun = self._begun, {}
+        outcomes = [(slot.job.n, slot.outcome) for slot in ended.values() if slot.outcome]
+        self._saving = ended
         try:
-            async with asyncio.timeout(LAST_SAVE_SECONDS):
-                change, _ = await self._db.run(
-                    transitions.release_and_claim, job.n, outcome, None, time.time()
-                )
-        except (TimeoutError, StoreUnavailableError):
-            log.warning("The outcome of %s was not saved; the next start finds it", job.id)
-            self._is_outcome_lost = True
-        else:
-            self._announce(job, outcome, change)
+            advanced = await self._db.run(
+                transitions.advance, Advance(begun, outcomes, turn), time.time()
+            )
+        except (StoreUnavailableError, asyncio.CancelledError) as error:
+            self._ended = {**ended, **self._ended}
+            # A cancelled call is carried out all the same: nothing may begin twice by it.
+            if isinstance(error, StoreUnavailableError):
+                self._begun = {**begun, **self._begun}
+            raise
+        finally:
+            self._saving = {}
+        for slot, change in zip(ended.values(), advanced.changes, strict=True):
+            self._settle(slot, change)
+        self._tell_started()
+        for batch in advanced.finished:
+            self._bus.publish(BatchEvent("finished", batch))
+        if advanced.astray:
+            for slot in self._running.values():
+                if slot.job.n in advanced.astray:
+                    self._interrupt(slot)
+        return advanced.following
 
-    async def _requeue_rest(self) -> None:
-        """Give back what was claimed in the last moment."""
-        # A row whose outcome is lost has to stay `active`: only such rows are looked at by the next
-        # start, which then finds the finished file.
-        if not self._is_outcome_lost:
-            with suppress(TimeoutError, StoreUnavailableError):
-                async with asyncio.timeout(LAST_SAVE_SECONDS):
-                    await self._db.run(transitions.requeue_active)
-
-    def _free(self, job: Job) -> None:
-        """End the slot of the task that calls; a second time does nothing."""
-        slot = self._running.get(job.id)
-        if slot is not None and slot.task is asyncio.current_task():
-            del self._running[job.id]
-            self._ending.discard(job.id)
-            self._reader.leave(job.id)
-
-    def _announce(self, job: Job, outcome: Outcome, change: Change | None) -> None:
+    def _settle(self, slot: _Slot, change: Change | None) -> None:
+        """The outcome is durable: tell of it, and remove what nobody needs any more."""
+        job, outcome = slot.job, slot.outcome
+        if job.id in self._untold:
+            self._tell_one_started(job.id)
+        self._told -= 1
         if change is None:
             log.info("%s was removed while it was being fetched", job.id)
-            return
-        # A command may have changed the row before its slot was stopped, and announced that: then
+        # A command may have changed the row before its slot was stopped, and announces that: then
         # only a file that arrived nevertheless is news. For listeners it was active until now.
         match outcome:
-            case Completed(fetched):
+            case Completed(fetched) if change is not None:
                 self._records.add(SettledRecord(job.n, fetched.path, job.owner))
                 self._publish("completed", change)
-            case Failed() if change.previous == State.ACTIVE:
+            case Failed() if change is not None and change.previous == State.ACTIVE:
                 self._publish("failed", change)
-            case Requeued() if change.previous == State.ACTIVE:
+            case Requeued() if change is not None and change.previous == State.ACTIVE:
                 self._publish("requeued", change)
-        for batch in change.finished:
-            self._bus.publish(BatchEvent("finished", batch))
+        is_given_up = change is None or change.previous == State.CANCELLED
+        has_rest = is_given_up and not isinstance(outcome, Completed) and slot.progress.path
+        has_secrets = not isinstance(outcome, Requeued) and self._secrets.has(job.id)
+        if (has_rest or has_secrets) and not self._is_closing:
+            task = self._clean_up(slot, slot.progress.path if has_rest else None)
+            self._slots.create_task(task, name=f"rest of {job.id}")
+        else:
+            slot.is_over.set()
 
     def _publish(self, what: str, change: Change) -> None:
         self._bus.publish(DownloadEvent(what, change.download, State.ACTIVE))
+
+    async def _clean_up(self, slot: _Slot, path: Path | None) -> None:
+        """Remove the secrets; and what lies beside a path, where its row was given up.
+
+        Whoever gave the row up may not have known of the path: a slot begins before its row says so.
+        """
+        try:
+            if path is not None:
+                await self._worker.discard(path, slot.job.owner)
+            if not isinstance(slot.outcome, Requeued):
+                await asyncio.to_thread(self._secrets.erase, slot.job.id)
+        finally:
+            slot.is_over.set()
+
+    async def _save_last(self) -> None:
+        """As the program ends: save what there is, for a moment, and queue again what was active."""
+        try:
+            async with asyncio.timeout(LAST_SAVE_SECONDS):
+                await self._save(None)
+                await self._db.run(transitions.requeue_active)
+        except (TimeoutError, StoreUnavailableError):
+            log.warning(
+                "%d outcomes were not saved; the next start finds the files", len(self._ended)
+            )
+        for slot in (*self._ended.values(), *self._running.values()):
+            slot.is_over.set()
 
     async def _remove_records(self, records: Sequence[SettledRecord]) -> None:
         # First the files, then the rows: a kill in between leaves a row to be looked at once more.
