@@ -70,10 +70,10 @@ class Ends:
             if batch is not None:
                 batches.enter(conn, batch, n, new.url, n)
             if name == FAILED:
-                return transitions.fail(
-                    conn, n, DownloadError("timeout"), transitions.Reached(), time.time()
-                )
-            return transitions.complete(conn, n, Fetched(Path("/d", name), 3), time.time())
+                failed = transitions.Failed(DownloadError("timeout"))
+                return transitions.release(conn, n, failed, time.time())
+            came = transitions.Completed(Fetched(Path("/d", name), 3))
+            return transitions.release(conn, n, came, time.time())
 
         change = await self.db.run(act)
         self.bus.publish(DownloadEvent(str(change.download.state), change.download, "active"))

@@ -104,7 +104,7 @@ def test_the_library_knows_what_it_has(conn: sqlite3.Connection, tmp_path: Path)
     key = library.item_key("s", "a", "i")
     n = downloads.insert(conn, New(key, "s:cat", "s", Order(), source="s"), "sync", None, 0, 0.0)
     conn.execute("UPDATE downloads SET state = 'active' WHERE n = ?", (n,))
-    transitions.complete(conn, n, Fetched(tmp_path / "cat.png", 3), 1.0)
+    transitions.release(conn, n, transitions.Completed(Fetched(tmp_path / "cat.png", 3)), 1.0)
     transitions.forget_records(conn, [n])
     assert trim(conn, 2.0) == 1
     assert library.is_present(conn, key)
