@@ -66,7 +66,9 @@ def line_up(conn: sqlite3.Connection, turn: Turn, now: float) -> NextJobs:
     numbers: dict[int, None] = {}
     # Lazily: most queues are full of what nobody moved, and the last round need not be read.
     for n in chain(
-        _moved(conn, turn, "urgent > 0"), _in_turn(conn, turn), _moved(conn, turn, "urgent < 0")
+        _moved_rows(conn, turn, "urgent > 0"),
+        _rows_in_turn(conn, turn),
+        _moved_rows(conn, turn, "urgent < 0"),
     ):
         if n not in turn.held:
             numbers[n] = None
@@ -82,7 +84,7 @@ def line_up(conn: sqlite3.Connection, turn: Turn, now: float) -> NextJobs:
     return NextJobs(tuple(job_of(rows[n]) for n in numbers), next_due(conn))
 
 
-def _moved(conn: sqlite3.Connection, turn: Turn, moved: str) -> Iterator[int]:
+def _moved_rows(conn: sqlite3.Connection, turn: Turn, moved: str) -> Iterator[int]:
     """What a person moved, the highest number first."""
     rows = conn.execute(
         f"SELECT n, host FROM downloads WHERE {READY} AND {moved} AND engine IS NULL"
@@ -92,7 +94,7 @@ def _moved(conn: sqlite3.Connection, turn: Turn, moved: str) -> Iterator[int]:
     return (row["n"] for row in rows if row["host"] not in turn.cooling)
 
 
-def _in_turn(conn: sqlite3.Connection, turn: Turn) -> Iterator[int]:
+def _rows_in_turn(conn: sqlite3.Connection, turn: Turn) -> Iterator[int]:
     """What nobody moved, one of each host after the other."""
     hosts = _ready_hosts(conn, turn)
     if not hosts:
