@@ -164,12 +164,8 @@ def advance(conn: sqlite3.Connection, step: Advance, now: float) -> Advanced:
 
 def _begin(conn: sqlite3.Connection, n: int, at: float) -> bool:
     """The row says that a slot is at work; False: something else was asked meanwhile."""
-    begun = conn.execute(
-        "UPDATE downloads SET state = 'active', started_at = ?, error = NULL"
-        " WHERE n = ? AND state = 'queued'",
-        (at, n),
-    ).rowcount
-    return begun == 1
+    begin = "UPDATE downloads SET state = 'active', started_at = ?, error = NULL WHERE n = ? AND state = 'queued'"
+    return conn.execute(begin, (at, n)).rowcount == 1
 
 
 def release(conn: sqlite3.Connection, n: int, outcome: Outcome, now: float) -> Change:
@@ -181,11 +177,8 @@ def release(conn: sqlite3.Connection, n: int, outcome: Outcome, now: float) -> C
 
 def _is_over(change: Change | None) -> bool:
     """Whether the download has come to its end by this change."""
-    return (
-        change is not None
-        and change.download.state in (State.COMPLETED, State.FAILED)
-        and change.previous != change.download.state
-    )
+    state = None if change is None else change.download.state
+    return change is not None and state != change.previous and state in ("completed", "failed")
 
 
 def _release(
@@ -310,9 +303,8 @@ def keep_names(conn: sqlite3.Connection, named: Iterable[tuple[int, str, int | N
 
 def settled_records(conn: sqlite3.Connection) -> list[tuple[int, Path, str]]:
     """Completed downloads (n, path, owner) whose record beside the file may have outlived a kill."""
-    rows = conn.execute(
-        f"SELECT {COLUMNS} FROM settled_records JOIN downloads USING (n) WHERE path IS NOT NULL"
-    )
+    left = f"SELECT {COLUMNS} FROM settled_records JOIN downloads USING (n) WHERE path IS NOT NULL"
+    rows = conn.execute(left)
     return [(row["n"], Path(row["path"]), download_of(row).owner) for row in rows]
 
 
