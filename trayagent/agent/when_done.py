@@ -80,6 +80,10 @@ class WhenDoneControl:
                 while self.when_done.plan == plan and not self._is_busy:
                     await self._bell.wait()
                     self._bell.clear()
+        # 1. New work came: the plan stays, for the end of that.
+        # 2. Time is up, and nobody has chosen otherwise. Nothing is left of the plan before it is carried
+        #    out: a computer that wakes up again must not go to sleep at once.
+        # 3. A person has stopped it, or chosen another plan.
         if self._is_busy and self.when_done.plan == plan:
             self._become(WhenDone(plan))
         elif self.when_done.plan == plan and self.when_done.ends_at is not None:

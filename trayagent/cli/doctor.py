@@ -108,6 +108,7 @@ def _parts(place: Home, checks: Sequence[Check]) -> Iterator[tuple[str, str]]:
         yield "settings.json", "\n".join(error.problems)
     for log in sorted(place.logs.glob("*.log*")):
         with log.open("rb") as file:
+            # The end of each log: there stands what went wrong, and a report should fit into a mail.
             file.seek(max(0, file.seek(0, io.SEEK_END) - MOST_LOG_BYTES))
             yield f"logs/{log.name}", without_secrets(file.read().decode("utf-8", "replace"))
 
@@ -164,6 +165,7 @@ def agent(home: Home, config: Config | None) -> Iterator[Check]:
         )
         return
     yield Check("agent", "ok", f"It runs at {running.url}, version {status['version']}.")
+    # An update replaces the files; what runs is the old program until it is started anew.
     if status["version"] != __version__:
         yield Check(
             "agent version",
@@ -268,6 +270,7 @@ def keyring(home: Home, environ: Mapping[str, str]) -> Check:
 
     if Vault.open(home.data, environ).kind() == "keyring":
         return Check("keyring", "ok", "Secrets are kept in the system's keyring.")
+    # A file that somebody asked for is no fault.
     if environ.get("TRAYAGENT_SECRETS") == "file":
         return Check("keyring", "ok", "Secrets are kept in a file, as TRAYAGENT_SECRETS says.")
     mend = "sudo apt install gnome-keyring" if sys.platform == "linux" else ""

@@ -92,6 +92,7 @@ def retry(screen: Screen, ids: tuple[str, ...], failed: bool) -> int:
     if bool(ids) == failed:
         raise MisuseError("Say which: trayagent retry ID…, or trayagent retry --failed")
     with agent() as running:
+        # Those of this moment: what fails while they are tried again is not among them.
         wanted = (
             [d["id"] for d in all_rows(running, "downloads", state="failed")]
             if failed

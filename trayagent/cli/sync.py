@@ -81,7 +81,24 @@ class _RunFollower:
                 self._open[_start(self._running, name, self._list_only)["run"]] = name
             self._listen(iter(events))
         while self._open:
-            self._look()
+            # The stream broke off: what the agent remembers of the run is the truth. It is over when
+            # 1. the source knows of no run any more;
+            # 2. the newest run is another one: ours ended before that could begin;
+            # 3. it says so itself.
+            # It does not count its failed files, as the event of its end does: whether there are any is asked.
+            for id, name in list(self._open.items()):
+                last = self._running.get(f"sources/{path_segment(name)}")["last_run"]
+                if last is None or last["id"] != id or last["state"] != "running":
+                    failed = self._running.get(
+                        f"sources/{path_segment(name)}/items", state="failed", limit=1
+                    )["items"]
+                    self._end(
+                        name,
+                        {
+                            **(last or {"id": id, "state": "failed", "error": None}),
+                            "failed": len(failed),
+                        },
+                    )
             time.sleep(0.5 if self._open else 0)
         return self.ended
 
@@ -95,43 +112,19 @@ class _RunFollower:
             # The stream ended, or the agent dropped events that we were too slow for.
             if event is None or event.name == "reset":
                 return
-            if event.name in ("sync.progress", "sync.finished"):
-                self._see(event)
-
-    def _see(self, event: StreamEvent) -> None:
-        run = event.data["run"]
-        if run["id"] not in self._open:
-            return  # somebody else's
-        if event.name == "sync.finished":
-            self._end(event.data["source"], run)
-        elif self._screen.live and not self._screen.json:
-            pages, items = (
-                show_count(run.get("pages", 0), "page"),
-                show_count(run.get("seen", 0), "item"),
-            )
-            wanted = run.get("wanted") or 0
-            files = f", {run.get('fetched', 0):,} of {wanted:,} files" if wanted else ""
-            self._screen.live_line(f"{event.data['source']}: {pages}, {items}{files}")
-
-    def _look(self) -> None:
-        # The stream broke off: what the agent remembers of the run is the truth. It is over when
-        # 1. the source knows of no run any more;
-        # 2. the newest run is another one: ours ended before that could begin;
-        # 3. it says so itself.
-        # It does not count its failed files, as the event of its end does: whether there are any is asked.
-        for id, name in list(self._open.items()):
-            last = self._running.get(f"sources/{path_segment(name)}")["last_run"]
-            if last is None or last["id"] != id or last["state"] != "running":
-                failed = self._running.get(
-                    f"sources/{path_segment(name)}/items", state="failed", limit=1
-                )["items"]
-                self._end(
-                    name,
-                    {
-                        **(last or {"id": id, "state": "failed", "error": None}),
-                        "failed": len(failed),
-                    },
-                )
+            if event.name not in ("sync.progress", "sync.finished"):
+                continue
+            source, run = event.data["source"], event.data["run"]
+            if run["id"] not in self._open:
+                continue  # somebody else's
+            if event.name == "sync.finished":
+                self._end(source, run)
+            elif self._screen.live and not self._screen.json:
+                pages = show_count(run.get("pages", 0), "page")
+                items = show_count(run.get("seen", 0), "item")
+                wanted = run.get("wanted") or 0
+                files = f", {run.get('fetched', 0):,} of {wanted:,} files" if wanted else ""
+                self._screen.live_line(f"{source}: {pages}, {items}{files}")
 
     def _end(self, source: str, run: dict[str, Any]) -> None:
         self._open.pop(run["id"], None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -224,7 +224,13 @@ class Clicks:
             case "keep_on":
                 self._agent.when_done.choose("nothing")
             case "retry":
-                await self._retry(id.split())
+                ids = id.split()
+                for one in ids:
+                    try:
+                        await self._agent.queue.retry(one)
+                    except (NotFoundError, WrongStateError):
+                        if len(ids) == 1:
+                            raise  # of one alone it is said why it cannot; of several the others go on
             case "why":
                 await self._page(id)
             case "open" | "folder":
@@ -246,15 +252,6 @@ class Clicks:
                 await asyncio.to_thread(opener.open_folder, Path(folder) / id)
             case _:
                 await self._page("queue")
-
-    async def _retry(self, ids: Sequence[str]) -> None:
-        """Try again what still can be; of one alone it is said why it cannot."""
-        for id in ids:
-            try:
-                await self._agent.queue.retry(id)
-            except (NotFoundError, WrongStateError):
-                if len(ids) == 1:
-                    raise
 
     def quit(self) -> None:
         """End the agent; downloads are kept."""

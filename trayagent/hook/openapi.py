@@ -77,6 +77,7 @@ def _operation(
         str(status): {"description": HTTPStatus(status).phrase, "content": _json(schema_of, kind)}
         for status, kind in route.answers.items()
     } or {"200": {"description": "OK"}}
+    # Every route may be refused by the gate, so every one has this answer.
     responses["default"] = {
         "description": "An error.",
         "content": _json(schema_of, schemas.ErrorBody),

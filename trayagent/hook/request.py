@@ -152,6 +152,7 @@ class HookRequest:
         except ValueError as error:
             raise SchemaError("bad_query", "The query has too many parts.") from error
         values = dict(pairs)
+        # As with a key of the body: two readers could believe two different things of it.
         if len(values) < len(pairs):
             raise SchemaError("bad_query", "The query says the same thing twice.")
         try:

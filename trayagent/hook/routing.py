@@ -132,6 +132,7 @@ class RouteTable:
 
     def find(self, path: str) -> tuple[dict[str, Route], dict[str, str]]:
         """The routes of a path by method, and its decoded parameters; both empty when there is none."""
+        # Most paths have no parameter: for them no pattern is tried.
         if path in self._exact:
             return self._exact[path], {}
         # Each method of a path is a route of its own, with the same parameters.

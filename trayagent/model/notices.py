@@ -53,6 +53,7 @@ def notices(events: Sequence[Event]) -> list[Notice]:
     done = [download for download in singles if download.state == State.COMPLETED]
     failed = [download for download in singles if download.state == State.FAILED]
     blocked = [each for each in singles if each.state == State.QUEUED]
+    # What is done comes first: bad news that covers good news would be all that a person sees.
     said = [*_completed_notices(done), *_failed_notices(failed)]
     # One for all of them: a full disk stops every download, and for the same reason.
     if blocked and (error := blocked[0].error):

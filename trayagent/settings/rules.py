@@ -195,27 +195,21 @@ def _check_engines(engines: Sequence[EngineSettings]) -> Iterator[tuple[str, str
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield "engines", f"Two engines are named {name}; each needs a name of its own."
     for engine in engines:
-        yield from _check_engine(engine)
-
-
-def _check_engine(engine: EngineSettings) -> Iterator[tuple[str, str]]:
-    key = f"engines.{engine.name}"
-    if engine.name == "here":
-        yield key, "No engine may be named here: that word means this program."
-    try:
-        has_user = urls.split_userinfo(urls.check(engine.url))[1] is not None
-    except DownloadError:
-        yield (
-            f"{key}.url",
-            f'{key}.url is "{engine.url}", but must be like http://nas.lan:6800/jsonrpc.',
-        )
-    else:
-        if has_user:
-            yield f"{key}.url", f"{key}.url may hold no user and password; use {key}.secret."
-    if engine.mounted and not Path(engine.mounted).is_absolute():
-        yield f"{key}.mounted", f"{key}.mounted must be a full path."
-    if engine.mounted and not engine.folder:
-        yield f"{key}.folder", f"{key}.folder must say which of its folders is mounted here."
+        key = f"engines.{engine.name}"
+        if engine.name == "here":
+            yield key, "No engine may be named here: that word means this program."
+        try:
+            has_user = urls.split_userinfo(urls.check(engine.url))[1] is not None
+        except DownloadError:
+            problem = f'{key}.url is "{engine.url}", but must be like http://nas.lan:6800/jsonrpc.'
+            yield f"{key}.url", problem
+        else:
+            if has_user:
+                yield f"{key}.url", f"{key}.url may hold no user and password; use {key}.secret."
+        if engine.mounted and not Path(engine.mounted).is_absolute():
+            yield f"{key}.mounted", f"{key}.mounted must be a full path."
+        if engine.mounted and not engine.folder:
+            yield f"{key}.folder", f"{key}.folder must say which of its folders is mounted here."
 
 
 def _check_json_source(source: SourceSettings, key: str) -> Iterator[tuple[str, str]]:

@@ -56,6 +56,7 @@ class WorkerRequest(Struct, frozen=True):
         return f"<WorkerRequest for {self.quality}, {len(self.cookies)} cookies>"
 
 
+# What the worker says: first phases and bytes, as often as it likes, then one of the others, once.
 class WorkerPhase(Struct, frozen=True, tag="phase"):
     """It begins to do this: `looking`, `fetching` or `merging`."""
 
@@ -107,6 +108,7 @@ class FileMade(Struct, frozen=True, tag="done"):
     warning: str | None = None
 
 
+# What is asked for a look only: what a page offers.
 class PageForm(Struct, frozen=True):
     """One form in which a medium can be had: a height of the picture, 0 for the sound alone."""
 

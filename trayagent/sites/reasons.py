@@ -29,6 +29,7 @@ _MOST_SHOWN: Final = 160
 _GAVE_UP: Final = re.compile(r"Got error: HTTP Error (\d{3})\b")
 """All that is told of a piece of a medium that was asked for in vain; the reason's words are the server's."""
 
+# The vaguest come last: sites say “unavailable” of much that has another reason.
 _WORDS: Final[tuple[tuple[str, str, str], ...]] = (
     (r"\bdrm\b|known to use drm", "no_media_found", PROTECTED),
     (

@@ -80,6 +80,7 @@ class SourceClient:
         request = Request(url, headers=dict(secret), named=self.named)
         accept = {"Accept": "application/json, */*"}
         async with self._client.open(request, accept) as response:
+            # Whatever the answer says, the host wants to be left alone: its body is not waited for.
             if response.status in (429, 503):
                 raise self._client.busy(response)
             return ApiAnswer(
@@ -103,6 +104,7 @@ def decode_base64(text: str) -> bytes:
     Raises DownloadError `truncated` for anything damaged.
     """
     try:
+        # Strictly: what is damaged would become another file, a little shorter, without a word.
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error:
         raise DownloadError("truncated", "the data in the answer is damaged") from None

@@ -108,6 +108,7 @@ def by_domain(cookies: Iterable[PastedCookie], host: str) -> Iterator[Mapping[st
     for cookie in cookies:
         if cookie.fits(host):
             domains.setdefault(cookie.domain, {})[cookie.name] = cookie.value
+    # The longest name first: its cookies were set for this very host.
     return (domains[domain] for domain in sorted(domains, key=len, reverse=True))
 
 
@@ -148,6 +149,7 @@ def _session_of(cookies: Mapping[str, str]) -> str | None:
             if stem == name and number.isdecimal() and len(number) < 4
         ]
         if chunks:
+            # By number, not by text: `.10` comes behind `.9`.
             return "".join(value for _, value in sorted(chunks))
     return None
 
@@ -168,6 +170,7 @@ def _from_json(text: str) -> Iterator[PastedCookie]:
 
 def _walk(value: Any, around: PastedCookie, depth: int) -> Iterator[PastedCookie]:
     """Cookies in any nesting; `around` has the name and domain of what they lie in."""
+    # Anything may be pasted, brackets within brackets too.
     if depth > _DEEPEST:
         return
     if isinstance(value, list):

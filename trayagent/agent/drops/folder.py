@@ -230,19 +230,9 @@ class FolderWatcher:
             return False
         self.stop()
         is_another = inode not in (0, self._inode)
-        if inode:
-            self._start()
-            self._inode = inode
-        return is_another
-
-    def stop(self) -> None:
-        """Let go of the folder."""
-        if self._observer is not None:
-            self._observer.stop()
-            self._observer.join(timeout=JOIN_SECONDS)
-            self._observer = None
-
-    def _start(self) -> None:
+        if not inode:
+            return is_another
+        self._inode = inode
         from watchdog.observers import Observer
         from watchdog.observers.polling import PollingObserver
 
@@ -254,8 +244,16 @@ class FolderWatcher:
         except OSError as error:
             # No watches are left, or there is no such service: the scan still finds everything.
             log.warning("Changes of the drop folder are found by looking only (%s)", error)
-            return
-        self._observer = observer
+        else:
+            self._observer = observer
+        return is_another
+
+    def stop(self) -> None:
+        """Let go of the folder."""
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join(timeout=JOIN_SECONDS)
+            self._observer = None
 
 
 def bell_ringer(bell: asyncio.Event) -> Callable[[], None]:

@@ -67,7 +67,16 @@ def get(
     report = _Report(screen)
     # All of it before the first byte: a list that cannot be read stops the command, not half of it.
     items = list(_items(urls, lists, common, report))
-    config = _config(workers, segments, Path(folder).absolute())
+    from msgspec.structs import replace
+
+    from trayagent import settings
+
+    # As flags they count for more than the settings file and the environment, and are checked like those.
+    flags = {"downloads.workers": str(workers)} if workers else {}
+    flags |= {"downloads.segments": segments} if segments else {}
+    config = settings.load(home(), os.environ, flags)
+    place = str(Path(folder).absolute())
+    config = replace(config, downloads=replace(config.downloads, folder=place))
     began = time.monotonic()
     try:
         with bars(screen) as shown:
@@ -96,18 +105,6 @@ def _items(
                 yield line.item
             elif line.error is not None:
                 report.report_rejection(f"{name}, line {line.number}", *line.error)
-
-
-def _config(workers: int | None, segments: str | None, folder: Path) -> Config:
-    from msgspec.structs import replace
-
-    from trayagent import settings
-
-    # As flags they count for more than the settings file and the environment, and are checked like those.
-    flags = {"downloads.workers": str(workers)} if workers else {}
-    flags |= {"downloads.segments": segments} if segments else {}
-    config = settings.load(home(), os.environ, flags)
-    return replace(config, downloads=replace(config.downloads, folder=str(folder)))
 
 
 def _run(config: Config, items: list[Item], workers: int | None, report: _Report) -> list[Download]:

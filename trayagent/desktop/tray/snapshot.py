@@ -98,6 +98,7 @@ def after(snapshot: Snapshot, event: Event) -> Snapshot:
                 offline = "" if seen.board.current else "No network"
             return replace(seen, recent=recent, failed=failed, offline=offline)
         case DownloadProgress():
+            # Bytes arrive: there is a network.
             return replace(seen, offline="")
         case SyncEvent():
             return replace(

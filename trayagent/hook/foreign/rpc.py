@@ -169,7 +169,11 @@ async def answer(
         told = RpcAnswer(200, [(await _answer_call(one, session, methods)) for one in message])
     elif isinstance(message, dict):
         content = await _answer_call(message, session, methods)
-        told = RpcAnswer(_status(content), content)
+        # aria2's own statuses. A batch has 200 in any case, since each of its answers has its own end.
+        status = 200
+        if "error" in content:
+            status = 500 if content["error"]["code"] in _SERVER_FAULTS else 400
+        told = RpcAnswer(status, content)
     else:
         content = {
             "id": None,
@@ -212,22 +216,19 @@ async def _answer_multicall(call: Call, methods: Mapping[str, Method]) -> list[A
         # Thousands of calls fit into one message: everything else on the loop goes on meanwhile.
         if number % CALLS_PER_TURN == 0:
             await asyncio.sleep(0)
+        name, params = None, None
+        if isinstance(inner, dict):
+            name, params = inner.get("methodName"), inner.get("params", [])
         try:
-            results.append([await _run_inner(inner, call.session, methods)])
+            # One within another would multiply itself: a message of a few bytes, a million calls.
+            if name == "system.multicall":
+                raise RpcError("Recursive system.multicall forbidden.")
+            if not isinstance(name, str) or not isinstance(params, list):
+                raise RpcError("system.multicall expected struct.")
+            results.append([await _run(name, params, call.session, methods)])
         except RpcError as error:
             results.append(_fault(error))
     return results
-
-
-async def _run_inner(inner: Any, session: RpcSession, methods: Mapping[str, Method]) -> Any:
-    if not isinstance(inner, dict) or not isinstance(inner.get("methodName"), str):
-        raise RpcError("system.multicall expected struct.")
-    params = inner.get("params", [])
-    if inner["methodName"] == "system.multicall":
-        raise RpcError("Recursive system.multicall forbidden.")
-    if not isinstance(params, list):
-        raise RpcError("system.multicall expected struct.")
-    return await _run(inner["methodName"], params, session, methods)
 
 
 async def _run(
@@ -236,7 +237,9 @@ async def _run(
     """Run one method for who shows a token. Raises RpcError."""
     tokens = 0
     # Some libraries send it twice.
-    while tokens < len(params) and _is_token(params[tokens]):
+    for shown in params:
+        if not isinstance(shown, str) or not shown.startswith("token:"):
+            break
         tokens += 1
     # The token comes before the method: who has none does not learn which methods there are.
     # The two lists of names are told to everybody who may connect at all.
@@ -254,16 +257,5 @@ async def _run(
         raise RpcError(" ".join(filter(None, (error.message, error.action)))) from error
 
 
-def _is_token(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith("token:")
-
-
 def _fault(error: RpcError) -> dict[str, Any]:
     return {"code": error.code, "message": error.message}
-
-
-def _status(content: dict[str, Any]) -> int:
-    # aria2's own statuses. A batch has 200 in any case, since each of its answers has its own end.
-    if "error" not in content:
-        return 200
-    return 500 if content["error"]["code"] in _SERVER_FAULTS else 400
