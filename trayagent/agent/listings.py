@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -15,9 +17,10 @@ from msgspec.structs import replace
 from trayagent.agent.bus import Bus
 from trayagent.agent.queries import Queries
 from trayagent.model.downloads import Download
+from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import DownloadProgress, Event
 from trayagent.store import downloads, folding, listing
-from trayagent.store.database import Database
+from trayagent.store.database import Database, seconds_to_wait
 from trayagent.store.folding import BatchHead, ByHand, Folded
 from trayagent.store.listing import Chosen, Sort
 
@@ -74,6 +77,13 @@ class _KeptHead:
     """When it may be read again."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    folded: asyncio.Future[Folded]
+    change: int
+    began: float
+
+
 class Listings:
     """Keeps the orders that were asked for last. A change makes them old, and an old one is read again, but
     not all the time: with very many rows a list follows more slowly, and says so.
@@ -84,6 +94,7 @@ class Listings:
         self._queries = queries
         self._orders: OrderedDict[Wanted, _Order] = OrderedDict()
         self._heads: OrderedDict[int, _KeptHead] = OrderedDict()
+        self._readings: dict[Wanted, _Reading] = {}
         self._changes = 0
         bus.subscribe(self._hear)
 
@@ -157,15 +168,23 @@ class Listings:
         if known is not None and is_current:
             self._orders.move_to_end(wanted)
             return known
-        # Noted before the rows are read: what changes meanwhile makes this order old already.
-        change = self._changes
+        # A request gives up after seconds, and a list of a million rows may take longer on a busy
+        # machine. The reading goes on, so that the next request finds what it brought; who asks for
+        # the same list meanwhile waits for the same reading.
+        reading = self._readings.get(wanted) or self._begin_reading(wanted)
+        await asyncio.wait([reading.folded], timeout=seconds_to_wait())
+        if not reading.folded.done():
+            raise StoreUnavailableError("The list is still being put in order.")
+        return self._keep(wanted, reading)
+
+    def _begin_reading(self, wanted: Wanted) -> _Reading:
         # Seconds left change with every look, and are in no row: the store orders by these.
         left = {
             downloads.number(id): (one.size - one.received) / one.speed
             for id, one in self._queries.running().items()
             if one.size and one.speed
         }
-        folded = await self._db.read(
+        folded = self._db.begin_read(
             folding.in_order,
             wanted.chosen,
             wanted.sort,
@@ -173,8 +192,22 @@ class Listings:
             left=left,
             by_hand=wanted.folds,
         )
+        # The changes until now: what changes while the rows are read makes this order old already.
+        reading = self._readings[wanted] = _Reading(folded, self._changes, time.monotonic())
+        folded.add_done_callback(partial(self._end_reading, wanted))
+        return reading
+
+    def _end_reading(self, wanted: Wanted, folded: asyncio.Future[Folded]) -> None:
+        reading = self._readings.pop(wanted)
+        # Whoever asked may have given up: an error is looked at here, and means that there is no order.
+        if not folded.cancelled() and folded.exception() is None:
+            self._keep(wanted, reading)
+
+    def _keep(self, wanted: Wanted, reading: _Reading) -> _Order:
+        """The order that a reading brought, as the newest of those that are kept. Raises what it raised."""
         now = time.monotonic()
-        order = self._orders[wanted] = _Order(folded, change, now, now - began)
+        order = _Order(reading.folded.result(), reading.change, now, now - reading.began)
+        self._orders[wanted] = order
         self._orders.move_to_end(wanted)
         while len(self._orders) > KEPT_ORDERS:
             self._orders.popitem(last=False)

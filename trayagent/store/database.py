@@ -170,6 +170,16 @@ class Database:
         )
         return result
 
+    def begin_read(
+        self,
+        fn: Callable[Concatenate[sqlite3.Connection, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> asyncio.Future[T]:
+        """As `read`, for a caller that may stop waiting while others want the result all the same."""
+        return self._reader.submit(lambda conn: fn(conn, *args, **kwargs))
+
     def when_late(self, act: Callable[[], None]) -> None:
         """Have `act` called on the loop after something was saved that nobody waited for any more."""
         self._writer.when_late = act
