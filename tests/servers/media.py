@@ -32,6 +32,10 @@ class Media(Threaded):
         self._lock = threading.Lock()
         self.requests: list[str] = []
         """Paths asked for, in order."""
+        self.times: list[float] = []
+        """When they came, in monotonic seconds."""
+        self.busy_seconds = 0
+        """For so long the next request is told to stay away (429), and only that one."""
         self.headers: list[Message] = []
         """What was said with each request."""
         self.active = 0
@@ -69,7 +73,12 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         self.media.requests.append(parts.path)
+        self.media.times.append(time.monotonic())
         self.media.headers.append(self.headers)
+        if self.media.busy_seconds:
+            seconds, self.media.busy_seconds = self.media.busy_seconds, 0
+            self._send(429, b"later", {"Retry-After": str(seconds)})
+            return
         with self.media._counted():
             time.sleep(float(query.get("wait", 0)))
             if "status" in query:
