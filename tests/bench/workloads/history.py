@@ -19,10 +19,11 @@ from tests.bench.figures import Figure, Figures
 from tests.bench.server import Server
 from tests.bench.workloads.agent import memory
 from tests.e2e.agent import Agent, until
+from trayagent.model.transfer import Fetched
 from trayagent.store import claims, facts, transitions
 from trayagent.store.claims import Turn
 from trayagent.store.database import Database
-from trayagent.store.transitions import Completed, Fetched
+from trayagent.store.transitions import Advance, Completed
 
 PAST: Final = 1_000_000
 WAITING: Final = 100_000
@@ -58,24 +59,27 @@ def take(server: Server, scratch: Path) -> Iterator[Figure]:
         conn.execute(_WAITING, (WAITING,))
         facts.set_fact(conn, facts.PAUSED, "forever")
         conn.execute("COMMIT")
-        yield Figure("claim and completion of the next, CPU", _claim(conn), 1, "ms")
+        yield Figure("end of one, choice of the next, CPU", _advance(conn), 1, "ms")
     yield from _running(Agent(home, NOTIFICATIONS__LEVEL="none"))
 
 
-def _claim(conn: sqlite3.Connection) -> float:
-    """Milliseconds for the end of one download and the claim of the next, without the disk."""
-    turn = Turn(4, per_host=4)
-    job = claims.claim(conn, turn, 3e9).jobs[0][0]
-    began, count = time.process_time(), 500
+def _advance(conn: sqlite3.Connection) -> float:
+    """Milliseconds for the end of one download and the choice of the next, without the disk."""
+    turn, now = Turn(8), 3e9
+    following = claims.line_up(conn, turn, now)
+    began, done = time.process_time(), 0
     conn.execute("BEGIN")
-    for _ in range(count):
-        fetched = Completed(Fetched(Path("/home/me/Downloads", f"{job.id}.bin"), 3))
-        _, taken = transitions.release_and_claim(conn, job.n, fetched, turn, 3e9)
-        job = taken.jobs[0][0]
+    while done < 800:
+        numbers = [job.n for job, _ in following.jobs]
+        ended = [
+            (n, Completed(Fetched(Path("/home/me/Downloads", f"{n}.bin"), 3))) for n in numbers
+        ]
+        step = Advance(dict.fromkeys(numbers, now), ended, turn)
+        following = transitions.advance(conn, step, now).following
+        done += len(numbers)
     spent = time.process_time() - began
     conn.execute("ROLLBACK")
-    transitions.requeue_active(conn)
-    return spent / count * 1000
+    return spent / done * 1000
 
 
 def _running(agent: Agent) -> Iterator[Figure]:
