@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from trayagent.desktop.tray.menu import Shape
 from trayagent.desktop.tray.snapshot import Snapshot, SourceView, Undo
 from trayagent.model.downloads import Download, ErrorInfo, State
 from trayagent.model.events import Action, Notice
@@ -71,3 +72,12 @@ BUSY = replace(
     undo=Undo("b7", "holiday.txt", 41),
     notices=(Notice("Download finished", "harbour.jpg", (Action("Open", "open", "r1"),)),),
 )
+
+EVERY_STATE: dict[Shape, Snapshot] = {
+    "idle": IDLE,
+    "active": BUSY,
+    "paused": PAUSED,
+    "error": FAILED,
+    "offline": STARTING,
+}
+"""A picture of each shape that the icon has."""

@@ -17,7 +17,6 @@ from tests.desktop.hand import changed, click_row, colour, icon, open_menu, sigh
 from tests.desktop.rig import Desktop, Panel, Window, until
 from tests.desktop.stub import Stub, ready, stub
 from tests.patience import patience
-from trayagent.desktop.tray.menu import Shape
 from trayagent.desktop.tray.snapshot import Snapshot
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
@@ -111,18 +110,11 @@ def test_the_icon_returns_with_the_panel_and_goes_with_the_process(
 
 def test_every_state_is_on_the_panel(boot: Boot) -> None:
     desktop = boot("xfce")
-    states: dict[Shape, Snapshot] = {
-        "idle": samples.IDLE,
-        "active": samples.BUSY,
-        "paused": samples.PAUSED,
-        "error": samples.FAILED,
-        "offline": samples.STARTING,
-    }
     with stub(desktop) as tray:
         place = icon(desktop)
         spot = Window(place[0] - 17, place[1] - 17, 34, 34)
         before = Image.new("RGB", (34, 34))
-        for shape, snapshot in states.items():
+        for shape, snapshot in samples.EVERY_STATE.items():
             tray.show(snapshot)
             before = until(partial(changed, desktop, spot, before), f"{shape} on the panel")
             x, y = until(partial(desktop.find, colour(shape), 20), f"the colour of {shape}")

@@ -1,9 +1,8 @@
 """An image library is added, synced, verified and undone from the command line."""
 
-import asyncio
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,7 @@ import pytest
 from tests.e2e.agent import Agent, until
 from tests.servers.media import Media, content
 from trayagent.demo.media import picture
-from trayagent.demo.server import Sample, Samples, serving
-from trayagent.loopthread import LoopThread
+from trayagent.demo.server import Sample, Samples, serving_aside
 
 SETTINGS = """\
 base = "{base}"
@@ -36,19 +34,8 @@ def samples() -> Samples:
 
 @pytest.fixture(scope="module")
 def base(samples: Samples) -> Iterator[str]:
-    bases: list[str] = []
-
-    async def serve(ready: Callable[[], None]) -> None:
-        async with serving(samples) as base:
-            bases.append(base)
-            ready()
-            await asyncio.Event().wait()
-
-    thread = LoopThread(serve)
-    thread.start()
-    yield bases[0]
-    thread.stop()
-    assert thread.join() is None
+    with serving_aside(samples) as base:
+        yield base
 
 
 @pytest.fixture

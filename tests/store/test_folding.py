@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterator
-
-import pytest
 
 from trayagent.model.downloads import Item
 from trayagent.model.validation import validate
-from trayagent.store import batches, database, downloads, folding
+from trayagent.store import batches, downloads, folding
 from trayagent.store.folding import SHORT, ByHand, HeadPlace, gather
-
-
-@pytest.fixture
-def conn() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    connection.executescript("".join(database.MIGRATIONS))
-    yield connection
-    connection.close()
 
 
 def add_batch(conn: sqlite3.Connection, title: str, count: int) -> int:

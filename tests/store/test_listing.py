@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 
 import pytest
 
 from trayagent.model.downloads import Item
 from trayagent.model.errors import DownloadError, WrongStateError
 from trayagent.model.validation import validate
-from trayagent.store import claims, database, downloads, listing, queue_order, transitions
+from trayagent.store import claims, downloads, listing, queue_order, transitions
 from trayagent.store.claims import Turn
 from trayagent.store.listing import Chosen
 from trayagent.store.transitions import Advance, Failed
-
-
-@pytest.fixture
-def conn() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    connection.executescript("".join(database.MIGRATIONS))
-    yield connection
-    connection.close()
 
 
 def add(conn: sqlite3.Connection, url: str, **words: object) -> str:

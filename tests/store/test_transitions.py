@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,10 @@ from trayagent.model.errors import DownloadError, TrayagentError, WrongStateErro
 from trayagent.model.jobs import DownloadSecrets, New, Order
 from trayagent.model.transfer import Fetched
 from trayagent.model.validation import validate
-from trayagent.store import batches, claims, database, downloads, transitions, undo
+from trayagent.store import batches, claims, downloads, transitions, undo
 from trayagent.store.claims import Turn
 from trayagent.store.secrets import SecretFiles
 from trayagent.store.transitions import Advance, Completed, Failed, Outcome, Reached, Requeued
-
-
-@pytest.fixture
-def conn() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    connection.executescript("".join(database.MIGRATIONS))
-    yield connection
-    connection.close()
 
 
 def queue(conn: sqlite3.Connection, host: str, count: int = 1, urgent: int = 0) -> list[int]:

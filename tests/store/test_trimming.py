@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from trayagent.model.jobs import New, Order
 from trayagent.model.library import Listed
 from trayagent.model.transfer import Fetched
-from trayagent.store import batches, database, downloads, library, moves, transitions, trimming
+from trayagent.store import batches, downloads, library, moves, transitions, trimming
 from trayagent.store.trimming import BEGINNING
-
-
-@pytest.fixture
-def conn() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    connection.executescript("".join(database.MIGRATIONS))
-    yield connection
-    connection.close()
 
 
 def add(

@@ -17,7 +17,6 @@ from tests.desktop.hand import changed, click_row, colour, icon, still
 from tests.desktop.rig import Desktop, Window, until
 from tests.windows.bench import Bench
 from tests.windows.screen import labels, windows_tray
-from trayagent.desktop.tray.menu import Shape
 from trayagent.desktop.tray.snapshot import Snapshot
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
@@ -83,17 +82,10 @@ def test_a_submenu_and_its_radio_buttons(alone: Bench, desktop: Desktop) -> None
 
 
 def test_every_state_is_shown(alone: Bench, desktop: Desktop) -> None:
-    states: dict[Shape, Snapshot] = {
-        "idle": samples.IDLE,
-        "active": samples.BUSY,
-        "paused": samples.PAUSED,
-        "error": samples.FAILED,
-        "offline": samples.STARTING,
-    }
     with windows_tray(alone, desktop) as tray:
         place = icon(desktop)
         before = Image.new("RGB", SPOT)
-        for shape, snapshot in states.items():
+        for shape, snapshot in samples.EVERY_STATE.items():
             tray.show(snapshot)
             before = until(partial(changed, desktop, spot(place), before), f"{shape} in the tray")
             until(partial(desktop.find, colour(shape), 20), f"the colour of {shape}")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,28 +49,12 @@ def demo(screen: Screen, keep: bool) -> int:
 
 
 def _play(folder: Path, screen: Screen) -> list[Arrived]:
-    from trayagent.demo.server import Samples, serving
+    from trayagent.demo.server import Samples, serving_aside
     from trayagent.demo.story import tell
-    from trayagent.loopthread import LoopThread
 
-    # The server has a loop of its own: the story blocks, as the command line does.
     samples = Samples.make()
-    bases: list[str] = []
-
-    async def serve(ready: Callable[[], None]) -> None:
-        async with serving(samples) as base:
-            bases.append(base)
-            ready()
-            await asyncio.Event().wait()
-
-    server = LoopThread(serve)
-    server.start()
-    try:
-        with bars(screen) as shown:
-            return tell(folder, bases[0], samples, AgentClient.of, _Stage(screen, shown))
-    finally:
-        server.stop()
-        server.join()
+    with serving_aside(samples) as base, bars(screen) as shown:
+        return tell(folder, base, samples, AgentClient.of, _Stage(screen, shown))
 
 
 class _Stage:

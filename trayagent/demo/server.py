@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import hashlib
 import random
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 
 from trayagent.demo.media import picture, video
+from trayagent.loopthread import LoopThread
 
 BYTES_PER_SECOND: Final = 2_500_000
 """Of one answer, so that there is progress to see."""
@@ -76,6 +77,26 @@ async def serving(samples: Samples) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def serving_aside(samples: Samples) -> Iterator[str]:
+    """The same in a thread of its own, for who blocks: the story, and the command line."""
+    bases: list[str] = []
+
+    async def serve(ready: Callable[[], None]) -> None:
+        async with serving(samples) as base:
+            bases.append(base)
+            ready()
+            await asyncio.Event().wait()
+
+    server = LoopThread(serve)
+    server.start()
+    try:
+        yield bases[0]
+    finally:
+        server.stop()
+        server.join()
 
 
 class _Pages:
