@@ -136,5 +136,18 @@ async def test_a_foreign_client_is_connected_and_listed(page: Page, agent: Runni
     await expect(box.get_by_label("Address", exact=True)).to_have_value(f"{agent.base}/jsonrpc")
     await expect(box.get_by_label("Secret", exact=True)).not_to_have_value("")
     assert await violations(page) == []
+    secret = await box.get_by_label("Secret", exact=True).input_value()
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await box.get_by_role("button", name="Copy: Secret").click()
+    assert await page.evaluate("navigator.clipboard.readText()") == secret
     await box.get_by_role("button", name="Done").click()
     assert [one["kind"] for one in agent.call("GET", "clients")["clients"]].count("aria2") == 1
+
+    await page.get_by_role("button", name="Connect an aria2 client").click()
+    await expect(box.get_by_label("Secret", exact=True)).to_have_value(secret)
+    await box.get_by_role("button", name="Done").click()
+    row = page.get_by_role("listitem").filter(has_text="aria2 clients")
+    await row.get_by_role("button", name="Revoke").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    await expect(row).to_have_count(0)
+    assert [one["kind"] for one in agent.call("GET", "clients")["clients"]].count("aria2") == 0

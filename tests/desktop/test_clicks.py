@@ -221,18 +221,25 @@ async def test_a_clipboard_without_addresses_is_said(desk: Desk) -> None:
 
 
 async def test_pages_open_with_a_code_of_their_own(desk: Desk) -> None:
-    for click in (desk.clicks.open_dashboard, desk.clicks.open_settings, desk.clicks.set_up_images):
+    clicks = desk.clicks
+    for click in (
+        clicks.open_dashboard,
+        clicks.open_settings,
+        clicks.set_up_images,
+        clicks.connect_program,
+    ):
         click()
     desk.clicks.pair_browser()
-    urls = [url for _, url in await desk.opens(4)]
+    urls = [url for _, url in await desk.opens(5)]
     assert {url.rpartition("view=")[2] for url in urls if "view=" in url} == {
         "queue",
         "settings",
         "images",
+        "browsers",
     }
     assert sum("/pair#code=" in url for url in urls) == 1
     codes = {url.partition("code=")[2].partition("&")[0] for url in urls}
-    assert len(codes) == 4
+    assert len(codes) == 5
 
 
 async def test_levels_and_snoozing(desk: Desk) -> None:

@@ -58,6 +58,7 @@ def test_rows_say_and_do_what_the_snapshot_says(bus: Desktop) -> None:
             "Snooze for 1 hour": ["snooze", 60],
             "harbour.jpg — Download finished": ["follow", "open", "r1"],
             "Send from browser…": ["pair_browser"],
+            "Connect other programs…": ["connect_program"],
             "Settings…": ["open_settings"],
             "Quit": ["quit"],
         }.items():

@@ -97,6 +97,9 @@ class Clicks:
     def set_up_images(self) -> None:
         self._ask(partial(self._page, "images"))
 
+    def connect_program(self) -> None:
+        self._ask(partial(self._page, "browsers"))
+
     def why(self, id: str) -> None:
         self._ask(partial(self._page, id))
 

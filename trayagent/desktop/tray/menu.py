@@ -123,6 +123,7 @@ def rows(snapshot: Snapshot, seating: Seating = ()) -> tuple[Row, ...]:
         _undo(snapshot),
         LINE,
         Row("Send from browser…", Do("pair_browser")),
+        Row("Connect other programs…", Do("connect_program")),
         Row("Notifications", rows=_notifications(snapshot)),
         Row("Settings…", Do("open_settings")),
         LINE,

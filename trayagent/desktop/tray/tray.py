@@ -41,6 +41,9 @@ class Actions(Protocol):
     def pair_browser(self) -> None:
         """Show how to send videos from the browser."""
 
+    def connect_program(self) -> None:
+        """Show the secrets of programs made for aria2 or MeTube: to copy, and to revoke."""
+
     def set_up_images(self) -> None:
         """Show how to add a library, or how to sign in to one."""
 

@@ -122,6 +122,8 @@ export const CONNECT = {
   make: (program) => `Connect an ${program} client`.replace("an MeTube", "a MeTube"),
   title: (program) => `For a client of ${program}`,
   text: "Put this into its settings. Whoever has it may add and steer downloads here; revoke it in the list above.",
+  revoke: "Revoke this secret",
+  revoked: (name) => `Programs that use it (${name}) can no longer send. Connect again to make another secret.`,
   address: "Address",
   secret: "Secret",
   copy: "Copy",

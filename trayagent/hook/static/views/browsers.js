@@ -112,15 +112,12 @@ export class BrowsersView {
   }
 
   async #revoke(client) {
-    if (
-      !(await confirmed(
-        "Revoke this browser",
-        `${client.name || client.id} can no longer send until it is paired again.`,
-        "Revoke",
-        "danger",
-      ))
-    )
-      return;
+    const name = client.name || client.id;
+    const [title, text] =
+      client.kind in CONNECT.kinds
+        ? [CONNECT.revoke, CONNECT.revoked(name)]
+        : ["Revoke this browser", `${name} can no longer send until it is paired again.`];
+    if (!(await confirmed(title, text, "Revoke", "danger"))) return;
     await this.messages.trying(() => this.api.delete(`clients/${client.id}`));
     await this.#listClients();
   }
