@@ -123,6 +123,7 @@ async def serve(
 
 
 async def _run_service(run: Service) -> None:
+    # A task wants a coroutine; a service is whatever can be awaited.
     await run()
 
 

@@ -35,6 +35,7 @@ async def open_oneshot(
         transfer = Transfer(client, home.data / "settled", config.downloads)
 
         async def engine() -> PageEngine:
+            # Loaded with the first page: who gets plain files does not wait for it.
             from trayagent.net.gateway import Gateway
             from trayagent.sites.engine import YtDlpEngine
             from trayagent.sites.update import Releases

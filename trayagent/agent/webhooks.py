@@ -118,6 +118,7 @@ class Webhooks:
         """Until it is taken, or refused for good, or until `deadline` (Unix seconds)."""
         message = None if note.ended is None else message_of(note.ended, self._settings)
         wait = FIRST_WAIT_SECONDS
+        # The address may be taken out of the settings while this waits: then nobody is to be told.
         while message is not None and self._settings.url:
             reason = await self._post(message, note.number)
             if reason is None:

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class AlbumFiles:
-    """Loop-only."""
+    """Finds and removes the files of items; for the front loop."""
 
     def __init__(self, db: Database, trash: Trash) -> None:
         self._db = db

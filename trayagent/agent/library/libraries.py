@@ -65,7 +65,7 @@ class Libraries:
         self._syncs = RunningSyncs(db, bus, now=now, sleep=sleep)
         self._schedule = SyncSchedule(db, self._sources, partial(self.sync, by_itself=True), now)
         self._thumbnails = Thumbnails(thumbnails)
-        repairs = Repairs(db, intake, self._missing_files_of)
+        repairs = Repairs(db, intake, self._missing_files_if_configured)
         # The folders are asked for when they are needed: the settings may name others by then.
         self._verifier = Verifier(
             db, bus, lambda: (self._folder, self._downloads), repairs.queue, now
@@ -193,7 +193,7 @@ class Libraries:
         await missing_files.close()
         return missing_files.batch, unknown
 
-    def _missing_files_of(self, name: str) -> MissingFiles | None:
+    def _missing_files_if_configured(self, name: str) -> MissingFiles | None:
         source = self._sources.find(name)
         return self._missing_files(source) if source else None
 

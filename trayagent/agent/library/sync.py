@@ -340,6 +340,7 @@ class PageReader:
             run, step = await self._read_pages(run)
         except CursorError:
             # The server forgot the cursor of an interrupted run: once more from page one.
+            # What cut the first pass off belongs to a listing that the server has forgotten.
             self._cut_off = None
             run, step = await self._read_pages(
                 await self._db.run(sync_runs.restart, run.n, self._now())
@@ -390,6 +391,8 @@ class PageReader:
 
     async def _ask(self, cursor: str | None) -> Page:
         """One page; a busy or broken server is asked again, up to three times in all."""
+        # A short wait here saves a whole run; a server that asks for a long one gets it: the run ends,
+        # and is taken up again later.
         for attempt in range(1, TRIES_PER_PAGE + 1):
             try:
                 return await self._source.page(cursor)

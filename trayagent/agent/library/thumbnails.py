@@ -118,7 +118,7 @@ class ThumbnailDecoder:
         """The JPEG, or nothing where there can be none."""
         with self._lock:
             for _ in range(2):  # an idle child may have ended just now: then once more
-                process = self._alive()
+                process = self._running_child()
                 alarm = threading.Timer(DECODING_SECONDS, process.kill)
                 alarm.start()
                 try:
@@ -139,7 +139,7 @@ class ThumbnailDecoder:
         with self._lock:
             self._end()
 
-    def _alive(self) -> subprocess.Popen[bytes]:
+    def _running_child(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._process = subprocess.Popen(

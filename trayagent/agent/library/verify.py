@@ -99,7 +99,7 @@ class Verifier:
                 files := await self._db.read(saved_files.page, after, FILES_PER_PAGE)
             ):
                 after = files[-1].cursor
-                await self._check(files, missing, repair=repair)
+                missing += await self._check(files, repair=repair)
             await self._find_moved(missing, repair=repair)
         except asyncio.CancelledError:
             self._stop.set()  # the thread that reads a large file must not outlive us
@@ -116,10 +116,10 @@ class Verifier:
             )
             self._bus.publish(VerifyEvent("finished", self.report))
 
-    async def _check(
-        self, files: Sequence[SavedFile], missing: list[SavedFile], *, repair: bool
-    ) -> None:
+    async def _check(self, files: Sequence[SavedFile], *, repair: bool) -> list[SavedFile]:
+        """Compare files with their checksums; returns those that are not there, to be looked for later."""
         changed: list[SavedFile] = []
+        missing: list[SavedFile] = []
         for file in files:
             digest = await asyncio.to_thread(digest_of, Path(file.path), self._stop)
             if self._stop.is_set():
@@ -141,6 +141,7 @@ class Verifier:
                 # Findings may be many: they come with the end, or are asked for.
                 self._bus.publish(VerifyEvent("progress", replace(self.report, findings=())))
         await self._add_findings("changed", changed, repair=repair)
+        return missing
 
     async def _find_moved(self, missing: Sequence[SavedFile], *, repair: bool) -> None:
         """Look for missing files by their content, in all folders of ours: by size first."""
