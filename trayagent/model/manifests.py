@@ -6,7 +6,6 @@ import codecs
 import re
 from typing import Final, Literal
 from urllib.parse import urljoin
-from xml.etree import ElementTree as ET
 
 Manifest = Literal["hls", "dash"]
 
@@ -80,6 +79,8 @@ def _without_ranges(text: str) -> str:
     # A document type is for entities, which no manifest needs: such a one is left to whoever reads it.
     if "mediaRange" not in text or "<!DOCTYPE" in text:
         return text
+    from xml.etree import ElementTree as ET  # few manifests come so far, and no file does
+
     try:
         root = ET.fromstring(text)  # noqa: S314  # no declarations, so no entities
     except ET.ParseError:

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from trayagent.model.errors import ConfigError
 
 _NAME = "trayagent"
@@ -66,6 +64,8 @@ class Home:
         user and missing in others, which would then not find each other, and its usual stand-in under
         /tmp is open to everybody.
         """
+        import platformdirs  # slow to load, and not asked where TRAYAGENT_HOME says it all
+
         dirs = platformdirs.PlatformDirs(_NAME, appauthor=False)
         return cls._at(
             dirs.user_data_path,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -82,6 +81,8 @@ def read_file(path: Path) -> dict[str, Any]:
 
 def parse_toml(data: bytes) -> dict[str, Any]:
     """The plain values of TOML; raises ConfigError."""
+    import tomllib  # most people have no settings file
+
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
