@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 RECORD_WAIT_SECONDS: Final = 0.25
 """How long a record waits for others, to be removed with them."""
-MANY_RECORDS: Final = 64
+MANY_RECORDS: Final = 256
 """So many wait no longer."""
 
 
