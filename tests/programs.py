@@ -19,6 +19,7 @@ PACKAGES = {
     "fish": "fish",
     "gdbus": "libglib2.0-bin",
     "git": "git",
+    "ip": "iproute2",
     "lintian": "lintian",
     "lxqt-panel": "lxqt-panel",
     "makensis": "nsis",

@@ -18,6 +18,8 @@ import pytest
 from tests.e2e.agent import Agent, command, until
 from tests.servers.aria2 import LACKING, SECRET, Nas
 from tests.servers.media import Media, content
+from tests.servers.namespace import LACKING as LACKING_NAMESPACE
+from tests.servers.namespace import Namespace
 
 pytestmark = pytest.mark.skipif(LACKING is not None, reason=str(LACKING))
 
@@ -141,6 +143,34 @@ def test_a_kill_at_each_step_between_us_and_the_engine(tmp_path: Path, step: str
                 "all of them to arrive",
             )
             assert check(outcomes(after), nas, sizes) == {"completed": 3}
+        assert Counter(media.requests) == {f"/{name}": 1 for name in sizes}
+
+
+@pytest.mark.skipif(LACKING_NAMESPACE is not None, reason=str(LACKING_NAMESPACE))
+@pytest.mark.timeout(180)
+def test_a_cable_that_is_pulled_is_waited_for(tmp_path: Path) -> None:
+    """The NAS is another machine; what it was at goes on there, nothing is fetched twice or told again."""
+    with (
+        Namespace() as cable,
+        Media(cable.near) as media,
+        Nas(tmp_path / "nas", namespace=cable) as nas,
+    ):
+        home = home_with_engine(tmp_path / "home", nas.url)
+        sizes = {f"{n}.bin": 400_000 for n in range(8)}
+        with Agent(home) as agent:
+            items = [{"url": media.url(name, size, rate=80_000)} for name, size in sizes.items()]
+            agent.post("downloads", {"items": items})
+            until(lambda: agent.get("status")["active"] >= 3, "aria2 to be at work")
+            cable.pull()
+
+            def waits() -> bool:
+                return any("engine_away" in str(one["error"]) for one in outcomes(agent).values())
+
+            until(waits, "the reason to be shown", 90)
+            assert agent.get("status")["failed"] == 0
+            cable.plug_in()
+            until(lambda: agent.get("status")["completed"] == len(sizes) or None, "all", 90)
+            assert check(outcomes(agent), nas, sizes) == {"completed": len(sizes)}
         assert Counter(media.requests) == {f"/{name}": 1 for name in sizes}
 
 

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -60,3 +67,76 @@ def test_a_share_that_is_away_is_waited_for(tmp_path: Path) -> None:
     with Agent(home, MOVE__TO=str(share)):
         until((share / "b.bin").exists, "it to arrive")
         until(lambda: not (home / "downloads" / "b.bin").exists(), "the one here to go")
+
+
+LARGE = 48 << 20
+
+
+class Mount:
+    """A disk at the place of a share; `unmount` takes it away from under who writes there."""
+
+    def __init__(self, disk: Path, place: Path) -> None:
+        self._disk, self._place = disk, place
+
+    def mount(self) -> None:
+        subprocess.run(["mount", "--bind", self._disk, self._place], check=True)
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", "--lazy", self._place], check=True)
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Iterator[Mount]:
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("mounts are made by root, on Linux")
+    disk, place = tmp_path / "disk", tmp_path / "share"
+    disk.mkdir()
+    place.mkdir()
+    mount = Mount(disk, place)
+    try:
+        mount.mount()
+    except subprocess.CalledProcessError:
+        pytest.skip("this machine lets root mount nothing")
+    yield mount
+    with suppress(subprocess.CalledProcessError):
+        mount.unmount()
+
+
+def stop_in_mid_copy(agent: Agent, place: Path) -> None:
+    """Return while the agent stands still, with a part of the copy written."""
+    assert agent.process is not None
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        for part in place.glob(".*.part"):
+            agent.process.send_signal(signal.SIGSTOP)
+            with suppress(FileNotFoundError):
+                if 0 < part.stat().st_size < LARGE:
+                    return
+            agent.process.send_signal(signal.SIGCONT)
+    raise AssertionError("never seen in mid-copy")
+
+
+def test_a_share_that_goes_in_mid_copy_is_waited_for(tmp_path: Path, share: Mount) -> None:
+    """The agent stands still while the disk goes, so that it goes between two writes for sure."""
+    home, place = tmp_path / "home", tmp_path / "share"
+    with Media() as media, Agent(home, MOVE__TO=str(place)) as agent:
+        agent.post("downloads", {"url": media.url("film.mp4", LARGE)})
+        stop_in_mid_copy(agent, place)
+        share.unmount()
+        assert agent.process is not None
+        agent.process.send_signal(signal.SIGCONT)
+        log = home / "logs" / "trayagent.log"
+        until(lambda: "Moving waits" in log.read_text(), "it to be noticed")
+        assert list(place.iterdir()) == [], "nothing is written where no disk is"
+        here = home / "downloads" / "film.mp4"
+        assert here.read_bytes() == content("film.mp4", LARGE)
+        share.mount()
+        agent.post("downloads", {"url": media.url("b.bin")})  # another end has it look at once
+        until(lambda: (place / "b.bin").exists() and not here.exists(), "both")
+        assert (place / "film.mp4").read_bytes() == content("film.mp4", LARGE)
+        assert sorted(file.name for file in place.iterdir()) == [
+            ".trayagent-target",
+            "b.bin",
+            "film.mp4",
+        ]
+    assert media.requests == ["/film.mp4", "/b.bin"]

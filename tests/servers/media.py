@@ -26,9 +26,9 @@ def content(name: str, size: int) -> bytes:
 
 
 class Media(Threaded):
-    """The server on a free port of 127.0.0.1; a context manager."""
+    """The server on a free port of 127.0.0.1, or of another host; a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self._lock = threading.Lock()
         self.requests: list[str] = []
         """Paths asked for, in order."""
@@ -41,7 +41,7 @@ class Media(Threaded):
         self.active = 0
         self.most = 0
         """The largest number of answers under way at once."""
-        super().__init__(Quiet(type("Handler", (_Handler,), {"media": self})))
+        super().__init__(Quiet(type("Handler", (_Handler,), {"media": self}), host=host))
 
     def url(self, name: str, size: int = 10_000, **more: object) -> str:
         """The address of a file."""

@@ -15,8 +15,11 @@ class Quiet(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, handler: type[BaseRequestHandler], port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), handler)
+    def __init__(
+        self, handler: type[BaseRequestHandler], port: int = 0, host: str = "127.0.0.1"
+    ) -> None:
+        self.host = host
+        super().__init__((host, port), handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that leaves early, or is killed, is no error."""
@@ -30,7 +33,7 @@ class Threaded:
     def __init__(self, server: Quiet) -> None:
         self.server = server
         self.port = server.server_port
-        self.base = f"{self.scheme}://127.0.0.1:{self.port}"
+        self.base = f"{self.scheme}://{server.host}:{self.port}"
         self._thread = threading.Thread(
             target=server.serve_forever, args=(0.02,), name=type(self).__name__, daemon=True
         )
