@@ -28,6 +28,7 @@ the disk.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -148,14 +149,14 @@ def advance(conn: sqlite3.Connection, step: Advance, now: float) -> Advanced:
     # What began and is complete already never was `active` in its row: one change is enough.
     completed = {n for n, outcome in step.ended if isinstance(outcome, Completed)}
     astray = {n for n, at in step.begun.items() if n not in completed and not _begin(conn, n, at)}
-    changes = tuple(
+    changes: list[Change | None] = []
+    for n, outcome in step.ended:
+        row, at = row_or_none(conn, n), step.begun.get(n)
         # Removed: the outcome is of no interest, but the slot is free all the same.
-        None if row_or_none(conn, n) is None else _release(conn, n, outcome, now, step.begun.get(n))
-        for n, outcome in step.ended
-    )
+        changes.append(None if row is None else _release(conn, row, outcome, now, at))
     settled = [n for (n, _), change in zip(step.ended, changes, strict=True) if _is_over(change)]
     return Advanced(
-        changes,
+        tuple(changes),
         batches.settle_entries(conn, settled, now) if settled else (),
         frozenset(astray),
         NextJobs() if step.turn is None else line_up(conn, step.turn, now),
@@ -170,7 +171,7 @@ def _begin(conn: sqlite3.Connection, n: int, at: float) -> bool:
 
 def release(conn: sqlite3.Connection, n: int, outcome: Outcome, now: float) -> Change:
     """Note what became of one download. Raises NotFoundError."""
-    change = _release(conn, n, outcome, now, None)
+    change = _release(conn, row_of(conn, n), outcome, now, None)
     finished = batches.settle_entries(conn, [n], now) if _is_over(change) else ()
     return msgspec.structs.replace(change, finished=finished)
 
@@ -182,22 +183,22 @@ def _is_over(change: Change | None) -> bool:
 
 
 def _release(
-    conn: sqlite3.Connection, n: int, outcome: Outcome, now: float, begun_at: float | None
+    conn: sqlite3.Connection, row: sqlite3.Row, outcome: Outcome, now: float, begun_at: float | None
 ) -> Change:
     match outcome:
         case Completed(fetched):
-            return _complete(conn, n, fetched, now, begun_at)
+            return _complete(conn, row, fetched, now, begun_at)
         case Failed(error, reached):
-            return _fail(conn, n, error, reached, now)
+            return _fail(conn, row, error, reached, now)
         case Requeued():
-            return _requeue(conn, n, outcome)
+            return _requeue(conn, row, outcome)
 
 
 def _complete(
-    conn: sqlite3.Connection, n: int, fetched: Fetched, now: float, begun_at: float | None
+    conn: sqlite3.Connection, row: sqlite3.Row, fetched: Fetched, now: float, begun_at: float | None
 ) -> Change:
     """The file is published: that is so, whatever the row said meanwhile."""
-    row = row_of(conn, n)
+    n: int = row["n"]
     if row["state"] == State.COMPLETED:
         return Change(download_of(row), row["state"])
     updated: sqlite3.Row = conn.execute(
@@ -228,10 +229,10 @@ def _complete(
 
 
 def _fail(
-    conn: sqlite3.Connection, n: int, error: DownloadError, reached: Reached, now: float
+    conn: sqlite3.Connection, row: sqlite3.Row, error: DownloadError, reached: Reached, now: float
 ) -> Change:
     """It cannot go on, unless something else was asked of it meanwhile."""
-    row = row_of(conn, n)
+    n: int = row["n"]
     _note(conn, n, reached)
     # Paused or cancelled meanwhile: then the person's word stands, and the error is no news.
     if row["state"] == State.ACTIVE:
@@ -245,9 +246,9 @@ def _fail(
     return Change(download_of(row_of(conn, n)), row["state"])
 
 
-def _requeue(conn: sqlite3.Connection, n: int, outcome: Requeued) -> Change:
+def _requeue(conn: sqlite3.Connection, row: sqlite3.Row, outcome: Requeued) -> Change:
     """Give an active download back; one that was paused meanwhile stays so."""
-    row = row_of(conn, n)
+    n: int = row["n"]
     _note(conn, n, outcome.reached)
     if row["state"] == State.ACTIVE:
         error = error_json(outcome.error) if outcome.error else None
@@ -310,7 +311,8 @@ def settled_records(conn: sqlite3.Connection) -> list[tuple[int, Path, str]]:
 
 def forget_records(conn: sqlite3.Connection, numbers: Sequence[int]) -> None:
     """Nothing lies beside the files of these downloads any more."""
-    conn.executemany("DELETE FROM settled_records WHERE n = ?", ((n,) for n in numbers))
+    gone = "DELETE FROM settled_records WHERE n IN (SELECT value FROM json_each(?))"
+    conn.execute(gone, (json.dumps(numbers),))
 
 
 # -- what a person asks

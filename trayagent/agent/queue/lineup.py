@@ -1,12 +1,30 @@
-"""What the slots of the pool may begin next: rows as they were read, and still `queued` in the store."""
+"""A slot of the pool, and what may begin next: rows as they were read, and still `queued` in the store."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 
 from trayagent.model.downloads import Download
 from trayagent.model.jobs import Job
+from trayagent.model.transfer import Progress
+from trayagent.store.transitions import Outcome
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One download from its begin until its outcome is durable."""
+
+    job: Job
+    progress: Progress
+    task: asyncio.Task[None] | None = None
+    is_interruptible: bool = False
+    """Whether the task may be cancelled: it works."""
+    outcome: Outcome | None = None
+    is_over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when its outcome is durable, or the program ends."""
 
 
 class Lineup:

@@ -30,7 +30,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +38,7 @@ from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.queue.job import SettledRecord, SettledRecords, Worker
-from trayagent.agent.queue.lineup import Lineup
+from trayagent.agent.queue.lineup import Lineup, Slot
 from trayagent.agent.queue.progress import ProgressReader, how_far
 from trayagent.model.downloads import Download, State
 from trayagent.model.errors import DownloadError, StoreUnavailableError
@@ -82,20 +82,6 @@ class PoolLimits:
     retries: int = 5
 
 
-@dataclass(slots=True, eq=False)
-class _Slot:
-    """One download from its begin until its outcome is durable."""
-
-    job: Job
-    progress: Progress
-    task: asyncio.Task[None] | None = None
-    is_interruptible: bool = False
-    """Whether the task may be cancelled: it works."""
-    outcome: Outcome | None = None
-    is_over: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when its outcome is durable, or the program ends."""
-
-
 class Pool:
     """Give it work through the store and `wake()`, or ring its `bell`; it runs until cancelled."""
 
@@ -121,12 +107,12 @@ class Pool:
         self._reader = ProgressReader(db, bus)
         self._records = SettledRecords(self._remove_records)
         self._lineup = Lineup()
-        self._running: dict[str, _Slot] = {}
-        self._ended: dict[str, _Slot] = {}
+        self._running: dict[str, Slot] = {}
+        self._ended: dict[str, Slot] = {}
         """Slots whose outcome is not saved yet, in order; new downloads have their places already."""
         self._begun: dict[int, float] = {}
         """Rows that do not say yet that a slot has begun, and when that was (Unix seconds)."""
-        self._saving: Mapping[str, _Slot] = {}
+        self._saving: Mapping[str, Slot] = {}
         """Slots whose outcome is on its way to the store."""
         self._untold: dict[str, Download] = {}
         """Begun, and not announced yet: listeners never see more downloads at work than there are slots."""
@@ -241,7 +227,7 @@ class Pool:
         # What an earlier run was at: finished files complete their rows, everything else is queued.
         owners = await self._worker.owners()
         for job, download in await self._db.run(transitions.recover, owners):
-            self._start(job, download, self._worker.find_finished)
+            self._give_task(self._open_slot(job, download), self._worker.find_finished)
         self._has_news.set()
         while True:
             await self._has_news.wait()
@@ -301,20 +287,26 @@ class Pool:
 
     def _fill_slots(self) -> None:
         """Begin what is lined up in the slots that are free."""
-        if self._is_held or self._is_closing:
-            return
+        while (slot := self._take_next()) is not None:
+            self._give_task(slot, self._worker.work)
+
+    def _give_task(self, slot: Slot, act: Act) -> None:
+        self._slots.create_task(self._work(slot, act), name=f"slot of {slot.job.id}")
+
+    def _take_next(self) -> Slot | None:
+        """A slot for the first that may begin; None: no slot is free, or nothing may begin in it."""
+        is_full = len(self._running) >= self._limits.workers
+        is_store_behind = len(self._ended) + len(self._saving) >= MOST_UNSAVED
+        if self._is_held or self._is_closing or is_full or is_store_behind:
+            return None
+        now = time.time()
         busy = Counter(slot.job.host for slot in self._running.values())
-        cooling = self._cool_hosts.current(time.time())
-        while (
-            len(self._running) < self._limits.workers
-            and len(self._ended) + len(self._saving) < MOST_UNSAVED
-            and (taken := self._lineup.take(busy, self._limits.per_host, cooling)) is not None
-        ):
-            job, download = taken
-            busy[job.host] += 1
-            self._begun[job.n] = time.time()
-            self._start(job, download, self._worker.work)
-            self._has_news.set()
+        taken = self._lineup.take(busy, self._limits.per_host, self._cool_hosts.current(now))
+        if taken is None:
+            return None
+        self._begun[taken[0].n] = now
+        self._has_news.set()
+        return self._open_slot(*taken)
 
     def _arm_timer(self, *dates: float | None) -> None:
         """Look again when the first of these (Unix seconds) has come."""
@@ -329,14 +321,14 @@ class Pool:
 
     # -- one slot
 
-    def _start(self, job: Job, download: Download, act: Act) -> None:
+    def _open_slot(self, job: Job, download: Download) -> Slot:
         self._last_host = job.host
         now = stamp(time.time())
         active = replace(download, state=State.ACTIVE, started_at=now, error=None)
-        slot = self._running[job.id] = _Slot(job, self._reader.follow(job, active))
-        slot.task = self._slots.create_task(self._work(slot, act), name=f"download {job.id}")
+        slot = self._running[job.id] = Slot(job, self._reader.follow(job, active))
         self._untold[job.id] = active
         self._tell_started()
+        return slot
 
     def _tell_started(self) -> None:
         """Announce what has begun, as far as the slots before it are announced as free."""
@@ -347,16 +339,22 @@ class Pool:
         self._told += 1
         self._bus.publish(DownloadEvent("started", self._untold.pop(id), State.QUEUED))
 
-    async def _work(self, slot: _Slot, act: Act) -> None:
-        slot.outcome = self._outcome_of(slot, await self._carry_out(slot, act))
-        # From here on it is the dispatcher's, and the place is free.
-        del self._running[slot.job.id]
-        self._ended[slot.job.id] = slot
-        self._reader.leave(slot.job.id)
+    async def _work(self, slot: Slot, act: Act) -> None:
+        """Work one download after the other, as long as there are some: a task for each costs more."""
+        following: Slot | None = slot
+        while following is not None:
+            slot = following
+            slot.task = asyncio.current_task()
+            slot.outcome = self._outcome_of(slot, await self._carry_out(slot, act))
+            # From here on it is the dispatcher's, and the place is free.
+            del self._running[slot.job.id]
+            self._ended[slot.job.id] = slot
+            self._reader.leave(slot.job.id)
+            self._has_news.set()
+            following, act = self._take_next(), self._worker.work
         self._fill_slots()
-        self._has_news.set()
 
-    async def _carry_out(self, slot: _Slot, act: Act) -> Fetched | DownloadError | None:
+    async def _carry_out(self, slot: Slot, act: Act) -> Fetched | DownloadError | None:
         """The job's file, or why there is none; None: it was stopped. The one boundary of a slot."""
         slot.is_interruptible = True
         try:
@@ -364,6 +362,9 @@ class Pool:
         except DownloadError as error:
             return error
         except asyncio.CancelledError:
+            # The task goes on with the next download: whoever asks later was not cancelled.
+            if slot.task is not None and not self._is_closing:
+                slot.task.uncancel()
             return None
         except Exception:
             log.exception("The worker of %s died", slot.job.id)
@@ -371,11 +372,11 @@ class Pool:
         finally:
             slot.is_interruptible = False
 
-    def _interrupt(self, slot: _Slot) -> None:
+    def _interrupt(self, slot: Slot) -> None:
         if slot.is_interruptible and slot.task is not None:
             slot.task.cancel()
 
-    def _outcome_of(self, slot: _Slot, result: Fetched | DownloadError | None) -> Outcome:
+    def _outcome_of(self, slot: Slot, result: Fetched | DownloadError | None) -> Outcome:
         """What the row is to say: completed, failed, or queued again now or later."""
         if isinstance(result, Fetched):
             return Completed(result)
@@ -431,14 +432,12 @@ class Pool:
                     self._interrupt(slot)
         return advanced.following
 
-    def _settle(self, slot: _Slot, change: Change | None) -> None:
+    def _settle(self, slot: Slot, change: Change | None) -> None:
         """The outcome is durable: tell of it, and remove what nobody needs any more."""
         job, outcome = slot.job, slot.outcome
         if job.id in self._untold:
             self._tell_one_started(job.id)
         self._told -= 1
-        if change is None:
-            log.info("%s was removed while it was being fetched", job.id)
         # A command may have changed the row before its slot was stopped, and announces that: then
         # only a file that arrived nevertheless is news. For listeners it was active until now.
         match outcome:
@@ -461,7 +460,7 @@ class Pool:
     def _publish(self, what: str, change: Change) -> None:
         self._bus.publish(DownloadEvent(what, change.download, State.ACTIVE))
 
-    async def _clean_up(self, slot: _Slot, path: Path | None) -> None:
+    async def _clean_up(self, slot: Slot, path: Path | None) -> None:
         """Remove the secrets; and what lies beside a path, where its row was given up.
 
         Whoever gave the row up may not have known of the path: a slot begins before its row says so.
