@@ -17,10 +17,13 @@ async def test_format_keeps_to_the_shared_examples(chromium: Browser, agent: Run
         wrong = await page.evaluate(
             """async (examples) => {
                 const { size, duration, count, nameOf } = await import("/static/format.js");
+                const { FILTERS, STATES } = await import("/static/words.js");
                 const said = [
                     ...examples.sizes.map(([bytes, words]) => [size(bytes), words]),
                     ...examples.durations.map(([seconds, words]) => [duration(seconds), words]),
                     ...examples.counts.map(([number, noun, words]) => [count(number, noun), words]),
+                    ...Object.entries(examples.states).map(([state, word]) => [STATES[state], word]),
+                    [FILTERS.needs, examples.needs_you],
                     ...examples.names.map(([filename, url, words]) => [nameOf({ filename, url }), words]),
                 ];
                 return said.filter(([is, words]) => is !== words);

@@ -32,7 +32,11 @@ def active(*downloads: Download, queued: int = 0, failed: int = 0) -> Board:
     return Board(status, {d.id: d for d in downloads})
 
 
-FOLDERS = Snapshot(downloads_folder="/home/eve/Downloads", drop_folder="/home/eve/drop")
+FOLDERS = Snapshot(
+    downloads_folder="/home/eve/Downloads",
+    drop_folder="/home/eve/drop",
+    library_folder="/home/eve/Pictures",
+)
 IDLE = FOLDERS
 STARTING = replace(FOLDERS, offline="Starting…")
 PAUSED = replace(

@@ -152,7 +152,11 @@ def test_syncing_and_folders_from_the_menu(desktop: Desktop) -> None:
             until(lambda: library.shots.requests["items"] >= 2, "all pages asked for")
             until(lambda: len(list((agent.home / "library").rglob("*.png"))) == 7, "the files", 15)
             until(lambda: any("Undo" in row for row in agent.top_rows()), "the end of the sync")
-            agent.click("Open drop folder")
+            open_menu(desktop, icon(desktop))
+            click_row(desktop, agent.top_rows, "Folders")
+            until(lambda: len(desktop.menus()) == 2, "the submenu")
+            labels = ["Downloads", "Drop lists here", "Pictures"]
+            click_row(desktop, lambda: labels, "Drop lists here")
             until(lambda: str(agent.home / "drop") in agent.opened(), "the folder opened")
 
 

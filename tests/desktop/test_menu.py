@@ -58,18 +58,20 @@ When all is done
     Sleep ○
     Shut down ○
 -
-Recent files
+Saved
     harbour.jpg
     talk – part 2.mp4
-Failed (1)
+Needs you (1)
     Retry all
     Dismiss all
     -
     old-link.mp4 — link expired
         Retry
         Why?
-Open download folder
-Open drop folder
+Folders
+    Downloads
+    Drop lists here
+    Pictures
 Undo holiday.txt…
     Move 41 files to the trash
     (Leave it)
@@ -112,10 +114,11 @@ When all is done
     Sleep ○
     Shut down ○
 -
-Recent files
+Saved
     (Nothing yet)
-Open download folder
-Open drop folder
+Folders
+    Downloads
+    Drop lists here
 -
 Send from browser…
 Connect other programs…
@@ -325,7 +328,7 @@ def test_names_that_differ_look_different_in_the_menu() -> None:
     running = [samples.download(f"d{n}", filename=name) for n, name in enumerate(names)]
     shown = rows(replace(samples.IDLE, board=samples.active(*running), recent=tuple(running[:3])))
     labels = [row.label for row in shown if row.visible and row.label.startswith("Tray")]
-    recent = next(row for row in shown if row.label == "Recent files")
+    recent = next(row for row in shown if row.label == "Saved")
     assert len(set(labels)) == 4
     assert len({row.label for row in recent.rows if row.visible and row.enabled}) == 3
     for number, label in enumerate(labels, 1):

@@ -53,7 +53,7 @@ def test_rows_say_and_do_what_the_snapshot_says(bus: Desktop) -> None:
             "Retry": ["retry", "f1"],
             "Why?": ["why", "f1"],
             "Move 41 files to the trash": ["undo", "b7"],
-            "Open drop folder": ["open_folder", "/home/eve/drop"],
+            "Drop lists here": ["open_folder", "/home/eve/drop"],
             "Problems only": ["set_notifications", "errors"],
             "Snooze for 1 hour": ["snooze", 60],
             "harbour.jpg — Download finished": ["follow", "open", "r1"],

@@ -95,7 +95,7 @@ def test_the_menu_is_built_when_it_opens_and_not_before(bench: WindowsTrayBench)
     assert bench.names().count("CreatePopupMenu") == made
     bench.right_click()
     assert bench.names().count("CreatePopupMenu") > made
-    assert "Failed (2)" in bench.labels()
+    assert "Needs you (2)" in bench.labels()
 
 
 def test_an_open_menu_is_left_alone(bench: WindowsTrayBench) -> None:

@@ -127,4 +127,5 @@ def _with_config(snapshot: Snapshot, config: Config) -> Snapshot:
         level=config.notifications.level,
         downloads_folder=config.downloads.folder,
         drop_folder=config.drop.folder,
+        library_folder=config.library.folder,
     )

@@ -15,6 +15,17 @@ from datetime import date, datetime, tzinfo
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+STATE_WORDS: Final = {
+    "queued": "Waiting",
+    "active": "Downloading",
+    "paused": "Paused",
+    "completed": "Saved",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+}
+"""State -> the one word for it."""
+NEEDS_YOU: Final = "Needs you"
+"""What is said of downloads that failed: nothing more happens without a person."""
 STATE_SENTENCES: Final = {
     "queued": "It waits for its turn.",
     "active": "It is being downloaded.",

@@ -17,6 +17,8 @@ from trayagent.model.downloads import Download
 from trayagent.model.events import Notice
 from trayagent.model.status import Speed, WhenDone
 from trayagent.model.wording import (
+    NEEDS_YOU,
+    STATE_WORDS,
     name_of,
     percent,
     printable,
@@ -114,12 +116,13 @@ def rows(snapshot: Snapshot, seating: Seating = ()) -> tuple[Row, ...]:
         _speed(snapshot.speed),
         *_when_done(snapshot.when_done),
         LINE,
-        Row("Recent files", rows=_recent(snapshot)),
+        Row(STATE_WORDS["completed"], rows=_saved(snapshot)),
         Row(
-            f"Failed ({status.failed})", visible=status.failed > 0, rows=_failures(snapshot.failed)
+            f"{NEEDS_YOU} ({status.failed})",
+            visible=status.failed > 0,
+            rows=_failures(snapshot.failed),
         ),
-        _folder("Open download folder", snapshot.downloads_folder),
-        _folder("Open drop folder", snapshot.drop_folder),
+        Row("Folders", rows=_folders(snapshot)),
         _undo(snapshot),
         LINE,
         Row("Send from browser…", Do("pair_browser")),
@@ -180,8 +183,22 @@ def _progress(download: Download) -> str:
     return show_size(download.received) if done is None else f"{done} %"
 
 
-def _folder(label: str, path: str) -> Row:
-    return Row(label, Do("open_folder", (path,)), enabled=bool(path))
+def _folders(snapshot: Snapshot) -> tuple[Row, ...]:
+    places = (
+        ("Downloads", snapshot.downloads_folder),
+        ("Drop lists here", snapshot.drop_folder),
+        ("Pictures", snapshot.library_folder),
+    )
+    # Without a source there is no folder of pictures yet, and its row would open nothing.
+    return tuple(
+        Row(
+            label,
+            Do("open_folder", (path,)),
+            enabled=bool(path),
+            visible=label != "Pictures" or bool(snapshot.sources),
+        )
+        for label, path in places
+    )
 
 
 def _labels(downloads: Sequence[Download | None], facts: Sequence[str]) -> list[str]:
@@ -231,7 +248,7 @@ def _fill_up(filled: Sequence[Row], count: int, filler: Row) -> tuple[Row, ...]:
     return (*filled[:count], *(filler for _ in range(count - len(filled))))
 
 
-def _recent(snapshot: Snapshot) -> tuple[Row, ...]:
+def _saved(snapshot: Snapshot) -> tuple[Row, ...]:
     files = [
         Row(label, Do("open_file", (d.path or "",)), enabled=bool(d.path))
         for label, d in zip(

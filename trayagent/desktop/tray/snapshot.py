@@ -69,6 +69,7 @@ class Snapshot(Struct, frozen=True):
     """Why nothing can happen ("Starting…", "No network"); empty when all is well."""
     downloads_folder: str = ""
     drop_folder: str = ""
+    library_folder: str = ""
 
 
 def after(snapshot: Snapshot, event: Event) -> Snapshot:
