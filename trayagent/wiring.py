@@ -84,8 +84,7 @@ async def build(
 
     transfer = Transfer(ways_out.client, home.data / "settled", config.downloads)
     engine = _page_engine(home, environ, config, ways_out, transfer)
-    libraries = _libraries(home, environ, ways_out, db, bus, intake, vault=vault)
-    libraries.configure(config)
+    libraries = _libraries(home, environ, ways_out, db, bus, intake, vault=vault, config=config)
     worker = Worker(transfer, secrets, libraries.resolvers, VideoPages(transfer, engine, intake))
     limits, folder = _limits(config), Path(config.downloads.folder)
     pool = Pool(db, bus, worker, secrets=secrets, folder=folder, limits=limits, bell=bell)
@@ -118,6 +117,7 @@ async def build(
         speed_control=SpeedControl(db, bus, transfer.limit),
         undo=BatchUndo(db, queue, trash),
         elsewhere=elsewhere,
+        mover=Mover(db, bus, transfer.in_thread, folder, config.move.to),
         history=History(db, bus, config.history),
         webhooks=Webhooks(db, bus, ways_out.apis, config.hooks, partial(_secret, vault, environ)),
         live_settings=live_settings,
@@ -126,7 +126,7 @@ async def build(
     follow = partial(_apply, agent, pool, worker, transfer, engine)
     follow(config)
     live_settings.follow(follow)
-    return agent, await _services(agent, db, pool, transfer, config)
+    return agent, await _services(agent, db, pool, config)
 
 
 async def _clients(home: Home, db: Database, bus: Bus) -> Clients:
@@ -134,19 +134,16 @@ async def _clients(home: Home, db: Database, bus: Bus) -> Clients:
     return await Clients.open(db, bus, OwnToken.load(home.token), key_file)
 
 
-async def _services(
-    agent: Agent, db: Database, pool: Pool, transfer: Transfer, config: Config
-) -> dict[str, Service]:
-    bus, folder = agent.bus, Path(config.downloads.folder)
+async def _services(agent: Agent, db: Database, pool: Pool, config: Config) -> dict[str, Service]:
+    bus = agent.bus
     drops = DropReader(db, bus, agent.intake, Path(config.drop.folder), poll=config.drop.poll)
     # In the order in which they start; they end in the reverse order. `prepare` comes before any of
     # them runs: what the pool finishes from now on is noted for the mover and the webhook.
-    mover = Mover(db, bus, transfer.in_thread, folder, config.move.to)
-    await mover.prepare()
+    await agent.mover.prepare()
     await agent.webhooks.prepare()
     return {
         "pool": pool.run,
-        "mover": mover.run,
+        "mover": agent.mover.run,
         "elsewhere": agent.elsewhere.run,
         "history": agent.history.run,
         "webhooks": agent.webhooks.run,
@@ -198,8 +195,9 @@ def _libraries(
     intake: Intake,
     *,
     vault: Vault,
+    config: Config,
 ) -> Libraries:
-    return Libraries(
+    libraries = Libraries(
         db,
         bus,
         intake,
@@ -207,6 +205,8 @@ def _libraries(
         vault=vault,
         thumbnails=home.data / "thumbnails",
     )
+    libraries.configure(config)
+    return libraries
 
 
 def _engine(

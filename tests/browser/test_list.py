@@ -296,6 +296,38 @@ async def test_a_saved_file_and_its_folder_open(
     await expect(page.locator("#messages")).to_contain_text("It is not there any more")
 
 
+async def test_a_saved_file_moves_to_another_folder(
+    page: Page, agent: Running, site: PublicSite, tmp_path: Path
+) -> None:
+    """By the desktop's own dialog, or typed where there is none; what has the name there stays."""
+    file = await saved(agent, site, "moving.mp4")
+    before = file.read_bytes()
+    (tmp_path / "moving.mp4").write_text("somebody else's")
+    answers: list[dict[str, object]] = [
+        {"status": 422, "json": {"error": {"code": "no_dialog", "message": "None here."}}},
+        {"json": {"folder": str(tmp_path)}},
+    ]
+
+    async def choose(route: Route) -> None:
+        await route.fulfill(**answers.pop(0))  # type: ignore[arg-type]
+
+    await page.route("**/desktop/choose-folder", choose)
+    await row(page, "moving.mp4").click()
+    panel = page.locator(".detail")
+    await panel.get_by_role("button", name="Move to…").click()
+    box = page.get_by_role("dialog")
+    assert await violations(page) == []
+    await box.get_by_role("textbox").fill("Films")
+    await page.keyboard.press("Enter")
+    await expect(panel).to_contain_text(str(file.parent / "Films" / "moving.mp4"))
+    await panel.get_by_role("button", name="Move to…").click()
+    await expect(row(page, "moving (1).mp4")).to_contain_text("Saved")
+    await expect(panel).to_contain_text(str(tmp_path / "moving (1).mp4"))
+    assert (tmp_path / "moving (1).mp4").read_bytes() == before
+    assert (tmp_path / "moving.mp4").read_text() == "somebody else's"
+    assert not file.exists()
+
+
 async def test_links_are_pasted_anywhere_and_refused_ones_stay(
     page: Page, agent: Running, site: PublicSite
 ) -> None:

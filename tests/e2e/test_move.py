@@ -140,3 +140,50 @@ def test_a_share_that_goes_in_mid_copy_is_waited_for(tmp_path: Path, share: Moun
             "film.mp4",
         ]
     assert media.requests == ["/film.mp4", "/b.bin"]
+
+
+@pytest.mark.parametrize("step", ["move-intended", "move-named"])
+def test_a_kill_while_a_person_moves_a_file_loses_nothing(tmp_path: Path, step: str) -> None:
+    """On the same disk only its name moves; whatever has the name already stays."""
+    home, chosen = tmp_path / "home", tmp_path / "chosen"
+    chosen.mkdir()
+    (chosen / "film.mp4").write_text("somebody else's")
+    with Media() as media:
+        agent = Agent(home, FAILPOINT=step)
+        agent.start()
+        agent.call("POST", "downloads", {"url": media.url("film.mp4", 50_000)})
+        until(lambda: agent.get("status")["completed"], "the file")
+        agent.call("POST", "downloads/d1/move", {"folder": str(chosen)})
+        assert agent.process is not None
+        assert agent.process.wait(20) == 137
+        here, there = home / "downloads" / "film.mp4", chosen / "film (1).mp4"
+        assert whole(here) != whole(there)
+        with Agent(home) as after:
+            until(lambda: after.get("downloads/d1")["path"] == str(there), "its path")
+        assert whole(there)
+        assert not here.exists()
+        assert (chosen / "film.mp4").read_text() == "somebody else's"
+        assert media.requests == ["/film.mp4"]
+
+
+def test_what_cannot_be_moved_stays_and_says_why(tmp_path: Path) -> None:
+    """A file in the place of the folder; a hidden folder; a download that has no file yet."""
+    home = tmp_path / "home"
+    (tmp_path / "in-the-way").write_text("a file")
+    with Media() as media, Agent(home) as agent:
+        agent.call("POST", "downloads", {"url": media.url("film.mp4", 50_000)})
+        until(lambda: agent.get("status")["completed"], "the file")
+        here = home / "downloads" / "film.mp4"
+        status, refused = agent.call(
+            "POST", "downloads/d1/move", {"folder": str(tmp_path / "in-the-way")}
+        )
+        assert (status, refused["error"]["code"]) == (422, "permission_denied")
+        assert here.exists()
+        agent.post("downloads/d1/move", {"folder": "Films"})
+        until((home / "downloads" / "Films" / "film.mp4").exists, "the second place")
+        assert not here.exists()
+        status, refused = agent.call("POST", "downloads/d1/move", {"folder": str(home / ".config")})
+        assert (status, refused["error"]["code"]) == (422, "bad_folder")
+        agent.call("POST", "verify", {})
+        until(lambda: agent.get("verify")["state"] == "finished", "the check")
+        assert agent.get("verify")["ok"] == 1

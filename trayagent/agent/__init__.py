@@ -8,7 +8,7 @@
     codes          one-time codes, and the files that lead a browser to their pages
     bus            events, from whoever does something to whoever wants to hear of it
     first_download a file for newcomers that needs no network
-    mover          finished files to the folder of `[move]`
+    mover          finished files to the folder of `[move]`, or to one that a person chose
     history        what ended long ago is forgotten, as the settings say
     webhooks       events to one POST each, for other programs
     announcer      events to a few notices for people
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from trayagent.agent.library.libraries import Libraries
     from trayagent.agent.listings import Listings
     from trayagent.agent.live_settings import LiveSettings
+    from trayagent.agent.mover import Mover
     from trayagent.agent.page_looks import PageLooks
     from trayagent.agent.queries import Queries
     from trayagent.agent.queue.commands import BatchUndo, QueueCommands
@@ -70,6 +71,7 @@ class Agent:
     when_done: WhenDoneControl
     undo: BatchUndo
     elsewhere: Elsewhere
+    mover: Mover
     history: History
     webhooks: Webhooks
     live_settings: LiveSettings

@@ -106,6 +106,11 @@ class Showing(Body, frozen=True):
     what: Literal["file", "folder"] = "file"
 
 
+class FolderWish(Body, frozen=True):
+    folder: Annotated[str, Meta(min_length=1, max_length=4096)]
+    """Absolute, or inside the downloads folder."""
+
+
 class Folder(Body, frozen=True):
     folder: Literal["downloads", "drop", "library"]
 

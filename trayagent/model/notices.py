@@ -189,6 +189,13 @@ def unread_list_notice(name: str) -> Notice:
     return Notice("List not read", sentence, level="error")
 
 
+def not_moved_notice(download: Download, error: TrayagentError) -> Notice:
+    """A file could not be brought to the folder that a person chose; it stays where it is."""
+    return Notice(
+        f"Not moved: {name(download)}", f"{error.message} It stays where it was.", (), "error"
+    )
+
+
 def hidden_icon_notice(help: str) -> Notice:
     """This desktop hides the icon; `help` says where to find it."""
     return Notice("Where to find trayagent", help)

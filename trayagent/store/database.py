@@ -91,6 +91,7 @@ MIGRATIONS = (
     tasks.GIDS + clients.KINDS,
     moves.SCHEMA,
     outbox.SCHEMA,
+    moves.BY_HAND,
 )
 """Script i brings version i to version i+1; a released script is never edited."""
 

@@ -1,4 +1,4 @@
-"""Completed downloads whose file moves to another disk, and how far each move is; see `transfer/move`."""
+"""Completed downloads whose file moves to another folder, and how far each move is; see `transfer/move`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from trayagent.store import downloads, facts
 SCHEMA: Final = """
 CREATE TABLE moves (n INTEGER PRIMARY KEY, source TEXT NOT NULL, target TEXT, sha256 TEXT);
 """
+BY_HAND: Final = """
+ALTER TABLE moves ADD COLUMN folder TEXT;
+"""
 KNOWN_TARGET: Final = "move target"
 """The folder that was marked as the one to move to."""
 
@@ -25,6 +28,8 @@ class Move(Struct, frozen=True):
     target: str | None
     """The name that it is to get there; None: not copied yet."""
     sha256: str | None
+    folder: str | None
+    """The folder that a person chose for it; None: it goes where `[move]` says."""
     download: Download | None
     """None: its row was removed."""
 
@@ -33,6 +38,16 @@ def add(conn: sqlite3.Connection, id: str, source: str) -> None:
     """A file is to move."""
     number = downloads.number(id)
     conn.execute("INSERT OR IGNORE INTO moves(n, source) VALUES (?, ?)", (number, source))
+
+
+def add_by_hand(conn: sqlite3.Connection, id: str, source: str, folder: str) -> bool:
+    """A person sends a file to a folder, also one that only waits to move; False: it is on its way already."""
+    done = conn.execute(
+        "INSERT INTO moves(n, source, folder) VALUES (?, ?, ?) ON CONFLICT(n) DO UPDATE"
+        " SET folder = excluded.folder WHERE target IS NULL AND folder IS NULL",
+        (downloads.number(id), source, folder),
+    )
+    return done.rowcount > 0
 
 
 def add_unnoted(conn: sqlite3.Connection, folder: str) -> None:
@@ -51,7 +66,7 @@ def first(conn: sqlite3.Connection, after: int) -> Move | None:
         return None
     of = downloads.row_or_none(conn, row["n"])
     found = None if of is None else downloads.download_of(of)
-    return Move(row["n"], row["source"], row["target"], row["sha256"], found)
+    return Move(row["n"], row["source"], row["target"], row["sha256"], row["folder"], found)
 
 
 def intend(conn: sqlite3.Connection, n: int, target: str | None, sha256: str | None) -> None:
@@ -60,7 +75,7 @@ def intend(conn: sqlite3.Connection, n: int, target: str | None, sha256: str | N
 
 
 def note(conn: sqlite3.Connection, move: Move, target: str) -> None:
-    """The file is there: from now on that is its path."""
+    """The file is there: from now on that is its path, for the library and its checks, too."""
     conn.execute(
         "UPDATE downloads SET path = ? WHERE n = ? AND path = ?", (target, move.n, move.source)
     )
@@ -68,6 +83,11 @@ def note(conn: sqlite3.Connection, move: Move, target: str) -> None:
         "UPDATE entries SET path = ? WHERE download = ? AND path = ?",
         (target, move.n, move.source),
     )
+    if move.download is not None and move.download.source is not None:
+        conn.execute(
+            "UPDATE library SET path = ? WHERE source = ? AND path = ?",
+            (target, move.download.source, move.source),
+        )
 
 
 def end(conn: sqlite3.Connection, n: int) -> None:

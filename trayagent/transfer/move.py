@@ -9,11 +9,14 @@
     the one here goes      here, and there, as the row   the row: the one here is removed
                            says
 
-So at every moment the file is whole in one of the two places. All functions block.
+So at every moment the file is whole in one of the two places. On the same disk its name alone moves: then
+it is whole at every moment, too, and an intention without a hash is all that a kill can leave. All functions
+block.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sys
@@ -23,7 +26,7 @@ from typing import Final
 
 from trayagent.model.errors import DownloadError
 from trayagent.transfer.failpoints import failpoint
-from trayagent.transfer.folders import explained
+from trayagent.transfer.folders import IN_THE_WAY, explained
 from trayagent.transfer.publish import move_new, sync_folder
 
 MARK: Final = ".trayagent-target"
@@ -60,6 +63,33 @@ def copy_verified(source: Path, part: Path) -> str:
             part.unlink()
             raise DownloadError("checksum_mismatch", "the copy on the other disk")
     return digest.hexdigest()
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder that a person chose, where it is new. Raises DownloadError."""
+    with explained():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise DownloadError("permission_denied", IN_THE_WAY) from None
+
+
+def rename(source: Path, target: Path) -> bool:
+    """Give a file another name on its own disk; False: that is another disk.
+
+    Raises FileExistsError when something has the name, DownloadError for the rest.
+    """
+    failpoint("move-intended")
+    with explained():
+        try:
+            move_new(source, target)
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                return False
+            raise
+        failpoint("move-named")
+        sync_folder(target.parent)
+    return True
 
 
 def hash_of(path: Path) -> str:

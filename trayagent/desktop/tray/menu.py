@@ -116,7 +116,7 @@ def rows(snapshot: Snapshot, seating: Seating = ()) -> tuple[Row, ...]:
         _speed(snapshot.speed),
         *_when_done(snapshot.when_done),
         LINE,
-        Row(STATE_WORDS["completed"], rows=_saved(snapshot)),
+        Row(STATE_WORDS["completed"], rows=_saved_files(snapshot)),
         Row(
             f"{NEEDS_YOU} ({status.failed})",
             visible=status.failed > 0,
@@ -248,7 +248,7 @@ def _fill_up(filled: Sequence[Row], count: int, filler: Row) -> tuple[Row, ...]:
     return (*filled[:count], *(filler for _ in range(count - len(filled))))
 
 
-def _saved(snapshot: Snapshot) -> tuple[Row, ...]:
+def _saved_files(snapshot: Snapshot) -> tuple[Row, ...]:
     files = [
         Row(label, Do("open_file", (d.path or "",)), enabled=bool(d.path))
         for label, d in zip(

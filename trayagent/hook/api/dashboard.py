@@ -12,6 +12,7 @@ from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
 from trayagent.model.downloads import Download
 from trayagent.model.errors import TrayagentError, WrongStateError
+from trayagent.settings.rules import is_forbidden_folder
 from trayagent.sites.protocol import PageSeen
 from trayagent.store.queue_order import Move
 
@@ -98,6 +99,33 @@ async def open_download(request: HookRequest) -> Reply:
     # A desktop may need seconds to find the program, or the disk to wake up.
     await asyncio.to_thread(show, Path(download.path))
     return Reply(200, schemas.Done())
+
+
+@routes.add(
+    "POST",
+    "/api/v1/downloads/{id}/move",
+    who="owner",
+    body=schemas.FolderWish,
+    answers={202: Download},
+)
+async def move_download(request: HookRequest) -> Reply:
+    """Move a finished file to another folder; its new place comes as an event. Nothing is replaced there."""
+    wish = request.json(schemas.FolderWish).folder
+    downloads = Path(request.agent.live_settings.config.downloads.folder)
+
+    def check_folder() -> Path:
+        folder = downloads / Path(wish).expanduser()
+        # As for a folder in the settings: a page shall not put files where programs look for theirs.
+        if is_forbidden_folder(str(folder)):
+            raise TrayagentError(
+                "bad_folder",
+                f"{folder} is a hidden folder, or the system's.",
+                "Choose another one.",
+            )
+        return folder
+
+    folder = await asyncio.to_thread(check_folder)
+    return Reply(202, await request.agent.mover.move(request.params["id"], folder))
 
 
 @routes.add("GET", "/api/v1/downloads/{id}/parts", who="owner", answers={200: schemas.FileParts})

@@ -117,6 +117,21 @@ export class Acts extends EventTarget {
     return this.api.post(`downloads/${id}/open`, { what });
   }
 
+  /** To a folder from this desktop's own dialog; where there is none, its path is typed. */
+  async move([download]) {
+    const start = download.path.replace(/[^/\\]*$/, "");
+    const folder = await this.api
+      .post("desktop/choose-folder", { start })
+      .then((answer) => answer.folder)
+      .catch((error) => {
+        if (error.code !== "no_dialog") throw error;
+        return asked(SAY.moveTitle, SAY.moveText, SAY.moveYes, { type: "text", value: start, spellcheck: "false" });
+      });
+    if (!folder) return;
+    const { path } = await this.api.post(`downloads/${download.id}/move`, { folder });
+    if (!path.startsWith(folder)) this.messages.tell(SAY.moving(nameOf(download), folder));
+  }
+
   async relink([download]) {
     const url = await asked(SAY.freshTitle, SAY.freshText, SAY.freshYes, { type: "url", placeholder: "https://…" });
     if (url) await this.api.patch(`downloads/${download.id}`, { url });

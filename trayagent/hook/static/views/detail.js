@@ -128,7 +128,7 @@ export class Detail extends EventTarget {
     const verbs = [...verbsOf(this.download)];
     if (state === "queued") verbs.splice(1, 0, "first");
     if (state !== "completed" && path) verbs.push("folder");
-    if (state === "completed" && path) verbs.push("trash", "copy");
+    if (state === "completed" && path) verbs.push("move", "trash", "copy");
     verbs.push("copyLink");
     return verbs;
   }

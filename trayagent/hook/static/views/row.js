@@ -17,6 +17,7 @@ const GLYPHS = {
   again: "again",
   relink: "link",
   remove: "trash",
+  move: "folder",
 };
 
 /** The verbs of a row, the most wanted first. */
