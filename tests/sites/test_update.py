@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -117,6 +118,64 @@ async def test_a_release_that_is_not_right_changes_nothing(
             assert releases.version() == "2099.1.1"
     assert "stays as it was" in caught.value.message
     assert not (tmp_path / "sites" / NEWEST).exists()
+
+
+def attest(site: Site, sha256: str, repository: str = "yt-dlp/yt-dlp") -> None:
+    """Let the index say who published the newest release."""
+    statement = json.dumps({"subject": [{"name": "yt_dlp.whl", "digest": {"sha256": sha256}}]})
+    signed = {"envelope": {"statement": base64.b64encode(statement.encode()).decode()}}
+    publisher = {"kind": "GitHub", "repository": repository, "workflow": "release.yml"}
+    bundle = {"publisher": publisher, "attestations": [signed | {"version": 1}]}
+    site.files[f"/integrity/yt-dlp/{NEWEST}/yt_dlp.whl/provenance"] = json.dumps(
+        {"version": 1, "attestation_bundles": [bundle]}
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("sha256", "repository", "says"),
+    [
+        ("0" * 64, "yt-dlp/yt-dlp", "has signed another file"),
+        (None, "evil/yt-dlp", "not published by yt-dlp's own build"),
+    ],
+)
+async def test_a_release_that_another_published_is_refused(
+    tmp_path: Path, sha256: str | None, repository: str, says: str
+) -> None:
+    with Site() as site:
+        publish(site, wheel())
+        attest(site, sha256 or hashlib.sha256(wheel()).hexdigest(), repository)
+        async with updating(site, tmp_path / "sites") as (updater, releases):
+            with pytest.raises(UpdateError, match=says):
+                await updater.update()
+            assert releases.current() is None
+
+
+async def test_who_was_vouched_for_once_must_be_so_again(tmp_path: Path) -> None:
+    """A thief of the upload token publishes without a word; going back forgets nothing."""
+    with Site() as site:
+        publish(site, wheel())
+        attest(site, hashlib.sha256(wheel()).hexdigest())
+        async with updating(site, tmp_path / "sites") as (updater, releases):
+            assert (await updater.update())[1] == NEWEST
+            publish(site, wheel(), version="2100.1.1")
+            for _ in range(2):
+                with pytest.raises(UpdateError, match="Nobody vouches"):
+                    await updater.update()
+                releases.go_back()
+            assert not (tmp_path / "sites" / "2100.1.1").exists()
+
+
+async def test_a_word_of_the_index_that_is_not_understood_changes_nothing(tmp_path: Path) -> None:
+    with Site() as site:
+        publish(site, wheel())
+        attest(site, "")
+        path = f"/integrity/yt-dlp/{NEWEST}/yt_dlp.whl/provenance"
+        async with updating(site, tmp_path / "sites") as (updater, releases):
+            for said in (b"", b"[]", site.files[path].replace(b'statement": "', b'statement": "!')):
+                site.files[path] = said
+                with pytest.raises(UpdateError, match="not trusted"):
+                    await updater.update()
+            assert releases.current() is None
 
 
 async def test_only_the_package_itself_is_unpacked(tmp_path: Path) -> None:

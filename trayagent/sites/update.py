@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -34,6 +35,7 @@ from trayagent.sites.protocol import (
     WorkerPhase,
     WorkerRequest,
 )
+from trayagent.sites.provenance import ProvenanceError, check_provenance
 from trayagent.sites.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 INDEX: Final = "https://pypi.org/pypi/yt-dlp/json"
 FILES: Final = ("https", "files.pythonhosted.org", 443)
 """Where the index keeps its files. We believe its hashes, never a host that it names."""
+PROVENANCE: Final = "application/vnd.pypi.integrity.v1+json"
+"""The type of the index's answer about a publisher."""
 _MOST_BYTES: Final = 64 * 1024 * 1024
 """Bytes of an answer; the wheel has about 3 MiB."""
 _MOST_UNPACKED_BYTES: Final = 256 * 1024 * 1024
@@ -103,7 +107,8 @@ class ReleaseUpdater:
         # 1. Only a newer one is taken: the index may be behind what is installed here.
         # 2. Only a wheel, which is unpacked and never run for that; a withdrawn one counts as none.
         # 3. Its bytes have the hash that the index names.
-        # 4. It is tried in a worker; only then it is chosen. Until then everybody uses the one before.
+        # 4. The index vouches that yt-dlp's own build has published just these bytes.
+        # 5. It is tried in a worker; only then it is chosen. Until then everybody uses the one before.
         version = listing.info.version
         if before is not None and not is_newer(version, before):
             return before, before
@@ -113,34 +118,60 @@ class ReleaseUpdater:
         )
         if wheel is None or not wheel.digests.get("sha256"):
             raise UpdateError("The package index has no wheel of the newest release.")
-        body = await self._get(wheel.url)
-        # The index is asked over TLS at a fixed host: its hash vouches for a file from elsewhere.
-        if hashlib.sha256(body).hexdigest() != wheel.digests["sha256"]:
-            raise UpdateError("The new release does not have the hash the index names.")
         # The version becomes a folder's name: `..` or a path in it would lead elsewhere.
         folder = self._releases.folder / version
         if folder.parent != self._releases.folder or not version[:1].isdigit():
             raise UpdateError("The package index named a version we do not understand.")
+        body = await self._get(wheel.url)
+        # The index is asked over TLS at a fixed host: its hash vouches for a file from elsewhere.
+        if hashlib.sha256(body).hexdigest() != wheel.digests["sha256"]:
+            raise UpdateError("The new release does not have the hash the index names.")
+        is_attested = await self._is_attested(version, wheel)
         try:
             await asyncio.to_thread(_unpack, body, folder)
             await self._try(folder)
         except BaseException:  # a cancellation, too: half a release must not look like one
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
             raise
-        await asyncio.to_thread(self._releases.choose, version)
+        await asyncio.to_thread(self._releases.choose, version, is_attested=is_attested)
         return before, version
 
+    async def _is_attested(self, version: str, wheel: _File) -> bool:
+        """Whether the index says who published the wheel. Raises UpdateError if that was not yt-dlp."""
+        name = quote(PurePosixPath(urlsplit(wheel.url).path).name)
+        path = f"/integrity/yt-dlp/{quote(version)}/{name}/provenance"
+        status, body = await self._ask(urljoin(self._index, path), {"Accept": PROVENANCE})
+        if status == 404:
+            # Who has stolen an upload token would just say nothing: so once said is always said.
+            if self._releases.has_attested:
+                raise UpdateError("Nobody vouches for the new release, as for the one before.")
+            return False
+        if status != 200:
+            raise UpdateError(f"The package index answered HTTP {status}.")
+        try:
+            check_provenance(body, wheel.digests["sha256"])
+        except ProvenanceError as error:
+            raise UpdateError(f"The new release is not trusted: {error}.") from error
+        return True
+
     async def _get(self, url: str) -> bytes:
-        """An answer of the index or of its files' server, and of no other."""
+        """An answer that must be there."""
+        status, body = await self._ask(url)
+        if status != 200:
+            raise UpdateError(f"The package index answered HTTP {status}.")
+        return body
+
+    async def _ask(self, url: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+        """Status and answer of the index or of its files' server, and of no other."""
         try:
             if urls.origin(url) not in self._places:
                 raise UpdateError("The package index leads to a place that is not its own.")
-            async with self._client.open(Request(url, named=self._named)) as response:
+            async with self._client.open(
+                Request(url, headers=headers or {}, named=self._named)
+            ) as response:
                 if urls.origin(response.url) not in self._places:
                     raise UpdateError("The package index leads to a place that is not its own.")
-                if response.status != 200:
-                    raise UpdateError(f"The package index answered HTTP {response.status}.")
-                return await response.read(_MOST_BYTES)
+                return response.status, await response.read(_MOST_BYTES)
         except DownloadError as error:
             raise UpdateError(
                 f"The package index cannot be reached: {error.message}",
@@ -223,19 +254,27 @@ class Releases:
         """Whether there is one at all. Nothing is imported."""
         return self.current() is not None or find_spec("yt_dlp") is not None
 
-    def choose(self, version: str) -> None:
+    @property
+    def has_attested(self) -> bool:
+        """Whether the index has vouched for the publisher of any release that was chosen."""
+        return self._read_choice().get("attested") == "yes"
+
+    def choose(self, version: str, *, is_attested: bool = False) -> None:
         """Use this release, which lies in the folder, from the next page on; only the one before is kept."""
         # The one before stays, for going back; and workers that run may be reading it.
         before = self.current()
-        self._write_choice({"version": version, "before": before.name if before else ""})
+        attested = "yes" if is_attested or self.has_attested else ""
+        self._write_choice(
+            {"version": version, "before": before.name if before else "", "attested": attested}
+        )
         for path in self.folder.iterdir():
             if path.is_dir() and path.name != version and path != before:
                 shutil.rmtree(path, ignore_errors=True)
 
     def go_back(self) -> str | None:
         """Use the release before again, or the installed one; returns what is used now."""
-        before = self._read_choice().get("before", "")
-        self._write_choice({"version": before, "before": ""})
+        noted = self._read_choice()
+        self._write_choice({**noted, "version": noted.get("before", ""), "before": ""})
         return self.version()
 
     def __repr__(self) -> str:

@@ -69,6 +69,8 @@ STATES: Final = {
     "aria2.tellStatus": "active",
 }
 """The state in which a download must be for a message to succeed."""
+EARLY: Final = ("aria2.removeDownloadResult", "aria2.changePosition")
+"""Asked again while the download has not yet stopped, or not yet started, as it had in the recording."""
 
 
 class Replay:
@@ -119,9 +121,8 @@ class Replay:
             # A download needs a moment to get as far as it was when aria2 was asked.
             is_early = (
                 known is None
-                and _name(pair) == "aria2.removeDownloadResult"
-                and "error" in str(answer)
-                and "error" not in pair["answer"]
+                and _name(pair) in EARLY
+                and ("error" in str(answer)) != ("error" in str(pair["answer"]))
             )
             if wanted == f"state:{_status_told(answer)}" or (wanted is None and not is_early):
                 break
