@@ -44,7 +44,7 @@ from trayagent.model.folder_rules import FolderRules
 from trayagent.model.settings import Config, EngineSettings
 from trayagent.net.api_client import ApiClient
 from trayagent.net.gateway import Gateway
-from trayagent.net.request import Client
+from trayagent.net.request import HttpClient
 from trayagent.settings import Home
 from trayagent.sites.engine import YtDlpEngine
 from trayagent.sites.update import Releases
@@ -62,7 +62,7 @@ Service = Callable[[], Awaitable[None]]
 class WaysOut:
     """To other machines: for files, for APIs, and the gateway for the page engine."""
 
-    client: Client
+    client: HttpClient
     apis: ApiClient
     gateway: Gateway
 

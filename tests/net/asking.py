@@ -14,7 +14,7 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.settings import NetworkSettings
 from trayagent.model.transfer import Request
 from trayagent.net.exchange import EnoughError, Patience, Sink
-from trayagent.net.request import Client
+from trayagent.net.request import HttpClient
 from trayagent.net.response import Head
 
 QUICK = Patience(connect=5, first_byte=5, stall=0.8, slowest=1024)
@@ -47,7 +47,11 @@ class Asked:
     """One answer; all its methods block."""
 
     def __init__(
-        self, client: Client, request: Request, extra: Mapping[str, str] | None = None, **how: Any
+        self,
+        client: HttpClient,
+        request: Request,
+        extra: Mapping[str, str] | None = None,
+        **how: Any,
     ) -> None:
         self.signal: SimpleQueue[object] = SimpleQueue()
         self.answer = client.ask(request, extra, partial(self.signal.put, None), **how)
@@ -103,14 +107,14 @@ class Asked:
 class Asker:
     """A client and the private places it may ask."""
 
-    def __init__(self, client: Client, *named: str) -> None:
+    def __init__(self, client: HttpClient, *named: str) -> None:
         self.client = client
         self.named = frozenset(named)
 
     def start(
         self, url: str, extra: Mapping[str, str] | None = None, *, how: Any = None, **options: Any
     ) -> Asked:
-        """Ask; `options` are the Request's, `how` those of `Client.ask`."""
+        """Ask; `options` are the Request's, `how` those of `HttpClient.ask`."""
         options.setdefault("named", self.named)
         return Asked(self.client, Request(url, **options), extra, **(how or {}))
 
@@ -151,8 +155,8 @@ class Answered:
 def asking(
     *named: str, network: NetworkSettings | None = None, patience: Patience = QUICK, **client: Any
 ) -> Iterator[Asker]:
-    """A client that may ask the places named; the rest is the Client's."""
-    with Client(network, patience, **client) as made:
+    """A client that may ask the places named; the rest is the HttpClient's."""
+    with HttpClient(network, patience, **client) as made:
         yield Asker(made, *named)
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from trayagent.model.errors import DownloadError
 from trayagent.model.settings import DownloadSettings
 from trayagent.model.transfer import Progress, Request, Target
-from trayagent.net.request import Client
+from trayagent.net.request import HttpClient
 from trayagent.transfer.transfer import Transfer
 
 
@@ -50,7 +50,7 @@ async def main(url: str, folder: Path, state: Path, segments: int | None) -> int
     if done.exists():
         return 0
     known = Path(state.read_text()) if state.exists() else None
-    with Client() as client:
+    with HttpClient() as client:
         transfer = Transfer(client, state.with_suffix(".settled"), DownloadSettings(keep_free="0"))
         named = frozenset({urlsplit(url).netloc})
         target = Target(folder, path=known, owner="one", segments=segments)

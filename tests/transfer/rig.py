@@ -16,7 +16,7 @@ import pytest
 from trayagent.model.settings import DownloadSettings, NetworkSettings
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.net.exchange import Patience
-from trayagent.net.request import Client
+from trayagent.net.request import HttpClient
 from trayagent.transfer import part_file
 from trayagent.transfer.transfer import Transfer
 
@@ -58,7 +58,7 @@ class TransferRig:
     """A transfer into one folder."""
 
     transfer: Transfer
-    client: Client
+    client: HttpClient
     folder: Path
     named: frozenset[str]
     told: RecordingProgress = field(default_factory=RecordingProgress)
@@ -97,7 +97,7 @@ async def transferring(
 ) -> AsyncIterator[TransferRig]:
     """A transfer that may talk to the loopback servers named."""
     folder.mkdir(parents=True, exist_ok=True)
-    with Client(network or NetworkSettings(), limits, **client) as http:  # type: ignore[arg-type]
+    with HttpClient(network or NetworkSettings(), limits, **client) as http:  # type: ignore[arg-type]
         settings = downloads or DownloadSettings(keep_free="0")
         transfer = Transfer(http, folder.with_name(f"{folder.name}-settled"), settings)
         yield TransferRig(transfer, http, folder, frozenset(named))

@@ -18,7 +18,7 @@ from trayagent.model.downloads import Kind
 from trayagent.model.errors import DownloadError
 from trayagent.transfer import content
 from trayagent.transfer.containers import whole
-from trayagent.transfer.content import Seen, page, promised, sniff
+from trayagent.transfer.content import Seen, medium_promised, page, sniff
 
 
 def image(kind: str) -> bytes:
@@ -120,14 +120,14 @@ def test_any_bytes_are_something_or_nothing(data: bytes) -> None:
     ],
 )
 def test_what_counts_as_a_promise(kind: Any, url: str, name: str | None, expected: bool) -> None:
-    assert (promised(kind, url, name) is not None) is expected
+    assert (medium_promised(kind, url, name) is not None) is expected
 
 
 def test_every_name_promises_and_the_first_that_tells_says_what() -> None:
-    assert promised("auto", "http://h/get", None, "film.mp4") == "video"
-    assert promised("auto", "http://h/get", "song.mp3", "film.mp4") == "audio"
-    assert promised("auto", "http://h/get", "notes.txt", "page") is None
-    assert promised("file", "http://h/get", "film.mp4") is None
+    assert medium_promised("auto", "http://h/get", None, "film.mp4") == "video"
+    assert medium_promised("auto", "http://h/get", "song.mp3", "film.mp4") == "audio"
+    assert medium_promised("auto", "http://h/get", "notes.txt", "page") is None
+    assert medium_promised("file", "http://h/get", "film.mp4") is None
 
 
 WHOLE = {

@@ -17,7 +17,7 @@ from trayagent.transfer.ranges import (
     first_ask,
     gaps,
     judge,
-    merged,
+    merge,
     sane,
     to_confirm,
     validator,
@@ -37,16 +37,16 @@ spans = st.lists(
 
 @given(spans)
 def test_merging_keeps_every_byte_once(done: list[tuple[int, int]]) -> None:
-    joined = merged(tuple(done))
+    joined = merge(tuple(done))
     covered = {n for start, end in done for n in range(start, end)}
     assert [n for start, end in joined for n in range(start, end)] == sorted(covered)
     assert all(a[1] < b[0] for a, b in pairwise(joined))
-    assert merged(joined) == joined
+    assert merge(joined) == joined
 
 
 @given(spans)
 def test_gaps_are_what_is_not_done(done: list[tuple[int, int]]) -> None:
-    record = Record(SIZE, '"v"', merged(tuple(done)))
+    record = Record(SIZE, '"v"', merge(tuple(done)))
     assert sane(record)
     missing = {n for start, end in gaps(record) for n in range(start, end)}
     here = {n for start, end in record.done for n in range(start, end)}
@@ -55,7 +55,7 @@ def test_gaps_are_what_is_not_done(done: list[tuple[int, int]]) -> None:
     assert len(missing) == SIZE - record.received
 
 
-@given(spans.map(lambda done: Record(SIZE, '"v"', merged(tuple(done)))))
+@given(spans.map(lambda done: Record(SIZE, '"v"', merge(tuple(done)))))
 def test_what_is_asked_for_first_is_missing(record: Record) -> None:
     ask = first_ask(to_confirm(record))
     if record.received == 0:

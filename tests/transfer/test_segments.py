@@ -20,7 +20,7 @@ from trayagent.transfer.folders import Folders
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.part_file import Part
 from trayagent.transfer.settled import SettledFiles
-from trayagent.transfer.width import Seen, Width
+from trayagent.transfer.width import FlowSample, Width
 from trayagent.transfer.writer import Writer
 
 SIZE = 6_000_000
@@ -175,8 +175,8 @@ async def test_disk_trouble_ends_all_segments(
         assert re.search(r"MB more needed, .* free", failed.value.detail)
 
 
-def seen(now: float, received: int, *, last: float, newest: int, left: int = 10**9) -> Seen:
-    return Seen(now=now, received=received, left=left, last=last, newest=newest)
+def seen(now: float, received: int, *, last: float, newest: int, left: int = 10**9) -> FlowSample:
+    return FlowSample(now=now, received=received, left=left, last=last, newest=newest)
 
 
 def test_width_stays_one_while_bytes_flow() -> None:

@@ -27,7 +27,7 @@ if sys.platform == "win32":
     _kernel.WaitForSingleObject.restype = wintypes.DWORD
     _kernel.CloseHandle.argtypes = [wintypes.HANDLE]
 
-    class Process:
+    class WindowsProcess:
         """A process by its number; while it is held, no other process can get the number."""
 
         def __init__(self, pid: int) -> None:
@@ -51,9 +51,11 @@ if sys.platform == "win32":
             waited = _kernel.WaitForSingleObject(self._handle, round(within * 1000))
             return bool(waited == WAIT_OBJECT_0)
 
+    Process = WindowsProcess
+
 else:
 
-    class Process:
+    class PosixProcess:
         """A process by its number."""
 
         def __init__(self, pid: int) -> None:
@@ -90,3 +92,5 @@ else:
             except OSError:
                 return True
             return stat.rpartition(")")[2].split()[0] != "Z"
+
+    Process = PosixProcess

@@ -2,7 +2,7 @@
 
     who asks                      through                    thread
     ----------------------------  -------------------------  -----------------------
-    transfer, for files           `request.Client`           the engine's (`transport`)
+    transfer, for files           `request.HttpClient`       the engine's (`transport`)
     sources, webhooks, for JSON   `api_client.ApiClient`     the front's loop
     the page engine's process     `gateway.Gateway`          the front's loop
 

@@ -63,6 +63,7 @@ class AddressPolicy:
 
     def admit(self, host: str, port: int, addresses: Collection[str]) -> None:
         """Raise DownloadError `blocked_address` if one address of `host` may not be connected to."""
+        # Asked again here: a name may resolve to us, whatever it looked like.
         if port in self.own_ports() and any(_is_here(address) for address in addresses):
             raise DownloadError("blocked_address", "it is this program itself")
         if self._is_allowed(host, port) or names_private(host):

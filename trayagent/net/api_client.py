@@ -175,6 +175,7 @@ class ApiClient:
         if wait := self._cooldown.remaining(endpoint.authority):
             raise DownloadError("server_busy", endpoint.host, retry_after=wait, spent=False)
         self._named.update(named)
+        is_secure = endpoint.scheme == "https" or self._network.proxy.startswith("https:")
         with explain_failures():
             session = await self._start()
             raw = await session.request(
@@ -186,7 +187,7 @@ class ApiClient:
                 data=redirects.body,
                 allow_redirects=False,
                 proxy=self._proxy,
-                ssl=await self._trust() if self._is_secure(endpoint.scheme) else True,
+                ssl=await self._trust() if is_secure else True,
                 timeout=aiohttp.ClientTimeout(
                     total=max(left, 0.001),
                     connect=self._patience.connect,
@@ -223,9 +224,6 @@ class ApiClient:
             max_field_size=_LONGEST_FIELD,
             max_headers=_MOST_FIELDS,
         )
-
-    def _is_secure(self, scheme: str) -> bool:
-        return scheme == "https" or self._network.proxy.startswith("https:")
 
     async def _trust(self) -> ssl.SSLContext:
         """The system's certificates, loaded when they are first needed, in a thread: it takes a while."""

@@ -46,6 +46,7 @@ class Jar:
             and _path_fits(kept.cookie.path, path)
             and (parts.scheme == "https" or not kept.cookie.secure)
         ]
+        # The more exact path comes first (RFC 6265 §5.4): servers that read only one read that.
         fitting.sort(key=lambda cookie: len(cookie.path), reverse=True)
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in fitting)
 
@@ -89,6 +90,7 @@ class Jar:
             self._keep(cookie, host_only=not domain)
 
     def _keep(self, cookie: Cookie, *, host_only: bool) -> None:
+        # A full jar still renews what it has: a session that is prolonged must not be lost.
         if len(self._kept) < MOST or _key(cookie) in self._kept:
             self._kept[_key(cookie)] = _Kept(cookie, host_only)
 

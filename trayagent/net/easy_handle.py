@@ -151,6 +151,10 @@ class EasyHandle:
         """The reason for an end that libcurl reports; None: it is no failure."""
         if self._enough:
             return None
+        # 1. Its sink has enough: that is no failure.
+        # 2. We ended it ourselves, or let it to none of the addresses.
+        # 3. A body without a length ends with its connection: as whole as anybody can tell.
+        # 4. What libcurl says, or the system's number behind it.
         if self.failure or (self._refused and code == pycurl.E_COULDNT_CONNECT):
             return self.failure or self._refused
         if self.exchange.head_at and not is_framed(self.exchange.head) and is_bare_end(code, words):

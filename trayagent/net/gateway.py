@@ -123,6 +123,7 @@ class Gateway:
         assert task is not None
         self._serving.add(task)
         try:
+            # Another user of this machine may connect here, too: not even its secret is looked at.
             if peer_user.is_another_users(writer.get_extra_info("socket")):
                 return
             async with asyncio.timeout(HEAD_PATIENCE):
@@ -147,6 +148,7 @@ class Gateway:
         given = re.search(rb"(?im)^proxy-authorization:[ \t]*([^\r\n]*)", head)
         if given is None:
             return None
+        # In constant time for each: how long it takes tells nothing of a secret.
         found = [p for p in self._passes if hmac.compare_digest(p.credentials, given[1].strip())]
         return found[0] if found else None
 
@@ -164,6 +166,7 @@ class Gateway:
         try:
             far = await self._dialer.connect(host, port, leave.named, tunnel=tunnel)
         except DownloadError as error:
+            # Whoever started the program learns why, when it reports no more than a failure.
             leave.refused = error
             await _refuse(near[1], b"403 Forbidden")
             return

@@ -78,7 +78,16 @@ def ask_sock_diag(ends: Ends) -> Owner:
     """One netlink question (sock_diag(7)); the kernel answers while it is sent, so nothing waits."""
     if sys.platform != "linux":
         return Owner.UNKNOWN
-    question = struct.pack("=IHHII", _HEAD + 56, _BY_FAMILY, 1, 1, 0) + _diag_question(ends)
+    # struct inet_diag_req_v2 (linux/inet_diag.h): the socket whose source is the other end.
+    (own, own_port), (ours, our_port) = ends.own, ends.ours
+    family = socket.AF_INET6 if len(own) == 16 else socket.AF_INET
+    question = struct.pack("=IHHII", _HEAD + 56, _BY_FAMILY, 1, 1, 0) + (
+        struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, _ANY)
+        + struct.pack("!HH", own_port, our_port)
+        + own.ljust(16, b"\0")
+        + ours.ljust(16, b"\0")
+        + struct.pack("=III", 0, _ANY, _ANY)
+    )
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as netlink:
             netlink.setblocking(False)
@@ -86,19 +95,6 @@ def ask_sock_diag(ends: Ends) -> Owner:
             return owner_in_answer(netlink.recv(8192), ends)
     except OSError:
         return Owner.UNKNOWN
-
-
-def _diag_question(ends: Ends) -> bytes:
-    """struct inet_diag_req_v2 (linux/inet_diag.h): the socket whose source is the other end."""
-    (own, own_port), (ours, our_port) = ends.own, ends.ours
-    family = socket.AF_INET6 if len(own) == 16 else socket.AF_INET
-    return (
-        struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, _ANY)
-        + struct.pack("!HH", own_port, our_port)
-        + own.ljust(16, b"\0")
-        + ours.ljust(16, b"\0")
-        + struct.pack("=III", 0, _ANY, _ANY)
-    )
 
 
 def owner_in_answer(answer: bytes, ends: Ends) -> Owner:
@@ -262,6 +258,7 @@ def _tcp_table(family: int) -> bytes | None:
     ask: Any = ctypes.windll.iphlpapi.GetExtendedTcpTable
     size = ctypes.c_ulong(0)
     ask(None, ctypes.byref(size), False, family, _OWNER_PID_CONNECTIONS, 0)
+    # Connections may come between the two calls.
     size.value += size.value // 4
     table = ctypes.create_string_buffer(size.value)
     if ask(table, ctypes.byref(size), False, family, _OWNER_PID_CONNECTIONS, 0):

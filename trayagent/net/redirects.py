@@ -101,6 +101,7 @@ class Redirects:
     def headers(self) -> CIMultiDict[str]:
         """What to say at the present endpoint."""
         request = self._request
+        # What comes later counts for more: the user's headers over ours, the attempt's (Range) over both.
         headers = CIMultiDict(BARE)
         if request.user_agent:
             headers["User-Agent"] = request.user_agent
@@ -136,9 +137,15 @@ class Redirects:
         if not self._left:
             raise DownloadError("too_many_redirects")
         self._left -= 1
+        # Kept before the next request: a login sets its cookie together with the redirect.
         self._jar.take(self.endpoint.url, headers.getall("Set-Cookie", ()))
-        following = self._next(status, headers.get("Location"))
-        if (self.endpoint.scheme, following.scheme) == ("https", "http") and self._is_secret():
+        location = headers.get("Location")
+        if location is None:
+            raise DownloadError("server_error", f"HTTP {status} without a place to go")
+        # Credentials in a redirect are the server's invention, not the user's.
+        following = Endpoint.of(urls.split_userinfo(urls.resolve(self.endpoint.url, location))[0])
+        is_secret = bool(self._secret or self._request.cookies)
+        if (self.endpoint.scheme, following.scheme) == ("https", "http") and is_secret:
             raise DownloadError(
                 "tls", "it redirects from https to plain http, which would expose your sign-in"
             )
@@ -149,15 +156,6 @@ class Redirects:
 
     def __repr__(self) -> str:
         return f"<Redirects, now at {self.endpoint.host}>"
-
-    def _next(self, status: int, location: str | None) -> Endpoint:
-        if location is None:
-            raise DownloadError("server_error", f"HTTP {status} without a place to go")
-        # Credentials in a redirect are the server's invention, not the user's.
-        return Endpoint.of(urls.split_userinfo(urls.resolve(self.endpoint.url, location))[0])
-
-    def _is_secret(self) -> bool:
-        return bool(self._secret or self._request.cookies)
 
 
 @lru_cache(maxsize=1024)  # lists name the same few servers again and again

@@ -49,7 +49,7 @@ _NO_FILE: Final = {
 
 
 def refuse_status(status: int, url: str, wish: float | None = None) -> DownloadError:
-    """Why an answer with this status is no file; 429 and 503 are the host's (`Client.note_busy`).
+    """Why an answer with this status is no file; 429 and 503 are the host's (`HttpClient.note_busy`).
 
     `wish` is the server's Retry-After in seconds: it is about this file, and goes to where time may help.
 
@@ -147,10 +147,12 @@ def refuse_transfer(
         code == _SSL_CONNECT_ERROR and _schannel_reason(words, host)
     ):
         return DownloadError("tls", _certificate_reason(words, host))
+    # A proxy that refuses a tunnel answers, so libcurl calls that an error of the answer.
     if proxied and (code == _COULDNT_CONNECT or "CONNECT tunnel failed" in words):
         return DownloadError("network", PROXY_UNUSABLE)
     if code == _COULDNT_CONNECT:
         return refuse_connection(number)
+    # A body in broken pieces has the code of a broken connection: only libcurl's words tell them apart.
     if code == _RECV_ERROR and any(word in words.lower() for word in ("chunk", "header")):
         return DownloadError("server_error", NOT_HTTP)
     known, detail = _LIBCURL.get(code, ("network", ""))

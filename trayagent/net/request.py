@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _BREAKS: Final = re.compile(r"[\r\n\0]")
 
 
-class Client:
+class HttpClient:
     """Asks for files; a context manager. Every download goes through `ask`.
 
     `own_ports` are the ports of our own hook. `ca_file` replaces the system's trust and `resolve`
@@ -144,11 +144,11 @@ class Client:
         return exchange
 
 
-def client_for(config: Config, own_ports: Callable[[], Collection[int]] = no_ports) -> Client:
+def client_for(config: Config, own_ports: Callable[[], Collection[int]] = no_ports) -> HttpClient:
     """The client that the settings ask for."""
     patience = Patience(first_byte=units.parse_duration(config.network.first_byte))
     per_host = config.downloads.connections_per_host
-    return Client(config.network, patience, connections_per_host=per_host, own_ports=own_ports)
+    return HttpClient(config.network, patience, connections_per_host=per_host, own_ports=own_ports)
 
 
 class Answer:
@@ -156,7 +156,7 @@ class Answer:
 
     def __init__(
         self,
-        client: Client,
+        client: HttpClient,
         redirects: Redirects,
         named: Collection[str],
         wake: Callable[[], None],
@@ -181,6 +181,10 @@ class Answer:
 
     def poll(self) -> Head | None:
         """The head, once it is here; follows redirects meanwhile. Raises DownloadError."""
+        # 1. No head yet: there is nothing to judge.
+        # 2. A redirect: the same question at the next address.
+        # 3. A coding that libcurl cannot take off: asked for once more, as it is.
+        # 4. Anything else is the answer, whatever its status.
         while self.head is None:
             exchange = self.exchange
             if not exchange.head_at:

@@ -178,6 +178,7 @@ class Transport:
                 act(*arguments)
                 return
         self._inbox.append((act, arguments))
+        # One word is enough for all that is in the inbox; the thread takes it back before it looks.
         if not self._awake:
             self._awake = True
             with suppress(OSError):  # full: then it is being woken already
@@ -300,6 +301,7 @@ class Transport:
     def _enter(self, exchange: Exchange) -> None:
         used = self._open.get(exchange.authority, 0)
         if used >= self._per_host:
+            # As many as this host may have are open: the end of one of them lets the next in line begin.
             self._waiting.setdefault(exchange.authority, deque()).append(exchange)
             return
         self._open[exchange.authority] = used + 1
@@ -336,6 +338,7 @@ class Transport:
         handle = self._live.get(exchange)
         if handle is None:
             return
+        # What we did not take until now is no silence of the server's.
         handle.watch.held = True
         while handle.sink is not None and exchange.pieces:
             match handle.give((exchange.pieces[0],)):
@@ -416,6 +419,7 @@ class Transport:
 
     def _sweep(self, now: float) -> None:
         """Give up on those that are too slow; each is looked at when it is due."""
+        # Collected first: the end of one takes it out of `_live`, and lets others in.
         late = [(exchange, handle) for exchange, handle in self._live.items() if handle.due <= now]
         for exchange, handle in late:
             if (error := handle.judge_silence(now, self.patience)) is not None:

@@ -36,7 +36,7 @@ from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.cookies import Jar
 from trayagent.net.exchange import BUFFER, EnoughError
 from trayagent.net.refusals import CLOSED_EARLY
-from trayagent.net.request import Answer, Client
+from trayagent.net.request import Answer, HttpClient
 from trayagent.net.response import CODED, Head
 from trayagent.transfer import content, ranges
 from trayagent.transfer.connections import SMALLEST, Connections, refuse_part
@@ -63,7 +63,7 @@ LOOKED_THROUGH: Final = 64 * 1024
 class Equipment(Struct, frozen=True):
     """What one attempt works with."""
 
-    client: Client
+    client: HttpClient
     names: Names
     folders: Folders
     terms: Terms
@@ -219,7 +219,7 @@ class Attempt:
             # A part can stand beside what is here only if both are coded, or neither.
             is_plain = self._is_raw or head.coding not in CODED
             if ask is not None and verdict == "continue" and is_plain:
-                self._origin = self._origin.continued(request.url, head.headers)
+                self._origin = self._origin.with_rest(request.url, head.headers)
                 self._is_spliced = True
                 await self._receive(answer, self._new_lane(ask.start, ask.end), is_ranged=True)
             elif verdict == "whole":
@@ -326,7 +326,7 @@ class Attempt:
         if given is None and (disposition := head.headers.get("Content-Disposition")):
             given = from_disposition(disposition)
         came = None if head.url == request.url else from_url(head.url)
-        return content.promised(self._target.kind, request.url, given, came)
+        return content.medium_promised(self._target.kind, request.url, given, came)
 
     async def _look_at(self, answer: Answer, *, is_further: bool) -> bytes:
         """The first bytes: all of a short body that comes at once, some of any other.
@@ -340,7 +340,7 @@ class Attempt:
             if left <= 0 and exchange.gathered >= LOOKED_AT:
                 break
             await self._wait(left if left > 0 else AT_ONCE)
-        data = _popped(exchange.pieces)
+        data = _pop_all(exchange.pieces)
         while is_further and len(data) < LOOKED_THROUGH and content.is_blank(data):
             if exchange.ended and not exchange.pieces:
                 break
@@ -348,7 +348,7 @@ class Attempt:
                 exchange.room = LOOKED_THROUGH + exchange.piece
                 answer.resume()  # under a slow limit it is paused already
                 await self._wait(AT_ONCE)
-            data += _popped(exchange.pieces)
+            data += _pop_all(exchange.pieces)
         if not data and exchange.error is not None:
             raise exchange.error
         return data
@@ -489,7 +489,7 @@ def _is_meant_compressed(target: Target, request: Request) -> bool:
     return extension(name) in COMPRESSED
 
 
-def _popped(pieces: deque[bytes]) -> bytes:
+def _pop_all(pieces: deque[bytes]) -> bytes:
     """All pieces that are here; the engine may add more meanwhile."""
     taken = []
     while pieces:

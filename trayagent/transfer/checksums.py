@@ -27,7 +27,7 @@ _BYTES: Final = {"sha512": 64, "sha256": 32, "sha384": 48, "sha1": 20, "md5": 16
 """How long they are; another length is another notation, in hex for one, and tells nothing."""
 
 
-def promised(headers: Mapping[str, str], *, whole: bool) -> dict[str, bytes]:
+def digests_of(headers: Mapping[str, str], *, whole: bool) -> dict[str, bytes]:
     """hashlib name -> digest of the whole file, as an answer says it: Repr-Digest (RFC 9530), Digest (RFC 3230).
 
     Content-Digest is about what came in this one answer, which is the file if the answer is `whole`.
@@ -41,12 +41,13 @@ def promised(headers: Mapping[str, str], *, whole: bool) -> dict[str, bytes]:
         for one in headers[header][:_MOST].replace(";", ",").split(","):
             name, _, text = one.partition("=")
             known, text = _KNOWN.get(name.strip().lower()), text.strip().strip(":")
-            if known and len(value := _decoded(text) or b"") == _BYTES[known]:
+            if known and len(value := _from_base64(text) or b"") == _BYTES[known]:
+                # The first header that tells counts: it is about the file, the last about one answer.
                 said.setdefault(known, value)
     return said
 
 
-def expected(checksum: str | None, said: Mapping[str, bytes]) -> dict[str, bytes]:
+def digests_wanted(checksum: str | None, said: Mapping[str, bytes]) -> dict[str, bytes]:
     """What the file must have: the digests that were said, and before those the user's.
 
     Raises DownloadError `checksum_mismatch` when the user's names an algorithm we lack.
@@ -55,8 +56,10 @@ def expected(checksum: str | None, said: Mapping[str, bytes]) -> dict[str, bytes
     if checksum:
         name, _, text = checksum.partition("=")
         known = _KNOWN.get(name.lower()) or name.lower().replace("-", "")
+        # A digest of `shake` may have any length, so nothing says how much of one is meant.
         if known not in hashlib.algorithms_guaranteed or known.startswith("shake"):
             raise DownloadError("checksum_mismatch", f"{name} is not a kind of checksum we know")
+        # The word of the person counts for more than the server's.
         wanted[known] = bytes.fromhex(text)
     return wanted
 
@@ -83,7 +86,7 @@ def verify(
     return hashes["sha256"].hexdigest() if "sha256" in hashes else None
 
 
-def _decoded(text: str) -> bytes | None:
+def _from_base64(text: str) -> bytes | None:
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error:

@@ -35,7 +35,7 @@ from trayagent.net.response import Head
 from trayagent.transfer import ranges
 from trayagent.transfer.destination import Destination
 from trayagent.transfer.lane import PATIENCE, Lane
-from trayagent.transfer.width import MOST, Seen, Width
+from trayagent.transfer.width import MOST, FlowSample, Width
 
 SMALLEST: Final = 256 * 1024
 """Bytes; no share is shorter than this."""
@@ -168,6 +168,7 @@ class Connections:
                 raise
             self._drop(connection)
             self._failure = error
+            # Whoever was refused once would be refused again: no more than those that work now.
             self._most = self._allowed = max(1, len(self._active))
 
     def _advance(self, connection: SegmentConnection) -> bool:
@@ -270,7 +271,10 @@ class Connections:
             return None
         with self._lock:
             if widest.left >= 2 * SMALLEST and widest.seconds_left(now) > WORTH_SPLITTING:
-                return self._split(widest, widest.at + widest.left // 2)
+                middle = widest.at + widest.left // 2
+                new = self._new(middle, widest.end)
+                widest.end = middle
+                return new
         for connection in self._active:
             lane = connection.lane
             if lane.left and lane.is_quiet(now):
@@ -279,6 +283,7 @@ class Connections:
                 if share is None:
                     return None  # another has just gone on over it
                 heir = self._new(*share)
+                # Its heir waits longer, so that a slow server is not asked ever more often.
                 heir.patience = 2 * lane.patience
                 return heir
         return None
@@ -315,11 +320,6 @@ class Connections:
                     end = self._todo.pop(0)[1]
         return start, end
 
-    def _split(self, lane: Lane, middle: int) -> Lane:
-        new = self._new(middle, lane.end)
-        lane.end = middle
-        return new
-
     def _new(self, start: int, end: int) -> Lane:
         lane = self._new_lane(start, end)
         lane.patience = self._patience
@@ -346,18 +346,15 @@ class Connections:
         tries = 0
         while tries < len(ALONE_AFTER) and self._is_turned_away():
             here, self._allowed = self._destination.received, 1
-            await self._rest(ALONE_AFTER[tries])
+            until = time.monotonic() + ALONE_AFTER[tries]
+            while (left := until - time.monotonic()) > 0:
+                await self._wait(left)
             self._refusal = self._failure = None
             if (share := self._share()) is None:
                 return
             self._start(self._new(*share))
             await self._tend(None)
             tries = 0 if self._destination.received > here else tries + 1
-
-    async def _rest(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            await self._wait(left)
 
     def _is_turned_away(self) -> bool:
         failure = self._failure
@@ -400,6 +397,7 @@ class Connections:
     def _make_room(self) -> None:
         """Others wait for a connection to this host: give them one, as long as one is left."""
         is_closing = not all(answer.exchange.ended for answer in self._closing)
+        # Not while one is still closing: its place is free in a moment.
         if self._spare() < 0 and len(self._active) > 1 and not is_closing:
             self._drop(self._active[-1])
 
@@ -413,10 +411,10 @@ class Connections:
             self._patience *= 2
             self._drop(self._active[0])
 
-    def _seen(self) -> Seen:
+    def _seen(self) -> FlowSample:
         lanes = [connection.lane for connection in self._active]
         received, size = self._destination.received, self._destination.size or 0
-        return Seen(
+        return FlowSample(
             now=time.monotonic(),
             received=received,
             left=size - received,

@@ -118,6 +118,10 @@ def sniff(head: bytes, declared: str = "") -> Seen | None:
 
     `declared` is the Content-Type: it counts only where a cover picture hides the sound behind it.
     """
+    # 1. Sound behind tags: they may hold a cover, and would be taken for that.
+    # 2. What has its mark at the very beginning.
+    # 3. A manifest, which is text, but stands for a medium.
+    # 4. What has its mark further in; what may be mistaken for another comes last.
     if head[:3] == b"ID3":
         return _behind_tag(head, declared)
     for magic, seen in _BY_FIRST_BYTE.get(head[:1], ()):
@@ -130,7 +134,7 @@ def sniff(head: bytes, declared: str = "") -> Seen | None:
     kind = manifests.kind_of(head) if head[:1] in _BEGINS_TEXT else None
     if kind is not None:
         return _MANIFESTS[kind]
-    return _boxed(head) or _packets(head) or _text(head) or _mpeg_audio(head)
+    return _sniff_boxes(head) or _packets(head) or _text(head) or _mpeg_audio(head)
 
 
 def _behind_tag(head: bytes, declared: str) -> Seen:
@@ -151,12 +155,12 @@ def _behind_tag(head: bytes, declared: str) -> Seen:
     return Seen("audio", {"aiff": "aif"}.get(said[1], said[1]) if said else "mp3")
 
 
-def _boxed(head: bytes) -> Seen | None:
+def _sniff_boxes(head: bytes) -> Seen | None:
     """Formats that say a length before they say what they are."""
     if head[:2] == b"BM" and head[6:10] == bytes(4):
         return Seen("image", "bmp")
     if head[4:8] == b"ftyp":
-        return _branded(head)
+        return _sniff_brands(head)
     if head[4:8] in (b"moov", b"mdat", b"wide") and head[:1] == b"\x00":
         return Seen("video", "mov")  # QuickTime from before there were brands
     if head[:4] == b"FORM":
@@ -164,11 +168,12 @@ def _boxed(head: bytes) -> Seen | None:
     return _RIFF.get(head[8:12]) if head[:4] == b"RIFF" else None
 
 
-def _branded(head: bytes) -> Seen:
+def _sniff_brands(head: bytes) -> Seen:
     """What ISO media is by its brands (ISO 14496-12 §4.3); a picture may call itself just that at first."""
     seen = _BRANDS.get(head[8:12])
     if seen is not None and head[8:12] not in _GENERAL:
         return seen
+    # The box says its own length; brands stand behind the first one and a version, four bytes each.
     end = min(int.from_bytes(head[:4]), len(head))
     others = (_BRANDS.get(head[at : at + 4]) for at in range(16, end, 4))
     picture = next((other for other in others if other and other.kind == "image"), None)
@@ -177,6 +182,7 @@ def _branded(head: bytes) -> Seen:
 
 def _packets(head: bytes) -> Seen | None:
     """The transport streams of broadcasts and, with a time before each packet, of cameras."""
+    # Packets of 188 bytes, each beginning with 0x47: three in a row are no accident.
     if len(head) > 376 and head[0] == head[188] == head[376] == 0x47:
         return Seen("video", "ts")
     if len(head) > 388 and head[4] == head[196] == head[388] == 0x47:
@@ -184,7 +190,7 @@ def _packets(head: bytes) -> Seen | None:
     return None
 
 
-def promised(kind: Kind, url: str, *names: str | None) -> Kind | None:
+def medium_promised(kind: Kind, url: str, *names: str | None) -> Kind | None:
     """The medium that was promised: by the kind asked for, the URL's ending or the first name's that tells."""
     if kind in ("video", "image", "audio"):
         return kind
@@ -226,6 +232,7 @@ def check_promise(
         seen = _closer(head, headers.get("Content-Type", ""))
     if seen is not None and seen.kind not in ("video", "audio", "image"):
         raise refusal(head, seen, url)
+    # Where a film was promised, a picture is its poster, or what the site shows instead.
     if seen is not None and seen.kind == "image" and medium in ("video", "audio"):
         raise DownloadError("not_media", _NAMES["image"])
 
@@ -242,7 +249,9 @@ def _closer(head: bytes, declared: str) -> Seen | None:
     # A head may be all of a short file, which would take long to look through.
     bare, head = _bare(head.lstrip(_BLANK)[:HEAD]), head[:HEAD]
     seen = _markup(bare)
-    if seen is not None and (seen.kind != "json" or _is_mostly_ascii(bare)):
+    # A rare medium may begin as JSON does; what follows is hardly all ASCII then.
+    is_mostly_ascii = len(bare.translate(None, _PRINTABLE)) * 4 <= len(bare)
+    if seen is not None and (seen.kind != "json" or is_mostly_ascii):
         return seen
     if not head.strip():
         return Seen("text", "txt")
@@ -255,10 +264,6 @@ def _closer(head: bytes, declared: str) -> Seen | None:
 def _bare(head: bytes) -> bytes:
     """Without control bytes: UTF-16 and UTF-32 less their zeros are ASCII where it matters."""
     return head.translate(None, _CONTROL)
-
-
-def _is_mostly_ascii(body: bytes) -> bool:
-    return len(body.translate(None, _PRINTABLE)) * 4 <= len(body)
 
 
 _NAMES: Final = {
@@ -300,6 +305,7 @@ def _markup(body: bytes) -> Seen | None:
 
 def _is_utf8(body: bytes) -> bool:
     try:
+        # The last character may be cut off: it has four bytes at most.
         body[: max(1, len(body) - 3)].decode()
     except UnicodeDecodeError as error:
         return error.start >= len(body) - 8

@@ -251,13 +251,13 @@ class Destination:
         if not self.size or self.validator is None:
             return None
         done = (*self._done, *((lane.start, lane.at) for lane in self._lanes))
-        return ranges.Record(self.size, self.validator, ranges.merged(done))
+        return ranges.Record(self.size, self.validator, ranges.merge(done))
 
     def settle_lanes(self) -> None:
         """The lanes are over: what they brought is done."""
         if self._lanes:
             done = (*self._done, *((lane.start, lane.at) for lane in self._lanes))
-            self._done, self._lanes = ranges.merged(done), []
+            self._done, self._lanes = ranges.merge(done), []
             self._progress.received = self.received
 
     def take_back(self, lost: Sequence[tuple[int, int]]) -> None:

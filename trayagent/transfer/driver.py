@@ -234,6 +234,7 @@ class Driver(Generic[T]):
     def _is_done(self, wish: _Wish) -> bool:
         """Do at once what a thread of its own can; whether the coroutine may go on."""
         is_alone = self._words is not None
+        # In a thread of its own an attempt may wait for a disk; in the engine's it may not.
         if type(wish) is _Place:
             return wish.is_alone == is_alone or self._engine is None
         if type(wish) is _Aside and is_alone:

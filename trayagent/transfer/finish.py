@@ -45,10 +45,10 @@ class Origin(Struct, frozen=True):
         """hashlib name -> digest of the file, as the server says it; what was promised once holds."""
         if self.is_decoded:
             return {}
-        now = checksums.promised(self.headers, whole=self.earlier is None)
+        now = checksums.digests_of(self.headers, whole=self.earlier is None)
         return {**now, **(self.earlier or {})}
 
-    def continued(self, url: str, headers: Mapping[str, str]) -> Origin:
+    def with_rest(self, url: str, headers: Mapping[str, str]) -> Origin:
         """What is known once another answer brings more of the same file."""
         return Origin(url, headers, self.seen, earlier=self.digests)
 
@@ -63,9 +63,10 @@ def finish(
 
     Raises DownloadError, and what `check_stopped` raises, which is asked now and then.
     """
-    wanted = checksums.expected(target.checksum, origin.digests)
+    wanted = checksums.digests_wanted(target.checksum, origin.digests)
 
     def verify(part: Part) -> tuple[str | None, str | None]:
+        # What is quickest to know comes first; pieces and digests read the whole file.
         is_sure = origin.is_framed
         # A coding may end too early within itself: libcurl decodes what there is, and says nothing.
         if not is_sure or origin.is_decoded:

@@ -88,7 +88,8 @@ class Folders:
             except FileExistsError:
                 raise DownloadError("permission_denied", IN_THE_WAY) from None
         check_room(folder, needed, keep_free)
-        look = Look(self._clock(), _longest_name(folder), _longest_path())
+        path_units = _WINDOWS_PATH if sys.platform == "win32" else None
+        look = Look(self._clock(), _longest_name(folder), path_units)
         if len(self._looks) > MOST:
             self._looks.clear()
         self._looks[folder] = look
@@ -208,7 +209,3 @@ def _longest_name(folder: Path) -> int:
         return os.pathconf(folder, "PC_NAME_MAX")
     except (OSError, ValueError):
         return _SAFE_NAME
-
-
-def _longest_path() -> int | None:
-    return _WINDOWS_PATH if sys.platform == "win32" else None

@@ -52,7 +52,7 @@ def _take_bytes(
     folder = look(len(data))
     head = data[: content.HEAD]
     seen = content.sniff(head)
-    medium = content.promised(target.kind, "", target.filename)
+    medium = content.medium_promised(target.kind, "", target.filename)
     if not data and medium is not None:
         raise DownloadError("truncated", "the answer was empty")
     if medium is not None:

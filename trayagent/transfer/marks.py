@@ -20,7 +20,9 @@ def mark(path: str | Path, url: str) -> None:
             # As bytes: a text file would write its line ends as \r\r\n, which nobody reads.
             Path(f"{path}:Zone.Identifier").write_bytes(zone_identifier(url).encode())
         elif sys.platform == "darwin":
-            _set_macos(path, quarantine(time.time()))
+            value = quarantine(time.time())
+            library = ctypes.CDLL(None, use_errno=True)
+            library.setxattr(os.fsencode(path), b"com.apple.quarantine", value, len(value), 0, 0)
         else:
             where, name = str(path), "user.xdg.origin.url"
             if where.startswith(UNNAMED):  # by its descriptor: that is all it has
@@ -37,8 +39,3 @@ def zone_identifier(url: str) -> str:
 def quarantine(now: float) -> bytes:
     """The value of macOS' com.apple.quarantine; `now` in Unix seconds."""
     return f"0081;{int(now):08x};trayagent;".encode()
-
-
-def _set_macos(path: str | Path, value: bytes) -> None:
-    library = ctypes.CDLL(None, use_errno=True)
-    library.setxattr(os.fsencode(path), b"com.apple.quarantine", value, len(value), 0, 0)

@@ -106,7 +106,7 @@ def to_confirm(record: Record) -> Record:
     """The record of an earlier attempt, less its last byte if it has all: the server must confirm the file."""
     if record.done != ((0, record.size),):
         return record
-    return Record(record.size, record.validator, merged(((0, record.size - 1),)))
+    return Record(record.size, record.validator, merge(((0, record.size - 1),)))
 
 
 def judge(ask: Ask | None, status: int, headers: Mapping[str, str]) -> Verdict:
@@ -115,6 +115,7 @@ def judge(ask: Ask | None, status: int, headers: Mapping[str, str]) -> Verdict:
         return "unproven" if _is_part(headers) or _contradicts(ask, headers) else "whole"
     if ask is None:
         return "refused"
+    # The range lies outside: the file is another one, or the record is wrong.
     if status == 416:
         return "unproven"
     if status != 206:
@@ -150,6 +151,7 @@ def _is_same(ask: Ask, headers: Mapping[str, str]) -> bool:
 def _fits(ask: Ask, headers: Mapping[str, str]) -> bool:
     match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
     expected = (ask.start, ask.end - 1, ask.record.size)
+    # All three numbers have to be those asked for: a server may send another stretch, or of another file.
     if match is None or tuple(map(int, match.groups())) != expected:
         return False
     if headers.get("Content-Length", str(ask.end - ask.start)) != str(ask.end - ask.start):
@@ -160,7 +162,7 @@ def _fits(ask: Ask, headers: Mapping[str, str]) -> bool:
     return ask.coding in (None, coding(headers)) and _is_same(ask, headers)
 
 
-def merged(done: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+def merge(done: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
     """Finished ranges in order, touching ones joined, empty ones dropped."""
     joined: list[tuple[int, int]] = []
     for start, end in sorted(done):
@@ -188,6 +190,6 @@ def sane(record: Record) -> bool:
     """Whether a record read from a disk can be true."""
     return (
         0 < record.size < 2**62
-        and merged(record.done) == record.done
+        and merge(record.done) == record.done
         and all(0 <= start < end <= record.size for start, end in record.done)
     )

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from trayagent.model import units
 from trayagent.model.settings import DownloadSettings
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
-from trayagent.net.request import Client
+from trayagent.net.request import HttpClient
 from trayagent.net.turns import Waker
 from trayagent.transfer.attempt import Attempt, Equipment
 from trayagent.transfer.destination import (
@@ -46,7 +46,7 @@ class Transfer:
     """
 
     def __init__(
-        self, client: Client, settled: Path, downloads: DownloadSettings | None = None
+        self, client: HttpClient, settled: Path, downloads: DownloadSettings | None = None
     ) -> None:
         """`settled` is a folder of ours for records of what has arrived (see `settled.py`)."""
         self._settled = SettledFiles(settled)

@@ -23,7 +23,7 @@ PROVEN: Final = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FlowSample:
     """One look at a running file: seconds and bytes."""
 
     now: float
@@ -54,45 +54,49 @@ class Width:
         self._warm = False
         self._settled = False
 
-    def look(self, seen: Seen, most: int) -> int:
+    def look(self, seen: FlowSample, most: int) -> int:
         """How many lanes there should be now, `most` at most."""
         if not self._settled and seen.left >= ENOUGH_LEFT:
+            # 1. A probe is on its way: it proves that one more helps, or it does not.
+            # 2. The only connection has fallen silent: a probe is sent.
+            # 3. A while has gone by: the rate is compared with the one before.
             if self.hushed:
-                self._judge_probe(seen, most)
+                # The new one got bytes while the others still wait: the server doles out by connection.
+                # If they go on by themselves, or nobody gets anything for a while, it was only a pause.
+                if seen.newest >= PROVEN and seen.last < self._mark[0]:
+                    self._grow(seen, MOST, most)
+                elif seen.last > self._mark[0] or seen.now - self._mark[0] > WINDOW:
+                    self.hushed = False
             elif seen.newest and self.lanes == 1 and self._is_hush(seen):
                 self.hushed = True
                 self._grow(seen, 2, most)
             elif seen.now - self._mark[0] >= WINDOW:
-                self._measure(seen, most)
+                since, received = self._mark
+                rate = (seen.received - received) / (seen.now - since)
+                # 1. New connections begin slowly: their first window counts for nothing.
+                # 2. Too little was gained: the last step is taken back, and that is the end of it.
+                # 3. There is still something to gain: twice as many.
+                # 4. It is quick enough, or nearly over: measured again later.
+                if not self._warm:
+                    self._warm, self._mark = True, (seen.now, seen.received)
+                elif self.lanes > 1 and rate < self._rate * GAIN:
+                    self.lanes, self._settled = self.lanes // 2, True
+                elif rate < FLOWING and seen.left > rate * WORTH:
+                    self._rate = rate
+                    self._grow(seen, self.lanes * 2, most)
+                else:
+                    self._mark = (seen.now, seen.received)
         return self.lanes
 
-    def _is_hush(self, seen: Seen) -> bool:
+    def _is_hush(self, seen: FlowSample) -> bool:
         """Nothing arrives for much longer than something did: no jitter looks like that."""
         since, received = self._mark
+        # A gigabit and more: nothing is to be gained, and the silence may be our own disk's.
         if seen.received - received > FLOWING * (seen.now - since):
             return False
         return seen.now - seen.last > max(self._hush, 4 * (seen.last - since))
 
-    def _judge_probe(self, seen: Seen, most: int) -> None:
-        if seen.newest >= PROVEN and seen.last < self._mark[0]:
-            self._grow(seen, MOST, most)
-        elif seen.last > self._mark[0] or seen.now - self._mark[0] > WINDOW:
-            self.hushed = False
-
-    def _measure(self, seen: Seen, most: int) -> None:
-        since, received = self._mark
-        rate = (seen.received - received) / (seen.now - since)
-        if not self._warm:
-            self._warm, self._mark = True, (seen.now, seen.received)
-        elif self.lanes > 1 and rate < self._rate * GAIN:
-            self.lanes, self._settled = self.lanes // 2, True
-        elif rate < FLOWING and seen.left > rate * WORTH:
-            self._rate = rate
-            self._grow(seen, self.lanes * 2, most)
-        else:
-            self._mark = (seen.now, seen.received)
-
-    def _grow(self, seen: Seen, lanes: int, most: int) -> None:
+    def _grow(self, seen: FlowSample, lanes: int, most: int) -> None:
         self.lanes = max(self.lanes, min(lanes, most, MOST))
         self._settled = self.lanes >= min(most, MOST)
         self._warm, self._mark = False, (seen.now, seen.received)

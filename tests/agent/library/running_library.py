@@ -24,7 +24,7 @@ from trayagent.model.events import BatchEvent, Event, SyncEvent
 from trayagent.model.library import LibraryItem, SourceInfo, SyncRun
 from trayagent.model.settings import Config, DownloadSettings, LibrarySettings, SourceSettings
 from trayagent.net.api_client import ApiClient
-from trayagent.net.request import Client
+from trayagent.net.request import HttpClient
 from trayagent.sources.build import build
 from trayagent.store import downloads
 from trayagent.store.database import Database
@@ -160,7 +160,7 @@ async def running_library(
         db = Database.open(home / "trayagent.db")
         stack.callback(db.close)
         bus, secrets, bell = Bus(), SecretFiles(home / "secrets"), asyncio.Event()
-        client = stack.enter_context(Client(config.network))
+        client = stack.enter_context(HttpClient(config.network))
         transfer = Transfer(client, home / "settled", config.downloads)
         apis = await stack.enter_async_context(ApiClient(config.network))
         intake = Intake(db, bus, secrets, bell.set)

@@ -117,7 +117,7 @@ class VideoPages:
                 if error.code == "no_media_found" and failure.code == "needs_login":
                     raise failure from error  # the page asked for a login: that is what helps
                 raise
-        is_promised = content.promised(target.kind, request.url, target.filename)
+        is_promised = content.medium_promised(target.kind, request.url, target.filename)
         if failure.found is None or is_promised:
             raise failure
         # The page itself is what was asked for: a plain file after all.
