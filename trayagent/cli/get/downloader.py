@@ -102,11 +102,19 @@ class DownloaderSettings:
 
 @dataclass(slots=True)
 class _ShownDownload:
-    """What was shown of a download at work."""
+    """What is shown of a download at work; the loop words it, for many at a time: that is quicker."""
 
     job: Job
-    download: Download
     progress: Progress
+    began: float  # Unix seconds
+    shown: Download | None = None
+
+    def download(self) -> Download:
+        """As it was shown last."""
+        if self.shown is None:
+            job, at, state = self.job, stamp(self.began) or "", State.ACTIVE
+            self.shown = Download(id=job.id, url=job.url, state=state, via="cli", created_at=at)
+        return self.shown
 
 
 @dataclass(slots=True)
@@ -167,7 +175,8 @@ class Downloader:
         job = job_of(len(self._known), new)
         finished = self._journal.finished_file(job.id)
         if finished is not None:
-            self._end(_completed_download(_started_download(job), finished, 0))
+            running = _ShownDownload(job, Progress(), time.time())
+            self._end(_completed_download(running.download(), finished, 0))
             return
         with self._lock:
             self._ready.setdefault(job.host, deque()).append(job)
@@ -216,11 +225,7 @@ class Downloader:
         self._journal.remove()
 
     def __repr__(self) -> str:
-        ready = sum(map(len, self._ready.values()))
-        return (
-            f"<Downloader: {ready} ready, {len(self._waiting)} waiting, {self._busy.total()} active,"
-            f" {len(self.ended)} ended>"
-        )
+        return f"<Downloader: {self._busy.total()} active, {len(self.ended)} ended>"
 
     # -- what an earlier run finished
 
@@ -238,7 +243,7 @@ class Downloader:
                 fetched = await self._engine.find_settled(target)
                 if fetched is not None:
                     self._ready[job.host].remove(job)
-                    running = _ShownDownload(job, _started_download(job), Progress())
+                    running = _ShownDownload(job, Progress(), time.time())
                     self._complete(running, replace(fetched, warning=HERE))
         self._ready = {host: queue for host, queue in self._ready.items() if queue}
 
@@ -364,7 +369,7 @@ class Downloader:
         job, progress = slot.job, Progress()
         assert job is not None
         progress.path = Path(job.path) if job.path else None
-        slot.running = _ShownDownload(job, _started_download(job), progress)
+        slot.running = _ShownDownload(job, progress, time.time())
         if self._listener.period is not None:  # somebody looks at what runs
             self._report(partial(self._begin, slot.running))
         slot.task = page_job_of(
@@ -402,12 +407,12 @@ class Downloader:
 
     def _begin(self, running: _ShownDownload) -> None:
         self._running[running.job.id] = running
-        self._listener.show(running.download)
+        self._listener.show(running.download())
 
     def _complete(self, running: _ShownDownload, fetched: Fetched) -> None:
         job = running.job
         self._running.pop(job.id, None)
-        self._end(_completed_download(running.download, fetched, job.attempts + 1))
+        self._end(_completed_download(running.download(), fetched, job.attempts + 1))
         self._records.add(SettledRecord(job.n, fetched.path, job.owner))
 
     def _fail(self, job: Job, download: Download, error: DownloadError) -> None:
@@ -445,15 +450,15 @@ class Downloader:
             await asyncio.sleep(period)
             for id, running in self._running.items():
                 seen = _current_download(running)
-                if seen.path != running.download.path:
+                if seen.path != running.download().path:
                     self._listener.show(seen)
                 self._listener.show_progress(id, seen.received, seen.size)
-                running.download = seen
+                running.shown = seen
 
 
 def _current_download(running: _ShownDownload) -> Download:
     progress = running.progress
-    seen = replace(running.download, received=progress.received, size=progress.size)
+    seen = replace(running.download(), received=progress.received, size=progress.size)
     if progress.path is None:
         return seen
     return replace(seen, path=str(progress.path), filename=progress.path.name)
@@ -479,11 +484,6 @@ def job_of(number: int, new: New) -> Job:
         secrets=new.secrets,
         owner=id,
     )
-
-
-def _started_download(job: Job) -> Download:
-    now = stamp(time.time()) or ""
-    return Download(id=job.id, url=job.url, state=State.ACTIVE, via="cli", created_at=now)
 
 
 def _completed_download(download: Download, fetched: Fetched, attempts: int) -> Download:
