@@ -68,7 +68,7 @@ class Ends:
             n = downloads.insert(conn, new, "cli", batch, 0, time.time())
             conn.execute("UPDATE downloads SET state = 'active' WHERE n = ?", (n,))
             if batch is not None:
-                batches.enter(conn, batch, n, new.url, n)
+                batches.enter(conn, batch, [(n, new.url, n, None)])
             if name == FAILED:
                 failed = transitions.Failed(DownloadError("timeout"))
                 return transitions.release(conn, n, failed, time.time())

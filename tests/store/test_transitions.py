@@ -253,8 +253,7 @@ def test_a_batch_finishes_with_its_last_entry_and_not_before(conn: sqlite3.Conne
     """Shared and own downloads count alike; the outcome of each entry is kept."""
     first, second = queue(conn, "a", 2)
     batch = batches.create(conn, "two", "hook", 0.0)
-    batches.enter(conn, batch, 1, "u1", first)
-    batches.enter(conn, batch, 2, "u2", second)
+    batches.enter(conn, batch, [(1, "u1", first, None), (2, "u2", second, None)])
     batches.enter_settled(conn, batch, 3, "u3", "rejected", code="bad_url", message="No.")
     take(conn, 2)
 
@@ -357,7 +356,7 @@ def test_an_entry_follows_a_file_that_arrived_after_all(conn: sqlite3.Connection
     """What was cancelled in its last moment is told as what it is: complete."""
     (n,) = queue(conn, "a")
     batch = batches.create(conn, "one", "hook", 0.0)
-    batches.enter(conn, batch, 1, "u", n)
+    batches.enter(conn, batch, [(1, "u", n, None)])
     take(conn, 1)
     transitions.apply_command(conn, f"d{n}", "cancel", 1.0)
 

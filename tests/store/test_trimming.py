@@ -20,7 +20,7 @@ def add(
     new = New(f"http://h/{count}", f"http://h/{count}", "h:80", Order())
     n = downloads.insert(conn, new, "cli", batch, 0, 0.0)
     if batch is not None:
-        batches.enter(conn, batch, n, new.url, n)
+        batches.enter(conn, batch, [(n, new.url, n, None)])
     conn.execute("UPDATE downloads SET state = ?, finished_at = ? WHERE n = ?", (state, at, n))
     return n
 

@@ -155,8 +155,8 @@ def _admit_all(
     batch: int | None,
     admission: Admission,
 ) -> Entered:
-    served: list[Download] = []
-    new: list[Download] = []
+    admitted: list[Admitted] = []
+    waiting: list[tuple[int, str, int, str | None]] = []
     rejected: list[Rejected] = []
     # A sync adds to its batch call by call: its lines go on where the last call ended.
     first = batches.next_line(conn, batch) if batch is not None else 1
@@ -169,15 +169,22 @@ def _admit_all(
                     conn, batch, line, candidate.url, "rejected", code=why[0], message=why[1]
                 )
             continue
-        admitted = admit(conn, candidate, admission, batch)
-        if batch is not None and admitted.outcome == "duplicate":
-            batches.enter_settled(conn, batch, line, candidate.url, "duplicate", path=admitted.path)
-        elif batch is not None:
-            batches.enter(conn, batch, line, candidate.url, admitted.n)
-        download = downloads.download_of(downloads.row_of(conn, admitted.n))
-        if admitted.outcome == "new":
+        one = admit(conn, candidate, admission, batch)
+        admitted.append(one)
+        if batch is not None and one.outcome == "duplicate":
+            batches.enter_settled(conn, batch, line, candidate.url, "duplicate", path=one.path)
+        else:
+            waiting.append((line, candidate.url, one.n, None))
+    if batch is not None:
+        batches.enter(conn, batch, waiting)
+    rows = downloads.rows_of(conn, [one.n for one in admitted])
+    served: list[Download] = []
+    new: list[Download] = []
+    for one in admitted:
+        download = downloads.download_of(rows[one.n])
+        if one.outcome == "new":
             new.append(download)
-        elif admitted.outcome == "duplicate":
+        elif one.outcome == "duplicate":
             download = msgspec.structs.replace(download, duplicate_of=download.id)
         served.append(download)
     id = batches.public_id(batch) if batch is not None else None

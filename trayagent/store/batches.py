@@ -99,23 +99,16 @@ def close(conn: sqlite3.Connection, batch: int, now: float) -> tuple[Batch, ...]
     return finish(conn, batch, now)
 
 
-def enter(conn: sqlite3.Connection, batch: int, line: int, url: str, download: int) -> None:
-    """Add an entry that waits for its download."""
-    conn.execute(
-        "INSERT INTO entries(batch, line, url, download) VALUES (?, ?, ?, ?)",
-        (batch, line, url, download),
-    )
-    conn.execute("UPDATE batches SET pending = pending + 1 WHERE n = ?", (batch,))
-
-
-def enter_waiting(
-    conn: sqlite3.Connection, batch: int, line: int, url: str, download: int, note: str | None
+def enter(
+    conn: sqlite3.Connection, batch: int, waiting: Sequence[tuple[int, str, int, str | None]]
 ) -> None:
-    """As `enter`, for many at once: the caller adds up `pending` itself."""
-    conn.execute(
+    """Add entries that wait for their downloads: (line, url, download, note about the line)."""
+    conn.executemany(
         "INSERT INTO entries(batch, line, url, download, message) VALUES (?, ?, ?, ?, ?)",
-        (batch, line, url, download, note),
+        ((batch, *entry) for entry in waiting),
     )
+    # Once for all of them: an update of the batch for each line would double the statements.
+    conn.execute("UPDATE batches SET pending = pending + ? WHERE n = ?", (len(waiting), batch))
 
 
 def enter_settled(

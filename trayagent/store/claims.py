@@ -9,7 +9,6 @@ ready again.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Final
 
 from trayagent.model.downloads import Download
 from trayagent.model.jobs import Job, is_engine_host
-from trayagent.store.downloads import COLUMNS, download_of, order_of, public_id
+from trayagent.store.downloads import download_of, order_of, public_id, rows_of
 
 MOST_WOKEN_AT_ONCE: Final = 500
 """Rows that one transaction wakes."""
@@ -74,13 +73,7 @@ def line_up(conn: sqlite3.Connection, turn: Turn, now: float) -> NextJobs:
             numbers[n] = None
         if len(numbers) >= turn.most:
             break
-    rows = {
-        row["n"]: row
-        for row in conn.execute(
-            f"SELECT {COLUMNS} FROM downloads WHERE n IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(numbers)),),
-        )
-    }
+    rows = rows_of(conn, list(numbers))
     return NextJobs(tuple(job_of(rows[n]) for n in numbers), next_due(conn))
 
 

@@ -102,7 +102,7 @@ def enter_lines(
     # The list may be undone while it is being read: the lines still to come then have their outcome.
     is_undone = batches.is_undone(conn, batch)
     new: list[int] = []
-    pending = 0
+    waiting: list[tuple[int, str, int, str | None]] = []
     for number, candidate, warnings in lines:
         if is_undone and isinstance(candidate, New):
             candidate = Rejected(number, candidate.url, "cancelled", "The list was undone.")
@@ -120,12 +120,10 @@ def enter_lines(
                 conn, batch, number, candidate.url, "duplicate", path=admitted.path, message=note
             )
             continue
-        batches.enter_waiting(conn, batch, number, candidate.url, admitted.n, note)
-        pending += 1
+        waiting.append((number, candidate.url, admitted.n, note))
         if admitted.outcome == "new":
             new.append(admitted.n)
-    # Once for all of them: an update of the batch for each line would double the statements.
-    conn.execute("UPDATE batches SET pending = pending + ? WHERE n = ?", (pending, batch))
+    batches.enter(conn, batch, waiting)
     conn.execute("UPDATE lists SET position = ? WHERE batch = ?", (position, batch))
     return new
 

@@ -90,7 +90,7 @@ async def test_others_that_share_a_download_of_a_large_batch_hear_of_its_end(
 def _share(conn: sqlite3.Connection) -> None:
     batch = batches.create(conn, "shares", "cli", time.time())
     for line in (1, 2):
-        batches.enter(conn, batch, line, f"http://h/{line}", line)
+        batches.enter(conn, batch, [(line, f"http://h/{line}", line, None)])
 
 
 async def test_the_lines_to_come_of_a_list_that_is_still_read_are_cancelled(tmp_path: Path) -> None:
