@@ -78,6 +78,7 @@ def _subject(conn: sqlite3.Connection, row: sqlite3.Row) -> Download | Batch | N
         except NotFoundError:
             return None
     found = downloads.row_or_none(conn, row["download"])
+    # Tried again or forgotten since: that end is no news any more.
     if found is None or found["state"] != row["state"]:
         return None
     return downloads.download_of(found)

@@ -67,6 +67,7 @@ def _order_after(order: list[int], moved: list[int], where: Move, before: int | 
     chosen = set(moved)
     rest = [n for n in order if n not in chosen]
     if where == "before":
+        # The neighbour may have left the queue meanwhile: then they go to its end.
         place = rest.index(before) if before in rest else len(rest)
     else:
         # One step: past the neighbour of the first (or last) of them.

@@ -110,5 +110,6 @@ def _item(row: sqlite3.Row) -> Item:
         pieces=order.pieces,
         mirrors=order.mirrors,
         quality=order.quality,
+        # It is known, and wanted all the same: else it would count as a duplicate.
         again=True,
     )

@@ -256,6 +256,7 @@ def _conclude(conn: sqlite3.Connection, run: ListingRun) -> tuple[int, bool]:
     unseen: int = conn.execute(
         f"SELECT count(*) FROM library WHERE {mine} AND mark <> ?", (*where, run.mark)
     ).fetchone()[0]
+    # A server that suddenly lists a fraction has a fault, more likely than an emptied library.
     if unseen and is_suspicious(known, unseen):
         return 0, True
     conn.execute(f"UPDATE library SET gone = 1 WHERE {mine} AND mark <> ?", (*where, run.mark))

@@ -23,6 +23,7 @@ def _whole_mp4(size: int, read: Callable[[int, int], bytes]) -> bool:
             return False
         length, name = int.from_bytes(header[:4], "big"), header[4:8]
         has_movie = has_movie or name in (b"moov", b"moof", b"meta")
+        # 0: the box goes on to the end of the file. 1: a length of eight bytes follows (ISO 14496-12 §4.2).
         if length == 0:
             return has_movie
         if length == 1:

@@ -410,6 +410,10 @@ def find_settled(settled_files: SettledFiles, owner: str) -> Fetched | None:
         return None
     final = Path(settled.final)
     part = part_of(final)
+    # 1. It was only intended: what was begun then is removed.
+    # 2. It has its final name.
+    # 3. It is whole, and waits as `.part` for its name.
+    # 4. Neither: somebody has taken it away.
     if not settled.inode:
         _remove_orphan(settled, part)
         return None

@@ -121,6 +121,7 @@ class Folders:
         noted_at, excess = self._paces.get(folder, (0.0, 0))
         if excess < SURELY_SLOW:
             return False
+        # Forgotten: the next files show how it is now, for it may only have been busy.
         if self._clock() - noted_at > PROBED_AFTER:
             self._paces.pop(folder, None)
             return False

@@ -71,6 +71,7 @@ class Lane:
         with self._lock:
             while left and (room := self._room()):
                 taken = rest
+                # Only what belongs to this lane: the rest is another's, or nobody's.
                 if room < left:
                     joined = memoryview(b"".join(rest))
                     taken, rest = (joined[:room],), (joined[room:],)

@@ -37,6 +37,7 @@ def publish_made(
             origin = _take_file(destination, made, target)
         fetched = finish(destination, target, origin, check_stopped)
     except DownloadError:
+        # What a resolver made is here whole or not at all: no later attempt could go on with it.
         destination.keep(failed=True, spoilt=True)
         raise
     finally:
@@ -75,6 +76,7 @@ def _take_file(destination: Destination, made: Made, target: Target) -> Origin:
         try:
             move_new(made.path, part)
         except OSError as error:
+            # What the page engine made may lie on another disk: then it is copied.
             if error.errno != errno.EXDEV:
                 raise
             copy_new(made.path, part)

@@ -163,6 +163,10 @@ class Part:
 
     def _claim(self, *, signed: bool) -> None:
         assert self._fd is not None
+        # 1. It is a file: no link, no device that somebody has put there.
+        # 2. Its sidecar names us, or there is none to say otherwise.
+        # 3. Nobody is writing it.
+        # 4. Its name leads to it still.
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             raise PermissionError(errno.EPERM, "not a regular file")
         mark = self._sidecar.read()
@@ -256,6 +260,7 @@ class Part:
         mark = self._sidecar.read()
         if mark is None or mark.record is None:
             return None
+        # A record that vouches for more bytes than there are is not this file's.
         covered = mark.record.done[-1][1] if mark.record.done else 0
         assert self._fd is not None
         return mark.record if os.fstat(self._fd).st_size >= covered else None
@@ -381,6 +386,7 @@ class Part:
         if self.is_unnamed:
             self.close()
             return
+        # Under its name may lie another's file by now: that one stays.
         ours = self.on_disk and (self._fd is None or self._has_name())
         if ours or not os.path.lexists(self.path):
             self._sidecar.drop()

@@ -70,6 +70,7 @@ def move_new(part: str | Path, final: str | Path) -> None:
     if sys.platform == "win32":
         retry_shared(lambda: os.rename(part, final))  # noqa: PTH104  refuses an existing target there
         return
+    # Two ways that replace nothing; a file system may know only one of them.
     for way in (_rename_exclusively, _link_then_unlink):
         try:
             way(part, final)

@@ -189,6 +189,7 @@ class _Series:
         """Fetch each. Raises what an attempt raises."""
         while (asked := self._following()) is not None:
             self._attempt = Attempt(self._equipment(), *asked, self._driver)
+            # Stopped between two files: there was no attempt yet that could be told.
             if self._is_stopped:
                 raise StoppedError
             self._tell(await self._attempt.run())

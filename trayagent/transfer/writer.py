@@ -62,6 +62,7 @@ class Writer:
             at, count, pieces = self._queue[0]
             began = time.monotonic()
             self.part.write(pieces, at)
+            # Only now: what a failed write has not taken stays in the queue, and so is known to be missing.
             self._queue.popleft()
             self._written += count
             if time.monotonic() - began > SLOW:

@@ -99,6 +99,7 @@ class ProgressReader:
         received, size = progress.received, progress.size
         # A file that began anew has fewer bytes than before: no negative speed.
         rate = max(0, received - before.received) / max(now - running.looked_at, 0.001)
+        # Smoothed: a number that jumps with every look cannot be read.
         running.speed = (
             rate
             if not running.speed

@@ -273,6 +273,11 @@ class RemoteQueue:
                 refusal=self._refusals.pop(handover.gid, None),
                 is_removed_by_us=handover.gid in self._removed,
             )
+            # 1. It has ended there, well or badly.
+            # 2. It is gone, as we wanted.
+            # 3. Nobody wants it any more: it is to go.
+            # 4. Our request never got there: it is offered again.
+            # 5. It is at work: what is wanted otherwise is said.
             if following.ended is not None:
                 await self._end(handover, following.ended)
             elif following.is_gone:

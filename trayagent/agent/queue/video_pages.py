@@ -236,6 +236,7 @@ def _may_enter(entry: PageEntry, own: str) -> bool:
         authority = urls.authority(entry.url)
     except DownloadError:
         return False
+    # What lies on the page's own host is as good as the page.
     return authority == own or not addresses.names_private(authority.rpartition(":")[0])
 
 
