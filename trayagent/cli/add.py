@@ -57,7 +57,26 @@ def add(screen: Screen, /, urls: tuple[str, ...], first: bool, wait: bool, **wor
                 return _wait(screen, running, receipt)
         except KeyboardInterrupt:
             raise InterruptedByUserError(GO_ON) from None
-    return _print_receipt(screen, receipt)
+    downloads, rejected = receipt["downloads"], receipt["rejected"]
+    if screen.json:
+        screen.data(receipt)
+    elif len(downloads) > MOST_SHOWN:
+        batches = receipt["batches"]
+        place = f" as {batches[0]}" if len(batches) == 1 else f" in {len(batches)} batches"
+        added = f"Added {show_count(len(downloads), 'download')}{place}."
+        screen.say(f"{added} To watch: trayagent status --watch")
+    else:
+        screen.table(
+            [
+                [d["id"], "have it" if d["duplicate_of"] else d["state"], _path_or_name(d)]
+                for d in downloads
+            ],
+            state=1,
+        )
+    _print_rejections(screen, rejected)
+    if rejected:
+        return Exit.SOME_FAILED if downloads else Exit.ERROR
+    return Exit.OK
 
 
 def _read(urls: Iterable[str]) -> list[dict[str, Any]]:
@@ -118,29 +137,6 @@ def _parts(items: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         part.append(item)
         used += length
     yield part
-
-
-def _print_receipt(screen: Screen, receipt: dict[str, Any]) -> int:
-    downloads, rejected = receipt["downloads"], receipt["rejected"]
-    if screen.json:
-        screen.data(receipt)
-    elif len(downloads) > MOST_SHOWN:
-        batches = receipt["batches"]
-        place = f" as {batches[0]}" if len(batches) == 1 else f" in {len(batches)} batches"
-        added = f"Added {show_count(len(downloads), 'download')}{place}."
-        screen.say(f"{added} To watch: trayagent status --watch")
-    else:
-        screen.table(
-            [
-                [d["id"], "have it" if d["duplicate_of"] else d["state"], _path_or_name(d)]
-                for d in downloads
-            ],
-            state=1,
-        )
-    _print_rejections(screen, rejected)
-    if rejected:
-        return Exit.SOME_FAILED if downloads else Exit.ERROR
-    return Exit.OK
 
 
 def _wait(screen: Screen, running: AgentClient, receipt: dict[str, Any]) -> int:

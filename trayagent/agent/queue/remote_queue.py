@@ -56,7 +56,7 @@ from trayagent.engines.aria2 import (
     fitting,
 )
 from trayagent.model import units, urls
-from trayagent.model.downloads import Download, State
+from trayagent.model.downloads import State
 from trayagent.model.errors import DownloadError, StoreUnavailableError
 from trayagent.model.events import (
     BatchEvent,
@@ -262,7 +262,9 @@ class RemoteQueue:
         if not under_way and not await self._db.run(handovers.waiting, self.name):
             return False
         view = await self.engine.look([handover.gid for handover in under_way])
-        self._note_back()
+        if self.away is not None:
+            log.info("%s answers again", self.name)
+        self.away, self.next_look, self._failed_looks = None, None, 0
         commands: list[tuple[Handover, EngineCall]] = []
         for handover in under_way:
             seen = view.downloads.get(handover.gid)
@@ -357,7 +359,8 @@ class RemoteQueue:
         download = handover.download
         assert download is not None
         commands: list[tuple[Handover, EngineCall]] = []
-        is_paused, is_to_pause = seen.state == "paused", self._is_to_pause(download)
+        is_paused = seen.state == "paused"
+        is_to_pause = download.state == State.PAUSED or self._is_held()
         limit = units.parse_size(handover.order.speed_limit or "0")
         if is_to_pause not in (handover.is_paused, is_paused):
             method = "aria2.forcePause" if is_to_pause else "aria2.unpause"
@@ -379,9 +382,6 @@ class RemoteQueue:
             commands.append((handover, command))
         await self._show(handover, seen)
         return commands
-
-    def _is_to_pause(self, download: Download) -> bool:
-        return download.state == State.PAUSED or self._is_held()
 
     async def _show(self, handover: Handover, seen: RemoteStatus) -> None:
         download = handover.download
@@ -465,8 +465,3 @@ class RemoteQueue:
                     handovers.show, handover, State.QUEUED, None, time.time()
                 )
                 self._announce(change, "requeued")
-
-    def _note_back(self) -> None:
-        if self.away is not None:
-            log.info("%s answers again", self.name)
-        self.away, self.next_look, self._failed_looks = None, None, 0
