@@ -28,6 +28,7 @@ from trayagent.agent.listings import Listings
 from trayagent.agent.live_settings import LiveSettings
 from trayagent.agent.mover import Mover
 from trayagent.agent.page_looks import PageLooks
+from trayagent.agent.previews import Previews
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
 from trayagent.agent.queue.elsewhere import Elsewhere
@@ -81,7 +82,6 @@ async def build(
     await db.run(downloads.sweep_secrets, secrets)
     bus, bell, vault = Bus(), asyncio.Event(), Vault.open(home.data, environ)
     intake = Intake(db, bus, secrets, bell.set, engines=config.engines)
-
     transfer = Transfer(ways_out.client, home.data / "settled", config.downloads)
     engine = _page_engine(home, environ, config, ways_out, transfer)
     libraries = _libraries(home, environ, ways_out, db, bus, intake, vault=vault, config=config)
@@ -108,6 +108,7 @@ async def build(
         queries=queries,
         listings=Listings(db, bus, queries),
         page_looks=PageLooks(engine),
+        previews=Previews(db, home.data / "previews"),
         live_status=live_status,
         announcer=Announcer(bus, notifier, config.notifications.level),
         clients=await _clients(home, db, bus),
@@ -151,6 +152,7 @@ async def _services(agent: Agent, db: Database, pool: Pool, config: Config) -> d
         "announcer": agent.announcer.run,
         "hasher": Hasher(db, agent.bus).run,
         "library": agent.library.run,
+        "previews": agent.previews.run,
         "speed": agent.speed_control.run,
         "drops": drops.run,
         "undo": agent.undo.run,

@@ -1,12 +1,14 @@
 """The one list: what it says of a download, its order, ticks, the panel, and what can be undone."""
 
 import asyncio
+import io
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.chromium import violations
@@ -326,6 +328,52 @@ async def test_a_saved_file_moves_to_another_folder(
     assert (tmp_path / "moving (1).mp4").read_bytes() == before
     assert (tmp_path / "moving.mp4").read_text() == "somebody else's"
     assert not file.exists()
+
+
+async def test_pictures_are_seen_in_their_rows(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    """Small, made once, without moving where people want nothing to move; what is no picture keeps its icon."""
+    for name, colour in (("red.png", "red"), ("blue.png", "blue"), ("broken.png", None)):
+        drawn = io.BytesIO()
+        if colour is not None:
+            Image.new("RGB", (900, 600), colour).save(drawn, "PNG")
+        site.server.files[f"/plain/{name}"] = (
+            "image/png",
+            drawn.getvalue() or b"\x89PNG\r\n\x1a\n",
+        )
+        await saved(agent, site, name)
+    await saved(agent, site, "tune.mp3")
+    await page.emulate_media(reduced_motion="reduce")
+    await page.reload()
+    for name in ("red.png", "blue.png"):
+        picture = row(page, name).locator(".type img")
+        await expect(picture).to_be_visible()
+        assert await picture.evaluate("img => img.decode().then(() => img.naturalWidth)") == 256
+        took = await picture.evaluate("img => parseFloat(getComputedStyle(img).animationDuration)")
+        assert took < 0.01
+    await expect(row(page, "tune.mp3").locator(".type svg")).to_be_visible()
+    await expect(row(page, "broken.png").locator(".type svg")).to_be_visible()
+    assert await violations(page) == []
+
+
+async def test_a_download_that_runs_elsewhere_says_where(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    wait(agent, site, "away.iso")
+
+    async def with_engine(route: Route) -> None:
+        answer = await route.fetch()
+        text = await answer.text()
+        await route.fulfill(response=answer, body=text.replace('"engine":null', '"engine":"nas"'))
+
+    await page.route(re.compile(r"/downloads(\?|/d)"), with_engine)
+    await page.reload()
+    await expect(row(page, "away.iso")).to_contain_text("on nas")
+    await row(page, "away.iso").click()
+    await expect(page.locator(".detail")).to_contain_text("on nas")
+    await page.set_viewport_size({"width": 400, "height": 800})
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 async def test_links_are_pasted_anywhere_and_refused_ones_stay(

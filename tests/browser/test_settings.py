@@ -24,6 +24,11 @@ async def page(chromium: Browser, agent: Running) -> AsyncIterator[Page]:
         yield page
 
 
+ASK = """fetch("/api/v1/sessions/ask",
+    { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })"""
+"""Have the agent say something to everybody."""
+
+
 async def save(page: Page) -> None:
     """Save what was changed, and wait until it is written; an earlier "Saved." may still be in sight."""
     async with page.expect_response(lambda answer: answer.request.method == "PATCH" and answer.ok):
@@ -151,3 +156,54 @@ async def test_a_foreign_client_is_connected_and_listed(page: Page, agent: Runni
     await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     await expect(row).to_have_count(0)
     assert [one["kind"] for one in agent.call("GET", "clients")["clients"]].count("aria2") == 0
+
+
+async def test_what_fetches_elsewhere_stands_with_its_trouble(page: Page, agent: Running) -> None:
+    """Engines and the webhook are only shown; their secrets never come to the page."""
+    engine = {"name": "nas", "type": "aria2", "url": "http://nas.lan:6800/jsonrpc", "under_way": 2}
+    away = engine | {"state": "away", "message": "nas does not answer. It is asked again."}
+    ready = engine | {"state": "ready", "message": None, "version": "1.37.0"}
+    await page.route("**/api/v1/engines", lambda route: route.fulfill(json={"engines": [away]}))
+    await page.route("**/api/v1/engines/nas/test", lambda route: route.fulfill(json=ready))
+    agent.call("PATCH", "config", {"hooks": {"url": "https://hook.example/token-SECRET"}})
+    await page.reload()
+    part = page.get_by_role("region", name="Other machines")
+    await expect(part).to_contain_text("changed in config.toml, not here")
+    await expect(part).to_contain_text("nas does not answer. It is asked again.")
+    await expect(part).to_contain_text("https://hook.example")
+    assert "SECRET" not in await part.inner_text()
+    assert await violations(page) == []
+    await part.get_by_role("button", name="Ask nas now").click()
+    await expect(part.get_by_role("status")).to_have_text("It answers: version 1.37.0.")
+    await page.set_viewport_size({"width": 400, "height": 800})
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    agent.call("PATCH", "config", {"hooks": {"url": ""}})
+
+
+async def test_finished_files_go_where_the_settings_say(page: Page, agent: Running) -> None:
+    field = page.get_by_label("Move finished files to", exact=True)
+    await field.fill("not/absolute")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(field).to_have_attribute("aria-invalid", "true")
+    await field.fill("")
+
+
+async def test_a_sound_is_heard_when_somebody_wants_one(page: Page) -> None:
+    """Off at first; one short sound, and none for the next message a moment later."""
+    await page.evaluate(
+        """() => {
+        window.heard = 0;
+        const start = OscillatorNode.prototype.start;
+        OscillatorNode.prototype.start = function (...args) { window.heard += 1; start.apply(this, args); }; }"""
+    )
+    box = page.get_by_label("Play a short sound with each message")
+    await expect(box).not_to_be_checked()
+    await page.evaluate(ASK)
+    await expect(page.locator("#messages")).to_contain_text("A page asks to be the dashboard")
+    assert await page.evaluate("heard") == 0
+    await box.check()
+    assert await page.evaluate("heard") == 2, "two tones, as a taste"
+    await page.evaluate("import('/static/sound.js').then(({ sound }) => sound())")
+    assert await page.evaluate("heard") == 2, "none follows another at once"
+    await page.reload()
+    await expect(box).to_be_checked()

@@ -17,6 +17,7 @@
     status         counts of the queue, folded from events
     queries        what may be read, as others see it
     page_looks     what a page offers, before it is downloaded
+    previews       small pictures of downloaded pictures
     listings       long lists, sorted and shown a window at a time
     live_settings  the settings while the agent runs
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from trayagent.agent.live_settings import LiveSettings
     from trayagent.agent.mover import Mover
     from trayagent.agent.page_looks import PageLooks
+    from trayagent.agent.previews import Previews
     from trayagent.agent.queries import Queries
     from trayagent.agent.queue.commands import BatchUndo, QueueCommands
     from trayagent.agent.queue.elsewhere import Elsewhere
@@ -62,6 +64,7 @@ class Agent:
     queries: Queries
     listings: Listings
     page_looks: PageLooks
+    previews: Previews
     live_status: LiveStatus
     announcer: Announcer
     clients: Clients

@@ -170,6 +170,16 @@ def info_json(info: ErrorInfo) -> str:
     return msgspec.json.encode(info).decode()
 
 
+def paths_of_numbers(conn: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, str]:
+    """Where the files of these rows are, as far as they have arrived."""
+    marks = ", ".join("?" * len(numbers))
+    rows = conn.execute(
+        f"SELECT n, path FROM downloads WHERE n IN ({marks}) AND state = 'completed' AND path IS NOT NULL",
+        tuple(numbers),
+    )
+    return dict(rows.fetchall())
+
+
 def get(conn: sqlite3.Connection, id: str) -> Download:
     """The download `id`; raises NotFoundError."""
     return download_of(row_of(conn, number(id), id))

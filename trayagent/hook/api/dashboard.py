@@ -128,6 +128,13 @@ async def move_download(request: HookRequest) -> Reply:
     return Reply(202, await request.agent.mover.move(request.params["id"], folder))
 
 
+@routes.add("GET", "/api/v1/downloads/{id}/thumbnail", who="owner")
+async def get_preview(request: HookRequest) -> Reply:
+    """A JPEG of at most 256 pixels of a downloaded picture."""
+    picture = await request.agent.previews.preview(request.params["id"])
+    return Reply(200, picture, "image/jpeg", {"Cache-Control": "private, max-age=86400"})
+
+
 @routes.add("GET", "/api/v1/downloads/{id}/parts", who="owner", answers={200: schemas.FileParts})
 async def get_parts(request: HookRequest) -> Reply:
     """Which stretches of a file are here."""

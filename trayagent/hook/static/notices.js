@@ -1,4 +1,5 @@
 // What notifications say, on the page too, with the same buttons.
+import { sound } from "./sound.js";
 
 const OPENS = { open: "file", folder: "folder" };
 
@@ -11,6 +12,7 @@ export class Notices {
   }
 
   #tell({ title, body, actions = [] }) {
+    sound();
     const buttons = actions
       .filter(({ do: what }) => what in OPENS || what === "retry" || what === "why" || what === "batch")
       .map(({ label, do: what, id }) => [label, () => this.messages.trying(() => this.#follow(what, id))]);

@@ -51,6 +51,7 @@ export const GROUPS = [
       afterRestart(folder("drop.folder", "Drop folder", "lists put here are downloaded")),
       afterRestart({ key: "drop.poll", words: "Look regularly", kind: "check", hint: "for network folders" }),
       folder("library.folder", "Image library"),
+      afterRestart(folder("move.to", "Move finished files to", "another disk or a share: copied, compared, then moved; empty: they stay")),
       choice("library.date", "Sort images by", [
         ["created", "Day they were made"],
         ["downloaded", "Day they were downloaded"],
@@ -109,7 +110,8 @@ export const SETTINGS = {
   removeSite: (site) => `Remove ${site || "this line"}`,
   session: "This computer",
   autostart: "Start with the session",
-  elsewhere: "More",
+  page: "This page",
+  sound: "Play a short sound with each message",
   sources: "Image sources, their schedule and sign-in",
   clients: "Browsers and other programs that may send",
 };
@@ -141,3 +143,18 @@ export function plainProblem(key, sentence) {
     .replaceAll(/'([^']*)'/g, "“$1”");
   return is.charAt(0).toUpperCase() + is.slice(1);
 }
+
+/** Programs that fetch elsewhere, and addresses that are told. */
+export const ELSEWHERE = {
+  heading: "Other machines",
+  inFile: "These are changed in config.toml, not here: their secrets never pass through this page. A change counts at once.",
+  engines: "Engines",
+  noEngine: "None. An aria2 on another machine can fetch for you: write an [[engines]] section into config.toml.",
+  states: { ready: "ready", away: "away" },
+  underWay: (number) => `${number} under way`,
+  test: (name) => `Ask ${name} now`,
+  answers: (version) => `It answers: version ${version}.`,
+  hooks: "Webhook",
+  noHook: "None. An address can be told of what has finished or failed: write a [hooks] section into config.toml.",
+  hook: (url, on, isSigned) => `${url} is told of what has ${on.join(" or ")}; ${isSigned ? "signed" : "not signed"}.`,
+};

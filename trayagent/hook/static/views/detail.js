@@ -105,6 +105,7 @@ export class Detail extends EventTarget {
     else if (state === "completed") said.push(size(whole ?? received));
     else if (received) said.push(SAY.kept(size(received)));
     said.push(SAY.fromHost(origin(url)));
+    if (this.download.engine) said.push(SAY.onEngine(this.download.engine));
     return said.filter(Boolean).join(" · ");
   }
 
@@ -142,6 +143,8 @@ export class Detail extends EventTarget {
       ["size", download.size === null ? "" : `${size(download.size)} (${download.size.toLocaleString()} bytes)`],
       ["attempts", download.attempts ? String(download.attempts) : ""],
       ["asked", `${moment(download.created_at)}, ${VIA[download.via] ?? download.via}${download.source ? `, ${download.source}` : ""}`],
+      ["engine", download.engine],
+      ["remote", download.remote_path],
       ["finished", moment(download.finished_at)],
       ["why", error ? `${error.code}: ${error.message}` : ""],
       ["batch", batch ? h("a", { href: `#${batch}` }, this.board.batches.find(({ id }) => id === batch)?.title ?? batch) : ""],

@@ -3,6 +3,7 @@ import { BatchActs } from "../batch-acts.js";
 import { button, h, iconButton, setText } from "../dom.js";
 import { Listing } from "../listing.js";
 import { Menu } from "../menu.js";
+import { Previews } from "../previews.js";
 import { prefer, preferred } from "../preferences.js";
 import { COLUMNS, FILTERS, SAY, TYPES, VERBS } from "../words.js";
 import { BatchHead } from "./batch.js";
@@ -41,7 +42,7 @@ export class ListView {
     Object.assign(this, { api, board, messages, acts, side, search, addDialog });
     this.listing = new Listing(api);
     const batchActs = new BatchActs(api, messages);
-    this.table = new Table(this.listing, acts, batchActs);
+    this.table = new Table(this.listing, acts, batchActs, new Previews(api));
     this.detail = new Detail({ api, board, acts, messages });
     this.batch = new BatchHead({ api, board, messages, batchActs });
     this.batchPanel = new BatchHead({ api, board, messages, batchActs }, { isPanel: true });

@@ -44,6 +44,7 @@ export class Row {
   #seen = [NaN]; // what it shows; most paintings of the list change few rows
   #verbs = "";
   #type = "";
+  #preview = null;
 
   constructor({ act, undo, tick }) {
     Object.assign(this, { act, undo });
@@ -51,7 +52,8 @@ export class Row {
     this.glyph = h("span", { class: "type" });
     this.head = h("span", { class: "name-head" });
     this.tail = h("span", { class: "name-tail" });
-    this.name = h("span", { class: "name" }, this.head, this.tail);
+    this.engine = h("span", { class: "tag engine", hidden: true });
+    this.name = h("span", { class: "name" }, this.head, this.tail, this.engine);
     this.from = h("span", { class: "from muted small" });
     this.size = cell("size numbers");
     this.bar = h("progress", { max: 1 });
@@ -74,9 +76,9 @@ export class Row {
   }
 
   /** Shows a download; null: one that is still being read. */
-  show(index, download, { ticked, current, leaving, isInside = false }) {
+  show(index, download, { ticked, current, leaving, isInside = false, preview = null }) {
     const { element } = this;
-    const seen = [index, download, ticked, current, leaving?.word, isInside];
+    const seen = [index, download, ticked, current, leaving?.word, isInside, preview];
     if (this.#seen.every((each, place) => each === seen[place]) && download) return;
     this.#seen = seen;
     this.index = index;
@@ -95,7 +97,7 @@ export class Row {
     element.dataset.id = download.id;
     const name = nameOf(download);
     this.box.setAttribute("aria-label", SAY.tick(name));
-    this.#showName(name, download);
+    this.#showName(name, download, preview);
     setText(this.size, size(download.size ?? (download.received || null)));
     this.#showProgress(download, leaving);
     setText(this.added, shortMoment(download.created_at));
@@ -105,23 +107,28 @@ export class Row {
   #blank() {
     this.element.removeAttribute("id");
     delete this.element.dataset.id;
-    for (const part of [this.head, this.tail, this.from, this.size, this.words, this.left, this.added]) setText(part, "");
+    for (const part of [this.head, this.tail, this.from, this.size, this.words, this.left, this.added, this.engine]) setText(part, "");
+    this.engine.hidden = true;
     this.bar.hidden = true;
     this.actions.replaceChildren();
     this.#verbs = "";
   }
 
-  #showName(name, download) {
+  #showName(name, download, preview) {
     const cut = name.length > LONG ? name.length - TAIL : name.length;
     setText(this.head, name.slice(0, cut));
     setText(this.tail, name.slice(cut));
     this.name.title = name;
     const host = origin(download.url);
     setText(this.from, [host === name ? "" : host, VIA[download.via]].filter(Boolean).join(" · "));
+    setText(this.engine, download.engine ? SAY.onEngine(download.engine) : "");
+    this.engine.hidden = !download.engine;
     const type = typeOf(name);
-    if (type === this.#type) return;
+    if (type === this.#type && preview === this.#preview) return;
     this.#type = type;
-    this.glyph.replaceChildren(icon(glyphOf(type)), h("span", { class: "hidden-text" }, TYPES[type]));
+    this.#preview = preview;
+    const picture = preview ? h("img", { src: preview, alt: "" }) : icon(glyphOf(type));
+    this.glyph.replaceChildren(picture, h("span", { class: "hidden-text" }, TYPES[type]));
   }
 
   #showProgress(download, leaving) {

@@ -1,6 +1,8 @@
 // The settings, written to config.toml by the agent with its comments kept; each problem stands at its field.
 import { button, h, icon, section } from "../dom.js";
+import { isSoundOn, setSound } from "../sound.js";
 import { GROUPS, SETTINGS, plainProblem } from "../words-settings.js";
+import { Elsewhere } from "./elsewhere.js";
 import { controlOf } from "./settings-controls.js";
 
 const KEY = /\b([a-z]+\.[a-z_]+)/;
@@ -14,6 +16,8 @@ export class SettingsView {
     this.problems = h("p", { class: "note bad problems", role: "alert", hidden: true });
     this.form = h("form", { class: "view settings", novalidate: true, onsubmit: (event) => this.#save(event) });
     this.session = h("input", { type: "checkbox", onchange: () => this.#setSession() });
+    this.sound = h("input", { type: "checkbox", onchange: () => setSound(this.sound.checked) });
+    this.elsewhere = new Elsewhere({ api, config, messages });
     this.element = this.form;
   }
 
@@ -23,6 +27,8 @@ export class SettingsView {
       this.messages.trying(() => this.api.get("desktop/autostart")),
     ]);
     this.session.checked = session?.on === true;
+    this.sound.checked = isSoundOn();
+    this.elsewhere.show();
     this.#build();
   }
 
@@ -40,6 +46,7 @@ export class SettingsView {
         h("p", {}, link("#browsers", "globe", SETTINGS.clients)),
       ),
     );
+    const page = section(SETTINGS.page, h("div", { class: "card pad" }, h("label", { class: "check" }, this.sound, SETTINGS.sound)));
     const bar = h(
       "div",
       { class: "save-bar" },
@@ -48,7 +55,7 @@ export class SettingsView {
       this.problems,
     );
     this.problems.hidden = true;
-    this.form.replaceChildren(...parts, computer, bar);
+    this.form.replaceChildren(...parts, this.elsewhere.element, page, computer, bar);
   }
 
   #field(field) {

@@ -27,9 +27,9 @@ export class Table extends EventTarget {
   #last = -1; // where the last tick was
   #isComing = false; // whether somebody went to a row that is still being read
 
-  constructor(listing, acts, batchActs) {
+  constructor(listing, acts, batchActs, previews) {
     super();
-    Object.assign(this, { listing, acts, batchActs });
+    Object.assign(this, { listing, acts, batchActs, previews });
     this.ticked = new Map(); // id → download
     this.current = null; // the id of the row that keys act on
     this.index = 0;
@@ -53,6 +53,7 @@ export class Table extends EventTarget {
     new ResizeObserver(() => this.measure()).observe(this.element);
     listing.addEventListener("rows", () => this.paint());
     acts.addEventListener("leaving", () => this.paint());
+    previews.addEventListener("ready", () => this.paint());
   }
 
   #head() {
@@ -119,6 +120,7 @@ export class Table extends EventTarget {
     }
     setAttribute(this.element, "aria-rowcount", String(total + 1));
     if (this.#isComing && this.listing.at(this.index)) this.go(this.index);
+    this.previews.want([...this.#rows.values()].map((row) => row.download).filter(Boolean));
     this.#mark();
     this.#showHead();
   }
@@ -148,7 +150,7 @@ export class Table extends EventTarget {
     if (isHead) return row.show(index, shown, { current });
     if (id && this.ticked.has(id)) this.ticked.set(id, shown);
     const isInside = this.listing.headOf(index) !== null;
-    const state = { ticked: this.ticked.has(id), current, isInside };
+    const state = { ticked: this.ticked.has(id), current, isInside, preview: this.previews.of(shown) };
     return row.show(index, shown, { ...state, leaving: id ? this.acts.leaving(id) : null });
   }
 
