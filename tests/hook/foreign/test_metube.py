@@ -17,7 +17,7 @@ DIFFERENCES = {
     "bad": "a quality that we do not know is the best",
 }
 """Address (or quality) -> why it is answered in another way."""
-SERVED = ("/add", "/history", "/version")
+SERVED = ("/add", "/start", "/delete", "/history", "/version")
 
 
 async def test_every_recorded_request_is_answered_as_metube_does(foreign: ForeignRig) -> None:
@@ -59,6 +59,37 @@ async def test_what_waits_is_told_with_the_keys_that_clients_read(foreign: Forei
     assert (entry["id"], entry["quality"], entry["status"]) == (wish["url"], "720", "pending")
     row = (await foreign.rig.ask("GET", "downloads")).json()["downloads"][0]
     assert (row["via"], row["state"]) == ("metube", "paused")
+
+
+async def test_what_waits_is_started_given_up_and_forgotten_by_its_address(
+    foreign: ForeignRig,
+) -> None:
+    metube = await foreign.rig.agent.clients.connect("metube", "", "")
+
+    async def ask(route: str, **body: Any) -> int:
+        return (await foreign.rig.ask("POST", f"{metube.url}{route}", body, token=None)).status
+
+    async def states() -> dict[str, str]:
+        rows = (await foreign.rig.ask("GET", "downloads")).json()["downloads"]
+        return {row["url"]: row["state"] for row in rows}
+
+    async def history() -> list[int]:
+        told = (await foreign.rig.ask("GET", f"{metube.url}history", token=None)).json()
+        return [len(told[part]) for part in ("done", "queue", "pending")]
+
+    one, other = "http://example.com/1.mp4", "http://example.com/2.mp4"
+    for url in (one, other):
+        await ask("add", url=url, auto_start=False)
+    assert await ask("start", ids=[one, "http://example.com/unknown"]) == 200
+    assert await states() == {one: "queued", other: "paused"}
+    assert await ask("delete", ids=[one], where="queue") == 200
+    assert await ask("delete", ids=[other], where="done") == 200
+    assert await states() == {one: "cancelled", other: "paused"}
+    assert await history() == [0, 0, 1], "what was given up is gone, as in MeTube"
+    assert await ask("delete", ids=[one], where="done") == 200
+    assert await states() == {other: "paused"}
+    for wrong in ({"ids": one}, {"ids": [one]}, {}, {"ids": [one], "where": "everything"}):
+        assert await ask("delete", **wrong) == 400
 
 
 async def test_an_extension_reads_the_answer_and_the_path_takes_a_slash_too_many(

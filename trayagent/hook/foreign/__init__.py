@@ -6,7 +6,7 @@
     options   its options, as items, changes and settings
     values    a download in its words
     sockets   open WebSockets, and the notifications they hear
-    metube    MeTube's `add`, `history` and `version`, below an address with the secret in it
+    metube    MeTube's `add`, `start`, `delete`, `history` and `version`, below an address with the secret in it
 
 Nothing here is open until a person has made a secret (`agent.access.Clients.connect`). The gate judges
 every request as it does all others, but for the token: that stands in the body or in the path, and is

@@ -23,7 +23,7 @@ from trayagent.hook.foreign.values import TaskView
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
 from trayagent.model.downloads import Item, State
-from trayagent.model.errors import NotFoundError, StoreUnavailableError
+from trayagent.model.errors import NotFoundError, StoreUnavailableError, WrongStateError
 from trayagent.store.database import waiting_at_most
 from trayagent.store.tasks import Task
 
@@ -38,9 +38,8 @@ _STATUS: Final[Mapping[str, str]] = {
     State.ACTIVE: "downloading",
     State.COMPLETED: "finished",
     State.FAILED: "error",
-    State.CANCELLED: "error",
 }
-"""Our state -> MeTube's."""
+"""Our state -> MeTube's, which forgets what was given up."""
 
 routes = Routes()
 
@@ -80,11 +79,45 @@ async def get_history(request: HookRequest) -> Reply:
     on_the_way = [*await queries.active_tasks(), *await queries.waiting_tasks(0, MOST_ROWS)]
     return _tell(
         {
-            "done": [_entry(request, task) for task in done],
+            "done": [_entry(request, each) for each in done if each.state in _STATUS],
             "queue": [_entry(request, each) for each in on_the_way if each.state != State.PAUSED],
             "pending": [_entry(request, each) for each in on_the_way if each.state == State.PAUSED],
         }
     )
+
+
+@routes.add("POST", "/metube/{secret}/start", who="foreign")
+async def start(request: HookRequest) -> Reply:
+    """Let downloads go on that were added with `auto_start: false`, or paused."""
+    await _check_secret(request)
+    asked = _read_ids(request.body)
+    if asked is None:
+        return _refuse("ids must be addresses")
+    for task in await request.agent.queries.waiting_tasks(0, MOST_ROWS):
+        if task.url in asked.ids and task.state == State.PAUSED:
+            with suppress(WrongStateError, NotFoundError):  # another was quicker
+                await request.agent.queue.resume(task.id)
+    return _tell({"status": "ok"})
+
+
+@routes.add("POST", "/metube/{secret}/delete", who="foreign")
+async def delete(request: HookRequest) -> Reply:
+    """Give up what is on its way (`where: queue`), or forget what has ended (`done`); files stay."""
+    await _check_secret(request)
+    asked = _read_ids(request.body)
+    if asked is None or asked.where not in ("queue", "done"):
+        return _refuse("where must be queue or done, and ids addresses")
+    queries, queue = request.agent.queries, request.agent.queue
+    if asked.where == "done":
+        tasks, act = await queries.stopped_tasks(0, MOST_ROWS), queue.remove
+    else:
+        waiting = await queries.waiting_tasks(0, MOST_ROWS)
+        tasks, act = (*await queries.active_tasks(), *waiting), queue.cancel
+    for task in tasks:
+        if task.url in asked.ids:
+            with suppress(WrongStateError, NotFoundError):  # another was quicker
+                await act(task.id)
+    return _tell({"status": "ok"})
 
 
 @routes.add("GET", "/metube/{secret}/version", who="foreign")
@@ -120,6 +153,20 @@ def item_of(asked: Mapping[str, Any]) -> Item:
         quality=quality,
         paused=asked.get("auto_start") is False,
     )
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """Downloads as MeTube's clients name them: an id is an address."""
+
+    ids: frozenset[str]
+    where: str = ""
+
+
+def _read_ids(body: bytes) -> _Named | None:
+    try:
+        return msgspec.json.decode(body, type=_Named)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _entry(request: HookRequest, task: Task) -> dict[str, Any]:
