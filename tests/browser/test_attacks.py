@@ -77,6 +77,37 @@ async def test_hostile_page_achieves_nothing(
     assert agent.belongings() == before
 
 
+@pytest.mark.parametrize("come", [public, allowed, neighbour, rebound])
+async def test_hostile_page_that_has_learnt_the_secrets_of_foreign_programs_adds_nothing(
+    come: Come,
+    chromium: Browser,
+    agent: Running,
+    site: PublicSite,
+    proxy: NameProxy,
+) -> None:
+    aria2 = agent.call("POST", "clients", {"kind": "aria2"})
+    metube = agent.call("POST", "clients", {"kind": "metube"})["url"].partition(agent.base)[2]
+    link = "https://videos.example/evil.mp4"
+    add = {"id": 1, "method": "aria2.addUri", "params": [f"token:{aria2['secret']}", [link]]}
+    known = [
+        ["/jsonrpc", add],
+        [f"{metube}add", {"url": link}],
+        [f"{metube}start", {"ids": [link]}],
+        [f"{metube}delete", {"ids": [link], "where": "done"}],
+    ]
+    before, refused = agent.belongings(), len(agent.refusals())
+    base = f"http://evil.example:{agent.port}" if come is rebound else agent.base
+    async with tab(chromium) as page:
+        await come(page, agent, site, proxy)
+        told = await page.evaluate(
+            BATTERY, {"base": base, "sockets": base.replace("http", "ws"), "known": known}
+        )
+    assert set(told) == ({421} if come is rebound else set())
+    if come is not public:  # the browser itself keeps such a page away
+        assert len(agent.refusals()) - refused >= 100, "the attacks did not arrive"
+    assert agent.belongings() == before
+
+
 @pytest.mark.parametrize(
     "enctype", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
 )

@@ -108,15 +108,15 @@ async def delete(request: HookRequest) -> Reply:
     if asked is None or asked.where not in ("queue", "done"):
         return _refuse("where must be queue or done, and ids addresses")
     queries, queue = request.agent.queries, request.agent.queue
-    if asked.where == "done":
-        tasks, act = await queries.stopped_tasks(0, MOST_ROWS), queue.remove
+    has_ended = asked.where == "done"
+    if has_ended:
+        tasks = await queries.stopped_tasks(0, MOST_ROWS)
     else:
-        waiting = await queries.waiting_tasks(0, MOST_ROWS)
-        tasks, act = (*await queries.active_tasks(), *waiting), queue.cancel
+        tasks = [*await queries.active_tasks(), *await queries.waiting_tasks(0, MOST_ROWS)]
     for task in tasks:
         if task.url in asked.ids:
             with suppress(WrongStateError, NotFoundError):  # another was quicker
-                await act(task.id)
+                await (queue.remove(task.id) if has_ended else queue.cancel(task.id))
     return _tell({"status": "ok"})
 
 
