@@ -316,6 +316,11 @@ async def test_a_saved_file_moves_to_another_folder(
     await page.route("**/desktop/choose-folder", choose)
     await row(page, "moving.mp4").click()
     panel = page.locator(".detail")
+    for width in (1180, 400):  # many buttons leave its name room to be read
+        await page.set_viewport_size({"width": width, "height": 800})
+        said = await panel.get_by_role("heading", name="moving.mp4").bounding_box()
+        assert said
+        assert said["width"] > 200
     await panel.get_by_role("button", name="Move to…").click()
     box = page.get_by_role("dialog")
     assert await violations(page) == []

@@ -18,6 +18,8 @@ const GLYPHS = {
   relink: "link",
   remove: "trash",
   move: "folder",
+  trash: "trash",
+  first: "up",
 };
 
 /** The verbs of a row, the most wanted first. */
@@ -127,7 +129,8 @@ export class Row {
     if (type === this.#type && preview === this.#preview) return;
     this.#type = type;
     this.#preview = preview;
-    const picture = preview ? h("img", { src: preview, alt: "" }) : icon(glyphOf(type));
+    const glyph = icon(glyphOf(type));
+    const picture = preview ? h("img", { src: preview, alt: "", onerror: () => picture.replaceWith(glyph) }) : glyph;
     this.glyph.replaceChildren(picture, h("span", { class: "hidden-text" }, TYPES[type]));
   }
 
