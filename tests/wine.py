@@ -10,6 +10,9 @@ WINE = sys.platform == "win32" and hasattr(ctypes.WinDLL("ntdll"), "wine_get_ver
 checks_certificates = pytest.mark.skipif(
     WINE, reason="Wine's TLS believes every certificate unless it is given a file of authorities"
 )
+keeps_time = pytest.mark.skipif(
+    WINE, reason="Wine and what shares its machine are too slow to be timed"
+)
 resets_at_once = pytest.mark.skipif(
     WINE, reason="Wine ends a connection in order before it resets it"
 )

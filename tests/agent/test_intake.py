@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.running_queue import RunningQueue, running_queue
+from tests.links import link
 from trayagent.agent.bus import Bus
 from trayagent.agent.intake import (
     LOOK_SECONDS,
@@ -186,10 +187,15 @@ def stalled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 async def test_what_is_gone_is_told_from_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "here").touch()
-    (tmp_path / "leads nowhere").symlink_to("nowhere")
-    paths = [str(tmp_path / name) for name in ("here", "gone", "leads nowhere")]
+    paths = [str(tmp_path / name) for name in ("here", "gone")]
     assert await FilePresence().missing(paths) == set(paths[1:])
     assert await FilePresence().missing([]) == set()
+
+
+async def test_a_link_that_leads_nowhere_is_gone(tmp_path: Path) -> None:
+    link(tmp_path / "leads nowhere", "nowhere")
+    path = str(tmp_path / "leads nowhere")
+    assert await FilePresence().missing([path]) == {path}
 
 
 async def test_a_disk_that_says_nothing_has_everything(stalled: Path, tmp_path: Path) -> None:

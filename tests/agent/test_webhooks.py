@@ -279,4 +279,4 @@ async def test_services_are_told_in_their_own_words(
     elif expected is not None:
         assert json.loads(body) == expected
     else:
-        assert json.loads(body)["path"] == f"/d/{DONE}"
+        assert json.loads(body)["path"] == str(Path("/d", DONE))

@@ -36,10 +36,9 @@ def setup(bench: Bench) -> Path:
     if not made.exists():
         shutil.rmtree(tree, ignore_errors=True)
         tree.mkdir()
-        archive = subprocess.Popen(
-            ["git", "-C", str(ROOT), "archive", "HEAD"], stdout=subprocess.PIPE
-        )
-        subprocess.run(["tar", "-x", "-C", str(tree)], stdin=archive.stdout, check=True)
+        archive = ["git", "-C", str(ROOT), "archive", "HEAD"]
+        packed = subprocess.run(archive, capture_output=True, check=True).stdout
+        subprocess.run(["tar", "-x", "-C", str(tree)], input=packed, check=True)
         done = bench.run("packaging/build.py", "app", cwd=tree, seconds=1800)
         assert made.exists(), done.stderr.decode("utf-8", "replace")[-3000:]
     script = [sys.executable, str(ROOT / "packaging/installer.py")]

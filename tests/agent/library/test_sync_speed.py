@@ -11,12 +11,14 @@ import pytest
 from tests.agent.library.running_library import ALICE, flow, running_library
 from tests.patience import patience
 from tests.servers.flow import FakeFlow
+from tests.wine import keeps_time
 
 ROUNDS = math.ceil(42 / 4)
 OVERHEAD = 0.03 * ROUNDS * 2.0
 """Seconds: 3 % of the whole at two seconds an image; it does not depend on how long an image takes."""
 
 
+@keeps_time
 @pytest.mark.alone
 @pytest.mark.parametrize("seconds", [0.25, pytest.param(2.0, marks=pytest.mark.soak)])
 async def test_eleven_rounds(tmp_path: Path, seconds: float) -> None:

@@ -324,7 +324,7 @@ async def test_records_are_removed_in_batches_once_the_rows_are_durable(tmp_path
 
 
 def _killed_before_removal(conn: sqlite3.Connection) -> None:
-    conn.execute("INSERT INTO settled_records SELECT n FROM downloads WHERE path LIKE '%/0'")
+    conn.execute("INSERT INTO settled_records SELECT n FROM downloads WHERE url = 'http://h/0'")
 
 
 async def test_the_name_of_a_running_download_is_told_and_kept(tmp_path: Path) -> None:
