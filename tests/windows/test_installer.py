@@ -17,6 +17,7 @@ from tests.desktop.rig import until
 from tests.servers.media import Media, content
 from tests.windows.bench import ROOT, Bench
 from tests.windows.person import Person
+from trayagent.desktop.native_messaging import BROWSERS, HOST
 
 pytestmark = [
     pytest.mark.soak,
@@ -65,7 +66,8 @@ def test_install_run_update_and_leave(setup: Path, alone: Bench, tmp_path: Path)
     began = time.monotonic()
     install()
     assert program.exists()
-    assert len(alone.run("-c", LEFT).stdout.split()) == 5, "browsers find us, and so does Windows"
+    found = alone.run("-c", LEFT).stdout.split()
+    assert len(found) == 3 + len(BROWSERS), "browsers find us, and so does Windows"
     print(f"installed in {time.monotonic() - began:.0f} s, {setup.stat().st_size / 1e6:.1f} MB")
     assert b"trayagent 0." in person.command("version").stdout
     with Media() as media, person.running("--headless") as agent:
@@ -83,13 +85,12 @@ def test_install_run_update_and_leave(setup: Path, alone: Bench, tmp_path: Path)
     assert registry == [], "the registry knows us no more"
 
 
-LEFT = r"""
+LEFT = rf"""
 import winreg
 for path in (
     r"Software\trayagent", r"Software\Classes\AppUserModelId\trayagent",
     r"Software\Microsoft\Windows\CurrentVersion\Uninstall\trayagent",
-    r"Software\Google\Chrome\NativeMessagingHosts\org.trayagent.agent",
-    r"Software\Mozilla\NativeMessagingHosts\org.trayagent.agent",
+    *(rf"Software\{{each}}\NativeMessagingHosts\{HOST}" for each in {[one.registry for one in BROWSERS]}),
 ):
     try:
         winreg.OpenKey(winreg.HKEY_CURRENT_USER, path)
