@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.servers.json_library import TOKEN, JsonLibrary
 from tests.servers.media import Media
 from trayagent.agent import Agent
 from trayagent.agent.live_settings import LiveSettings
@@ -416,3 +417,24 @@ async def test_a_library_that_cannot_be_asked_takes_nothing_down(
     await desk.add(media.url("a.mp4"))
     await desk.until(lambda s: s.recent)
     assert "the sources cannot be shown" in caplog.text
+
+
+async def test_a_sign_in_is_seen_at_once(desk: Desk) -> None:
+    """Whoever signs in by the command line or a browser need not wait until something else happens."""
+    with JsonLibrary() as library:
+        source = {
+            "name": "shots",
+            "type": "json",
+            "base": library.base,
+            "list": {"url": "{base}/items"},
+            "page": {"items": "data.items", "next": "data.next", "style": "cursor"},
+            "item": {"id": "id", "name": "file.name", "url": "file.url"},
+            "auth": {"headers": {"Authorization": "Bearer {secret:token}"}},
+        }
+        await desk.agent.live_settings.change({"sources": [source]})
+        before = await desk.until(lambda s: s.sources)
+        assert not before.sources[0].signed_in
+        await desk.agent.library.sign_in("shots", TOKEN)
+        await desk.until(lambda s: s.sources[0].signed_in)
+        await desk.agent.library.sign_out("shots")
+        await desk.until(lambda s: not s.sources[0].signed_in)
