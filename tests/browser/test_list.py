@@ -529,6 +529,21 @@ async def test_a_batch_is_stopped_tried_again_and_undone(
     await expect(head.get_by_role("button", name="Undo…")).to_be_hidden()
 
 
+async def test_clearing_what_is_finished_keeps_what_failed(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    """Its reason is still to be read; the files of what was cleared stay."""
+    site.server.missing.add("/plain/lost.mp4")
+    agent.call("POST", "downloads", {"url": site.url("/plain/lost.mp4")})
+    file = await saved(agent, site, "done.mp4")
+    await expect(row(page, "lost.mp4")).to_have_attribute("data-state", "failed")
+    await page.locator(".list-head summary", has_text="More").click()
+    await page.get_by_role("button", name="Clear finished").click()
+    await expect(row(page, "done.mp4")).to_have_count(0)
+    await expect(row(page, "lost.mp4")).to_contain_text("no such file")
+    assert file.exists()
+
+
 async def test_types_narrow_the_list(page: Page, agent: Running, site: PublicSite) -> None:
     agent.call("POST", "pause", {})
     for name in ("film.mp4", "tune.mp3", "text.pdf"):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -260,6 +261,32 @@ def test_bars_are_for_terminals(media: Media, tmp_path: Path) -> None:
     )
     assert piped.stdout == f"{tmp_path / 'seen (1).bin'}\n"
     assert json.dumps(piped.stderr) == '""'
+
+
+def test_a_failure_does_not_break_into_the_bars(media: Media, tmp_path: Path) -> None:
+    """Its reason is a line of its own on a terminal, with the name of the file it is about."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no pseudo-terminals")
+    import termios
+
+    good = media.url("seen.bin", 1_000_000, rate=1_000_000)
+    bad = media.url("lost.bin", status=404)
+    command = [sys.executable, "-m", "trayagent", "get", "-o", str(tmp_path), good, bad]
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    with subprocess.Popen(
+        command, env=environ(tmp_path, TERM="xterm"), stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        while chunk := read(ours):
+            seen += chunk
+    os.close(ours)
+    assert process.returncode != 0
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+    lines = [line for line in re.split(r"[\r\n]+", plain) if "no such file" in line]
+    assert lines
+    assert all("lost.bin" in line and "━" not in line for line in lines), lines
 
 
 def read(fd: int) -> bytes:
