@@ -173,8 +173,10 @@ def test_room_is_kept(tmp_path: Path) -> None:
     assert has_room(100, 60, 40)
     assert not has_room(100, 61, 40)
     check_room(tmp_path, 1, 0)
-    with pytest.raises(DownloadError):
-        check_room(tmp_path, 1, 2**62)
+    with pytest.raises(DownloadError) as full:
+        check_room(tmp_path, 5_000_000, 2**62)
+    for fact in ("5.0 MB needed", " free, ", "to be kept by downloads.keep_free"):
+        assert fact in full.value.message, "what is needed, what there is, and what is kept"
     with pytest.raises(DownloadError):
         check_room(tmp_path / "gone", 1, 0)
 
