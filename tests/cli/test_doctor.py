@@ -28,8 +28,10 @@ def test_the_doctor_looks_at_everything(run: Run) -> None:
     assert set(wanted.split()) <= set(found)
     assert {"downloads folder", "drop folder", "library folder", "video pages"} <= set(found)
     assert found["agent"] == ("warning", "trayagent run")
-    for verdict, mend in found.values():
-        assert verdict == "ok" or mend
+    # A system without a sandbox gets none: the only warning with nothing to do about it.
+    assert all(
+        verdict == "ok" or mend for name, (verdict, mend) in found.items() if name != "page engine"
+    )
 
 
 def test_people_see_the_mending_line_below(run: Run) -> None:
