@@ -42,7 +42,10 @@ async def test_numbers_and_names_are_worded_as_everywhere_else(page: Page) -> No
     worded = await page.evaluate(
         """async examples => {
         const { count, duration, nameOf, size } = await import("/static/format.js");
+        const { FILTERS, STATES } = await import("/static/words.js");
         return {
+            states: STATES,
+            needs_you: FILTERS.needs,
             sizes: examples.sizes.map(([bytes]) => [bytes, size(bytes)]),
             durations: examples.durations.map(([seconds]) => [seconds, duration(seconds)]),
             counts: examples.counts.map(([number, noun]) => [number, noun, count(number, noun)]),

@@ -37,7 +37,7 @@ def test_dashboard_keeps_its_token_in_the_tab_only(script: Path) -> None:
     if script.name != "preferences.js":
         assert not STORAGE.search(text)
         kept = set(re.findall(r"\bprefer\((\w+)", text))
-        assert kept <= {"FOLDERS", "ROWS"}
+        assert kept <= {"FOLDERS", "ROWS", "SOUND", "TOGETHER"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from trayagent.model import units, wording
 from trayagent.model.downloads import State
 
-EXAMPLES: dict[str, list[list[Any]]] = json.loads(
+EXAMPLES: dict[str, Any] = json.loads(
     (Path(__file__).parent.parent / "examples" / "wording.json").read_text("utf-8")
 )
 """The same for the copy that the dashboard has."""
@@ -81,6 +81,12 @@ def test_a_time_of_another_day_says_the_day() -> None:
 
 def test_every_state_has_a_sentence() -> None:
     assert wording.STATE_SENTENCES.keys() == set(State)
+
+
+def test_every_state_has_one_word() -> None:
+    assert wording.STATE_WORDS.keys() == set(State)
+    assert EXAMPLES["states"] == wording.STATE_WORDS
+    assert EXAMPLES["needs_you"] == wording.NEEDS_YOU
 
 
 @given(st.text(max_size=80), st.integers(8, 60))

@@ -1,7 +1,7 @@
 // A short sound with each notice, for those who want one: two soft tones made by the browser itself.
 import { prefer, preferred } from "./preferences.js";
 
-const NAME = "sound";
+const SOUND = "sound"; // whether somebody wants to hear it
 const QUIET = 2000; // milliseconds after a sound in which no other is heard
 const TONES = [660, 880]; // hertz, one after the other
 const TONE_SECONDS = 0.14;
@@ -10,11 +10,11 @@ const LOUDNESS = 0.08;
 let context = null;
 let last = -QUIET;
 
-export const isSoundOn = () => preferred(NAME, false) === true;
+export const isSoundOn = () => preferred(SOUND, false) === true;
 
 /** Turns it on or off; turned on, it is heard at once. */
 export function setSound(isOn) {
-  prefer(NAME, isOn);
+  prefer(SOUND, isOn);
   if (isOn) play();
 }
 
