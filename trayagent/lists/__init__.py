@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from trayagent.lists import plain
 from trayagent.lists.entry import START, ListEntry, ListError, Position
 
 __all__ = ["DIALECTS", "START", "Dialect", "ListEntry", "ListError", "Position", "dialect_for"]
@@ -42,7 +43,7 @@ class Dialect:
 
 
 def _reader(module: str, name: str = "read") -> Callable[[BinaryIO, Position], Iterator[ListEntry]]:
-    """Reads by a module of this room, loaded when it is needed: most lists are text, and no XML."""
+    """Reads by a module of this room, loaded when it is needed: most lists are text, which costs no XML."""
 
     def read(file: BinaryIO, position: Position) -> Iterator[ListEntry]:
         found: Callable[[BinaryIO, Position], Iterator[ListEntry]]
@@ -53,7 +54,7 @@ def _reader(module: str, name: str = "read") -> Callable[[BinaryIO, Position], I
 
 
 DIALECTS: Final = (
-    Dialect("text", ("txt",), _reader("plain")),
+    Dialect("text", ("txt",), plain.read),
     Dialect("crawljob", ("crawljob",), _reader("crawljob")),
     Dialect("metalink", ("meta4", "metalink"), _reader("metalink")),
     Dialect("url", ("url",), _reader("links", "read_url")),
