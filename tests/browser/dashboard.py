@@ -65,4 +65,10 @@ async def shown(page: Page) -> list[str]:
 
 async def see(page: Page, view: str) -> None:
     """Turn to a view, or to a part of the list."""
-    await page.locator(f"nav a[href$='#{view}']").first.click()
+    link = page.locator(f"nav a[href$='#{view}']").first
+    await link.click()
+    await expect(link).to_have_attribute("aria-current", "page")
+    # The rows of before stay for a frame: who clicks one of them then waits for what does not come back.
+    await page.evaluate(
+        "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )

@@ -204,7 +204,9 @@ def test_a_click_on_retry_in_a_popup_retries(desktop: Desktop, media: Media) -> 
         asked = len(media.requests)
         desktop.click(place)
         until(lambda: len(media.requests) > asked, "another try")
-        until(lambda: any("Failed" in row for row in agent.top_rows()), "the failure in the menu")
+        until(
+            lambda: any("Needs you" in row for row in agent.top_rows()), "the failure in the menu"
+        )
 
 
 def test_without_display_and_bus_the_agent_works_and_the_doctor_says_why(

@@ -299,7 +299,8 @@ async def test_what_was_finished_before_a_kill_is_not_asked_for_again(tmp_path: 
         assert (first.state, first.path) == (State.COMPLETED, str(tmp_path / "1.bin"))
         assert second.state == State.COMPLETED
         assert [request.url for request in h.transfer.asked] == ["http://h/2"]
-        assert (h.live_status.status.active, h.live_status.status.completed) == (0, 2)
+        # Who listens hears of an end just after it is durable.
+        await until(lambda: (h.live_status.status.active, h.live_status.status.completed) == (0, 2))
 
 
 def _copied(conn: sqlite3.Connection, to: Path) -> None:

@@ -109,6 +109,7 @@ export class Row {
   #blank() {
     this.element.removeAttribute("id");
     delete this.element.dataset.id;
+    this.name.title = ""; // it would tell the name of what was here before
     for (const part of [this.head, this.tail, this.from, this.size, this.words, this.left, this.added, this.engine]) setText(part, "");
     this.engine.hidden = true;
     this.bar.hidden = true;
