@@ -147,7 +147,7 @@ export function plainProblem(key, sentence) {
 /** Programs that fetch elsewhere, and addresses that are told. */
 export const ELSEWHERE = {
   heading: "Other machines",
-  inFile: "These are changed in config.toml, not here: their secrets never pass through this page. A change counts at once.",
+  inFile: "These are changed in config.toml, not here: their secrets never pass through this page. A change counts from the next start on.",
   engines: "Engines",
   noEngine: "None. An aria2 on another machine can fetch for you: write an [[engines]] section into config.toml.",
   states: { ready: "ready", away: "away" },
