@@ -15,5 +15,6 @@ that a file here names. The agent calls a transaction by its name and adds no SQ
     trimming      what ended long ago is forgotten
     clients, facts, secrets      paired browsers; single values; cookies, headers and logins
 
-Commands are verbs and return what changed; questions are nouns and change nothing.
+Commands are verbs and return what changed; questions are nouns and change nothing. A file here may have one
+caller (`undo`, `trimming`): it is a whole transaction, and its SQL stays in this room.
 """

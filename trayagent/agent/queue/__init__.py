@@ -11,5 +11,6 @@
 A row is `queued`, then `active` in a slot, then `completed` or `failed`, or `queued` again; a person
 makes it `paused` or `cancelled`. `commands` changes rows and stops slots through the pool; `pool`
 calls `job` and `progress`, `job` calls `video_pages`; none of them calls `commands`. What follows a
-failed try is decided in `model/retry`.
+failed try is decided in `model/retry`. `lineup` and `progress` serve the pool alone and know no slot's task;
+`remote_queue` is to one engine what the pool is to this machine.
 """
