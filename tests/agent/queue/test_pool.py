@@ -512,6 +512,28 @@ async def test_while_the_store_is_away_only_so_many_outcomes_wait(
             await h.settled(*ids)
 
 
+async def test_stopping_waits_for_an_end_that_is_not_saved_yet(tmp_path: Path) -> None:
+    """Its slot is free already, but whoever stops it goes on from what its row says."""
+    async with running_queue(tmp_path) as h:
+        run, may_save = h.db.run, asyncio.Event()
+
+        async def late(fn: Any, *args: Any, **kwargs: Any) -> Any:
+            if fn is transitions.advance and args[0].ended:
+                await may_save.wait()
+            return await run(fn, *args, **kwargs)
+
+        with patch.object(h.db, "run", late):
+            (id,) = await h.add("http://h/1")
+            await until(lambda: bool(h.pool._ended or h.pool._saving))
+            async with asyncio.TaskGroup() as group:
+                stopping = group.create_task(h.pool.stop(id), name="stopping")
+                done, _ = await asyncio.wait([stopping], timeout=0.1)
+                may_save.set()
+            assert not done
+            assert stopping.result() == {id}
+            assert (await h.queries.download(id)).state == State.COMPLETED
+
+
 async def test_another_name_is_for_the_next_try_and_the_old_part_goes(tmp_path: Path) -> None:
     """A running download stops, leaves nothing under its old name and goes on under the new one."""
     async with running_queue(tmp_path) as h:
