@@ -225,6 +225,19 @@ async def test_only_the_newest_wait(tmp_path: Path) -> None:
         assert await ends.waiting() == 2
 
 
+@pytest.mark.parametrize("name", [DONE, FAILED])
+async def test_a_row_that_says_again_what_it_said_has_not_ended_again(
+    tmp_path: Path, name: str
+) -> None:
+    """One end is one note, however often its state is written."""
+    async with running(tmp_path, HooksSettings("http://127.0.0.1:9/away")) as ends:
+        ended = await ends.end(name)
+        same = "UPDATE downloads SET state = state, attempts = attempts + 1 WHERE n = ?"
+        number = downloads.number(ended.download.id)
+        assert (await ends.db.run(lambda conn: conn.execute(same, (number,)).rowcount)) == 1
+        assert await ends.waiting() == 1
+
+
 async def test_nothing_is_noted_for_nobody_and_nothing_told_that_is_no_longer_so(
     tmp_path: Path,
 ) -> None:

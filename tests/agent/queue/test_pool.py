@@ -489,6 +489,33 @@ async def test_what_is_put_first_begins_next(tmp_path: Path) -> None:
     assert [request.url[-1] for request in h.transfer.asked] == list("071234568")
 
 
+async def test_what_is_put_first_during_a_look_at_the_queue_begins_next(tmp_path: Path) -> None:
+    """The look found another order, and lines up enough for a long time: there is a second one."""
+    async with running_queue(tmp_path, workers=1) as h:
+        run, may_answer, gate = h.db.run, asyncio.Event(), asyncio.Event()
+        looks: list[object] = []
+
+        async def slow(fn: Any, *args: Any, **kwargs: Any) -> Any:
+            answer = await run(fn, *args, **kwargs)
+            if fn is transitions.advance and args[0].turn and answer.following.jobs:
+                looks.append(answer)
+                await may_answer.wait()
+            return answer
+
+        h.transfer.scripts = {"http://h/0": gate.wait}  # type: ignore[dict-item]
+        with patch.object(h.db, "run", slow):
+            ids = await h.add(*(f"http://h/{n}" for n in range(70)))
+            await until(lambda: len(looks) == 1)
+            await h.queue.move([ids[60]], "top")
+            may_answer.set()
+            await h.transfer.busy_with(1)
+            gate.set()
+            await h.settled(*ids)
+
+    order = [int(request.url.rpartition("/")[2]) for request in h.transfer.asked]
+    assert order[:3] == [0, 60, 1]
+
+
 async def test_while_the_store_is_away_only_so_many_outcomes_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
