@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from math import inf
 
 import pytest
 
@@ -89,6 +91,49 @@ def test_who_has_a_thread_of_its_own_is_left_to_that(ends: threading.Event) -> N
     engines[0].join(5)
     assert waiter.stayed == 0
     assert len(engines) == 2
+
+
+def test_an_engine_that_took_over_waits_again(ends: threading.Event) -> None:
+    """What wanted a turn soon left with the old thread: nobody wants one now, so the engine may wait for ever."""
+    rested = threading.Event()
+
+    def go_on() -> None:
+        turns.give()
+        rested.set()
+
+    turns = Turns(go_on)
+    waiter = SoonWaiter(ends)
+
+    def begin() -> None:
+        turns.begin()
+        turns.ask(waiter)
+        turns.give()  # a date is set
+        turns.ask(waiter)
+        turns.give()  # and this turn lasts
+
+    threading.Thread(target=begin, name="engine", daemon=True).start()
+    assert_set(rested)
+    assert turns.due == inf
+
+
+class SoonWaiter:
+    """Wants its second turn at once, and stands still in that."""
+
+    def __init__(self, ends: threading.Event) -> None:
+        self._ends = ends
+        self._turns = 0
+
+    def step(self) -> float | None:
+        self._turns += 1
+        if self._turns == 2:
+            self._ends.wait(20)
+        return time.monotonic()
+
+    def detach(self) -> bool:
+        return True
+
+    def stay(self) -> None:
+        pass
 
 
 def assert_set(event: threading.Event) -> None:

@@ -119,13 +119,16 @@ class Turns:
     def give(self) -> bool:
         """Let those who wait go on, each once. False: this thread is not the engine any more."""
         now = time.monotonic()
-        if now >= self._next_date:
+        is_due = now >= self._next_date
+        if is_due:
             self._ready |= dict.fromkeys(w for w, date in self._dates.items() if date <= now)
-        if self._ready:
+        if is_due or self._ready:
             for waiter in list(self._ready):
                 del self._ready[waiter]
                 if not self._give_turn(waiter):
                     return False
+            # Also when nobody had a turn: the one who wanted it may have left with the thread that had the
+            # role before, and a date that has passed keeps the engine from waiting at all.
             self._next_date = min(self._dates.values(), default=inf)
         return True
 
