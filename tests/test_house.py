@@ -40,6 +40,7 @@ HOMES = {
     "aiohttp": ("net",),
     "aiohttp.http_exceptions": ("hook",),
     "aiohttp.web": ("hook", "demo"),
+    "brotli": ("net.codings",),
     "click": ("cli",),
     "dbus_fast": ("desktop.tray",),
     "desktop_notifier": ("desktop.notifier",),

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import gzip
-import zlib
-
 import pytest
 
-from tests.net.asking import Asker, Kept, asking
-from tests.servers.lying import Exchange, Lying, replying, saying
+from tests.net.asking import asking
+from tests.servers.lying import Lying, saying
 from tests.transfer.rig import noise
 from trayagent.model.errors import DownloadError
 from trayagent.net.response import Head, is_framed, length_in
 
 TEXT = b"what servers really send " * 400
-BROTLI = {
-    # Stored blocks (RFC 7932 §9.2), made by hand, and a real one of 30 times "brotli ".
-    "stored": bytes([0x0B, 0x02, 0x80]) + b"hello" + bytes([0x03]),
-}
 
 
 def head_of(*lines: bytes, status: int = 200) -> Head:
@@ -214,114 +206,3 @@ def test_a_stream_tells_its_own_end(version: bytes, is_told: bool) -> None:
     head = version + b"\r\nContent-Type: text/csv\r\n"
     assert is_framed(head) == is_told
     assert Head(head, 200, "https://h.example/", "h.example:443").is_framed == is_told
-
-
-# --- codings ---
-
-
-def deflated(data: bytes, bits: int) -> bytes:
-    """Deflate with the wrapper that `bits` stands for (zlib's wbits)."""
-    packer = zlib.compressobj(wbits=bits)
-    return packer.compress(data) + packer.flush()
-
-
-@pytest.mark.parametrize(
-    ("coding", "data", "text"),
-    [
-        ("gzip", gzip.compress(TEXT), TEXT),
-        ("x-gzip", gzip.compress(TEXT), TEXT),
-        ("GZIP", gzip.compress(TEXT), TEXT),
-        ("deflate", deflated(TEXT, 15), TEXT),
-        ("deflate", deflated(TEXT, -15), TEXT),
-        ("br", BROTLI["stored"], b"hello"),
-    ],
-    ids=["gzip", "x-gzip", "GZIP", "deflate with zlib's head", "deflate", "br"],
-)
-@pytest.mark.parametrize("chunked", [False, True])
-async def test_what_nobody_asked_to_be_coded_is_decoded(
-    coding: str, data: bytes, text: bytes, chunked: bool
-) -> None:
-    """Some servers do not read Accept-Encoding; `raw` leaves it as it comes."""
-
-    async def behave(exchange: Exchange) -> None:
-        if not chunked:
-            await exchange.reply("200 OK", data, Content_Encoding=coding)
-            return
-        await exchange.head("200 OK", Transfer_Encoding="chunked", Content_Encoding=coding)
-        await exchange.raw(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data))
-
-    async with Lying() as server:
-        url = server.at("/f", behave)
-        with asking(server.authority) as asker:
-            came = await asker.answer(url)
-            raw = await asker.get(url, how={"raw": True})
-    assert came.body == text
-    assert raw == data
-
-
-@pytest.mark.parametrize("late", [False, True])
-@pytest.mark.parametrize("coding", ["aws-chunked", "unknown", "gzip, aws-chunked"])
-async def test_an_unknown_coding_is_left_as_it_comes(coding: str, late: bool) -> None:
-    """It is asked once more, raw; of "aws-chunked" no byte is any different."""
-
-    async def behave(exchange: Exchange) -> None:
-        await exchange.head("200 OK", Content_Length=8, Content_Encoding=coding)
-        await asyncio.sleep(0.1 * late)  # the head is looked at before there is a body
-        await exchange.raw(b"as it is")
-
-    async with Lying() as server:
-        with asking(server.authority) as asker:
-            came = await asker.answer(server.at("/f", behave))
-        assert (came.body, came.head.coding, came.head.length) == (b"as it is", coding, 8)
-        assert len(server.requests) == 2
-
-
-@pytest.mark.parametrize("late", [False, True])
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
-async def test_what_cannot_be_decoded_is_no_file(coding: str, late: bool) -> None:
-    """Neither is it taken for something that was not coded."""
-
-    async def behave(exchange: Exchange) -> None:
-        await exchange.head("200 OK", Content_Length=9, Content_Encoding=coding)
-        await asyncio.sleep(0.1 * late)
-        await exchange.raw(b"not coded")
-
-    async with Lying() as server:
-        with asking(server.authority) as asker:
-            failed = await asker.fail(server.at("/f", behave))
-        assert failed.code == "server_error"
-        assert len(server.requests) == 1
-
-
-async def test_a_bomb_is_bounded_by_whoever_takes_it() -> None:
-    """A hundred megabytes of nothing in 100 kB: the sink has enough after one."""
-    bomb = gzip.compress(bytes(100_000_000), 9)
-    async with Lying() as server:
-        with asking(server.authority) as asker:
-            url = server.at("/f", replying("200 OK", bomb, Content_Encoding="gzip"))
-            asked = asker.start(url)
-            sink = Kept(1_000_000)
-            await asyncio.to_thread(asked.into, sink)
-            assert len(sink.data) == 1_000_000
-            assert max(sink.sizes) <= 1024 * 1024
-            await unattended(asker, url)
-
-
-async def test_a_hundred_and_fifty_megabytes_of_zeros_come_to_a_slow_sink() -> None:
-    """libcurl keeps at most 64 MiB of what it decodes while we pause it: so it reads little at a time."""
-    async with Lying() as server:
-        with asking(server.authority) as asker:
-            zeros = gzip.compress(bytes(150_000_000), 9)
-            url = server.at("/f", replying("200 OK", zeros, Content_Encoding="gzip"))
-            sink = Kept(pause=0.002)
-            await asyncio.to_thread(asker.start(url).into, sink)
-            assert len(sink.data) == 150_000_000
-
-
-async def unattended(asker: Asker, url: str) -> None:
-    """Without a sink it stops in memory."""
-    asked = asker.start(url)
-    await asyncio.to_thread(asked.head)
-    await asyncio.sleep(0.2)
-    assert sum(map(len, asked.answer.exchange.pieces)) <= 1024 * 1024
-    await asyncio.to_thread(asked.cancel)

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hashlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,34 @@ async def test_a_coded_film_that_ends_too_early_is_no_file(tmp_path: Path) -> No
         whole = await rig.get(coded("/whole.mp4", 0))
         assert (whole.path.read_bytes(), whole.warning) == (film, None)
         assert (await _error_of(rig.get(coded("/cut.mp4", 1000)))).code == "truncated"
+
+
+CUT_CODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "half of it": lambda coded: coded[: len(coded) // 2],
+    "without its check": lambda coded: coded[:-8],
+    "with another check": lambda coded: coded[:-8] + b"12345678",
+    "with more behind it": lambda coded: coded + b"</html>",
+}
+
+
+@pytest.mark.parametrize("size", [10_000, 5_000_000])
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+@pytest.mark.parametrize("cut", CUT_CODINGS)
+async def test_a_coded_file_that_was_cut_before_it_was_sent_is_no_file(
+    tmp_path: Path, cut: str, framing: str, size: int
+) -> None:
+    """All was sent that was said: only the coding knows. The next attempt gets all, and has no doubt."""
+    text = noise(size // 2) + bytes(size // 2)
+    whole = gzip.compress(text)
+    coded = {"Content_Encoding": "gzip"}
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        bad = Served(CUT_CODINGS[cut](whole), framing=framing, extra=coded)
+        good = Served(whole, framing=framing, extra=coded)
+        url = server.at("/table.csv", in_turn(bad, good))
+        failed = await _error_of(rig.get(url, owner="one"))
+        assert failed.code in {"truncated", "server_error"}
+        assert failed.traits.is_retryable
+        assert "table.csv" not in rig.files()
+        fetched = await rig.get(url, owner="one", path=tmp_path / "table.csv")
+        assert rig.files() == {"table.csv": text}
+        assert fetched.warning is None

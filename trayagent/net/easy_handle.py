@@ -16,6 +16,7 @@ import pycurl
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.address_policy import AddressPolicy
+from trayagent.net.codings import DamagedError, Decoder, decoder_for
 from trayagent.net.exchange import (
     BUFFER,
     EnoughError,
@@ -25,19 +26,21 @@ from trayagent.net.exchange import (
     SilenceWatch,
     Sink,
 )
-from trayagent.net.refusals import is_bare_end, refuse_connection, refuse_transfer
-from trayagent.net.response import is_framed
+from trayagent.net.refusals import (
+    CODING_CUT,
+    CODING_DAMAGED,
+    is_bare_end,
+    refuse_connection,
+    refuse_transfer,
+)
+from trayagent.net.response import coding_in, is_framed
 from trayagent.net.trust import trust
 
 log = logging.getLogger(__name__)
 
 _VERSIONS: Final = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
 READ: Final = 32 * 1024
-"""Bytes that libcurl reads at a time; of a quick body it does so 22 times before it comes back to us.
-
-What it has read of a coded body it decodes, gzip to 1,032 times as much, and while we pause it keeps at
-most 64 MiB of that: with half a MiB a bomb, or 150 MB of zeros, ended as an error.
-"""
+"""Bytes that libcurl reads at a time; of a quick body it does so 22 times before it comes back to us."""
 MOST_BATCHED: Final = 1024 * 1024
 """Bytes of one body in one turn: more would wait in memory while nobody else has his turn."""
 _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_…, which pycurl has no name for
@@ -64,7 +67,7 @@ class EasyHandle:
         self._idle = idle
         self._proxy = policy.network.proxy
         self._headers: Sequence[bytes] = ()
-        self._terms: tuple[str, str, bool, int, float] | None = None
+        self._terms: tuple[str, str, int, float] | None = None
         """What it was told last: most exchanges differ in nothing but their target."""
         self.curl = curl = pycurl.Curl()
         curl.handle = self
@@ -76,7 +79,6 @@ class EasyHandle:
         curl.setopt(pycurl.NOSIGNAL, 1)  # signals belong to the main thread
         curl.setopt(pycurl.FOLLOWLOCATION, 0)
         curl.setopt(pycurl.HTTP_VERSION, _VERSIONS[policy.network.http])
-        curl.setopt(pycurl.ACCEPT_ENCODING, "gzip, deflate, br")  # decodes; ours is what is sent
         curl.setopt(pycurl.TCP_KEEPALIVE, 1)
         trust(curl, ca_file)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
@@ -108,16 +110,19 @@ class EasyHandle:
         """What came in this turn, for the sink to get at once."""
         self._room = 0
         """Bytes that may come before somebody has to look."""
+        self._decoder: Decoder | None = None
+        """What takes the body's coding off; None: it is handed over as it comes."""
+        self._fed = 0
+        """Bytes that the decoder has of what libcurl will bring once more."""
 
     def prepare(self, exchange: Exchange, patience: Patience) -> None:
         """Say what to ask; raises what libcurl, or a resolver in its place, makes of it."""
         self.exchange = exchange
         self._room = exchange.piece
         curl, target = self.curl, exchange.target
-        terms = (exchange.scheme, exchange.netloc, exchange.raw, exchange.piece, patience.connect)
+        terms = (exchange.scheme, exchange.netloc, exchange.piece, patience.connect)
         if terms != self._terms:
             curl.setopt(pycurl.URL, f"{exchange.scheme}://{exchange.netloc}/")
-            curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0 if exchange.raw else 1)
             curl.setopt(pycurl.BUFFERSIZE, min(exchange.piece, READ))
             curl.setopt(pycurl.FRESH_CONNECT, 0)
             curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(patience.connect * 1000))
@@ -158,9 +163,21 @@ class EasyHandle:
         if self.failure or (self._refused and code == pycurl.E_COULDNT_CONNECT):
             return self.failure or self._refused
         if self.exchange.head_at and not is_framed(self.exchange.head) and is_bare_end(code, words):
-            return None
+            return self.why_cut()
         number = int(self.curl.getinfo(pycurl.OS_ERRNO) or 0)
         return refuse_transfer(code, words, number, self.exchange.host, proxied=bool(self._proxy))
+
+    def why_cut(self) -> DownloadError | None:
+        """The reason why a body that came to its end is not whole: its coding has an end of its own."""
+        decoder = self._decoder
+        # 1. It was not coded, or its coding has come to its end.
+        # 2. Nothing came, as the head said: an empty file, which nobody coded.
+        # 3. It stops in the middle, whatever its length said.
+        if decoder is None or decoder.is_at_end():
+            return None
+        if not decoder.is_begun and is_framed(self.exchange.head):
+            return None
+        return DownloadError("truncated", CODING_CUT)
 
     # -- what libcurl calls
 
@@ -199,22 +216,55 @@ class EasyHandle:
         The sink may touch a disk, which must not stand still inside libcurl: it gets what came in this
         turn once libcurl is done.
         """
+        if not self.exchange.head_at:  # its head tells whether it is coded
+            self.look_for_head(time.monotonic())
+        if self._decoder is not None:
+            return self._take_coded(data, self._decoder)
         self._room -= len(data)
         if self._room < 0 and self._is_full():
-            self.paused = True
-            self._touched.append(self)
-            return int(pycurl.WRITEFUNC_PAUSE)
+            return self._hold_back()
+        self._gather(data)
+        return None
+
+    def _take_coded(self, data: bytes, decoder: Decoder) -> int | None:
+        """As `_take_piece`, of a coded body.
+
+        32 KiB of a bomb become 32 MiB, so a piece may be decoded in several turns. Until it is done
+        libcurl is told that nothing is taken: then it brings the piece again, perhaps with more behind
+        it, and does not report the end before.
+        """
+        decoder.feed(data[self._fed :])
+        try:
+            while self._room > 0 or not self._is_full():
+                most = self.exchange.piece
+                text = decoder.read(min(most, self._room) if self._room > 0 else most)
+                if not text:
+                    self._fed = max(0, self._fed - len(data))
+                    return None
+                self._room -= len(text)
+                self._gather(text)
+        except DamagedError:
+            self.failure = DownloadError("server_error", CODING_DAMAGED)
+            return 0  # which is fewer than there are: libcurl ends it
+        self._fed = max(self._fed, len(data))
+        return self._hold_back()
+
+    def _gather(self, data: bytes) -> None:
         if self.sink is None:
             exchange = self.exchange
             exchange.pieces.append(data)
             exchange.gathered += len(data)
             self.watch.came += len(data)
             self._touched.append(self)
-            return None
+            return
         if not self.batch:
             self._touched.append(self)
         self.batch.append(data)
-        return None
+
+    def _hold_back(self) -> int:
+        self.paused = True
+        self._touched.append(self)
+        return int(pycurl.WRITEFUNC_PAUSE)
 
     def _is_full(self) -> bool:
         exchange = self.exchange
@@ -230,7 +280,7 @@ class EasyHandle:
         """Take the head of the answer, if all of it is here. Interim ones (RFC 9110 §15.2) do not count."""
         exchange, lines = self.exchange, self._lines
         if not lines:
-            return False
+            return exchange.head_at > 0  # a body was quicker, and had it looked at
         while not exchange.head_at:
             ends = [lines.index(blank) for blank in _BLANKS if blank in lines]
             if not ends:
@@ -238,10 +288,8 @@ class EasyHandle:
             end = min(ends)
             exchange.take_head(b"".join(lines[:end]), now)
             del lines[: end + 1]
-            if (
-                self.paused
-            ):  # what came with the head fills the memory already: there will be no more
-                exchange.wanted = 0
+        if not exchange.raw and (coding := coding_in(exchange.head)):
+            self._decoder = decoder_for(coding)
         lines.clear()  # trailers
         self._touched.append(self)
         return True

@@ -16,6 +16,8 @@ from trayagent.model.urls import looks_expired
 PROXY_UNUSABLE: Final = "the proxy could not be used"
 CLOSED: Final = "the server closed the connection"
 CLOSED_EARLY: Final = "the connection was closed early"
+CODING_CUT: Final = "the compressed data stops before its end"
+CODING_DAMAGED: Final = "the compressed data is damaged"
 NOT_HTTP: Final = "its answer is not proper HTTP"
 TLS_FAILED: Final = "the secure connection could not be set up"
 

@@ -18,7 +18,7 @@ from trayagent.net.cookies import Jar
 from trayagent.net.exchange import BUFFER, Exchange, Patience, Resolve, Sink
 from trayagent.net.host_limits import Cooldown
 from trayagent.net.redirects import BARE, REDIRECTS, Redirects
-from trayagent.net.response import CODED, Head
+from trayagent.net.response import Head
 
 if TYPE_CHECKING:
     from trayagent.net.transport import Transport
@@ -183,8 +183,7 @@ class Answer:
         """The head, once it is here; follows redirects meanwhile. Raises DownloadError."""
         # 1. No head yet: there is nothing to judge.
         # 2. A redirect: the same question at the next address.
-        # 3. A coding that libcurl cannot take off: asked for once more, as it is.
-        # 4. Anything else is the answer, whatever its status.
+        # 3. Anything else is the answer, whatever its status.
         while self.head is None:
             exchange = self.exchange
             if not exchange.head_at:
@@ -193,13 +192,10 @@ class Answer:
                 return None
             endpoint = self._redirects.endpoint
             head = Head(exchange.head, exchange.status, endpoint.url, endpoint.authority)
-            if head.status in REDIRECTS:
-                self._redirects.follow(head.status, head.headers)
-            elif head.coding and head.coding not in CODED and not self.is_raw:
-                self.is_raw = True  # "aws-chunked", say, which changes no byte
-            else:
+            if head.status not in REDIRECTS:
                 self.head = head
                 break
+            self._redirects.follow(head.status, head.headers)
             self.cancel()  # its body is of no use to anyone
             self._send()
         return self.head

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -10,8 +11,6 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from trayagent.model import units
 from trayagent.model.errors import DownloadError
 
-CODED: Final = frozenset({"gzip", "x-gzip", "deflate", "br"})
-"""Codings that are decoded on the way (RFC 9110 §8.4.1, RFC 7932)."""
 _READ_WHOLE: Final = (
     "ETag",
     "Last-Modified",
@@ -39,8 +38,7 @@ class Head:
         self._length: int | None = -1
         """-1: nobody has asked yet."""
         self._is_stream = head.startswith(b"HTTP/2")
-        said = self.headers.get("Content-Encoding", "").strip().lower()
-        self.coding = "" if said in ("identity", "none") else said
+        self.coding = _coding_of(self.headers)
         """The Content-Encoding in small letters, empty for none: `identity` and `none` say nothing."""
 
     @property
@@ -103,6 +101,21 @@ def length_in(head: bytes) -> int | None:
     _, found, rest = head.lower().partition(b"\ncontent-length:")
     text = rest.partition(b"\n")[0].strip()
     return int(text) if found and text.isdigit() and len(text) < 20 else None
+
+
+def coding_in(head: bytes) -> str:
+    """`Head.coding` of a head that is still bytes."""
+    if b"\ncontent-encoding:" not in head.lower():
+        return ""
+    return _coding_of(_headers_in(head))
+
+
+def _coding_of(headers: Mapping[str, str]) -> str:
+    said = headers.get("Content-Encoding", "").lower()
+    if not said:
+        return ""
+    codings = (one.strip() for one in said.split(","))
+    return ", ".join(one for one in codings if one not in ("", "identity", "none"))
 
 
 def is_framed(head: bytes) -> bool:

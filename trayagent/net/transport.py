@@ -284,7 +284,7 @@ class Transport:
             left, complete, failed = self._multi.info_read()
             for curl in complete:
                 curl.handle.note_idle()
-                self._end(curl.handle.exchange, None)
+                self._end(curl.handle.exchange, curl.handle.why_cut())
             for curl, code, words in failed:
                 if curl.handle.is_stale:
                     self._multi.remove_handle(curl)

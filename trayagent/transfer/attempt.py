@@ -33,11 +33,12 @@ from trayagent.model.downloads import Kind
 from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import extension, from_url
 from trayagent.model.transfer import Fetched, Progress, Request, Target
+from trayagent.net.codings import DECODERS
 from trayagent.net.cookies import Jar
 from trayagent.net.exchange import BUFFER, EnoughError
 from trayagent.net.refusals import CLOSED_EARLY
 from trayagent.net.request import Answer, HttpClient
-from trayagent.net.response import CODED, Head
+from trayagent.net.response import Head
 from trayagent.transfer import content, ranges
 from trayagent.transfer.connections import SMALLEST, Connections, refuse_part
 from trayagent.transfer.destination import Destination, Names, find_settled
@@ -217,7 +218,7 @@ class Attempt:
             if ask is None and verdict == "unproven":
                 raise DownloadError("truncated", "the server sent only a part")
             # A part can stand beside what is here only if both are coded, or neither.
-            is_plain = self._is_raw or head.coding not in CODED
+            is_plain = self._is_raw or head.coding not in DECODERS
             if ask is not None and verdict == "continue" and is_plain:
                 self._origin = self._origin.with_rest(request.url, head.headers)
                 self._is_spliced = True
@@ -258,14 +259,16 @@ class Attempt:
 
     async def _begin(self, request: Request, head: Head, answer: Answer) -> None:
         """A whole file is coming: look at it, name it, receive it."""
-        is_decoded = head.coding in CODED and not answer.is_raw
+        is_decoded = head.coding in DECODERS and not answer.is_raw
         length = None if is_decoded else head.length
         self._terms.check(length)
         if length is not None:
             check_size(self._target, length)
         medium = self._promise(request, head)
         data = await self._look_at(answer, is_further=medium is not None)
-        is_framed = head.is_framed
+        is_framed = (
+            head.is_framed or is_decoded
+        )  # a coding has an end of its own, which was looked for
         if not data and (medium is not None or not is_framed):
             raise DownloadError("truncated", "the answer was empty")
         seen = content.sniff(data, head.headers.get("Content-Type", ""))

@@ -68,7 +68,7 @@ def finish(
     def verify(part: Part) -> tuple[str | None, str | None]:
         # What is quickest to know comes first; pieces and digests read the whole file.
         is_sure = origin.is_framed
-        # A coding may end too early within itself: libcurl decodes what there is, and says nothing.
+        # What was coded may have been cut before that.
         if not is_sure or origin.is_decoded:
             is_sure = _is_certainly_whole(part, origin.seen) or is_sure
         if target.size is not None:
