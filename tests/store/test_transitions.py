@@ -14,7 +14,7 @@ from trayagent.model.errors import DownloadError, TrayagentError, WrongStateErro
 from trayagent.model.jobs import DownloadSecrets, New, Order
 from trayagent.model.transfer import Fetched
 from trayagent.model.validation import validate
-from trayagent.store import batches, claims, downloads, transitions, undo
+from trayagent.store import batches, claims, downloads, recovery, transitions, undo
 from trayagent.store.claims import Turn
 from trayagent.store.secrets import SecretFiles
 from trayagent.store.transitions import Advance, Completed, Failed, Outcome, Reached, Requeued
@@ -145,12 +145,12 @@ def test_a_start_finds_what_was_finished_and_queues_the_rest(conn: sqlite3.Conne
     transitions.apply_command(conn, f"d{paused}", "pause", 1.0)
     owners = [downloads.get(conn, f"d{n}").owner for n in (active, begun, paused)]
 
-    found = transitions.recover(conn, [*owners, f"d{queued} another", "g0123", ""])
+    found = recovery.recover(conn, [*owners, f"d{queued} another", "g0123", ""])
 
     assert [job.n for job, _ in found] == [active, begun]
     states = [downloads.get(conn, f"d{n}").state for n in (active, begun, queued, paused)]
     assert states == [State.ACTIVE, State.ACTIVE, State.QUEUED, State.PAUSED]
-    assert transitions.requeue_active(conn) == 2
+    assert recovery.requeue_active(conn) == 2
 
 
 def test_urgent_ones_come_first(conn: sqlite3.Connection) -> None:
@@ -222,7 +222,7 @@ def test_what_was_active_when_the_program_died_is_claimed_again_at_once(
     (n,) = queue(conn, "a")
     take(conn, 1)
 
-    assert transitions.recover(conn, []) == []
+    assert recovery.recover(conn, []) == []
     assert claims.next_due(conn) is None
     assert take(conn, 1) == [n]
 
@@ -319,9 +319,9 @@ def test_a_record_is_remembered_until_it_is_gone(conn: sqlite3.Connection) -> No
     take(conn, 1)
     change = transitions.release(conn, n, Completed(Fetched(Path("/x/y"), 1)), 2.0)
 
-    assert transitions.settled_records(conn) == [(n, Path("/x/y"), change.download.owner)]
-    transitions.forget_records(conn, [n])
-    assert transitions.settled_records(conn) == []
+    assert recovery.settled_records(conn) == [(n, Path("/x/y"), change.download.owner)]
+    recovery.forget_records(conn, [n])
+    assert recovery.settled_records(conn) == []
 
 
 def test_what_is_cleared_is_finished(conn: sqlite3.Connection) -> None:
@@ -344,7 +344,7 @@ def test_claiming_does_not_get_slower_with_history(conn: sqlite3.Connection) -> 
     take(conn, 2)
     claims.wake(conn, 0.0)
     claims.next_due(conn)
-    transitions.recover(conn, ["d1 then"])
+    recovery.recover(conn, ["d1 then"])
     conn.set_trace_callback(None)
 
     for statement in [s for s in statements if "downloads" in s]:

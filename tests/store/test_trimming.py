@@ -8,7 +8,7 @@ from pathlib import Path
 from trayagent.model.jobs import New, Order
 from trayagent.model.library import Listed
 from trayagent.model.transfer import Fetched
-from trayagent.store import batches, downloads, library, moves, transitions, trimming
+from trayagent.store import batches, downloads, library, moves, recovery, transitions, trimming
 from trayagent.store.trimming import BEGINNING
 
 
@@ -93,7 +93,7 @@ def test_the_library_knows_what_it_has(conn: sqlite3.Connection, tmp_path: Path)
     n = downloads.insert(conn, New(key, "s:cat", "s", Order(), source="s"), "sync", None, 0, 0.0)
     conn.execute("UPDATE downloads SET state = 'active' WHERE n = ?", (n,))
     transitions.release(conn, n, transitions.Completed(Fetched(tmp_path / "cat.png", 3)), 1.0)
-    transitions.forget_records(conn, [n])
+    recovery.forget_records(conn, [n])
     assert trim(conn, 2.0) == 1
     assert library.is_present(conn, key)
     assert library.items_without_file(conn, "s", 2) == []

@@ -8,6 +8,7 @@ that a file here names. The agent calls a transaction by its name and adds no SQ
     downloads     their table, look-ups; `listing`, `folding` and `queue_order` show and move them
     claims        which downloads the slots may have next, in turn by host
     transitions   from one state to the next: what a slot reports, what a person asks
+    recovery      what the run before left, which may have been killed
     batches       downloads that were asked for together, and what became of each entry; `undo`
     drop_lists    lists of the drop folder, and how far each is read
     library       items of remote libraries; `sync_runs` their listings; `saved_files` all files to check

@@ -38,9 +38,9 @@ from trayagent.store import (
     moves,
     outbox,
     queue_order,
+    recovery,
     sync_runs,
     tasks,
-    transitions,
 )
 from trayagent.store.database_thread import DatabaseThread, ReadGroup, WriteGroup
 
@@ -83,7 +83,7 @@ MIGRATIONS = (
     + library.SCHEMA
     + sync_runs.SCHEMA,
     downloads.UNREADABLE,
-    transitions.SETTLED_RECORDS,
+    recovery.SETTLED_RECORDS,
     listing.NAMES,
     queue_order.LAST,
     listing.NAMES_KEPT,

@@ -10,7 +10,7 @@
 |                     | were quicker than the person |           | asked meanwhile                           |
 | active              | `advance`: failed            | failed    | the error; library; entries settle        |
 | active              | `advance`: to be tried again | queued    | `not_before`, the error, tries used up    |
-| active              | `recover`, at a start        | queued    |                                           |
+| active              | `recovery`, at a start       | queued    |                                           |
 | queued, active      | pause                        | paused    | `not_before` goes                         |
 | paused              | resume                       | queued    |                                           |
 | queued, active,     | cancel                       | cancelled | entries settle; queries of referer and    |
@@ -28,13 +28,9 @@ the disk.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -42,12 +38,12 @@ from msgspec.structs import replace
 from trayagent.model import urls
 from trayagent.model.downloads import Batch, Download, Item, Patch, State
 from trayagent.model.engine_choice import choose_elsewhere
-from trayagent.model.errors import DownloadError, NotFoundError, WrongStateError
-from trayagent.model.jobs import DownloadSecrets, Job, New, engine_host
+from trayagent.model.errors import DownloadError, WrongStateError
+from trayagent.model.jobs import DownloadSecrets, New, engine_host
 from trayagent.model.transfer import Fetched
 from trayagent.model.validation import validate
 from trayagent.store import batches, handovers, library
-from trayagent.store.claims import NextJobs, Turn, job_of, line_up
+from trayagent.store.claims import NextJobs, Turn, line_up
 from trayagent.store.downloads import (
     COLUMNS,
     IN_FLIGHT,
@@ -55,21 +51,17 @@ from trayagent.store.downloads import (
     download_of,
     error_json,
     get,
+    no_such_download,
     number,
     order_of,
     orders_json,
     public_id,
     row_in_flight,
     row_of,
-    row_or_none,
+    rows_of,
     settled_orders,
 )
 from trayagent.store.secrets import SecretFiles
-
-SETTLED_RECORDS: Final = """
-CREATE TABLE settled_records (n INTEGER PRIMARY KEY);
-"""
-"""Completed downloads whose record may still lie beside their file: it goes a moment after the row."""
 
 COMMANDS: dict[str, tuple[frozenset[State], State]] = {
     "pause": (frozenset({State.QUEUED, State.ACTIVE}), State.PAUSED),
@@ -147,13 +139,22 @@ class Advanced:
 def advance(conn: sqlite3.Connection, step: Advance, now: float) -> Advanced:
     """Note what became of downloads and what has begun; line up the next."""
     # What began and is complete already never was `active` in its row: one change is enough.
-    completed = {n for n, outcome in step.ended if isinstance(outcome, Completed)}
-    astray = {n for n, at in step.begun.items() if n not in completed and not _begin(conn, n, at)}
+    fetches = {n: outcome.fetched for n, outcome in step.ended if isinstance(outcome, Completed)}
+    astray = {n for n, at in step.begun.items() if n not in fetches and not begin(conn, n, at)}
+    rows = rows_of(conn, [n for n, _ in step.ended])
+    completed = _complete_each(conn, rows, fetches, step.begun, now)
     changes: list[Change | None] = []
     for n, outcome in step.ended:
-        row, at = row_or_none(conn, n), step.begun.get(n)
-        # Removed: the outcome is of no interest, but the slot is free all the same.
-        changes.append(None if row is None else _release(conn, row, outcome, now, at))
+        match outcome:
+            # Removed: the outcome is of no interest, but the slot is free all the same.
+            case _ if n not in rows:
+                changes.append(None)
+            case Completed():
+                changes.append(completed[n])
+            case Failed(error, reached):
+                changes.append(_fail(conn, rows[n], error, reached, now))
+            case Requeued():
+                changes.append(_requeue(conn, rows[n], outcome))
     settled = [n for (n, _), change in zip(step.ended, changes, strict=True) if _is_over(change)]
     return Advanced(
         tuple(changes),
@@ -163,7 +164,7 @@ def advance(conn: sqlite3.Connection, step: Advance, now: float) -> Advanced:
     )
 
 
-def _begin(conn: sqlite3.Connection, n: int, at: float) -> bool:
+def begin(conn: sqlite3.Connection, n: int, at: float) -> bool:
     """The row says that a slot is at work; False: something else was asked meanwhile."""
     begin = "UPDATE downloads SET state = 'active', started_at = ?, error = NULL WHERE n = ? AND state = 'queued'"
     return conn.execute(begin, (at, n)).rowcount == 1
@@ -171,9 +172,11 @@ def _begin(conn: sqlite3.Connection, n: int, at: float) -> bool:
 
 def release(conn: sqlite3.Connection, n: int, outcome: Outcome, now: float) -> Change:
     """Note what became of one download. Raises NotFoundError."""
-    change = _release(conn, row_of(conn, n), outcome, now, None)
-    finished = batches.settle_entries(conn, [n], now) if _is_over(change) else ()
-    return msgspec.structs.replace(change, finished=finished)
+    advanced = advance(conn, Advance({}, [(n, outcome)]), now)
+    (change,) = advanced.changes
+    if change is None:
+        raise no_such_download(public_id(n))
+    return msgspec.structs.replace(change, finished=advanced.finished)
 
 
 def _is_over(change: Change | None) -> bool:
@@ -182,50 +185,56 @@ def _is_over(change: Change | None) -> bool:
     return change is not None and state != change.previous and state in ("completed", "failed")
 
 
-def _release(
-    conn: sqlite3.Connection, row: sqlite3.Row, outcome: Outcome, now: float, begun_at: float | None
-) -> Change:
-    match outcome:
-        case Completed(fetched):
-            return _complete(conn, row, fetched, now, begun_at)
-        case Failed(error, reached):
-            return _fail(conn, row, error, reached, now)
-        case Requeued():
-            return _requeue(conn, row, outcome)
-
-
-def _complete(
-    conn: sqlite3.Connection, row: sqlite3.Row, fetched: Fetched, now: float, begun_at: float | None
-) -> Change:
-    """The file is published: that is so, whatever the row said meanwhile."""
-    n: int = row["n"]
-    if row["state"] == State.COMPLETED:
-        return Change(download_of(row), row["state"])
-    updated: sqlite3.Row = conn.execute(
-        "UPDATE downloads SET state = 'completed', path = ?, size = ?, received = ?, sha256 = ?,"
-        " warning = coalesce(?, warning), orders = ?, error = NULL, not_before = NULL,"
-        " attempts = attempts + 1, started_at = coalesce(?, started_at), finished_at = ? WHERE n = ?"
-        f" RETURNING {COLUMNS}",
-        (
-            str(fetched.path),
-            fetched.size,
-            fetched.size,
-            fetched.sha256,
-            fetched.warning,
-            settled_orders(row),
-            begun_at,
-            now,
-            n,
-        ),
-    ).fetchone()
-    # Its record beside the file is erased after this commit; a kill in between is found by this row.
-    conn.execute("INSERT OR IGNORE INTO settled_records VALUES (?)", (n,))
-    if row["source"]:
-        library.mark_present(conn, row["key"], str(fetched.path), fetched.size, fetched.sha256, now)
-    if row["state"] == State.CANCELLED:
-        # Its entries settled as cancelled a moment ago; what a report says must be what the disk has.
-        batches.complete_cancelled_entries(conn, n)
-    return Change(download_of(updated), row["state"])
+def _complete_each(
+    conn: sqlite3.Connection,
+    rows: Mapping[int, sqlite3.Row],
+    fetches: Mapping[int, Fetched],
+    begun: Mapping[int, float],
+    now: float,
+) -> dict[int, Change]:
+    """These files are published: that is so, whatever the rows said meanwhile."""
+    changes: dict[int, Change] = {}
+    values: list[tuple[object, ...]] = []
+    for n, row in rows.items():
+        if (fetched := fetches.get(n)) is None:
+            continue
+        if row["state"] == State.COMPLETED:
+            changes[n] = Change(download_of(row), row["state"])
+            continue
+        digest, warning, orders = fetched.sha256, fetched.warning, settled_orders(row)
+        path, at = str(fetched.path), begun.get(n)
+        values.append((n, path, fetched.size, digest, warning, orders, at))
+    if not values:
+        return changes
+    # One statement for all of them. Each statement lets go of the interpreter's lock and waits for it
+    # again, which beside a busy engine takes longer than the statement.
+    given = msgspec.json.encode(values).decode()
+    updated = conn.execute(
+        "UPDATE downloads SET state = 'completed', path = new.path, size = new.size, received = new.size,"
+        " sha256 = new.sha256, warning = coalesce(new.warning, downloads.warning), orders = new.orders,"
+        " error = NULL, not_before = NULL, attempts = attempts + 1,"
+        " started_at = coalesce(new.begun_at, started_at), finished_at = ? FROM (SELECT value ->> 0 AS number,"
+        " value ->> 1 AS path, value ->> 2 AS size, value ->> 3 AS sha256, value ->> 4 AS warning,"
+        " value ->> 5 AS orders, value ->> 6 AS begun_at FROM json_each(?)) AS new"
+        f" WHERE n = new.number RETURNING {COLUMNS}",
+        (now, given),
+    ).fetchall()
+    # Their records beside the files are erased after this commit; a kill in between is found by these rows.
+    conn.execute(
+        "INSERT OR IGNORE INTO settled_records SELECT value ->> 0 FROM json_each(?)", (given,)
+    )
+    for row in updated:
+        n, before = row["n"], rows[row["n"]]
+        changes[n] = Change(download_of(row), before["state"])
+        if row["source"]:
+            fetched = fetches[n]
+            library.mark_present(
+                conn, row["key"], str(fetched.path), fetched.size, fetched.sha256, now
+            )
+        if before["state"] == State.CANCELLED:
+            # Its entries settled as cancelled a moment ago; what a report says must be what the disk has.
+            batches.complete_cancelled_entries(conn, n)
+    return changes
 
 
 def _fail(
@@ -260,31 +269,6 @@ def _requeue(conn: sqlite3.Connection, row: sqlite3.Row, outcome: Requeued) -> C
     return Change(download_of(row_of(conn, n)), row["state"])
 
 
-def requeue_active(conn: sqlite3.Connection) -> int:
-    """None of our slots is at work any more; engines elsewhere may be."""
-    return conn.execute(
-        "UPDATE downloads SET state = 'queued' WHERE state = 'active' AND engine IS NULL"
-    ).rowcount
-
-
-def recover(conn: sqlite3.Connection, owners: Iterable[str]) -> list[tuple[Job, Download]]:
-    """At a start: what an earlier run was at is queued again.
-
-    `owners` are those of settled records (`transfer/settled`). Returns the downloads among them whose
-    rows do not say that they are finished; these count as active.
-    """
-    requeue_active(conn)
-    found: list[tuple[Job, Download]] = []
-    for owner in owners:
-        with suppress(NotFoundError):  # of another agent, or of `get`
-            n = number(owner.partition(" ")[0])
-            row = row_of(conn, n)
-            if row["state"] == State.QUEUED and download_of(row).owner == owner:
-                found.append(job_of(row))
-                _begin(conn, n, row["started_at"] or row["created_at"])
-    return found
-
-
 def _note(conn: sqlite3.Connection, n: int, reached: Reached) -> None:
     # A path or size once known is kept: an attempt that got no answer knows neither.
     conn.execute(
@@ -300,19 +284,6 @@ def keep_names(conn: sqlite3.Connection, named: Iterable[tuple[int, str, int | N
         "UPDATE downloads SET path = ?, size = ? WHERE n = ? AND state = 'active'",
         ((path, size, n) for n, path, size in named),
     )
-
-
-def settled_records(conn: sqlite3.Connection) -> list[tuple[int, Path, str]]:
-    """Completed downloads (n, path, owner) whose record beside the file may have outlived a kill."""
-    left = f"SELECT {COLUMNS} FROM settled_records JOIN downloads USING (n) WHERE path IS NOT NULL"
-    rows = conn.execute(left)
-    return [(row["n"], Path(row["path"]), download_of(row).owner) for row in rows]
-
-
-def forget_records(conn: sqlite3.Connection, numbers: Sequence[int]) -> None:
-    """Nothing lies beside the files of these downloads any more."""
-    gone = "DELETE FROM settled_records WHERE n IN (SELECT value FROM json_each(?))"
-    conn.execute(gone, (json.dumps(numbers),))
 
 
 # -- what a person asks

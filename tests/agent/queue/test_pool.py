@@ -21,7 +21,7 @@ from trayagent.model.errors import (
     WrongStateError,
 )
 from trayagent.model.events import DownloadEvent
-from trayagent.store import downloads, transitions
+from trayagent.store import downloads, recovery, transitions
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -318,7 +318,7 @@ async def test_records_are_removed_in_batches_once_the_rows_are_durable(tmp_path
     assert len(batches) < 20
 
     async with running_queue(tmp_path) as h:
-        assert await h.db.read(transitions.settled_records) == []
+        assert await h.db.read(recovery.settled_records) == []
         await h.db.run(_killed_before_removal)
     async with running_queue(tmp_path) as h:
         await until(lambda: h.transfer.forgotten == [["0"]])

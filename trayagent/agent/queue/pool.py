@@ -48,7 +48,7 @@ from trayagent.model.retry import CoolHosts, next_try
 from trayagent.model.transfer import Fetched, Progress
 from trayagent.model.units import stamp
 from trayagent.net.address_policy import is_offline
-from trayagent.store import claims, facts, transitions
+from trayagent.store import claims, facts, recovery, transitions
 from trayagent.store.claims import Turn
 from trayagent.store.database import Database
 from trayagent.store.downloads import Change
@@ -222,11 +222,11 @@ class Pool:
     async def _dispatch_forever(self, slots: asyncio.TaskGroup) -> None:
         self._slots = slots
         # Records whose rows are durable, but which a kill kept from being removed.
-        for left in await self._db.read(transitions.settled_records):
+        for left in await self._db.read(recovery.settled_records):
             self._records.add(SettledRecord(*left))
         # What an earlier run was at: finished files complete their rows, everything else is queued.
         owners = await self._worker.owners()
-        for job, download in await self._db.run(transitions.recover, owners):
+        for job, download in await self._db.run(recovery.recover, owners):
             self._give_task(self._open_slot(job, download), self._worker.find_finished)
         self._has_news.set()
         while True:
@@ -478,7 +478,7 @@ class Pool:
         try:
             async with asyncio.timeout(LAST_SAVE_SECONDS):
                 await self._save(None)
-                await self._db.run(transitions.requeue_active)
+                await self._db.run(recovery.requeue_active)
         except (TimeoutError, StoreUnavailableError):
             log.warning(
                 "%d outcomes were not saved; the next start finds the files", len(self._ended)
@@ -489,4 +489,4 @@ class Pool:
     async def _remove_records(self, records: Sequence[SettledRecord]) -> None:
         # First the files, then the rows: a kill in between leaves a row to be looked at once more.
         await self._worker.forget([(record.path, record.owner) for record in records])
-        await self._db.run(transitions.forget_records, [record.n for record in records])
+        await self._db.run(recovery.forget_records, [record.n for record in records])
