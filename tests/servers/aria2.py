@@ -87,7 +87,11 @@ class Nas:
             self._process.kill()
             self._process.wait()
             self._process = None
-            self.listed |= set(re.findall(r"/([^/?\s]+)\?", (self.folder / "session").read_text()))
+            self.listed |= set(re.findall(r"/([^/?\s]+)\?", self.saved()))
+
+    def saved(self) -> str:
+        """Its session file: what it knows again after a kill. It is written once a second."""
+        return (self.folder / "session").read_text()
 
     def call(self, method: str, *params: Any) -> Any:
         """What a method gives, or the error's message."""

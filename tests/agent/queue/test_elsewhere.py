@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.agent.running_queue import FakeTransfer
+from tests.agent.running_queue import FakeTransfer, until
 from tests.servers.aria2 import LACKING, SECRET, Nas
 from tests.servers.media import Media, content
 from trayagent.agent.bus import Bus
@@ -246,7 +246,7 @@ async def test_an_engine_that_is_away_makes_its_downloads_wait(
         async with rig(tmp_path / "home", nas, default=True) as one:
             (begun,) = await one.add(media.url("begun.bin", 3_000_000, rate=500_000))
             await one.until(begun, "active")
-            await asyncio.sleep(1.3)  # its session file is written once a second
+            await until(lambda: "begun.bin" in nas.saved())
             nas.kill()
             (new,) = await one.add(media.url("new.bin", 1000))
             for id in (begun, new):
