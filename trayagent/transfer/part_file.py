@@ -436,20 +436,21 @@ def remove(final: Path, owner: str) -> None:
         part.discard()
 
 
-def lock(fd: int) -> None:
+def lock(fd: int) -> bool:
     """Lock a file until it is closed, against everybody who asks, this process included.
 
-    Raises FileExistsError while another has it. There is no lock where the file system has none.
+    Raises FileExistsError while another has it. False where the file system has no locks: some network
+    shares, and file systems of programs (ENOLCK, EOPNOTSUPP).
     """
     if sys.platform == "win32":
-        lock_far_byte(fd)
-    else:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FileExistsError(errno.EEXIST, "another download is writing it") from None
-        except OSError:
-            return
+        return lock_far_byte(fd)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise FileExistsError(errno.EEXIST, "another download is writing it") from None
+    except OSError:
+        return False
+    return True
 
 
 def sync(fd: int) -> None:

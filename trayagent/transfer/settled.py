@@ -13,6 +13,14 @@ The records lie in a folder of ours, so that nothing stands beside a finished fi
 process appends to a log of its own there and keeps that locked: a line costs one system call, a small
 file for each record five. A log that nobody has locked is of a process that has ended; the next one
 takes its records over. Losing one costs a request, so what the disk says here is no failure.
+
+    the file system   whose log is it?                              who has it
+    ----------------  --------------------------------------------  --------------------------------
+    has locks         nobody has it locked                          the next process takes it over
+    has locks         somebody has                                  it is read, and left alone
+    has none          its name says a process that is gone          the next process takes it over
+    has none          that is here, or cannot be asked about (it    it is read, and left alone; it
+                      may run on another machine of the share)      goes when all in it is too old
 """
 
 from __future__ import annotations
@@ -25,6 +33,7 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -73,9 +82,12 @@ class SettledFiles:
         self._lock = threading.Lock()
         self._records: dict[str, Settled] | None = None
         """By owner; None: nobody has looked for those of earlier processes."""
+        self._others: dict[str, Settled] = {}
+        """Those of processes that still run: they say themselves when one is gone."""
         self._fd = -1
         """The log of this process; -1: there is none yet."""
         self._path = ""
+        self._is_locked = False
         self._logged = 0
 
     def __del__(self) -> None:
@@ -91,18 +103,21 @@ class SettledFiles:
     def find(self, owner: str) -> Settled | None:
         """The record of a download; None when there is none that can be trusted."""
         with self._lock:
-            return self._known().get(owner)
+            return self._known().get(owner) or self._others.get(owner)
 
     def owners(self) -> set[str]:
         """Whose records there are."""
         with self._lock:
-            return set(self._known())
+            return {*self._known(), *self._others}
 
     def forget(self, owners: Iterable[str]) -> None:
         """Whoever asked for these files has noted them."""
         with self._lock:
             records = self._known()
+            owners = list(owners)
             gone = [owner for owner in owners if records.pop(owner, None) is not None]
+            for owner in owners:
+                self._others.pop(owner, None)
             if gone and records:
                 self._append(_line(gone))
             elif gone and self._fd >= 0:
@@ -122,7 +137,7 @@ class SettledFiles:
             with suppress(OSError), os.scandir(self._folder) as entries:
                 earlier = [_EarlierLog(entry.path) for entry in entries]
                 for log in earlier:
-                    self._records.update(log.records)
+                    (self._records if log.is_over else self._others).update(log.records)
                 # First all of it is written once more, then the old logs go: a kill leaves both.
                 if any(log.records for log in earlier if log.is_over):
                     self._begin_log()
@@ -134,15 +149,19 @@ class SettledFiles:
         with suppress(OSError):
             if self._fd < 0 or self._logged > MOST_LOGGED:
                 self._begin_log()  # what is to be appended counts already, or does not any more
-            else:
+                return
+            with suppress(OSError):
                 os.write(self._fd, line)
-                self._logged += len(line)
+            self._logged += len(line)
+            # Without locks it may have been taken for one of a process that has ended.
+            if not self._is_locked and not os.path.exists(self._path):  # noqa: PTH110  a text, no Path
+                self._begin_log()
 
     def _begin_log(self) -> None:
         """Begin a log with what counts now; the one before it goes. Raises OSError."""
         assert self._records is not None
         text = b"".join(map(_line, self._records.values()))
-        path = f"{self._folder}/{secrets.token_hex(8)}"
+        path = f"{self._folder}/{secrets.token_hex(8)}-{os.getpid()}-{_place()}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | FLAGS
         try:
             fd = os.open(path, flags, 0o600)
@@ -150,7 +169,7 @@ class SettledFiles:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(path, flags, 0o600)
         try:
-            lock(fd)
+            is_locked = lock(fd)
             # Until then it passed for one of a process that has ended: another may have removed it.
             if not os.fstat(fd).st_nlink:
                 raise FileNotFoundError(errno.ENOENT, "the log is gone")
@@ -163,7 +182,7 @@ class SettledFiles:
             os.close(before)
             with suppress(OSError):
                 os.unlink(self._path)  # noqa: PTH108  a text, no Path
-        self._path, self._logged = path, len(text)
+        self._path, self._is_locked, self._logged = path, is_locked, len(text)
 
 
 class _EarlierLog:
@@ -178,8 +197,7 @@ class _EarlierLog:
         with suppress(OSError):
             self._fd = os.open(path, os.O_RDWR | FLAGS)
             with suppress(FileExistsError):
-                lock(self._fd)
-                self.is_over = True
+                self.is_over = lock(self._fd) or self._has_ended()
             size = min(os.fstat(self._fd).st_size, _MOST_READ)
             for record in _records_in(os.read(self._fd, size)):
                 if isinstance(record, Settled):
@@ -187,6 +205,22 @@ class _EarlierLog:
                 else:
                     for owner in record:
                         self.records.pop(owner, None)
+
+    def _has_ended(self) -> bool:
+        """Whether its process is gone, as far as the name tells; where there are no locks."""
+        if os.fstat(self._fd).st_mtime < time.time() - OLDEST:
+            return True  # nothing in it counts any more
+        _, _, said = self._path.rpartition("/")[2].partition("-")
+        number, _, place = said.partition("-")
+        if os.name == "nt" or place != _place() or not number.isdigit():
+            return False
+        try:
+            os.kill(int(number), 0)  # asks only, but on Windows
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def close(self) -> None:
         """Remove it, if its process has ended."""
@@ -200,6 +234,17 @@ class _EarlierLog:
                 os.unlink(self._path)  # noqa: PTH108  as above
         if os.name != "nt":
             os.close(self._fd)
+
+
+@cache
+def _place() -> str:
+    """Where process numbers mean the same as here: this machine, and this namespace of processes (Linux)."""
+    said = [] if os.name == "nt" else [os.uname().nodename]
+    with suppress(OSError):
+        said.append(Path("/etc/machine-id").read_text("ascii"))
+    with suppress(OSError):
+        said.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115  as above
+    return f"{zlib.crc32(repr(said).encode()):08x}"
 
 
 def _line(what: Settled | list[str]) -> bytes:
