@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 from tests.privacy import is_private
+from tests.transfer.without_locks import CAN_REFUSE
 from trayagent.instance import AlreadyRunningError, only_one, runtime_file
 from trayagent.settings import Home
 
@@ -26,6 +30,26 @@ def test_a_home_has_one_owner_at_a_time(home: Home) -> None:
         pass
     with only_one(home):
         pass
+
+
+@pytest.mark.skipif(not CAN_REFUSE, reason="only Linux can refuse its own locks")
+def test_a_home_without_locks_is_refused_in_plain_words(tmp_path: Path) -> None:
+    start = (
+        "from tests.transfer.without_locks import refuse_locks; refuse_locks()\n"
+        "from trayagent.__main__ import run; run()"
+    )
+    environ = {**os.environ, "TRAYAGENT_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", start, "run", "--headless"],
+        cwd=Path(__file__).parent.parent,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert f"The disk of {tmp_path} knows no locks" in ended.stderr
+    assert "--home DIR" in ended.stderr
 
 
 def test_two_homes_are_independent(home: Home, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from typing import Final
 
 from filelock import FileLock, Timeout
 
@@ -14,6 +16,9 @@ from trayagent import __version__
 from trayagent.files import retry_shared, write_private
 from trayagent.model.errors import TrayagentError
 from trayagent.settings import Home
+
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What flock(2) says on shares, and on file systems of programs, that have none."""
 
 
 class AlreadyRunningError(TrayagentError):
@@ -29,6 +34,14 @@ def only_one(home: Home) -> Iterator[None]:
     except Timeout:
         raise AlreadyRunningError(
             "already_running", "trayagent is running already.", "Use it through: trayagent status"
+        ) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        raise TrayagentError(
+            "no_locks",
+            f"The disk of {home.lock.parent} knows no locks, so nothing keeps a second agent away.",
+            "Use a folder on another disk: trayagent run --home DIR",
         ) from None
     try:
         yield
