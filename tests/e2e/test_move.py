@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -164,6 +166,87 @@ def test_a_kill_while_a_person_moves_a_file_loses_nothing(tmp_path: Path, step: 
         assert not here.exists()
         assert (chosen / "film.mp4").read_text() == "somebody else's"
         assert media.requests == ["/film.mp4"]
+
+
+@contextmanager
+def mounted(place: Path, *how: str | Path) -> Iterator[None]:
+    """Mount something at a place; skips the test where that is not allowed."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("mounts are made by root, on Linux")
+    if subprocess.run(["mount", *how, place], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this machine lets root mount nothing")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
+@pytest.fixture
+def another_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a file system of its own: a rename to it is refused (EXDEV)."""
+    place = tmp_path / "another disk"
+    place.mkdir()
+    with mounted(place, "-t", "tmpfs", "tmpfs"):
+        yield place
+
+
+@pytest.mark.parametrize("step", [None, *STEPS])
+def test_a_person_moves_a_file_to_another_disk(
+    tmp_path: Path, another_disk: Path, step: str | None
+) -> None:
+    """It is copied, read back and named there before the one here goes; a kill at any step loses nothing."""
+    home, chosen = tmp_path / "home", another_disk / "Films"
+    here, there = home / "downloads" / "film.mp4", chosen / "film.mp4"
+    with Media() as media:
+        with Agent(home, **({} if step is None else {"FAILPOINT": step})) as agent:
+            agent.call("POST", "downloads", {"url": media.url("film.mp4", 50_000)})
+            until(lambda: agent.get("status")["completed"], "the file")
+            assert here.stat().st_dev != another_disk.stat().st_dev
+            agent.call("POST", "downloads/d1/move", {"folder": str(chosen)})
+            if step is not None:
+                assert agent.process is not None
+                assert agent.process.wait(20) == 137
+                assert whole(here) or whole(there)
+                agent = Agent(home)
+                agent.start()
+            until(lambda: whole(there) and not here.exists(), "the move")
+            until(lambda: agent.get("downloads/d1")["path"] == str(there), "its path")
+            assert list(chosen.iterdir()) == [there], "nothing is left of the copying"
+            agent.stop()
+        assert media.requests == ["/film.mp4"]
+
+
+@contextmanager
+def heard(agent: Agent) -> Iterator[Iterator[bytes]]:
+    """The lines of the agent's events from now on; 30 s of silence end them."""
+    connection = http.client.HTTPConnection("127.0.0.1", agent.port, timeout=30)
+    with closing(connection):
+        connection.request(
+            "GET", "/api/v1/events", headers={"Authorization": f"Bearer {agent.token}"}
+        )
+        with connection.getresponse() as stream:
+            yield iter(stream.readline, b"")
+
+
+def test_a_copy_whose_original_stays_says_so(tmp_path: Path, another_disk: Path) -> None:
+    """There are two then: the person hears which one counts, and what is to be done with the other."""
+    home = tmp_path / "home"
+    here, there = home / "downloads" / "film.mp4", another_disk / "film.mp4"
+    with Media() as media, Agent(home) as agent:
+        agent.call("POST", "downloads", {"url": media.url("film.mp4", 50_000)})
+        until(lambda: agent.get("status")["completed"], "the file")
+        # A place where something is mounted can be read and copied, and not be removed.
+        with mounted(here, "--bind", here), heard(agent) as stream:
+            agent.post("downloads/d1/move", {"folder": str(another_disk)})
+            while next(stream) != b"event: notice\n":
+                pass
+            said = json.loads(next(stream).removeprefix(b"data: "))
+        assert said["title"] == "Copied, but still here as well: film.mp4"
+        assert f"delete {here}" in said["body"]
+        assert f"The copy in {another_disk} is whole" in said["body"]
+        assert whole(here)
+        assert whole(there)
+        assert agent.get("downloads/d1")["path"] == str(there)
 
 
 def test_what_cannot_be_moved_stays_and_says_why(tmp_path: Path) -> None:

@@ -6,6 +6,9 @@
                    names                             the file is whole here
     a person       into the folder that was chosen   the person is told, and nothing has moved
 
+When a copy is there and the file here cannot be removed (somebody has it open, its folder is read-only),
+what the settings move is tried again; a person is told that there are two now, and which one counts.
+
 What each step leaves after a kill stands in `transfer/move`; the steps are durable in `store/moves`.
 """
 
@@ -187,7 +190,14 @@ class Mover:
         #    another file that has got the name since.
         if target is not None and is_copy:
             there = Path(target)
-            await self._in_thread(lambda: steps.remove_source(source, there))
+            try:
+                await self._in_thread(lambda: steps.remove_source(source, there))
+            except DownloadError as error:
+                # What the settings move is tried again. A person is told once: the copy counts already.
+                if move.folder is None or download is None:
+                    raise
+                log.warning("%s was copied, and could not be removed: %s", source, error.message)
+                self._bus.publish(notices.left_behind_notice(download, source, there))
         await self._db.run(moves.end, move.n)
 
     async def _rename(self, move: Move, source: Path, wanted: Path) -> str | None:

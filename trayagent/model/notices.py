@@ -8,6 +8,7 @@ names come from `wording`, as everywhere else.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from trayagent.model import wording
@@ -193,6 +194,20 @@ def not_moved_notice(download: Download, error: TrayagentError) -> Notice:
     """A file could not be brought to the folder that a person chose; it stays where it is."""
     return Notice(
         f"Not moved: {name(download)}", f"{error.message} It stays where it was.", (), "error"
+    )
+
+
+def left_behind_notice(download: Download, old: Path, new: Path) -> Notice:
+    """A file was copied to the folder that a person chose, and the one it came from could not be removed.
+
+    Why is left out: systems give the same reason for a folder that is read-only and for a file in use.
+    """
+    return Notice(
+        f"Copied, but still here as well: {name(download)}",
+        f"The copy in {new.parent} is whole, and counts from now on. The old file could not be removed:"
+        f" close what has it open, or see to the rights of its folder, and delete {old}.",
+        (),
+        "error",
     )
 
 
