@@ -54,6 +54,37 @@ def test_names_hold_no_query(filename: str | None, url: str, shown: str) -> None
     assert wording.name_of(filename, url) == shown
 
 
+@pytest.mark.parametrize(
+    ("asked", "called"),
+    [
+        ([], "0 downloads"),
+        ([(None, "not an address"), (None, "https://a.example/x.mp4")], "2 downloads"),
+        ([(None, "https://a.example/b%20c.mp4?token=1")], "b c.mp4"),
+        (
+            [("film.mp4", "https://a.example/1"), *[(None, "https://b.example/2")] * 1200],
+            "film.mp4 and 1,200 more",
+        ),
+        (
+            [(None, "https://a.example/watch?v=1"), (None, "https://a.example/watch?v=2")],
+            "2 from a.example",
+        ),
+        (
+            [(None, "https://a.example/watch"), (None, "https://b.example/2.mp4")],
+            "a.example and 1 more",
+        ),
+        ([(None, "https://a.example/"), (None, "https://a.example/2")], "2 from a.example"),
+        (
+            [("long " * 40 + "end.mp4", "https://a.example/1")] * 2,
+            "long long long long long long …g long long long long end.mp4 and 1 more",
+        ),
+    ],
+)
+def test_a_batch_is_called_after_what_is_in_it(
+    asked: list[tuple[str | None, str]], called: str
+) -> None:
+    assert wording.name_of_batch(asked) == called
+
+
 def test_a_name_cannot_disguise_itself() -> None:
     assert wording.name_of("holiday\u202egpj.exe", "") == "holiday gpj.exe"
     assert wording.printable("a\nb\x1b[31m", "�") == "a�b�[31m"

@@ -27,7 +27,7 @@ from trayagent.model.errors import TrayagentError
 from trayagent.model.events import BatchEvent, DownloadEvent
 from trayagent.model.jobs import New, engine_host
 from trayagent.model.settings import EngineSettings
-from trayagent.model.wording import show_count
+from trayagent.model.wording import name_of_batch, show_count
 from trayagent.store import batches
 from trayagent.store.admission import (
     Admission,
@@ -103,7 +103,7 @@ class Intake:
         With `more` the new batch stays open: further calls name it as `batch`, and `close` ends it.
         """
         if title is None and len(candidates) > 1:
-            title = show_count(len(candidates), "download")
+            title = title_of(candidates)
         candidates = [
             self.choose_engine(index, candidate) for index, candidate in enumerate(candidates)
         ]
@@ -162,6 +162,14 @@ def candidate_of(index: int, item: Item) -> Candidate:
         return validation.validate(item)
     except TrayagentError as error:
         return Rejected(index, without_password(item.url), error.code, error.message)
+
+
+def title_of(candidates: Sequence[Candidate]) -> str:
+    """What to call a batch that nobody has named: after what of it may enter."""
+    new = [each for each in candidates if isinstance(each, New)]
+    if not new:
+        return show_count(len(candidates), "download")
+    return name_of_batch([(each.order.filename, each.url) for each in new])
 
 
 def without_password(url: str) -> str:

@@ -26,6 +26,8 @@ STATE_WORDS: Final = {
 """State -> the one word for it."""
 NEEDS_YOU: Final = "Needs you"
 """What is said of downloads that failed: nothing more happens without a person."""
+MOST_LETTERS_OF_A_BATCH: Final = 60
+"""Of the name of its first file: a title is read in a line."""
 STATE_SENTENCES: Final = {
     "queued": "It waits for its turn.",
     "active": "It is being downloaded.",
@@ -110,6 +112,28 @@ def name_of(filename: str | None, url: str) -> str:
     parts = urlsplit(url)
     last = unquote(parts.path.rstrip("/").rpartition("/")[2])
     return printable(last or parts.hostname or "") or url.partition("?")[0]
+
+
+def name_of_batch(asked: Sequence[tuple[str | None, str]]) -> str:
+    """What downloads are called that were asked for together, each with its filename and URL.
+
+    What was asked              Called
+    --------------------------  ------------------------------------------------------------
+    nothing that has a host     `3 downloads`
+    the first is a file         `film.mp4 and 6 more`
+    pages of one site           `7 from videos.example`: the end of their addresses says little
+    pages of several sites      `videos.example and 6 more`
+    """
+    hosts = [urlsplit(url).hostname for _, url in asked]
+    if not asked or hosts[0] is None:
+        return show_count(len(asked), "download")
+    first, rest = name_of(*asked[0]), len(asked) - 1
+    if "." not in first or first == hosts[0]:
+        if rest and len(set(hosts)) == 1:
+            return f"{len(asked):,} from {hosts[0]}"
+        first = hosts[0]
+    first = shorten(first, MOST_LETTERS_OF_A_BATCH)
+    return f"{first} and {rest:,} more" if rest else first
 
 
 def printable(text: str, instead: str = " ") -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import msgspec
 from msgspec.structs import replace
 
-from trayagent.agent.intake import candidate_of, without_password
+from trayagent.agent.intake import candidate_of, title_of, without_password
 from trayagent.agent.listings import Wanted
 from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply, SchemaError, decode, decode_loosely
@@ -17,7 +17,6 @@ from trayagent.hook.routing import Handler, Routes
 from trayagent.model import lenient_json
 from trayagent.model.downloads import Download, Item, Patch, Receipt, Rejected, State
 from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
-from trayagent.model.wording import show_count
 from trayagent.store import batches
 from trayagent.store.admission import Candidate, Entered
 from trayagent.store.folding import ByHand
@@ -74,7 +73,7 @@ async def add_downloads(request: HookRequest) -> Reply:
             candidates = _check_singly(request.body, shape)
             if not candidates:
                 raise
-        title = show_count(len(candidates), "download")
+        title = title_of(candidates)
     entered = await request.agent.intake.enter(
         candidates, via=request.via, title=title, key=request.idempotency_key()
     )

@@ -15,6 +15,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the agent is there, and was too busy for an answer: then it is asked again. The event stream notices a lost one. */
+export const isBusy = ({ status }) => status >= 500;
+
 /** A query string of what is set: `query({state: "failed", q: ""})` → `?state=failed`. */
 export function query(values) {
   const set = Object.entries(values).filter(([, value]) => value !== "" && value !== null && value !== undefined);

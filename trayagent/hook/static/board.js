@@ -1,8 +1,9 @@
 // What the page knows of the whole queue: the agent's counts, what runs right now, and what was asked together.
 // Rows of the list are not here: `listing.js` holds those in sight.
-import { query } from "./api.js";
+import { isBusy, query } from "./api.js";
 
 const RECOUNT = 700; // milliseconds between two looks at the counts
+const AGAIN = 3000; // milliseconds until what could not be read is asked for once more
 const TICK = 120; // milliseconds in which several events become one repaint
 const BATCHES = 60; // batches that the side of the page knows
 const MINUTE = 60; // seconds of speed that are remembered
@@ -111,14 +112,14 @@ export class Board extends EventTarget {
     this.#tell("batches");
   }
 
-  /** Runs `work` soon, however often it is asked for meanwhile. */
-  #later(what, work) {
+  /** Runs `work` soon, however often it is asked for meanwhile; once more where the agent was too busy to answer. */
+  #later(what, work, wait = RECOUNT) {
     this.#timers[what] ??= setTimeout(() => {
       this.#timers[what] = undefined;
-      work().catch(() => {
-        /* The event stream notices a lost agent, and everything is read again. */
+      work().catch((error) => {
+        if (isBusy(error)) this.#later(what, work, AGAIN);
       });
-    }, RECOUNT);
+    }, wait);
   }
 
   #tell(what) {

@@ -1,10 +1,11 @@
 // The rows of one list as the agent orders them. Only the windows around what is in sight are held, however long it is.
 // A row is a download, or the head of a batch: `{id, isHead: true, rows, shown, failed, batch}`.
-import { query } from "./api.js";
+import { isBusy, query } from "./api.js";
 
 const PAGE = 100; // rows asked for at once
 const KEPT = 24; // windows in memory
 const REST = 350; // milliseconds between two readings of the same windows
+const AGAIN = 3000; // milliseconds until what could not be read is asked for once more
 const FOLDED = 100; // batches that are remembered as opened, or as closed, by hand
 
 /** Tells `rows` whenever what is in sight has changed. */
@@ -127,16 +128,21 @@ export class Listing extends EventTarget {
     return Array.from({ length: last - first + 1 }, (_, number) => first + number);
   }
 
-  #load(page) {
+  /**
+   * Reads a page. `isOld`: something has changed since; a reading that is under way may have been answered before that,
+   * so another one follows it.
+   */
+  #load(page, { isOld = false } = {}) {
     const turn = this.#turn;
     const known = this.#loading.get(page);
-    if (known) return known;
-    const reading = this.#ask({ offset: String(page * PAGE), limit: PAGE })
+    if (known && !isOld) return known;
+    const ask = () => this.#ask({ offset: String(page * PAGE), limit: PAGE });
+    const reading = (known ? known.then(ask, ask) : ask())
       .then((answer) => {
         if (turn === this.#turn) this.#take(page, answer);
       })
       .finally(() => {
-        if (turn === this.#turn) this.#loading.delete(page);
+        if (this.#loading.get(page) === reading) this.#loading.delete(page);
       });
     this.#loading.set(page, reading);
     // Whoever scrolls has nobody to tell; a lost agent is noticed by the event stream.
@@ -177,9 +183,13 @@ export class Listing extends EventTarget {
     const inSight = this.#pagesInSight();
     // What is out of sight is read when it comes into sight.
     for (const page of [...this.#pages.keys()]) if (!inSight.includes(page)) this.#pages.delete(page);
-    await Promise.all(inSight.map((page) => this.#load(page))).catch(() => null);
+    const trouble = await Promise.all(inSight.map((page) => this.#load(page, { isOld: true }))).then(
+      () => null,
+      (error) => error,
+    );
     this.#timer = 0;
-    if (this.#old) this.renew();
+    if (trouble && isBusy(trouble)) this.renew(AGAIN);
+    else if (this.#old) this.renew();
   }
 
   #tell() {

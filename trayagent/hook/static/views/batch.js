@@ -1,6 +1,6 @@
 // What was asked together: how far it is, its report, and what can be done. Above the list when the list shows nothing
 // else, below it when the batch is one row among others.
-import { query } from "../api.js";
+import { isBusy, query } from "../api.js";
 import { possible } from "../batch-acts.js";
 import { button, h, icon, iconButton, setText } from "../dom.js";
 import { ago, moment } from "../format.js";
@@ -8,9 +8,12 @@ import { BATCH, OUTCOMES, SAY, VIA } from "../words.js";
 import { reportOf } from "./report.js";
 import { doneOf } from "./side.js";
 
+const AGAIN = 3000; // milliseconds until what could not be read is asked for once more
+
 /** Tells `title` when it knows what the batch is called; a panel also tells `close`. */
 export class BatchHead extends EventTarget {
   #id = null;
+  #looks = 0; // at how many have failed
 
   constructor({ api, board, messages, batchActs }, { isPanel = false } = {}) {
     super();
@@ -66,9 +69,12 @@ export class BatchHead extends EventTarget {
   async #countFailed() {
     const id = this.#id;
     if (!id) return;
+    const look = (this.#looks += 1);
     const asked = query({ sort: "added", state: "failed", batch: id, limit: 1 });
-    const failed = await this.api.get(`downloads${asked}`).catch(() => null);
-    if (failed && id === this.#id) this.retry.hidden = !failed.total;
+    const failed = await this.api.get(`downloads${asked}`).catch((error) => error);
+    if (look !== this.#looks || id !== this.#id) return; // a later look knows more
+    if (isBusy(failed)) setTimeout(() => look === this.#looks && this.#countFailed(), AGAIN);
+    else if (failed.downloads) this.retry.hidden = !failed.total;
   }
 
   #paint() {
