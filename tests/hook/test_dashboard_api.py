@@ -104,6 +104,18 @@ async def test_the_order_of_the_queue_changes(rig: Rig) -> None:
     assert answer.json()["results"][0]["error"]["code"] == "wrong_state"
 
 
+async def test_an_unknown_id_keeps_no_other_from_its_new_place(rig: Rig) -> None:
+    a, b = await add(rig, "a.mp4", "b.mp4")
+    for action, order in (("top", [b, a]), ("down", [a, b]), ("up", [b, a]), ("bottom", [a, b])):
+        body = {"ids": ["nope", b, "d99", b], "action": action}
+        results = (await rig.ask("POST", "downloads/actions", body)).json()["results"]
+        assert [one["id"] for one in results] == ["nope", b, "d99"]
+        codes = [one.get("error", {}).get("code") for one in results]
+        assert codes == ["not_found", None, "not_found"]
+        rig.agent.listings._orders.clear()
+        assert (await listed(rig, "sort=queue"))[0] == order
+
+
 async def test_a_file_and_its_folder_open_on_the_desktop(rig: Rig, tmp_path: Path) -> None:
     (id,) = await add(rig, "a.mp4")
     assert (await rig.ask("POST", f"downloads/{id}/open", {})).status == 409

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, Literal
 
-from trayagent.model.errors import WrongStateError
+from trayagent.model.errors import NotFoundError, WrongStateError
 from trayagent.store import downloads, listing
 from trayagent.store.listing import Chosen
 
@@ -32,9 +33,13 @@ def move(
 ) -> list[str]:
     """Move waiting downloads, keeping their own order. Returns the ids that were moved: those that wait.
 
-    Raises NotFoundError for an id that cannot be one, WrongStateError for a place too far down.
+    Raises NotFoundError for a `before` that cannot be an id, WrongStateError for a place too far down.
     """
-    numbers = [downloads.number(id) for id in ids]
+    numbers: list[int] = []
+    for id in ids:
+        # One that cannot be an id is not moved; the others are.
+        with suppress(NotFoundError):
+            numbers.append(downloads.number(id))
     if where in ("top", "bottom"):
         return _move_to_end(conn, numbers, where)
     order = listing.numbers_in_order(

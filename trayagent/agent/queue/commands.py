@@ -220,7 +220,7 @@ class QueueCommands:
     async def move(self, ids: Sequence[str], where: Move, before: str | None = None) -> list[str]:
         """Give waiting downloads another place in the queue. Returns those that were moved.
 
-        Raises NotFoundError for what cannot be an id, WrongStateError for a place too far down.
+        Raises as `queue_order.move` does.
         """
         moved = await self._db.run(queue_order.move, ids, where, before)
         if moved:

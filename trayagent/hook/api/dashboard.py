@@ -11,7 +11,7 @@ from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
 from trayagent.model.downloads import Download
-from trayagent.model.errors import TrayagentError, WrongStateError
+from trayagent.model.errors import NotFoundError, TrayagentError, WrongStateError
 from trayagent.settings.rules import is_forbidden_folder
 from trayagent.sites.protocol import PageSeen
 from trayagent.store.queue_order import Move
@@ -39,11 +39,14 @@ async def act_on_downloads(request: HookRequest) -> Reply:
     """Pause, resume, cancel, retry, remove or move many downloads at once; one answer each."""
     body = request.json(schemas.ManyActions)
     queue = request.agent.queue
+    ids = list(dict.fromkeys(body.ids))  # an id that is named twice is one download
     if body.action in _MOVES:
         # All at once, for they keep their order among each other.
-        moved = set(await queue.move(body.ids, cast(Move, body.action), body.before))
-        stays = schemas.Fault("wrong_state", "Only a download that waits has a place in the queue.")
-        results = [schemas.ActionResult(id, None if id in moved else stays) for id in body.ids]
+        moved = set(await queue.move(ids, cast(Move, body.action), body.before))
+        results = [
+            schemas.ActionResult(id, None if id in moved else await _why_it_stays(request, id))
+            for id in ids
+        ]
         return Reply(200, schemas.ActionResults(tuple(results)))
     commands: dict[str, Callable[[str], Awaitable[Download]]] = {
         "pause": queue.pause,
@@ -54,7 +57,7 @@ async def act_on_downloads(request: HookRequest) -> Reply:
     }
     # Each for itself: one that cannot be paused any more does not keep the others from it.
     results = []
-    for id in dict.fromkeys(body.ids):  # an id that is named twice is one download
+    for id in ids:
         try:
             await commands[body.action](id)
         except TrayagentError as error:
@@ -63,6 +66,14 @@ async def act_on_downloads(request: HookRequest) -> Reply:
         else:
             results.append(schemas.ActionResult(id))
     return Reply(200, schemas.ActionResults(tuple(results)))
+
+
+async def _why_it_stays(request: HookRequest, id: str) -> schemas.Fault:
+    try:
+        await request.agent.queries.download(id)
+    except NotFoundError as error:
+        return schemas.Fault(error.code, error.message, error.action)
+    return schemas.Fault("wrong_state", "Only a download that waits has a place in the queue.")
 
 
 @routes.add(
