@@ -69,6 +69,8 @@ async def add_uri(call: Call) -> str:
         raise RpcError("URI is not provided.")
     wish = options.read_wish(uris, call.options(1), call.agent.live_settings.config)
     position = call.number(2) if len(call.params) > 2 else None
+    if position is not None and position < 0:
+        raise RpcError("Position must be greater than or equal to 0.")
     # Judged before anything enters: a download under another gid would be there, and its client
     # would never find it.
     if wish.gid is not None:
@@ -240,7 +242,8 @@ async def change_position(call: Call) -> int:
 async def change_uri(call: Call) -> list[int]:
     """Take addresses of a download away and add others; answers with how many of each."""
     task = await call.agent.queries.task(call.text(0))
-    call.number(1)  # of the file; there is only one
+    if call.number(1) != 1:  # of the file; there is only one
+        raise RpcError("fileIndex is out of range")
     unwanted, wanted = call.texts(2), call.texts(3)
     addresses = _view(call, task).addresses
     kept = list(addresses)
@@ -313,7 +316,9 @@ async def tell_stopped(call: Call) -> list[dict[str, Any]]:
 def _limit(call: Call) -> int:
     limit = call.number(1)
     if limit < 0:
-        raise RpcError("The parameter at 1 is out of range.")
+        raise RpcError(
+            "The integer parameter at 1 has invalid value: the value must be greater than or equal to 0."
+        )
     return min(limit, call.session.rows_left + 1)
 
 
@@ -365,7 +370,7 @@ async def change_option(call: Call) -> str:
     if task.state in SETTLED:
         raise RpcError(f"Cannot change option for GID#{task.gid}")
     config = call.agent.live_settings.config
-    patch = options.read_patch(call.options(1), config, may_move=task.state in _WAITING)
+    patch = options.read_patch(call.changes(1), config, may_move=task.state in _WAITING)
     if patch != Patch():
         await call.agent.queue.change(task.id, patch)
     return "OK"
@@ -380,7 +385,7 @@ async def get_global_option(call: Call) -> dict[str, str]:
 @method("changeGlobalOption")
 async def change_global_option(call: Call) -> str:
     """Change how many downloads run, and how fast; the other settings are not a foreign program's."""
-    changes = options.read_settings(call.options(0))
+    changes = options.read_settings(call.changes(0))
     if changes:
         await call.agent.live_settings.change(changes)
     return "OK"

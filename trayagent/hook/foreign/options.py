@@ -170,6 +170,9 @@ def _read_item(uris: list[str], options: Mapping[str, Any], folder: str | None) 
     ]
     # 2. Each by itself first, so that the error names the one that is wrong.
     for name, text in known:
+        # A word that is neither would start at once what somebody may have wanted to hold back.
+        if name == "pause" and text not in ("true", "false"):
+            raise _bad("pause")
         if name == "checksum" and not _CHECKSUM.fullmatch(text.replace(" ", "")):
             raise _bad("checksum")
         try:

@@ -131,10 +131,14 @@ class Call:
 
     def texts(self, index: int) -> list[str]:
         """A list of texts that must be there."""
+        return [one for one in self.values(index) if isinstance(one, str)]
+
+    def values(self, index: int) -> list[Any]:
+        """A list that must be there, of anything."""
         value = self._at(index)
         if not isinstance(value, list):
             raise wrong_type(index)
-        return [one for one in value if isinstance(one, str)]
+        return value
 
     def options(self, index: int) -> Mapping[str, Any]:
         """A table of options; a list in its place, as some libraries fill it with, is none."""
@@ -142,6 +146,11 @@ class Call:
         if not isinstance(value, dict | list):
             raise wrong_type(index)
         return value if isinstance(value, dict) else {}
+
+    def changes(self, index: int) -> Mapping[str, Any]:
+        """A table of options that must be there."""
+        self._at(index)
+        return self.options(index)
 
     def keys(self, index: int) -> tuple[str, ...] | None:
         """The keys that are asked for; None for all."""
@@ -209,10 +218,8 @@ async def _answer_call(message: Any, session: RpcSession, methods: Mapping[str, 
 
 async def _answer_multicall(call: Call, methods: Mapping[str, Method]) -> list[Any]:
     """Each result in a list of its own, each error as it is: that is how they are told apart."""
-    if not isinstance(call.params[0] if call.params else None, list):
-        raise wrong_type(0)
     results: list[Any] = []
-    for number, inner in enumerate(call.params[0], 1):
+    for number, inner in enumerate(call.values(0), 1):
         # Thousands of calls fit into one message: everything else on the loop goes on meanwhile.
         if number % CALLS_PER_TURN == 0:
             await asyncio.sleep(0)
@@ -223,6 +230,8 @@ async def _answer_multicall(call: Call, methods: Mapping[str, Method]) -> list[A
             # One within another would multiply itself: a message of a few bytes, a million calls.
             if name == "system.multicall":
                 raise RpcError("Recursive system.multicall forbidden.")
+            if isinstance(inner, dict) and name is None:
+                raise RpcError("Missing methodName.")
             if not isinstance(name, str) or not isinstance(params, list):
                 raise RpcError("system.multicall expected struct.")
             results.append([await _run(name, params, call.session, methods)])
