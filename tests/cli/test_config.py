@@ -29,6 +29,16 @@ def test_a_change_is_written_and_shown_with_its_origin(
     assert shown["origins"]["downloads.per_host"] == "default"
 
 
+def test_the_folder_of_a_site_is_set_and_shown_by_its_name(run: Run, home: Path) -> None:
+    assert run("config", "set", "folders.example.com", "Shows").code == 0
+    assert run("config", "get", "folders.example.com").out == "Shows\n"
+    assert "folders.example.com" in run("config", "show").out
+    assert '"example.com" = "Shows"' in (home / "config.toml").read_text()
+    assert run("config", "set", "folders.example.com", "../out").code == 2
+    assert run("config", "set", "folders.example.com", "--default").code == 0
+    assert run("config", "get", "folders.example.com").code == 2
+
+
 def test_a_change_goes_back_to_the_default(run: Run) -> None:
     run("config", "set", "downloads.workers", "8")
     assert run("config", "set", "--default", "downloads.workers").code == 0

@@ -167,6 +167,10 @@ def test_other_variables_of_ours_are_no_settings(place: Home) -> None:
         ('[notifications]\nlevel = "error"', ["did you mean errors"]),
         ('[library]\ndate = "now"', ["one of created, downloaded"]),
         ('[sites]\nquality = "good"', ["sites.quality"]),
+        ('[network]\nfirst_byte = "0"', ["network.first_byte", "no time at all"]),
+        ('[[sources]]\nname = "a"\nevery = "0"', ["sources.a.every", "no time at all"]),
+        ('[folders]\nvideo = "../x"', ["folders.video", "inside the downloads folder"]),
+        ('[folders]\n"a.example" = "b/../../x"', ["folders.a.example", "inside the downloads"]),
         ("[hook]\nport = 65536", ["from 0 to 65535"]),
         ('[drop]\npoll = "no"', ["true or false"]),
         ("sources = 3", ["[[sources]]"]),
@@ -231,6 +235,40 @@ JSON = '[[sources]]\nname = "a"\ntype = "json"\nbase = "https://x"\n'
 def test_a_json_source_says_what_it_lacks(place: Home, lines: str, word: str) -> None:
     (problem,) = problems(place, JSON + lines)
     assert word in problem
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("page_size = 2", "page_size = 0", ["list.page_size", "whole number from 1"]),
+        ("page_size = 2", 'page_size = "many"', ["list.page_size", "whole number from 1"]),
+        ("{base}/items", "{bse}/items", ["list.url holds {bse}", "{base}"]),
+        ('c = "{cursor}"', 'c = "{curser}"', ["list.c holds {curser}", "{cursor}"]),
+        ("{id}/file", "{key}/file", ["fetch.url holds {key}", "{id}"]),
+        ('items = "d"', 'items = "d["', ["page.items", "d[", "data.items[0].name"]),
+        ('id = "i"', 'id = "a..b"', ["item.id", "a..b"]),
+        ('id = "i"', 'id = "i"\nsize = 3', ["item.size"]),
+    ],
+)
+def test_a_json_source_whose_fields_or_paths_mean_nothing(
+    place: Home, old: str, new: str, words: list[str]
+) -> None:
+    text = JSON + (
+        '[sources.list]\nurl = "{base}/items"\npage_size = 2\nquery.c = "{cursor}"\n'
+        '[sources.page]\nitems = "d"\n[sources.item]\nid = "i"\n'
+        '[sources.fetch]\nurl = "{base}/{id}/file"\n'
+    )
+    load(written(place, text), {})
+    assert old in text
+    (problem,) = problems(place, text.replace(old, new))
+    for word in words:
+        assert word in problem
+
+
+def test_a_heading_with_nothing_below_it_is_no_table_yet(place: Home) -> None:
+    text = '[[engines]]\n# name = "nas"\n[[sources]]\n'
+    config = load(written(place, text), {})
+    assert (config.engines, config.sources) == ((), ())
 
 
 def test_a_json_source_has_no_settings_of_flow(place: Home) -> None:

@@ -84,10 +84,11 @@ def set_(screen: Screen, key: str, value: str | None, reset: bool) -> None:
     # for the default: its line goes out of the file.
     new: Any = None
     if value is not None:
-        if key not in schema.all_keys():
+        if key not in schema.all_keys() and not _is_site(key):
             raise ConfigError([_unknown(key)])
         problems: list[str] = []
-        new = schema.convert(key, schema.RawValue(value, "your command", is_text=True), problems)
+        raw = schema.RawValue(value, "your command", is_text=True)
+        new = value if _is_site(key) else schema.convert(key, raw, problems)
         if problems:
             raise ConfigError(problems)
     section, _, name = key.partition(".")
@@ -141,8 +142,19 @@ def flat(values: dict[str, Any]) -> list[tuple[str, Any]]:
                 for key, value in one.items()
             ]
         else:
-            found += [(f"{section}.{key}", value) for key, value in content.items()]
+            # Folders of sites stand right in their section: `folders.example.com`.
+            sites = content.get("sites") if section == "folders" else None
+            rows = {key: value for key, value in content.items() if not sites or key != "sites"}
+            found += [
+                (f"{section}.{key}", value) for key, value in {**rows, **(sites or {})}.items()
+            ]
     return found
+
+
+def _is_site(key: str) -> bool:
+    """Whether the key is that of a site's folder."""
+    section, _, name = key.partition(".")
+    return section == "folders" and "." in name
 
 
 def _as_text(value: Any) -> str:

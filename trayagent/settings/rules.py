@@ -20,22 +20,13 @@ from trayagent.model import schedule, units, urls
 from trayagent.model.errors import ConfigError, DownloadError
 from trayagent.model.folder_rules import FolderRules
 from trayagent.model.settings import Config, EngineSettings, SourceSettings
-from trayagent.settings.schema import RawValue, unknown_key_sentence
+from trayagent.settings.json_source import broken_table_rules
 
 _QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
 _HOST_PORT: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):\d{1,5}")
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.\[\]:-]{1,255}")
 _SITE: Final = re.compile(r"[^\s/:@\[\]*?]+\.[^\s/:@\[\]*?]+")
 _PROXIES: Final = ("http", "https", "socks4", "socks5", "socks5h")
-_JSON_TABLES: Final = {
-    "list": ("url", "query", "page_size"),
-    "page": ("items", "next", "style"),
-    "item": ("id", "name", "kind", "created", "size", "sha256", "url"),
-    "fetch": ("url", "base64", "fallback"),
-    "auth": ("headers", "query"),
-}
-"""Tables of a json source -> their keys."""
-_STYLES: Final = ("cursor", "page", "offset", "next_url", "link_header")
 _FOLDER_KEYS: Final = frozenset({"folder", "to"})
 """Keys of the settings whose values are folders; those of the table `folders` are, too."""
 _SYSTEM_FOLDERS: Final = {
@@ -60,7 +51,7 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
     for name in ("speed_limit", "max_size", "keep_free"):
         text = getattr(config.downloads, name)
         yield from _check_text(f"downloads.{name}", text, units.parse_size)
-    yield from _check_text("network.first_byte", config.network.first_byte, units.parse_duration)
+    yield from _check_text("network.first_byte", config.network.first_byte, _some_time)
     for entry in config.network.allow:
         if host_port(entry) is None:
             yield "network.allow", f'network.allow holds "{entry}"; write each entry as host:port.'
@@ -114,12 +105,18 @@ def _check_schedule(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _check_folder_rules(config: Config) -> Iterator[tuple[str, str]]:
-    folders = FolderRules.of(config.folders, Path(config.downloads.folder))
+    downloads = Path(config.downloads.folder)
+    folders = FolderRules.of(config.folders, downloads)
     drop = Path(os.path.normcase(os.path.realpath(config.drop.folder)))
     for name, folder in (*folders.by_type.items(), *folders.by_site.items()):
         path = Path(os.path.normcase(os.path.realpath(folder)))
         if drop.is_relative_to(path) or path.is_relative_to(drop):
             yield f"folders.{name}", f"folders.{name} ({folder}) may not overlap the drop folder."
+        # `..` leads out of the downloads folder, and whoever wants that can say where to.
+        if folder.is_relative_to(downloads) and ".." in folder.relative_to(downloads).parts:
+            where = os.path.relpath(folder, downloads)
+            problem = f'folders.{name} is "{where}", but must be inside the downloads folder or a full path.'
+            yield f"folders.{name}", problem
     for host in config.folders.sites:
         if not _SITE.fullmatch(host):
             yield "folders.sites", f'folders holds "{host}"; write a site like example.com.'
@@ -141,6 +138,12 @@ def _check_text(key: str, text: str, parse: Callable[[str], object]) -> Iterator
         yield key, f"{key}: {error}."
 
 
+def _some_time(text: str) -> None:
+    """Raises ValueError for what is no duration, or none at all: every answer would come too late."""
+    if not units.parse_duration(text):
+        raise ValueError(f"{text!r} is no time at all; write it like 30s, 15m or 6h")
+
+
 def _is_proxy(proxy: str) -> bool:
     try:
         parts = urlsplit(proxy)
@@ -152,7 +155,7 @@ def _is_proxy(proxy: str) -> bool:
 def _check_source(source: SourceSettings) -> Iterator[tuple[str, str]]:
     key = f"sources.{source.name}"
     if source.every:
-        yield from _check_text(f"{key}.every", source.every, units.parse_duration)
+        yield from _check_text(f"{key}.every", source.every, _some_time)
     yield from _check_text(f"{key}.page_delay", source.page_delay, units.parse_range)
     for name in ("labs_base", "media_base") if source.type == "flow" else ("base",):
         url = getattr(source, name)
@@ -162,7 +165,7 @@ def _check_source(source: SourceSettings) -> Iterator[tuple[str, str]]:
             problem = f'{key}.{name} is "{url}", but must be an http:// or https:// address.'
             yield f"{key}.{name}", problem
     if source.type == "json":
-        yield from _check_json_source(source, key)
+        yield from broken_table_rules(source, key)
 
 
 def _check_outputs(config: Config) -> Iterator[tuple[str, str]]:
@@ -210,33 +213,6 @@ def _check_engines(engines: Sequence[EngineSettings]) -> Iterator[tuple[str, str
             yield f"{key}.mounted", f"{key}.mounted must be a full path."
         if engine.mounted and not engine.folder:
             yield f"{key}.folder", f"{key}.folder must say which of its folders is mounted here."
-
-
-def _check_json_source(source: SourceSettings, key: str) -> Iterator[tuple[str, str]]:
-    # The tables of a json source are free-form to msgspec: their keys are judged here.
-    for name, known in _JSON_TABLES.items():
-        for inner, value in getattr(source, name).items():
-            if inner not in known:
-                candidates = [f"{key}.{name}.{one}" for one in known]
-                yield (
-                    key,
-                    unknown_key_sentence(
-                        f"{key}.{name}.{inner}", RawValue(value, "config.toml"), candidates
-                    ),
-                )
-    # Without these nothing can be listed: where to ask, where the items stand in the answer, and what
-    # tells one item from another.
-    for name, inner in (("list", "url"), ("page", "items"), ("item", "id")):
-        if not isinstance(getattr(source, name).get(inner), str):
-            yield key, f"{key}.{name} needs a text named {inner}."
-    for name, inner in (("list", "query"), ("auth", "headers"), ("auth", "query")):
-        if not isinstance(getattr(source, name).get(inner, {}), dict):
-            yield key, f"{key}.{name}.{inner} must be a table."
-    style = source.page.get("style", "cursor")
-    if style not in _STYLES:
-        yield key, f'{key}.page.style is "{style}", but must be one of {", ".join(_STYLES)}.'
-    if not source.fetch.get("url") and not source.item.get("url"):
-        yield key, f"{key} needs fetch.url or item.url, to know where the files are."
 
 
 def check_folders(changes: Mapping[str, Any], now: Mapping[str, Any]) -> None:

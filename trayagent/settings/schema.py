@@ -104,7 +104,12 @@ def convert_array(array: str, raw: Any, problems: list[str]) -> tuple[Any, ...]:
     if not isinstance(raw, list) or not all(isinstance(table, Mapping) for table in raw):
         problems.append(f"{array} must be tables, each headed [[{array}]] (config.toml).")
         return ()
-    found = [_convert_table(array, table, number, problems) for number, table in enumerate(raw, 1)]
+    # A heading with nothing but comments below it, as an example in a file has it, is no table yet.
+    found = [
+        _convert_table(array, table, number, problems)
+        for number, table in enumerate(raw, 1)
+        if table
+    ]
     return tuple(one for one in found if one is not None)
 
 
