@@ -133,6 +133,18 @@ def test_live_updates_send_only_what_differs(bus: Desktop) -> None:
         assert all(len(str(body)) < 200 for _, body in got), got
 
 
+def test_a_row_number_never_comes_to_mean_another_row(bus: Desktop) -> None:
+    with stub(bus) as tray:
+        ready(tray)
+        before = {number for number, _ in tray.rows().values() if number}
+        tray.show(samples.BUSY)
+        until(lambda: "a__b__c & <d>.iso — 42 %" in tray.rows(), "the rows of downloads")
+        after = {number for number, _ in tray.rows().values() if number}
+        assert not before & after
+        tray.press("Settings…")
+        assert tray.next() == ["open_settings"]
+
+
 def test_a_flood_of_updates_is_thinned_to_four_a_second(bus: Desktop) -> None:
     def progress(n: int) -> Snapshot:
         one = samples.download("d1", size=400, received=n, speed=n)

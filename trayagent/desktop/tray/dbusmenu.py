@@ -55,14 +55,14 @@ def escape_mnemonics(label: str, *, gnome: bool) -> str:
     return re.sub("_(?=[^_])", "__", label, count=1) if gnome else label.replace("_", "__")
 
 
-def tree(menu: Menu | None, *, gnome: bool = False) -> Tree:
-    """The items numbered in order. Hidden ones keep their number, so that the shape stays."""
+def tree(menu: Menu | None, first: int = 1, *, gnome: bool = False) -> Tree:
+    """The root and its items, numbered in order from `first` on. Hidden ones are numbered, too: the shape stays."""
     nodes: Tree = {}
 
     def add(item: MenuItem | None, submenu: Menu | None) -> int:
         # It takes its number before its children do, and is filled in after them: then it is known
         # whether it has any.
-        number = len(nodes)
+        number = len(nodes) + first - 1 if nodes else 0
         nodes[number] = Node(item, {}, ())
         children = tuple(add(child, child.submenu) for child in (submenu.items if submenu else ()))
         nodes[number] = Node(item, dict(_properties(item, bool(children), gnome)), children)
@@ -92,9 +92,9 @@ def _properties(item: MenuItem | None, parent: bool, gnome: bool) -> Iterator[tu
         yield "toggle-state", Variant("i", int(checked))
 
 
-def shape(nodes: Tree) -> list[tuple[int, ...]]:
-    """What a host must not see change while the menu is open."""
-    return [node.children for node in nodes.values()]
+def shape(nodes: Tree) -> list[int]:
+    """How many rows each row has below it: what a host must not see change while the menu is open."""
+    return [len(node.children) for node in nodes.values()]
 
 
 def changes(old: Tree, new: Tree) -> tuple[list[Any], list[Any]]:
@@ -122,14 +122,19 @@ class DBusMenu(ServiceInterface):
         self._gnome = gnome
         self._nodes = tree(None)
         self._revision = 1
+        self._first = 1
 
     def show(self, menu: Menu | None) -> None:
         """Take over another menu: with the same shape, only what differs is sent."""
         # 1. Another shape: hosts ask for all of it again, and close the menu if it is open.
         # 2. The same shape: they change texts and marks in place.
         # 3. Nothing differs: a signal would only wake every panel.
-        old, self._nodes = self._nodes, tree(menu, gnome=self._gnome)
+        old, self._nodes = self._nodes, tree(menu, self._first, gnome=self._gnome)
         if shape(old) != shape(self._nodes):
+            # KDE and GNOME keep a row by its number and what it had before: a number that came to
+            # mean another row would show that one as hidden, or as a line. So all numbers are new.
+            self._first += len(old)
+            self._nodes = tree(menu, self._first, gnome=self._gnome)
             self._revision += 1
             self.LayoutUpdated()
             return
