@@ -39,6 +39,10 @@ def main() -> int:
         from trayagent.sites.worker import main as work
 
         return work()
+    if sys.argv[1:3] == ["targets", "bucket-worker"]:
+        from trayagent.targets.bucket_worker import main as work
+
+        return work()
     if sys.argv[1:3] == ["-m", "trayagent"]:  # as our own parts say it to a real Python
         del sys.argv[1:3]
     from trayagent.__main__ import run

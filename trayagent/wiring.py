@@ -40,6 +40,7 @@ from trayagent.agent.status import LiveStatus
 from trayagent.agent.webhooks import Webhooks
 from trayagent.agent.when_done import WhenDoneControl
 from trayagent.engines.aria2 import Aria2
+from trayagent.model.bucket_address import BucketAddress, is_bucket
 from trayagent.model.engine_choice import choose_elsewhere
 from trayagent.model.folder_rules import FolderRules
 from trayagent.model.settings import Config, EngineSettings
@@ -53,6 +54,9 @@ from trayagent.sources import build as sources
 from trayagent.store import downloads
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles, Vault
+from trayagent.targets.bucket import BucketTarget
+from trayagent.targets.bucket_access import bucket_access
+from trayagent.targets.folder import FolderTarget
 from trayagent.transfer.transfer import Transfer
 
 Service = Callable[[], Awaitable[None]]
@@ -118,7 +122,7 @@ async def build(
         speed_control=SpeedControl(db, bus, transfer.limit),
         undo=BatchUndo(db, queue, trash),
         elsewhere=elsewhere,
-        mover=Mover(db, bus, transfer.in_thread, folder, config.move.to),
+        mover=Mover(db, bus, transfer.in_thread, folder, _target(config, transfer, vault, environ)),
         history=History(db, bus, config.history),
         webhooks=Webhooks(db, bus, ways_out.apis, config.hooks, partial(_secret, vault, environ)),
         live_settings=live_settings,
@@ -216,6 +220,21 @@ def _engine(
 ) -> Aria2:
     secret = partial(_secret, vault, environ, settings.secret)
     return Aria2(settings, ways_out.apis, secret)
+
+
+def _target(
+    config: Config, transfer: Transfer, vault: Vault, environ: Mapping[str, str]
+) -> FolderTarget | BucketTarget | None:
+    """Where `[move]` sends finished files to; None: they stay."""
+    if not config.move.to:
+        return None
+    if not is_bucket(config.move.to):
+        return FolderTarget(Path(config.move.to), transfer.in_thread)
+    address = BucketAddress.parse(config.move.to)
+    access = partial(
+        bucket_access, config, partial(_secret, vault, environ), environ, transfer.in_thread
+    )
+    return BucketTarget(address, access, environ, transfer.in_thread)
 
 
 async def _secret(vault: Vault, environ: Mapping[str, str], text: str) -> str:

@@ -7,7 +7,8 @@ from trayagent.model.errors import LOGIN_IS_GONE, SENTENCES, TRAITS, ConfigError
 CODES = """bad_url blocked_address not_found forbidden needs_login link_expired server_busy server_error
 network timeout stalled tls too_many_redirects not_media truncated changed_on_server checksum_mismatch
 too_large disk_full permission_denied needs_sites_extra no_media_found cancelled internal
-engine_away engine_forgot engine_failed""".split()
+engine_away engine_forgot engine_failed
+bucket_away bucket_refused bucket_replaces bucket_too_small needs_buckets_extra""".split()
 
 
 def test_the_codes_are_the_documented_ones() -> None:

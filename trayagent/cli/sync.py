@@ -188,6 +188,9 @@ def verify(screen: Screen, repair: bool) -> int:
         ok = f"{report['ok']:,} ok"
         kinds = [f"{report[kind]:,} {kind}" for kind in PROBLEMS if report[kind]]
         screen.say(f"{show_count(report['checked'], 'file')} checked: {', '.join([ok, *kinds])}.")
+        if report["elsewhere"]:
+            there = show_count(report["elsewhere"], "file")
+            screen.say(f"Not read, because they are on no disk of this machine: {there}.")
         if kinds and not report["repaired"]:
             screen.say("To mend what can be mended: trayagent verify --repair")
     # What was repaired counts as found, and is right again.

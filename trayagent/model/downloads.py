@@ -116,7 +116,7 @@ class Download(Struct, frozen=True):
     engine: str | None = None
     """Which engine elsewhere fetches it; None: we do."""
     remote_path: str | None = None
-    """Where that engine has the file, on its own machine."""
+    """Where the file is when it is not on this machine: with that engine, or in a bucket (`s3://…`)."""
 
     # The id alone would not do: two agents can share a folder, and both have a `d1`.
     @property

@@ -93,6 +93,26 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "The engine could not fetch it.",
         "See what it says; then retry, or add it again with engine=here.",
     ),
+    "bucket_away": (
+        "The bucket that finished files move to does not answer.",
+        "They stay here and move by themselves when it does; check move.endpoint and the network.",
+    ),
+    "bucket_refused": (
+        "The bucket that finished files move to refused us.",
+        "Check move.to and its key: it must be allowed to read, write and delete there.",
+    ),
+    "bucket_replaces": (
+        "The store replaces an object although it is asked not to, so nothing is moved to it.",
+        "Use a store that knows If-None-Match, or a mount of the bucket; see docs/elsewhere.md.",
+    ),
+    "bucket_too_small": (
+        "The file is larger than what the store copies in one piece, which are 5 GiB.",
+        "It stays here; upload it with another program.",
+    ),
+    "needs_buckets_extra": (
+        "Finished files are to move to a bucket, and what speaks with it is not installed.",
+        "Install it with: pip install 'trayagent[buckets]'",
+    ),
     "cancelled": ("The download was cancelled.", "Retry if you want it after all."),
     "internal": (
         "Something went wrong inside trayagent.",

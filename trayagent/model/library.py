@@ -191,6 +191,8 @@ class VerifyReport(Struct, frozen=True):
     missing: int = 0
     repaired: int = 0
     """Fetched again, or noted at their new place."""
+    elsewhere: int = 0
+    """Downloads whose file is on no disk of ours (an engine, a bucket): they are not read, and not in `total`."""
     findings: tuple[Finding, ...] = ()
     started_at: str | None = None
     finished_at: str | None = None

@@ -211,6 +211,11 @@ def left_behind_notice(download: Download, old: Path, new: Path) -> Notice:
     )
 
 
+def moving_waits_notice(error: TrayagentError) -> Notice:
+    """Finished files cannot move to where the settings say, until somebody has mended it."""
+    return Notice("Finished files do not move", f"{error.message} {error.action}", (), "error")
+
+
 def hidden_icon_notice(help: str) -> Notice:
     """This desktop hides the icon; `help` says where to find it."""
     return Notice("Where to find trayagent", help)

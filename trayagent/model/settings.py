@@ -153,7 +153,15 @@ class MoveSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Download here, verify, then move to a slower or shared disk."""
 
     to: str = ""
-    """A folder, often of a share: files keep their folders below it; empty: they stay."""
+    """A folder, often of a share, or a bucket (`s3://NAME/folder`): files keep their folders; empty: they stay."""
+    endpoint: str = ""
+    """Of an S3 server that is not Amazon's: `http://nas.lan:9000`."""
+    region: str = ""
+    """The bucket's; empty: as in AWS's own variables and files."""
+    access_key: str = ""
+    """Id of the bucket's key: `env:NAME`, `keyring:NAME` or the id; empty: AWS's own variables and files."""
+    secret: str = ""
+    """The key's secret half: `env:NAME`, `keyring:NAME`, or the secret itself."""
 
 
 class HistorySettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -63,7 +63,7 @@ def visible_values(config: Config) -> dict[str, Any]:
     hooks = values["hooks"]
     if hooks["url"]:
         hooks["url"] = re.sub(r"(//[^/?]*)[/?].*", rf"\1/{HIDDEN}", hooks["url"])
-    for engine in (*values["engines"], hooks):
+    for engine in (*values["engines"], hooks, values["move"]):
         if engine["secret"] and not engine["secret"].startswith(("env:", "keyring:")):
             engine["secret"] = HIDDEN
     return values

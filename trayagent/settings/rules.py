@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from trayagent.model import schedule, units, urls
+from trayagent.model.bucket_address import BucketAddress, is_bucket
 from trayagent.model.errors import ConfigError, DownloadError
 from trayagent.model.folder_rules import FolderRules
 from trayagent.model.settings import Config, EngineSettings, SourceSettings
@@ -174,6 +175,13 @@ def _check_outputs(config: Config) -> Iterator[tuple[str, str]]:
     if config.hooks.url:
         yield from _check_text("hooks.url", config.hooks.url, _web_address)
     to = config.move.to
+    if is_bucket(to):
+        yield from _check_text("move.to", to, BucketAddress.parse)
+        yield from _check_endpoint(config)
+        return
+    for name in ("endpoint", "region", "access_key", "secret"):
+        if getattr(config.move, name):
+            yield f"move.{name}", f"move.{name} is for a bucket, but move.to names none."
     if to and not Path(to).is_absolute():
         yield "move.to", f'move.to is "{to}", but must be a full path.'
     for key in ("downloads", "drop"):
@@ -181,6 +189,16 @@ def _check_outputs(config: Config) -> Iterator[tuple[str, str]]:
         # What was moved there would be taken for a download, or read as a list.
         if to and (Path(to).is_relative_to(folder) or Path(folder).is_relative_to(to)):
             yield "move.to", f"move.to ({to}) may not overlap {key}.folder ({folder}); move one."
+
+
+def _check_endpoint(config: Config) -> Iterator[tuple[str, str]]:
+    move = config.move
+    if move.endpoint:
+        yield from _check_text("move.endpoint", move.endpoint, _web_address)
+    if move.endpoint and not move.to.startswith("s3://"):
+        yield "move.endpoint", "move.endpoint is for s3:// addresses."
+    if bool(move.access_key) != bool(move.secret):
+        yield "move.secret", "move.access_key and move.secret belong together."
 
 
 def _web_address(text: str) -> str:
@@ -220,7 +238,7 @@ def check_folders(changes: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     problems = [
         f"{key} may not be {folder}: it is a hidden folder, or the system's. Edit config.toml yourself."
         for key, folder in _folders_in(changes)
-        if _value_at(now, key) != folder and is_forbidden_folder(folder)
+        if _value_at(now, key) != folder and not is_bucket(folder) and is_forbidden_folder(folder)
     ]
     if problems:
         raise ConfigError(problems)

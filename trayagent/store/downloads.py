@@ -318,7 +318,7 @@ def id_in_flight(conn: sqlite3.Connection, key: str) -> str | None:
 def path_of_saved(conn: sqlite3.Connection, key: str, exists: Callable[[str], bool]) -> str | None:
     """Where the newest completed download for `key` has its file, if it is still there."""
     row = row_with_file(conn, key, exists)
-    return None if row is None else str(row["path"])
+    return None if row is None else str(row["path"] or row["remote_path"])
 
 
 def paths_of_completed(conn: sqlite3.Connection, key: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Completed downloads whose file moves to another folder, and how far each move is; see `transfer/move`."""
+"""Completed downloads whose file moves to another folder, and how far each move is; see `trayagent/targets`."""
 
 from __future__ import annotations
 
@@ -70,23 +70,31 @@ def first(conn: sqlite3.Connection, after: int) -> Move | None:
 
 
 def intend(conn: sqlite3.Connection, n: int, target: str | None, sha256: str | None) -> None:
-    """It is copied and verified, and gets this name next; None: it begins anew."""
+    """It is staged and verified, and gets this name next; None: it begins anew."""
     conn.execute("UPDATE moves SET target = ?, sha256 = ? WHERE n = ?", (target, sha256, n))
 
 
-def note(conn: sqlite3.Connection, move: Move, target: str) -> None:
-    """The file is there: from now on that is its path, for the library and its checks, too."""
+def note(
+    conn: sqlite3.Connection, move: Move, place: str, sha256: str | None, *, is_on_disk: bool
+) -> None:
+    """The file is there: from now on that is its path, for the library and its checks, too.
+
+    In a bucket it has no path that a program of this machine could open: its place is a remote one.
+    """
+    path, remote = (place, None) if is_on_disk else (None, place)
     conn.execute(
-        "UPDATE downloads SET path = ? WHERE n = ? AND path = ?", (target, move.n, move.source)
+        "UPDATE downloads SET path = ?, remote_path = coalesce(?, remote_path),"
+        " sha256 = coalesce(sha256, ?) WHERE n = ? AND path = ?",
+        (path, remote, sha256, move.n, move.source),
     )
     conn.execute(
         "UPDATE entries SET path = ? WHERE download = ? AND path = ?",
-        (target, move.n, move.source),
+        (place, move.n, move.source),
     )
     if move.download is not None and move.download.source is not None:
         conn.execute(
             "UPDATE library SET path = ? WHERE source = ? AND path = ?",
-            (target, move.download.source, move.source),
+            (path, move.download.source, move.source),
         )
 
 

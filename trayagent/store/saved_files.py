@@ -50,6 +50,15 @@ def count(conn: sqlite3.Connection) -> int:
     return total
 
 
+def count_elsewhere(conn: sqlite3.Connection) -> int:
+    """How many finished downloads have their file on no disk of ours."""
+    total: int = conn.execute(
+        "SELECT count(*) FROM downloads"
+        " WHERE state = 'completed' AND path IS NULL AND remote_path IS NOT NULL"
+    ).fetchone()[0]
+    return total
+
+
 def page(conn: sqlite3.Connection, after: tuple[str, int], limit: int) -> list[SavedFile]:
     """The files after a cursor, the library's first."""
     # The library's files come first; once it has none left, `n` begins anew with the downloads.

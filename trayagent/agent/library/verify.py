@@ -93,7 +93,8 @@ class Verifier:
         missing: list[SavedFile] = []
         try:
             total = await self._db.read(saved_files.count)
-            self.report = replace(self.report, total=total)
+            elsewhere = await self._db.read(saved_files.count_elsewhere)
+            self.report = replace(self.report, total=total, elsewhere=elsewhere)
             after = ("", 0)
             while not self._stop.is_set() and (
                 files := await self._db.read(saved_files.page, after, FILES_PER_PAGE)

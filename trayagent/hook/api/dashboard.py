@@ -103,6 +103,8 @@ async def open_download(request: HookRequest) -> Reply:
     """Open the file, or its folder, on this computer's desktop."""
     what = request.json(schemas.Showing).what
     download = await request.agent.queries.download(request.params["id"])
+    if download.path is None and download.remote_path is not None:
+        raise WrongStateError(f"The file is not on this machine, but at {download.remote_path}.")
     if download.path is None:
         raise WrongStateError(f"Download {download.id} has no file yet.")
     desktop = request.context.desktop

@@ -51,7 +51,9 @@ export const GROUPS = [
       afterRestart(folder("drop.folder", "Drop folder", "lists put here are downloaded")),
       afterRestart({ key: "drop.poll", words: "Look regularly", kind: "check", hint: "for network folders" }),
       folder("library.folder", "Image library"),
-      afterRestart(folder("move.to", "Move finished files to", "another disk or a share: copied, compared, then moved; empty: they stay")),
+      afterRestart(folder("move.to", "Move finished files to", "another disk, a share, or a bucket (s3://NAME/folder): copied, compared, then moved; empty: they stay")),
+      afterRestart(text("move.endpoint", "Server of the bucket", "like http://nas.lan:9000; empty: Amazon's. Its key stands in config.toml")),
+      afterRestart(text("move.region", "Region of the bucket")),
       choice("library.date", "Sort images by", [
         ["created", "Day they were made"],
         ["downloaded", "Day they were downloaded"],

@@ -30,7 +30,7 @@ export class Verify {
     await this.messages.trying(() => this.api.delete("verify"));
   }
 
-  #paint({ state, total, checked, ok, changed, moved, missing, findings }) {
+  #paint({ state, total, checked, ok, changed, moved, missing, elsewhere, findings }) {
     this.element.hidden = state === "none";
     this.bar.hidden = this.stop.hidden = state !== "running";
     this.bar.value = total ? checked / total : 0;
@@ -38,6 +38,7 @@ export class Verify {
       [changed, "changed"],
       [moved, "moved"],
       [missing, "missing"],
+      [elsewhere, "elsewhere, not checked"],
     ].flatMap(([number, word]) => (number ? [`${number.toLocaleString()} ${word}`] : []));
     const done =
       state === "running" ? `Checking ${checked} of ${count(total, "file")}…` : `${count(ok, "file")} as saved`;
