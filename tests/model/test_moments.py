@@ -88,10 +88,22 @@ def test_a_small_number_goes_by_most_of_the_others(
         "/Date(1714564800000)/",
         "/Date(1714564800000+0200)/",
         "\\/Date(1714564800000)\\/",
+        "2024-05-01T14:00:00+02:00[Europe/Berlin]",
+        "2024-05-01T12:00:00Z[UTC]",
+        [2024, 5, 1, 12, 0],
+        [2024, 5, 1, 12, 0, 0, 250_000_000],
+        {"$date": "2024-05-01T12:00:00Z"},
+        {"$date": {"$numberLong": "1714564800000"}},
+        {"_seconds": 1714564800, "_nanoseconds": 0},
+        {"seconds": "1714564800", "nanos": 7},
     ],
 )
-def test_one_moment_in_many_forms(text: str) -> None:
+def test_one_moment_in_many_forms(text: object) -> None:
     assert parse_moment(text) == NOON
+
+
+def test_24_o_clock_is_the_midnight_at_the_end_of_the_day() -> None:
+    assert parse_moment("2024-05-01T24:00:00Z") == parse_moment("2024-05-02T00:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +171,9 @@ def test_long_ago(text: str, day: str) -> None:
         "0001-01-01T00:00:00Z", "0001-01-01", "0001-01-01T00:00:00+14:00", "0000-00-00 00:00:00", "0000:00:00 00:00:00",
         "    :  :     :  :  ", "9999-12-31T23:59:59Z", float("nan"), float("inf"), 10**400, -10**30, "1" * 200,
         "May", "May 2024 2025 1", "Smarch 1, 2024", "may June 1 2024", "2024:05:01 12:00:00 or so", "25:00", "/Date()/",
-        "2024-05-01 25:00:00", "1, 2024", "99 May 2024", "infinity", "1e9",
+        "2024-05-01 25:00:00", "2024-05-01T24:00:01Z", [2024, 5], [2024, 13, 1], [2024, "5", 1], [2024, 5, 1, True],
+        [1, 1, 1], {"date": "2024-05-01"}, {"$date": {"$date": {"$date": 1}}}, [[2024, 5, 1]],
+        "1, 2024", "99 May 2024", "infinity", "1e9",
     ],
 )  # fmt: skip
 def test_what_tells_no_date(value: object) -> None:

@@ -26,3 +26,13 @@ async def test_a_page_instead_of_data_means_a_login() -> None:
 
 async def test_a_name_that_was_cut_inside_an_emoji_costs_half_a_character() -> None:
     assert await answer(rb'{"name": "Rain \ud83c"}').json() == {"name": "Rain �"}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [b"\xef\xbb\xbf", b")]}'\n", b")]}',\n", b"\xef\xbb\xbf)]}\r\n", b"for(;;);", b"while(1);"],
+)
+async def test_what_stands_before_the_json_on_purpose_is_no_part_of_it(before: bytes) -> None:
+    assert await answer(before + b' {"a": 1}').json() == {"a": 1}
+    with pytest.raises(DownloadError):
+        await answer(before).json()

@@ -111,6 +111,9 @@ _LONGEST_TEXT: Final = 100
 _NUMBER: Final = re.compile(r"[+-]?\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 _DOTNET: Final = re.compile(r"\\?/Date\((-?\d{1,17})(?:[+-]\d{4})?\)\\?/", re.ASCII)
 """How .NET writes milliseconds in JSON; the zone behind them changes nothing."""
+_ZONE_NAME: Final = re.compile(r"\[[A-Za-z0-9_+/-]{1,50}\]$")
+_INSIDE: Final = ("$date", "$numberLong", "_seconds", "seconds")
+"""Where MongoDB, Firestore and protobuf keep a moment in an object."""
 _DIGITS: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?", re.ASCII)
 _YEAR_MONTH: Final = re.compile(r"(\d{4})(?:-(\d\d))?", re.ASCII)
 _YEAR_FIRST: Final = re.compile(r"(\d{4})([-/.:])(\d{1,2})\2(\d{1,2})(?!\d)(.*)", re.ASCII)
@@ -161,9 +164,17 @@ def parse_moment(value: object, others: Iterable[object] = ()) -> float | None:
        1970. Its size tells which; a small one goes by most of the others.
     2. A text is ISO 8601, RFC 2822, the forms of asctime, JavaScript, Twitter, .NET or EXIF, or a date
        in words; `05/04/2024` only if another shows whether day or month comes first.
-    3. Without a zone a time is UTC; a date alone, and an EXIF date, which is the camera's, is local.
-    4. Year 0, 1 and 9999 are how programs write that there is no date.
+       A zone's name in brackets behind it (`[Europe/Berlin]`, RFC 9557) changes nothing.
+    3. A list is year, month, day, hours, minutes, seconds, as Java writes it; an object has its moment
+       under one of `_INSIDE`, as databases export it.
+    4. Without a zone a time is UTC; a date alone, and an EXIF date, which is the camera's, is local.
+    5. Year 0, 1 and 9999 are how programs write that there is no date.
     """
+    if isinstance(value, list):
+        return _from_parts(value)
+    for _ in range(2):  # an object may hold one more: {"$date": {"$numberLong": "…"}}
+        if isinstance(value, dict):
+            value = next((value[key] for key in _INSIDE if key in value), None)
     number = _number(value)
     if number is not None:
         unit = _unit(number)
@@ -178,7 +189,7 @@ def parse_moment(value: object, others: Iterable[object] = ()) -> float | None:
         return number / unit
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         return None
-    text = " ".join(value.split())
+    text = _ZONE_NAME.sub("", " ".join(value.split()))
     dotnet = _DOTNET.fullmatch(text)
     if dotnet:
         return int(dotnet[1]) / 1000
@@ -218,6 +229,17 @@ def _number(value: object) -> float | None:
 def _unit(number: float) -> int | None:
     """The coarsest unit in which a number is a date that somebody may mean."""
     return next((unit for unit in _PER_SECOND if abs(number) <= _FURTHEST_SECONDS * unit), None)
+
+
+def _from_parts(parts: list[object]) -> float | None:
+    """`[2024, 5, 1, 12, 0, 0]`, in UTC; nanoseconds behind them are left out."""
+    if not 3 <= len(parts) <= 7 or not all(type(part) is int for part in parts):
+        return None
+    try:
+        when = datetime(*parts[:6], tzinfo=UTC)  # type: ignore[arg-type,misc]
+    except (ValueError, OverflowError):
+        return None
+    return None if when.year in (1, 9999) else (when - _EPOCH).total_seconds()
 
 
 # -- texts; each returns None for a form that is not its own
@@ -324,8 +346,12 @@ def _at_clock(day: date, rest: str, *, camera: bool = False) -> datetime | None:
         hour = int(hour) % 12 + (12 if half in "Pp" else 0)
     micro = int((part or "").ljust(6, "0")[:6])
     # A second 60 is a leap second, which no calendar of ours has.
-    moment = time(int(hour), int(minute), min(59, int(second or 0)), micro, UTC)
+    moment = time(int(hour) % 24, int(minute), min(59, int(second or 0)), micro, UTC)
     when = datetime.combine(day, moment)
+    if int(hour) >= 24:  # 24:00 is the midnight at the end of the day (ISO 8601-1:2019 amendment 1)
+        if moment != _MIDNIGHT or int(hour) > 24:
+            return None
+        when += timedelta(days=1)
     ahead = _offset(zone, hours, minutes)
     if ahead is None:
         return _at_home(when) if camera else when

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -28,6 +29,10 @@ MEDIA_LIMIT: Final = 256 << 20
 """Bytes of an answer that holds a file as base64."""
 _LARGE_BYTES: Final = 1 << 18
 """From here on decoding leaves the loop: it would hold up everything else for milliseconds."""
+_BEFORE_JSON: Final = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?\s{0,9}(?:\)\]\}'?,?\s{0,9}\n|(?:while|for) ?\((?:1|;;)\);)?"
+)
+"""A byte order mark, and the `)]}'` or `for(;;);` that keeps other sites from running an answer as a script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +50,13 @@ class ApiAnswer:
 
     async def json(self) -> Any:
         """The body as JSON. Raises DownloadError: `needs_login` for a page, `truncated` for other things."""
+        body = _BEFORE_JSON.sub(b"", self.body, count=1)
         try:
-            if len(self.body) > _LARGE_BYTES:
-                return await asyncio.to_thread(lenient_json.read, self.body)
-            return lenient_json.read(self.body)
+            if len(body) > _LARGE_BYTES:
+                return await asyncio.to_thread(lenient_json.read, body)
+            return lenient_json.read(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            if self.body.lstrip()[:1] == b"<":
+            if body.lstrip()[:1] == b"<":
                 raise DownloadError("needs_login", "a page came instead of data") from None
             raise DownloadError("truncated", "the answer is not proper JSON") from None
 
