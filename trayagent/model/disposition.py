@@ -51,9 +51,15 @@ def from_disposition(header: str) -> str | None:
         # The first of several counts, as in browsers.
         elif name == "filename" and plain is None:
             plain = _decode_plain(
-                re.sub(r'\\(["\\])', r"\1", quoted) if quoted is not None else token
+                re.sub(r'\\(["\\])', r"\1", quoted) if quoted is not None else _unquote(token)
             )
     return _join_sections(sections) or plain or None
+
+
+def _unquote(token: str) -> str:
+    """A token without single quotes around it: to RFC 9110 they belong to it, to who sends them they do not."""
+    token = token.strip()
+    return token[1:-1] if len(token) > 2 and token[0] == token[-1] == "'" else token
 
 
 def _join_sections(sections: dict[int, tuple[bool, str]]) -> str | None:
