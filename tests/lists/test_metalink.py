@@ -133,7 +133,6 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>' + HEAD[3
         "nonsense",
         "<html></html>",
         b"\x00\x01",
-        "",
     ],
 )
 def test_hostile_or_broken_xml_is_one_refusal(text: str | bytes) -> None:
@@ -152,6 +151,11 @@ def test_hostile_or_broken_xml_is_one_refusal(text: str | bytes) -> None:
 def test_a_refusal_tells_another_format_from_broken_xml(text: str, sentence: str) -> None:
     (line,) = parse(text)
     assert line.error == ("bad_list", sentence)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n \r\n"])
+def test_nothing_is_an_empty_list(data: bytes) -> None:
+    assert parse(data) == []
 
 
 def test_other_encodings() -> None:

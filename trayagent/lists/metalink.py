@@ -28,6 +28,8 @@ _OLD_NAMES: Final = {name.replace("-", ""): name for name in _STRENGTH}
 
 def parse(data: bytes) -> Iterator[ParsedEntry]:
     """An entry for every file; raises ListError for what is no Metalink."""
+    if not data.strip():  # an empty list, like one of any other kind
+        return
     # Parsed twice: first with counters alone, since ElementTree keeps what it has read.
     _refuse_bombs(data)
     parser: Any = ET.XMLPullParser(("start", "end"))  # no declarations, so no entities
