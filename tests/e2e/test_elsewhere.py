@@ -209,9 +209,12 @@ def test_kills_of_us_of_it_and_of_the_wire(tmp_path: Path, count: int, kills: in
         agent.call("POST", "downloads", {"items": [{"url": url} for url in urls]})
         # Once its session file has them: what it forgets before that is failed, as it should be.
         until((nas.folder / "session").read_text, "its session file")
+        did = Counter[str]()
         for _ in range(kills):
             time.sleep(chance.uniform(0, 0.6))
-            match chance.choice(["us", "it", "wire", "answer"]):
+            what = chance.choice(["us", "it", "wire", "answer"])
+            did[what] += 1
+            match what:
                 case "us":
                     agent.kill()
                     agent.launch()
@@ -235,4 +238,11 @@ def test_kills_of_us_of_it_and_of_the_wire(tmp_path: Path, count: int, kills: in
             )
             counts = check(outcomes(agent), nas, sizes)
         wire.close()
+        # Asked for twice is only what aria2 had in its session file when it was killed: it began that anew.
+        asked = Counter(path.removeprefix("/") for path in media.requests)
+        twice = {name for name, times in asked.items() if times > 1}
+        assert twice <= nas.listed
+        print(
+            f"{kills} kills: {dict(did)}; {dict(counts)}; begun anew by aria2 itself: {len(twice)}"
+        )
         assert counts["completed"] > count // 3, counts
