@@ -407,6 +407,7 @@ def test_a_relative_folder_means_nothing_elsewhere(place: Home) -> None:
 def test_secrets_somebody_wrote_into_the_file_are_not_shown(place: Home) -> None:
     text = (
         '[network]\nproxy = "http://user:CANARY@p:1"\n'
+        '[move]\nto = "s3://films"\naccess_key = "AKID"\nsecret = "CANARY"\n'
         '[[sources]]\nname = "a"\napi_key = "CANARY"\n'
         '[[sources]]\nname = "b"\napi_key = "env:KEY"\n'
         + JSON.replace('"a"', '"c"')
