@@ -33,7 +33,9 @@ def test_it_understands_how_its_parts_start_each_other() -> None:
     assert "Usage" not in worker.stderr
     assert worker.returncode != 2, "the page engine's process is no command"
     bucket = entry("targets", "bucket-worker")
-    assert (bucket.returncode, bucket.stdout, bucket.stderr) == (0, "", ""), "nobody asks it anything"
+    assert (bucket.returncode, bucket.stdout, bucket.stderr) == (0, "", ""), (
+        "nobody asks it anything"
+    )
 
 
 def test_programs_that_it_starts_get_the_systems_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
