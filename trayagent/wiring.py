@@ -33,7 +33,8 @@ from trayagent.agent.queries import Queries
 from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
 from trayagent.agent.queue.elsewhere import Elsewhere
 from trayagent.agent.queue.job import Worker
-from trayagent.agent.queue.pool import Pool, PoolLimits
+from trayagent.agent.queue.lineup import PoolLimits
+from trayagent.agent.queue.pool import Pool
 from trayagent.agent.queue.video_pages import VideoPages
 from trayagent.agent.speed import SpeedControl
 from trayagent.agent.status import LiveStatus

@@ -14,13 +14,15 @@ from trayagent.agent.intake import Intake
 from trayagent.agent.queries import Queries
 from trayagent.agent.queue.commands import QueueCommands, Trash
 from trayagent.agent.queue.job import Worker
-from trayagent.agent.queue.pool import Pool, PoolLimits
+from trayagent.agent.queue.lineup import PoolLimits
+from trayagent.agent.queue.pool import Pool
 from trayagent.agent.status import LiveStatus
 from trayagent.model.downloads import Download, Item
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.store import downloads
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
+from trayagent.transfer.transfer import Asked
 
 
 @dataclass
@@ -54,6 +56,12 @@ class FakeTransfer:
             async with self.changed:
                 self.inside.discard(request.url)
                 self.changed.notify_all()
+
+    async def fetch_each(
+        self, following: Callable[[], Asked | None], tell: Callable[[Fetched], None]
+    ) -> None:
+        while (asked := following()) is not None:
+            tell(await self.fetch(*asked))
 
     async def publish(self, made: Content | Made, target: Target, progress: Progress) -> Fetched:
         raise NotImplementedError

@@ -37,7 +37,7 @@ def recover(conn: sqlite3.Connection, owners: Iterable[str]) -> list[tuple[Job, 
     """At a start: what an earlier run was at is queued again.
 
     `owners` are those of settled records (`transfer/settled`). Returns the downloads among them whose
-    rows do not say that they are finished; these count as active.
+    rows do not say that they are finished; these are active, and say so.
     """
     requeue_active(conn)
     found: list[tuple[Job, Download]] = []
@@ -46,8 +46,8 @@ def recover(conn: sqlite3.Connection, owners: Iterable[str]) -> list[tuple[Job, 
             n = number(owner.partition(" ")[0])
             row = row_of(conn, n)
             if row["state"] == State.QUEUED and download_of(row).owner == owner:
-                found.append(job_of(row))
                 begin(conn, n, row["started_at"] or row["created_at"])
+                found.append(job_of(row_of(conn, n)))
     return found
 
 

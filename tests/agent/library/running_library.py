@@ -19,7 +19,8 @@ from trayagent.agent.intake import Intake
 from trayagent.agent.library.libraries import Libraries
 from trayagent.agent.queue.commands import BatchUndo, QueueCommands, Trash
 from trayagent.agent.queue.job import Worker
-from trayagent.agent.queue.pool import Pool, PoolLimits
+from trayagent.agent.queue.lineup import PoolLimits
+from trayagent.agent.queue.pool import Pool
 from trayagent.model.events import BatchEvent, Event, SyncEvent
 from trayagent.model.library import LibraryItem, SourceInfo, SyncRun
 from trayagent.model.settings import Config, DownloadSettings, LibrarySettings, SourceSettings

@@ -23,7 +23,8 @@ from trayagent.agent.queue import remote_queue
 from trayagent.agent.queue.commands import QueueCommands, Trash
 from trayagent.agent.queue.elsewhere import Elsewhere
 from trayagent.agent.queue.job import Worker
-from trayagent.agent.queue.pool import Pool, PoolLimits
+from trayagent.agent.queue.lineup import PoolLimits
+from trayagent.agent.queue.pool import Pool
 from trayagent.agent.queue.remote_queue import Next, next_step
 from trayagent.agent.status import LiveStatus
 from trayagent.engines.aria2 import Aria2, RemoteStatus

@@ -10,8 +10,10 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.agent.running_queue import running_queue, until
+from tests.agent.running_queue import FakeTransfer, running_queue, until
+from trayagent.agent.queue import lineup as lineup_module
 from trayagent.agent.queue import pool
+from trayagent.agent.queue.lineup import Lineup, Series, Slot
 from trayagent.model.downloads import Item, Patch, State
 from trayagent.model.errors import (
     LOGIN_IS_GONE,
@@ -21,7 +23,10 @@ from trayagent.model.errors import (
     WrongStateError,
 )
 from trayagent.model.events import DownloadEvent
+from trayagent.model.jobs import Job
+from trayagent.model.transfer import Fetched, Target
 from trayagent.store import downloads, recovery, transitions
+from trayagent.store.transitions import Completed
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -36,7 +41,10 @@ async def test_never_more_than_the_workers_and_never_an_idle_slot(
         finished = ""
         for done in range(9):
             await h.transfer.busy_with(min(workers, 9 - done), without=finished)
-            assert len(h.transfer.inside) <= h.live_status.status.active <= workers
+            assert h.live_status.status.active <= workers
+            # What begins in the engine's thread is told a moment later.
+            await until(lambda: len(h.transfer.inside) <= h.live_status.status.active)
+            assert h.live_status.status.active <= workers
             finished = min(h.transfer.inside)
             gates[finished].set()
         downloads = await h.settled(*ids)
@@ -283,8 +291,13 @@ async def test_an_outcome_is_saved_as_soon_as_the_store_can(
     assert (done.state, full) == (State.COMPLETED, [0])
 
 
-async def test_what_was_finished_before_a_kill_is_not_asked_for_again(tmp_path: Path) -> None:
-    """Its file has its name and its record: only the row did not say so yet. The other goes on."""
+async def test_what_was_finished_before_a_kill_is_not_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file has its name and its record: only the row did not say so yet. The other goes on.
+
+    However long the disk takes to find the file: others begin meanwhile, and their rows say so.
+    """
     async with running_queue(tmp_path) as h:
         gate = asyncio.Event()
         h.transfer.scripts = {f"http://h/{n}": gate.wait for n in (1, 2)}  # type: ignore[misc]
@@ -293,6 +306,19 @@ async def test_what_was_finished_before_a_kill_is_not_asked_for_again(tmp_path: 
         await h.db.read(_copied, tmp_path / "killed" / "db")
         gate.set()
 
+    find, advance, saved = FakeTransfer.find_settled, transitions.advance, list[int]()
+
+    def note(conn: sqlite3.Connection, step: transitions.Advance, now: float) -> Any:
+        saved.extend(step.begun)
+        return advance(conn, step, now)
+
+    async def find_late(self: FakeTransfer, target: Target) -> Fetched | None:
+        await until(lambda: bool(saved))
+        await asyncio.sleep(0.05)  # whatever comes of it has come by then
+        return await find(self, target)
+
+    monkeypatch.setattr(transitions, "advance", note)
+    monkeypatch.setattr(FakeTransfer, "find_settled", find_late)
     async with running_queue(tmp_path / "killed", finished={done: tmp_path / "1.bin"}) as h:
         first, second = await h.settled(done, open_)
 
@@ -516,12 +542,61 @@ async def test_what_is_put_first_during_a_look_at_the_queue_begins_next(tmp_path
     assert order[:3] == [0, 60, 1]
 
 
+async def test_what_a_thread_took_during_a_look_is_not_lined_up_again(tmp_path: Path) -> None:
+    """Its row still says that it is queued, and the look has not heard of it: it is fetched once."""
+    async with running_queue(tmp_path, workers=1) as h:
+        lineup, gate, taken = h.pool._lineup, asyncio.Event(), list[Slot]()
+
+        def rows_after_a_thread() -> list[Job]:
+            """As if the one before had ended, and the next begun, a moment before."""
+            if len(lineup) and not taken:
+                (running,) = h.pool._running.values()
+                lineup.end(running, Completed(Fetched(tmp_path / "0", 3)))
+                if (slot := lineup.take(Series())) is not None:
+                    taken.append(slot)
+            return Lineup.rows(lineup)
+
+        h.transfer.scripts = {"http://h/0": gate.wait}  # type: ignore[dict-item]
+        with patch.object(lineup, "rows", rows_after_a_thread):
+            ids = await h.add(*(f"http://h/{n}" for n in range(20)))
+            await until(lambda: bool(taken))
+            lineup.end(taken[0], Completed(Fetched(tmp_path / "1", 3)))
+            gate.set()
+            await h.settled(*ids)
+
+    assert sorted(int(request.url[9:]) for request in h.transfer.asked) == [0, *range(2, 20)]
+
+
+async def test_a_begin_and_an_end_are_told_once(tmp_path: Path) -> None:
+    """However late the loop hears of them, and though each slot is told of twice."""
+    async with running_queue(tmp_path) as h:
+        told: list[str] = []
+        late: list[Slot] = []
+
+        def read_again() -> list[Slot]:
+            news = Lineup.read_news(h.pool._lineup)
+            late.extend(news)
+            return [*late, *news]
+
+        with (
+            h.bus.subscribe(lambda e: told.append(f"{e.name} {getattr(e.data(), 'id', '')}")),
+            patch.object(h.pool._lineup, "read_news", read_again),
+        ):
+            ids = await h.add(*(f"http://h/{n}" for n in range(9)))
+            await h.settled(*ids)
+
+    for what in ("started", "completed"):
+        names = [name for name in told if name.startswith(f"download.{what} ")]
+        assert sorted(names) == sorted(f"download.{what} {id}" for id in ids)
+    assert h.live_status.status.active == 0
+
+
 async def test_while_the_store_is_away_only_so_many_outcomes_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then nothing begins before they are saved."""
     monkeypatch.setattr(pool, "STORE_RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(pool, "MOST_UNSAVED", 8)
+    monkeypatch.setattr(lineup_module, "MOST_UNSAVED", 8)
     async with running_queue(tmp_path) as h:
         run, is_away = h.db.run, True
 

@@ -1,7 +1,7 @@
 """From a row in the store to a file on the disk, and what a person asks of that way.
 
     pool         gives rows a slot, saves what began and how it ended, announces it
-    lineup       a slot, and what the slots may begin next
+    lineup       a slot, and what the slots may begin next, for the loop and the engine's thread
     job          what one slot does: from the claimed row to what transfer is asked
     video_pages  a job whose address may be a page: transfer first, or the page engine
     elsewhere    engines on other machines; each has a `remote_queue` in the place of slots

@@ -19,8 +19,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from msgspec.structs import replace
 
 from trayagent.agent import first_download
-from trayagent.agent.queue.video_pages import FileFetcher, VideoPages
-from trayagent.model import addresses, filenames, units, urls
+from trayagent.agent.queue.video_pages import (
+    FileFetcher,
+    PageJob,
+    VideoPages,
+    page_job_of,
+)
+from trayagent.model import addresses, engine_choice, filenames, units, urls
 from trayagent.model.errors import DownloadError, TrayagentError
 from trayagent.model.folder_rules import FolderRules
 from trayagent.model.jobs import Job
@@ -28,6 +33,7 @@ from trayagent.model.transfer import Fetched, Progress, Request, Resolver, Targe
 
 if TYPE_CHECKING:
     from trayagent.store.secrets import SecretFiles  # `get` loads this module, and no store
+    from trayagent.transfer.transfer import Asked
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +43,20 @@ MANY_RECORDS: Final = 256
 """So many wait no longer."""
 
 
+Assigned = tuple[Job, Path, Progress]
+"""A job, the folder that it goes to by default, and the numbers to keep."""
+
+
 class FileTransfer(FileFetcher, Protocol):
     """Transfer, as far as a worker needs it."""
+
+    async def fetch_each(
+        self, following: Callable[[], Asked | None], tell: Callable[[Fetched], None]
+    ) -> None:
+        """One file after the other, until one raises DownloadError or there is none.
+
+        Both are called by another thread.
+        """
 
     async def find_settled(self, target: Target) -> Fetched | None:
         """The file that was finished before a kill, if its record is there; None: there is none."""
@@ -73,9 +91,8 @@ class Worker:
         self.folder_rules = FolderRules()
         """For files that nobody named a folder for; follows the settings."""
 
-    async def find_finished(self, job: Job, folder: Path, progress: Progress) -> Fetched | None:
+    async def find_finished(self, job: Job, folder: Path) -> Fetched | None:
         """The job's file, if it was finished before a kill and only its row does not say so."""
-        del progress  # nothing moves: `Pool` calls this in the place of `work`
         fetched = await self._transfer.find_settled(target_of(job, folder, self.folder_rules))
         if fetched is not None and self._pages is not None and job.source is None:
             await self._pages.discard(job.id)
@@ -97,6 +114,44 @@ class Worker:
         if self._pages is None:
             return await self._transfer.fetch(request, target, progress)
         return await self._pages.fetch(job, request, target, progress)
+
+    def is_plain(self, job: Job) -> bool:
+        """Whether transfer alone can begin it, in any thread: nobody else has to be asked before."""
+        if job.source is not None or job.url == first_download.URL or self._secrets.has(job.id):
+            return False
+        kind = engine_choice.kind_meant(job.order.kind, job.order.quality, job.order.subtitles)
+        return self._pages is None or not engine_choice.is_engine_first(kind, job.url)
+
+    async def work_each(
+        self, following: Callable[[], Assigned | None], tell: Callable[[Fetched], None]
+    ) -> None:
+        """The plain file of each job that `following` gives, until one raises DownloadError or there is none.
+
+        Both are called by another thread.
+        """
+
+        def next_file() -> Asked | None:
+            given = following()
+            if given is None:
+                return None
+            job, folder, progress = given
+            page_job = self._page_job(job, folder, progress)
+            target = page_job.target if self._pages is None else page_job.first_target
+            return page_job.request, target, progress
+
+        await self._transfer.fetch_each(next_file, tell)
+
+    async def work_after(
+        self, job: Job, folder: Path, progress: Progress, failure: DownloadError
+    ) -> Fetched:
+        """The file that `work_each` did not get, by other means. Raises DownloadError."""
+        if self._pages is None:
+            raise failure
+        return await self._pages.fetch_after(self._page_job(job, folder, progress), failure)
+
+    def _page_job(self, job: Job, folder: Path, progress: Progress) -> PageJob:
+        target = target_of(job, folder, self.folder_rules)
+        return page_job_of(job, request_of(job), target, progress)
 
     async def _fetch_resolved(
         self, resolver: Resolver, key: str, target: Target, progress: Progress

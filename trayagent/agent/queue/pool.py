@@ -1,8 +1,9 @@
 """The pool: one dispatcher with slots, four by default.
 
 The dispatcher lines up what may begin next (`Lineup`). A slot takes the first of it as soon as its
-download has ended; outcomes and beginnings reach the store a moment later, many in one transaction. So a
-queue of small files waits for no disk between two of them.
+download has ended: plain files follow each other in the engine's thread. The loop hears of beginnings and
+outcomes a moment later, and the store of many in one transaction. So a queue of small files waits for no
+disk and no loop between two of them.
 
 A download's way through a slot, and what a kill leaves at each point:
 
@@ -14,9 +15,8 @@ A download's way through a slot, and what a kill leaves at each point:
     ended     as before              _ended    the same
     saved     the outcome            -         nothing is left to do
 
-A person may change a row at each of these points: see `stop`. So many outcomes may wait for the store at
-most (`MOST_UNSAVED`), and while it cannot be written nothing begins. Whatever goes wrong in one slot
-stays there.
+A person may change a row at each of these points: see `stop`. While the store cannot be written nothing
+begins. Whatever goes wrong in one slot stays there.
 
 At a start the finished files of an earlier run have their slots first: they complete their rows without
 a request; everything else goes back to the queue.
@@ -28,9 +28,9 @@ import asyncio
 import logging
 import random
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -38,14 +38,13 @@ from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.queue.job import SettledRecord, SettledRecords, Worker
-from trayagent.agent.queue.lineup import Lineup, Slot
+from trayagent.agent.queue.lineup import Following, Lineup, PoolLimits, Series, Slot
 from trayagent.agent.queue.progress import ProgressReader, how_far
 from trayagent.model.downloads import Download, State
 from trayagent.model.errors import DownloadError, StoreUnavailableError
 from trayagent.model.events import BatchEvent, DownloadEvent, QueueEvent
-from trayagent.model.jobs import Job
 from trayagent.model.retry import CoolHosts, next_try
-from trayagent.model.transfer import Fetched, Progress
+from trayagent.model.transfer import Fetched
 from trayagent.model.units import stamp
 from trayagent.net.address_policy import is_offline
 from trayagent.store import claims, facts, recovery, transitions
@@ -63,23 +62,11 @@ LAST_SAVE_SECONDS: Final = 2.0
 """How long the end of the program waits for outcomes; what is not saved then, the next start finds."""
 LINED_UP: Final = 64
 """Downloads that are lined up; when half of them have begun, there is another look at the queue."""
-MOST_UNSAVED: Final = 64
-"""Outcomes that may wait for the store."""
 GATHERING_SECONDS: Final = 0.02
 """How long outcomes are gathered while the slots have enough to go on with."""
 
-Act = Callable[[Job, Path, Progress], Awaitable[Fetched | None]]
-"""What a slot does for a job, with the folder and the numbers to keep; None: the queue has it again."""
-
-
-@dataclass(frozen=True, slots=True)
-class PoolLimits:
-    """How much at a time, and how often."""
-
-    workers: int = 4
-    per_host: int = 4
-    """Downloads at a time from one host."""
-    retries: int = 5
+Act = Callable[[], Awaitable[Fetched | None]]
+"""What is done for what a series is at; None: the queue has it again, unless it has its outcome by then."""
 
 
 class Pool:
@@ -100,13 +87,11 @@ class Pool:
         self._bus = bus
         self._worker = worker
         self._secrets = secrets
-        self._folder = folder
-        self._limits = limits
         self._bell = bell
         """Set when there may be work; whoever has no pool yet may hold it."""
         self._reader = ProgressReader(db, bus)
         self._records = SettledRecords(self._remove_records)
-        self._lineup = Lineup()
+        self._lineup = Lineup(limits, folder, self._hear_lineup)
         self._running: dict[str, Slot] = {}
         self._ended: dict[str, Slot] = {}
         """Slots whose outcome is not saved yet, in order; new downloads have their places already."""
@@ -131,18 +116,17 @@ class Pool:
         self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
-        paused = ", paused" if self._is_held else ""
-        return f"<Pool: {len(self._running)} of {self._limits.workers} slots busy{paused}>"
+        return f"<Pool: {len(self._running)} at work, {self._lineup!r}{', paused' if self._is_held else ''}>"
 
     def wake(self) -> None:
         """There may be work, or what is lined up may be in another order."""
         self._calls += 1
-        self._lineup.renew(())
+        self._lineup.clear()
         self._has_news.set()
 
     def set_limits(self, limits: PoolLimits, folder: Path) -> None:
         """Work by other limits, into another folder, from the next start of a download on."""
-        self._limits, self._folder = limits, folder
+        self._lineup.limits, self._lineup.folder = limits, folder
         self.wake()
 
     def cool_until(self, host: str) -> float | None:
@@ -152,16 +136,18 @@ class Pool:
     def hurry(self, host: str) -> None:
         """Ask a host again at once, whatever it said."""
         self._cool_hosts.end(host)
+        self._lineup.cooling = self._cool_hosts.current(time.time())
         self._worker.end_cooldown(host)
         self.wake()
 
     async def run(self) -> None:
         """Dispatch until cancelled; then active downloads are back in the queue, their bytes kept."""
+        self._loop = asyncio.get_running_loop()
         self._cool_hosts.restore(await self._db.read(claims.cooling_hosts, time.time()))
+        self._lineup.cooling = self._cool_hosts.current(time.time())
         paused = await self._db.read(facts.fact, facts.PAUSED)
         if paused is not None:
-            self._is_held = True
-            self._held_until = None if paused == "forever" else float(paused)
+            self._set_held(True, None if paused == "forever" else float(paused))
         async with asyncio.TaskGroup() as services:
             around = [
                 services.create_task(self._reader.run(), name="progress"),
@@ -174,8 +160,9 @@ class Pool:
                     try:
                         await self._dispatch_forever(slots)
                     finally:
-                        self._is_closing = True
+                        self._is_closing, self._lineup.is_open = True, False
             finally:
+                self._read_news()
                 await self._save_last()
                 if self._timer is not None:
                     self._timer.cancel()
@@ -190,26 +177,31 @@ class Pool:
         # What changed the row came after every look at the queue that saw the row as it was before: the
         # store answers in the order in which it was asked.
         self._lineup.drop(ids)
+        self._read_news()
         known = {**self._saving, **self._ended, **self._running}
         slots = [known[id] for id in ids if id in known]
         if slots:
             await asyncio.sleep(0)  # a task that was never begun could not clean up after itself
             for slot in slots:
-                self._interrupt(slot)
+                slot.interrupt()
             for slot in slots:
                 await slot.is_over.wait()
         return frozenset(slot.job.id for slot in slots)
 
     async def hold(self, until: float | None = None) -> None:
         """Start nothing (until then, Unix seconds); active ones are stopped and queued again."""
-        self._is_held, self._held_until = True, until
+        self._set_held(True, until)
         self._arm_timer(until)
+        self._read_news()
         await self.stop(*self._running)
 
     def release(self) -> None:
         """Start again."""
-        self._is_held, self._held_until = False, None
+        self._set_held(False)
         self.wake()
+
+    def _set_held(self, is_held: bool, until: float | None = None) -> None:
+        self._is_held, self._held_until, self._lineup.is_open = is_held, until, not is_held
 
     # -- dispatching
 
@@ -227,7 +219,10 @@ class Pool:
         # What an earlier run was at: finished files complete their rows, everything else is queued.
         owners = await self._worker.owners()
         for job, download in await self._db.run(recovery.recover, owners):
-            self._give_task(self._open_slot(job, download), self._worker.find_finished)
+            slot = self._lineup.begin(Series(), job, download)
+            find = partial(self._worker.find_finished, job, slot.folder)
+            self._give_task(slot.series, find)
+        self._lineup.is_open = not self._is_held
         self._has_news.set()
         while True:
             await self._has_news.wait()
@@ -244,28 +239,28 @@ class Pool:
 
     async def _dispatch(self) -> None:
         """End a pause whose time has come; save what there is, and line up what follows."""
+        self._read_news()
         if self._is_held and self._held_until is not None:
             if self._held_until > time.time():
                 self._arm_timer(self._held_until)
             else:
                 await self._db.run(facts.set_fact, facts.PAUSED, None)
-                self._is_held, self._held_until = False, None
+                self._set_held(False)
                 self._bus.publish(QueueEvent("resumed"))
         turn = self._turn()
         if turn is None and not self._ended and not self._begun:
             return
         calls = self._calls
         following = await self._save(turn)
-        if turn is not None:
-            known = {**self._ended, **self._running}
-            self._lineup.renew(one for one in following.jobs if one[0].id not in known)
+        # Somebody may have changed the queue meanwhile: then there is another look soon. Where nothing was
+        # lined up, the free slots take what this one found: changes may come without end.
+        is_current = calls == self._calls
+        if is_current or (turn is not None and turn.most == LINED_UP):
+            self._lineup.extend(following.jobs)
         self._fill_slots()
-        if turn is None:
-            return
-        # Somebody changed the queue meanwhile: this look may not know it yet. There is another one soon.
-        if calls != self._calls:
-            self._lineup.renew(())
-        if len(self._running) < self._limits.workers:
+        if not is_current:
+            self._lineup.clear()
+        if turn is not None and not self._lineup.is_full:
             self._arm_timer(following.due, *self._cool_hosts.current(time.time()).values())
 
     def _turn(self) -> Turn | None:
@@ -274,39 +269,26 @@ class Pool:
             return None
         # While every slot is busy nobody waits for the answer: it comes with the next thing to save, and
         # only when little is lined up.
-        is_full = len(self._running) >= self._limits.workers
         is_saving = bool(self._ended or self._begun)
-        if is_full and (not is_saving or len(self._lineup) >= LINED_UP // 2):
+        if self._lineup.is_full and (not is_saving or len(self._lineup) >= LINED_UP // 2):
             return None
+        waiting = self._lineup.rows()
+        self._read_news()  # after that: whatever a thread takes is in one of both
         return Turn(
-            LINED_UP,
-            held={slot.job.n for slot in self._running.values()},
+            LINED_UP - len(waiting),
+            held={job.n for job in waiting} | {slot.job.n for slot in self._running.values()},
             cooling=self._cool_hosts.current(time.time()).keys(),
-            after=self._last_host,
+            after=waiting[-1].host if waiting else self._last_host,
         )
 
     def _fill_slots(self) -> None:
         """Begin what is lined up in the slots that are free."""
-        while (slot := self._take_next()) is not None:
-            self._give_task(slot, self._worker.work)
+        while self._lineup.take(series := Series()) is not None:
+            self._give_task(series, partial(self._fetch, series))
+        self._read_news()
 
-    def _give_task(self, slot: Slot, act: Act) -> None:
-        self._slots.create_task(self._work(slot, act), name=f"slot of {slot.job.id}")
-
-    def _take_next(self) -> Slot | None:
-        """A slot for the first that may begin; None: no slot is free, or nothing may begin in it."""
-        is_full = len(self._running) >= self._limits.workers
-        is_store_behind = len(self._ended) + len(self._saving) >= MOST_UNSAVED
-        if self._is_held or self._is_closing or is_full or is_store_behind:
-            return None
-        now = time.time()
-        busy = Counter(slot.job.host for slot in self._running.values())
-        taken = self._lineup.take(busy, self._limits.per_host, self._cool_hosts.current(now))
-        if taken is None:
-            return None
-        self._begun[taken[0].n] = now
-        self._has_news.set()
-        return self._open_slot(*taken)
+    def _give_task(self, series: Series, act: Act) -> None:
+        series.task = self._slots.create_task(self._work(series, act), name="slot")
 
     def _arm_timer(self, *dates: float | None) -> None:
         """Look again when the first of these (Unix seconds) has come."""
@@ -319,62 +301,86 @@ class Pool:
             seconds = min(max(0.0, due - time.time()), claims.HORIZON_SECONDS)
             self._timer = asyncio.get_running_loop().call_later(seconds, self.wake)
 
-    # -- one slot
+    def _hear_lineup(self) -> None:
+        """Have news of the lineup read soon; for every thread."""
+        with suppress(RuntimeError):  # the loop is closed: the next start finds the files
+            self._loop.call_soon_threadsafe(self._has_news.set)
 
-    def _open_slot(self, job: Job, download: Download) -> Slot:
-        self._last_host = job.host
-        now = stamp(time.time())
-        active = replace(download, state=State.ACTIVE, started_at=now, error=None)
-        slot = self._running[job.id] = Slot(job, self._reader.follow(job, active))
+    def _read_news(self) -> None:
+        """Take over what has begun and ended meanwhile, wherever that was done."""
+        for slot in self._lineup.read_news():
+            # It is told of twice, and both may have come to pass before the first word is read.
+            if not slot.is_noted:
+                self._note_begun(slot)
+            id = slot.job.id
+            if slot.outcome is not None and self._running.get(id) is slot:
+                self._ended[id] = self._running.pop(id)
+                self._reader.leave(id)
+
+    def _note_begun(self, slot: Slot) -> None:
+        job, self._last_host = slot.job, slot.job.host
+        active = replace(
+            slot.download, state=State.ACTIVE, started_at=stamp(slot.began), error=None
+        )
+        slot.is_noted = True
+        if slot.download.state != State.ACTIVE:  # what a start found says so already
+            self._begun[job.n] = slot.began
+        self._running[job.id] = slot
+        self._reader.follow(job, active, slot.progress)
         self._untold[job.id] = active
         self._tell_started()
-        return slot
 
     def _tell_started(self) -> None:
         """Announce what has begun, as far as the slots before it are announced as free."""
-        while self._untold and self._told < self._limits.workers:
+        while self._untold and self._told < self._lineup.limits.workers:
             self._tell_one_started(next(iter(self._untold)))
 
     def _tell_one_started(self, id: str) -> None:
         self._told += 1
         self._bus.publish(DownloadEvent("started", self._untold.pop(id), State.QUEUED))
 
-    async def _work(self, slot: Slot, act: Act) -> None:
+    async def _work(self, series: Series, act: Act) -> None:
         """Work one download after the other, as long as there are some: a task for each costs more."""
-        following: Slot | None = slot
-        while following is not None:
-            slot = following
-            slot.task = asyncio.current_task()
-            slot.outcome = self._outcome_of(slot, await self._carry_out(slot, act))
-            # From here on it is the dispatcher's, and the place is free.
-            del self._running[slot.job.id]
-            self._ended[slot.job.id] = slot
-            self._reader.leave(slot.job.id)
-            self._has_news.set()
-            following, act = self._take_next(), self._worker.work
+        while series.slot is not None:
+            result = await self._carry_out(series, act)
+            if (slot := series.slot_at_work()) is not None:
+                self._lineup.end(slot, self._outcome_of(slot, result))
+            self._lineup.take(series)
+            act = partial(self._fetch, series)
         self._fill_slots()
 
-    async def _carry_out(self, slot: Slot, act: Act) -> Fetched | DownloadError | None:
-        """The job's file, or why there is none; None: it was stopped. The one boundary of a slot."""
-        slot.is_interruptible = True
+    async def _carry_out(self, series: Series, act: Act) -> Fetched | DownloadError | None:
+        """The last file of a series, or why there is none; None: it was stopped. The one boundary of a slot."""
+        series.is_interruptible = True
         try:
-            return await act(slot.job, self._folder, slot.progress)
+            return await act()
         except DownloadError as error:
             return error
         except asyncio.CancelledError:
             # The task goes on with the next download: whoever asks later was not cancelled.
-            if slot.task is not None and not self._is_closing:
-                slot.task.uncancel()
+            if series.task is not None and not self._is_closing:
+                series.task.uncancel()
             return None
         except Exception:
-            log.exception("The worker of %s died", slot.job.id)
+            log.exception("The worker of %r died", series.slot)
             return DownloadError("internal")
         finally:
-            slot.is_interruptible = False
+            series.is_interruptible = False
 
-    def _interrupt(self, slot: Slot) -> None:
-        if slot.is_interruptible and slot.task is not None:
-            slot.task.cancel()
+    async def _fetch(self, series: Series) -> Fetched | None:
+        """Fetch what it is at, and what follows, until one needs more than the engine's thread."""
+        following, failure = Following(self._lineup, series, self._worker.is_plain), None
+        try:
+            await self._worker.work_each(following.give, following.note)
+        except DownloadError as error:
+            failure = error
+        finally:
+            following.close()
+        if (slot := series.slot_at_work()) is None:
+            return None
+        if failure is not None:
+            return await self._worker.work_after(slot.job, slot.folder, slot.progress, failure)
+        return await self._worker.work(slot.job, slot.folder, slot.progress)
 
     def _outcome_of(self, slot: Slot, result: Fetched | DownloadError | None) -> Outcome:
         """What the row is to say: completed, failed, or queued again now or later."""
@@ -385,10 +391,11 @@ class Pool:
             return Requeued(reached)
         offline = result.code == "network" and is_offline(job.host)
         following = next_try(
-            result, job.attempts, self._limits.retries, random.random(), offline=offline
+            result, job.attempts, self._lineup.limits.retries, random.random(), offline=offline
         )
         now = time.time()
         self._cool_hosts.note(job.host, result, following, now)
+        self._lineup.cooling = self._cool_hosts.current(now)
         if following is not None:
             due = now + following.seconds
             return Requeued(reached, due, result, tried=following.counts)
@@ -421,6 +428,7 @@ class Pool:
             raise
         finally:
             self._saving = {}
+        self._lineup.note_saved(len(ended))
         for slot, change in zip(ended.values(), advanced.changes, strict=True):
             self._settle(slot, change)
         self._tell_started()
@@ -429,7 +437,7 @@ class Pool:
         if advanced.astray:
             for slot in self._running.values():
                 if slot.job.n in advanced.astray:
-                    self._interrupt(slot)
+                    slot.interrupt()
         return advanced.following
 
     def _settle(self, slot: Slot, change: Change | None) -> None:

@@ -56,15 +56,11 @@ class ProgressReader:
         self._running: dict[str, _RunningDownload] = {}
         self._bell = asyncio.Event()
 
-    def follow(self, job: Job, download: Download) -> Progress:
-        """Begin to look at a job; returns the numbers for its transfer, as earlier tries left them."""
-        progress = Progress()
-        progress.path = Path(job.path) if job.path else None
-        progress.size, progress.received = download.size, download.received
+    def follow(self, job: Job, download: Download, progress: Progress) -> None:
+        """Begin to look at a job, and at the numbers that its transfer writes."""
         now = time.monotonic()
         self._running[job.id] = _RunningDownload(job.n, download, progress, now, now, job.path)
         self._bell.set()
-        return progress
 
     def leave(self, id: str) -> None:
         """Look at a download no longer."""
