@@ -415,6 +415,9 @@ def test_the_second_of_a_name(name: str, second: str) -> None:
         ('attachment; filename="100%.mp4"', "100%.mp4"),
         ('attachment; filename="../../x"', "../../x"),
         ('attachment; filename="unclosed.mp4', "unclosed.mp4"),
+        ("attachment; filename=UTF-8''%E6%97%A5.mp4", "\u65e5.mp4"),
+        ("attachment; filename=\"utf-8''a%20b.mp4\"", "a b.mp4"),
+        ("attachment; filename=UTF-8''%ff.mp4", "UTF-8''\xff.mp4"),
         ("attachment; filename='a b.mp4'", "a b.mp4"),
         ("attachment; filename='a.mp4' ; size=3", "a.mp4"),
         ("attachment; filename=\"'a.mp4'\"", "'a.mp4'"),
@@ -449,6 +452,9 @@ def test_names_in_content_disposition(header: str, name: str | None) -> None:
         ("http://h/", None),
         ("http://h", None),
         ("http://[", None),
+        ("http://h/a.mp4;jsessionid=1A2B.node1", "a.mp4"),
+        ("http://h/get;JSESSIONID=1/a%20b.mp4?x", "a b.mp4"),
+        ("http://h/a;b.mp4", "a;b.mp4"),
     ],
 )
 def test_names_in_urls(url: str, name: str | None) -> None:
@@ -521,6 +527,14 @@ def test_names_in_urls(url: str, name: str | None) -> None:
         (None, None, "http://h/film.rmvb", "video", None, "film.rmvb"),
         (None, None, "http://h/film.mp4.001", "auto", "mp4", "film.mp4.001"),
         (None, None, "http://h/disk.7z.002", "auto", None, "disk.7z.002"),
+        # Of a film these are words of its title; of others they are endings.
+        (None, None, "http://h/Film.H.264", "auto", "mp4", "Film.H.264.mp4"),
+        (None, None, "http://h/Film.1080p.HEVC", "auto", "mkv", "Film.1080p.HEVC.mkv"),
+        ("Film.DTS", None, "http://h/", "auto", "mkv", "Film.DTS.mkv"),
+        (None, None, "http://h/song.flac", "auto", "flac", "song.flac"),
+        (None, None, "http://h/take.h264", "auto", None, "take.h264"),
+        (None, None, "http://h/sky.hdr", "auto", None, "sky.hdr"),
+        (None, None, "http://h/film.h.002", "auto", None, "film.h.002"),
         # A film is never called a playlist.
         (None, None, "http://h/index.m3u8", "auto", "ts", "index.ts"),
         (None, None, "http://h/manifest.mpd", "video", "mp4", "manifest.mp4"),

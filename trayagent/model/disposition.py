@@ -140,6 +140,9 @@ def _join_words(pieces: list[tuple[bytes, str]]) -> str:
 def _decode_plain(value: str) -> str:
     """A `filename` as servers really send it: raw bytes in UTF-8 or Latin-1, percent-encoded, or as in mail."""
     value = value.strip()
+    # The form of `filename*` without its star.
+    if value[:7].lower() == "utf-8''" and (extended := _decode_extended(value)):
+        return extended
     words = _decode_words(value) if "=?" in value else None
     if words is not None:
         return words

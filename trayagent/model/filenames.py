@@ -85,6 +85,12 @@ _NO_ENDING: Final = re.compile(
     r"\d.*|v\d+\w*|s\d+(?:e\d+)*|e\d+|ep\d+|[xh]26\d|rc\d+|alpha\d*|beta\d*|.*-.*|.{13,}"
 )
 """Words that follow the last dot of a title or a version: `1080p`, `S01E02`, `v2`, `WEB-DL`."""
+_SAYS_HOW: Final = frozenset(
+    "264 265 h264 h265 hevc avc av1 hdr dv aac ac3 eac3 dts flac opus atmos truehd".split()
+)
+"""Words after the last dot of a film's title that name its codecs: of anything but a film they may be an ending."""
+_SESSION: Final = re.compile(r";jsessionid=[^;/]*", re.IGNORECASE)
+"""Of Java's servers, behind the name of a file; it is nobody else's business."""
 _VOLUME: Final = re.compile(r"\.([A-Za-z0-9]{1,5})\.\d{3}$")
 """A part of something that was cut: `film.7z.001`."""
 _SAME_IMAGE: Final = ({"jpg", "jpeg", "jpe", "jfif"}, {"tif", "tiff"}, {"heic", "heif"})
@@ -152,7 +158,7 @@ def _usable(raw: str | None) -> str:
 def from_url(url: str) -> str | None:
     """The last segment of a URL's path, percent-decoded once, or None; not yet safe."""
     match = _PATH.match(url)
-    last = match[1].rstrip("/").rpartition("/")[2] if match else ""
+    last = _SESSION.sub("", match[1]).rstrip("/").rpartition("/")[2] if match else ""
     return (decode_percent(last) if "%" in last else last) or None
 
 
@@ -170,6 +176,8 @@ def has_extension(name: str, content: str = "") -> bool:
     types nobody can list, also what may be one.
     """
     ending = extension(name)
+    if content in VIDEO and ending in _SAYS_HOW:
+        return False
     volume = _VOLUME.search(name)
     if volume and _is_known(volume[1].lower()):
         return True
