@@ -68,7 +68,10 @@ class BucketTarget:
 
     async def check(self, *, is_new: bool) -> None:  # noqa: ARG002  a bucket that is away is not empty
         """Raise DownloadError unless it is there, lets us write, and refuses to replace an object."""
-        await self._ask(CheckBucket())
+        # Once for each process, which lives from the first file to the last one that waits: it costs a store
+        # five requests, and a store that goes away meanwhile ends the process.
+        if self._process is None:
+            await self._ask(CheckBucket())
 
     async def stage(self, source: Path, part: PurePath) -> str:
         """Send and read back a large file, hash a small one; returns the SHA-256."""
