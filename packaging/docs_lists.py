@@ -10,7 +10,7 @@ SAYS = {
     "text": "A link a line. A TAB separates mirrors of the same file; `[folder]` sends what follows into that "
     "folder; `#` starts a comment. Indented lines are options of the link above, as in an aria2 input file; "
     "an indented `engine=NAME` above all links, or right below a heading, counts for all that follow. A raw space in a "
-    "link is `%20`, unless another link or an option follows it.",
+    "link is `%20`, unless another link or an option follows it; `- ` or `2. ` before a link is no part of it.",
     "crawljob": "JDownloader's folder watch, as properties, a JSON object or an array of such; `null` is *not set*, "
     "and a text may hold several links. An entry that asks for a place outside the downloads folder is refused; "
     "passwords and programs are ignored, with a warning in the report.",

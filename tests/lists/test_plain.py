@@ -111,6 +111,23 @@ def test_what_is_more_than_a_link_is_left_for_a_refusal(line: str) -> None:
     assert only.item == Item(line)
 
 
+@pytest.mark.parametrize("mark", ["- ", "* ", "1. ", "23) ", "\u2022 ", "  - ", "-\u00a0"])
+def test_the_mark_of_a_list_in_notes_is_no_part_of_the_link(mark: str) -> None:
+    first, second = parse(f"{mark}http://h/a.mp4\n out=x.mp4\n{mark}<http://h/b c.mp4>\n")
+    assert (first.item, first.number) == (Item("http://h/a.mp4", filename="x.mp4"), 1)
+    assert second.item == Item("http://h/b%20c.mp4")
+
+
+@pytest.mark.parametrize("line", ['["http://h/a.mp4", "http://h/b.mp4"]', "[http://h/a.mp4]"])
+def test_links_in_brackets_are_no_heading(line: str) -> None:
+    heading, refused, after = parse(f"[A]\nhttp://h/0\n{line}\nhttp://h/1\n")
+    assert heading.item == Item("http://h/0", folder="A")
+    assert (refused.number, refused.item) == (3, None)
+    assert refused.error is not None
+    assert refused.error[0] == "bad_url"
+    assert after.item == Item("http://h/1", folder="A")
+
+
 def test_a_browsers_headers_and_referers_never_cost_the_line() -> None:
     text = (
         "http://h/a\n header=Host: h\n header=User-Agent: Mozilla/5.0\n header=Accept-Encoding: gzip\n"

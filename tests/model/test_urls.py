@@ -301,3 +301,5 @@ def test_a_pasted_link_is_made_one(text: str, link: str) -> None:
 def test_several_addresses_in_one_are_told() -> None:
     with pytest.raises(DownloadError, match="several addresses"):
         urls.check("http://h/a http://h/b")
+    with pytest.raises(DownloadError, match="behind other words"):
+        urls.check("My film: http://h/b")

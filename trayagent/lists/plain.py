@@ -23,6 +23,11 @@ _HEADING: Final = re.compile(r"\[(.*)\]")
 _NEEDS_CARE: Final = re.compile(r"[\s\"'<>]")
 """A bare address holds none of these: they part mirrors, or came along when it was copied."""
 _OPTION: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]*)\s*=(.*)", re.DOTALL)
+_BULLET: Final = re.compile(
+    r"(?:[-*+\u2022\u2013]|\d{1,6}[.)])\s+(?=[\"'<]?https?://)", re.IGNORECASE
+)
+"""What notes and web pages write before each line of a list: `- `, `2. `."""
+_LINK_IN_BRACKETS: Final = re.compile(r"[\s\"']*https?://", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -82,6 +87,8 @@ def _entries(lines: Iterable[RawLine], head: Position) -> Iterator[ListEntry]:
         elif option:
             yield _refuse(line, text, ("bad_item", "This option belongs to no address."), head)
         else:
+            bullet = None if text[0] in "hH" else _BULLET.match(text)
+            text = text[bullet.end() :] if bullet else text
             entry = _OpenEntry(line.number, text, head, line)
             if head.engine:
                 entry.options.append(
@@ -99,6 +106,9 @@ def _option_in(line: str | None, text: str) -> re.Match[str] | None:
 
 def _enter_heading(folder: str | None, head: Position) -> tuple[Position, tuple[str, str] | None]:
     """The head of what follows, and why the folder may not be used."""
+    # A JSON array, say: taken for a folder, it would be a list without a single link.
+    if folder and _LINK_IN_BRACKETS.match(folder):
+        return head, ("bad_url", "A link stands here without brackets, or the list ends in .json.")
     try:
         filenames.safe_folder(folder)
     except DownloadError as error:

@@ -49,13 +49,15 @@ def check(url: str) -> str:
         raise DownloadError("bad_url", "it is too long")
     # No mending here: a line break in a URL is how requests are smuggled. Lists are mended by `unpaste`.
     if _FORBIDDEN.search(url):
-        several = re.search(r"\shttps?://", url, re.IGNORECASE)
-        raise DownloadError(
-            "bad_url",
-            "it holds several addresses; write each by itself"
-            if several
-            else "it contains spaces or control characters",
-        )
+        problem = "it contains spaces or control characters"
+        if re.search(r"\shttps?://", url, re.IGNORECASE):
+            several = looks_absolute(url)
+            problem = (
+                "it holds several addresses; write each by itself"
+                if several
+                else "an address stands behind other words; write it by itself"
+            )
+        raise DownloadError("bad_url", problem)
     if not looks_absolute(url):
         raise DownloadError("bad_url", "it must start with http:// or https://")
     parts = _split(url)
