@@ -114,6 +114,8 @@ class Store:
         self._obstore: Any = obstore
         self._note_work = note_work
         self._is_s3 = opening.scheme == "s3"
+        # Azure may say yes to a copy that it makes later: its source must stay until then.
+        self._copies_later = opening.scheme == "az"
         client: dict[str, Any] = {**_OPTIONS, "allow_http": opening.is_plain}
         if opening.proxy:
             client["proxy_url"] = opening.proxy
@@ -215,6 +217,8 @@ class Store:
                 if tag is not None and self._obstore.head(self._store, key)["e_tag"] == tag:
                     self._discard(key)
                 raise TroubleError("checksum_mismatch", "the copy in the bucket")
+            if not is_small and self._copies_later and self._hash_of(key) != sha256:
+                raise TroubleError("bucket_away", "it is not ready with copying")
         if not is_small:
             self._discard(part)
         return False
