@@ -44,7 +44,9 @@ from trayagent.targets.folder import FolderTarget, InThread
 log = logging.getLogger(__name__)
 
 AWAY_SECONDS: Final = 15.0
-"""Between two tries while the other disk is away."""
+"""Between two tries while the other disk is away; a bucket, which costs a process, is asked ever more seldom."""
+LONGEST_AWAY_SECONDS: Final = 300.0
+"""Between two tries at a bucket; the end of another download has it asked at once."""
 MOST_NAMES: Final = 1000
 """Of one file: NAME, NAME (1), …"""
 
@@ -68,6 +70,8 @@ class Mover:
         """The number of the download that is being moved now."""
         self._announced: str | None = None
         """The last trouble that a person was told of, as long as it lasts."""
+        self._failures = 0
+        """In a row, at a bucket."""
         self._bus = bus
         self._bell = asyncio.Event()
         self._bell.set()
@@ -89,14 +93,21 @@ class Mover:
                 self._bell.clear()
                 try:
                     await self._move_all()
-                    self._announced = None
+                    self._announced, self._failures = None, 0
                 except (DownloadError, StoreUnavailableError) as error:
                     log.warning("Moving waits: %s", error.message)
                     self._announce(error)
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(AWAY_SECONDS):
+                        async with asyncio.timeout(self._pause()):
                             await self._bell.wait()
                     self._bell.set()
+
+    def _pause(self) -> float:
+        """Seconds until the next try."""
+        if self._target is None or self._target.is_on_disk:
+            return AWAY_SECONDS
+        self._failures += 1
+        return float(min(AWAY_SECONDS * 2 ** min(self._failures - 1, 10), LONGEST_AWAY_SECONDS))
 
     def _announce(self, error: DownloadError | StoreUnavailableError) -> None:
         """Tell a person, once, what only a person can mend; a share that is away comes back by itself."""
