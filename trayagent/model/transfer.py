@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from trayagent.model.downloads import Cookie, Kind
 from trayagent.model.errors import DownloadError
@@ -26,6 +27,13 @@ class Request(Struct, frozen=True):
     user_agent: str | None = None
     named: frozenset[str] = frozenset()
     """`host:port` pairs that the user named himself: they may be private (the `named` rule)."""
+
+    def each_source(self) -> list[Request]:
+        """This one, then each mirror without what is meant for the first origin only."""
+        if not self.mirrors:
+            return [self]
+        bare = replace(self, mirrors=(), headers={}, referer=None)
+        return [self, *(replace(bare, url=mirror) for mirror in self.mirrors)]
 
     def __repr__(self) -> str:
         return f"<Request to {redact(self.url)}>"

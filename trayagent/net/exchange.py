@@ -116,6 +116,13 @@ class Exchange:
         elif not self.is_slow and (length := length_in(head)) is not None and length <= self.piece:
             self.wanted = inf
 
+    def take_pieces(self) -> bytes:
+        """All that is here, for its caller; the engine may add more meanwhile."""
+        taken = []
+        while self.pieces:
+            taken.append(self.pieces.popleft())
+        return taken[0] if len(taken) == 1 else b"".join(taken)
+
     def end(self, error: DownloadError | None) -> None:
         """It is over; the last thing the engine does with it."""
         self.error = error

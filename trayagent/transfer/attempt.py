@@ -17,7 +17,6 @@ aside, everything else where the bytes came, as long as the disk is quick.
 from __future__ import annotations
 
 import time
-from collections import deque
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -25,7 +24,6 @@ from threading import Lock
 from typing import Any, Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from trayagent.model import urls
 from trayagent.model.disposition import from_disposition
@@ -36,14 +34,21 @@ from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.codings import DECODERS
 from trayagent.net.cookies import Jar
 from trayagent.net.exchange import BUFFER, EnoughError
-from trayagent.net.refusals import CLOSED_EARLY
+from trayagent.net.refusals import CLOSED_EARLY, may_be_about_range
 from trayagent.net.request import Answer, HttpClient
 from trayagent.net.response import Head
 from trayagent.transfer import content, ranges
 from trayagent.transfer.connections import SMALLEST, Connections, refuse_part
 from trayagent.transfer.destination import Destination, Names, find_settled
 from trayagent.transfer.driver import Driver, StoppedError, aside, news, place
-from trayagent.transfer.finish import COMPRESSED, Origin, check_size, choose_name, finish
+from trayagent.transfer.finish import (
+    COMPRESSED,
+    Origin,
+    check_size,
+    choose_name,
+    finish,
+    is_meant_compressed,
+)
 from trayagent.transfer.folders import Folders, Look, Terms, explained, full_disk
 from trayagent.transfer.lane import ENDLESS, Lane
 from trayagent.transfer.settled import SettledFiles
@@ -88,7 +93,7 @@ class Attempt:
         self._terms = equipment.terms
         self._folders = equipment.folders
         self._buckets = buckets_of(equipment.everything, target.speed_limit)
-        self._requests = _with_mirrors(request)
+        self._requests = request.each_source()
         self._first = self._source = self._requests[0]
         self._jar = Jar(request.cookies)
         self._target = target
@@ -112,7 +117,11 @@ class Attempt:
         self._is_stopped = False
         self._is_spliced = False
         self._is_one_stream = False
-        self._is_raw = _is_meant_compressed(target, request)
+        self._has_no_parts = False
+        """The server refused the rest, for being a part perhaps: all of it is asked for."""
+        self._earlier = b""
+        """The first bytes of what was here before the last request."""
+        self._is_raw = is_meant_compressed(target, request)
         self._recoveries = 0
         self._saved_at = 0.0
         self._look: Look | None = None
@@ -135,6 +144,7 @@ class Attempt:
                 if owner and (settled := find_settled(self._settled, owner)) is not None:
                     return settled
                 destination.recall()
+                self._earlier = destination.start(LOOKED_AT)
             while True:
                 before = destination.received
                 try:
@@ -176,6 +186,7 @@ class Attempt:
     def _recover(self, error: DownloadError, *, progressed: bool) -> None:
         """Prepare to ask again at once; raises the error when that is of no use."""
         self._recoveries += 1
+        self._earlier = self._destination.start(LOOKED_AT) or self._earlier
         if self._recoveries <= MOST_RECOVERIES and self._is_curable(error, progressed):
             return
         if error.traits.is_ours or len(self._requests) == 1:
@@ -202,7 +213,7 @@ class Attempt:
     async def _ask(self) -> None:
         """Ask once, and receive as far as it goes."""
         request, record = self._requests[0], self._destination.record
-        ask = None if record is None else self._rest(request, record)
+        ask = None if record is None or self._has_no_parts else self._rest(request, record)
         answer = self._send(ask)
         try:
             while (head := answer.poll()) is None:
@@ -213,6 +224,10 @@ class Attempt:
             verdict = ranges.judge(ask, head.status, head.headers)
             if verdict == "refused":
                 is_busy = head.status in (429, 503)
+                if ask is not None and may_be_about_range(head.status, head.url):
+                    # Asked once more, for all of it; what is here stays until that comes.
+                    self._has_no_parts = self._is_one_stream = True
+                    return
                 raise self._client.note_busy(head) if is_busy else refuse_part(head)
             self._client.cooldown.clear(head.host)
             if ask is None and verdict == "unproven":
@@ -343,7 +358,7 @@ class Attempt:
             if left <= 0 and exchange.gathered >= LOOKED_AT:
                 break
             await self._wait(left if left > 0 else AT_ONCE)
-        data = _pop_all(exchange.pieces)
+        data = exchange.take_pieces()
         while is_further and len(data) < LOOKED_THROUGH and content.is_blank(data):
             if exchange.ended and not exchange.pieces:
                 break
@@ -351,7 +366,7 @@ class Attempt:
                 exchange.room = LOOKED_THROUGH + exchange.piece
                 answer.resume()  # under a slow limit it is paused already
                 await self._wait(AT_ONCE)
-            data += _pop_all(exchange.pieces)
+            data += exchange.take_pieces()
         if not data and exchange.error is not None:
             raise exchange.error
         return data
@@ -360,7 +375,10 @@ class Attempt:
         seen, looked_at = self._origin.seen, data[:LOOKED_THROUGH]
         if medium is not None:
             content.check_promise(looked_at, seen, head.headers, urls.redact(head.url), medium)
-        if self._target.pages and content.page(looked_at, seen):
+        found = content.page(looked_at, seen)
+        # A page in the place of a file that began as none: whoever is in between wants a word first.
+        is_other = found == "html" and self._earlier and not content.is_page(self._earlier)
+        if (self._target.pages and found) or (is_other and self._target.kind != "file"):
             raise content.refusal(looked_at, seen, urls.redact(head.url))
 
     async def _receive(self, answer: Answer, lane: Lane, *, is_ranged: bool) -> None:
@@ -476,25 +494,3 @@ class Attempt:
     def _check_stopped(self) -> None:
         if self._is_stopped:
             raise StoppedError
-
-
-def _with_mirrors(request: Request) -> list[Request]:
-    """The request, then each mirror without what is meant for the first origin only."""
-    if not request.mirrors:
-        return [request]
-    bare = replace(request, mirrors=(), headers={}, referer=None)
-    return [request, *(replace(bare, url=mirror) for mirror in request.mirrors)]
-
-
-def _is_meant_compressed(target: Target, request: Request) -> bool:
-    """Whether the name says that the file is to be kept as it comes."""
-    name = target.path.name if target.path else target.filename or from_url(request.url) or ""
-    return extension(name) in COMPRESSED
-
-
-def _pop_all(pieces: deque[bytes]) -> bytes:
-    """All pieces that are here; the engine may add more meanwhile."""
-    taken = []
-    while pieces:
-        taken.append(pieces.popleft())
-    return taken[0] if len(taken) == 1 else b"".join(taken)

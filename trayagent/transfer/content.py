@@ -211,6 +211,11 @@ def page(head: bytes, seen: Seen | None) -> Literal["html", "hls", "dash"] | Non
     return "html" if seen.kind == "html" else None
 
 
+def is_page(head: bytes) -> bool:
+    """Whether these first bytes of a file are a web page's."""
+    return page(head, sniff(head, "")) == "html"
+
+
 def refusal(head: bytes, seen: Seen | None, url: str) -> DownloadError:
     """Why these bytes, which are no medium, are refused: `needs_login` or `not_media`."""
     found = page(head, seen)

@@ -253,6 +253,13 @@ class Destination:
         done = (*self._done, *((lane.start, lane.at) for lane in self._lanes))
         return ranges.Record(self.size, self.validator, ranges.merge(done))
 
+    def start(self, count: int) -> bytes:
+        """Up to so many of the first bytes, as far as they are here for certain; raises DownloadError."""
+        if self.part is None or not self._done or self._done[0][0]:
+            return b""
+        with explained():
+            return self.part.read(min(count, self._done[0][1]), 0)
+
     def settle_lanes(self) -> None:
         """The lanes are over: what they brought is done."""
         if self._lanes:

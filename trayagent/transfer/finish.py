@@ -12,7 +12,7 @@ from trayagent.model import filenames, urls
 from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import from_url
 from trayagent.model.pieces import Pieces
-from trayagent.model.transfer import Fetched, Target
+from trayagent.model.transfer import Fetched, Request, Target
 from trayagent.model.units import seconds_of
 from trayagent.net.refusals import CLOSED_EARLY
 from trayagent.transfer import checksums, containers, content
@@ -100,6 +100,12 @@ def _check_pieces(pieces: str, part: Part, check_stopped: Callable[[], None]) ->
     wrong = Pieces.parse(pieces).first_wrong(read, part.size())
     if wrong is not None:
         raise DownloadError("checksum_mismatch", f"piece {wrong + 1} of it is another")
+
+
+def is_meant_compressed(target: Target, request: Request) -> bool:
+    """Whether the name says that the file is to be kept as it comes."""
+    name = target.path.name if target.path else target.filename or from_url(request.url) or ""
+    return filenames.extension(name) in COMPRESSED
 
 
 def choose_name(
