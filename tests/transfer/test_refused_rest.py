@@ -1,4 +1,4 @@
-"""What comes in the place of the rest: a refusal, a page; the file comes all the same, or what is here is kept."""
+"""What comes in the place of the rest, or behind what is here: the file comes, or what is here is kept."""
 
 from __future__ import annotations
 
@@ -106,3 +106,17 @@ async def test_a_page_that_takes_the_place_of_another_is_the_file(tmp_path: Path
         served = Resumed(before, rest=replying("200 OK", ERROR_PAGE), again=None)
         await rig.get(server.at("/page", served), owner="one")
         assert list(rig.files().values()) == [ERROR_PAGE]
+
+
+async def test_what_somebody_added_behind_the_part_is_cut_off(tmp_path: Path) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        served = Resumed(noise(300_000))
+        url = server.at("/f.bin", served)
+        with pytest.raises(DownloadError):
+            await rig.get(url, owner="one")
+        with (tmp_path / "f.bin.part").open("ab") as part:
+            part.write(noise(500_000, seed=2))
+        served.rest = Served(served.body)
+        await rig.get(url, owner="one", path=tmp_path / "f.bin")
+        assert rig.files() == {"f.bin": served.body}
+        assert served.asked[-1] == "rest"

@@ -211,6 +211,9 @@ class Destination:
         record = self.part.record()
         if record is None:
             return False
+        if self.part.size() > record.size:  # somebody has added to it: that is not the file's
+            with explained():
+                self.part.resize(record.size)
         record = ranges.to_confirm(record)
         self.size, self.validator, self._done = record.size, record.validator, record.done
         self._progress.size, self._progress.received = record.size, record.received
