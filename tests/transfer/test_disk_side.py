@@ -20,7 +20,7 @@ from trayagent.transfer import publish as publishing
 from trayagent.transfer.checksums import verify
 from trayagent.transfer.destination import Names
 from trayagent.transfer.driver import Results, StoppedError
-from trayagent.transfer.folders import Folders, check_room, explain, has_room
+from trayagent.transfer.folders import Folders, check_room, explain, full_disk, has_room
 from trayagent.transfer.marks import mark, quarantine, zone_identifier
 from trayagent.transfer.part_file import Part, part_of, sidecar_of
 from trayagent.transfer.publish import copy_new, publish
@@ -153,6 +153,14 @@ def test_a_large_file_is_never_let_in_by_a_look_that_a_small_one_had(tmp_path: P
     with pytest.raises(DownloadError) as failed:
         folders.check(tmp_path, 2**62, 0)
     assert failed.value.code == "disk_full"
+
+
+def test_a_disk_that_is_full_with_bytes_to_spare_is_told_without_numbers(tmp_path: Path) -> None:
+    """Three megabytes needed and ten free explain nothing: the number of files, or a quota, does."""
+    failed = full_disk(tmp_path, 1, 0)
+    assert "quota" in failed.message
+    assert "needed" not in failed.message
+    assert "more needed" in full_disk(tmp_path, 2**60, 0).message
 
 
 def test_a_copy_replaces_nothing_and_takes_its_source_away(tmp_path: Path) -> None:

@@ -183,9 +183,13 @@ def full_disk(folder: Path, missing: int, keep_free: int) -> DownloadError:
     """`disk_full` for a file of which so many bytes are missing, with what is free now. Blocking."""
     asked = f"{show_size(missing)} more needed"
     try:
-        return _disk_full(asked, free_bytes(folder), keep_free)
+        free = free_bytes(folder)
     except OSError:
         return DownloadError("disk_full", asked)
+    # There are the bytes, so it is not about bytes: some disks count files, some count what a person has.
+    if has_room(free, missing, keep_free):
+        return DownloadError("disk_full", "a quota is used up, or the disk takes no more files")
+    return _disk_full(asked, free, keep_free)
 
 
 def _disk_full(asked: str, free: int, keep_free: int) -> DownloadError:
