@@ -16,6 +16,7 @@ a person waiting.
                 proxy (the gateway) for the page engine; one address policy for all three
     store/      what we remember: one thread with the one SQLite connection that writes
     transfer/   one URL to one verified file: coroutines that the engine drives
+    targets/    where finished files move to: a folder of another disk, a bucket of an object store
     engines/    download programs on other machines: aria2
     sites/      video pages, through yt-dlp in a process of its own: the page engine
     sources/    remote libraries, page by page
@@ -64,7 +65,7 @@ Sixteen nouns, each with one meaning everywhere:
 
 Imports point downwards only:
 
-    cli -> demo -> app -> {hook, desktop} -> agent
+    cli -> demo -> app -> {hook, desktop} -> agent -> targets
         -> {store, transfer, sources, sites, engines, lists, settings} -> net -> model
 """
 

@@ -8,7 +8,7 @@
     codes          one-time codes, and the files that lead a browser to their pages
     bus            events, from whoever does something to whoever wants to hear of it
     first_download a file for newcomers that needs no network
-    mover          finished files to the folder of `[move]`, or to one that a person chose
+    mover          finished files to where `[move]` says, or to a folder that a person chose
     history        what ended long ago is forgotten, as the settings say
     webhooks       events to one POST each, for other programs
     announcer      events to a few notices for people
