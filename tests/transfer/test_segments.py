@@ -14,6 +14,7 @@ from tests.transfer.rig import noise, replace_writes, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Progress, Target
 from trayagent.net.exchange import EnoughError
+from trayagent.transfer import folders
 from trayagent.transfer.connections import Connections, SegmentConnection
 from trayagent.transfer.destination import Destination, Names
 from trayagent.transfer.folders import Folders
@@ -165,6 +166,7 @@ async def test_disk_trouble_ends_all_segments(
         async def spoil() -> None:
             await until(lambda: rig.told.last[0] > SIZE // 4)
             replace_writes(monkeypatch, fail)
+            monkeypatch.setattr(folders, "free_bytes", lambda folder: 4096)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(spoil(), name="spoil")
