@@ -74,6 +74,19 @@ def test_an_old_engine_is_noticed(
     assert doctor.page_engine(Home.under(tmp_path)).verdict == verdict
 
 
+def test_what_speaks_with_a_bucket_is_looked_for_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert list(doctor.bucket("/mnt/nas")) == []
+    assert [check.verdict for check in doctor.bucket("s3://films")] == ["ok"]
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    (missing,) = doctor.bucket("s3://films")
+    assert (missing.verdict, missing.mend) == (
+        "problem",
+        "Install it with: pip install 'trayagent[buckets]'",
+    )
+
+
 def test_a_report_holds_no_secret(
     run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ is something to know.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -31,8 +32,9 @@ from trayagent.cli.client import AgentClient
 from trayagent.cli.exits import Exit, NotRunningError
 from trayagent.cli.options import home, json_option, pass_screen
 from trayagent.cli.output import Screen
+from trayagent.model.bucket_address import is_bucket
 from trayagent.model.diagnosis import Check
-from trayagent.model.errors import ConfigError, TrayagentError
+from trayagent.model.errors import SENTENCES, ConfigError, TrayagentError
 from trayagent.model.units import parse_size
 from trayagent.model.wording import show_size
 
@@ -133,6 +135,7 @@ def all_checks(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
     yield logs(home)
     if config is not None:
         yield from folders(config)
+        yield from bucket(config.move.to)
     yield database(home)
     yield keyring(home, environ)
     yield from desktop()
@@ -311,6 +314,18 @@ def page_engine(home: Home) -> Check:
             "trayagent sites update",
         )
     return Check("video pages", "ok", f"yt-dlp {found}.")
+
+
+def bucket(to: str) -> Iterator[Check]:
+    """Whether what speaks with a bucket is here, where files are to move to one; it is asked by the agent only."""
+    if not is_bucket(to):
+        return
+    sentence, action = SENTENCES["needs_buckets_extra"]
+    # Not imported: its threads are for a process of their own.
+    if importlib.util.find_spec("obstore") is None:
+        yield Check("bucket", "problem", sentence, action)
+    else:
+        yield Check("bucket", "ok", f"Finished files move to {to}.")
 
 
 def confinement() -> Check:
