@@ -171,11 +171,12 @@ class ApiClient:
         endpoint = redirects.endpoint
         # By name before every request: a connection that is used again asks no resolver, and
         # neither does a literal address. By address in _CheckingResolver, or in the gateway.
-        self._policy.check(endpoint.host, endpoint.port, named)
-        if wait := self._cooldown.remaining(endpoint.authority):
-            raise DownloadError("server_busy", endpoint.host, retry_after=wait, spent=False)
+        origin = endpoint.origin
+        self._policy.check(origin.host, origin.port, named)
+        if wait := self._cooldown.remaining(origin.authority):
+            raise DownloadError("server_busy", origin.host, retry_after=wait, spent=False)
         self._named.update(named)
-        is_secure = endpoint.scheme == "https" or self._network.proxy.startswith("https:")
+        is_secure = origin.scheme == "https" or self._network.proxy.startswith("https:")
         with explain_failures():
             session = await self._start()
             raw = await session.request(
@@ -197,7 +198,7 @@ class ApiClient:
         if self._network.proxy.startswith("socks") and "Proxy-Status" in raw.headers:
             raw.close()  # our own gateway's words, not the server's
             raise DownloadError("network", PROXY_UNUSABLE)
-        return ApiResponse(raw, endpoint.url, endpoint.authority)
+        return ApiResponse(raw, endpoint.url, origin.authority)
 
     async def _start(self) -> aiohttp.ClientSession:
         async with self._starting:

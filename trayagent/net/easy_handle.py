@@ -26,6 +26,7 @@ from trayagent.net.exchange import (
     SilenceWatch,
     Sink,
 )
+from trayagent.net.redirects import WebOrigin
 from trayagent.net.refusals import (
     CODING_CUT,
     CODING_DAMAGED,
@@ -44,8 +45,10 @@ READ: Final = 32 * 1024
 MOST_BATCHED: Final = 1024 * 1024
 """Bytes of one body in one turn: more would wait in memory while nobody else has his turn."""
 _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_…, which pycurl has no name for
+_ABORT: Final = int(pycurl.PREREQFUNC_ABORT)
+_GO_ON: Final = int(pycurl.PREREQFUNC_OK)
 _BLANKS: Final = (b"\r\n", b"\n")
-_NOBODY: Final = Exchange(("", "", 0, ""), "", (), lambda: None)
+_NOBODY: Final = Exchange(WebOrigin("", "", 0, "", ""), "", (), lambda: None)
 
 
 class EasyHandle:
@@ -67,7 +70,9 @@ class EasyHandle:
         self._idle = idle
         self._proxy = policy.network.proxy
         self._headers: Sequence[bytes] = ()
-        self._terms: tuple[str, str, int, float] | None = None
+        self._ends: tuple[object, ...] = ()
+        """Of its connection, as `IdleSockets` knows it."""
+        self._terms: tuple[WebOrigin, int, float] | None = None
         """What it was told last: most exchanges differ in nothing but their target."""
         self.curl = curl = pycurl.Curl()
         curl.handle = self
@@ -119,23 +124,23 @@ class EasyHandle:
         """Say what to ask; raises what libcurl, or a resolver in its place, makes of it."""
         self.exchange = exchange
         self._room = exchange.piece
-        curl, target = self.curl, exchange.target
-        terms = (exchange.scheme, exchange.netloc, exchange.piece, patience.connect)
+        curl, origin, target = self.curl, exchange.origin, exchange.target
+        terms = (origin, exchange.piece, patience.connect)
         if terms != self._terms:
-            curl.setopt(pycurl.URL, f"{exchange.scheme}://{exchange.netloc}/")
+            curl.setopt(pycurl.URL, f"{origin.scheme}://{origin.netloc}/")
             curl.setopt(pycurl.BUFFERSIZE, min(exchange.piece, READ))
             curl.setopt(pycurl.FRESH_CONNECT, 0)
             curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(patience.connect * 1000))
             self._terms = terms
-        if self._proxy.startswith("http") and exchange.scheme == "http":  # RFC 9112 §3.2.2
-            target = f"http://{exchange.netloc}{target}"
+        if self._proxy.startswith("http") and origin.scheme == "http":  # RFC 9112 §3.2.2
+            target = f"http://{origin.netloc}{target}"
         curl.setopt(pycurl.REQUEST_TARGET, target)
         if exchange.headers is not self._headers:
             curl.setopt(pycurl.HTTPHEADER, exchange.headers)
             self._headers = exchange.headers
         if self._resolve is not None and not self._proxy:
-            addresses = ",".join(self._resolve(exchange.host, exchange.port))
-            curl.setopt(pycurl.RESOLVE, [f"{exchange.host}:{exchange.port}:{addresses}"])
+            addresses = ",".join(self._resolve(origin.host, origin.port))
+            curl.setopt(pycurl.RESOLVE, [f"{origin.authority}:{addresses}"])
         exchange.began = time.monotonic()
         self.due = exchange.began + min(patience.first_byte, patience.stall / SilenceWatch.PARTS)
 
@@ -149,8 +154,7 @@ class EasyHandle:
         """Its connection may be used again, as far as HTTP/1 goes: remember the socket."""
         info = self.curl.getinfo
         if info(pycurl.INFO_HTTP_VERSION) != pycurl.CURL_HTTP_VERSION_2_0:
-            ends = (pycurl.PRIMARY_IP, pycurl.LOCAL_IP, pycurl.PRIMARY_PORT, pycurl.LOCAL_PORT)
-            self._idle.add(tuple(map(info, ends)), info(pycurl.ACTIVESOCKET))
+            self._idle.add(self._ends, info(pycurl.ACTIVESOCKET))
 
     def why_failed(self, code: int, words: str) -> DownloadError | None:
         """The reason for an end that libcurl reports; None: it is no failure."""
@@ -165,7 +169,7 @@ class EasyHandle:
         if self.exchange.head_at and not is_framed(self.exchange.head) and is_bare_end(code, words):
             return self.why_cut()
         number = int(self.curl.getinfo(pycurl.OS_ERRNO) or 0)
-        return refuse_transfer(code, words, number, self.exchange.host, proxied=bool(self._proxy))
+        return refuse_transfer(code, words, number, self.exchange.origin.host, proxied=bool(self._proxy))
 
     def why_cut(self) -> DownloadError | None:
         """The reason why a body that came to its end is not whole: its coding has an end of its own."""
@@ -185,10 +189,10 @@ class EasyHandle:
         """Make the socket for one address, unless it may not be connected to."""
         del purpose
         family, kind, protocol, where = address
-        exchange = self.exchange
+        origin = self.exchange.origin
         try:
             if not self._proxy:
-                self._policy.admit(exchange.host, exchange.port, (_text(where[0]),))
+                self._policy.admit(origin.host, origin.port, (_text(where[0]),))
             return _Lent(socket.socket(family, kind, protocol))
         except DownloadError as error:
             self._refused = error
@@ -196,19 +200,23 @@ class EasyHandle:
             self.failure = refuse_connection(error.errno or 0)
         return pycurl.SOCKET_BAD
 
-    def _before_request(self, peer: Any, ours: Any, port: int, our_port: int) -> int:
-        """Look once more at who gets the request: a connection that is used again had no look."""
-        address = _text(peer)
-        if self._idle.has_more((address, _text(ours), port, our_port)):
+    def _before_request(self, *ends: Any) -> int:
+        """Look once more at who gets the request: a connection that is used again had no look.
+
+        Of the connection it is told both addresses, then both ports.
+        """
+        self._ends = ends
+        if self._idle.has_more(ends):
             self.is_stale = True
-            return int(pycurl.PREREQFUNC_ABORT)
+            return _ABORT
         if not self._proxy:
+            origin = self.exchange.origin
             try:
-                self._policy.admit(self.exchange.host, self.exchange.port, (address,))
+                self._policy.admit(origin.host, origin.port, (_text(ends[0]),))
             except DownloadError as error:
                 self.failure = error
-                return int(pycurl.PREREQFUNC_ABORT)
-        return int(pycurl.PREREQFUNC_OK)
+                return _ABORT
+        return _GO_ON
 
     def _take_piece(self, data: bytes) -> int | None:
         """Gather a piece of the body; None tells libcurl that it is taken.
@@ -387,7 +395,8 @@ class IdleSockets:
     def __init__(self) -> None:
         self._sockets: dict[tuple[object, ...], int] = {}
         if sys.platform != "win32":  # which has none
-            self._poll = select.poll()
+            self._polls: dict[int, select.poll] = {}
+            """By descriptor: it may be another's later, and is asked in the same way then."""
 
     def add(self, ends: tuple[object, ...], fd: int) -> None:
         """A request is over there; the connection may have been closed with it."""
@@ -406,10 +415,11 @@ class IdleSockets:
                 return bool(select.select([fd], [], [], 0)[0])
             except OSError:
                 return True  # it is closed, and its number perhaps another's
-        self._poll.register(fd, select.POLLIN)
-        came = self._poll.poll(0)
-        self._poll.unregister(fd)
-        return bool(came)
+        poll = self._polls.get(fd)
+        if poll is None:
+            poll = self._polls[fd] = select.poll()
+            poll.register(fd, select.POLLIN)
+        return bool(poll.poll(0))
 
 
 class _Lent:

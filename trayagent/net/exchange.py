@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from trayagent.model.errors import DownloadError
+from trayagent.net.redirects import WebOrigin
 from trayagent.net.response import length_in
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -58,13 +59,13 @@ class Exchange:
     """One request and its answer: made by its caller, filled by the engine's thread."""
 
     __slots__ = (
-        "authority", "began", "ended", "error", "gathered", "head", "head_at", "headers", "host", "is_slow", "netloc",
-        "piece", "pieces", "port", "raw", "room", "scheme", "status", "target", "wake", "wanted",
+        "began", "ended", "error", "gathered", "head", "head_at", "headers", "is_slow", "origin", "piece", "pieces",
+        "raw", "room", "status", "target", "wake", "wanted",
     )  # fmt: skip
 
     def __init__(
         self,
-        origin: tuple[str, str, int, str],
+        origin: WebOrigin,
         target: str,
         headers: Sequence[bytes],
         wake: Callable[[], None],
@@ -72,9 +73,7 @@ class Exchange:
         raw: bool = False,
         piece: int = BUFFER,
     ) -> None:
-        self.scheme, self.host, self.port, self.netloc = origin
-        self.authority = f"{self.host}:{self.port}"
-        """What connections are counted by."""
+        self.origin = origin
         self.target = target
         """What the request line says, as it is."""
         self.headers = headers
@@ -130,7 +129,7 @@ class Exchange:
         self.wake()
 
     def __repr__(self) -> str:
-        return f"<Exchange with {self.netloc}: {self.status or 'asking'}{', over' if self.ended else ''}>"
+        return f"<Exchange with {self.origin.netloc}: {self.status or 'asking'}{', over' if self.ended else ''}>"
 
 
 class SilenceWatch:

@@ -28,15 +28,23 @@ BARE: Final[Mapping[str, str]] = {
 """What is said where nobody asked for anything else."""
 
 
-class Endpoint(Struct, frozen=True):
-    """Where one request goes, taken apart once. Its URL may hold a query: never to be shown."""
+class WebOrigin(Struct, frozen=True):
+    """Whom a request goes to (RFC 6454 §4); one value for all files of a server."""
 
-    url: str
     scheme: str
     host: str
     port: int
     netloc: str
     """Host and port as the Host header has them."""
+    authority: str
+    """`host:port`: what is cooled down and counted as one host."""
+
+
+class Endpoint(Struct, frozen=True):
+    """Where one request goes, taken apart once. Its URL may hold a query: never to be shown."""
+
+    url: str
+    origin: WebOrigin
     target: str
     """Path and query: the request target in origin form (RFC 9112 §3.2.1), nothing encoded anew."""
 
@@ -45,23 +53,18 @@ class Endpoint(Struct, frozen=True):
         """Raises DownloadError `bad_url`."""
         url = urls.check(url.partition("#")[0])
         scheme, netloc, rest = urls.parts_of(url)
-        _, host, port = _origin(scheme, netloc)
         target = rest if rest[:1] == "/" else f"/{rest}"
         if not target.isascii():
             target = urls.ascii_only(target)
-        return cls(url, scheme, host, port, netloc, target)
-
-    @property
-    def authority(self) -> str:
-        """`host:port`: what is cooled down and counted as one host."""
-        return f"{self.host}:{self.port}"
+        return cls(url, _origin_of(scheme, netloc), target)
 
     def is_same_origin(self, other: Endpoint) -> bool:
-        """Whether secrets may go from one to the other (RFC 6454 §4)."""
-        return (self.scheme, self.host, self.port) == (other.scheme, other.host, other.port)
+        """Whether secrets may go from one to the other (RFC 6454 §5)."""
+        one, two = self.origin, other.origin
+        return (one.scheme, one.host, one.port) == (two.scheme, two.host, two.port)
 
     def __repr__(self) -> str:
-        return f"<Endpoint {self.netloc}>"
+        return f"<Endpoint {self.origin.netloc}>"
 
 
 class Redirects:
@@ -145,7 +148,7 @@ class Redirects:
         # Credentials in a redirect are the server's invention, not the user's.
         following = Endpoint.of(urls.split_userinfo(urls.resolve(self.endpoint.url, location))[0])
         is_secret = bool(self._secret or self._request.cookies)
-        if (self.endpoint.scheme, following.scheme) == ("https", "http") and is_secret:
+        if self.endpoint.origin.scheme == "https" != following.origin.scheme and is_secret:
             raise DownloadError(
                 "tls", "it redirects from https to plain http, which would expose your sign-in"
             )
@@ -155,9 +158,10 @@ class Redirects:
         self.endpoint = following
 
     def __repr__(self) -> str:
-        return f"<Redirects, now at {self.endpoint.host}>"
+        return f"<Redirects, now at {self.endpoint.origin.host}>"
 
 
 @lru_cache(maxsize=1024)  # lists name the same few servers again and again
-def _origin(scheme: str, netloc: str) -> tuple[str, str, int]:
-    return urls.origin(f"{scheme}://{netloc}")
+def _origin_of(scheme: str, netloc: str) -> WebOrigin:
+    _, host, port = urls.origin(f"{scheme}://{netloc}")
+    return WebOrigin(scheme, host, port, netloc, f"{host}:{port}")

@@ -129,11 +129,12 @@ class HttpClient:
     ) -> Exchange:
         """Ask at the endpoint where the redirects have led. Raises as `ask` does."""
         endpoint = redirects.endpoint
-        self._policy.check(endpoint.host, endpoint.port, named)
-        if wait := self.cooldown.remaining(endpoint.authority):
-            raise DownloadError("server_busy", endpoint.host, retry_after=wait, spent=False)
+        origin = endpoint.origin
+        self._policy.check(origin.host, origin.port, named)
+        if wait := self.cooldown.remaining(origin.authority):
+            raise DownloadError("server_busy", origin.host, retry_after=wait, spent=False)
         exchange = Exchange(
-            (endpoint.scheme, endpoint.host, endpoint.port, endpoint.netloc),
+            origin,
             endpoint.target,
             BARE_LINES if redirects.is_bare else _lines(redirects.headers()),
             wake,
@@ -191,7 +192,7 @@ class Answer:
                     raise exchange.error or DownloadError("network")
                 return None
             endpoint = self._redirects.endpoint
-            head = Head(exchange.head, exchange.status, endpoint.url, endpoint.authority)
+            head = Head(exchange.head, exchange.status, endpoint.url, endpoint.origin.authority)
             if head.status not in REDIRECTS:
                 self.head = head
                 break

@@ -299,12 +299,12 @@ class Transport:
     # -- one exchange
 
     def _enter(self, exchange: Exchange) -> None:
-        used = self._open.get(exchange.authority, 0)
+        used = self._open.get(exchange.origin.authority, 0)
         if used >= self._per_host:
             # As many as this host may have are open: the end of one of them lets the next in line begin.
-            self._waiting.setdefault(exchange.authority, deque()).append(exchange)
+            self._waiting.setdefault(exchange.origin.authority, deque()).append(exchange)
             return
-        self._open[exchange.authority] = used + 1
+        self._open[exchange.origin.authority] = used + 1
         handle = self._idle.pop() if self._idle else self._new_handle()
         self._live[exchange] = handle
         try:
@@ -371,10 +371,10 @@ class Transport:
     def _cancel(self, exchange: Exchange) -> None:
         if exchange in self._live:
             self._end(exchange, DownloadError("cancelled"))
-        elif exchange in (queue := self._waiting.get(exchange.authority, deque())):
+        elif exchange in (queue := self._waiting.get(exchange.origin.authority, deque())):
             queue.remove(exchange)
             if not queue:
-                del self._waiting[exchange.authority]
+                del self._waiting[exchange.origin.authority]
             exchange.end(DownloadError("cancelled"))
 
     def _end(self, exchange: Exchange, error: DownloadError | None) -> None:
@@ -388,14 +388,14 @@ class Transport:
             self._idle.append(handle)
         else:
             handle.curl.close()
-        self._open[exchange.authority] -= 1
-        if not self._open[exchange.authority]:
-            del self._open[exchange.authority]
+        self._open[exchange.origin.authority] -= 1
+        if not self._open[exchange.origin.authority]:
+            del self._open[exchange.origin.authority]
         exchange.end(error)
-        if queue := self._waiting.get(exchange.authority):
+        if queue := self._waiting.get(exchange.origin.authority):
             self._enter(queue.popleft())
             if not queue:
-                del self._waiting[exchange.authority]
+                del self._waiting[exchange.origin.authority]
 
     def _end_all(self, error: DownloadError) -> None:
         for queue in self._waiting.values():

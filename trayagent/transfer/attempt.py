@@ -390,7 +390,7 @@ class Attempt:
                 destination,
                 ask=self._send,
                 new_lane=self._new_lane,
-                spare=lambda: self._client.transport.spare(answer.exchange.authority),
+                spare=lambda: self._client.transport.spare(answer.exchange.origin.authority),
                 wait=self._wait,
                 end=self._end,
                 lock=self._lock,
