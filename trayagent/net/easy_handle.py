@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import select
 import socket
 import sys
@@ -47,7 +48,7 @@ MOST_BATCHED: Final = 1024 * 1024
 _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_…, which pycurl has no name for
 _ABORT: Final = int(pycurl.PREREQFUNC_ABORT)
 _GO_ON: Final = int(pycurl.PREREQFUNC_OK)
-_BLANKS: Final = (b"\r\n", b"\n")
+_BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 _NOBODY: Final = Exchange(WebOrigin("", "", 0, "", ""), "", (), lambda: None)
 
 
@@ -169,7 +170,9 @@ class EasyHandle:
         if self.exchange.head_at and not is_framed(self.exchange.head) and is_bare_end(code, words):
             return self.why_cut()
         number = int(self.curl.getinfo(pycurl.OS_ERRNO) or 0)
-        return refuse_transfer(code, words, number, self.exchange.origin.host, proxied=bool(self._proxy))
+        return refuse_transfer(
+            code, words, number, self.exchange.origin.host, proxied=bool(self._proxy)
+        )
 
     def why_cut(self) -> DownloadError | None:
         """The reason why a body that came to its end is not whole: its coding has an end of its own."""
@@ -289,13 +292,14 @@ class EasyHandle:
         exchange, lines = self.exchange, self._lines
         if not lines:
             return exchange.head_at > 0  # a body was quicker, and had it looked at
+        text = b"".join(lines)
         while not exchange.head_at:
-            ends = [lines.index(blank) for blank in _BLANKS if blank in lines]
-            if not ends:
+            end = _BLANK_LINE.search(text)
+            if end is None:
+                lines[:] = [text] if text else []
                 return False
-            end = min(ends)
-            exchange.take_head(b"".join(lines[:end]), now)
-            del lines[: end + 1]
+            exchange.take_head(text[: end.start() + 1], now)
+            text = text[end.end() :]
         if not exchange.raw and (coding := coding_in(exchange.head)):
             self._decoder = decoder_for(coding)
         lines.clear()  # trailers

@@ -98,14 +98,17 @@ class Head:
 
 def length_in(head: bytes) -> int | None:
     """The first Content-Length of a head, as far as it is one: a hint, no judgement."""
-    _, found, rest = head.lower().partition(b"\ncontent-length:")
-    text = rest.partition(b"\n")[0].strip()
-    return int(text) if found and text.isdigit() and len(text) < 20 else None
+    said = _LENGTH.search(head)
+    return int(said[1]) if said else None
+
+
+_LENGTH: Final = re.compile(rb"\ncontent-length:[ \t]*([0-9]{1,19})[ \t\r]*(?:\n|$)", re.IGNORECASE)
+_CODED: Final = re.compile(rb"\ncontent-encoding:", re.IGNORECASE)
 
 
 def coding_in(head: bytes) -> str:
     """`Head.coding` of a head that is still bytes."""
-    if b"\ncontent-encoding:" not in head.lower():
+    if _CODED.search(head) is None:
         return ""
     return _coding_of(_headers_in(head))
 
@@ -129,18 +132,18 @@ def is_framed(head: bytes) -> bool:
 def _headers_in(head: bytes) -> CIMultiDictProxy[str]:
     """The header fields; of several lines that are one list, one."""
     text = head.decode("utf-8", "surrogateescape")
-    fields = [(name, value.strip()) for name, value in _USUAL_FIELD.findall(text)]
+    fields: list[tuple[str, str]] = _USUAL_FIELD.findall(text)
     if len(fields) != text.rstrip("\n").count("\n"):  # some line is not as nearly all are
         fields = _odd_fields(text)
     headers = CIMultiDict(fields)
-    if len({name.lower() for name, _ in fields}) < len(fields):
+    if len(set(map(str.lower, headers))) < len(fields):
         for name in _READ_WHOLE:
             if len(values := headers.getall(name, ())) > 1:
                 headers[name] = ", ".join(dict.fromkeys(values))
     return CIMultiDictProxy(headers)
 
 
-_USUAL_FIELD: Final = re.compile(r"\n([!-9;-~]+):(.*)")
+_USUAL_FIELD: Final = re.compile(r"\n([!-9;-~]+): ?((?:\S(?:.*\S)?)?)\r?(?=\n|$)")
 """A line of a name without blanks and a value; the status line stands before the first of them."""
 
 

@@ -74,10 +74,11 @@ if sys.platform == "linux":
 
         def watch(self, fd: int, events: int) -> None:
             self._left.discard(fd)
-            if fd in self._known:
-                # Closed meanwhile, it is known no more: the number belongs to another one now.
-                with suppress(FileNotFoundError):
+            try:
+                if fd in self._known:
                     return self._epoll.modify(fd, self._MASKS[events])
+            except FileNotFoundError:
+                pass  # closed meanwhile: the number belongs to another one now
             self._epoll.register(fd, self._MASKS[events])
             self._known.add(fd)
             return None

@@ -299,12 +299,13 @@ class Transport:
     # -- one exchange
 
     def _enter(self, exchange: Exchange) -> None:
-        used = self._open.get(exchange.origin.authority, 0)
+        host = exchange.origin.authority
+        used = self._open.get(host, 0)
         if used >= self._per_host:
             # As many as this host may have are open: the end of one of them lets the next in line begin.
-            self._waiting.setdefault(exchange.origin.authority, deque()).append(exchange)
+            self._waiting.setdefault(host, deque()).append(exchange)
             return
-        self._open[exchange.origin.authority] = used + 1
+        self._open[host] = used + 1
         handle = self._idle.pop() if self._idle else self._new_handle()
         self._live[exchange] = handle
         try:
@@ -379,6 +380,7 @@ class Transport:
 
     def _end(self, exchange: Exchange, error: DownloadError | None) -> None:
         """It is over: the connection is libcurl's to keep or close, the next in line may ask."""
+        host = exchange.origin.authority
         handle = self._live.pop(exchange)
         self._asking.pop(handle, None)
         with suppress(pycurl.error):  # it was never added
@@ -388,14 +390,14 @@ class Transport:
             self._idle.append(handle)
         else:
             handle.curl.close()
-        self._open[exchange.origin.authority] -= 1
-        if not self._open[exchange.origin.authority]:
-            del self._open[exchange.origin.authority]
+        self._open[host] -= 1
+        if not self._open[host]:
+            del self._open[host]
         exchange.end(error)
-        if queue := self._waiting.get(exchange.origin.authority):
+        if queue := self._waiting.get(host):
             self._enter(queue.popleft())
             if not queue:
-                del self._waiting[exchange.origin.authority]
+                del self._waiting[host]
 
     def _end_all(self, error: DownloadError) -> None:
         for queue in self._waiting.values():

@@ -194,12 +194,11 @@ def medium_promised(kind: Kind, url: str, *names: str | None) -> Kind | None:
     """The medium that was promised: by the kind asked for, the URL's ending or the first name's that tells."""
     if kind in ("video", "image", "audio"):
         return kind
-    told = () if kind == "file" else (from_url(url), *names)
-    return next(filter(None, map(_named_medium, told)), None)
-
-
-def _named_medium(name: str | None) -> Kind | None:
-    return media_kind(name) if name and extension(name) not in _AMBIGUOUS else None
+    if kind != "file":
+        for name in (from_url(url), *names):
+            if name and extension(name) not in _AMBIGUOUS and (medium := media_kind(name)):
+                return medium
+    return None
 
 
 def page(head: bytes, seen: Seen | None) -> Literal["html", "hls", "dash"] | None:

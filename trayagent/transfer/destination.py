@@ -318,14 +318,14 @@ class Destination:
                 with explained():
                     if settled is None:
                         settled = self._settle(part, verify, url, mtime)
-                    if settled.final != str(part.final):
-                        settled = replace(settled, final=str(part.final))
                     self._settled.note(settled)
                     failpoint("settled-noted")
                     publish(part.path, part.final)
                     part.forget()
             except FileExistsError:
                 self._move_on()
+                if settled is not None:
+                    settled = replace(settled, final=str(self.final))
             else:
                 self._progress.received = self._progress.size = settled.size
                 return Fetched(part.final, settled.size, settled.sha256, settled.warning)
@@ -334,12 +334,15 @@ class Destination:
         self, part: Part, verify: Callable[[Part], Verified], url: str, mtime: float | None
     ) -> Settled:
         """Bring a complete file to the disk; raises what the disk and `verify` raise."""
-        digest = part.digest() if not part.on_disk and part.size() <= HASHED_AT_ONCE else None
+        digest = None
         if part.on_disk:
             part.confirm(self.size)
-        elif not part.create_unnamed():
-            self._intend(part)
-            part.create()
+        else:
+            if part.size() <= HASHED_AT_ONCE:
+                digest = part.digest()
+            if not part.create_unnamed():
+                self._intend(part)
+                part.create()
         sha256, warning = verify(part)
         mark(part.path, url)
         size = part.settle(mtime)

@@ -111,14 +111,20 @@ class Folders:
 
     def note(self, folder: Path, seconds: float) -> None:
         """A small file was brought to its disk in so long; one moment of a busy machine is no slow disk."""
-        _, excess = self._paces.get(folder, (0.0, 0))
+        pace = self._paces.get(folder)
+        if pace is None and seconds <= SLOW:
+            return  # as nearly all are
+        excess = 0 if pace is None else pace[1]
         if len(self._paces) > MOST:
             self._paces.clear()
         self._paces[folder] = self._clock(), excess + 1 if seconds > SLOW else max(0, excess - 1)
 
     def is_slow(self, folder: Path) -> bool:
         """Whether files there take so long that they had better not wait for each other."""
-        noted_at, excess = self._paces.get(folder, (0.0, 0))
+        pace = self._paces.get(folder)
+        if pace is None:
+            return False
+        noted_at, excess = pace
         if excess < SURELY_SLOW:
             return False
         # Forgotten: the next files show how it is now, for it may only have been busy.

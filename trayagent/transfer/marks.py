@@ -6,7 +6,6 @@ import ctypes
 import os
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from trayagent.model.urls import redact
@@ -15,7 +14,7 @@ from trayagent.transfer.publish import UNNAMED
 
 def mark(path: str | Path, url: str) -> None:
     """Mark a downloaded file where the file system can keep it; failing is no harm. Blocking."""
-    with suppress(OSError, ValueError, AttributeError):
+    try:
         if sys.platform == "win32":
             # As bytes: a text file would write its line ends as \r\r\n, which nobody reads.
             Path(f"{path}:Zone.Identifier").write_bytes(zone_identifier(url).encode())
@@ -29,6 +28,8 @@ def mark(path: str | Path, url: str) -> None:
                 os.setxattr(int(where[len(UNNAMED) :]), name, redact(url).encode())
             else:
                 os.setxattr(where, name, redact(url).encode(), follow_symlinks=False)
+    except (OSError, ValueError, AttributeError):
+        return
 
 
 def zone_identifier(url: str) -> str:

@@ -265,10 +265,8 @@ class Part:
         assert self._fd is not None
         return mark.record if os.fstat(self._fd).st_size >= covered else None
 
-    def digest(self) -> str | None:
-        """SHA-256 in hex of what is in memory; None when the file is on the disk already."""
-        if self.on_disk:
-            return None
+    def digest(self) -> str:
+        """SHA-256 in hex of what is in memory: all of a file that has not been created yet."""
         return hashlib.sha256(self._waiting, usedforsecurity=False).hexdigest()
 
     @property
@@ -294,7 +292,8 @@ class Part:
 
     def forget(self) -> None:
         """Drop the sidecar: the bytes are nobody's any more; raises OSError."""
-        self._sidecar.drop()
+        if self._sidecar.there:
+            self._sidecar.drop()
 
     def confirm(self, size: int | None) -> None:
         """Make sure that its name still leads to what we wrote, all of it; raises OSError."""

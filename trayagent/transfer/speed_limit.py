@@ -31,7 +31,11 @@ def piece_of(buckets: Sequence[Bucket]) -> int:
 
 def spend(buckets: Sequence[Bucket], count: int) -> float:
     """Account for `count` bytes in each; returns the seconds to wait before taking more."""
-    return max([bucket.spend(count) for bucket in buckets if bucket.rate], default=0.0)
+    wait = 0.0
+    for bucket in buckets:
+        if bucket.rate:
+            wait = max(wait, bucket.spend(count))
+    return wait
 
 
 class Bucket:

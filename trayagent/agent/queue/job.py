@@ -229,7 +229,8 @@ def named_hosts(job: Job) -> frozenset[str]:
 def target_of(job: Job, downloads: Path, rules: FolderRules | None = None) -> Target:
     """Where the file goes and what it must be; `downloads` is the default root."""
     order = job.order
-    folder, by_type = _folder(downloads, order.root, order.folder), dict[str, Path]()
+    folder = _folder(downloads, order.root, order.folder)
+    by_type: dict[str, Path] = {}
     # 1. A folder that somebody named, or that of a synced item, counts.
     # 2. A rule about the site.
     # 3. A rule about the type. That of a page's video is known; others show it by their name.
