@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ http {{
     ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/cert.pem;
     root {folder}/www;
     location /away {{ return 302 /f.bin; }}
+    location /coded {{ add_header Content-Encoding gzip; }}
   }}
 }}
 """
@@ -102,3 +104,24 @@ async def test_who_cannot_speak_the_second_is_asked_in_the_first(
             assert await asker.get(url) == BODY
             assert await asker.get(server.at("/b", replying("200 OK", b"b"))) == b"b"
         assert "upgrade" not in server.requests[0].names()
+
+
+@pytest.mark.needs("nginx")
+@pytest.mark.parametrize("version", ["1.1", "2"])
+async def test_what_is_coded_is_decoded_and_proven_in_either(
+    nginx: str, tmp_path: Path, authority: Authority, version: str
+) -> None:
+    """A sink that pauses gets every byte once: libcurl keeps a stream's bytes otherwise than a connection's."""
+    network = NetworkSettings(http=version)  # type: ignore[arg-type]
+    text = BODY[:500_000] + bytes(50_000_000) + BODY[:500_000]
+    folder = tmp_path / "www" / "coded"
+    folder.mkdir()
+    coded = gzip.compress(text)
+    (folder / "whole").write_bytes(coded)
+    (folder / "cut").write_bytes(coded[:-9])
+    with asking(nginx, network=network, ca_file=authority.file) as asker:
+        for pause in (0.0, 0.001):
+            sink = Kept(pause=pause)
+            await asyncio.to_thread(asker.start(f"https://{nginx}/coded/whole").into, sink)
+            assert sink.data == text
+        assert (await asker.fail(f"https://{nginx}/coded/cut")).code == "truncated"
