@@ -24,10 +24,12 @@ from trayagent.agent.intake import (
     candidate_of,
     without_password,
 )
+from trayagent.agent.status import LiveStatus
 from trayagent.model.downloads import Cookie, Item
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import Event
 from trayagent.model.jobs import New
+from trayagent.model.status import Status
 from trayagent.model.transfer import Fetched
 from trayagent.store import downloads, transitions
 from trayagent.store.admission import Admission, IdempotencyKey, KeyReusedError, admit
@@ -63,6 +65,18 @@ async def test_one_item_is_a_download_without_a_batch(rig: IntakeRig) -> None:
     assert receipt.batch is None
     assert [download.state for download in receipt.downloads] == ["queued"]
     assert [event.name for event in rig.heard] == ["download.queued"]
+    assert rig.rung == [True]
+
+
+async def test_a_large_batch_is_told_as_one_and_counted_as_many(rig: IntakeRig) -> None:
+    """What waits counts; what is paused does not."""
+    live_status = LiveStatus(rig.intake._bus, Status())
+    items = [Item(f"http://h/{n}", paused=n % 3 == 0) for n in range(150)]
+
+    await rig.intake.add(items, via="hook")
+
+    assert [event.name for event in rig.heard] == ["batch.queued", "tally"]
+    assert live_status.status.queued == 100
     assert rig.rung == [True]
 
 

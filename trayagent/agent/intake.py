@@ -22,9 +22,9 @@ from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
 from trayagent.model import engine_choice, validation
-from trayagent.model.downloads import Batch, Download, Item, Rejected, Via
+from trayagent.model.downloads import Batch, Download, Item, Rejected, State, Via
 from trayagent.model.errors import TrayagentError
-from trayagent.model.events import BatchEvent, DownloadEvent
+from trayagent.model.events import BatchEvent, DownloadEvent, Tally
 from trayagent.model.jobs import New, engine_host
 from trayagent.model.settings import EngineSettings
 from trayagent.model.wording import name_of_batch, show_count
@@ -144,12 +144,12 @@ class Intake:
 
     def announce(self, new: Sequence[Download], batch: Batch | None) -> None:
         """Publish committed downloads, and wake the pool."""
-        # A large batch still has an event for each of its downloads, because counts are folded from
-        # them; but those are quiet, and the event stream tells of the batch instead.
         if batch is not None and len(new) > ANNOUNCED_SINGLY:
             self._bus.publish(BatchEvent("queued", batch))
-        for download in new:
-            self._bus.publish(DownloadEvent("queued", download, quiet=len(new) > ANNOUNCED_SINGLY))
+            self._bus.publish(Tally(queued=sum(one.state == State.QUEUED for one in new)))
+        else:
+            for download in new:
+                self._bus.publish(DownloadEvent("queued", download))
         if batch is not None and batch.finished_at is not None:
             self._bus.publish(BatchEvent("finished", batch))
         if new:

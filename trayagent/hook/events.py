@@ -68,8 +68,6 @@ class EventRing:
             if isinstance(event, DownloadEvent):
                 # Progress from before this event must not reach a listener after it.
                 self._progress.pop(event.download.id, None)
-                if event.quiet:
-                    return  # one `batch.queued` stands for all of them
             self._last += 1
             self._events.append(_NumberedEvent(self._last, event))
         self._wake_listeners()

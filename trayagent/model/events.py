@@ -31,8 +31,6 @@ class DownloadEvent(Event, frozen=True):
     download: Download
     previous: str = ""
     """The state before, so that counts can be folded without asking the store."""
-    quiet: bool = False
-    """One of so many that the stream tells them as a batch instead."""
 
     @property
     def name(self) -> str:
