@@ -263,8 +263,11 @@ def test_what_cannot_be_moved_stays_and_says_why(tmp_path: Path) -> None:
         assert (status, refused["error"]["code"]) == (422, "permission_denied")
         assert here.exists()
         agent.post("downloads/d1/move", {"folder": "Films"})
-        until((home / "downloads" / "Films" / "film.mp4").exists, "the second place")
+        second = home / "downloads" / "Films" / "film.mp4"
+        until(second.exists, "the second place")
         assert not here.exists()
+        # A check that begins between the new name and its note in the row would find the file "moved".
+        until(lambda: agent.get("downloads/d1")["path"] == str(second), "its path")
         status, refused = agent.call("POST", "downloads/d1/move", {"folder": str(home / ".config")})
         assert (status, refused["error"]["code"]) == (422, "bad_folder")
         agent.call("POST", "verify", {})
