@@ -20,11 +20,12 @@ from trayagent.agent import webhooks
 from trayagent.agent.bus import Bus
 from trayagent.agent.webhooks import Webhooks
 from trayagent.model.downloads import Item
-from trayagent.model.errors import DownloadError
+from trayagent.model.errors import DownloadError, NotFoundError
 from trayagent.model.events import BatchEvent, DownloadEvent
 from trayagent.model.settings import HooksSettings
 from trayagent.model.transfer import Fetched
 from trayagent.model.validation import validate
+from trayagent.model.webhook import WebhookState
 from trayagent.net.api_client import ApiClient
 from trayagent.store import batches, downloads, outbox, transitions
 from trayagent.store.database import Database
@@ -61,6 +62,7 @@ class Ends:
 
     db: Database
     bus: Bus
+    hooks: Webhooks
 
     async def end(self, name: str = DONE, batch: int | None = None) -> Change:
         def act(conn: sqlite3.Connection) -> Change:
@@ -117,7 +119,7 @@ async def running(path: Path, settings: HooksSettings) -> AsyncIterator[Ends]:
         hooks = Webhooks(db, bus, apis, settings, plain)
         await hooks.prepare()
         task = group.create_task(hooks.run(), name="webhooks")
-        yield Ends(db, bus)
+        yield Ends(db, bus, hooks)
         task.cancel()
     db.close()
 
@@ -178,6 +180,36 @@ async def test_it_is_told_again_until_it_is_heard_but_not_when_refused(
     assert told == ["d1", "d1", "d1", "d2", "d3"]
     numbers = [headers["X-Trayagent-Delivery"] for _, _, headers in service.told]
     assert numbers == ["1", "1", "1", "2", "3"]
+
+
+async def test_people_see_how_it_is_and_may_send_a_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last failure with its reason, until a message is taken; a test tells of no end, and is signed too."""
+    monkeypatch.setattr(webhooks, "FIRST_WAIT_SECONDS", 0.01)
+    async with telling(tmp_path, "/hook", 503, 200, 404, 204, secret="word") as (service, ends):
+        hooks = ends.hooks
+        assert hooks.state == WebhookState(True)
+        await ends.end()
+        await service.wait(1)
+        async with asyncio.timeout(20):
+            while (seen := hooks.state).failed_at is None:  # noqa: ASYNC110 - it rings no bell
+                await asyncio.sleep(0)
+        assert (seen.told_at, seen.reason) == (None, "It answered HTTP 503.")
+        await ends.all_told()
+        assert hooks.state.told_at is not None
+        assert hooks.state.failed_at is hooks.state.reason is None
+        refused = await hooks.test()
+        assert (refused.told_at, refused.reason) == (hooks.state.told_at, "It answered HTTP 404.")
+        assert (await hooks.test()).reason is None
+        assert await ends.waiting() == 0
+    _, body, headers = service.told[-1]
+    assert (json.loads(body)["title"], headers["X-Trayagent-Delivery"]) == ("A test", "0")
+    assert "X-Trayagent-Signature" in headers
+    async with running(tmp_path, HooksSettings()) as ends:
+        assert not ends.hooks.state.is_on
+        with pytest.raises(NotFoundError, match="no webhook"):
+            await ends.hooks.test()
 
 
 async def test_what_was_not_told_before_the_end_is_told_after_the_next_start(

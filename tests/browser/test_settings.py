@@ -174,7 +174,24 @@ async def test_what_fetches_elsewhere_stands_with_its_trouble(page: Page, agent:
     assert "SECRET" not in await part.inner_text()
     assert await violations(page) == []
     await part.get_by_role("button", name="Ask nas now").click()
-    await expect(part.get_by_role("status")).to_have_text("It answers: version 1.37.0.")
+    await expect(part.get_by_role("status").first).to_have_text("It answers: version 1.37.0.")
+    answers = [
+        {
+            "is_on": True,
+            "told_at": None,
+            "failed_at": "2026-11-28T10:00:00Z",
+            "reason": "It answered HTTP 404.",
+        },
+        {"is_on": True, "told_at": "2026-11-28T10:00:01Z", "failed_at": None, "reason": None},
+    ]
+    await page.route("**/api/v1/webhook/test", lambda route: route.fulfill(json=answers.pop(0)))
+    await expect(part).to_contain_text("Nothing was told since the start.")
+    ask = part.get_by_role("button", name="Send a test")
+    await ask.click()
+    await expect(part).to_contain_text("It did not take the test: It answered HTTP 404.")
+    assert await violations(page) == []
+    await ask.click()
+    await expect(part).to_contain_text("It took a message")
     await page.set_viewport_size({"width": 400, "height": 800})
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     agent.call("PATCH", "config", {"hooks": {"url": ""}})

@@ -24,11 +24,19 @@ from typing import Final
 
 from trayagent.agent.bus import Bus
 from trayagent.model import urls
-from trayagent.model.errors import DownloadError, StoreUnavailableError
+from trayagent.model.errors import DownloadError, NotFoundError, StoreUnavailableError
 from trayagent.model.events import BatchEvent, DownloadEvent, Event
 from trayagent.model.settings import HooksSettings
 from trayagent.model.transfer import Request
-from trayagent.model.webhook import HookMessage, body_of, message_of
+from trayagent.model.units import stamp
+from trayagent.model.webhook import (
+    TEST_MESSAGE,
+    HookMessage,
+    WebhookRefusal,
+    WebhookState,
+    body_of,
+    message_of,
+)
 from trayagent.net.api_client import ApiClient
 from trayagent.store import outbox
 from trayagent.store.database import Database
@@ -52,6 +60,10 @@ DELIVERY: Final = "X-Trayagent-Delivery"
 """The number of the end that is told: the same again where a POST is made twice."""
 
 
+NO_END: Final = 0
+"""The number of a test message: the first end has the number 1."""
+
+
 class Webhooks:
     """A service; everything is for the front loop. `secret_of` resolves `env:` and `keyring:`."""
 
@@ -67,6 +79,8 @@ class Webhooks:
         self._apis = apis
         self._settings = settings
         self._secret_of = secret_of
+        self.state = WebhookState(bool(settings.url))
+        """How the last messages went, for people."""
         self._is_noting: bool | None = None
         """Whether the database notes ends; None: as an earlier run left it."""
         self._bell = asyncio.Event()
@@ -78,6 +92,8 @@ class Webhooks:
 
     def configure(self, settings: HooksSettings) -> None:
         """Take over settings; what waits is told as they say now."""
+        if settings.url != self._settings.url:
+            self.state = WebhookState(bool(settings.url))
         self._settings = settings
         self._bell.set()
 
@@ -114,23 +130,44 @@ class Webhooks:
                 if self._settings.url:
                     self._bell.set()
 
+    async def test(self) -> WebhookState:
+        """Send a test message once, as the settings say; raises NotFoundError where there is no webhook."""
+        if not self._settings.url:
+            raise NotFoundError(
+                "no_webhook",
+                "There is no webhook.",
+                "Write a [hooks] section into config.toml, and start trayagent again.",
+            )
+        await self._post(TEST_MESSAGE, NO_END)
+        return self.state
+
     async def _tell(self, note: Note, deadline: float) -> None:
         """Until it is taken, or refused for good, or until `deadline` (Unix seconds)."""
         message = None if note.ended is None else message_of(note.ended, self._settings)
         wait = FIRST_WAIT_SECONDS
         # The address may be taken out of the settings while this waits: then nobody is to be told.
         while message is not None and self._settings.url:
-            reason = await self._post(message, note.number)
-            if reason is None:
+            refusal = await self._post(message, note.number)
+            if refusal is None:
                 return
-            if time.time() + wait > deadline:
-                log.warning("The webhook was not told of %r: %s", message, reason)
+            if refusal.is_final or time.time() + wait > deadline:
+                log.warning("The webhook was not told of %r: %s", message, refusal.reason)
                 return
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
-    async def _post(self, message: HookMessage, number: int) -> str | None:
-        """Why it is to be told again; None: it need not."""
+    async def _post(self, message: HookMessage, number: int) -> WebhookRefusal | None:
+        """Send it once, and remember for people how that went; None: it was taken."""
+        refusal = await self._send(message, number)
+        now = stamp(time.time())
+        if refusal is None:
+            self.state = WebhookState(True, told_at=now)
+        else:
+            told_at = self.state.told_at
+            self.state = WebhookState(True, told_at, failed_at=now, reason=refusal.reason)
+        return refusal
+
+    async def _send(self, message: HookMessage, number: int) -> WebhookRefusal | None:
         settings = self._settings
         body, kind = body_of(message, settings.template)
         said = {"Content-Type": kind, DELIVERY: str(number)}
@@ -145,15 +182,10 @@ class Webhooks:
             ):
                 status = response.status
         except TimeoutError:
-            return "timeout"
+            return WebhookRefusal(f"It did not answer within {PATIENCE_SECONDS:.0f} s.", False)
         except DownloadError as error:
-            if not error.traits.is_retryable:
-                log.warning("The webhook cannot be told: %s", error.message)
-                return None
-            return error.code
+            return WebhookRefusal(error.message, not error.traits.is_retryable)
         if 200 <= status < 300:
             return None
-        if status in (408, 429) or status >= 500:
-            return f"HTTP {status}"
-        log.warning("The webhook refused %r with HTTP %d", message, status)
-        return None
+        is_passing = status in (408, 429) or status >= 500
+        return WebhookRefusal(f"It answered HTTP {status}.", not is_passing)

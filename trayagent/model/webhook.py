@@ -36,6 +36,32 @@ class HookMessage(Struct, frozen=True):
         return f"<HookMessage {self.event} {self.batch or self.download}>"
 
 
+class WebhookState(Struct, frozen=True):
+    """How the webhook is, as far as this run knows. Its address is no part of it: a path may be a key."""
+
+    is_on: bool
+    told_at: str | None = None
+    """When it last took a message."""
+    failed_at: str | None = None
+    """When it last did not; None: it never failed, or has taken a message since."""
+    reason: str | None = None
+    """Why it did not, in a sentence."""
+
+
+class WebhookRefusal(Struct, frozen=True):
+    """Why a message was not taken."""
+
+    reason: str
+    """A sentence."""
+    is_final: bool
+    """Whether it would be the same if it were sent again."""
+
+
+TEST_MESSAGE: Final = HookMessage(
+    "finished", "A test", "trayagent was asked whether this address takes its messages.", count=0
+)
+
+
 def message_of(ended: Download | Batch, settings: HooksSettings) -> HookMessage | None:
     """What is said of an end; None: the settings want no word of it."""
     message = _of_batch(ended) if isinstance(ended, Batch) else _of_download(ended)

@@ -23,6 +23,7 @@ from trayagent.hook.api import (
     sources,
     speed,
     verify,
+    webhook,
     when_done,
 )
 from trayagent.hook.routing import Route
@@ -39,6 +40,7 @@ API: Final[tuple[Route, ...]] = (
     *sign_ins.routes,
     *verify.routes,
     *engines.routes,
+    *webhook.routes,
     *settings.routes,
     *clients.routes,
     *extension.routes,

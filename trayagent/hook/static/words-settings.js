@@ -159,4 +159,9 @@ export const ELSEWHERE = {
   hooks: "Webhook",
   noHook: "None. An address can be told of what has finished or failed: write a [hooks] section into config.toml.",
   hook: (url, on, isSigned) => `${url} is told of what has ${on.join(" or ")}; ${isSigned ? "signed" : "not signed"}.`,
+  testHook: "Send a test",
+  hookTold: (when) => `It took a message ${when}.`,
+  hookFailed: (when, reason) => `It did not take a message ${when}: ${reason} What ended is told again for an hour.`,
+  hookRefused: (reason) => `It did not take the test: ${reason}`,
+  hookUnknown: "Nothing was told since the start.",
 };
