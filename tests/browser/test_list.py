@@ -3,6 +3,7 @@
 import asyncio
 import io
 import re
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest_asyncio
 from PIL import Image
 from playwright.async_api import Browser, Page, Route, expect
 
+from tests import programs
 from tests.browser.chromium import violations
 from tests.browser.dashboard import add, head, opened, row, see, shown
 from tests.browser.public_site import PublicSite
@@ -364,9 +366,17 @@ async def test_a_saved_file_moves_to_another_folder(
 
 
 async def test_pictures_are_seen_in_their_rows(
-    page: Page, agent: Running, site: PublicSite
+    page: Page, agent: Running, site: PublicSite, tmp_path: Path
 ) -> None:
-    """Small, made once, without moving where people want nothing to move; what is no picture keeps its icon."""
+    """Small, made once, without moving where people want nothing to move; what is no picture keeps its icon.
+
+    So do videos, where there is an ffmpeg to read them.
+    """
+    film = tmp_path / "film.mp4"
+    source = ("-f", "lavfi", "-i", "color=green:size=320x180:rate=5:duration=1")
+    subprocess.run([programs.find("ffmpeg"), "-v", "error", *source, film], check=True)
+    site.server.files["/plain/film.mp4"] = ("video/mp4", film.read_bytes())
+    await saved(agent, site, "film.mp4")
     for name, colour in (("red.png", "red"), ("blue.png", "blue"), ("broken.png", None)):
         drawn = io.BytesIO()
         if colour is not None:
@@ -379,7 +389,7 @@ async def test_pictures_are_seen_in_their_rows(
     await saved(agent, site, "tune.mp3")
     await page.emulate_media(reduced_motion="reduce")
     await page.reload()
-    for name in ("red.png", "blue.png"):
+    for name in ("red.png", "blue.png", "film.mp4"):
         picture = row(page, name).locator(".type img")
         await expect(picture).to_be_visible()
         assert await picture.evaluate("img => img.decode().then(() => img.naturalWidth)") == 256

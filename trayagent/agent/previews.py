@@ -1,4 +1,4 @@
-"""Small pictures of downloaded pictures, for the rows of a list; made when they are first looked at."""
+"""Small pictures of downloaded pictures and videos, for the rows of a list; made when they are first looked at."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Previews:
         """The JPEG of a finished download; raises NotFoundError where there can be none."""
         download = await self._db.read(downloads.get, id)
         path = download.path or ""
-        is_picture = type_of(path.rpartition(".")[2].lower()) == "image"
-        if download.state != State.COMPLETED or not is_picture:
+        is_seen = type_of(path.rpartition(".")[2].lower()) in ("image", "video")
+        if download.state != State.COMPLETED or not is_seen:
             raise NotFoundError(
                 "no_thumbnail", "There is no small picture of it.", "Open the file."
             )

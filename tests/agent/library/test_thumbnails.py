@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests import programs
 from tests.agent.library.running_library import BOB, flow, running_library
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
-from trayagent.agent.library import thumbnail_child
+from trayagent.agent.library import thumbnail_child, video_frame
 from trayagent.agent.library.thumbnail_child import EDGE
 from trayagent.agent.library.thumbnails import ThumbnailDecoder, Thumbnails
 from trayagent.model.errors import NotFoundError
@@ -199,3 +200,57 @@ def test_a_child_that_ends_is_replaced(tmp_path: Path) -> None:
     assert decoder.make(path)
     decoder.close()
     assert thumbnail_child.make(str(tmp_path / "gone")) == b""
+
+
+def film(path: Path, seconds: int, *more: str, size: str = "640x360") -> Path:
+    """A film that is red, made by ffmpeg."""
+    ffmpeg = programs.find("ffmpeg")
+    source = ("-f", "lavfi", "-i", f"color=red:size={size}:rate=5:duration={seconds}")
+    subprocess.run([ffmpeg, "-v", "error", *source, *more, str(path)], check=True)
+    return path
+
+
+@pytest.mark.parametrize("seconds", [1, 5])
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "avi"])
+def test_a_video_shows_a_frame(tmp_path: Path, kind: str, seconds: int) -> None:
+    """Within the bounds of the child; one that is over before the place where it is looked for, too."""
+    path, decoder = film(tmp_path / f"a film: {seconds}.{kind}", seconds), ThumbnailDecoder()
+    with Image.open(io.BytesIO(decoder.make(path))) as image:
+        assert (image.format, image.size) == ("JPEG", (EDGE, 144))
+        red, green, blue = image.convert("RGB").getpixel((100, 70))  # type: ignore[misc]
+        assert red > 200
+        assert green < 60
+        assert blue < 60
+    decoder.close()
+
+
+def test_a_large_video_fits_the_bounds(tmp_path: Path) -> None:
+    path, decoder = film(tmp_path / "large.mp4", 4, size="3840x2160"), ThumbnailDecoder()
+    assert decoder.make(path)
+    decoder.close()
+
+
+def test_a_list_that_calls_itself_a_video_opens_no_other_file(tmp_path: Path) -> None:
+    """ffmpeg would read what is named in it; a broken video and a machine without ffmpeg have none either."""
+    inside = film(tmp_path / "secret.ts", 1)
+    lines = ("#EXTM3U", "#EXT-X-TARGETDURATION:1", "#EXTINF:1,", inside.name, "#EXT-X-ENDLIST")
+    (tmp_path / "list.mp4").write_text("\n".join(lines))
+    (tmp_path / "concat.mp4").write_text(f"ffconcat version 1.0\nfile {inside.name}\n")
+    (tmp_path / "broken.mp4").write_bytes(b"\0\0\0\x20ftypisom" + bytes(5000))
+    for name in ("list.mp4", "concat.mp4", "broken.mp4"):
+        assert thumbnail_child.make(str(tmp_path / name)) == b"", name
+    assert thumbnail_child.make(str(inside))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path))
+        assert thumbnail_child.make(str(inside)) == b""
+
+
+def test_a_frame_that_takes_too_long_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = tmp_path / "ffmpeg"
+    endless.write_text("#!/bin/sh\nexec sleep 1000\n")
+    endless.chmod(0o755)
+    monkeypatch.setattr(video_frame, "FRAME_SECONDS", 0.2)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert video_frame.frame_of(str(tmp_path / "film.mp4"), EDGE) == b""

@@ -1,6 +1,6 @@
 """The process that decodes pictures for thumbnails: bounded in memory, and nothing is lost with it.
 
-It reads the path of a picture from its standard input, a JSON text a line, and writes the size of
+It reads the path of a picture, or of a video, from its standard input, a JSON text a line, and writes the size of
 the JPEG in four bytes, then the JPEG; a size of 0 says that there can be none.
 """
 
@@ -14,6 +14,9 @@ import select
 import sys
 import warnings
 from typing import Final
+
+from trayagent.agent.library.video_frame import frame_of
+from trayagent.model.file_types import type_of
 
 EDGE: Final = 256
 """Pixels of the longer side."""
@@ -59,9 +62,13 @@ def has_request() -> bool:
     return bool(select.select([0], [], [], IDLE_SECONDS)[0])
 
 
-def make(picture: str) -> bytes:
-    """The small JPEG of a picture; nothing for what is damaged, too large, or no picture."""
+def make(path: str) -> bytes:
+    """The small JPEG of a picture or video; nothing for what is damaged, too large, or neither."""
     from PIL import Image, ImageOps
+
+    picture: str | io.BytesIO = path
+    if type_of(path.rpartition(".")[2].lower()) == "video":
+        picture = io.BytesIO(frame_of(path, EDGE))
 
     # Pillow reports damaged files in all of these ways.
     damaged = (

@@ -1,4 +1,4 @@
-"""Small JPEGs of saved pictures, made once by a process of its own with a bound on its memory.
+"""Small JPEGs of saved pictures and videos, made once by a process of its own with a bound on its memory.
 
 Pictures come from strangers, and decoders have had holes: what goes wrong with one ends the child
 (`thumbnail_child`), never the agent. What was made is kept in a folder until its picture is gone.
@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Final
 
 from trayagent.model.errors import NotFoundError
+from trayagent.model.file_types import type_of
 
 LARGEST_PICTURE_BYTES: Final = 64 << 20
-"""A larger file is not even opened."""
+"""A larger picture is not even opened."""
 LARGEST_THUMBNAIL_BYTES: Final = 1 << 20
 """The child is not trusted: what it calls longer is not read."""
 DECODING_SECONDS: Final = 20.0
@@ -88,7 +89,9 @@ class Thumbnails:
             kept = self._folder / _name(item, picture, seen)
             with contextlib.suppress(FileNotFoundError):
                 return kept.read_bytes()
-            if seen.st_size > LARGEST_PICTURE_BYTES:
+            # Of a video only the beginning is read.
+            is_video = type_of(picture.suffix[1:].lower()) == "video"
+            if seen.st_size > LARGEST_PICTURE_BYTES and not is_video:
                 raise _no_thumbnail()
             made = self._decoder.make(picture)
             if not made:

@@ -143,7 +143,7 @@ async def move_download(request: HookRequest) -> Reply:
 
 @routes.add("GET", "/api/v1/downloads/{id}/thumbnail", who="owner")
 async def get_preview(request: HookRequest) -> Reply:
-    """A JPEG of at most 256 pixels of a downloaded picture."""
+    """A JPEG of at most 256 pixels of a downloaded picture or, where there is ffmpeg, video."""
     picture = await request.agent.previews.preview(request.params["id"])
     return Reply(200, picture, "image/jpeg", {"Cache-Control": "private, max-age=86400"})
 

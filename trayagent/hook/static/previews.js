@@ -1,10 +1,11 @@
-// Small pictures of the downloaded pictures in sight: asked for when the list stands still, few at once, few kept.
+// Small pictures of the downloaded pictures and videos in sight: asked for when the list stands still, few at once, few kept.
 import { nameOf } from "./format.js";
 import { typeOf } from "./types.js";
 
 const REST = 150; // milliseconds that the list stands still before anything is asked for
 const AT_ONCE = 3;
 const KEPT = 200;
+const SEEN = new Set(["image", "video"]);
 
 const keyOf = ({ id, path }) => `${id} ${path}`; // another file is another picture
 
@@ -29,7 +30,7 @@ export class Previews extends EventTarget {
   /** These are in sight; what was wanted before and is not among them is wanted no more. */
   want(downloads) {
     this.#wanted = downloads.filter(
-      (each) => each.state === "completed" && each.path && typeOf(nameOf(each)) === "image" && !this.#kept.has(keyOf(each)),
+      (each) => each.state === "completed" && each.path && SEEN.has(typeOf(nameOf(each))) && !this.#kept.has(keyOf(each)),
     );
     clearTimeout(this.#timer);
     if (this.#wanted.length) this.#timer = setTimeout(() => this.#fetch(), REST);
