@@ -171,6 +171,7 @@ export class AddDialog {
       h("ul", { class: "small" }, refused.slice(0, 100).map(({ line, why }) => h("li", {}, h("span", { class: "mono" }, line), ` ${why}`))),
     );
     this.open();
+    this.refused.scrollIntoView({ block: "nearest" });
   }
 
   #forgetRefused() {

@@ -3,6 +3,7 @@ import { possible } from "../batch-acts.js";
 import { h, icon, iconButton, setAttribute, setText } from "../dom.js";
 import { shortMoment } from "../format.js";
 import { BATCH, VIA } from "../words.js";
+import { writeName } from "./row.js";
 import { doneOf } from "./side.js";
 
 /** A row element that is given one head after another: `{id, rows, shown, failed, batch}`. */
@@ -14,7 +15,8 @@ export class HeadRow {
   constructor({ act, fold }) {
     Object.assign(this, { act });
     this.fold = h("button", { type: "button", tabindex: "-1", class: "only-icon quiet fold", onclick: () => fold(this.head) }, icon("more"));
-    this.name = h("span", { class: "name-head" });
+    const name = { head: h("span", { class: "name-head" }), tail: h("span", { class: "name-tail" }) };
+    this.parts = { ...name, name: h("span", { class: "name" }, name.head, name.tail) };
     this.from = h("span", { class: "from muted small" });
     this.number = cell("size numbers muted");
     this.bar = h("progress", {});
@@ -25,7 +27,7 @@ export class HeadRow {
       "div",
       { role: "row", class: "row head", "aria-level": "1" },
       cell("tick", this.fold),
-      cell("what", h("span", { class: "type" }, icon("batch")), h("span", { class: "what-text" }, h("span", { class: "name" }, this.name), this.from)),
+      cell("what", h("span", { class: "type" }, icon("batch")), h("span", { class: "what-text" }, this.parts.name, this.from)),
       this.number,
       cell("progress numbers", this.bar, this.words),
       cell("left"),
@@ -53,8 +55,7 @@ export class HeadRow {
     const words = isOpen ? BATCH.close(name) : BATCH.open(name);
     setAttribute(this.fold, "aria-label", words);
     this.fold.title = words;
-    setText(this.name, name);
-    this.name.title = name;
+    writeName(this.parts, name);
     setText(this.from, VIA[batch.via] ?? "");
     setText(this.number, head.rows.toLocaleString());
     this.bar.hidden = done === total;

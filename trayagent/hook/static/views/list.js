@@ -143,7 +143,10 @@ export class ListView {
     if (name !== this.name) {
       if (this.search.value && name !== "all") this.search.value = "";
       await this.#choose(name, SORT_OF[name] ?? "queue");
-    } else this.listing.renew(0);
+    } else {
+      this.side.mark(name); // another view was shown meanwhile
+      this.listing.renew(0);
+    }
     if (id) await this.#openAt(id);
     else if (this.#isPanelOpen()) this.#closePanels();
     this.table.measure();

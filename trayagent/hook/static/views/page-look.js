@@ -36,6 +36,7 @@ export class PageLook {
       ...this.#group(LOOK.choose, this.entries),
     );
     this.element.hidden = false;
+    this.element.scrollIntoView({ block: "nearest" });
   }
 
   clear() {

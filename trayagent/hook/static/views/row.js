@@ -41,6 +41,14 @@ export function verbsOf({ state, error, path }) {
 
 export const glyphOfVerb = (verb) => GLYPHS[verb];
 
+/** Writes a name into its two parts, of which only the first is cut off. */
+export function writeName({ name: whole, head, tail }, name) {
+  const cut = name.length > LONG ? name.length - TAIL : name.length;
+  setText(head, name.slice(0, cut));
+  setText(tail, name.slice(cut));
+  whole.title = name;
+}
+
 /** A row element that is given one download after another. */
 export class Row {
   #seen = [NaN]; // what it shows; most paintings of the list change few rows
@@ -118,10 +126,7 @@ export class Row {
   }
 
   #showName(name, download, preview) {
-    const cut = name.length > LONG ? name.length - TAIL : name.length;
-    setText(this.head, name.slice(0, cut));
-    setText(this.tail, name.slice(cut));
-    this.name.title = name;
+    writeName(this, name);
     const host = origin(download.url);
     setText(this.from, [host === name ? "" : host, VIA[download.via]].filter(Boolean).join(" · "));
     setText(this.engine, download.engine ? SAY.onEngine(download.engine) : "");
