@@ -365,6 +365,7 @@ async def test_a_saved_file_moves_to_another_folder(
     assert not file.exists()
 
 
+@pytest.mark.needs("ffmpeg")
 async def test_pictures_are_seen_in_their_rows(
     page: Page, agent: Running, site: PublicSite, tmp_path: Path
 ) -> None:
@@ -374,7 +375,7 @@ async def test_pictures_are_seen_in_their_rows(
     """
     film = tmp_path / "film.mp4"
     source = ("-f", "lavfi", "-i", "color=green:size=320x180:rate=5:duration=1")
-    subprocess.run([programs.find("ffmpeg"), "-v", "error", *source, film], check=True)
+    subprocess.run([str(programs.find("ffmpeg")), "-v", "error", *source, film], check=True)
     site.server.files["/plain/film.mp4"] = ("video/mp4", film.read_bytes())
     await saved(agent, site, "film.mp4")
     for name, colour in (("red.png", "red"), ("blue.png", "blue"), ("broken.png", None)):
