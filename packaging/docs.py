@@ -34,7 +34,8 @@ How one download goes:
    follows redirects itself; `net/transport.py` moves the bytes and checks every address where it connects. They
    gather in memory or in `NAME.part`; `transfer/finish.py` verifies them, a settled record is noted, and the file
    gets its name.
-5. A slot goes on with the next download at once. What has ended and begun meanwhile is one transaction, a moment later
+5. A slot goes on with the next download at once; plain files follow each other in the engine's thread
+   (`agent/queue/lineup.py`). What has ended and begun meanwhile is one transaction, a moment later
    (`store/transitions.py`). Then the events are published on the bus; tray, notifications, dashboard and SSE clients
    hear of it there, and nowhere else.
 

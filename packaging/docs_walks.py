@@ -42,7 +42,9 @@ POST: Final = (
     Step("agent/bus.py", "publishes `download.queued`; the hook answers 202"),
     Step("agent/queue/pool.py", "has the next downloads lined up", "handed"),
     Step("store/claims.py", "chooses the next rows, fairly by host"),
-    Step("agent/queue/lineup.py", "gives a free slot the first whose host has room"),
+    Step(
+        "agent/queue/lineup.py", "gives a free slot, in any thread, the first whose host has room"
+    ),
     Step("agent/queue/job.py", "turns the row into a request and a target"),
     Step("agent/queue/video_pages.py", "knows whether the page engine is needed"),
     Step("transfer/transfer.py", "takes the request into the room of files", "handed"),
