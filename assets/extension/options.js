@@ -15,7 +15,7 @@ const showLink = () =>
     at("connection").hidden = connected || state === "unanswered";
     at("link").hidden = !connected;
     at("link").textContent = connected ? t("connected_on_port", port) : "";
-    at("forget").hidden = state === "unpaired" && !at("asked").hidden;
+    at("forget").hidden = state === "unpaired"; // there is nothing to forget
     if (connected && location.hash === "#welcome") at("hello").textContent = t("hello_paired");
   });
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Playwright, expect
 
-from tests.browser.chromium import violations
+from tests.browser.chromium import EXTENSION, violations
 from tests.browser.extension import Extended, browser_with, with_permissions_granted
 from tests.browser.impostor import impostor
 from tests.browser.public_site import PublicSite
@@ -389,3 +391,23 @@ async def test_with_everything_granted_cookies_traffic_and_own_downloads_work(
         own = await extended.ask("chrome.downloads.search({})")
         assert [each["url"] for each in own] == [site.url("/media/own.mp4")]
         assert any("live.m3u8" in str(value) for value in seen.values()), "traffic was not watched"
+
+
+async def test_what_the_command_line_prints_pairs_and_options_offer_what_there_is(
+    playwright: Playwright, site: PublicSite, agent: Running, tmp_path: Path
+) -> None:
+    """`pair --print` names an address to open and no field; there is nothing to forget before that."""
+    command = [sys.executable, "-m", "trayagent", "pair", "--print"]
+    printed = subprocess.run(
+        command, env=agent.environ, cwd=agent.home, capture_output=True, text=True, check=True
+    ).stdout
+    assert "paste" not in printed
+    (address,) = re.findall(r"http\S+", printed)
+    async with browser_with(playwright, EXTENSION, tmp_path / "profile", site.port) as fresh:
+        options = await fresh.open(f"{fresh.base}/options.html")
+        await expect(options.locator("#connection")).to_be_visible()
+        await expect(options.locator("#forget")).to_be_hidden()
+        await expect(options.locator("#keys")).to_contain_text("Alt+Shift+D")
+        assert await fresh.pair(address) == "done"
+        await options.reload()
+        await expect(options.locator("#forget")).to_be_visible()

@@ -87,6 +87,20 @@ def test_live_updates_leave_an_open_menu_open_with_new_text(boot: Boot, panel: P
         assert tray.next() == ["add_from_clipboard", ""]
 
 
+@both
+def test_the_folder_of_a_running_download_opens_from_its_row(boot: Boot, panel: Panel) -> None:
+    desktop = boot(panel)
+    one = samples.download("film", size=1000, received=100, speed=1_000_000)
+    with stub(desktop) as tray:
+        tray.show(replace(samples.IDLE, board=samples.active(one)))
+        open_menu(desktop, icon(desktop, "active"))
+        click_row(desktop, tray.top_rows, "film.mp4 — 10 %")
+        until(lambda: len(desktop.menus()) == 2, "the submenu")
+        assert tray.rows()["Open folder"][1].get("enabled", True)
+        click_row(desktop, lambda: ["Pause", "Cancel", "Open folder"], "Open folder")
+        assert tray.next() == ["open_folder", one.path]
+
+
 def says(tray: Stub, label: str) -> bool:
     """Whether the menu has such a row."""
     return label in tray.rows()
