@@ -32,6 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the flags of the test command."""
     parser.addoption("--desktop", action="store_true", help="missing system packages are failures")
     parser.addoption("--windows", action="store_true", help="run a Windows Python under Wine, too")
+    parser.addoption(
+        "--windows-core", action="store_true", help="of that the core, and only where it can be had"
+    )
     parser.addoption("--soak", action="store_true", help="run the tests that take minutes, too")
 
 

@@ -9,7 +9,7 @@ from tests.hook.rig import EXTENSION, Rig
 
 async def test_it_is_unpacked_and_its_folder_opens(rig: Rig) -> None:
     answer = await rig.ask("POST", "extension", {})
-    assert answer.json()["chromium"] == "/home/me/extension/chromium"
+    assert Path(answer.json()["chromium"]) == Path("/home/me/extension/chromium")
     assert rig.desktop.opened == [("folder", Path("/home/me/extension"))]
 
 

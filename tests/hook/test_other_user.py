@@ -7,11 +7,13 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.hook.rig import EXTENSION, Rig, running
+from tests.patience import patience
 from trayagent.hook import connections
 from trayagent.hook.server import ROUTES
 
@@ -93,14 +95,11 @@ async def test_he_is_told_before_he_has_said_anything(strange: Callable[[bool], 
 
 async def test_many_of_another_users_keep_no_place(strange: Callable[[bool], Rig]) -> None:
     rig = strange(True)
-    strangers = []
-    for _ in range(connections.MOST_IN_RUSH):
-        sock = socket.socket()
-        sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", rig.port))
-        strangers.append(sock)
-    strange(False)
-    async with asyncio.timeout(2):
-        assert (await rig.ask("GET", "health")).status == 200
-    for sock in strangers:
-        sock.close()
+    with ExitStack() as strangers:
+        for _ in range(connections.MOST_IN_RUSH):
+            sock = strangers.enter_context(socket.socket())
+            sock.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", rig.port))
+        strange(False)
+        async with asyncio.timeout(patience(2)):
+            assert (await rig.ask("GET", "health")).status == 200

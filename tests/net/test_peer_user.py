@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.wine import WINE
 from trayagent.net import peer_tables, peer_user
 from trayagent.net.peer_tables import Ends, Owner
 from trayagent.net.peer_user import ends_of, is_another_users
@@ -43,6 +44,7 @@ class Client:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self.pid = process.pid
 
     def tell(self, what: str) -> None:
         assert self._process.stdin is not None
@@ -223,7 +225,7 @@ def test_the_table_of_windows(ends: Ends) -> None:
     table = struct.pack("<I", 2) + windows(other, 11) + windows(ends, 12)
     assert peer_tables.pid_in_table(table, ends) == 12
     gone = struct.pack("<I", 1) + windows(ends, 0)  # a connection in TIME_WAIT
-    assert peer_tables.pid_in_table(gone, ends) is None
+    assert peer_tables.pid_in_table(gone, ends) == 0
     assert peer_tables.pid_in_table(struct.pack("<I", 1) + windows(other, 11), ends) is None
     assert peer_tables.pid_in_table(table[:-3], ends) is None
 
@@ -237,11 +239,37 @@ def test_the_table_of_windows(ends: Ends) -> None:
         (4, None, Owner.SYSTEM),
         (12, bytes.fromhex("010100000000000512000000"), Owner.SYSTEM),
         (None, b"me", Owner.GONE),
+        (0, b"me", Owner.GONE),
     ],
 )
 def test_the_owner_of_a_process(pid: int | None, sid: bytes | None, owner: Owner) -> None:
     users = {1: b"me", 12: sid, 4: None}
     assert peer_tables.owner_of_process(pid, users.__getitem__, own=1) is owner
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="asks Windows")
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_windows_has_our_connection_in_its_table(host: str) -> None:
+    with connected(host=host) as (near, client):
+        ends = asked(near)
+        table = peer_tables.fetch_tcp_table(six=":" in host)
+        assert table is not None
+        # Wine has the row, and no process in it.
+        assert peer_tables.pid_in_table(table, ends) == (0 if WINE else client.pid)
+        assert peer_tables.read_tcp_table(ends) is (Owner.GONE if WINE else Owner.US)
+        assert not is_another_users(near)
+        stranger = Ends(ends.family, (ends.own[0], 1), ends.ours)
+        assert peer_tables.read_tcp_table(stranger) is Owner.GONE
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="asks Windows")
+def test_windows_says_whose_a_process_is() -> None:
+    with connected() as (_, client):
+        ours = peer_tables.user_of_process(os.getpid())
+        assert ours is not None
+        assert ours.startswith(b"\x01"), "a security identifier begins with its revision"
+        assert peer_tables.owner_of_process(client.pid, peer_tables.user_of_process) is Owner.US
+    assert peer_tables.user_of_process(0xFFFF_FFF0) is None
 
 
 def test_a_process_that_does_not_know_itself_says_nothing() -> None:

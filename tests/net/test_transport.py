@@ -128,7 +128,8 @@ async def test_a_sink_that_has_enough_already_ends_it() -> None:
 
 async def test_a_sink_that_takes_nothing_for_a_while_gets_all_of_it() -> None:
     """None of a piece is lost or said twice, however often it was refused; that is no stall either."""
-    limits = replace(QUICK, stall=0.2, slowest=10**7)
+    stall = patience(0.2)
+    limits = replace(QUICK, stall=stall, slowest=10**7)
     async with Lying() as server:
         url = server.at("/f", Served(noise(4 * SIZE)))
         with asking(server.authority, patience=limits) as asker:
@@ -137,7 +138,7 @@ async def test_a_sink_that_takes_nothing_for_a_while_gets_all_of_it() -> None:
             asked.answer.attach(sink)
             for _ in range(3):
                 assert await asyncio.to_thread(sink.refused.wait, 10)
-                await asyncio.sleep(0.3)  # longer than a server may be silent
+                await asyncio.sleep(1.5 * stall)  # longer than a server may be silent
                 sink.refused.clear()
                 asked.answer.resume()  # too early: there is no room
                 assert await asyncio.to_thread(sink.refused.wait, 10)
@@ -220,13 +221,14 @@ async def test_a_sink_that_breaks_ends_its_exchange_alone() -> None:
 
 async def test_what_nobody_came_for_stays_small_in_memory() -> None:
     """The server is held back; nothing of it is lost, and nobody is too slow meanwhile."""
-    limits = replace(QUICK, stall=0.2, slowest=10**7)
+    stall = patience(0.2)
+    limits = replace(QUICK, stall=stall, slowest=10**7)
     async with Lying() as server:
         url = server.at("/f", Served(noise(4 * SIZE)))
         with asking(server.authority, patience=limits) as asker:
             asked = asker.start(url)
             await asyncio.to_thread(asked.head)
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(3 * stall)
             assert sum(map(len, asked.answer.exchange.pieces)) <= BUFFER
             assert await asyncio.to_thread(asked.read) == noise(4 * SIZE)
 

@@ -178,7 +178,7 @@ def lacking() -> str | None:
     """Return what this machine lacks and how to get it, or None."""
     missing = sorted(PROGRAMS[name] for name in PROGRAMS if shutil.which(name) is None)
     if missing:
-        return f"needs Wine and a compiler: sudo apt install {' '.join(missing)}"
+        return f"needs Wine and a compiler, Debian's packages {' '.join(missing)}"
     if sys.version_info[:2] != (3, 11):
         return "needs Python 3.11, whose library the Windows Python shares"
     return None
@@ -319,8 +319,11 @@ def set_up_wine(bench: Bench) -> None:
         fresh = Bench(bench.folder, Path(work, "prefix"))
         variables = fresh.environment(WINEDLLOVERRIDES="mscoree,mshtml=", WINEARCH="win64")
         quiet = {"env": variables, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(["wineboot", "-i"], check=True, timeout=300, **quiet)  # type: ignore[call-overload]
-        subprocess.run(["wineserver", "-w"], check=True, timeout=60, **quiet)  # type: ignore[call-overload]
+        try:
+            subprocess.run(["wineboot", "-i"], check=True, timeout=300, **quiet)  # type: ignore[call-overload]
+            subprocess.run(["wineserver", "-w"], check=True, timeout=60, **quiet)  # type: ignore[call-overload]
+        except subprocess.SubprocessError as error:
+            raise BenchError(f"has no drive C: {error}") from error
         for link in fresh.prefix.glob("drive_c/users/*/*"):
             if link.is_symlink():
                 link.unlink()

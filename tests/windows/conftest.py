@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.windows.bench import PROGRAMS, Bench, make
+from tests.windows.bench import PROGRAMS, Bench, BenchError, make
 
+HERE = Path(__file__).parent
 NOT_ASKED = (
     "runs a Windows Python under Wine: python3 dev.py test --windows "
     f"(Debian's packages: {' '.join(sorted(PROGRAMS.values()))})"
 )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --windows-core, only tests that say they are of the core get a bench."""
+    if config.getoption("--windows") or not config.getoption("--windows-core"):
+        return
+    for item in items:
+        if item.path.is_relative_to(HERE) and item.get_closest_marker("windows_core") is None:
+            item.add_marker(pytest.mark.skip(reason=NOT_ASKED))
 
 
 @pytest.fixture
@@ -23,7 +34,16 @@ def alone(bench: Bench) -> Iterator[Bench]:
 
 @pytest.fixture(scope="session")
 def bench(request: pytest.FixtureRequest) -> Bench:
-    """The bench, made first if need be; its cache is outside of the test's home."""
-    if not request.config.getoption("--windows"):
+    """The bench, made first if need be; its cache is outside of the test's home.
+
+    Who asks for --windows wants it, or learns what is missing. With --windows-core, the option of a
+    run on any machine, a bench that cannot be had is a skip.
+    """
+    if request.config.getoption("--windows"):
+        return make()
+    if not request.config.getoption("--windows-core"):
         pytest.skip(NOT_ASKED)
-    return make()
+    try:
+        return make()
+    except BenchError as error:
+        pytest.skip(f"the Windows bench {error}")

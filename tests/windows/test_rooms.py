@@ -10,15 +10,9 @@ import pytest
 
 from tests.windows.bench import Bench
 
-# Those of the room that were seen to run there. Not its kills, which are signals, nor others' bytes:
-# programs that change a file while it is open, which Windows does not let them.
-TRANSFER = (
-    "attempts content digests disk_side driver durability fetch limited_servers lock made marks "
-    "misbehaving_servers owners promised_size ranges secrets segments taken_names "
-    "throttle umask writer"
-)
 ROOMS = {
-    "root": "tests/test_conftest.py tests/test_instance.py tests/test_logs.py tests/test_loopthread.py",
+    "root": "tests/test_conftest.py tests/test_files.py tests/test_instance.py tests/test_locks.py "
+    "tests/test_logs.py tests/test_loopthread.py tests/test_patterns.py",
     "model": "tests/model",
     "lists": "tests/lists",
     "settings": "tests/settings",
@@ -29,19 +23,46 @@ ROOMS = {
     "agent": "tests/agent",
     "cli": "tests/cli",
     "net": "tests/net",
-    "transfer": " ".join(f"tests/transfer/test_{name}.py" for name in TRANSFER.split()),
+    "transfer": "tests/transfer",
     "desktop": "tests/desktop",
 }
+CORE = (
+    "tests/test_files.py tests/test_instance.py tests/test_locks.py tests/settings tests/store "
+    "tests/transfer/test_disk_side.py tests/transfer/test_lock.py tests/transfer/test_marks.py "
+    "tests/transfer/test_taken_names.py tests/agent/drops "
+    "tests/net/test_peer_user.py tests/desktop/test_win32.py tests/desktop/test_autostart.py"
+)
+"""Where Windows differs most: paths, files that are open, locks, its registry. Two minutes."""
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.windows_core
+@pytest.mark.timeout(900)
+def test_the_core_holds_on_windows(
+    bench: Bench, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    run_under_windows(CORE, bench, tmp_path, record_property, seconds=500)
+
+
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_holds_on_windows(
     room: str, bench: Bench, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
+    run_under_windows(ROOMS[room], bench, tmp_path, record_property, seconds=1500)
+
+
+def run_under_windows(
+    files: str,
+    bench: Bench,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+    *,
+    seconds: float,
+) -> None:
+    """Run these tests by Windows' Python, count them, and fail with what it said."""
     report = tmp_path / "report.xml"
     options = f"-q -p no:cacheprovider -n 2 --dist loadfile --timeout 120 --junitxml {report}"
-    done = bench.run("-m", "pytest", *options.split(), *ROOMS[room].split(), seconds=590)
+    done = bench.run("-m", "pytest", *options.split(), *files.split(), seconds=seconds)
     assert report.exists(), (done.stdout + done.stderr).decode("utf-8", "replace")[-4000:]
     (suite,) = ET.parse(report).getroot().iter("testsuite")
     count = {name: int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")}

@@ -213,15 +213,17 @@ _LOCAL_SYSTEM: Final = bytes.fromhex("010100000000000512000000")
 
 def read_tcp_table(ends: Ends) -> Owner:
     """The connections of the machine with their processes, then the user of the process."""
-    family = _AF_INET if len(ends.own[0]) == 4 else _AF_INET6
-    table = _tcp_table(family)
+    table = fetch_tcp_table(six=len(ends.own[0]) == 16)
     if table is None:
         return Owner.UNKNOWN
     return owner_of_process(pid_in_table(table, ends), user_of_process)
 
 
 def pid_in_table(table: bytes, ends: Ends) -> int | None:
-    """The process in a MIB_TCPTABLE_OWNER_PID or MIB_TCP6TABLE_OWNER_PID; None: none any more."""
+    """The process in a MIB_TCPTABLE_OWNER_PID or MIB_TCP6TABLE_OWNER_PID.
+
+    None: the connection is in it no more. 0: no process has it, as in TIME_WAIT.
+    """
     (count,) = struct.unpack_from("<I", table)
     six = len(ends.own[0]) == 16
     # Both ports are in network order, in the first two bytes of four.
@@ -236,13 +238,13 @@ def pid_in_table(table: bytes, ends: Ends) -> int | None:
             for address, port in ((local, local_port), (remote, remote_port))
         )
         if (own, ours) == (ends.own, ends.ours):
-            return int(fields[-1]) or None
+            return int(fields[-1])
     return None
 
 
 def owner_of_process(pid: int | None, sid_of: SidOf, own: int | None = None) -> Owner:
     """The owner that a process stands for; one that we may not look at is another user's."""
-    if pid is None:
+    if not pid:
         return Owner.GONE
     mine, theirs = sid_of(os.getpid() if own is None else own), sid_of(pid)
     if mine is None:
@@ -252,10 +254,12 @@ def owner_of_process(pid: int | None, sid_of: SidOf, own: int | None = None) -> 
     return Owner.SYSTEM if pid == _SYSTEM or theirs == _LOCAL_SYSTEM else Owner.ANOTHER
 
 
-def _tcp_table(family: int) -> bytes | None:
+def fetch_tcp_table(*, six: bool) -> bytes | None:
+    """GetExtendedTcpTable (iphlpapi.h): all connections over IPv4, or over IPv6; no listeners."""
     if sys.platform != "win32":
         return None
     ask: Any = ctypes.windll.iphlpapi.GetExtendedTcpTable
+    family = _AF_INET6 if six else _AF_INET
     size = ctypes.c_ulong(0)
     ask(None, ctypes.byref(size), False, family, _OWNER_PID_CONNECTIONS, 0)
     # Connections may come between the two calls.

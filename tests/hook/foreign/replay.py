@@ -196,7 +196,9 @@ class Replay:
     def _ours(self, text: str) -> str:
         for theirs, ours in self._gids.items():
             text = text.replace(theirs, ours)
-        text = text.replace("SECRET", self._secret).replace('"/downloads', f'"{self._folder}')
+        text = text.replace("SECRET", self._secret)
+        # Inside a JSON string: a backslash of Windows is written twice there.
+        text = text.replace('"/downloads', json.dumps(str(self._folder))[:-1])
         text = re.sub(
             r"http://127\.0\.0\.1:8088/404/(\w+[\w.]*)", rf"{self._files}/\1?status=404", text
         )

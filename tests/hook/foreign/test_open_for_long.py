@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 from collections import defaultdict
@@ -76,7 +75,7 @@ def memory(agent: Agent) -> int:
     """Bytes of the agent in memory."""
     assert agent.process is not None
     pages = int(Path(f"/proc/{agent.process.pid}/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def cpu_seconds(agent: Agent) -> float:
