@@ -25,12 +25,21 @@ PROFILE = {
     "MYPICTURES": "Pictures",
 }
 """A person's folders on Windows, as platformdirs calls them."""
+SESSIONS = ("gnome", "plasma", "sway")
+"""Whole desktops, each asked for by its name."""
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the flags of the test command."""
-    parser.addoption("--desktop", action="store_true", help="missing system packages are failures")
+    # Without a value it must not be followed by a path, which would be taken for one.
+    parser.addoption(
+        "--desktop",
+        nargs="?",
+        const="panels",
+        choices=["panels", *SESSIONS],
+        help="missing system packages are failures; with a name: only the tests of that desktop",
+    )
     parser.addoption("--windows", action="store_true", help="run a Windows Python under Wine, too")
     parser.addoption(
         "--windows-core", action="store_true", help="of that the core, and only where it can be had"
@@ -50,13 +59,17 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests out unless they are asked for."""
-    if config.getoption("--soak"):
-        return
-    long = [item for item in items if item.get_closest_marker("soak")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+    """Leave the long tests out unless they are asked for; a whole desktop is a job of its own."""
+    session = config.getoption("--desktop") in SESSIONS
+    unwanted = [
+        item
+        for item in items
+        if (item.get_closest_marker("session") is not None) != session
+        or (item.get_closest_marker("soak") and not config.getoption("--soak"))
+    ]
+    if unwanted:
+        config.hook.pytest_deselected(items=unwanted)
+        items[:] = [item for item in items if item not in unwanted]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -79,7 +92,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, pytest.
         report: pytest.TestReport = yield
     if (
         report.skipped
-        and item.config.getoption("--desktop")
+        and item.config.getoption("--desktop") == "panels"
         and "apt install" in str(report.longrepr)
     ):
         report.outcome = "failed"

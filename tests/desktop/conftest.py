@@ -19,7 +19,7 @@ Boot = Callable[..., Desktop]
 collect_ignore = (
     []
     if sys.platform == "linux"
-    else ["test_agent.py", "test_notifier.py", "test_panels.py", "test_sni.py"]
+    else ["test_agent.py", "test_notifier.py", "test_panels.py", "test_sessions.py", "test_sni.py"]
 )
 
 

@@ -289,12 +289,11 @@ class Desktop:
         counts = inner.histogram()
         ground = counts.index(max(counts))
         ink = inner.point([255 if abs(v - ground) > 40 else 0 for v in range(256)])
-        lines = [ink.crop((0, y, ink.width, y + 1)).getbbox() for y in range(ink.height)]
-        # A separator runs through the whole width; text leaves a margin.
-        full = [box is not None and box[2] - box[0] > 0.95 * ink.width for box in lines]
+        lines = [ink.crop((0, y, ink.width, y + 1)).histogram()[255] for y in range(ink.height)]
         rows, start = [], None
-        for y, box in enumerate([*lines, None]):
-            text = box is not None and not full[y]
+        for y, count in enumerate([*lines, 0]):
+            # A separator has ink in its whole width; text has gaps.
+            text = 0 < count < 0.95 * ink.width
             if text and start is None:
                 start = y
             elif not text and start is not None:
@@ -304,6 +303,11 @@ class Desktop:
         return rows
 
     # The hand
+
+    @property
+    def hand_env(self) -> dict[str, str]:
+        """Where the pointer and the keys are: this X server."""
+        return self.env
 
     def click(
         self, place: tuple[int, int], button: int = 1, then: tuple[int, int] | None = None
@@ -322,12 +326,12 @@ class Desktop:
         """What xdotool finds; empty when it finds nothing."""
         command = ["xdotool", *words]
         done = subprocess.run(
-            command, env=self.env, capture_output=True, text=True, check=False, timeout=10
+            command, env=self.hand_env, capture_output=True, text=True, check=False, timeout=10
         )
         return done.stdout.strip()
 
     def xdo(self, *words: str) -> None:
-        subprocess.run(["xdotool", *words], env=self.env, check=True, timeout=10)
+        subprocess.run(["xdotool", *words], env=self.hand_env, check=True, timeout=10)
 
 
 def plain(value: Any) -> Any:
