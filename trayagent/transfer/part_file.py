@@ -443,13 +443,14 @@ def lock(fd: int) -> bool:
     """
     if sys.platform == "win32":
         return lock_far_byte(fd)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise FileExistsError(errno.EEXIST, "another download is writing it") from None
-    except OSError:
-        return False
-    return True
+    else:  # noqa: RET505  a checker for Windows looks at what stands behind an `if` of its own
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileExistsError(errno.EEXIST, "another download is writing it") from None
+        except OSError:
+            return False
+        return True
 
 
 def sync(fd: int) -> None:

@@ -28,6 +28,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import sys
 import threading
 import time
 import zlib
@@ -239,7 +240,9 @@ class _EarlierLog:
 @cache
 def _place() -> str:
     """Where process numbers mean the same as here: this machine, and this namespace of processes (Linux)."""
-    said = [] if os.name == "nt" else [os.uname().nodename]
+    said = []
+    if sys.platform != "win32":
+        said.append(os.uname().nodename)
     with suppress(OSError):
         said.append(Path("/etc/machine-id").read_text("ascii"))
     with suppress(OSError):
