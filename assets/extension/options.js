@@ -10,13 +10,15 @@ import { TRAFFIC } from "./traffic.js";
 let shown = null;
 
 const showLink = () =>
-  showConnection(at("connection"), ({ state, port }) => {
+  showConnection(at("connection"), async ({ state, port }) => {
     const connected = state === "connected";
     at("connection").hidden = connected || state === "unanswered";
     at("link").hidden = !connected;
     at("link").textContent = connected ? t("connected_on_port", port) : "";
-    at("forget").hidden = state === "unpaired"; // there is nothing to forget
     if (connected && location.hash === "#welcome") at("hello").textContent = t("hello_paired");
+    // A pairing that the agent knows no longer must be forgotten here, too, before there can be another.
+    const { pairing } = await chrome.storage.local.get("pairing");
+    at("forget").hidden = !pairing;
   });
 
 async function showAsked() {
