@@ -267,6 +267,7 @@ async def test_keys_alone_fold_a_batch_and_move_a_file(
     await wide.keyboard.press("Enter")
     panel = wide.get_by_role("region", name="sunset.png")
     await press(wide, panel.get_by_role("button", name="Move to…"))
+    await expect(wide.get_by_role("dialog").get_by_role("textbox")).to_be_focused()
     await wide.keyboard.press("Control+a")
     await wide.keyboard.type(str(tmp_path / "by keys"))
     await wide.keyboard.press("Enter")
