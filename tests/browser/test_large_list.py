@@ -146,6 +146,21 @@ async def best(measure: Callable[[], Awaitable[float]], limit: float) -> float:
     return found
 
 
+async def largest_tab(chromium: Browser) -> int:
+    """Bytes of the largest process of a tab; what it shares with others counts in parts (proc(5): Pss)."""
+    session = await chromium.new_browser_cdp_session()
+    found = await session.send("SystemInfo.getProcessInfo")
+    await session.detach()
+    sizes = []
+    for each in found["processInfo"]:
+        if each["type"] == "renderer":
+            rollup = Path(f"/proc/{each['id']}/smaps_rollup").read_text()
+            sizes += [
+                int(kib) * 1024 for kib in re.findall(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)
+            ]
+    return max(sizes)
+
+
 @pytest.mark.timeout(180)
 async def test_a_hundred_thousand_rows(chromium: Browser, agent: Running) -> None:
     async with opened(chromium, agent) as page:
@@ -187,6 +202,7 @@ async def test_a_hundred_thousand_rows(chromium: Browser, agent: Running) -> Non
             "of it our work, ms": round(work * 1000, 1),
             "longest task, ms": round(task * 1000),
             "heap, MB": round(heap / 1e6, 1),
+            "its process, MB": round(await largest_tab(chromium) / 1e6),
             "elements": counted["Nodes"],
         }
         print(json.dumps(figures))
@@ -194,7 +210,7 @@ async def test_a_hundred_thousand_rows(chromium: Browser, agent: Running) -> Non
         assert work <= FRAME_WORK_SECONDS, figures
         assert frame <= FRAME_SECONDS or not is_quiet(), figures
         assert task <= LONG_TASK_SECONDS or not is_quiet(), figures
-        assert heap <= TAB_BYTES, figures
+        assert figures["its process, MB"] * 1e6 <= TAB_BYTES, figures
 
 
 @pytest.mark.timeout(180)
