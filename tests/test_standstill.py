@@ -7,6 +7,7 @@ import importlib.util
 import sys
 import time
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,9 @@ def test_a_call_that_blocks_is_found(ours: object) -> None:
 
 
 def test_work_without_end_is_found(ours: object) -> None:
-    assert any("slow.py:compute worked" in each for each in found(ours.compute))  # type: ignore[attr-defined]
+    # The watch says nothing where it was kept waiting itself, as on a busy machine: then it is asked again.
+    tries = (found(ours.compute) for _ in range(5))  # type: ignore[attr-defined]
+    assert any("slow.py:compute worked" in each for each in chain.from_iterable(tries))
 
 
 def test_a_test_may_sleep(ours: object) -> None:

@@ -164,4 +164,5 @@ def popup(desktop: Desktop) -> Window | None:
 def button(desktop: Desktop, window: Window) -> tuple[int, int] | None:
     """The middle of the right one of two buttons in the lowest row."""
     rows = desktop.bands(window)
-    return (window.x + window.width * 3 // 4, rows[-1]) if len(rows) >= 4 else None
+    # Text beside its icon is one band, the buttons are another.
+    return (window.x + window.width * 3 // 4, rows[-1]) if len(rows) >= 2 else None

@@ -38,6 +38,8 @@ pytestmark = [
     pytest.mark.skipif("sys.platform != 'linux'"),
 ]
 
+POINTER_LOST = "GNOME Shell's menu does not stay open under xdotool's pointer here, cause unknown"
+
 
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
@@ -108,13 +110,19 @@ def test_the_icon_is_registered_and_shown_and_a_click_opens_the_dashboard(sessio
         until(partial(changed, session, spot, before), "another picture of the icon")
 
 
-def test_a_row_is_clicked_over_the_bus_and_with_the_pointer(session: Session) -> None:
+def test_a_row_is_clicked_over_the_bus(session: Session) -> None:
     with stub(session) as tray:
-        place = icon_on(session)
+        icon_on(session)
         ready(tray).press("Open dashboard")
         assert tray.next() == ["open_dashboard"]
-        if not session.menu_obeys_pointer:
-            return
+
+
+def test_a_row_is_clicked_with_the_pointer(session: Session) -> None:
+    if not session.menu_obeys_pointer:
+        pytest.skip(POINTER_LOST)
+    with stub(session) as tray:
+        place = icon_on(session)
+        ready(tray)
         open_menu(session, place)
         click_row(session, tray.top_rows, "Settings…")
         assert tray.next(10) == ["open_settings"]
@@ -125,7 +133,7 @@ def test_rows_that_come_later_are_shown_and_an_open_menu_changes_its_texts(
     session: Session, name: str
 ) -> None:
     if not session.menu_obeys_pointer:
-        pytest.skip("the nested GNOME Shell does not keep a menu open under xdotool's pointer")
+        pytest.skip(POINTER_LOST)
     with stub(session) as tray:
         place = icon_on(session)
         open_menu(session, place)

@@ -26,6 +26,7 @@ from trayagent.agent.queue.elsewhere import Elsewhere
 from trayagent.agent.queue.remote_queue import RemoteEngine
 from trayagent.agent.speed import SpeedControl
 from trayagent.agent.status import LiveStatus
+from trayagent.agent.webhooks import Webhooks
 from trayagent.agent.when_done import WhenDoneControl
 from trayagent.hook.events import EventRing
 from trayagent.hook.listener import Listener, bind
@@ -41,6 +42,7 @@ from trayagent.store.secrets import SecretFiles
 
 if TYPE_CHECKING:
     from trayagent.agent import Agent
+    from trayagent.net.api_client import ApiClient
 
 EXTENSION = "chrome-extension://abcdefghijklmnop"
 
@@ -242,6 +244,11 @@ def no_engine(settings: EngineSettings) -> RemoteEngine:
     raise AssertionError(settings)
 
 
+async def no_secret(word: str) -> str:
+    """The settings of these tests name no webhook either: nothing is sent."""
+    raise AssertionError(word)
+
+
 @asynccontextmanager
 async def running(home: Path, library: Any = None, **hook_options: Any) -> AsyncIterator[Rig]:
     """A hook that serves until the block ends."""
@@ -277,6 +284,7 @@ async def running(home: Path, library: Any = None, **hook_options: Any) -> Async
         speed_control=SpeedControl(db, bus, lambda limit: None),
         when_done=WhenDoneControl(bus, live_status),
         live_settings=LiveSettings(config, write),
+        webhooks=Webhooks(db, bus, cast("ApiClient", None), config.hooks, no_secret),
         version="0.0",
     )
     agent = cast("Agent", parts)
