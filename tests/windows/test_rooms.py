@@ -63,11 +63,35 @@ def run_under_windows(
     report = tmp_path / "report.xml"
     options = f"-q -p no:cacheprovider -n 2 --dist loadfile --timeout 120 --junitxml {report}"
     done = bench.run("-m", "pytest", *options.split(), *files.split(), seconds=seconds)
-    assert report.exists(), (done.stdout + done.stderr).decode("utf-8", "replace")[-4000:]
+    said = (done.stdout + done.stderr).decode("utf-8", "replace")
+    assert report.exists(), said[-4000:]
     (suite,) = ET.parse(report).getroot().iter("testsuite")
     count = {name: int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")}
     failed = count["failures"] + count["errors"]
     record_property("windows passed", count["tests"] - failed - count["skipped"])
     record_property("windows skipped", count["skipped"])
     record_property("windows failed", failed)
-    assert done.returncode == 0, done.stdout.decode("utf-8", "replace")[-4000:]
+    assert done.returncode == 0, what_failed(suite) or said[-4000:]
+
+
+def what_failed(suite: ET.Element) -> str:
+    """Name every test that failed, with the end of what it said, where its assertion is.
+
+    The end of pytest's own output is the list of what was skipped, which is longer than a log likes.
+    """
+    said = []
+    for case in suite.iter("testcase"):
+        for problem in (*case.iter("failure"), *case.iter("error")):
+            name = f"{case.get('classname')}::{case.get('name')}"
+            said.append(f"{name}: {problem.get('message')}\n{(problem.text or '')[-2000:]}")
+    return "\n\n".join(said)[:20_000]
+
+
+@pytest.mark.windows_core
+def test_a_failure_under_windows_is_told_with_its_assertion() -> None:
+    suite = ET.fromstring(
+        "<testsuite><testcase classname='net.test_a' name='test_b'>"
+        "<failure message='assert 1 == 2'>E   assert 1 == 2</failure></testcase>"
+        "<testcase name='test_c'><skipped>not here</skipped></testcase></testsuite>"
+    )
+    assert what_failed(suite) == "net.test_a::test_b: assert 1 == 2\nE   assert 1 == 2"

@@ -203,6 +203,12 @@ _OWNER_PID_CONNECTIONS: Final = 4
 """TCP_TABLE_OWNER_PID_CONNECTIONS."""
 _AF_INET: Final = 2
 _AF_INET6: Final = 23
+_INSUFFICIENT_BUFFER: Final = 122
+"""ERROR_INSUFFICIENT_BUFFER (winerror.h)."""
+_TABLE_BYTES: Final = 1 << 16
+"""Room for 2,700 connections over IPv4, or 1,170 over IPv6: more than most machines have."""
+_MOST_TABLE_BYTES: Final = 1 << 24
+"""Room for 300,000 connections over IPv6, four times as many as there are ports."""
 _SYSTEM: Final = 4
 """The process of the kernel itself."""
 SidOf = Callable[[int], bytes | None]
@@ -260,14 +266,26 @@ def fetch_tcp_table(*, six: bool) -> bytes | None:
         return None
     ask: Any = ctypes.windll.iphlpapi.GetExtendedTcpTable
     family = _AF_INET6 if six else _AF_INET
-    size = ctypes.c_ulong(0)
-    ask(None, ctypes.byref(size), False, family, _OWNER_PID_CONNECTIONS, 0)
-    # Connections may come between the two calls.
-    size.value += size.value // 4
-    table = ctypes.create_string_buffer(size.value)
-    if ask(table, ctypes.byref(size), False, family, _OWNER_PID_CONNECTIONS, 0):
-        return None
-    return table.raw
+    return whole_table(
+        lambda table, size: ask(table, size, False, family, _OWNER_PID_CONNECTIONS, 0)
+    )
+
+
+def whole_table(ask: Callable[[Any, Any], int]) -> bytes | None:
+    """What `ask(buffer, pointer to its size)` writes; None when it fails.
+
+    A table that outgrew its buffer is asked for again with more room. To give up at the first time
+    would let another user in: they only had to connect between the question for the size and the
+    next, and then the system could not say whose the connection is.
+    """
+    room = _TABLE_BYTES
+    while room <= _MOST_TABLE_BYTES:
+        table, size = ctypes.create_string_buffer(room), ctypes.c_ulong(room)
+        code = ask(table, ctypes.byref(size))
+        if code != _INSUFFICIENT_BUFFER:
+            return None if code else table.raw
+        room = max(2 * room, size.value)
+    return None
 
 
 def user_of_process(pid: int) -> bytes | None:
