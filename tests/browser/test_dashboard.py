@@ -1,5 +1,8 @@
 """The dashboard shows what goes on as it happens, everything on it works, and it is usable by everyone."""
 
+import asyncio
+import contextlib
+import http.client
 import json
 import os
 import re
@@ -8,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.chromium import violations
 from tests.browser.dashboard import add, opened, row, see
@@ -266,6 +269,56 @@ async def test_open_dashboards_are_listed_and_ended_one_by_one(
     await expect(other.locator("#locked-reason")).to_contain_text("signed out")
     await expect(page.locator("#shell")).to_be_visible()
     await other.close()
+
+
+async def test_a_session_that_ends_between_loading_and_listening_locks_its_tab(
+    chromium: Browser, agent: Running
+) -> None:
+    """Others have used up what the agent answers of wrong tokens at once: it says 429, not 401."""
+    tab = await chromium.new_page()
+    may_listen = asyncio.Event()
+
+    async def hold(stream: Route) -> None:
+        await may_listen.wait()
+        await stream.continue_()
+
+    await tab.route("**/api/v1/events", hold)
+    known = {client["id"] for client in agent.call("GET", "clients")["clients"]}
+    async with tab.expect_request("**/api/v1/events"):
+        await tab.goto(agent.dashboard())
+    await expect(tab.locator("#shell")).to_be_visible()
+    opened = {client["id"] for client in agent.call("GET", "clients")["clients"]} - known
+    for id in opened:
+        agent.call("DELETE", f"clients/{id}")
+    statuses = [wrong_token_answer(agent) for _ in range(11)]
+    assert statuses[-1] == 429
+    may_listen.set()
+    await expect(tab.locator("#locked-reason")).to_contain_text("signed out")
+    # The session is forgotten: the tab does not come back with it.
+    await tab.reload()
+    await expect(tab.locator("#locked-reason")).to_contain_text("opens from the tray")
+    await tab.close()
+
+
+def wrong_token_answer(agent: Running) -> int:
+    """Return the status that a program with a stale token gets."""
+    connection = http.client.HTTPConnection("127.0.0.1", agent.port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", "/api/v1/status", headers={"Authorization": "Bearer stale"})
+        return connection.getresponse().status
+
+
+async def test_a_page_opens_by_itself_once_the_agent_has_time(
+    chromium: Browser, agent: Running
+) -> None:
+    tab = await chromium.new_page()
+    await tab.route("**/api/v1/downloads/counts", lambda asked: asked.fulfill(status=503))
+    await tab.goto(agent.dashboard())
+    await expect(tab.locator("#locked-reason")).to_contain_text("Trying again")
+    await expect(tab.get_by_role("button")).to_have_count(0)
+    await tab.unroute("**/api/v1/downloads/counts")
+    await expect(tab.locator("#shell")).to_be_visible()
+    await tab.close()
 
 
 async def test_keyboard_alone_adds_and_pauses(page: Page, agent: Running, site: PublicSite) -> None:

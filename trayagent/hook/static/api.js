@@ -18,6 +18,12 @@ export class ApiError extends Error {
 /** Whether the agent is there, and was too busy for an answer: then it is asked again. The event stream notices a lost one. */
 export const isBusy = ({ status }) => status >= 500;
 
+/**
+ * Whether the session has ended. 429 says so, too: the agent slows down wrong tokens only, when there were many of them,
+ * as a few open tabs of an ended session make.
+ */
+export const isSignedOut = ({ status }) => status === 401 || status === 429;
+
 /** A query string of what is set: `query({state: "failed", q: ""})` → `?state=failed`. */
 export function query(values) {
   const set = Object.entries(values).filter(([, value]) => value !== "" && value !== null && value !== undefined);
@@ -52,6 +58,14 @@ export class Api {
   /** A page without a session asks a person to open it; the answer says nothing. */
   static ask() {
     return new Api("").post("sessions/ask");
+  }
+
+  /** Whether the agent answers at all, whoever asks. */
+  static isThere() {
+    return new Api("").get("health").then(
+      () => true,
+      () => false,
+    );
   }
 
   get(path) {

@@ -1,7 +1,7 @@
 // The dashboard: opens a session with the one-time code, follows the event stream, shows one view at a time.
 import { Acts } from "./acts.js";
 import { Adder } from "./adder.js";
-import { Api } from "./api.js";
+import { Api, isBusy, isSignedOut } from "./api.js";
 import { Board } from "./board.js";
 import { Config } from "./config.js";
 import { acceptDrops, acceptPastes } from "./drops.js";
@@ -24,6 +24,7 @@ const VIEWS = {
   welcome: async () => (await import("./views/welcome.js")).WelcomeView,
 };
 const ASK_AGAIN = 20_000; // milliseconds; the agent asks a person no more often
+const AGAIN = 2000; // milliseconds until an agent that did not answer is asked once more
 let isOver = false; // another window shows the dashboard now
 const at = (id) => document.getElementById(id);
 
@@ -48,8 +49,8 @@ async function start() {
   try {
     await open(kept && !code ? kept : await Api.open(code), Boolean(code));
   } catch (error) {
-    if (error instanceof TypeError) return lock(SAY.noAnswer);
-    if (error.status === 401) Api.forget();
+    if (error instanceof TypeError || isBusy(error)) return wait();
+    if (isSignedOut(error)) Api.forget();
     // A code that was spent: a tab that is open already goes on with the session it has.
     if (code && kept) return start();
     lock(code ? SAY.usedCode : SAY.signedOut);
@@ -115,7 +116,7 @@ async function follow(api, board, speed) {
         failures = 0;
       }
     } catch (error) {
-      if (error.status === 401) {
+      if (isSignedOut(error)) {
         Api.forget();
         return lock(SAY.signedOut);
       }
@@ -186,6 +187,15 @@ function lock(sentence) {
   at("ask").hidden = false;
   at("locked-reason").textContent = sentence;
   document.title = SAY.title;
+}
+
+/** Locked for as long as the agent does not answer, or is too busy to; then the page starts again. */
+async function wait() {
+  lock(SAY.noAnswerTrying);
+  at("ask").hidden = true;
+  do await new Promise((resolve) => setTimeout(resolve, AGAIN));
+  while (!(await Api.isThere()));
+  location.reload();
 }
 
 async function ask() {
