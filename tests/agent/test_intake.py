@@ -116,7 +116,7 @@ async def test_secrets_never_reach_another_download(rig: IntakeRig) -> None:
 
 
 def _failing(conn: sqlite3.Connection, new: New, admission: Admission) -> None:
-    admit(conn, new, admission, None)
+    admit(conn, [new], admission, None)
     raise sqlite3.OperationalError("disk full")
 
 

@@ -53,5 +53,5 @@ async def test_what_is_saved_too_late_is_counted_all_the_same(tmp_path: Path) ->
 
 
 def late(conn: sqlite3.Connection, go: threading.Event) -> None:
-    downloads.insert(conn, New("k", "http://h/1", "h:80", Order()), "hook", None, 0, 1.0)
+    downloads.insert(conn, [New("k", "http://h/1", "h:80", Order())], via="hook", now=1.0)
     go.wait(5)

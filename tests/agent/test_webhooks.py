@@ -67,7 +67,8 @@ class Ends:
     async def end(self, name: str = DONE, batch: int | None = None) -> Change:
         def act(conn: sqlite3.Connection) -> Change:
             new = validate(Item(f"http://a.example/{len(name)}?token=CANARY", again=True))
-            n = downloads.insert(conn, new, "cli", batch, 0, time.time())
+            rows = downloads.insert(conn, [new], via="cli", batch=batch, now=time.time())
+            n = rows[new.key]["n"]
             conn.execute("UPDATE downloads SET state = 'active' WHERE n = ?", (n,))
             if batch is not None:
                 batches.enter(conn, batch, [(n, new.url, n, None)])

@@ -59,11 +59,11 @@ def test_what_we_have_is_a_duplicate_and_what_is_on_its_way_is_shared(
     with closing(Database.open(home / "trayagent.db")) as db:
         for name in ("had", "coming", "lost"):
             new = validate(Item(f"http://h/{name}"))
-            n = asyncio.run(db.run(downloads.insert, new, "cli", None, 0, 1.0))
+            rows = asyncio.run(db.run(downloads.insert, [new], via="cli", now=1.0))
             if name != "coming":
                 path = file if name == "had" else tmp_path / "lost.bin"
                 came = transitions.Completed(Fetched(path, 0))
-                asyncio.run(db.run(transitions.release, n, came, 2.0))
+                asyncio.run(db.run(transitions.release, rows[new.key]["n"], came, 2.0))
     listed = tmp_path / "list.txt"
     listed.write_text("http://h/had\nhttp://h/coming\nhttp://h/lost\n")
     lines = run("plan", str(listed), "--json").json["lines"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from trayagent.model.jobs import New, Order
 from trayagent.model.library import Listed
@@ -35,8 +36,32 @@ def test_a_picture_that_came_since_it_was_listed_is_not_fetched_twice(
 ) -> None:
     """A listing that still thought it missing does not bring a second copy; a lost file comes again."""
     admission = Admission("sync", 1.0, lambda path: there, SecretFiles(tmp_path))
-    first = admit(conn, PICTURE, admission, None)
+    (first,) = admit(conn, [PICTURE], admission, None)
     conn.execute("UPDATE downloads SET state = 'active'")
-    transitions.release(conn, first.n, Completed(Fetched(Path("/x/p1.png"), 3)), 3.0)
+    transitions.release(conn, first.row["n"], Completed(Fetched(Path("/x/p1.png"), 3)), 3.0)
 
-    assert admit(conn, PICTURE, admission, None).outcome == expected
+    (second,) = admit(conn, [PICTURE], admission, None)
+    assert second.outcome == expected
+
+
+def test_one_request_asks_for_the_same_several_times(
+    conn: sqlite3.Connection, tmp_path: Path
+) -> None:
+    """What is here already is a duplicate; asked for again it comes once, and the rest share that one."""
+    admission = Admission("cli", 1.0, lambda path: True, SecretFiles(tmp_path))
+    link, other = (
+        New(f"http://h/{name}", f"http://h/{name}", "h:80", Order(), gid="0123456789abcdef")
+        for name in "ab"
+    )
+    (first,) = admit(conn, [link], admission, None)
+    transitions.release(conn, first.row["n"], Completed(Fetched(Path("/x/a"), 3)), 3.0)
+
+    again = replace(link, again=True)
+    outcomes = admit(conn, [link, again, link, other, again, other], admission, None)
+
+    assert [one.outcome for one in outcomes] == [
+        *("duplicate", "new", "shared", "new", "shared", "shared"),
+    ]
+    assert [one.row["n"] for one in outcomes] == [1, 2, 2, 3, 2, 3]
+    gids = conn.execute("SELECT gid FROM downloads ORDER BY n").fetchall()
+    assert [gid for (gid,) in gids] == ["0123456789abcdef", None, None], "a name is one download's"

@@ -15,7 +15,7 @@ def add_batch(conn: sqlite3.Connection, title: str, count: int) -> int:
     n = batches.create(conn, title, "drop", 0.0)
     for line in range(count):
         new = validate(Item(f"http://a.example/{title}/{line}"))
-        number = downloads.insert(conn, new, "drop", n, 0, 0.0)
+        number = downloads.insert(conn, [new], via="drop", batch=n, now=0.0)[new.key]["n"]
         batches.enter(conn, n, [(line + 1, new.url, number, None)])
     return n
 

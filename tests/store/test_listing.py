@@ -17,7 +17,7 @@ from trayagent.store.transitions import Advance, Failed
 
 def add(conn: sqlite3.Connection, url: str, **words: object) -> str:
     new = validate(Item(url, **words))  # type: ignore[arg-type]
-    return downloads.public_id(downloads.insert(conn, new, "cli", None, 0, 0.0))
+    return downloads.public_id(downloads.insert(conn, [new], via="cli", now=0.0)[new.key]["n"])
 
 
 def show(

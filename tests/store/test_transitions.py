@@ -23,10 +23,11 @@ from trayagent.store.transitions import Advance, Completed, Failed, Outcome, Rea
 def queue(conn: sqlite3.Connection, host: str, count: int = 1, urgent: int = 0) -> list[int]:
     start = conn.execute("SELECT count(*) FROM downloads").fetchone()[0]
     news = [
-        New(f"http://{host}/{start + i}", f"http://{host}/{start + i}", host, Order())
+        New(url := f"http://{host}/{start + i}", url, host, Order(), urgent=urgent > 0)
         for i in range(count)
     ]
-    return [downloads.insert(conn, new, "cli", None, urgent, 0.0) for new in news]
+    rows = downloads.insert(conn, news, via="cli", urgent=urgent, now=0.0)
+    return [rows[new.key]["n"] for new in news]
 
 
 def take(conn: sqlite3.Connection, most: int, **words: Any) -> list[int]:
@@ -400,7 +401,7 @@ def test_a_fresh_link_at_another_origin_gets_no_secret_of_the_first(
     """Neither headers nor referer; cookies go where their domain allows."""
     item = Item("http://me:pw@h/f", referer="http://h/?t=CANARY", filename="f.mp4", user_agent="UA")
     new = validate(item)
-    n = downloads.insert(conn, new, "hook", None, 0, 0.0)
+    n = downloads.insert(conn, [new], via="hook", now=0.0)[new.key]["n"]
     secrets, id = SecretFiles(tmp_path), downloads.public_id(n)
     secrets.keep(
         id, DownloadSecrets({**new.secrets.headers, "Cookie": "c"}, (Cookie("a", "b", "h"),))
@@ -438,7 +439,7 @@ def test_other_words_take_the_place_of_those_before(
 ) -> None:
     """What is left out stays as it was; null takes a word back; a failure goes on at once."""
     new = validate(Item("http://h/f", referer="http://h/", segments=3, headers={"X-Old": "1"}))
-    n = downloads.insert(conn, new, "hook", None, 0, 0.0)
+    n = downloads.insert(conn, [new], via="hook", now=0.0)[new.key]["n"]
     secrets, id = SecretFiles(tmp_path), downloads.public_id(n)
     secrets.keep(id, new.secrets)
     take(conn, 1)
@@ -489,7 +490,8 @@ def test_what_is_settled_keeps_no_query_of_its_page(
     conn: sqlite3.Connection, settle: Callable[[sqlite3.Connection, int], None]
 ) -> None:
     batch = batches.create(conn, "two", "hook", 0.0, open=False)
-    n = downloads.insert(conn, validate(SENT_FROM), "hook", batch, 0, 0.0)
+    new = validate(SENT_FROM)
+    n = downloads.insert(conn, [new], via="hook", batch=batch, now=0.0)[new.key]["n"]
     settle(conn, n)
     row = downloads.row_of(conn, n)
     assert "CANARY" not in "".join(str(value) for value in row)
@@ -499,7 +501,8 @@ def test_what_is_settled_keeps_no_query_of_its_page(
 
 def test_a_failure_keeps_what_a_retry_needs(conn: sqlite3.Connection) -> None:
     """It is at rest, not at its end: its page is what a person opens to mend it."""
-    n = downloads.insert(conn, validate(SENT_FROM), "hook", None, 0, 0.0)
+    new = validate(SENT_FROM)
+    n = downloads.insert(conn, [new], via="hook", now=0.0)[new.key]["n"]
     take(conn, 1)
     transitions.release(conn, n, Failed(DownloadError("forbidden"), Reached()), 2.0)
     transitions.apply_command(conn, f"d{n}", "retry", 3.0)

@@ -18,7 +18,7 @@ def add(
     """A download in a state since a moment."""
     count = conn.execute("SELECT count(*) FROM downloads").fetchone()[0]
     new = New(f"http://h/{count}", f"http://h/{count}", "h:80", Order())
-    n = downloads.insert(conn, new, "cli", batch, 0, 0.0)
+    n: int = downloads.insert(conn, [new], via="cli", batch=batch, now=0.0)[new.key]["n"]
     if batch is not None:
         batches.enter(conn, batch, [(n, new.url, n, None)])
     conn.execute("UPDATE downloads SET state = ?, finished_at = ? WHERE n = ?", (state, at, n))
@@ -90,7 +90,8 @@ def test_a_long_history_goes_in_steps_and_takes_its_batches_along(
 def test_the_library_knows_what_it_has(conn: sqlite3.Connection, tmp_path: Path) -> None:
     library.upsert_listed(conn, "s", "a", [Listed("i", "cat", "image", 0.0)], 1)
     key = library.item_key("s", "a", "i")
-    n = downloads.insert(conn, New(key, "s:cat", "s", Order(), source="s"), "sync", None, 0, 0.0)
+    new = New(key, "s:cat", "s", Order(), source="s")
+    n = downloads.insert(conn, [new], via="sync", now=0.0)[key]["n"]
     conn.execute("UPDATE downloads SET state = 'active' WHERE n = ?", (n,))
     transitions.release(conn, n, transitions.Completed(Fetched(tmp_path / "cat.png", 3)), 1.0)
     recovery.forget_records(conn, [n])

@@ -120,9 +120,11 @@ class Mover:
 
     def _hear(self, event: Event) -> None:
         match event:
-            case DownloadEvent(what="completed", download=download) if download.path:
-                is_ours = Path(download.path).is_relative_to(self._folder)
-                if self._target is not None and is_ours:
+            # Without a target nobody needs to know where a file lies.
+            case DownloadEvent(what="completed", download=download) if (
+                self._target and download.path
+            ):
+                if Path(download.path).is_relative_to(self._folder):
                     self._arrived.append((download.id, download.path))
                     self._bell.set()
 

@@ -129,7 +129,8 @@ def text(value: Any) -> str | None:
     """A name or id as text; numbers count."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
-    return str(value).strip()[:1024] or None
+    # A NUL ends a text in too many places: what has one would be two different things.
+    return None if "\0" in str(value) else str(value).strip()[:1024] or None
 
 
 def printable(word: str) -> str:

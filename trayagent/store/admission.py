@@ -17,7 +17,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from itertools import compress
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -57,13 +58,14 @@ class Admission:
         return replace(self, urgent=urgent) if urgent else self
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """The download that serves an item, and whether it is new."""
+Outcome = Literal["new", "shared", "duplicate"]
 
-    n: int
-    outcome: Literal["new", "shared", "duplicate"]
-    path: str | None = None
+
+class Admitted(NamedTuple):
+    """The row of the download that serves an item, and whether it is new."""
+
+    row: sqlite3.Row
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +157,12 @@ def _admit_all(
     batch: int | None,
     admission: Admission,
 ) -> Entered:
-    admitted: list[Admitted] = []
+    items = [candidate for candidate in candidates if isinstance(candidate, New)]
+    admitted = iter(admit(conn, items, admission, batch))
     waiting: list[tuple[int, str, int, str | None]] = []
     rejected: list[Rejected] = []
+    served: list[Download] = []
+    new: list[Download] = []
     # A sync adds to its batch call by call: its lines go on where the last call ended.
     first = batches.next_line(conn, batch) if batch is not None else 1
     for line, candidate in enumerate(candidates, start=first):
@@ -169,24 +174,19 @@ def _admit_all(
                     conn, batch, line, candidate.url, "rejected", code=why[0], message=why[1]
                 )
             continue
-        one = admit(conn, candidate, admission, batch)
-        admitted.append(one)
-        if batch is not None and one.outcome == "duplicate":
-            batches.enter_settled(conn, batch, line, candidate.url, "duplicate", path=one.path)
-        else:
-            waiting.append((line, candidate.url, one.n, None))
-    if batch is not None:
-        batches.enter(conn, batch, waiting)
-    rows = downloads.rows_of(conn, [one.n for one in admitted])
-    served: list[Download] = []
-    new: list[Download] = []
-    for one in admitted:
-        download = downloads.download_of(rows[one.n])
-        if one.outcome == "new":
+        row, outcome = next(admitted)
+        download = downloads.download_of(row)
+        if outcome == "new":
             new.append(download)
-        elif one.outcome == "duplicate":
+        elif outcome == "duplicate":
             download = msgspec.structs.replace(download, duplicate_of=download.id)
         served.append(download)
+        if batch is not None and outcome == "duplicate":
+            batches.enter_settled(conn, batch, line, candidate.url, outcome, path=row["path"])
+        else:
+            waiting.append((line, candidate.url, row["n"], None))
+    if batch is not None:
+        batches.enter(conn, batch, waiting)
     id = batches.public_id(batch) if batch is not None else None
     if batch is not None:
         batches.finish(conn, batch, admission.now)  # done at once when nothing of it is new
@@ -197,31 +197,43 @@ def _admit_all(
     )
 
 
-def admit(conn: sqlite3.Connection, new: New, admission: Admission, batch: int | None) -> Admitted:
-    """Queue the item, or find the download that is already on its way or already done."""
-    row = downloads.row_in_flight(conn, new.key)
-    if row is not None:
+def admit(
+    conn: sqlite3.Connection, items: Sequence[New], admission: Admission, batch: int | None
+) -> list[Admitted]:
+    """Queue each item, or find the download that is already on its way or already done."""
+    rows = downloads.rows_in_flight(conn, [new.key for new in items])
+    is_saved_enough = [not new.again or _came_meanwhile(conn, new) for new in items]
+    saved = downloads.rows_with_file(
+        conn, [new.key for new in compress(items, is_saved_enough)], admission.exists
+    )
+    fresh: dict[str, New] = {}
+    outcomes: list[Outcome] = []
+    for new, is_enough in zip(items, is_saved_enough, strict=True):
         # Also when it was asked for "again": two downloads of one key would fight for one file.
-        return Admitted(row["n"], "shared")
-    if not new.again or _came_meanwhile(conn, new):
-        row = downloads.row_with_file(conn, new.key, admission.exists)
-        if row is not None:
-            return Admitted(row["n"], "duplicate", row["path"])
-    urgent = admission.urgent if new.urgent else 0
-    n = downloads.insert(conn, new, admission.via, batch, urgent, admission.now)
-    # Secrets are durable before the row commits: a row without its cookies would fetch a login page.
-    admission.secrets.keep(downloads.public_id(n), new.secrets)
-    return Admitted(n, "new")
+        if new.key in rows or new.key in fresh:
+            outcomes.append("shared")
+        elif is_enough and new.key in saved:
+            outcomes.append("duplicate")
+        else:
+            fresh[new.key] = new
+            outcomes.append("new")
+    if fresh:
+        via, now, urgent = admission.via, admission.now, admission.urgent
+        made = downloads.insert(conn, fresh.values(), via=via, batch=batch, urgent=urgent, now=now)
+        # Secrets are durable before the rows commit: a row without its cookies would fetch a login page.
+        for key, row in made.items():
+            admission.secrets.keep(downloads.public_id(row["n"]), fresh[key].secrets)
+        rows |= made
+    return [
+        Admitted(saved[new.key] if outcome == "duplicate" else rows[new.key], outcome)
+        for new, outcome in zip(items, outcomes, strict=True)
+    ]
 
 
 def saved_paths(conn: sqlite3.Connection, items: Iterable[New]) -> list[str]:
     """The files that would make these items duplicates, if they are still there."""
-    return [
-        path
-        for new in items
-        if not new.again or _came_meanwhile(conn, new)
-        for path in downloads.paths_of_completed(conn, new.key)
-    ]
+    sought = [new.key for new in items if not new.again or _came_meanwhile(conn, new)]
+    return downloads.paths_of_completed(conn, sought)
 
 
 def _came_meanwhile(conn: sqlite3.Connection, new: New) -> bool:

@@ -10,10 +10,9 @@ with ten rows of history as with a million.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import msgspec
@@ -195,9 +194,8 @@ def row_of(conn: sqlite3.Connection, n: int, id: str = "") -> sqlite3.Row:
 
 def rows_of(conn: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, sqlite3.Row]:
     """The rows that there are, by their numbers: one statement for many."""
-    # As one JSON value: a statement may not have a thousand parameters everywhere.
     chosen = "n IN (SELECT value FROM json_each(?))"
-    rows = conn.execute(f"SELECT {COLUMNS} FROM downloads WHERE {chosen}", (json.dumps(numbers),))
+    rows = conn.execute(f"SELECT {COLUMNS} FROM downloads WHERE {chosen}", (_json(numbers),))
     return {row["n"]: row for row in rows}
 
 
@@ -299,79 +297,116 @@ def is_in_flight(conn: sqlite3.Connection, id: str) -> bool:
         return False
 
 
-def row_in_flight(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
-    """The download in flight for `key`."""
+def rows_in_flight(conn: sqlite3.Connection, keys: Sequence[str]) -> dict[str, sqlite3.Row]:
+    """The downloads in flight for these keys, by key."""
     # In these words exactly: SQLite uses a partial index where a query repeats the index's condition.
     states = "state IN ('queued', 'active', 'paused')"
-    row: sqlite3.Row | None = conn.execute(
-        f"SELECT {COLUMNS} FROM downloads WHERE key = ? AND {states}", (key,)
-    ).fetchone()
-    return row
+    rows = conn.execute(
+        f"SELECT {COLUMNS} FROM downloads WHERE key IN (SELECT value FROM json_each(?)) AND {states}",
+        (_json(keys),),
+    )
+    return {row["key"]: row for row in rows}
 
 
 def id_in_flight(conn: sqlite3.Connection, key: str) -> str | None:
     """The id of the download in flight for `key`."""
-    row = row_in_flight(conn, key)
+    row = rows_in_flight(conn, [key]).get(key)
     return None if row is None else public_id(row["n"])
 
 
 def path_of_saved(conn: sqlite3.Connection, key: str, exists: Callable[[str], bool]) -> str | None:
     """Where the newest completed download for `key` has its file, if it is still there."""
-    row = row_with_file(conn, key, exists)
+    row = rows_with_file(conn, [key], exists).get(key)
     return None if row is None else str(row["path"] or row["remote_path"])
 
 
-def paths_of_completed(conn: sqlite3.Connection, key: str) -> list[str]:
-    """Where the completed downloads for `key` have their files."""
+def paths_of_completed(conn: sqlite3.Connection, keys: Sequence[str]) -> list[str]:
+    """Where the completed downloads for these keys have their files."""
     rows = conn.execute(
-        "SELECT path FROM downloads WHERE key = ? AND state = 'completed' AND path IS NOT NULL",
-        (key,),
+        "SELECT path FROM downloads WHERE key IN (SELECT value FROM json_each(?))"
+        " AND state = 'completed' AND path IS NOT NULL",
+        (_json(keys),),
     )
     return [path for (path,) in rows]
 
 
-def row_with_file(
-    conn: sqlite3.Connection, key: str, exists: Callable[[str], bool]
-) -> sqlite3.Row | None:
-    """The newest completed download for `key` whose file is still there."""
+def rows_with_file(
+    conn: sqlite3.Connection, keys: Sequence[str], exists: Callable[[str], bool]
+) -> dict[str, sqlite3.Row]:
+    """For each key the newest completed download whose file is still there, if there is one."""
     rows = conn.execute(
-        f"SELECT {COLUMNS} FROM downloads WHERE key = ? AND state = 'completed' ORDER BY n DESC",
-        (key,),
+        f"SELECT {COLUMNS} FROM downloads WHERE key IN (SELECT value FROM json_each(?))"
+        " AND state = 'completed' ORDER BY n DESC",
+        (_json(keys),),
     )
-    # 1. The newest may have been deleted by hand while an older copy is still there.
-    # 2. Nobody here can look at the disk of an engine elsewhere: what it had brought counts as there.
-    return next(
-        (row for row in rows if (exists(row["path"]) if row["path"] else row["remote_path"])), None
-    )
+    found: dict[str, sqlite3.Row] = {}
+    for row in rows:
+        # 1. The newest may have been deleted by hand while an older copy is still there.
+        # 2. Nobody here can look at the disk of an engine elsewhere: what it had brought counts as there.
+        is_there = exists(row["path"]) if row["path"] else row["remote_path"]
+        if is_there:
+            found.setdefault(row["key"], row)
+    return found
 
 
 def insert(
-    conn: sqlite3.Connection, new: New, via: Via, batch: int | None, urgent: int, now: float
-) -> int:
-    """A new row; the caller has made sure that nothing is in flight for its key."""
-    cursor = conn.execute(
-        "INSERT INTO downloads(key, url, host, state, urgent, orders, warning, via, source, batch,"
-        " created_at, engine, gid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+    conn: sqlite3.Connection,
+    items: Iterable[New],
+    *,
+    via: Via,
+    batch: int | None = None,
+    urgent: int = 0,
+    now: float,
+) -> dict[str, sqlite3.Row]:
+    """New rows by their keys; the caller has made sure that nothing is in flight for them.
+
+    Those that are urgent get that number.
+    """
+    values, gids = [], set[str]()
+    for new in items:
         # Two clients may have chosen the same name at the same moment: it stays with the first.
-        " (SELECT ?13 WHERE NOT EXISTS (SELECT 1 FROM downloads WHERE gid = ?13)))",
-        (
-            new.key,
-            new.url,
-            new.host,
-            State.PAUSED if new.paused else State.QUEUED,
-            urgent,
-            orders_json(new.order),
-            new.warning,
-            via,
-            new.source,
-            batch,
-            now,
-            new.engine,
-            new.gid,
-        ),
+        gid = None if new.gid in gids or _is_gid_taken(conn, new.gid) else new.gid
+        if gid is not None:
+            gids.add(gid)
+        state = State.PAUSED if new.paused else State.QUEUED
+        line = urgent if new.urgent else 0
+        order = orders_json(new.order)
+        values.append(
+            (
+                new.key,
+                new.url,
+                new.host,
+                state,
+                line,
+                order,
+                new.warning,
+                new.source,
+                new.engine,
+                gid,
+            )
+        )
+    # One statement for all of them. Each statement lets go of the interpreter's lock and waits for it
+    # again, which beside a busy engine takes longer than the statement.
+    rows = conn.execute(
+        "INSERT INTO downloads(key, url, host, state, urgent, orders, warning, source, engine, gid,"
+        " via, batch, created_at)"
+        " SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,"
+        " value ->> 7, value ->> 8, value ->> 9, ?, ?, ? FROM json_each(?) WHERE true ORDER BY json_each.key"
+        f" RETURNING {COLUMNS}",
+        (via, batch, now, _json(values)),
     )
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+    return {row["key"]: row for row in rows.fetchall()}
+
+
+def _is_gid_taken(conn: sqlite3.Connection, gid: str | None) -> bool:
+    if gid is None:
+        return False
+    return conn.execute("SELECT 1 FROM downloads WHERE gid = ?", (gid,)).fetchone() is not None
+
+
+def _json(values: Sequence[object]) -> str:
+    """Many values as one: a statement may not have a thousand parameters everywhere."""
+    return msgspec.json.encode(values).decode()
 
 
 def next_urgency(conn: sqlite3.Connection) -> int:

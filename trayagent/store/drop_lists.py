@@ -101,6 +101,8 @@ def enter_lines(
         admission = admission.at(downloads.next_urgency(conn))
     # The list may be undone while it is being read: the lines still to come then have their outcome.
     is_undone = batches.is_undone(conn, batch)
+    items = [one for _, one, _ in lines if isinstance(one, New) and not is_undone]
+    admitted = iter(admit(conn, items, admission, batch))
     new: list[int] = []
     waiting: list[tuple[int, str, int, str | None]] = []
     for number, candidate, warnings in lines:
@@ -113,16 +115,16 @@ def enter_lines(
                 conn, batch, number, candidate.url, outcome, code=why[0], message=why[1]
             )
             continue
-        admitted = admit(conn, candidate, admission, batch)
+        row, what = next(admitted)
         note = warnings or None
-        if admitted.outcome == "duplicate":
+        if what == "duplicate":
             batches.enter_settled(
-                conn, batch, number, candidate.url, "duplicate", path=admitted.path, message=note
+                conn, batch, number, candidate.url, what, path=row["path"], message=note
             )
             continue
-        waiting.append((number, candidate.url, admitted.n, note))
-        if admitted.outcome == "new":
-            new.append(admitted.n)
+        waiting.append((number, candidate.url, row["n"], note))
+        if what == "new":
+            new.append(row["n"])
     batches.enter(conn, batch, waiting)
     conn.execute("UPDATE lists SET position = ? WHERE batch = ?", (position, batch))
     return new

@@ -56,8 +56,8 @@ from trayagent.store.downloads import (
     order_of,
     orders_json,
     public_id,
-    row_in_flight,
     row_of,
+    rows_in_flight,
     rows_of,
     settled_orders,
 )
@@ -337,7 +337,7 @@ def _retry(conn: sqlite3.Connection, row: sqlite3.Row) -> None:
 
 def _refuse_second(conn: sqlite3.Connection, key: str, n: int) -> None:
     """Raise WrongStateError where another download is in flight for the key: two would share a file."""
-    other = row_in_flight(conn, key)
+    other = rows_in_flight(conn, [key]).get(key)
     if other is not None and other["n"] != n:
         raise WrongStateError(f"The same address is already on its way as {public_id(other['n'])}.")
 
