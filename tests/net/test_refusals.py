@@ -150,7 +150,7 @@ def test_only_a_missing_goodbye_is_a_bare_end() -> None:
 @pytest.mark.parametrize(
     ("status", "code"),
     [
-        (203, "server_error"),
+        (202, "server_error"),
         (204, "not_found"),
         (205, "not_found"),
         (206, "server_error"),

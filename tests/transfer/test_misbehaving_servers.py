@@ -63,7 +63,14 @@ FAILURES: dict[str, tuple[Behaviour, set[str]]] = {
         {"server_error", "network"},
     ),
     "a part nobody asked for": (
-        replying("206 Partial Content", b"hello", Content_Range="bytes 0-4/5"),
+        replying("206 Partial Content", b"hello", Content_Range="bytes 0-4/10"),
+        {"server_error"},
+    ),
+    "a part that does not say which": (replying("206 Partial Content", b"hello"), {"server_error"}),
+    "a whole of parts": (
+        replying(
+            "206 Partial Content", b"hello", Content_Type="multipart/byteranges; boundary=x"
+        ),
         {"server_error"},
     ),
     "a part that calls itself the whole": (
@@ -71,6 +78,7 @@ FAILURES: dict[str, tuple[Behaviour, set[str]]] = {
         {"truncated"},
     ),
     "not yet": (replying("202 Accepted", b"soon"), {"server_error"}),
+    "a report on several": (replying("207 Multi-Status", b"<multistatus/>"), {"server_error"}),
     "a difference nobody asked for": (replying("226 IM Used", b"hello"), {"server_error"}),
     "a megabyte of one header": (
         saying(OK + b"X: " + b"x" * 1_000_000 + b"\r\n\r\n"),
@@ -127,7 +135,8 @@ async def test_a_misbehaving_server_leaves_no_file(tmp_path: Path, what: str) ->
         (204, r"\(HTTP 204: an answer without content\)\.$"),
         (206, r"\(HTTP 206: a part of the file instead of all of it\)\.$"),
         (226, r"\(HTTP 226: a changed form"),
-        (299, r"\(HTTP 299: no file\)\.$"),
+        (202, r"\(HTTP 202: the file is not there yet\)\.$"),
+        (207, r"\(HTTP 207: a report on several files\)\.$"),
         (304, r"\(HTTP 304: not modified, though"),
     ],
 )
@@ -136,6 +145,50 @@ def test_an_answer_without_the_file_is_told_in_words(status: int, words: str) ->
     failure = refuse_status(status, "http://h/a.mp4")
     assert re.search(words, failure.message)
     assert "--kind" not in failure.action
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("200 OK", {}),
+        ("201 Created", {}),
+        ("203 Non-Authoritative Information", {}),
+        ("206 Partial Content", {"Content_Range": "bytes 0-1999999/2000000"}),
+        ("209 Whatever", {}),
+        ("299 Deprecated", {}),
+    ],
+)
+async def test_the_body_of_a_success_is_the_file(
+    tmp_path: Path, status: str, told: dict[str, str]
+) -> None:
+    """As curl, wget and aria2 have it."""
+    body = noise(2_000_000)
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        await rig.get(server.at("/x.bin", replying(status, body, **told)))
+        assert rig.files() == {"x.bin": body}
+        assert len(server.requests) == 1
+
+
+async def test_what_a_proxy_has_changed_is_not_spliced(tmp_path: Path) -> None:
+    """It leaves the server's validators as they were, and the next time it may change the file otherwise."""
+    first, second = noise(300_000, 1), noise(300_000, 2)
+    changed = Served(first, status="203 Changed", cut=[100_000])
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/x.bin", in_turn(changed, Served(second)))
+        with pytest.raises(DownloadError):
+            await rig.get(url)
+        await rig.get(url, path=tmp_path / "x.bin")
+        assert rig.files() == {"x.bin": second}
+        assert all(request.header("Range") is None for request in server.requests)
+
+
+async def test_a_file_that_is_being_made_is_asked_for_when_the_server_says(tmp_path: Path) -> None:
+    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+        url = server.at("/x.zip", replying("202 Accepted", b"{}", Retry_After="7"))
+        with pytest.raises(DownloadError) as failed:
+            await rig.get(url)
+        assert failed.value.traits.is_retryable
+        assert failed.value.retry_after == 7
 
 
 async def test_the_neighbours_of_a_failing_download_go_on(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.redirects import WebOrigin
+from trayagent.net.refusals import brings_file
 from trayagent.net.response import length_in
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -110,7 +111,7 @@ class Exchange:
         if 100 <= self.status < 200 and self.status != 101:
             return
         self.head, self.head_at = head, now
-        if self.status not in (200, 206):
+        if self.status not in (200, 206) and not brings_file(self.status):
             self.wanted = 0  # nobody waits for the body of a redirect or a refusal
         elif not self.is_slow and (length := length_in(head)) is not None and length <= self.piece:
             self.wanted = inf

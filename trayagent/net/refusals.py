@@ -40,14 +40,35 @@ _BAD_CONTENT_ENCODING: Final = 61
 _SSL_CACERT_BADFILE: Final = 77
 
 _NO_FILE: Final = {
-    203: "a version that a proxy has changed",
+    202: "the file is not there yet",
     204: "an answer without content",
     205: "an answer without content",
     206: "a part of the file instead of all of it",
+    207: "a report on several files",
+    208: "a report on several files",
     226: "a changed form of the file, which nobody asked for",
     304: "not modified, though nothing was asked to compare",
 }
-"""What answers below 400 bring instead of the file (RFC 9110 §15.2 to §15.4, RFC 3229)."""
+"""What answers below 400 bring instead of the file (RFC 9110 §15.2 to §15.4, RFC 3229, RFC 4918)."""
+
+
+def brings_file(status: int) -> bool:
+    """Whether the body of an answer to a plain GET is the file.
+
+    | status            | its body is                                     | taken as                    |
+    |-------------------|-------------------------------------------------|-----------------------------|
+    | 200, 201          | the file                                        | the file                    |
+    | 203               | the file, as a proxy on the way has changed it  | the file, never resumed     |
+    | 202               | a word on how far the making of it is           | `server_error`, asked again |
+    | 204, 205          | nothing                                         | `not_found`                 |
+    | 206               | a part: `ranges.judge` looks at which           | the file, if that is all    |
+    | 207, 208, 226     | WebDAV's report, a difference to another file   | `server_error`              |
+    | any other 2xx     | as of 200, for whoever does not know the status | the file                    |
+
+    curl, wget and aria2 keep the body of any 2xx; here one that cannot be the file is refused, so that
+    no report lies on the disk under the file's name. RFC 9110 §15 has the rule for unknown ones.
+    """
+    return 200 <= status < 300 and status not in _NO_FILE
 
 
 def refuse_status(status: int, url: str, wish: float | None = None) -> DownloadError:
@@ -57,7 +78,7 @@ def refuse_status(status: int, url: str, wish: float | None = None) -> DownloadE
 
     | status        | means                                                                        |
     |---------------|------------------------------------------------------------------------------|
-    | below 400     | something else than the file: an empty answer is `not_found`                 |
+    | below 400     | something else than the file (see `brings_file`)                             |
     | 407           | the proxy, not the server, asks for a login                                  |
     | 4xx           | first whether the link had its time (`looks_expired`), for CDNs differ here  |
     | 401, 404, 410 | a login, no such file                                                        |
@@ -67,10 +88,10 @@ def refuse_status(status: int, url: str, wish: float | None = None) -> DownloadE
     """
     said = f"HTTP {status}"
     if status < 400:
-        empty = status in (204, 205)
-        return DownloadError(
-            "not_found" if empty else "server_error", f"{said}: {_NO_FILE.get(status, 'no file')}"
-        )
+        detail = f"{said}: {_NO_FILE.get(status, 'no file')}"
+        if status in (204, 205):
+            return DownloadError("not_found", detail)
+        return DownloadError("server_error", detail, retry_after=wish)
     if status == 407:
         return DownloadError("network", "HTTP 407: a proxy asks for a login")
     if status in (408, 425):

@@ -298,7 +298,9 @@ class Attempt:
         if (target := self._destination.choose_folder(name)) is not self._target:
             self._target = target
             await self._check_room(length or 0)
-        proof = None if length is None else ranges.validator(head.headers)
+        # A proxy may change the file another way each time, and leaves the validators as they were.
+        is_provable = length is not None and head.status != 203
+        proof = ranges.validator(head.headers) if is_provable else None
         if request is self._first and self._destination.find(
             name, proof, is_whole=answer.exchange.ended
         ):

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from trayagent.model import units
 from trayagent.model.units import seconds_of
+from trayagent.net.refusals import brings_file
 
 _CONTENT_RANGE: Final = re.compile(
     r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.ASCII | re.IGNORECASE
@@ -111,16 +112,26 @@ def to_confirm(record: Record) -> Record:
 
 def judge(ask: Ask | None, status: int, headers: Mapping[str, str]) -> Verdict:
     """What an answer means (RFC 9110 §14.4, §15.3.7); a range is believed only if all of it fits."""
-    if status == 200:
+    # 1. The whole file; but not if it says that it is a part, or another file of the same validator.
+    # 2. A range that nobody asked for, and that is all of the file: some servers of films say so always.
+    # 3. Any other answer to a plain question is no file.
+    # 4. To a question for the rest: the rest, or a file that is not the one we have a part of.
+    if brings_file(status):
         return "unproven" if _is_part(headers) or _contradicts(ask, headers) else "whole"
     if ask is None:
-        return "refused"
+        return "whole" if status == 206 and _is_all(headers) else "refused"
     # The range lies outside: the file is another one, or the record is wrong.
     if status == 416:
         return "unproven"
     if status != 206:
         return "refused"
     return "continue" if _fits(ask, headers) else "unproven"
+
+
+def _is_all(headers: Mapping[str, str]) -> bool:
+    """Whether a range is from the first byte to the last, told by all three numbers."""
+    match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    return match is not None and int(match[2]) + 1 == int(match[3]) and not _is_part(headers)
 
 
 def _is_part(headers: Mapping[str, str]) -> bool:
