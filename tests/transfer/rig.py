@@ -17,7 +17,7 @@ from trayagent.model.settings import DownloadSettings, NetworkSettings
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.net.exchange import Patience
 from trayagent.net.request import HttpClient
-from trayagent.transfer import part_file
+from trayagent.transfer import disk_calls
 from trayagent.transfer.transfer import Transfer
 
 QUICK = Patience(connect=5, first_byte=5, stall=0.8, slowest=1024)
@@ -48,7 +48,7 @@ class RecordingProgress(Progress):
 
 def replace_writes(patch: pytest.MonkeyPatch, write: Callable[..., int]) -> None:
     """Put something in the place of every way in which bytes get onto a disk."""
-    patch.setattr(part_file, "_write", write)
+    patch.setattr(disk_calls, "_write", write)
     if sys.platform != "win32":  # which has one way only
         patch.setattr(os, "pwritev", write)
 

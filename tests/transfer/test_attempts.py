@@ -20,8 +20,9 @@ from trayagent.net.host_limits import Cooldown
 from trayagent.transfer.destination import Destination, Names
 from trayagent.transfer.folders import Folders
 from trayagent.transfer.lane import Lane
-from trayagent.transfer.part_file import Part, Sidecar, sidecar_of
+from trayagent.transfer.part_file import Part
 from trayagent.transfer.settled import SettledFiles
+from trayagent.transfer.sidecar import Sidecar, sidecar_of
 from trayagent.transfer.writer import Writer
 
 BODY = noise(100_000)

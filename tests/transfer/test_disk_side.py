@@ -5,26 +5,30 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from tests.links import link
+from tests.servers.lying import Lying, Served
+from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
-from trayagent.transfer import driver, part_file
+from trayagent.transfer import disk_calls, driver, folders
 from trayagent.transfer import publish as publishing
 from trayagent.transfer.checksums import verify
 from trayagent.transfer.destination import Names
 from trayagent.transfer.driver import Results, StoppedError
 from trayagent.transfer.folders import Folders, check_room, explain, full_disk, has_room
 from trayagent.transfer.marks import mark, quarantine, zone_identifier
-from trayagent.transfer.part_file import Part, part_of, sidecar_of
+from trayagent.transfer.part_file import Part, part_of
 from trayagent.transfer.publish import copy_new, publish
 from trayagent.transfer.ranges import Record
+from trayagent.transfer.sidecar import sidecar_of
 
 
 async def in_thread(act: Callable[[], object], stop: Callable[[], None] = lambda: None) -> object:
@@ -193,7 +197,7 @@ def test_a_part_that_could_not_be_written_leaves_nothing_half(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What waits in memory is written whole at the next try, after a disk that was full."""
-    part, write = Part(tmp_path / "f"), part_file._write
+    part, write = Part(tmp_path / "f"), disk_calls._write
     part.write((b"0123456789",), 0)
 
     def full(fd: int, data: bytes, at: int) -> int:
@@ -202,7 +206,7 @@ def test_a_part_that_could_not_be_written_leaves_nothing_half(
         return write(fd, data[:4], at)
 
     with monkeypatch.context() as patch:
-        patch.setattr(part_file, "_write", full)
+        patch.setattr(disk_calls, "_write", full)
         with pytest.raises(OSError, match="full"):
             part.create()
     assert list(tmp_path.iterdir()) == []
@@ -293,3 +297,33 @@ async def test_a_cancellation_that_comes_with_the_end_waits_for_nothing() -> Non
         task.cancel()
     assert task.cancelled()
     assert time.monotonic() - began < driver.GIVE_UP / 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no folder with open files")
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize(
+    "act", [shutil.rmtree, lambda folder: folder.rename(folder.with_name("x"))]
+)
+async def test_a_folder_that_goes_just_before_the_end_is_said_to_be_gone(
+    tmp_path: Path, framing: str, act: Callable[[Path], object]
+) -> None:
+    """Between two looks at it: so it is waited for, as a disk that was pulled out is."""
+    gate = asyncio.Event()
+    async with Lying() as server, transferring(tmp_path / "in", server.authority) as rig:
+        served = Served(noise(900_000), framing=framing, gate=gate, gate_at=800_000)
+        url = server.at("/f.bin", served)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(_failure(rig.get(url)), name="fetch")
+            await until(lambda: rig.told.last[0] == 800_000)
+            act(rig.folder)
+            gate.set()
+        assert task.result().code == "permission_denied"
+        assert folders.GONE in task.result().message
+        await rig.get(url)
+        assert rig.files() == {"f.bin": served.body}
+
+
+async def _failure(fetch: Awaitable[object]) -> DownloadError:
+    with pytest.raises(DownloadError) as failed:
+        await fetch
+    return failed.value

@@ -16,8 +16,9 @@ from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.transfer import attempt, folders
 from trayagent.transfer import publish as publishing
-from trayagent.transfer.part_file import Part, sidecar_of
+from trayagent.transfer.part_file import Part
 from trayagent.transfer.ranges import Record
+from trayagent.transfer.sidecar import sidecar_of
 
 posix = pytest.mark.skipif(not hasattr(os, "fdatasync"), reason="watches the calls of Linux")
 

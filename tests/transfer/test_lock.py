@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trayagent.transfer.part_file import lock
+from trayagent.transfer.disk_calls import lock
 
 READ_WRITE = os.O_RDWR | getattr(os, "O_BINARY", 0)
 

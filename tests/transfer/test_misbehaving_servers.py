@@ -68,9 +68,7 @@ FAILURES: dict[str, tuple[Behaviour, set[str]]] = {
     ),
     "a part that does not say which": (replying("206 Partial Content", b"hello"), {"server_error"}),
     "a whole of parts": (
-        replying(
-            "206 Partial Content", b"hello", Content_Type="multipart/byteranges; boundary=x"
-        ),
+        replying("206 Partial Content", b"hello", Content_Type="multipart/byteranges; boundary=x"),
         {"server_error"},
     ),
     "a part that calls itself the whole": (

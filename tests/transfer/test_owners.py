@@ -16,8 +16,9 @@ from tests.transfer.rig import TransferRig, mp4, noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Made, Target
 from trayagent.transfer import folders
-from trayagent.transfer.part_file import Part, sidecar_of
+from trayagent.transfer.part_file import Part
 from trayagent.transfer.ranges import Record
+from trayagent.transfer.sidecar import sidecar_of
 
 SIZE = 3_000_000
 ONE, OTHER = noise(SIZE, 1), noise(SIZE, 2)

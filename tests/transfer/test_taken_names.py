@@ -14,8 +14,9 @@ from tests.servers.lying import Lying, Served
 from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.settings import DownloadSettings
-from trayagent.transfer.part_file import Part, part_of, sidecar_of
+from trayagent.transfer.part_file import Part, part_of
 from trayagent.transfer.ranges import Record
+from trayagent.transfer.sidecar import sidecar_of
 
 BODY = noise(3000)
 

@@ -17,7 +17,7 @@ from trayagent.model.units import stamp
 from trayagent.store import admission, batches, downloads, tasks
 from trayagent.store.database import Database
 from trayagent.store.tasks import Task
-from trayagent.transfer.part_file import read_mark, sidecar_of
+from trayagent.transfer.sidecar import read_mark, sidecar_of
 
 
 class Queries:

@@ -13,6 +13,6 @@ The pool and `get` call `transfer`, and nobody else in here. An attempt asks thr
 woken by the engine; it decides in memory and touches the disk between two calls of libcurl.
 
 Some files serve one neighbour, and are read alone: `width` decides how many connections, from numbers only;
-`checksums` and `containers` know formats; `marks` and `windows_lock` are where the systems differ; `made`
+`checksums` and `containers` know formats; `marks` and `disk_calls` are where the systems differ; `made`
 takes the way of files that no request brings.
 """

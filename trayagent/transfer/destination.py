@@ -34,9 +34,10 @@ from trayagent.transfer.failpoints import failpoint
 from trayagent.transfer.folders import Folders, check_room, explained
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.marks import mark
-from trayagent.transfer.part_file import Part, is_blank, part_of, read_mark, remove, sidecar_of
+from trayagent.transfer.part_file import Part, part_of, remove
 from trayagent.transfer.publish import publish
 from trayagent.transfer.settled import Settled, SettledFiles
+from trayagent.transfer.sidecar import is_blank, read_mark, sidecar_of
 
 Verified = tuple[str | None, str | None]
 """The SHA-256 in hex and a warning, where there are any."""
@@ -208,12 +209,10 @@ class Destination:
         """Go on from what the part's record vouches for; whether that is anything."""
         if self.part is None:
             return False
-        record = self.part.record()
+        with explained():
+            record = self.part.record()
         if record is None:
             return False
-        if self.part.size() > record.size:  # somebody has added to it: that is not the file's
-            with explained():
-                self.part.resize(record.size)
         record = ranges.to_confirm(record)
         self.size, self.validator, self._done = record.size, record.validator, record.done
         self._progress.size, self._progress.received = record.size, record.received
@@ -389,7 +388,7 @@ class Destination:
                 part.discard()
                 self._settled.forget([self._target.owner])
             elif not part.inode and (record is not None or part.on_disk):
-                part.vouch(record)
+                part.vouch(record, is_last=True)
 
     def adopt(self, name: str, take: Callable[[Path], None]) -> None:
         """Make a finished file ours: `take(path)` moves it to the `.part`."""

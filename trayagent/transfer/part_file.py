@@ -10,7 +10,8 @@ What the two files say after a kill at any point:
     -         owner, ...       there        arrived (see `settled`); the sidecar is of no use any more
 
 A record is written only after the bytes it vouches for have reached the disk: after a crash it is
-never wrong.
+never wrong. Nobody but us may have written since, which the times of the two files tell (`is_ours_still`):
+else it is as if there were no record.
 """
 
 from __future__ import annotations
@@ -20,31 +21,17 @@ import hashlib
 import os
 import stat
 import sys
-import zlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import msgspec
-from msgspec import Struct
-
+from trayagent.transfer.disk_calls import FLAGS, lock, sync, write_all
 from trayagent.transfer.failpoints import failpoint
 from trayagent.transfer.publish import UNNAMED, move_new
-from trayagent.transfer.ranges import Record, sane
+from trayagent.transfer.ranges import Record
+from trayagent.transfer.sidecar import USUAL_SLACK, Mark, Sidecar, is_ours_still, sample_places
 
-if sys.platform == "win32":
-    from trayagent.transfer.windows_lock import lock_far_byte
-else:
-    import fcntl
-
-SUFFIX: Final = ".part.json"
-FLAGS: Final = (
-    getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-)
-"""The last one is for a pipe in the place of a file: an error, and no wait for ever."""
 _CLOEXEC: Final = getattr(os, "O_CLOEXEC", 0)
 _NO_UNNAMED: Final = frozenset(
     {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.ENOSYS}
@@ -52,75 +39,11 @@ _NO_UNNAMED: Final = frozenset(
 """What file systems and kernels say that know no files without a name; ENOENT is old kernels' word."""
 _MOST_PIECES: Final = 1024
 """In one call; Linux and macOS take no more (IOV_MAX)."""
-_LONGEST_MARK: Final = 1 << 20
 
 
 def part_of(final: Path) -> str:
     """Where the bytes of `final` gather."""
     return f"{final}.part"
-
-
-def sidecar_of(final: Path) -> Path:
-    """Where it is for the file that gets this name."""
-    return final.with_name(final.name + SUFFIX)
-
-
-class Mark(Struct, frozen=True, omit_defaults=True):
-    """What a sidecar says."""
-
-    owner: str
-    """The download whose bytes they are; no other goes on with them."""
-    record: Record | None = None
-    """None: nothing is certain."""
-
-
-class Sidecar:
-    """The sidecar of one file, open once it was written. Its methods block."""
-
-    def __init__(self, final: Path) -> None:
-        self._final = final
-        self._fd: int | None = None
-        self.there = False
-        """Whether there is one, or may be."""
-
-    def read(self) -> Mark | None:
-        """What it says; None when there is nothing to trust."""
-        self.there = True
-        return read_mark(f"{self._final}{SUFFIX}")
-
-    def write(self, mark: Mark, *, durably: bool = False) -> None:
-        """Say this from now on, `durably` also after a power cut; raises OSError."""
-        self.there = True
-        if self._fd is None:
-            flags = os.O_RDWR | os.O_CREAT | FLAGS
-            self._fd = os.open(f"{self._final}{SUFFIX}", flags, 0o600)
-        text = msgspec.json.encode(mark)
-        text += b" %d" % zlib.crc32(text)
-        # One short write at the start: a kill cannot tear it, and after a power cut the check tells.
-        write_all(self._fd, text.ljust(os.fstat(self._fd).st_size), 0)
-        if durably:
-            sync(self._fd)
-
-    def clear(self) -> None:
-        """Remove one that outlived its part; raises FileExistsError for a file that is no sidecar of ours."""
-        if os.path.lexists(f"{self._final}{SUFFIX}"):
-            if self.read() is None and not is_blank(f"{self._final}{SUFFIX}"):
-                self.there = False
-                raise FileExistsError(errno.EEXIST, "a file is where the sidecar should be")
-            self.drop()
-
-    def drop(self) -> None:
-        """Remove it."""
-        self.close()
-        if self.there:
-            Path(f"{self._final}{SUFFIX}").unlink(missing_ok=True)
-            self.there = False
-
-    def close(self) -> None:
-        """Close it; it stays."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
 
 
 class Part:
@@ -137,6 +60,8 @@ class Part:
         self._fd: int | None = None
         self._sidecar = Sidecar(final)
         self._waiting: bytes | memoryview = b""
+        self._trusted: Record | None = None
+        """What an earlier attempt vouched for, as long as nothing was written since."""
         self.is_unnamed = False
         """Whether the file has no name at all so far: `path` leads to it all the same."""
         self.inode = 0
@@ -236,6 +161,8 @@ class Part:
                 return
             self._waiting = b"".join((self._waiting, *pieces))
             return
+        if self._trusted is not None:
+            self._renew()
         if hasattr(os, "pwritev"):
             # As they are: to join the pieces of 16 KiB would copy every byte once more.
             for start in range(0, len(pieces), _MOST_PIECES):
@@ -253,17 +180,41 @@ class Part:
         if self._fd is None:
             self.create()
         assert self._fd is not None
+        if self._trusted is not None:
+            self._renew()
         os.ftruncate(self._fd, size)
 
     def record(self) -> Record | None:
-        """What an earlier attempt vouched for; None when there is nothing to trust."""
+        """What an earlier attempt vouched for; None when there is nothing to trust. Raises OSError."""
         mark = self._sidecar.read()
         if mark is None or mark.record is None:
             return None
-        # A record that vouches for more bytes than there are is not this file's.
+        # Neither a record that vouches for more bytes than there are is this file's, nor bytes behind its end.
         covered = mark.record.done[-1][1] if mark.record.done else 0
         assert self._fd is not None
-        return mark.record if os.fstat(self._fd).st_size >= covered else None
+        told = os.fstat(self._fd)
+        if not covered <= told.st_size <= mark.record.size:
+            return None
+        record, sidecar_ns = mark.record, self._sidecar.changed_ns()
+        if not is_ours_still(mark, told.st_mtime_ns, sidecar_ns, lambda: self._sample(record)):
+            return None
+        self._trusted = record
+        return record
+
+    def _renew(self) -> None:
+        """Say the same again before the first new byte, which would be younger than what was said long ago."""
+        assert self._trusted is not None
+        self._sidecar.write(Mark(self._owner, self._trusted, sample=self._sample(self._trusted)))
+        self._trusted = None
+
+    def _sample(self, record: Record) -> str:
+        """As `Mark.sample`: bytes that were written a moment ago, and so cost no visit to the disk."""
+        if sys.platform == "win32":
+            return ""  # to read there moves the place at which another thread may be writing
+        digest = hashlib.sha256(usedforsecurity=False)
+        for start, end in sample_places(record.done):
+            digest.update(self.read(end - start, start))
+        return digest.hexdigest()
 
     def digest(self) -> str:
         """SHA-256 in hex of what is in memory: all of a file that has not been created yet."""
@@ -274,19 +225,28 @@ class Part:
         """Whether a sidecar says whose it is."""
         return self._sidecar.there
 
-    def vouch(self, record: Record | None) -> None:
-        """Bring all bytes to the disk, then write the record; None: only whose they are. Raises OSError."""
+    def vouch(self, record: Record | None, *, is_last: bool = False) -> None:
+        """Bring all bytes to the disk, then write the record; None: only whose they are. Raises OSError.
+
+        `is_last`: nothing is written after it.
+        """
         if self._fd is None:
             self.create()
         assert self._fd is not None
+        began = time.monotonic()
         if record is not None:
             sync(self._fd)
             failpoint("part-synced")
-        self._sidecar.write(Mark(self._owner, record))
+        # Where this lasts, the next record takes as long, and bytes come meanwhile.
+        slack = 0.0 if is_last else max(USUAL_SLACK, 4 * (time.monotonic() - began))
+        sample = "" if is_last or record is None else self._sample(record)
+        self._sidecar.write(Mark(self._owner, record, slack, sample))
+        self._trusted = None
         failpoint("part-vouched")
 
     def doubt(self) -> None:
         """From here on nothing of the file is certain, after a power cut neither; raises OSError."""
+        self._trusted = None
         if self._sidecar.there:
             self._sidecar.write(Mark(self._owner), durably=True)
 
@@ -297,6 +257,8 @@ class Part:
 
     def confirm(self, size: int | None) -> None:
         """Make sure that its name still leads to what we wrote, all of it; raises OSError."""
+        # A whole folder that went away, with its disk perhaps, is waited for: it says so itself.
+        self.final.parent.stat()
         if not self._has_name() or self.size() != size:
             raise OSError(errno.EIO, "another program has changed the file while it came")
 
@@ -399,32 +361,6 @@ class Part:
         return f"<Part {self.final.name}.part>"
 
 
-def read_mark(path: str | Path) -> Mark | None:
-    """What a sidecar says; None when there is nothing to trust. Follows no link."""
-    try:
-        fd = os.open(path, os.O_RDONLY | FLAGS)
-    except OSError:
-        return None
-    with os.fdopen(fd, "rb") as file:
-        text, _, check = file.read(_LONGEST_MARK).rstrip().rpartition(b" ")
-    try:
-        if int(check) != zlib.crc32(text):
-            return None
-        mark = msgspec.json.decode(text, type=Mark)
-    except (ValueError, msgspec.MsgspecError):
-        return None
-    return mark if mark.record is None or sane(mark.record) else Mark(mark.owner)
-
-
-def is_blank(sidecar: str | Path) -> bool:
-    """Whether a kill came between a sidecar's open and its first write: a file, and nothing in it."""
-    try:
-        told = os.lstat(sidecar)
-    except OSError:
-        return False
-    return stat.S_ISREG(told.st_mode) and not told.st_size
-
-
 def remove(final: Path, owner: str) -> None:
     """Remove what this owner's download left beside its final name; what is another's stays. Blocking."""
     try:
@@ -433,42 +369,3 @@ def remove(final: Path, owner: str) -> None:
         return
     if part is not None:
         part.discard()
-
-
-def lock(fd: int) -> bool:
-    """Lock a file until it is closed, against everybody who asks, this process included.
-
-    Raises FileExistsError while another has it. False where the file system has no locks: some network
-    shares, and file systems of programs (ENOLCK, EOPNOTSUPP).
-    """
-    if sys.platform == "win32":
-        return lock_far_byte(fd)
-    else:  # noqa: RET505  a checker for Windows looks at what stands behind an `if` of its own
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FileExistsError(errno.EEXIST, "another download is writing it") from None
-        except OSError:
-            return False
-        return True
-
-
-def sync(fd: int) -> None:
-    """Bring a file's bytes to the disk; raises OSError."""
-    if sys.platform == "darwin":
-        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync there leaves the bytes in the drive's cache
-    else:
-        getattr(os, "fdatasync", os.fsync)(fd)
-
-
-def write_all(fd: int, data: bytes | bytearray | memoryview, at: int) -> None:
-    """Write all of it at a place; raises OSError."""
-    while (written := _write(fd, data, at)) < len(data):
-        data, at = memoryview(data)[written:], at + written
-
-
-def _write(fd: int, data: bytes | bytearray | memoryview, at: int) -> int:
-    if sys.platform == "win32":
-        os.lseek(fd, at, os.SEEK_SET)
-        return os.write(fd, data)
-    return os.pwrite(fd, data, at)

@@ -41,7 +41,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from trayagent.transfer.part_file import FLAGS, lock
+from trayagent.transfer.disk_calls import FLAGS, lock
 
 OLDEST: Final = 30 * 86400.0
 """Seconds after which a record that nobody came for goes."""
