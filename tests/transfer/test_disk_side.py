@@ -29,6 +29,7 @@ from trayagent.transfer.part_file import Part, part_of
 from trayagent.transfer.publish import copy_new, publish
 from trayagent.transfer.ranges import Record
 from trayagent.transfer.sidecar import sidecar_of
+from trayagent.transfer.unnamed_file import open_unnamed, publish_unnamed
 
 
 async def in_thread(act: Callable[[], object], stop: Callable[[], None] = lambda: None) -> object:
@@ -277,12 +278,10 @@ def test_a_file_without_a_name_keeps_its_mark(tmp_path: Path) -> None:
         os.setxattr(tmp_path / "probe", "user.probe", b"x")
     except OSError:
         pytest.skip("the file system keeps no marks")
-    part = Part(tmp_path / "f")
-    part.write((b"x",), 0)
-    assert part.create_unnamed()
-    mark(part.path, "https://h.example/a?sig=CANARY")
-    publish(part.path, part.final)
-    part.close()
+    fd = open_unnamed(str(tmp_path))
+    mark(fd, "https://h.example/a?sig=CANARY")
+    publish_unnamed(fd, str(tmp_path), str(tmp_path / "f"))
+    os.close(fd)
     assert os.getxattr(tmp_path / "f", "user.xdg.origin.url") == b"https://h.example/a"
 
 

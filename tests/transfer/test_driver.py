@@ -7,15 +7,17 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.servers.lying import Lying, Served
 from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
-from trayagent.model.transfer import Progress, Request, Target
+from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net import turns
 from trayagent.transfer import driver, folders
+from trayagent.transfer.destination import Destination
 from trayagent.transfer.part_file import Part
 from trayagent.transfer.transfer import Begun
 
@@ -26,13 +28,13 @@ PIECE = 3000
 def ran_in(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The threads in which files got their names, as they get them."""
     names: list[str] = []
-    settle = Part.settle
+    save = Destination.save_whole
 
-    def noted(part: Part, mtime: float | None) -> int:
+    def noted(destination: Destination, *words: Any) -> Fetched | None:
         names.append(threading.current_thread().name)
-        return settle(part, mtime)
+        return save(destination, *words)
 
-    monkeypatch.setattr(Part, "settle", noted)
+    monkeypatch.setattr(Destination, "save_whole", noted)
     return names
 
 
@@ -81,21 +83,22 @@ async def test_a_list_goes_back_to_the_engine_when_its_disk_is_quick_again(
         assert ran_in == ["engine", "transfer", "engine", "engine", "engine"]
 
 
-@pytest.mark.parametrize("where", ["write", "settle", "create_unnamed"])
+@pytest.mark.parametrize(("owner", "where"), [(Part, "write"), (Destination, "save_whole")])
 async def test_a_disk_that_stands_still_holds_up_its_own_file_alone(
-    tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, owner: type, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever is asked of it: the engine goes on with the others in another thread."""
     stands, go = threading.Event(), threading.Event()
-    act = getattr(Part, where)
+    act = getattr(owner, where)
 
-    def standing(part: Part, *words: object) -> object:
-        if part.final.name == "stands.bin" and not go.is_set():
+    def standing(of: Part | Destination, *words: object) -> object:
+        name = of.final.name if isinstance(of, Part) else words[0]
+        if name == "stands.bin" and not go.is_set():
             stands.set()
             go.wait(20)
-        return act(part, *words)
+        return act(of, *words)
 
-    monkeypatch.setattr(Part, where, standing)
+    monkeypatch.setattr(owner, where, standing)
     size = 2_000_000 if where == "write" else PIECE
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         await rig.get(server.at("/known.bin", Served(noise(10))))
@@ -117,15 +120,15 @@ async def test_a_disk_that_stands_still_holds_up_its_own_file_alone(
 async def test_two_disks_may_stand_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine moves as often as it has to, and each file ends in the thread it is stuck in."""
     go, standing = threading.Event(), set[str]()
-    settle = Part.settle
+    save = Destination.save_whole
 
-    def stuck(part: Part, mtime: float | None) -> int:
-        if part.final.name.startswith("stands"):
-            standing.add(part.final.name)
+    def stuck(destination: Destination, name: str, *words: Any) -> Fetched | None:
+        if name.startswith("stands"):
+            standing.add(name)
             go.wait(20)
-        return settle(part, mtime)
+        return save(destination, name, *words)
 
-    monkeypatch.setattr(Part, "settle", stuck)
+    monkeypatch.setattr(Destination, "save_whole", stuck)
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         async with asyncio.timeout(20), asyncio.TaskGroup() as group:
             for number in range(4):
@@ -226,19 +229,19 @@ async def test_a_stop_is_heard_while_the_disk_stands_still(
     """By whoever waits; the file itself hears of it once the disk answers."""
     monkeypatch.setattr(driver, "GIVE_UP", 0.2)
     stands, go, left = threading.Event(), threading.Event(), threading.Event()
-    settle, close = Part.settle, Part.close
+    save, leave = Destination.save_whole, Destination.leave
 
-    def stuck(part: Part, mtime: float | None) -> int:
+    def stuck(destination: Destination, *words: Any) -> Fetched | None:
         stands.set()
         go.wait(20)
-        return settle(part, mtime)
+        return save(destination, *words)
 
-    def closed(part: Part) -> None:
-        close(part)
+    def leaving(destination: Destination) -> None:
+        leave(destination)
         left.set()
 
-    monkeypatch.setattr(Part, "settle", stuck)
-    monkeypatch.setattr(Part, "close", closed)
+    monkeypatch.setattr(Destination, "save_whole", stuck)
+    monkeypatch.setattr(Destination, "leave", leaving)
     async with Lying() as server, transferring(tmp_path, server.authority) as rig:
         url = server.at("/f.bin", Served(noise(PIECE)))
         async with asyncio.timeout(10), asyncio.TaskGroup() as group:

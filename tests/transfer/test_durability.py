@@ -14,7 +14,7 @@ import pytest
 from tests.servers.lying import Lying, Served
 from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
-from trayagent.transfer import attempt, folders
+from trayagent.transfer import attempt, folders, unnamed_file
 from trayagent.transfer import publish as publishing
 from trayagent.transfer.part_file import Part
 from trayagent.transfer.ranges import Record
@@ -168,6 +168,7 @@ async def test_a_name_that_was_given_is_not_asked_for_again(
         url = server.at("/f.bin", Served(noise(3000), etag=etag))
         with monkeypatch.context() as broken:
             broken.setattr(publishing, "sync_folder", fail)
+            broken.setattr(unnamed_file, "sync_folder", fail)
             with pytest.raises(DownloadError):
                 await rig.get(url, owner="d1")
         assert rig.files() == {"f.bin": noise(3000)}

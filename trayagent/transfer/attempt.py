@@ -33,7 +33,7 @@ from trayagent.model.filenames import extension, from_url
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.codings import DECODERS
 from trayagent.net.cookies import Jar
-from trayagent.net.exchange import BUFFER, EnoughError
+from trayagent.net.exchange import BUFFER, EnoughError, Exchange
 from trayagent.net.refusals import CLOSED_EARLY, may_be_about_range
 from trayagent.net.request import Answer, HttpClient
 from trayagent.net.response import Head
@@ -47,6 +47,7 @@ from trayagent.transfer.finish import (
     check_size,
     choose_name,
     finish,
+    finish_whole,
     is_meant_compressed,
 )
 from trayagent.transfer.folders import Folders, Look, Terms, explained, full_disk
@@ -149,7 +150,8 @@ class Attempt:
                 before = destination.received
                 try:
                     while not destination.is_complete:
-                        await self._ask()
+                        if (fetched := await self._ask()) is not None:
+                            return fetched
                     return await self._finish()
                 except DownloadError as error:
                     destination.settle_lanes()
@@ -210,8 +212,8 @@ class Attempt:
 
     # -- ask and judge
 
-    async def _ask(self) -> None:
-        """Ask once, and receive as far as it goes."""
+    async def _ask(self) -> Fetched | None:
+        """Ask once, and receive as far as it goes; returns the file where all of it came at once."""
         request, record = self._requests[0], self._destination.record
         ask = None if record is None or self._has_no_parts else self._rest(request, record)
         answer = self._send(ask)
@@ -227,7 +229,7 @@ class Attempt:
                 if ask is not None and may_be_about_range(head.status, head.url):
                     # Asked once more, for all of it; what is here stays until that comes.
                     self._has_no_parts = self._is_one_stream = True
-                    return
+                    return None
                 raise self._client.note_busy(head) if is_busy else refuse_part(head)
             self._client.cooldown.clear(head.host)
             if ask is None and verdict == "unproven":
@@ -239,9 +241,10 @@ class Attempt:
                 self._is_spliced = True
                 await self._receive(answer, self._new_lane(ask.start, ask.end), is_ranged=True)
             elif verdict == "whole":
-                await self._begin(request, head, answer)
+                return await self._begin(request, head, answer)
             else:
                 raise DownloadError("changed_on_server")
+            return None
         finally:
             if not answer.exchange.ended:
                 await self._end(answer)
@@ -272,8 +275,8 @@ class Attempt:
 
     # -- look, name, receive
 
-    async def _begin(self, request: Request, head: Head, answer: Answer) -> None:
-        """A whole file is coming: look at it, name it, receive it."""
+    async def _begin(self, request: Request, head: Head, answer: Answer) -> Fetched | None:
+        """A whole file is coming: look at it, name it, receive it; returns it where it is here at once."""
         is_decoded = head.coding in DECODERS and not answer.is_raw
         length = None if is_decoded else head.length
         self._terms.check(length)
@@ -293,33 +296,53 @@ class Attempt:
         name = choose_name(self._target, seen, disposition, request.url, head.url, self._look)
         if is_decoded and extension(name) in COMPRESSED:
             self._is_raw = True
-            return  # to be asked again: this one is meant to stay compressed
+            return None  # to be asked again: this one is meant to stay compressed
         # Before any name is held: another folder may be another disk, and is looked at first.
         if (target := self._destination.choose_folder(name)) is not self._target:
             self._target = target
             await self._check_room(length or 0)
+        is_whole = self._is_whole(answer.exchange, len(data), length)
+        if is_whole and (fetched := self._save_whole(name, data)) is not None:
+            return fetched
         # A proxy may change the file another way each time, and leaves the validators as they were.
         is_provable = length is not None and head.status != 203
         proof = ranges.validator(head.headers) if is_provable else None
-        if request is self._first and self._destination.find(
-            name, proof, is_whole=answer.exchange.ended
-        ):
-            return  # to be asked again, for the rest only
+        if request is self._first and self._destination.find(name, proof):
+            return None  # to be asked again, for the rest only
         await self._check_room(length or 0)
         self._destination.reserve(name, length, proof)
         self._source = request
         self._destination.is_lasting = request is self._first or self._target.checksum is not None
-        await self._store(answer, data, length, is_ranged=ranges.accepts_ranges(head.headers))
+        if is_whole:
+            self._destination.take_whole(data)
+            await self._rest_for(spend(self._buckets, len(data)))
+        else:
+            is_ranged = ranges.accepts_ranges(head.headers)
+            await self._store(answer, data, length, is_ranged=is_ranged)
+        return None
+
+    def _is_whole(self, exchange: Exchange, count: int, length: int | None) -> bool:
+        """Whether `count` bytes are all of the file, for certain."""
+        is_over = exchange.ended and not (exchange.error or exchange.pieces)
+        return is_over and length in (None, count) and count <= self._terms.max_size
+
+    def _save_whole(self, name: str, data: bytes) -> Fetched | None:
+        """Verify and publish a file that came at once; None: it takes the way of longer ones."""
+        if any(bucket.rate for bucket in self._buckets):
+            return None  # a limit is waited for with the bytes kept
+        began = time.monotonic()
+        fetched = finish_whole(
+            self._destination, name, data, self._target, self._origin, self._check_stopped
+        )
+        if not self._driver.is_alone:  # there it may be the interpreter that it waited for
+            self._folders.note(self._target.folder, time.monotonic() - began)
+        return fetched
 
     async def _store(
         self, answer: Answer, data: bytes, length: int | None, *, is_ranged: bool
     ) -> None:
         """The first bytes, and all that follow them."""
         exchange, count = answer.exchange, len(data)
-        is_whole = exchange.ended and not (exchange.error or exchange.pieces)
-        if is_whole and length in (None, count) and count <= self._terms.max_size:
-            self._destination.take_whole(data)
-            return await self._rest_for(spend(self._buckets, count))
         if not exchange.ended:
             self._destination.create()
         lane = self._new_lane(0, ENDLESS if length is None else length)
@@ -338,7 +361,6 @@ class Attempt:
             self._destination.size = lane.end = lane.at
         elif lane.left:
             raise DownloadError("truncated", CLOSED_EARLY)
-        return None
 
     def _promise(self, request: Request, head: Head) -> Kind | None:
         """What was promised, also by the name the file would get and by the URL that answered."""

@@ -2,7 +2,8 @@
 
     state      what is held                              goes on with
     ---------  ----------------------------------------  ----------------------------------------------
-    unnamed    nothing                                   `recall` an earlier attempt's, or `reserve`
+    unnamed    nothing                                   `save_whole`, which is all that most small files
+                                                         need; `recall` an earlier attempt's; `reserve`
     named      a name in memory, nobody else's here      `create`, where the bytes do not come at once
     receiving  the name, `.part`, its sidecar            `save` about once a second
     complete   every byte                                `publish`: verified, settled, renamed
@@ -30,6 +31,7 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.folder_rules import folder_for_name
 from trayagent.model.transfer import Fetched, Progress, Target
 from trayagent.transfer import ranges
+from trayagent.transfer.disk_calls import sync, write_all
 from trayagent.transfer.failpoints import failpoint
 from trayagent.transfer.folders import Folders, check_room, explained
 from trayagent.transfer.lane import Lane
@@ -38,12 +40,11 @@ from trayagent.transfer.part_file import Part, part_of, remove
 from trayagent.transfer.publish import publish
 from trayagent.transfer.settled import Settled, SettledFiles
 from trayagent.transfer.sidecar import is_blank, read_mark, sidecar_of
+from trayagent.transfer.unnamed_file import open_unnamed, publish_unnamed
 
 Verified = tuple[str | None, str | None]
 """The SHA-256 in hex and a warning, where there are any."""
 
-HASHED_AT_ONCE: Final = 64 * 1024
-"""Bytes; a file in memory that is no longer gets its SHA-256 on the way, for next to nothing."""
 _MOST_NUMBERS: Final = 9999
 
 
@@ -62,6 +63,10 @@ class Names:
                 return False
             self._held.add(key)
         return True
+
+    def is_held(self, path: str) -> bool:
+        """Whether another transfer has this name now."""
+        return bool(self._held) and _key(path) in self._held
 
     def release(self, path: Path) -> None:
         """Give a name back; the file system guards it from here on."""
@@ -125,14 +130,11 @@ class Destination:
                 self._target = replace(self._target, folder=folder)
         return self._target
 
-    def find(self, name: str, proof: str | None, *, is_whole: bool = False) -> bool:
-        """Hold a name, unless there is one. True: with bytes that an interrupted run left of this very file.
-
-        `is_whole`: all of the file is in memory.
-        """
+    def find(self, name: str, proof: str | None) -> bool:
+        """Hold a name, unless there is one. True: with bytes that an interrupted run left of this very file."""
         if self.final is not None:
             return False
-        self._hold_next(name, fresh=False, is_whole=is_whole)
+        self._hold_next(name, fresh=False)
         assert self.part is not None
         return self.part.on_disk and self._take_up() and self.validator == proof
 
@@ -158,7 +160,7 @@ class Destination:
             else:
                 return
 
-    def _hold_next(self, name: str = "", *, fresh: bool = True, is_whole: bool = False) -> None:
+    def _hold_next(self, name: str = "", *, fresh: bool = True) -> None:
         """Hold the next of NAME, NAME (1), … that neither a file nor another download has.
 
         No `name`: of the one held. Unless it must be `fresh`, the part may be there already: this
@@ -169,10 +171,7 @@ class Destination:
         waiting = self.part  # bytes in memory go along to the next name
         for number in range(self._number + 1, _MOST_NUMBERS + 1):
             final = folder / (filenames.with_number(base, number) if number else base)
-            # Of a file that is all here already, the rename asks whether its name is free.
-            if not (is_whole and not number) and os.path.lexists(final):
-                continue
-            if not self._names.hold(final):
+            if os.path.lexists(final) or not self._names.hold(final):
                 continue
             part: Part | None = None
             if not os.path.lexists(part_of(final)):
@@ -304,6 +303,48 @@ class Destination:
 
     # -- the end
 
+    def save_whole(
+        self, name: str, data: bytes, verified: Verified, url: str, mtime: float | None
+    ) -> Fetched | None:
+        """Bring a verified file that is all in memory to the disk, and give it its name: in one visit.
+
+        None, and nothing has come of it, where that is not possible. Raises DownloadError.
+        """
+        folder, owner, progress = str(self._target.folder), self._target.owner, self._progress
+        final = os.path.join(folder, name)  # noqa: PTH118  a text: five times quicker than a Path
+        # 1. A name is held already: there are bytes of an earlier attempt.
+        # 2. Another transfer has the name, or there is a `.part`, perhaps our own of an interrupted run.
+        # 3. The system knows no files without a name.
+        # 4. Something has the name. Only the link tells that for certain.
+        if self.final is not None or self._names.is_held(final) or os.path.lexists(part_of(final)):
+            return None
+        self.size = len(data) or None  # what a full disk is asked for
+        with explained():
+            fd = open_unnamed(folder)
+            if fd < 0:
+                return None
+            try:
+                write_all(fd, data, 0)
+                mark(fd, url)
+                if mtime is not None:
+                    os.utime(fd, (mtime, mtime))
+                sync(fd)
+                failpoint("part-settled")
+                inode, (sha256, warning) = os.fstat(fd).st_ino, verified
+                self._settled.note(
+                    Settled(owner, final, len(data), inode, time.time(), sha256, warning)
+                )
+                failpoint("settled-noted")
+                progress.path = Path(final)  # where the next attempt looks, if this one is cut off
+                publish_unnamed(fd, folder, final)
+            except FileExistsError:
+                self._settled.forget([owner])
+                return None
+            finally:
+                os.close(fd)
+        progress.received = progress.size = len(data)
+        return Fetched(progress.path, len(data), sha256, warning)
+
     def publish(self, verify: Callable[[Part], Verified], url: str, mtime: float | None) -> Fetched:
         """Verify, settle, give the name. A name taken meanwhile is left alone for the next one.
 
@@ -337,11 +378,9 @@ class Destination:
         if part.on_disk:
             part.confirm(self.size)
         else:
-            if part.size() <= HASHED_AT_ONCE:
-                digest = part.digest()
-            if not part.create_unnamed():
-                self._intend(part)
-                part.create()
+            digest = part.digest()
+            self._intend(part)
+            part.create()
         sha256, warning = verify(part)
         mark(part.path, url)
         size = part.settle(mtime)
@@ -470,6 +509,6 @@ def discard(final: Path, owner: str) -> None:
         remove(final, owner)
 
 
-def _key(path: Path) -> str:
+def _key(path: Path | str) -> str:
     text = str(path)
     return (text if text.isascii() else unicodedata.normalize("NFC", text)).casefold()

@@ -16,9 +16,9 @@ from trayagent.model.transfer import Fetched, Request, Target
 from trayagent.model.units import seconds_of
 from trayagent.net.refusals import CLOSED_EARLY
 from trayagent.transfer import checksums, containers, content
-from trayagent.transfer.destination import Destination
+from trayagent.transfer.destination import Destination, Verified
 from trayagent.transfer.folders import Look
-from trayagent.transfer.part_file import Part
+from trayagent.transfer.part_file import Part, digest_at_once
 
 COMPRESSED: Final = frozenset("gz gzip tgz svgz br zst z".split())
 """Endings of files that are meant to be as they came compressed."""
@@ -63,25 +63,57 @@ def finish(
 
     Raises DownloadError, and what `check_stopped` raises, which is asked now and then.
     """
+
+    def verify(part: Part) -> Verified:
+        return _verify(part.read, part.size(), target, origin, check_stopped)
+
+    return destination.publish(verify, origin.url, _date_of(target, origin))
+
+
+def finish_whole(
+    destination: Destination,
+    name: str,
+    data: bytes,
+    target: Target,
+    origin: Origin,
+    check_stopped: Callable[[], None],
+) -> Fetched | None:
+    """As `finish`, for a file that is all in memory; None where `Destination.save_whole` says that."""
+
+    def read(count: int, at: int) -> bytes:
+        return data[at : at + count]
+
+    sha256, warning = _verify(read, len(data), target, origin, check_stopped)
+    verified = sha256 or digest_at_once(data), warning
+    return destination.save_whole(name, data, verified, origin.url, _date_of(target, origin))
+
+
+def _verify(
+    read: Callable[[int, int], bytes],
+    size: int,
+    target: Target,
+    origin: Origin,
+    check_stopped: Callable[[], None],
+) -> Verified:
+    """Check a complete file, of which `read(count, at)` gives a part; raises as `finish` does."""
     wanted = checksums.digests_wanted(target.checksum, origin.digests)
+    # What is quickest to know comes first; pieces and digests read the whole file.
+    is_sure = origin.is_framed
+    # What was coded may have been cut before that.
+    if not is_sure or origin.is_decoded:
+        is_sure = _is_certainly_whole(read, size, origin.seen) or is_sure
+    check_size(target, size)
+    if target.pieces:
+        _check_pieces(target.pieces, read, size, check_stopped)
+    sha256 = checksums.verify(read, wanted, check_stopped) if wanted else None
+    return sha256, None if is_sure else LENGTH_UNKNOWN
 
-    def verify(part: Part) -> tuple[str | None, str | None]:
-        # What is quickest to know comes first; pieces and digests read the whole file.
-        is_sure = origin.is_framed
-        # What was coded may have been cut before that.
-        if not is_sure or origin.is_decoded:
-            is_sure = _is_certainly_whole(part, origin.seen) or is_sure
-        if target.size is not None:
-            check_size(target, part.size())
-        if target.pieces:
-            _check_pieces(target.pieces, part, check_stopped)
-        sha256 = checksums.verify(part.read, wanted, check_stopped) if wanted else None
-        return sha256, None if is_sure else LENGTH_UNKNOWN
 
-    mtime = target.mtime
-    if mtime is None:
-        mtime = seconds_of(origin.headers.get("Last-Modified"))
-    return destination.publish(verify, origin.url, mtime)
+def _date_of(target: Target, origin: Origin) -> float | None:
+    """What the file is stamped with, in Unix seconds; None: now."""
+    if target.mtime is not None:
+        return target.mtime
+    return seconds_of(origin.headers.get("Last-Modified"))
 
 
 def check_size(target: Target, size: int) -> None:
@@ -90,14 +122,16 @@ def check_size(target: Target, size: int) -> None:
         raise DownloadError("checksum_mismatch", f"it has {size} bytes, not {target.size}")
 
 
-def _check_pieces(pieces: str, part: Part, check_stopped: Callable[[], None]) -> None:
+def _check_pieces(
+    pieces: str, read: Callable[[int, int], bytes], size: int, check_stopped: Callable[[], None]
+) -> None:
     """Raise DownloadError `checksum_mismatch` where a piece of the file is another than was said."""
 
-    def read(count: int, at: int) -> bytes:
+    def read_on(count: int, at: int) -> bytes:
         check_stopped()
-        return part.read(count, at)
+        return read(count, at)
 
-    wrong = Pieces.parse(pieces).first_wrong(read, part.size())
+    wrong = Pieces.parse(pieces).first_wrong(read_on, size)
     if wrong is not None:
         raise DownloadError("checksum_mismatch", f"piece {wrong + 1} of it is another")
 
@@ -134,9 +168,11 @@ def choose_name(
     return filenames.fit(name, look.name_bytes, units)
 
 
-def _is_certainly_whole(part: Part, seen: content.Seen | None) -> bool:
+def _is_certainly_whole(
+    read: Callable[[int, int], bytes], size: int, seen: content.Seen | None
+) -> bool:
     """Whether the container says it is whole; raises DownloadError `truncated` if it says it is not."""
-    whole = containers.whole(seen.ext if seen else "", part.size(), part.read)
+    whole = containers.whole(seen.ext if seen else "", size, read)
     if whole is False:
         raise DownloadError("truncated", CLOSED_EARLY)
     return whole is True

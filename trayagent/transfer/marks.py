@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 
 from trayagent.model.urls import redact
-from trayagent.transfer.publish import UNNAMED
 
 
-def mark(path: str | Path, url: str) -> None:
-    """Mark a downloaded file where the file system can keep it; failing is no harm. Blocking."""
+def mark(path: str | Path | int, url: str) -> None:
+    """Mark a downloaded file where the file system can keep it; failing is no harm. Blocking.
+
+    A file without a name, which only Linux has, is given by its descriptor.
+    """
     try:
         if sys.platform == "win32":
             # As bytes: a text file would write its line ends as \r\r\n, which nobody reads.
@@ -21,13 +23,12 @@ def mark(path: str | Path, url: str) -> None:
         elif sys.platform == "darwin":
             value = quarantine(time.time())
             library = ctypes.CDLL(None, use_errno=True)
-            library.setxattr(os.fsencode(path), b"com.apple.quarantine", value, len(value), 0, 0)
+            library.setxattr(
+                os.fsencode(str(path)), b"com.apple.quarantine", value, len(value), 0, 0
+            )
         else:
-            where, name = str(path), "user.xdg.origin.url"
-            if where.startswith(UNNAMED):  # by its descriptor: that is all it has
-                os.setxattr(int(where[len(UNNAMED) :]), name, redact(url).encode())
-            else:
-                os.setxattr(where, name, redact(url).encode(), follow_symlinks=False)
+            follows = isinstance(path, int)  # for a descriptor Python takes no word about links
+            os.setxattr(path, "user.xdg.origin.url", redact(url).encode(), follow_symlinks=follows)
     except (OSError, ValueError, AttributeError):
         return
 

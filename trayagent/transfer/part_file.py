@@ -4,7 +4,8 @@ What the two files say after a kill at any point:
 
     .part     .part.json       final name   means
     --------  ---------------  -----------  -----------------------------------------------------
-    there     -                -            bytes that came all at once: from zero
+    there     -                -            bytes that came all at once, where a system has no
+                                            files without a name (see `unnamed_file`): from zero
     there     owner only       -            bytes of this owner, nothing certain: from zero
     there     owner, record    -            these ranges are certain: resumed with proof
     -         owner, ...       there        arrived (see `settled`); the sidecar is of no use any more
@@ -28,20 +29,16 @@ from typing import Final
 
 from trayagent.transfer.disk_calls import FLAGS, lock, sync, write_all
 from trayagent.transfer.failpoints import failpoint
-from trayagent.transfer.publish import UNNAMED, move_new
+from trayagent.transfer.publish import move_new
 from trayagent.transfer.ranges import Record
 from trayagent.transfer.sidecar import USUAL_SLACK, Mark, Sidecar, is_ours_still, sample_places
 
-_CLOEXEC: Final = getattr(os, "O_CLOEXEC", 0)
-_NO_UNNAMED: Final = frozenset(
-    {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.ENOSYS}
-)
-"""What file systems and kernels say that know no files without a name; ENOENT is old kernels' word."""
 _MOST_PIECES: Final = 1024
 """In one call; Linux and macOS take no more (IOV_MAX)."""
+_HASHED_AT_ONCE: Final = 64 * 1024
 
 
-def part_of(final: Path) -> str:
+def part_of(final: Path | str) -> str:
     """Where the bytes of `final` gather."""
     return f"{final}.part"
 
@@ -62,8 +59,6 @@ class Part:
         self._waiting: bytes | memoryview = b""
         self._trusted: Record | None = None
         """What an earlier attempt vouched for, as long as nothing was written since."""
-        self.is_unnamed = False
-        """Whether the file has no name at all so far: `path` leads to it all the same."""
         self.inode = 0
         """Of the settled file: all bytes are on the disk, stamped. 0: they are not."""
 
@@ -121,31 +116,6 @@ class Part:
             self._sidecar.drop()
             raise
         self._fd, self._waiting = fd, b""
-
-    def create_unnamed(self) -> bool:
-        """Make the file without a name, for bytes that are all here; False where the system cannot.
-
-        Nothing is left of it after a kill, and nobody else can open it. It gets its final name by a
-        link (open(2), O_TMPFILE). Raises OSError.
-        """
-        flag = getattr(os, "O_TMPFILE", 0)
-        if not flag:
-            return False
-        try:
-            folder = str(self.final).rpartition(os.sep)[0] or os.sep  # as in `publish`
-            fd = os.open(folder, os.O_RDWR | flag | _CLOEXEC, 0o666)
-        except OSError as error:
-            if error.errno in _NO_UNNAMED:
-                return False
-            raise
-        try:
-            write_all(fd, self._waiting, 0)
-        except OSError:
-            os.close(fd)
-            raise
-        self._fd, self._waiting, self.is_unnamed = fd, b"", True
-        self.path = f"{UNNAMED}{fd}"
-        return True
 
     @property
     def on_disk(self) -> bool:
@@ -216,9 +186,9 @@ class Part:
             digest.update(self.read(end - start, start))
         return digest.hexdigest()
 
-    def digest(self) -> str:
+    def digest(self) -> str | None:
         """SHA-256 in hex of what is in memory: all of a file that has not been created yet."""
-        return hashlib.sha256(self._waiting, usedforsecurity=False).hexdigest()
+        return digest_at_once(self._waiting)
 
     @property
     def signed(self) -> bool:
@@ -265,8 +235,6 @@ class Part:
     def _has_name(self) -> bool:
         """Whether the name still leads to the file that is open."""
         assert self._fd is not None
-        if self.is_unnamed:
-            return True
         try:
             ours, named = os.fstat(self._fd), os.lstat(self.path)
         except FileNotFoundError:
@@ -297,9 +265,6 @@ class Part:
 
     def move(self, final: Path) -> None:
         """Belong to another final name; raises FileExistsError, OSError."""
-        if self.is_unnamed:
-            self.final, self._sidecar = final, Sidecar(final)
-            return
         if self.on_disk:
             self._sidecar.drop()
             if sys.platform == "win32" and self._fd is not None:
@@ -344,9 +309,6 @@ class Part:
 
     def discard(self) -> None:
         """Remove both files, if they are ours still."""
-        if self.is_unnamed:
-            self.close()
-            return
         # Under its name may lie another's file by now: that one stays.
         ours = self.on_disk and (self._fd is None or self._has_name())
         if ours or not os.path.lexists(self.path):
@@ -369,3 +331,10 @@ def remove(final: Path, owner: str) -> None:
         return
     if part is not None:
         part.discard()
+
+
+def digest_at_once(data: bytes | memoryview) -> str | None:
+    """SHA-256 in hex of a file in memory; None for a long one, where it would cost something."""
+    if len(data) > _HASHED_AT_ONCE:
+        return None
+    return hashlib.sha256(data, usedforsecurity=False).hexdigest()

@@ -28,8 +28,6 @@ _UNSUPPORTED: Final = frozenset(
         errno.EXDEV,
     }
 )
-UNNAMED: Final = "/proc/self/fd/"
-"""Where the files without a name are (open(2), O_TMPFILE)."""
 _PIECE: Final = 1024 * 1024
 _READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
@@ -40,12 +38,7 @@ def publish(part: str, final: Path) -> None:
     Raises FileExistsError when something has the final name, OSError for the rest.
     """
     failpoint("before-publish")
-    if part.startswith(UNNAMED):
-        # With a folder given, which counts for nothing beside an absolute path, Python calls linkat(2)
-        # and has it follow: then what /proc leads to gets the name, and never that of another.
-        os.link(part, final, src_dir_fd=int(part.removeprefix(UNNAMED)))
-    else:
-        move_new(part, final)
+    move_new(part, final)
     failpoint("after-publish")
     sync_folder(str(final).rpartition(os.sep)[0] or os.sep)  # quicker than Path.parent
     failpoint("after-folder-sync")
