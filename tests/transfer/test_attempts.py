@@ -17,9 +17,10 @@ from tests.transfer.rig import noise, replace_writes, transferring, until
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Progress, Target
 from trayagent.net.host_limits import Cooldown
-from trayagent.transfer.destination import Destination, Names
+from trayagent.transfer.destination import Destination
 from trayagent.transfer.folders import Folders
 from trayagent.transfer.lane import Lane
+from trayagent.transfer.names import Names
 from trayagent.transfer.part_file import Part
 from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.sidecar import Sidecar, sidecar_of

@@ -21,10 +21,10 @@ from trayagent.model.errors import DownloadError
 from trayagent.transfer import disk_calls, driver, folders
 from trayagent.transfer import publish as publishing
 from trayagent.transfer.checksums import verify
-from trayagent.transfer.destination import Names
 from trayagent.transfer.driver import Results, StoppedError
 from trayagent.transfer.folders import Folders, check_room, explain, full_disk, has_room
 from trayagent.transfer.marks import mark, quarantine, zone_identifier
+from trayagent.transfer.names import Names
 from trayagent.transfer.part_file import Part, part_of
 from trayagent.transfer.publish import copy_new, publish
 from trayagent.transfer.ranges import Record

@@ -16,9 +16,10 @@ from trayagent.model.transfer import Progress, Target
 from trayagent.net.exchange import EnoughError
 from trayagent.transfer import folders
 from trayagent.transfer.connections import Connections, SegmentConnection
-from trayagent.transfer.destination import Destination, Names
+from trayagent.transfer.destination import Destination
 from trayagent.transfer.folders import Folders
 from trayagent.transfer.lane import Lane
+from trayagent.transfer.names import Names
 from trayagent.transfer.part_file import Part
 from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.width import FlowSample, Width

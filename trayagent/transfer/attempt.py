@@ -23,8 +23,6 @@ from math import inf
 from threading import Lock
 from typing import Any, Final
 
-from msgspec import Struct
-
 from trayagent.model import urls
 from trayagent.model.disposition import from_disposition
 from trayagent.model.downloads import Kind
@@ -33,14 +31,15 @@ from trayagent.model.filenames import extension, from_url
 from trayagent.model.transfer import Fetched, Progress, Request, Target
 from trayagent.net.codings import DECODERS
 from trayagent.net.cookies import Jar
-from trayagent.net.exchange import BUFFER, EnoughError, Exchange
+from trayagent.net.exchange import BUFFER, EnoughError
 from trayagent.net.refusals import CLOSED_EARLY, may_be_about_range
-from trayagent.net.request import Answer, HttpClient
+from trayagent.net.request import Answer
 from trayagent.net.response import Head
 from trayagent.transfer import content, ranges
 from trayagent.transfer.connections import SMALLEST, Connections, refuse_part
-from trayagent.transfer.destination import Destination, Names, find_settled
+from trayagent.transfer.destination import Destination, find_settled
 from trayagent.transfer.driver import Driver, StoppedError, aside, news, place
+from trayagent.transfer.equipment import Equipment
 from trayagent.transfer.finish import (
     COMPRESSED,
     Origin,
@@ -50,10 +49,9 @@ from trayagent.transfer.finish import (
     finish_whole,
     is_meant_compressed,
 )
-from trayagent.transfer.folders import Folders, Look, Terms, explained, full_disk
+from trayagent.transfer.folders import Look, explained, full_disk
 from trayagent.transfer.lane import ENDLESS, Lane
-from trayagent.transfer.settled import SettledFiles
-from trayagent.transfer.speed_limit import Bucket, buckets_of, piece_of, spend
+from trayagent.transfer.speed_limit import buckets_of, piece_of, spend
 from trayagent.transfer.writer import Writer
 
 MOST_RECOVERIES: Final = 3
@@ -65,18 +63,6 @@ LOOKED_AT: Final = 512
 """Bytes that are waited for before a file gets its name."""
 LOOKED_THROUGH: Final = 64 * 1024
 """Bytes that are waited for where nothing but white space comes before what was promised."""
-
-
-class Equipment(Struct, frozen=True):
-    """What one attempt works with."""
-
-    client: HttpClient
-    names: Names
-    folders: Folders
-    terms: Terms
-    everything: Bucket
-    """The speed limit of all files together."""
-    settled: SettledFiles
 
 
 class Attempt:
@@ -284,9 +270,8 @@ class Attempt:
             check_size(self._target, length)
         medium = self._promise(request, head)
         data = await self._look_at(answer, is_further=medium is not None)
-        is_framed = (
-            head.is_framed or is_decoded
-        )  # a coding has an end of its own, which was looked for
+        # A coding has an end of its own, which was looked for.
+        is_framed = head.is_framed or is_decoded
         if not data and (medium is not None or not is_framed):
             raise DownloadError("truncated", "the answer was empty")
         seen = content.sniff(data, head.headers.get("Content-Type", ""))
@@ -301,7 +286,13 @@ class Attempt:
         if (target := self._destination.choose_folder(name)) is not self._target:
             self._target = target
             await self._check_room(length or 0)
-        is_whole = self._is_whole(answer.exchange, len(data), length)
+        exchange = answer.exchange
+        is_whole = (
+            exchange.ended
+            and not (exchange.error or exchange.pieces)
+            and length in (None, len(data))
+            and len(data) <= self._terms.max_size
+        )
         if is_whole and (fetched := self._save_whole(name, data)) is not None:
             return fetched
         # A proxy may change the file another way each time, and leaves the validators as they were.
@@ -317,14 +308,8 @@ class Attempt:
             self._destination.take_whole(data)
             await self._rest_for(spend(self._buckets, len(data)))
         else:
-            is_ranged = ranges.accepts_ranges(head.headers)
-            await self._store(answer, data, length, is_ranged=is_ranged)
+            await self._store(head, answer, data, length)
         return None
-
-    def _is_whole(self, exchange: Exchange, count: int, length: int | None) -> bool:
-        """Whether `count` bytes are all of the file, for certain."""
-        is_over = exchange.ended and not (exchange.error or exchange.pieces)
-        return is_over and length in (None, count) and count <= self._terms.max_size
 
     def _save_whole(self, name: str, data: bytes) -> Fetched | None:
         """Verify and publish a file that came at once; None: it takes the way of longer ones."""
@@ -338,9 +323,7 @@ class Attempt:
             self._folders.note(self._target.folder, time.monotonic() - began)
         return fetched
 
-    async def _store(
-        self, answer: Answer, data: bytes, length: int | None, *, is_ranged: bool
-    ) -> None:
+    async def _store(self, head: Head, answer: Answer, data: bytes, length: int | None) -> None:
         """The first bytes, and all that follow them."""
         exchange, count = answer.exchange, len(data)
         if not exchange.ended:
@@ -354,7 +337,7 @@ class Attempt:
         await self._rest_for(wait)
         if not exchange.ended or exchange.pieces:
             if lane.left:
-                await self._receive(answer, lane, is_ranged=is_ranged)
+                await self._receive(answer, lane, is_ranged=ranges.accepts_ranges(head.headers))
         elif exchange.error is not None:
             raise exchange.error
         if length is None:

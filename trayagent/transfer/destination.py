@@ -16,9 +16,7 @@ Everything here blocks, and belongs to whoever drives the attempt; only `Lane` i
 from __future__ import annotations
 
 import os
-import threading
 import time
-import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +34,7 @@ from trayagent.transfer.failpoints import failpoint
 from trayagent.transfer.folders import Folders, check_room, explained
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.marks import mark
+from trayagent.transfer.names import Names
 from trayagent.transfer.part_file import Part, part_of, remove
 from trayagent.transfer.publish import publish
 from trayagent.transfer.settled import Settled, SettledFiles
@@ -46,34 +45,6 @@ Verified = tuple[str | None, str | None]
 """The SHA-256 in hex and a warning, where there are any."""
 
 _MOST_NUMBERS: Final = 9999
-
-
-class Names:
-    """The names held now, compared as the pickiest file system would: without case, composed. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._held: set[str] = set()
-        self._lock = threading.Lock()
-
-    def hold(self, path: Path) -> bool:
-        """Hold exactly this name; False when another transfer has it."""
-        key = _key(path)
-        with self._lock:
-            if key in self._held:
-                return False
-            self._held.add(key)
-        return True
-
-    def is_held(self, path: str) -> bool:
-        """Whether another transfer has this name now."""
-        return bool(self._held) and _key(path) in self._held
-
-    def release(self, path: Path) -> None:
-        """Give a name back; the file system guards it from here on."""
-        self._held.discard(_key(path))
-
-    def __repr__(self) -> str:
-        return f"<Names {len(self._held)} held>"
 
 
 class Destination:
@@ -507,8 +478,3 @@ def discard(final: Path, owner: str) -> None:
     """Remove the `.part` that this owner has at a final path, and its record. Blocking."""
     with explained():
         remove(final, owner)
-
-
-def _key(path: Path | str) -> str:
-    text = str(path)
-    return (text if text.isascii() else unicodedata.normalize("NFC", text)).casefold()

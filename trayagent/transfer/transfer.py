@@ -15,16 +15,13 @@ from trayagent.model.settings import DownloadSettings
 from trayagent.model.transfer import Content, Fetched, Made, Progress, Request, Target
 from trayagent.net.request import HttpClient
 from trayagent.net.turns import Waker
-from trayagent.transfer.attempt import Attempt, Equipment
-from trayagent.transfer.destination import (
-    Destination,
-    Names,
-    discard,
-    find_settled,
-)
+from trayagent.transfer.attempt import Attempt
+from trayagent.transfer.destination import Destination, discard, find_settled
 from trayagent.transfer.driver import Driver, Results, StoppedError
+from trayagent.transfer.equipment import Equipment
 from trayagent.transfer.folders import Folders, Terms
 from trayagent.transfer.made import publish_made
+from trayagent.transfer.names import Names
 from trayagent.transfer.settled import SettledFiles
 from trayagent.transfer.speed_limit import Bucket, buckets_of
 
