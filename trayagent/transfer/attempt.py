@@ -287,12 +287,9 @@ class Attempt:
             self._target = target
             await self._check_room(length or 0)
         exchange = answer.exchange
-        is_whole = (
-            exchange.ended
-            and not (exchange.error or exchange.pieces)
-            and length in (None, len(data))
-            and len(data) <= self._terms.max_size
-        )
+        is_over = exchange.ended and not (exchange.error or exchange.pieces)
+        is_short = length in (None, len(data)) and len(data) <= self._terms.max_size
+        is_whole = is_over and is_short
         if is_whole and (fetched := self._save_whole(name, data)) is not None:
             return fetched
         # A proxy may change the file another way each time, and leaves the validators as they were.
