@@ -3,12 +3,19 @@
 import errno
 import os
 import sys
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 _MODES: Final = {"stdin": "r", "stdout": "w", "stderr": "w"}
 
 ENABLE_VIRTUAL_TERMINAL_PROCESSING: Final = 0x0004
 """The mode in which a console of Windows obeys escape sequences (SetConsoleMode)."""
+
+_USUAL_OUTPUT: Final = 0x0003
+"""The modes that a console has for a new screen: control characters are obeyed, long lines wrap."""
+
+_READ_AND_WRITE: Final = 0xC0000000
+_CURSOR_COLUMN: Final = 2
+"""Which of the eleven numbers of a CONSOLE_SCREEN_BUFFER_INFO it is."""
 
 
 def open_closed_streams() -> bool:
@@ -44,8 +51,31 @@ def obeys_escapes(stream: TextIO) -> bool:
     mode = ctypes.c_ulong()
     if not kernel.GetConsoleMode(handle, ctypes.byref(mode)):
         return False
-    wanted = mode.value | ENABLE_VIRTUAL_TERMINAL_PROCESSING
-    return bool(kernel.SetConsoleMode(handle, wanted))
+    if not kernel.SetConsoleMode(handle, mode.value | ENABLE_VIRTUAL_TERMINAL_PROCESSING):
+        return False
+    if _shows_escapes(kernel):
+        kernel.SetConsoleMode(handle, mode)
+        return False
+    return True
+
+
+def _shows_escapes(kernel: Any) -> bool:
+    """Whether this console of Windows writes escape sequences out: Wine's says that it obeys, and does so.
+
+    Tried on a screen of the console's that nobody sees: what is obeyed does not move the cursor.
+    """
+    import ctypes
+
+    kernel.CreateConsoleScreenBuffer.restype = ctypes.c_void_p
+    unseen = ctypes.c_void_p(kernel.CreateConsoleScreenBuffer(_READ_AND_WRITE, 0, None, 1, None))
+    try:
+        kernel.SetConsoleMode(unseen, _USUAL_OUTPUT | ENABLE_VIRTUAL_TERMINAL_PROCESSING)
+        kernel.WriteConsoleW(unseen, "\x1b[0m", 4, ctypes.byref(ctypes.c_ulong()), None)
+        screen = (ctypes.c_short * 11)()
+        known = kernel.GetConsoleScreenBufferInfo(unseen, ctypes.byref(screen))
+        return bool(known) and screen[_CURSOR_COLUMN] != 0
+    finally:
+        kernel.CloseHandle(unseen)
 
 
 def accept_any_text(stream: TextIO) -> None:
