@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import queue
 import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
-from tests.desktop.rig import Desktop
+from tests.desktop.rig import Desktop, Window
 from tests.desktop.stub import Stub
 from tests.windows.bench import Bench
 from trayagent.desktop.tray.menu import LINE, rows, seat
 from trayagent.desktop.tray.snapshot import Snapshot
+
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 
 
 class WindowsStub(Stub):
@@ -58,3 +62,10 @@ def windows_tray(bench: Bench, desktop: Desktop) -> Iterator[WindowsStub]:
     """A running tray, ended at the end."""
     with contextlib.closing(WindowsStub(bench, desktop)) as running:
         yield running
+
+
+def keep(desktop: Desktop, name: str, window: Window | None = None) -> None:
+    """Keep a picture for the documentation, when asked: PICTURES=1 dev.py test --windows."""
+    if os.environ.get("PICTURES"):
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        desktop.screenshot(window).save(PICTURES / f"{name}.png", optimize=True)

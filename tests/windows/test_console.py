@@ -1,7 +1,9 @@
-"""A console of Windows is asked whether it obeys colours; without one, errors have a window."""
+"""A console of Windows shows colours only if it obeys them; without one, errors have a window."""
 
 from __future__ import annotations
 
+import json
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +12,10 @@ import pytest
 
 from tests.desktop import rig
 from tests.desktop.rig import Desktop, until
+from tests.servers.media import Media
 from tests.windows.bench import Bench
 from tests.windows.person import Person
+from tests.windows.screen import keep
 
 pytestmark = [
     pytest.mark.desktop,
@@ -19,20 +23,38 @@ pytestmark = [
     pytest.mark.timeout(120),
 ]
 
-ASK = """
-import ctypes, msvcrt, os, sys
+CONSOLE = r"""
+import ctypes, json, subprocess, sys
 kernel = ctypes.windll.kernel32
 kernel.FreeConsole()
 assert kernel.AllocConsole(), ctypes.GetLastError()
+kernel.SetConsoleTitleW("trayagent")
 console = open("CONOUT$", "w", encoding="utf-8")
-handle = ctypes.c_void_p(msvcrt.get_osfhandle(console.fileno()))
+kernel.CreateFileW.restype = ctypes.c_void_p
+handle = ctypes.c_void_p(kernel.CreateFileW("CONOUT$", 0xC0000000, 3, None, 3, 0, None))
+
 def mode():
     found = ctypes.c_ulong()
     assert kernel.GetConsoleMode(handle, ctypes.byref(found))
     return found.value
+
 before = mode()
-from trayagent.cli.streams import obeys_escapes
-print(console.isatty(), before & 4, obeys_escapes(console), mode() & 4, obeys_escapes(sys.stdout))
+for words in sys.argv[1:]:
+    console.write(f"C:\\> trayagent {words}\n")
+    console.flush()
+    # Its output is the console, as in a window that a person has opened.
+    command = [sys.executable, "-m", "trayagent", *words.split()]
+    assert subprocess.run(command, stdout=console, stderr=console).returncode == 0
+screen = (ctypes.c_short * 11)()
+assert kernel.GetConsoleScreenBufferInfo(handle, ctypes.byref(screen))
+width, lines = screen[0], screen[3]
+text = ctypes.create_unicode_buffer(width * lines + 1)
+kernel.ReadConsoleOutputCharacterW(
+    handle, text, width * lines, ctypes.c_ulong(0), ctypes.byref(ctypes.c_ulong())
+)
+shown = [text.value[at : at + width].rstrip() for at in range(0, width * lines, width)]
+print(json.dumps([before, mode(), shown]), flush=True)
+sys.stdin.readline()  # the window stays until it has been looked at
 """
 
 CTRL_C = """
@@ -73,9 +95,31 @@ def desktop(alone: Bench) -> Iterator[Desktop]:
         yield running
 
 
-def test_a_console_is_asked_to_obey_escapes(alone: Bench, desktop: Desktop) -> None:
-    done = alone.run("-c", ASK, environment={"DISPLAY": desktop.env["DISPLAY"]})
-    assert done.stdout.split() == [b"True", b"0", b"True", b"4", b"False"], done.stderr
+def test_a_console_shows_words_and_no_escapes(
+    alone: Bench, desktop: Desktop, tmp_path: Path
+) -> None:
+    """Wine's says that it obeys escape sequences, and does not: it is left as it was."""
+    person = Person(alone, tmp_path / "home", DISPLAY=desktop.env["DISPLAY"])
+    with Media() as media, person.running("--headless"):
+        assert person.command("add", "--wait", media.url("film.mp4", 3_000_000)).returncode == 0
+        person.command("add", "--wait", media.url("clip.mp4", status=404))
+        words = ("-c", CONSOLE, "status", "list")
+        with alone.start(*words, environment=person.environment) as console:
+            assert console.stdout is not None
+            assert console.stderr is not None
+            answer = console.stdout.readline()
+            assert answer, console.stderr.readlines()[-1:]
+            before, after, shown = json.loads(answer)
+            (window,) = desktop.windows()
+            keep(desktop, "windows-console", window)
+            assert console.stdin is not None
+            console.stdin.close()
+            assert console.wait(30) == 0
+    page = "\n".join(shown)
+    assert "\x1b" not in page
+    assert re.search(r"^d1 +completed +3\.0 MB +film\.mp4$", page, re.MULTILINE), page
+    assert re.search(r"^d2 +failed +clip\.mp4 ", page, re.MULTILINE), page
+    assert after == before
 
 
 def test_ctrl_c_ends_an_agent_with_a_tray(alone: Bench, desktop: Desktop, tmp_path: Path) -> None:

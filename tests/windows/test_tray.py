@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -15,11 +14,12 @@ from PIL import Image
 from tests.desktop import rig, samples
 from tests.desktop.hand import changed, click_row, colour, icon, still
 from tests.desktop.rig import Desktop, Window, until
+from tests.servers.media import Media
 from tests.windows.bench import Bench
-from tests.windows.screen import labels, windows_tray
+from tests.windows.person import Person
+from tests.windows.screen import keep, labels, windows_tray
 from trayagent.desktop.tray.snapshot import Snapshot
 
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 SPOT = (18, 18)
 
 pytestmark = [
@@ -39,16 +39,17 @@ def desktop(alone: Bench) -> Iterator[Desktop]:
         yield running
 
 
-def keep(desktop: Desktop, name: str, window: Window | None = None) -> None:
-    """Keep a picture for the documentation, when asked: PICTURES=1 dev.py test --windows."""
-    if os.environ.get("PICTURES"):
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        desktop.screenshot(window).save(PICTURES / f"{name}.png", optimize=True)
-
-
 def spot(place: tuple[int, int]) -> Window:
     """The icon and a little around it."""
     return Window(place[0] - SPOT[0] // 2, place[1] - SPOT[1] // 2, *SPOT)
+
+
+def around(windows: list[Window]) -> Window:
+    """The part of the screen that holds them all."""
+    left, top = min(each.x for each in windows), min(each.y for each in windows)
+    right = max(each.x + each.width for each in windows)
+    bottom = max(each.y + each.height for each in windows)
+    return Window(left, top, right - left, bottom - top)
 
 
 def open_menu(desktop: Desktop, place: tuple[int, int], count: int) -> Window:
@@ -75,8 +76,10 @@ def test_a_submenu_and_its_radio_buttons(alone: Bench, desktop: Desktop) -> None
         shown = labels(samples.IDLE)
         open_menu(desktop, icon(desktop), len(shown))
         click_row(desktop, lambda: shown, "Notifications")
-        until(lambda: len(desktop.menus()) == 2, "the submenu")
+        both = until(lambda: desktop.menus()[1:] and desktop.menus(), "the submenu")
         rows = ["Everything", "Problems only", "Nothing", "Snooze for 1 hour"]
+        until(lambda: still(desktop, len(rows), exactly=True), "its rows")
+        keep(desktop, "windows-tray-submenu", around(both))
         click_row(desktop, lambda: rows, "Problems only")
         assert tray.next() == ["set_notifications", "errors"]
 
@@ -112,10 +115,31 @@ def test_a_menu_shows_the_rows_of_the_moment_it_opens(alone: Bench, desktop: Des
             tray.show(at(received))
             until(partial(changed, desktop, spot(place), before), "the new state")
             window = open_menu(desktop, place, len(labels(at(received))))
+            keep(desktop, f"windows-tray-live-{received // 10}", window)
             pictures.append(desktop.screenshot(window))
             desktop.click((900, 600))
             until(lambda: not desktop.menus(), "the menu closed")
         assert pictures[0].tobytes() != pictures[1].tobytes()
+
+
+def test_notices_are_balloons_one_after_another(
+    alone: Bench, desktop: Desktop, tmp_path: Path
+) -> None:
+    """The whole agent, from its first start. Wine has no toasts, so its icon speaks.
+
+    What a click on a balloon does is tested in `tests/desktop/test_win32`: Wine tells nobody of it.
+    """
+    person = Person(alone, tmp_path / "home", DISPLAY=desktop.env["DISPLAY"])
+    with Media() as media, person.running():
+        until(lambda: "/welcome#code=" in person.opened_pages(), "the welcome page")
+        hint = until(desktop.menus, "where to find the icon")[0]
+        keep(desktop, "windows-balloon-first", around([hint, Window(0, 0, 170, 32)]))
+        until(lambda: not desktop.menus(), "the end of the first balloon", 40)
+        person.post("downloads", {"url": media.url("clip.mp4", status=404)})
+        failed = until(desktop.menus, "the failure")[0]
+        keep(desktop, "windows-balloon", around([failed, Window(0, 0, 170, 32)]))
+        assert person.command("quit").returncode == 0
+    assert "Traceback" not in person.log()
 
 
 def test_the_end_of_the_program_closes_an_open_menu(alone: Bench, desktop: Desktop) -> None:
