@@ -6,7 +6,7 @@ from trayagent.model.errors import LOGIN_IS_GONE, SENTENCES, TRAITS, ConfigError
 
 CODES = """bad_url blocked_address not_found forbidden needs_login link_expired server_busy server_error
 network timeout stalled tls too_many_redirects not_media truncated changed_on_server checksum_mismatch
-too_large disk_full permission_denied needs_sites_extra no_media_found cancelled internal
+too_large disk_full permission_denied virus_found needs_sites_extra no_media_found cancelled internal
 engine_away engine_forgot engine_failed
 bucket_away bucket_refused bucket_replaces bucket_too_small needs_buckets_extra""".split()
 
@@ -43,6 +43,11 @@ def test_what_to_do_is_right_with_and_without_an_agent_and_whatever_has_arrived(
 
 def test_a_status_401_is_no_page() -> None:
     assert "page" not in DownloadError("needs_login", "HTTP 401").message
+
+
+def test_the_next_step_may_be_more_precise_than_the_codes_own() -> None:
+    assert DownloadError("permission_denied", action="Close it.").action == "Close it."
+    assert DownloadError("permission_denied").action == SENTENCES["permission_denied"][1]
 
 
 def test_a_lost_login_is_told_once_however_often_the_outcome_is_saved() -> None:

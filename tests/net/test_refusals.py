@@ -10,6 +10,7 @@ import pytest
 
 from tests.net.asking import asking
 from tests.servers.lying import Exchange, Lying, replying, saying
+from trayagent.net.api_client import explain_failure
 from trayagent.net.refusals import (
     PROXY_UNUSABLE,
     is_bare_end,
@@ -28,6 +29,15 @@ WORDS = {
     errno.EADDRNOTAVAIL: "this machine has no address to connect from",
     errno.EACCES: "this machine does not allow the connection",
     errno.EMFILE: "too many connections are open here",
+    # Windows' sockets; for these Python's errno has another number there, or none.
+    10013: "this machine does not allow the connection",
+    10024: "too many connections are open here",
+    10050: "the network is down",
+    10053: "the server closed the connection",
+    10054: "the server closed the connection",
+    10061: "the server refused the connection",
+    10064: "no way leads to the server from here",
+    10065: "no way leads to the server from here",
 }
 
 
@@ -53,6 +63,36 @@ def test_another_error_of_the_system_is_named_by_it_alone() -> None:
 def test_a_connection_that_the_system_gave_up_is_late() -> None:
     assert refuse_connection(errno.ETIMEDOUT).code == "timeout"
     assert refuse_connection(0).code == "network"
+
+
+def asyncios_error(kind: type[OSError], number: int | None) -> OSError:
+    """What Windows' loop raises: of the class that fits or the plain one, with EINVAL for an errno."""
+    error = kind(errno.EINVAL, "The parameter is incorrect")
+    if number is not None:
+        error.winerror = number  # type: ignore[attr-defined,unused-ignore]
+    return error
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "message"),
+    [
+        (ConnectionRefusedError, 1225, "the server refused the connection"),
+        (ConnectionRefusedError, None, "the server refused the connection"),
+        (ConnectionResetError, None, "the server closed the connection"),
+        (OSError, 64, "the server closed the connection"),
+        (OSError, 1236, "the server closed the connection"),
+        (OSError, 1231, "no way leads to the server from here"),
+        (OSError, 1232, "no way leads to the server from here"),
+        (OSError, 121, "did not answer in time"),
+        (OSError, None, "The connection failed."),
+    ],
+)
+def test_windows_loop_tells_by_class_or_by_windows_number(
+    kind: type[OSError], number: int | None, message: str
+) -> None:
+    found = explain_failure(asyncios_error(kind, number))
+    assert message in found.message
+    assert "argument" not in found.message
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,39 @@ def test_a_disk_says_why(number: int, code: str) -> None:
     assert "secret" not in explain(OSError(number, os.strerror(number), "/a/secret/path")).message
 
 
+@pytest.mark.parametrize(
+    ("number", "sentence", "action"),
+    [
+        (5, "We may not write to the folder.", "Check the folder's permissions"),
+        (19, "We may not write to the folder (the disk is write-protected).", "permissions"),
+        (21, "We may not write to the folder (the drive is not ready).", "Connect the drive again"),
+        (32, "We may not write to the folder (another program holds the file open).", "Close"),
+        (39, "There is not enough free space on the disk.", "Free some space"),
+        (53, "We may not write to the folder (the network drive is away).", "Connect the drive"),
+        (64, "We may not write to the folder (the network drive is away).", "Connect the drive"),
+        (67, "We may not write to the folder (the network drive is away).", "Connect the drive"),
+        (112, "There is not enough free space on the disk.", "Free some space"),
+        (123, "We may not write to the folder (Windows takes no such path).", "another folder"),
+        (206, "We may not write to the folder (the path is too long for Windows).", "shorter path"),
+        (225, "This machine's virus protection refused the file.", "Look into its history"),
+        (1117, "We may not write to the folder (the disk is damaged).", "chkdsk"),
+        (1295, "There is not enough free space on the disk (a quota is used up).", "Free some"),
+        (1326, "We may not write to the folder (the network drive asks for a login).", "Explorer"),
+    ],
+)
+def test_windows_numbers_have_plain_words_and_a_next_step(
+    number: int, sentence: str, action: str
+) -> None:
+    # As Python makes it of Windows' number: the errno is one of three, whatever was wrong.
+    error = OSError(errno.EACCES if number < 40 else errno.EINVAL, "", "C:\\a\\secret")
+    error.winerror = number  # type: ignore[attr-defined,unused-ignore]
+    if sys.platform == "win32":
+        error = OSError(0, "", "C:\\a\\secret", number)
+    found = explain(error)
+    assert found.message == sentence
+    assert action in found.action
+
+
 def test_a_large_file_is_never_let_in_by_a_look_that_a_small_one_had(tmp_path: Path) -> None:
     """A folder is looked at once a second for small files, and for each large one."""
     folders = Folders(lambda: 1000.0)

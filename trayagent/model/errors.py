@@ -73,6 +73,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "We may not write to the folder.",
         "Check the folder's permissions or choose another folder.",
     ),
+    "virus_found": (
+        "This machine's virus protection refused the file.",
+        "Look into its history; retry only if you trust the page that the file is from.",
+    ),
     "needs_sites_extra": (
         "This is a video page, and the page engine is not installed.",
         "Install it with: pip install 'trayagent[sites]'",
@@ -157,6 +161,7 @@ TRAITS: Final[dict[str, CodeTraits]] = {
     "disk_full": CodeTraits(blocks_folder=True, is_ours=True, ends_file=True),
     "permission_denied": CodeTraits(blocks_folder=True, is_ours=True, ends_file=True),
     "too_large": CodeTraits(is_ours=True, ends_file=True, is_final=True),
+    "virus_found": CodeTraits(is_ours=True, ends_file=True, spoils_bytes=True, is_final=True),
     # What died inside us may have left anything in the file.
     "internal": CodeTraits(is_ours=True, ends_file=True, spoils_bytes=True),
     # What came is not what was meant.
@@ -213,7 +218,8 @@ class TrayagentError(Exception):
 class DownloadError(TrayagentError):
     """Why one download cannot go on; `code` is a key of `SENTENCES`.
 
-    `detail` makes the sentence more precise ("HTTP 403"), never holds a query string or a secret.
+    `detail` makes the sentence more precise ("HTTP 403"), never holds a query string or a secret;
+    `action` says the next step where the code's own would be too wide.
     `retry_after` is the server's own wish in seconds, or None. `found` says what came instead of a
     medium, where a page engine may make one of it. `spent` is False when the server was not asked at
     all, because its host is cooling down: such a download waits, and no try of it is used up.
@@ -224,12 +230,14 @@ class DownloadError(TrayagentError):
         code: str,
         detail: str = "",
         *,
+        action: str = "",
         retry_after: float | None = None,
         found: Literal["html", "hls", "dash"] | None = None,
         spent: bool = True,
     ) -> None:
-        sentence, action = SENTENCES[code]
-        super().__init__(code, f"{sentence[:-1]} ({detail})." if detail else sentence, action)
+        sentence, usual_action = SENTENCES[code]
+        message = f"{sentence[:-1]} ({detail})." if detail else sentence
+        super().__init__(code, message, action or usual_action)
         self.detail = detail
         self.retry_after = retry_after
         self.found = found

@@ -37,6 +37,7 @@ from trayagent.net.refusals import (
     NOT_HTTP,
     PROXY_UNUSABLE,
     TLS_FAILED,
+    errno_of,
     refuse_connection,
 )
 
@@ -297,7 +298,8 @@ def explain_failure(error: BaseException) -> DownloadError:
     for kinds, code, detail in _WORDS:
         if isinstance(error, kinds):
             return DownloadError(code, detail)
-    return refuse_connection((error.errno if isinstance(error, OSError) else None) or 0)
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    return refuse_connection(errno_of(cause) if isinstance(cause, OSError) else 0)
 
 
 _WORDS: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] = (

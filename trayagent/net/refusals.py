@@ -133,20 +133,43 @@ _LIBCURL: Final[dict[int, tuple[str, str]]] = {
     _SSL_CACERT_BADFILE: ("tls", "this machine's list of trusted certificates is missing"),
 }
 
+# From 10000 on these are of Windows' sockets. Python's errno has them under the names of POSIX, but for
+# EACCES, EMFILE, EPIPE and those that POSIX does not know.
 _ERRNOS: Final = (
-    ({errno.ECONNREFUSED}, "the server refused the connection"),
+    ({errno.ECONNREFUSED, 10061}, "the server refused the connection"),
     (
-        {errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN, errno.ESHUTDOWN},
+        {errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN, errno.ESHUTDOWN}
+        | {10052, 10053, 10054, 10057, 10058},
         CLOSED,
     ),
     (
-        {errno.EHOSTUNREACH, errno.ENETUNREACH, getattr(errno, "EHOSTDOWN", 0)},
+        {errno.EHOSTUNREACH, errno.ENETUNREACH, getattr(errno, "EHOSTDOWN", 10064)}
+        | {10051, 10064, 10065},
         "no way leads to the server from here",
     ),
-    ({errno.ENETDOWN}, "the network is down"),
-    ({errno.EADDRNOTAVAIL}, "this machine has no address to connect from"),
-    ({errno.EACCES, errno.EPERM}, "this machine does not allow the connection"),
-    ({errno.EMFILE, errno.ENFILE, errno.ENOBUFS}, "too many connections are open here"),
+    ({errno.ENETDOWN, 10050}, "the network is down"),
+    ({errno.EADDRNOTAVAIL, 10049}, "this machine has no address to connect from"),
+    ({errno.EACCES, errno.EPERM, 10013}, "this machine does not allow the connection"),
+    (
+        {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, 10024, 10055},
+        "too many connections are open here",
+    ),
+)
+_TIMED_OUT: Final = frozenset({errno.ETIMEDOUT, 10060})
+
+_WINDOWS: Final = {
+    64: errno.ECONNRESET,  # ERROR_NETNAME_DELETED
+    121: errno.ETIMEDOUT,  # ERROR_SEM_TIMEOUT
+    1225: errno.ECONNREFUSED,  # ERROR_CONNECTION_REFUSED
+    1231: errno.ENETUNREACH,  # ERROR_NETWORK_UNREACHABLE
+    1232: errno.EHOSTUNREACH,  # ERROR_HOST_UNREACHABLE
+    1236: errno.ECONNABORTED,  # ERROR_CONNECTION_ABORTED
+}
+"""What Windows' loop of asyncio says of sockets, in the numbers of files (winerror.h)."""
+_CLASSES: Final = (
+    (ConnectionRefusedError, errno.ECONNREFUSED),
+    (ConnectionError, errno.ECONNRESET),
+    (TimeoutError, errno.ETIMEDOUT),
 )
 
 
@@ -193,9 +216,21 @@ def refuse_transfer(
 
 def refuse_connection(number: int) -> DownloadError:
     """Why no connection was made; `number` is an errno, 0 for none."""
-    if number == errno.ETIMEDOUT:
+    if number in _TIMED_OUT:
         return DownloadError("timeout")
     return DownloadError("network", describe_errno(number) if number else "")
+
+
+def errno_of(error: OSError) -> int:
+    """The number of an error of asyncio; 0 for none. On Windows its errno is mostly EINVAL, whatever was wrong."""
+    # 1. Windows' own number.
+    # 2. The class: asyncio hands some on without the number.
+    # 3. What other systems have: the errno.
+    if known := _WINDOWS.get(getattr(error, "winerror", None) or 0):
+        return known
+    if error.errno in (None, errno.EINVAL):
+        return next((number for kind, number in _CLASSES if isinstance(error, kind)), 0)
+    return error.errno
 
 
 def describe_errno(number: int) -> str:

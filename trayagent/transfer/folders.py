@@ -33,6 +33,8 @@ PROBED_AFTER: Final = 10.0
 MOST: Final = 256
 IN_THE_WAY: Final = "a file or a broken link is where the folder should be"
 GONE: Final = "the folder is gone"
+AWAY: Final = "the network drive is away"
+"""Nobody answers at the other end of a share."""
 _SAFE_NAME: Final = 255
 """Bytes of a name, where the file system does not say."""
 _WINDOWS_PATH: Final = 259
@@ -41,6 +43,78 @@ _WINDOWS_PATH: Final = 259
 _FULL: Final = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP})
 _GONE: Final = frozenset({errno.ENOENT, getattr(errno, "ESTALE", errno.ENOENT)})
+_AWAY: Final = frozenset(
+    getattr(errno, name)
+    for name in ("EHOSTDOWN", "EHOSTUNREACH", "ENOTCONN")
+    if hasattr(errno, name)
+)
+
+_RECONNECT: Final = "Connect the drive again, or choose another folder."
+_WINDOWS: Final[tuple[tuple[frozenset[int], tuple[str, str, str]], ...]] = (
+    # ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL
+    (frozenset({39, 112}), ("disk_full", "", "")),
+    # ERROR_DISK_QUOTA_EXCEEDED, ERROR_NOT_ENOUGH_QUOTA
+    (frozenset({1295, 1816}), ("disk_full", "a quota is used up", "")),
+    # ERROR_FILE_TOO_LARGE
+    (
+        frozenset({223}),
+        ("too_large", "for this disk's file system", "Choose a folder on a disk with NTFS."),
+    ),
+    # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION, ERROR_USER_MAPPED_FILE
+    (
+        frozenset({32, 33, 1224}),
+        (
+            "permission_denied",
+            "another program holds the file open",
+            "Close that program, then retry.",
+        ),
+    ),
+    # ERROR_WRITE_PROTECT
+    (frozenset({19}), ("permission_denied", "the disk is write-protected", "")),
+    # ERROR_INVALID_DRIVE, ERROR_NOT_READY, ERROR_WRONG_DISK, ERROR_NO_MEDIA_IN_DRIVE, ERROR_DEVICE_NOT_CONNECTED
+    (
+        frozenset({15, 21, 34, 1112, 1167}),
+        ("permission_denied", "the drive is not ready", _RECONNECT),
+    ),
+    # ERROR_REM_NOT_LIST, ERROR_BAD_NETPATH, ERROR_DEV_NOT_EXIST, ERROR_UNEXP_NET_ERR, ERROR_NETNAME_DELETED,
+    # ERROR_BAD_NET_NAME, ERROR_SEM_TIMEOUT, ERROR_CONNECTION_UNAVAIL, ERROR_NO_NETWORK,
+    # ERROR_NETWORK_UNREACHABLE, ERROR_HOST_UNREACHABLE
+    (
+        frozenset({51, 53, 55, 59, 64, 67, 121, 1201, 1222, 1231, 1232}),
+        ("permission_denied", AWAY, _RECONNECT),
+    ),
+    # ERROR_LOGON_FAILURE, ERROR_ACCOUNT_RESTRICTION, ERROR_NETWORK_ACCESS_DENIED
+    (
+        frozenset({65, 1326, 1327}),
+        (
+            "permission_denied",
+            "the network drive asks for a login",
+            "Open the drive in Explorer, then retry.",
+        ),
+    ),
+    # ERROR_INVALID_NAME, ERROR_BAD_PATHNAME, ERROR_DIRECTORY
+    (
+        frozenset({123, 161, 267}),
+        ("permission_denied", "Windows takes no such path", "Choose another folder."),
+    ),
+    # ERROR_FILENAME_EXCED_RANGE
+    (
+        frozenset({206}),
+        (
+            "permission_denied",
+            "the path is too long for Windows",
+            "Choose a folder with a shorter path.",
+        ),
+    ),
+    # ERROR_VIRUS_INFECTED, ERROR_VIRUS_DELETED
+    (frozenset({225, 226}), ("virus_found", "", "")),
+    # ERROR_CRC, ERROR_SECTOR_NOT_FOUND, ERROR_IO_DEVICE, ERROR_FILE_CORRUPT, ERROR_DISK_CORRUPT
+    (
+        frozenset({23, 27, 1117, 1392, 1393}),
+        ("permission_denied", "the disk is damaged", "Check the disk with: chkdsk"),
+    ),
+)
+"""What Windows says (winerror.h), in which Python sees only EACCES, ENOENT or EINVAL -> code, detail, action."""
 
 
 class Terms(Struct, frozen=True):
@@ -153,6 +227,11 @@ class explained:  # noqa: N801  reads as a sentence: with explained()
 
 def explain(error: OSError) -> DownloadError:
     """The DownloadError for what the file system said."""
+    # Windows' own number is more precise than the errno that Python makes of it; the C runtime has none.
+    number = getattr(error, "winerror", None)
+    for numbers, (code, detail, action) in _WINDOWS:
+        if number in numbers:
+            return DownloadError(code, detail, action=action)
     if error.errno in _FULL:
         return DownloadError("disk_full")
     if error.errno == errno.EFBIG:
@@ -163,6 +242,8 @@ def explain(error: OSError) -> DownloadError:
         return DownloadError("permission_denied", IN_THE_WAY)
     if error.errno in _GONE:
         return DownloadError("permission_denied", GONE)
+    if error.errno in _AWAY:
+        return DownloadError("permission_denied", AWAY, action=_RECONNECT)
     return DownloadError("internal", f"the disk said: {(error.strerror or 'error').lower()}")
 
 
