@@ -1,16 +1,22 @@
-"""Replacing files safely: whole or not at all, and also while another program holds them open.
+"""Opening, replacing and removing files, also while another program holds them open.
 
-Windows refuses to rename, replace or remove a file that a virus scanner, an indexer or a reader of
-ours holds open (ERROR_SHARING_VIOLATION and ERROR_ACCESS_DENIED; Python raises PermissionError for
-both). Other systems allow it.
+Windows refuses to rename, replace or remove a file that a virus scanner, an indexer, a preview or a
+reader of ours holds open, and to open one that is held alone (ERROR_SHARING_VIOLATION and
+ERROR_ACCESS_DENIED; Python raises PermissionError for both). It also refuses to replace or remove a
+file that is marked read-only. Other systems allow all of it.
+
+So whoever renames, replaces, removes or opens a file that others may hold does it through here, and
+never on a loop: the wait blocks.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -18,6 +24,9 @@ Result = TypeVar("Result")
 
 WAITS_SECONDS: Final = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.5, 0.5)
 """Before each next try; two seconds in all, as long as a scanner holds a small file."""
+
+_NAMES_ANOTHER: Final = 0x20000000
+"""The name-surrogate bit of a reparse tag."""
 
 
 def retry_shared(act: Callable[[], Result]) -> Result:
@@ -31,15 +40,82 @@ def retry_shared(act: Callable[[], Result]) -> Result:
     return act()
 
 
+def replace_shared(fresh: str | Path, path: str | Path) -> None:
+    """Put a file in the place of another, or where none is, in one step. Blocking, raises OSError."""
+    _retry_writable(path, lambda: os.replace(fresh, path))
+
+
+def remove_shared(path: str | Path) -> None:
+    """Remove a file; nothing happens when it is gone already. Blocking, raises OSError."""
+    with suppress(FileNotFoundError):
+        _retry_writable(path, Path(path).unlink)
+
+
+def open_shared(path: str | Path, flags: int, mode: int = 0o666) -> int:
+    """Open a file that others may hold open; returns its descriptor (os.open). Blocking, raises OSError."""
+    return retry_shared(lambda: os.open(path, flags, mode))
+
+
+def read_shared(path: str | Path) -> bytes:
+    """All of a small file that another process may be replacing right now. Blocking, raises OSError."""
+    return retry_shared(lambda: Path(path).read_bytes())
+
+
+def _retry_writable(path: str | Path, act: Callable[[], None]) -> None:
+    """As `retry_shared`; a file that somebody has marked read-only is no obstacle, as on other systems."""
+
+    def once() -> None:
+        try:
+            act()
+        except PermissionError:
+            if sys.platform == "win32":
+                with suppress(OSError):
+                    os.chmod(path, stat.S_IWRITE)
+            raise
+
+    retry_shared(once)
+
+
+def is_link(seen: os.stat_result) -> bool:
+    """Whether what `lstat` saw leads elsewhere: a symbolic link, or a junction of Windows.
+
+    A junction passes for a folder (S_ISDIR), and anybody may make one; its reparse tag tells. The
+    placeholders of OneDrive have a tag, too, but not the bit that says "another name" (ntifs.h).
+    """
+    tag = getattr(seen, "st_reparse_tag", 0)
+    return stat.S_ISLNK(seen.st_mode) or bool(tag & _NAMES_ANOTHER)
+
+
+def walk_folders(root: str | Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield each folder below `root` with its file names; hidden folders and links are left out. Blocking.
+
+    `os.walk` follows no symbolic link, but before Python 3.12 it follows junctions, which may lead back up.
+    """
+    for where, folders, names in os.walk(root):
+        yield where, names
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and not _leads_elsewhere(where, name)
+        )
+
+
+def _leads_elsewhere(where: str, name: str) -> bool:
+    try:
+        return is_link(os.lstat(f"{where}{os.sep}{name}"))
+    except OSError:  # gone, or refused: nothing is found there
+        return True
+
+
 def write_private(path: Path, content: bytes) -> None:
     """Replace a file in one step by one that only its owner can read (0600). Durable, blocking."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.new")
-    retry_shared(lambda: fresh.unlink(missing_ok=True))
+    remove_shared(fresh)
     # O_EXCL: a file or link that somebody put there is never written through.
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    retry_shared(lambda: os.replace(fresh, path))
+    replace_shared(fresh, path)

@@ -13,7 +13,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from trayagent import __version__
-from trayagent.files import retry_shared, write_private
+from trayagent.files import remove_shared, write_private
 from trayagent.model.errors import TrayagentError
 from trayagent.settings import Home
 
@@ -65,4 +65,4 @@ def runtime_file(home: Home, port: int) -> Iterator[None]:
     finally:
         # Whoever holds it open keeps it; the process that it names will not be there.
         with suppress(OSError):
-            retry_shared(lambda: home.runtime.unlink(missing_ok=True))
+            remove_shared(home.runtime)

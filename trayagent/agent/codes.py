@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from trayagent.files import write_private
+from trayagent.files import is_link, remove_shared, write_private
 
 Clock = Callable[[], float]
 
@@ -81,7 +81,7 @@ class CodePages:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A link in its place would lead the code to a folder that others may read.
         seen = self._folder.lstat()
-        if not stat.S_ISDIR(seen.st_mode):
+        if not stat.S_ISDIR(seen.st_mode) or is_link(seen):
             raise NotADirectoryError(str(self._folder))
         if sys.platform != "win32":
             self._folder.chmod(0o700)
@@ -93,7 +93,7 @@ class CodePages:
     def remove(self, code: str) -> None:
         """Remove the file of a code that is spent."""
         with contextlib.suppress(OSError):
-            self._page_of(code).unlink()
+            remove_shared(self._page_of(code))
 
     def sweep(self, older: float = CODE_PAGE_SECONDS) -> None:
         """Remove the files whose codes have run out, and those that a kill left."""
@@ -103,7 +103,7 @@ class CodePages:
                 with contextlib.suppress(OSError):
                     # `abs`: a clock that was set back must not keep a file for long.
                     if abs(now - page.lstat().st_mtime) >= older:
-                        page.unlink()
+                        remove_shared(page)
 
     def _page_of(self, code: str) -> Path:
         name = hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from trayagent import __version__
 from trayagent.cli.exits import NotRunningError, RefusedError
 from trayagent.cli.process import Process
+from trayagent.files import read_shared
 from trayagent.model.errors import ConfigError, NotFoundError, TrayagentError
 
 ANSWER_SECONDS: Final = 30.0
@@ -74,7 +75,7 @@ class AgentClient:
         if runtime is None:
             raise NotRunningError
         try:
-            token = home.token.read_text("ascii").strip()
+            token = read_shared(home.token).decode("ascii").strip()
         except OSError as error:
             raise NotRunningError(
                 f"The agent's token cannot be read ({error.strerror})."
@@ -220,7 +221,7 @@ class AgentClient:
 def read_runtime(home: AgentFiles) -> dict[str, Any] | None:
     """What a living agent wrote about itself; None when there is none."""
     try:
-        runtime = json.loads(home.runtime.read_text("utf-8"))
+        runtime = json.loads(read_shared(home.runtime))
         url, pid = runtime["url"], int(runtime["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

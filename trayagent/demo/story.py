@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from trayagent.demo.server import Sample, Samples
+from trayagent.files import remove_shared
 from trayagent.model.errors import TrayagentError
 from trayagent.settings.home import Home
 
@@ -226,4 +227,4 @@ def keep_only_files(folder: Path) -> None:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
+            remove_shared(path)

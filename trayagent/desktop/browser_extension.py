@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import trayagent
+from trayagent.files import remove_shared
 from trayagent.model.errors import TrayagentError
 from trayagent.model.extension import ExtensionFiles
 from trayagent.settings import Home
@@ -42,13 +43,13 @@ def unpack(folder: Path) -> ExtensionFiles:
     version = str(manifest["version"])
     folder.mkdir(parents=True, exist_ok=True)
     for old in [*folder.glob("trayagent-*.zip"), *folder.glob("trayagent-*.xpi")]:
-        old.unlink()
+        remove_shared(old)
     # The files are replaced where they are: a browser that has loaded this folder keeps its path.
     chromium = folder / CHROMIUM_FOLDER
     shutil.copytree(source, chromium, dirs_exist_ok=True)
     for stray in _files(chromium):
         if not (source / stray.relative_to(chromium)).exists():
-            stray.unlink()
+            remove_shared(stray)
     (chromium / "manifest.json").write_bytes(_json(for_chromium(manifest)))
     zip, xpi = (folder / f"trayagent-{version}.{ending}" for ending in ("zip", "xpi"))
     _pack(
@@ -79,7 +80,7 @@ def remove(folder: Path) -> None:
     # Only what we wrote: this folder lies where people keep their own files.
     shutil.rmtree(folder / CHROMIUM_FOLDER, ignore_errors=True)
     for archive in [*folder.glob("trayagent-*.zip"), *folder.glob("trayagent-*.xpi")]:
-        archive.unlink()
+        remove_shared(archive)
     if folder.exists() and not any(folder.iterdir()):
         folder.rmdir()
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trayagent.files import retry_shared
+from trayagent.files import read_shared, remove_shared, replace_shared
 from trayagent.model.errors import ConfigError
 from trayagent.model.settings import Config
 from trayagent.settings.home import Home
@@ -28,7 +28,7 @@ def change(
     ConfigError, and writes nothing, unless the settings are all right afterwards; OSError if it cannot write.
     """
     try:
-        before = home.config.read_bytes()
+        before = read_shared(home.config)
     except FileNotFoundError:
         before = b""
     try:
@@ -119,10 +119,10 @@ def replace_file(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        retry_shared(lambda: Path(name).replace(target))
+        replace_shared(name, target)
     except BaseException:
         with contextlib.suppress(OSError):
-            Path(name).unlink()
+            remove_shared(name)
         raise
     if os.name == "posix":  # the rename itself is in the folder's data
         folder = os.open(target.parent, os.O_RDONLY)

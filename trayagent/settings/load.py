@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from trayagent.files import read_shared
 from trayagent.model.errors import ConfigError
 from trayagent.model.settings import Config
 from trayagent.settings import rules, schema
@@ -72,7 +73,7 @@ def visible_values(config: Config) -> dict[str, Any]:
 def read_file(path: Path) -> dict[str, Any]:
     """The plain values of a settings file; empty if there is none. Raises ConfigError if it is no TOML."""
     try:
-        return parse_toml(path.read_bytes())
+        return parse_toml(read_shared(path))
     except FileNotFoundError:
         return {}
     except OSError as error:

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import io
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -24,7 +23,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import msgspec
 from msgspec import Struct
 
-from trayagent.files import retry_shared
+from trayagent.files import replace_shared
 from trayagent.model import urls
 from trayagent.model.errors import DownloadError, TrayagentError
 from trayagent.model.transfer import Request
@@ -292,7 +291,7 @@ class Releases:
         # Through a second file: a kill in the middle must not leave us without any choice.
         fresh = self.folder / "current.json.new"
         fresh.write_text(json.dumps(noted), "utf-8")
-        retry_shared(lambda: os.replace(fresh, self.folder / "current.json"))
+        replace_shared(fresh, self.folder / "current.json")
 
 
 def installed_version() -> str | None:

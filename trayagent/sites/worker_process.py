@@ -24,6 +24,7 @@ from typing import Any, Final
 
 import msgspec
 
+from trayagent.files import is_link
 from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
 from trayagent.sites.protocol import WorkerMessage, WorkerRequest
@@ -237,7 +238,7 @@ def _is_ours(place: Path) -> bool:
         seen = place.lstat()
     except OSError:
         return False
-    if not stat.S_ISDIR(seen.st_mode):
+    if not stat.S_ISDIR(seen.st_mode) or is_link(seen):
         return False
     return sys.platform == "win32" or (seen.st_uid == os.geteuid() and not seen.st_mode & 0o022)
 

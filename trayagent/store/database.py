@@ -24,6 +24,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
+from trayagent.files import replace_shared
 from trayagent.model.errors import TrayagentError
 from trayagent.store import (
     admission,
@@ -208,7 +209,7 @@ def _open_or_set_aside(path: Path) -> sqlite3.Connection:
     # The log goes with its database: left behind, it would be replayed into the new one.
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
-            os.replace(f"{path}{suffix}", f"{path}.damaged-{stamp}{suffix}")
+            replace_shared(f"{path}{suffix}", f"{path}.damaged-{stamp}{suffix}")
     return _connect(path)
 
 

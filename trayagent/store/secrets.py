@@ -24,7 +24,7 @@ from typing import Final, Protocol, Self
 
 import msgspec
 
-from trayagent.files import write_private
+from trayagent.files import open_shared, read_shared, remove_shared, write_private
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.jobs import DownloadSecrets
 
@@ -53,7 +53,7 @@ class SecretFiles:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(self._path(id), flags, 0o600), "wb") as file:
+            with os.fdopen(open_shared(self._path(id), flags, 0o600), "wb") as file:
                 file.write(msgspec.json.encode(secrets))
                 file.flush()
                 os.fsync(file.fileno())
@@ -69,7 +69,7 @@ class SecretFiles:
     def load(self, id: str) -> DownloadSecrets:
         """What was kept, or nothing."""
         try:
-            return msgspec.json.decode(self._path(id).read_bytes(), type=DownloadSecrets)
+            return msgspec.json.decode(read_shared(self._path(id)), type=DownloadSecrets)
         except (FileNotFoundError, msgspec.DecodeError):
             return DownloadSecrets()
 
@@ -78,7 +78,7 @@ class SecretFiles:
         if id in self._kept:
             self._kept.discard(id)
             with contextlib.suppress(OSError):
-                self._path(id).unlink()
+                remove_shared(self._path(id))
 
     def sweep(self, wanted: Callable[[str], bool]) -> None:
         """Find what an earlier run kept; erase the files of downloads that no longer need theirs."""
@@ -88,7 +88,7 @@ class SecretFiles:
                     self._kept.add(path.stem)
                     continue
                 with contextlib.suppress(OSError):
-                    path.unlink()
+                    remove_shared(path)
 
     def _path(self, id: str) -> Path:
         return self._folder / f"{id}.json"
@@ -193,7 +193,7 @@ class SecretFile:
 
     def _load(self) -> dict[str, str]:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
+            return msgspec.json.decode(read_shared(self._path), type=dict[str, str])
         except (FileNotFoundError, msgspec.DecodeError):
             return {}
 

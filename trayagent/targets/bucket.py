@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 
 from msgspec import Struct
 
+from trayagent.files import remove_shared
 from trayagent.model.bucket_address import BucketAddress
 from trayagent.model.errors import DownloadError
 from trayagent.targets.bucket_process import BucketProcess
@@ -104,7 +105,7 @@ class BucketTarget:
             with explained(), suppress(FileNotFoundError):
                 # One that somebody changed meanwhile is no longer the same file: it stays.
                 if hash_of(source) == sha256:
-                    source.unlink()
+                    remove_shared(source)
             failpoint("move-removed")
 
         await self._in_thread(remove)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import Any, Final
 
+from trayagent.files import remove_shared
 from trayagent.model.errors import DownloadError
 from trayagent.transfer.failpoints import failpoint
 from trayagent.transfer.folders import IN_THE_WAY, explained
@@ -126,7 +127,7 @@ class FolderTarget:
             with explained(), suppress(FileNotFoundError):
                 # One that somebody changed meanwhile is no longer the same file: it stays.
                 if source.stat().st_size == Path(place).stat().st_size:
-                    source.unlink()
+                    remove_shared(source)
             failpoint("move-removed")
 
         await self._in_thread(remove)
@@ -136,7 +137,7 @@ class FolderTarget:
 
         def discard() -> None:
             with suppress(OSError):
-                (self.root / part).unlink(missing_ok=True)
+                remove_shared(self.root / part)
 
         await self._in_thread(discard)
 
@@ -160,7 +161,7 @@ def copy_verified(source: Path, part: Path) -> str:
                 os.posix_fadvise(there.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         failpoint("move-copied")
         if hash_of(part) != digest.hexdigest():
-            part.unlink()
+            remove_shared(part)
             raise DownloadError("checksum_mismatch", "the copy on the other disk")
     return digest.hexdigest()
 

@@ -24,6 +24,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from trayagent.files import remove_shared
 from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
 from trayagent.model.folder_rules import folder_for_name
@@ -411,7 +412,7 @@ class Destination:
         with explained():
             final.parent.mkdir(parents=True, exist_ok=True)
             if os.path.lexists(sidecar_of(final)):
-                sidecar_of(final).unlink()
+                remove_shared(sidecar_of(final))
             take(Path(part_of(final)))
             self.part = Part.reopen(final, self._target.owner)
 
@@ -442,7 +443,7 @@ def find_settled(settled_files: SettledFiles, owner: str) -> Fetched | None:
     with explained():
         if settled.is_at(final):
             if settled.is_at(part):
-                Path(part).unlink()  # the link was made, its old name not yet taken away
+                remove_shared(part)  # the link was made, its old name not yet taken away
         elif settled.is_at(part):
             try:
                 publish(part, final)
@@ -452,7 +453,7 @@ def find_settled(settled_files: SettledFiles, owner: str) -> Fetched | None:
             return None
         told = read_mark(sidecar_of(final))
         if told is not None and told.owner == owner:
-            sidecar_of(final).unlink(missing_ok=True)
+            remove_shared(sidecar_of(final))
     return Fetched(final, settled.size, settled.sha256, settled.warning)
 
 

@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from trayagent.files import open_shared, remove_shared
 from trayagent.transfer.disk_calls import FLAGS, lock, sync, write_all
 from trayagent.transfer.failpoints import failpoint
 from trayagent.transfer.publish import move_new
@@ -71,7 +72,7 @@ class Part:
         """
         part = cls(final, owner)
         try:
-            part._fd = os.open(part.path, os.O_RDWR | FLAGS)
+            part._fd = open_shared(part.path, os.O_RDWR | FLAGS)
         except FileNotFoundError:
             return None
         try:
@@ -112,7 +113,7 @@ class Part:
                 write_all(fd, self._waiting, 0)
         except OSError:  # a full disk: what waits still waits, and nothing half is left behind
             os.close(fd)
-            Path(self.path).unlink(missing_ok=True)
+            remove_shared(self.path)
             self._sidecar.drop()
             raise
         self._fd, self._waiting = fd, b""
@@ -284,7 +285,7 @@ class Part:
             path = part_of(final)
         finally:
             # For a moment nobody held the lock: whoever took it meanwhile keeps the file.
-            self._fd = os.open(path, os.O_RDWR | FLAGS)
+            self._fd = open_shared(path, os.O_RDWR | FLAGS)
             lock(self._fd)
 
     def read(self, count: int, at: int) -> bytes:
@@ -316,7 +317,7 @@ class Part:
         if sys.platform == "win32":
             self.close()  # it removes no open file
         if ours:
-            Path(self.path).unlink(missing_ok=True)
+            remove_shared(self.path)
         self.close()
 
     def __repr__(self) -> str:

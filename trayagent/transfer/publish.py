@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from trayagent.files import retry_shared
+from trayagent.files import remove_shared, retry_shared
 from trayagent.transfer.failpoints import failpoint
 
 _AT_FDCWD: Final = -100
@@ -86,7 +86,7 @@ def copy_new(source: Path, final: Path) -> None:
 
     with source.open("rb") as old, final.open("xb") as new:
         shutil.copyfileobj(old, new, _PIECE)
-    source.unlink()
+    remove_shared(source)
 
 
 def _link_then_unlink(part: str | Path, final: str | Path) -> None:

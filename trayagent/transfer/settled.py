@@ -41,6 +41,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from trayagent.files import remove_shared
 from trayagent.transfer.disk_calls import FLAGS, lock
 
 OLDEST: Final = 30 * 86400.0
@@ -182,7 +183,7 @@ class SettledFiles:
         if before >= 0:
             os.close(before)
             with suppress(OSError):
-                os.unlink(self._path)  # noqa: PTH108  a text, no Path
+                remove_shared(self._path)
         self._path, self._is_locked, self._logged = path, is_locked, len(text)
 
 
@@ -232,7 +233,7 @@ class _EarlierLog:
             os.close(self._fd)
         if self.is_over:
             with suppress(OSError):
-                os.unlink(self._path)  # noqa: PTH108  as above
+                remove_shared(self._path)
         if os.name != "nt":
             os.close(self._fd)
 

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from trayagent.files import open_shared, remove_shared
 from trayagent.transfer.disk_calls import FLAGS, sync, write_all
 from trayagent.transfer.ranges import Record, sane
 
@@ -96,7 +97,7 @@ class Sidecar:
         self.there = True
         if self._fd is None:
             flags = os.O_RDWR | os.O_CREAT | FLAGS
-            self._fd = os.open(f"{self._final}{SUFFIX}", flags, 0o600)
+            self._fd = open_shared(f"{self._final}{SUFFIX}", flags, 0o600)
         text = msgspec.json.encode(mark)
         text += b" %d" % zlib.crc32(text)
         # One short write at the start: a kill cannot tear it, and after a power cut the check tells.
@@ -120,7 +121,7 @@ class Sidecar:
         """Remove it."""
         self.close()
         if self.there:
-            Path(f"{self._final}{SUFFIX}").unlink(missing_ok=True)
+            remove_shared(f"{self._final}{SUFFIX}")
             self.there = False
 
     def close(self) -> None:
@@ -133,7 +134,7 @@ class Sidecar:
 def read_mark(path: str | Path) -> Mark | None:
     """What a sidecar says; None when there is nothing to trust. Follows no link."""
     try:
-        fd = os.open(path, os.O_RDONLY | FLAGS)
+        fd = open_shared(path, os.O_RDONLY | FLAGS)
     except OSError:
         return None
     with os.fdopen(fd, "rb") as file:

@@ -21,6 +21,7 @@ from typing import BinaryIO, Final
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.api import BaseObserver
 
+from trayagent.files import is_link, open_shared
 from trayagent.lists import dialect_for
 from trayagent.model import filenames
 from trayagent.transfer.publish import move_new, sync_folder
@@ -124,7 +125,8 @@ class DropFolder:
             owners.add(os.geteuid())
         for folder in (self.working, self.root / DONE, self.root / FAILED):
             seen = folder.lstat()
-            if not stat.S_ISDIR(seen.st_mode) or not _belongs_to(seen, owners):
+            is_folder = stat.S_ISDIR(seen.st_mode) and not is_link(seen)
+            if not is_folder or not _belongs_to(seen, owners):
                 raise PermissionError(f"{folder} was made by somebody else")
         return owners
 
@@ -145,7 +147,7 @@ class DropFolder:
 
     def open(self, name: str) -> BinaryIO:
         """A list in working/, for reading; never through a link. Raises OSError."""
-        fd = os.open(self.working / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        fd = open_shared(self.working / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         return os.fdopen(fd, "rb")
 
     def is_working(self, name: str) -> bool:

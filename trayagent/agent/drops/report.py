@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from trayagent.agent.drops.folder import DONE, FAILED, DropFolder, filed_names
-from trayagent.files import retry_shared
+from trayagent.files import open_shared, remove_shared, replace_shared
 from trayagent.lists import START, dialect_for
 from trayagent.lists.aria2 import format_list
 from trayagent.model.downloads import Batch, Entry, Item
@@ -128,9 +128,9 @@ class ReportWriter:
             is_empty = not file.tell()  # an empty list to drop again would only confuse
             _sync(file)
         if is_empty:
-            _temporary_path(path).unlink()
+            remove_shared(_temporary_path(path))
         else:
-            retry_shared(lambda: os.replace(_temporary_path(path), path))
+            replace_shared(_temporary_path(path), path)
 
 
 def _temporary_path(path: Path) -> Path:
@@ -142,7 +142,7 @@ def _open(path: Path, how: int) -> BinaryIO:
     # Others may write to a drop folder: a link that lies there is not written through.
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     # The user's alone: lines to be dropped again have their cookies, headers and passwords.
-    return os.fdopen(os.open(_temporary_path(path), flags, 0o600), "wb")
+    return os.fdopen(open_shared(_temporary_path(path), flags, 0o600), "wb")
 
 
 def _write(path: Path, data: bytes, how: int = os.O_APPEND, *, is_last: bool = False) -> None:
@@ -152,7 +152,7 @@ def _write(path: Path, data: bytes, how: int = os.O_APPEND, *, is_last: bool = F
         if is_last:
             _sync(file)
     if is_last:
-        retry_shared(lambda: os.replace(_temporary_path(path), path))
+        replace_shared(_temporary_path(path), path)
 
 
 def _sync(file: BinaryIO) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from trayagent.agent.intake import Intake
+from trayagent.files import walk_folders
 from trayagent.model import filenames
 from trayagent.model.jobs import New, Order
 from trayagent.model.units import local_day
@@ -242,8 +243,7 @@ def without_file(items: Sequence[StoredItem]) -> list[StoredItem]:
 def files_under(folder: Path) -> Iterator[list[str]]:
     """Finished files below a folder, in chunks. Blocking."""
     chunk: list[str] = []
-    for where, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for where, names in walk_folders(folder):
         for name in names:
             # Hidden files are other programs' (`.DS_Store`); the endings are our own unfinished files.
             if not name.startswith(".") and not name.endswith(NO_PICTURES):

@@ -23,6 +23,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from trayagent.files import remove_shared, replace_shared
 from trayagent.model.errors import NotFoundError
 from trayagent.model.file_types import type_of
 
@@ -101,7 +102,7 @@ class Thumbnails:
             fd, name = tempfile.mkstemp(dir=self._folder, suffix=".new")
             with os.fdopen(fd, "wb") as file:
                 file.write(made)
-            Path(name).replace(kept)
+            replace_shared(name, kept)
         except OSError as error:
             raise _no_thumbnail() from error
         return made
@@ -213,7 +214,7 @@ def _remove_unused(chunk: Sequence[Path], pictures: Mapping[int, str]) -> None:
     for kept in chunk:
         with contextlib.suppress(OSError):
             if not _is_used(kept, pictures.get(_item_of(kept))):
-                kept.unlink()
+                remove_shared(kept)
 
 
 def _is_used(kept: Path, picture: str | None) -> bool:

@@ -18,7 +18,6 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -28,6 +27,7 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
+from trayagent.files import walk_folders
 from trayagent.model.downloads import State
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import DownloadEvent, Event, VerifyEvent
@@ -251,8 +251,7 @@ def files_with(
 ) -> dict[str | None, str]:
     """Paths below a folder by their SHA-256, of files with one of these. Blocks until `stop`."""
     found: dict[str | None, str] = {}
-    for where, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for where, names in walk_folders(root):
         for name in names:
             if stop.is_set():
                 return found

@@ -23,6 +23,7 @@ from typing import Final
 
 import msgspec
 
+from trayagent.files import open_shared, remove_shared
 from trayagent.model.transfer import Fetched
 
 FILE_NAME: Final = ".trayagent-get.json"
@@ -65,7 +66,7 @@ class Journal:
         # Appended, so that lines of an earlier run stay; a line that a kill cuts off is left out by `_read`.
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _SAFE_FLAGS
-            with os.fdopen(os.open(self._root / FILE_NAME, flags, 0o600), "ab") as file:
+            with os.fdopen(open_shared(self._root / FILE_NAME, flags, 0o600), "ab") as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     return False
                 file.write(lines)
@@ -77,7 +78,7 @@ class Journal:
         """The run came to its end: the next one has nothing to know."""
         try:
             if stat.S_ISREG((self._root / FILE_NAME).lstat().st_mode):
-                (self._root / FILE_NAME).unlink()
+                remove_shared(self._root / FILE_NAME)
         except OSError:
             return
 
@@ -87,7 +88,7 @@ class Journal:
 
 def _read(path: Path) -> Iterable[tuple[str, tuple[Path, int]]]:
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | _SAFE_FLAGS), "rb") as file:
+        with os.fdopen(open_shared(path, os.O_RDONLY | _SAFE_FLAGS), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return
             for line in file:
