@@ -18,10 +18,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Self
+
+from msgspec import Struct
 
 from trayagent import __version__, logs
 from trayagent.agent import Agent
@@ -55,8 +56,7 @@ MOST_NEW_OBJECTS: Final = 5_000
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """A running agent, as the desktop gets it once everything is ready."""
 
     agent: Agent

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from trayagent import __version__
 from trayagent.agent import Agent
@@ -64,8 +65,7 @@ Service = Callable[[], Awaitable[None]]
 """What runs as long as the agent does, until it is cancelled."""
 
 
-@dataclass(frozen=True, slots=True)
-class WaysOut:
+class WaysOut(Struct, frozen=True):
     """To other machines: for files, for APIs, and the gateway for the page engine."""
 
     client: HttpClient

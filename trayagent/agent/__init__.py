@@ -28,8 +28,9 @@ neighbour: `codes` is the half of `access` that lies on the disk, and `mover` wa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     # For types only: whoever loads one module of this room (`get`, the thumbnails' child) loads that.
@@ -54,8 +55,7 @@ if TYPE_CHECKING:
     from trayagent.agent.when_done import WhenDoneControl
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(Struct, frozen=True):
     """The agent's parts by name, as the hook and the desktop are given them."""
 
     bus: Bus

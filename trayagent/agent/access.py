@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import hashlib
 import hmac
 import os
@@ -29,6 +28,8 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
+
+from msgspec import structs
 
 from trayagent.agent.bus import Bus
 from trayagent.agent.codes import CODE_PAGE_SECONDS, Clock, CodePages, Codes, digest
@@ -354,7 +355,7 @@ class Clients:
             row.last_seen is not None and abs(now - row.last_seen) < SEEN_NOTED_SECONDS
         ):
             return
-        self._rows[row.id] = dataclasses.replace(row, last_seen=now)
+        self._rows[row.id] = structs.replace(row, last_seen=now)
         await self._db.run(store.note_contact, row.id, now)
 
     def _sessions(self) -> list[ClientRow]:

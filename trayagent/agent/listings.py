@@ -8,10 +8,10 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
@@ -34,8 +34,7 @@ SHARE: Final = 5
 """Reading orders takes at most one part in so many of the time, however many rows there are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A list as somebody looks at it."""
 
     chosen: Chosen
@@ -45,8 +44,7 @@ class Wanted:
     """How its batches are folded; None: it has no heads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """A part of a list."""
 
     downloads: list[Download]
@@ -59,8 +57,7 @@ class Window:
     """Downloads of the list, also those under closed heads."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
+class _Order(Struct, frozen=True):
     folded: Folded
     change: int
     """How many changes there had been when it was read."""
@@ -69,16 +66,14 @@ class _Order:
     """Seconds that reading took."""
 
 
-@dataclass(frozen=True, slots=True)
-class _KeptHead:
+class _KeptHead(Struct, frozen=True):
     row: BatchHead
     change: int
     due: float
     """When it may be read again."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     folded: asyncio.Future[Folded]
     change: int
     began: float

@@ -6,11 +6,11 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct, field
 
 from trayagent.model.events import DownloadEvent, DownloadProgress, Event, Tally
 
@@ -20,14 +20,12 @@ HEARTBEAT_SECONDS: Final = 15.0
 """A listener that got nothing for so long gets a comment: it shows both sides that the other lives."""
 
 
-@dataclass(frozen=True, slots=True)
-class _NumberedEvent:
+class _NumberedEvent(Struct, frozen=True):
     number: int
     event: Event
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _StreamListener:
+class _StreamListener(Struct, frozen=True, eq=False):
     may_listen: Callable[[], bool]
     has_news: asyncio.Event = field(default_factory=asyncio.Event)
 

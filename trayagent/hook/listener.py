@@ -6,8 +6,9 @@ import contextlib
 import errno
 import socket
 import sys
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from trayagent.model.errors import TrayagentError
 
@@ -21,8 +22,7 @@ class PortTakenError(TrayagentError):
     """No port of the range is free."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(Struct, frozen=True):
     """Sockets that listen on 127.0.0.1, and on ::1 where the machine has it.
 
     The kernel queues clients until `HookServer.serve` accepts them.

@@ -18,8 +18,9 @@ from __future__ import annotations
 import importlib
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, Final
+
+from msgspec import Struct
 
 from trayagent.lists import plain
 from trayagent.lists.entry import START, ListEntry, ListError, Position
@@ -27,8 +28,7 @@ from trayagent.lists.entry import START, ListEntry, ListError, Position
 __all__ = ["DIALECTS", "START", "Dialect", "ListEntry", "ListError", "Position", "dialect_for"]
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """One way to write a list."""
 
     name: str

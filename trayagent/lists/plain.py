@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from trayagent.lists import aria2
@@ -30,8 +30,7 @@ _BULLET: Final = re.compile(
 _LINK_IN_BRACKETS: Final = re.compile(r"[\s\"']*https?://", re.IGNORECASE)
 
 
-@dataclass(slots=True)
-class _OpenEntry:
+class _OpenEntry(Struct):
     """A line of URLs whose option lines are still being read."""
 
     number: int

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from trayagent.model.downloads import ErrorInfo
 
@@ -214,8 +213,7 @@ STALE_PAGES: Final = 3
 Step = Literal["on", "end", "loop", "stuck", "cap"]
 
 
-@dataclass(slots=True)
-class Trail:
+class Trail(Struct):
     """What one pass over the pages has met so far."""
 
     first: str | None = None

@@ -7,8 +7,9 @@ decides for one download, `CoolHosts` remembers which hosts asked for peace. All
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from trayagent.model.errors import DownloadError
 from trayagent.model.units import seconds_of
@@ -52,8 +53,7 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     return None if until is None else min(LONGEST_SECONDS, max(0.0, until - now))
 
 
-@dataclass(frozen=True, slots=True)
-class NextTry:
+class NextTry(Struct, frozen=True):
     """Try again in so many seconds; `counts` says whether the try is used up."""
 
     seconds: float

@@ -7,16 +7,16 @@ import os
 import stat
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from trayagent.model.errors import ConfigError
 
 _NAME = "trayagent"
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(Struct, frozen=True):
     """The paths of one installation, all absolute; none need exist yet."""
 
     data: Path

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from msgspec import inspect
+from msgspec import Struct, inspect
 
 from trayagent.model.settings import Config, EngineSettings, SourceSettings
 
@@ -29,8 +28,7 @@ KEYS_OF_OTHER_TYPES: Final = {
 """Type of a source -> the keys it does not have."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawValue:
+class RawValue(Struct, frozen=True):
     """One value as it was written, and where: a flag's or a variable's name, or `config.toml`."""
 
     value: Any

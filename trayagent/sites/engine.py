@@ -11,10 +11,10 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from trayagent.model import filenames, units
@@ -57,8 +57,7 @@ _PERHAPS_REFUSED: Final = frozenset({"forbidden", "network", "no_media_found", "
 """Codes that may be the gateway's refusal as the worker saw it: then the gateway knows the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerBounds:
+class WorkerBounds(Struct, frozen=True):
     """What a worker may take: seconds without a word or a byte in each phase, and bytes of memory."""
 
     looking: float = 180.0

@@ -13,9 +13,10 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from trayagent.model import units, urls
 from trayagent.model.downloads import ErrorInfo
@@ -246,8 +247,7 @@ def _text(value: Any) -> str | None:
 #   6. give up                                                            raise the cause
 
 
-@dataclass(slots=True)
-class _MediaTrial:
+class _MediaTrial(Struct):
     """How far one download has come."""
 
     cause: DownloadError | None = None
@@ -390,8 +390,7 @@ def _signed_link(about: dict[str, Any]) -> str | None:
 # --- names: canonical form, what may go into a URL raw, and the ids inside ---
 
 
-@dataclass(frozen=True, slots=True)
-class NameIds:
+class NameIds(Struct, frozen=True):
     """What a name tells about its item; empty where it does not."""
 
     kind: str = ""

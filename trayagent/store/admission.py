@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Final, Literal, NamedTuple
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from trayagent.model.downloads import Batch, Download, Receipt, Rejected, Via
 from trayagent.model.errors import TrayagentError
@@ -41,8 +42,7 @@ Candidate = New | Rejected
 """An item that was checked: ready to enter, or refused, with the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(Struct, frozen=True):
     """What admitting needs beside the item itself."""
 
     via: Via
@@ -68,8 +68,7 @@ class Admitted(NamedTuple):
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
+class Entered(Struct, frozen=True):
     """What one request became."""
 
     receipt: Receipt
@@ -79,8 +78,7 @@ class Entered:
     """The same Idempotency-Key was answered before."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchWish:
+class BatchWish(Struct, frozen=True):
     """The batch that candidates shall belong to."""
 
     title: str | None = None
@@ -91,8 +89,7 @@ class BatchWish:
     """Further calls will continue it, so it stays open."""
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
+class IdempotencyKey(Struct, frozen=True):
     """The key with its sender, and a digest of the body it came with."""
 
     key: str

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Final
+
+from msgspec import Struct
 
 from trayagent.model.downloads import Download
 from trayagent.model.jobs import Job, is_engine_host
@@ -30,8 +31,7 @@ _IN_TURN: Final = f"{READY} AND urgent >= 0"
 """All but what a person put at the end of the queue; see `queue_order`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """Who may be served next."""
 
     most: int
@@ -44,8 +44,7 @@ class Turn:
     """The host served last; the ones behind it come first."""
 
 
-@dataclass(frozen=True, slots=True)
-class NextJobs:
+class NextJobs(Struct, frozen=True):
     """What may begin, in order."""
 
     jobs: tuple[tuple[Job, Download], ...] = ()

@@ -6,8 +6,9 @@ A token is kept as its digest, never as itself.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from trayagent.model.access import ClientKind
 from trayagent.model.errors import NotFoundError
@@ -31,8 +32,7 @@ UPDATE clients SET kind = 'extension' WHERE origin <> '';
 """Until then an origin alone told a paired browser from a dashboard."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientRow:
+class ClientRow(Struct, frozen=True):
     """A client. `digest` is the SHA-256 of its token; `salt` makes the token again with the agent's key."""
 
     # Whoever reads the database learns no token: the salt and the agent's own key make it again, and

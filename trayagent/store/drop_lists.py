@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from trayagent.model.downloads import Batch, Rejected
 from trayagent.model.jobs import New
@@ -39,8 +39,7 @@ CREATE UNIQUE INDEX open_list ON lists(name) WHERE filed = 0;
 """
 
 
-@dataclass(frozen=True, slots=True)
-class OpenList:
+class OpenList(Struct, frozen=True):
     """A list that is not filed yet."""
 
     batch: int

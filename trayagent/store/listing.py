@@ -11,8 +11,9 @@ import sqlite3
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal, get_args
+
+from msgspec import Struct
 
 from trayagent.model.downloads import Download
 from trayagent.model.file_types import ENDINGS, type_of
@@ -90,8 +91,7 @@ _QUEUE: Final = (
 _TURNS: Final = "urgent DESC, row_number() OVER (PARTITION BY host ORDER BY n), n"
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """Which downloads are meant; all that is given must hold."""
 
     states: tuple[str, ...] = ()

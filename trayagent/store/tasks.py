@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from trayagent.model.downloads import State
 from trayagent.model.errors import NotFoundError, WrongStateError
@@ -48,8 +49,7 @@ _WAITING: Final = "state IN ('queued', 'paused')"
 _STOPPED: Final = "state IN ('completed', 'failed', 'cancelled')"
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """A download with what aria2's clients may ask of it. `orders` is not decoded yet: most never ask."""
 
     n: int

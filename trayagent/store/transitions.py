@@ -30,9 +30,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from trayagent.model import urls
@@ -75,8 +75,7 @@ COMMANDS: dict[str, tuple[frozenset[State], State]] = {
 # -- what became of an attempt
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """How far a download came that has not ended."""
 
     path: str | None = None
@@ -84,23 +83,20 @@ class Reached:
     received: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(Struct, frozen=True):
     """The file is published."""
 
     fetched: Fetched
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """It cannot go on; what has arrived is kept for a retry."""
 
     error: DownloadError
     reached: Reached = Reached()
 
 
-@dataclass(frozen=True, slots=True)
-class Requeued:
+class Requeued(Struct, frozen=True):
     """It is to be tried again at `not_before` (Unix seconds), or as soon as a slot is free."""
 
     reached: Reached = Reached()
@@ -113,8 +109,7 @@ class Requeued:
 Outcome = Completed | Failed | Requeued
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(Struct, frozen=True):
     """What the slots have done since the last transaction, and what they want to know."""
 
     begun: Mapping[int, float]
@@ -124,8 +119,7 @@ class Advance:
     """None: nothing may begin next."""
 
 
-@dataclass(frozen=True, slots=True)
-class Advanced:
+class Advanced(Struct, frozen=True):
     """What the rows say now."""
 
     changes: tuple[Change | None, ...]

@@ -14,10 +14,10 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from msgspec import Struct
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.api import BaseObserver
 
@@ -36,8 +36,7 @@ JOIN_SECONDS: Final = 2.0
 """How long the end of watchdog's thread is waited for."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileLook:
+class FileLook(Struct, frozen=True):
     """What of a file changes while somebody writes it."""
 
     inode: int
@@ -45,8 +44,7 @@ class FileLook:
     mtime_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """What a look into the folder found."""
 
     lists: dict[str, FileLook]

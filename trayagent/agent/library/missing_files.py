@@ -17,9 +17,10 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from trayagent.agent.intake import Intake
 from trayagent.files import walk_folders
@@ -39,8 +40,7 @@ NO_PICTURES: Final = (".part", ".part.json", ".json")
 """Endings in a library's folder that are ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFolder:
+class SourceFolder(Struct, frozen=True):
     """Where the files of one source go: `library/<source>/<day>/`."""
 
     path: Path

@@ -18,22 +18,22 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import Final
+
+from msgspec import Struct, field
 
 from trayagent.model.downloads import Download
 from trayagent.model.jobs import Job
 from trayagent.model.transfer import Fetched, Progress
 from trayagent.store.transitions import Completed, Outcome
 
-MOST_UNSAVED: Final = 128
+MOST_UNSAVED: Final = 256
 """Downloads that have begun and whose outcome is not saved."""
 
 
-@dataclass(frozen=True, slots=True)
-class PoolLimits:
+class PoolLimits(Struct, frozen=True):
     """How much at a time, and how often."""
 
     workers: int = 4
@@ -42,8 +42,7 @@ class PoolLimits:
     retries: int = 5
 
 
-@dataclass(slots=True, eq=False)
-class Slot:
+class Slot(Struct, eq=False):
     """One download from its begin until its outcome is durable."""
 
     job: Job

@@ -60,9 +60,9 @@ STORE_RETRY_SECONDS: Final = 2.0
 """Between two tries while the store cannot be written."""
 LAST_SAVE_SECONDS: Final = 2.0
 """How long the end of the program waits for outcomes; what is not saved then, the next start finds."""
-LINED_UP: Final = 64
+LINED_UP: Final = 128
 """Downloads that are lined up; when half of them have begun, there is another look at the queue."""
-GATHERING_SECONDS: Final = 0.02
+GATHERING_SECONDS: Final = 0.05
 """How long outcomes are gathered while the slots have enough to go on with."""
 
 Act = Callable[[], Awaitable[Fetched | None]]

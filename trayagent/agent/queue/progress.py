@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
@@ -33,8 +33,7 @@ NEW_SPEED_SHARE: Final = 0.4
 """What the last look counts in the speed that is shown: the rest smooths it."""
 
 
-@dataclass(slots=True)
-class _RunningDownload:
+class _RunningDownload(Struct):
     """What was published last of one download."""
 
     n: int

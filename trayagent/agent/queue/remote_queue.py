@@ -39,10 +39,10 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
@@ -108,8 +108,7 @@ class RemoteEngine(Protocol):
         """Its version, for people."""
 
 
-@dataclass(frozen=True, slots=True)
-class Next:
+class Next(Struct, frozen=True):
     """What follows a look at one download."""
 
     ended: RemoteStatus | DownloadError | None = None
