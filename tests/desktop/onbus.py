@@ -14,6 +14,8 @@ if sys.platform == "linux":
 
 MENU: Final = "com.canonical.dbusmenu"
 ITEM: Final = "org.kde.StatusNotifierItem"
+ITEM_PATH: Final = "/StatusNotifierItem"
+PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 
 
 class OnBus:
@@ -39,19 +41,19 @@ class OnBus:
 
     @property
     def name(self) -> str:
-        return f"{ITEM}-{self.process.pid}-1"
+        """The one of its connections that has the icon; until there is one, a name that nobody has."""
+        return next(
+            (
+                name
+                for name in self.desktop.connections(self.process.pid)
+                if self.desktop.call(name, ITEM_PATH, PROPERTIES, "Get", "ss", ITEM, "Id")
+            ),
+            ITEM,
+        )
 
     def item(self, prop: str) -> Any:
         """A property of the icon."""
-        answer = self.desktop.call(
-            self.name,
-            "/StatusNotifierItem",
-            "org.freedesktop.DBus.Properties",
-            "Get",
-            "ss",
-            ITEM,
-            prop,
-        )
+        answer = self.desktop.call(self.name, ITEM_PATH, PROPERTIES, "Get", "ss", ITEM, prop)
         return answer and answer[0]
 
     def ask_menu(self, member: str, signature: str, *body: Any) -> Any:

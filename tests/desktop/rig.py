@@ -236,11 +236,19 @@ class Desktop:
         finally:
             bus.disconnect()
 
-    def owned(self, name: str) -> bool:
+    def ask_bus(self, member: str, signature: str = "", *body: Any) -> Any:
+        """What the bus itself answers; None for an error or a bus that is gone."""
         bus = "org.freedesktop.DBus"
-        return bool(
-            (self.call(bus, "/org/freedesktop/DBus", bus, "NameHasOwner", "s", name) or [False])[0]
-        )
+        answer = self.call(bus, "/org/freedesktop/DBus", bus, member, signature, *body)
+        return answer and answer[0]
+
+    def owned(self, name: str) -> bool:
+        return bool(self.ask_bus("NameHasOwner", "s", name))
+
+    def connections(self, pid: int) -> list[str]:
+        """The connections that a process has to the bus, by their own names."""
+        names = [name for name in self.ask_bus("ListNames") or () if name.startswith(":")]
+        return [n for n in names if self.ask_bus("GetConnectionUnixProcessID", "s", n) == pid]
 
     # The screen
 

@@ -23,6 +23,8 @@ if sys.platform == "linux":
 PANEL_HEIGHT: Final = 34
 MARGIN: Final = 14
 LEAST_SIZE: Final = 60
+POINTER_REACH: Final = 28
+"""How far the pointer's picture reaches from where it points, in pixels."""
 NOBODY: Final = 65534
 WALL: Final = f"""
 desktops().forEach((desktop) => {{
@@ -50,8 +52,6 @@ class Session(Desktop):
     needs: ClassVar[dict[str, str]]
     """What has to be installed: programs or files, and Debian's packages they come in."""
     clicks_for_dashboard: ClassVar[int] = 1
-    menu_obeys_pointer: ClassVar[bool] = True
-    """Whether a menu stays open for the pointer of the X server around the session."""
     last_button: ClassVar[str] = "retry"
     """What the last button does that a popup shows here."""
     view: ClassVar[Window] = Window(0, 0, *SIZE)
@@ -63,6 +63,7 @@ class Session(Desktop):
     def __init__(self, home: Path) -> None:
         super().__init__(home)
         self._bare = Image.new("RGB", SIZE)
+        self._pointer = self.aside
         self.env["XDG_CURRENT_DESKTOP"] = self.name
         self.env["XDG_SESSION_TYPE"] = "wayland"
 
@@ -116,12 +117,17 @@ class Session(Desktop):
 
     def menus(self) -> list[Window]:
         """What has appeared, as one window."""
-        now = self.screenshot(self.view)
-        box = ImageChops.difference(now, self._bare).getbbox()
+        difference = ImageChops.difference(self.screenshot(self.view), self._bare)
+        # GNOME draws the pointer into the picture: it left one place, and is at another.
+        for x, y in (self.aside, self._pointer):
+            x, y = x - self.view.x, y - self.view.y
+            place = (x - POINTER_REACH, y - POINTER_REACH, x + POINTER_REACH, y + POINTER_REACH)
+            difference.paste(0, place)
+        box = difference.getbbox()
         if box is None:
             return []
         left, top, right, bottom = box
-        if right - left < LEAST_SIZE or bottom - top < LEAST_SIZE:  # the pointer, or a row's light
+        if right - left < LEAST_SIZE or bottom - top < LEAST_SIZE:  # a row's light
             return []
         return [Window(self.view.x + left, self.view.y + top, right - left, bottom - top)]
 
@@ -129,10 +135,15 @@ class Session(Desktop):
         self, place: tuple[int, int], button: int = 1, then: tuple[int, int] | None = None
     ) -> None:
         """Click there; go on once the click has opened something: a nested compositor may lag behind the pointer."""
+        self._pointer = place
         super().click(place, button)
         if then is not None:
             until(self.menus, "what the click opens")
             self.point(self.aside)
+
+    def point(self, place: tuple[int, int]) -> None:
+        self._pointer = place
+        super().point(place)
 
     def around(self, window: Window) -> Window:
         """The place with a margin, and with the panel beside it: for a picture."""
@@ -269,7 +280,6 @@ class Gnome(Session):
         "/usr/share/doc/libgl1-mesa-dri": "libgl1-mesa-dri",
     }
     clicks_for_dashboard = 2
-    menu_obeys_pointer = False
     view = Window(0, PANEL_HEIGHT, SIZE[0], SIZE[1] - PANEL_HEIGHT)
     # On the panel it would open what is there as soon as one menu is open.
     aside = (5, SIZE[1] - 5)

@@ -38,8 +38,6 @@ pytestmark = [
     pytest.mark.skipif("sys.platform != 'linux'"),
 ]
 
-POINTER_LOST = "GNOME Shell's menu does not stay open under xdotool's pointer here, cause unknown"
-
 
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
@@ -118,8 +116,6 @@ def test_a_row_is_clicked_over_the_bus(session: Session) -> None:
 
 
 def test_a_row_is_clicked_with_the_pointer(session: Session) -> None:
-    if not session.menu_obeys_pointer:
-        pytest.skip(POINTER_LOST)
     with stub(session) as tray:
         place = icon_on(session)
         ready(tray)
@@ -132,8 +128,6 @@ def test_a_row_is_clicked_with_the_pointer(session: Session) -> None:
 def test_rows_that_come_later_are_shown_and_an_open_menu_changes_its_texts(
     session: Session, name: str
 ) -> None:
-    if not session.menu_obeys_pointer:
-        pytest.skip(POINTER_LOST)
     with stub(session) as tray:
         place = icon_on(session)
         open_menu(session, place)

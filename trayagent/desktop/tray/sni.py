@@ -19,12 +19,9 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final
 
 from dbus_fast import (
-    DBusError,
     Message,
     MessageFlag,
-    NameFlag,
     PropertyAccess,
-    RequestNameReply,
 )
 from dbus_fast.aio import MessageBus
 from dbus_fast.annotations import (
@@ -278,16 +275,7 @@ class SniIcon(Icon):
         bus.export(dbusmenu.PATH, self._rows)
         try:
             # Exported first: a watcher may look at the item before it answers the registration.
-            # By the name the specification asks for; in a sandbox, where that is taken or denied, by
-            # our unique one.
-            name = f"org.kde.StatusNotifierItem-{os.getpid()}-1"
-            try:
-                reply = await bus.request_name(name, NameFlag.DO_NOT_QUEUE)
-            except DBusError:
-                reply = RequestNameReply.EXISTS
-            if reply is not RequestNameReply.PRIMARY_OWNER:
-                name = bus.unique_name or name
-            await follow_owner(bus, WATCHER, lambda: _register(bus, name))
+            await follow_owner(bus, WATCHER, lambda: _register(bus))
             await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
         finally:
             bus.unexport(ITEM_PATH, self._item)
@@ -300,8 +288,13 @@ def _sizes(icon: Image.Image | Sequence[Image.Image]) -> Sequence[Image.Image]:
     return icon
 
 
-def _register(bus: MessageBus, name: str) -> None:
+def _register(bus: MessageBus) -> None:
     """Tell the watcher that we are here. It says nothing worth waiting for."""
+    # By the connection's own name, as Ayatana's programs do, and not by the specification's
+    # org.kde.StatusNotifierItem-PID-N: GNOME's extension watches such a name besides. When it hears
+    # of its owner, it forgets Id and Menu which it has just read, fails to compare them with what it
+    # reads next, and takes the icon away: in one start of six on a busy machine (version 46, GNOME
+    # 43). A sandbox may refuse that name as well.
     sent = bus.send(
         Message(
             destination=WATCHER,
@@ -309,7 +302,7 @@ def _register(bus: MessageBus, name: str) -> None:
             interface=WATCHER,
             member="RegisterStatusNotifierItem",
             signature="s",
-            body=[name],
+            body=[bus.unique_name],
             flags=MessageFlag.NO_REPLY_EXPECTED,
         )
     )
