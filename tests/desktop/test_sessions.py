@@ -122,7 +122,7 @@ def test_a_row_is_clicked_with_the_pointer(session: Session) -> None:
         open_menu(session, place)
         click_row(session, tray.top_rows, "Settings…")
         assert tray.next(10) == ["open_settings"]
-        until(lambda: not session.menus(), "the menu closed")
+        until(lambda: not session.menus(), "the menu closed", look=partial(sight, session))
 
 
 def test_rows_that_come_later_are_shown_and_an_open_menu_changes_its_texts(
@@ -132,7 +132,7 @@ def test_rows_that_come_later_are_shown_and_an_open_menu_changes_its_texts(
         place = icon_on(session)
         open_menu(session, place)
         session.click(NOWHERE)
-        until(lambda: not session.menus(), "the menu closed")
+        until(lambda: not session.menus(), "the menu closed", look=partial(sight, session))
         tray.show(one_download(420))
         until(partial(says, tray, "a_b_c & <d>.iso — 42 %"), "the row on the bus")
         open_menu(session, place)
