@@ -127,7 +127,11 @@ class RunningQueue:
 
 @asynccontextmanager
 async def running_queue(
-    tmp_path: Path, *, finished: Mapping[str, Path] | None = None, **limits: int
+    tmp_path: Path,
+    *,
+    finished: Mapping[str, Path] | None = None,
+    now: Callable[[], float] = time.time,
+    **limits: int,
 ) -> AsyncIterator[RunningQueue]:
     db = Database.open(tmp_path / "db")
     bus, secrets, transfer = Bus(), SecretFiles(tmp_path / "secrets"), FakeTransfer(tmp_path)
@@ -143,6 +147,7 @@ async def running_queue(
         folder=tmp_path,
         limits=PoolLimits(**limits),
         bell=asyncio.Event(),
+        now=now,
     )
     trash = Trash()
     queue = QueueCommands(db, bus, pool, secrets=secrets, trash=trash, discard=transfer.discard)

@@ -99,6 +99,10 @@ class CoolHosts:
         seconds = again.seconds if again is not None else error.retry_after or FIRST_SECONDS
         self._until[host] = max(self._until.get(host, 0.0), now + seconds)
 
+    def bring_forward(self, seconds: float) -> None:
+        """The clock was set back by so much: the waits are as long as they were."""
+        self._until = {host: until - seconds for host, until in self._until.items()}
+
     def end(self, host: str) -> None:
         """Ask this host again at once: a person wants it."""
         self._until.pop(host, None)

@@ -160,6 +160,15 @@ def cooling_hosts(conn: sqlite3.Connection, now: float) -> dict[str, float]:
     return dict(rows.fetchall())
 
 
+def bring_forward(conn: sqlite3.Connection, seconds: float) -> None:
+    """The clock was set back by so much: who waits, waits as long as was meant."""
+    conn.execute(
+        "UPDATE downloads SET not_before = not_before - ?"
+        " WHERE state = 'queued' AND not_before IS NOT NULL",
+        (seconds,),
+    )
+
+
 def wake(conn: sqlite3.Connection, now: float) -> int:
     """Make claimable what is due, or waits beyond `HORIZON_SECONDS` because a clock jumped.
 

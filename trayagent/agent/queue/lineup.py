@@ -87,9 +87,15 @@ class Series:
 class Lineup:
     """Rows as they were read, and still `queued` in the store; for every thread, but for the attributes."""
 
-    def __init__(self, limits: PoolLimits, folder: Path, tell: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        limits: PoolLimits,
+        folder: Path,
+        tell: Callable[[], None],
+        now: Callable[[], float] = time.time,
+    ) -> None:
         """`tell` is called, in any thread, when there is the first news since `read_news`."""
-        self._tell = tell
+        self._tell, self._now = tell, now
         self._lock = Lock()
         self._waiting: dict[str, tuple[Job, Download]] = {}
         self._busy: Counter[str] = Counter()
@@ -141,7 +147,7 @@ class Lineup:
 
     def take(self, series: Series) -> Slot | None:
         """Begin what may begin next, as the slot that the series is at; None: nothing may."""
-        now = time.time()
+        now = self._now()
         with self._lock:
             series.slot = None
             if not self.is_open or self.is_full or self._unsaved >= MOST_UNSAVED:
@@ -156,7 +162,7 @@ class Lineup:
     def begin(self, series: Series, job: Job, download: Download) -> Slot:
         """Begin this one, whatever else is at work."""
         with self._lock:
-            return self._begin(series, job, download, time.time())
+            return self._begin(series, job, download, self._now())
 
     def end(self, slot: Slot, outcome: Outcome) -> None:
         """It has ended, and its place is free; harmless when it had ended before."""

@@ -37,6 +37,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
+from trayagent.agent.queue.date_timer import DateTimer
 from trayagent.agent.queue.job import SettledRecord, SettledRecords, Worker
 from trayagent.agent.queue.lineup import Following, Lineup, PoolLimits, Series, Slot
 from trayagent.agent.queue.progress import ProgressReader, how_far
@@ -82,6 +83,7 @@ class Pool:
         folder: Path,
         limits: PoolLimits,
         bell: asyncio.Event,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
         self._bus = bus
@@ -91,7 +93,7 @@ class Pool:
         """Set when there may be work; whoever has no pool yet may hold it."""
         self._reader = ProgressReader(db, bus)
         self._records = SettledRecords(self._remove_records)
-        self._lineup = Lineup(limits, folder, self._hear_lineup)
+        self._lineup = Lineup(limits, folder, self._hear_lineup, now)
         self._running: dict[str, Slot] = {}
         self._ended: dict[str, Slot] = {}
         """Slots whose outcome is not saved yet, in order; new downloads have their places already."""
@@ -113,7 +115,8 @@ class Pool:
         self._held_until: float | None = None
         """Unix seconds; None: until a person resumes."""
         self._is_closing = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._now = now
+        self._timer = DateTimer(self.wake, now)
 
     def __repr__(self) -> str:
         return f"<Pool: {len(self._running)} at work, {self._lineup!r}{', paused' if self._is_held else ''}>"
@@ -131,20 +134,20 @@ class Pool:
 
     def cool_until(self, host: str) -> float | None:
         """Until when (Unix seconds) a host that asked for it is left alone; None: it is not."""
-        return self._cool_hosts.until(host, time.time())
+        return self._cool_hosts.until(host, self._now())
 
     def hurry(self, host: str) -> None:
         """Ask a host again at once, whatever it said."""
         self._cool_hosts.end(host)
-        self._lineup.cooling = self._cool_hosts.current(time.time())
+        self._lineup.cooling = self._cool_hosts.current(self._now())
         self._worker.end_cooldown(host)
         self.wake()
 
     async def run(self) -> None:
         """Dispatch until cancelled; then active downloads are back in the queue, their bytes kept."""
         self._loop = asyncio.get_running_loop()
-        self._cool_hosts.restore(await self._db.read(claims.cooling_hosts, time.time()))
-        self._lineup.cooling = self._cool_hosts.current(time.time())
+        self._cool_hosts.restore(await self._db.read(claims.cooling_hosts, self._now()))
+        self._lineup.cooling = self._cool_hosts.current(self._now())
         paused = await self._db.read(facts.fact, facts.PAUSED)
         if paused is not None:
             self._set_held(True, None if paused == "forever" else float(paused))
@@ -164,8 +167,7 @@ class Pool:
             finally:
                 self._read_news()
                 await self._save_last()
-                if self._timer is not None:
-                    self._timer.cancel()
+                self._timer.cancel()
                 for task in around:
                     task.cancel()
 
@@ -191,7 +193,7 @@ class Pool:
     async def hold(self, until: float | None = None) -> None:
         """Start nothing (until then, Unix seconds); active ones are stopped and queued again."""
         self._set_held(True, until)
-        self._arm_timer(until)
+        self._timer.arm(until)
         self._read_news()
         await self.stop(*self._running)
 
@@ -240,9 +242,14 @@ class Pool:
     async def _dispatch(self) -> None:
         """End a pause whose time has come; save what there is, and line up what follows."""
         self._read_news()
+        if back := self._timer.set_back_by():
+            # Waits are as long as they were; but "until half past two" is a date, and stays one.
+            self._cool_hosts.bring_forward(back)
+            self._lineup.cooling = self._cool_hosts.current(self._now())
+            await self._db.run(claims.bring_forward, back)
         if self._is_held and self._held_until is not None:
-            if self._held_until > time.time():
-                self._arm_timer(self._held_until)
+            if self._held_until > self._now():
+                self._timer.arm(self._held_until)
             else:
                 await self._db.run(facts.set_fact, facts.PAUSED, None)
                 self._set_held(False)
@@ -261,7 +268,7 @@ class Pool:
         if not is_current:
             self._lineup.clear()
         if turn is not None and not self._lineup.is_full:
-            self._arm_timer(following.due, *self._cool_hosts.current(time.time()).values())
+            self._timer.arm(following.due, *self._cool_hosts.current(self._now()).values())
 
     def _turn(self) -> Turn | None:
         """What to line up; None: nothing."""
@@ -277,7 +284,7 @@ class Pool:
         return Turn(
             LINED_UP - len(waiting),
             held={job.n for job in waiting} | {slot.job.n for slot in self._running.values()},
-            cooling=self._cool_hosts.current(time.time()).keys(),
+            cooling=self._cool_hosts.current(self._now()).keys(),
             after=waiting[-1].host if waiting else self._last_host,
         )
 
@@ -289,17 +296,6 @@ class Pool:
 
     def _give_task(self, series: Series, act: Act) -> None:
         series.task = self._slots.create_task(self._work(series, act), name="slot")
-
-    def _arm_timer(self, *dates: float | None) -> None:
-        """Look again when the first of these (Unix seconds) has come."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = min((date for date in dates if date is not None), default=None)
-        if due is not None:
-            # A clock that jumps is noticed within the hour: the timer itself runs by another clock.
-            seconds = min(max(0.0, due - time.time()), claims.HORIZON_SECONDS)
-            self._timer = asyncio.get_running_loop().call_later(seconds, self.wake)
 
     def _hear_lineup(self) -> None:
         """Have news of the lineup read soon; for every thread."""
@@ -393,7 +389,7 @@ class Pool:
         following = next_try(
             result, job.attempts, self._lineup.limits.retries, random.random(), offline=offline
         )
-        now = time.time()
+        now = self._now()
         self._cool_hosts.note(job.host, result, following, now)
         self._lineup.cooling = self._cool_hosts.current(now)
         if following is not None:
@@ -418,7 +414,7 @@ class Pool:
         self._saving = ended
         try:
             advanced = await self._db.run(
-                transitions.advance, Advance(begun, outcomes, turn), time.time()
+                transitions.advance, Advance(begun, outcomes, turn), self._now()
             )
         except (StoreUnavailableError, asyncio.CancelledError) as error:
             self._ended = {**ended, **self._ended}
