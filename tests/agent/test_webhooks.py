@@ -250,6 +250,23 @@ async def test_it_is_given_up_in_time(tmp_path: Path, monkeypatch: pytest.Monkey
         assert await ends.waiting() == 0
 
 
+async def test_a_clock_that_is_set_ahead_ends_no_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hour in which it is tried again is measured, not read off the wall."""
+    monkeypatch.setattr(webhooks, "FIRST_WAIT_SECONDS", 0.05)
+    async with (
+        serving(500, 500) as service,
+        running(tmp_path, HooksSettings(f"{service.base}/t")) as ends,
+    ):
+        real = time.time
+        await ends.end()
+        await service.wait(1)
+        monkeypatch.setattr(time, "time", lambda: real() + 7200)
+        await ends.all_told()
+    assert len(service.told) == 3
+
+
 async def test_only_the_newest_wait(tmp_path: Path) -> None:
     async with running(tmp_path, HooksSettings("http://127.0.0.1:9/away")) as ends:
         for _ in range(5):

@@ -116,7 +116,10 @@ class Webhooks:
                     await self.prepare()
                     while self._settings.url and (note := await self._db.read(outbox.first)):
                         failpoint("webhook-noted")
-                        await self._tell(note, max(begun, note.at) + GIVEN_UP_AFTER_SECONDS)
+                        left = max(begun, note.at) + GIVEN_UP_AFTER_SECONDS - time.time()
+                        # From here on a steady clock counts: one that is set ends no try, and lengthens none.
+                        deadline = time.monotonic() + min(left, GIVEN_UP_AFTER_SECONDS)
+                        await self._tell(note, deadline)
                         failpoint("webhook-told")
                         await self._db.run(outbox.end, note.number, MOST_WAITING)
                 except StoreUnavailableError as error:
@@ -142,7 +145,7 @@ class Webhooks:
         return self.state
 
     async def _tell(self, note: Note, deadline: float) -> None:
-        """Until it is taken, or refused for good, or until `deadline` (Unix seconds)."""
+        """Until it is taken, or refused for good, or until `deadline` (monotonic seconds)."""
         message = None if note.ended is None else message_of(note.ended, self._settings)
         wait = FIRST_WAIT_SECONDS
         # The address may be taken out of the settings while this waits: then nobody is to be told.
@@ -150,7 +153,7 @@ class Webhooks:
             refusal = await self._post(message, note.number)
             if refusal is None:
                 return
-            if refusal.is_final or time.time() + wait > deadline:
+            if refusal.is_final or time.monotonic() + wait > deadline:
                 log.warning("The webhook was not told of %r: %s", message, refusal.reason)
                 return
             await asyncio.sleep(wait)

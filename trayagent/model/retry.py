@@ -83,7 +83,7 @@ def next_try(
 
 
 class CoolHosts:
-    """The hosts (`host:port`) that asked us to slow down, and until when; clocks are Unix seconds."""
+    """The hosts (`host:port`) that asked us to slow down, and until when: in seconds of one clock of the caller's."""
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -155,6 +157,19 @@ async def test_one_that_waits_keeps_no_worker(
 
     assert served.asked == [f"http://h/{c}" for c in "abcda"]
     assert ended["a"].attempts == 2
+
+
+async def test_a_clock_that_is_set_back_makes_no_wait_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_SECONDS", 0.2)
+    real, calls = time.time, itertools.count()
+    # Each look at the clock finds it an hour further back.
+    monkeypatch.setattr(time, "time", lambda: real() - 3600 * next(calls))
+    served = InstantFetch({"http://h/a": [DownloadError("server_busy", retry_after=0.1)]})
+    async with asyncio.timeout(10):
+        ended = await fetch(tmp_path, served, "http://h/a", workers=1, retries=1)
+    assert ended["a"].state == State.COMPLETED
 
 
 async def test_what_has_its_name_is_never_asked_for_again(tmp_path: Path) -> None:

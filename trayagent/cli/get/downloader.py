@@ -301,7 +301,7 @@ class Downloader:
         with self._lock:
             if slot.job is not None:
                 self._busy[slot.job.host] -= 1
-            slot.job, slot.task, slot.running = self._next(time.time()), None, None
+            slot.job, slot.task, slot.running = self._next(time.monotonic()), None, None
             if slot.job is None:
                 return False
             self._busy[slot.job.host] += 1
@@ -325,7 +325,7 @@ class Downloader:
     def _wake_when_due(self) -> None:
         """Nothing can be taken now: set the event when a host or a waiting job may be asked again."""
         self._may_take.clear()
-        now = time.time()
+        now = time.monotonic()
         with self._lock:
             dates = [*self._cool.current(now).values(), *(due for due, *_ in self._waiting[:1])]
         if self._timer is not None:
@@ -420,7 +420,7 @@ class Downloader:
         again = next_try(
             error, job.attempts, self._settings.retries, random.random(), offline=offline
         )
-        now = time.time()
+        now = time.monotonic()
         with self._lock:
             self._cool.note(job.host, error, again, now)
         info = ErrorInfo(error.code, error.message, error.action)
@@ -436,9 +436,8 @@ class Downloader:
         due = now + again.seconds
         with self._lock:
             heapq.heappush(self._waiting, (due, job.n, job))
-        self._listener.show(
-            replace(download, state=State.QUEUED, error=info, not_before=stamp(due))
-        )
+        told = stamp(time.time() + again.seconds)  # for people; we wait by a clock that nobody sets
+        self._listener.show(replace(download, state=State.QUEUED, error=info, not_before=told))
 
     def _end(self, download: Download) -> None:
         self.ended[download.id] = download
