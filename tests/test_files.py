@@ -169,8 +169,9 @@ NOT_ON_WINDOWS = {
     ("desktop/autostart.py", "_write_whole"),
     ("desktop/native_messaging.py", "unregister"),
     ("agent/mover.py", "_rename"),
+    ("logs.py", "doRollover"),
 }
-"""What runs on other systems only; and the mover, whose target it is that renames."""
+"""What runs on other systems only; the mover, whose target it is that renames; and the log, which does not wait."""
 
 
 def bare_calls(path: Path) -> Iterator[tuple[str, int, str]]:
@@ -186,11 +187,8 @@ def bare_calls(path: Path) -> Iterator[tuple[str, int, str]]:
             # `text.replace(old, new)` has two arguments, `path.replace(target)` one.
             is_replace = name == "replace" and len(call.args) == 1 and not call.keywords
             of_os = isinstance(call.func.value, ast.Name) and call.func.value.id == "os"
-            if (
-                name in {"unlink", "rename", "renames"}
-                or is_replace
-                or (of_os and name == "remove")
-            ):
+            is_os = of_os and name in {"remove", "replace"}
+            if name in {"unlink", "rename", "renames"} or is_replace or is_os:
                 yield function.name, call.lineno, ast.unparse(call.func)
 
 

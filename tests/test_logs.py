@@ -64,6 +64,27 @@ def test_the_log_never_grows_beyond_its_share(log: Path) -> None:
     assert sum(file.stat().st_size for file in files) <= 11_000_000
 
 
+def test_a_log_that_somebody_reads_loses_no_entry_and_no_older_log(log: Path) -> None:
+    logger = logging.getLogger("trayagent.test")
+    older = [log.with_name(f"{log.name}.{n}") for n in range(1, 5)]
+    for n, path in enumerate(older):
+        path.write_text(f"older {n}")
+    logger.error("first")
+    with log.open() as reader:
+        for _ in range(120):
+            logger.error("x" * 20_000)
+        logger.error("last")
+        if sys.platform == "win32":  # others give a new name to a file that is open
+            assert [path.read_text() for path in older] == [f"older {n}" for n in range(4)]
+    assert reader.closed
+    assert "last" in log.read_text()
+    # Once nobody reads it, it gives way as ever.
+    for _ in range(120):
+        logger.error("x" * 20_000)
+    assert log.stat().st_size <= 2_100_000
+    assert not list(log.parent.glob("*.turn"))
+
+
 def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     """No place to log is no reason to fail."""
     handler = logs.start(tmp_path / "logs")

@@ -44,6 +44,24 @@ class _PrivateFile(RotatingFileHandler):
         os.chmod(self.baseFilename, 0o600)
         return stream
 
+    def doRollover(self) -> None:  # noqa: N802 - logging's own name
+        """Begin a new file, unless Windows does not let go of this one because somebody reads it.
+
+        `trayagent logs --follow` does. The older files would move up at each try all the same, and be
+        lost one after the other: so this one grows on until nobody reads it.
+        """
+        if sys.platform == "win32":
+            if self.stream is not None:
+                self.stream.close()
+                self.stream = None  # type: ignore[assignment,unused-ignore]
+            log, spare = Path(self.baseFilename), Path(f"{self.baseFilename}.turn")
+            try:
+                log.rename(spare)
+                spare.rename(log)
+            except OSError:
+                return  # it is opened again for the next entry
+        super().doRollover()
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
         """Nothing: there is no place left to complain."""
 

@@ -64,6 +64,16 @@ TABLE = [
     ("a.mp4:ads", "a.mp4_ads"),
     ("a.mp4::$DATA", "a.mp4__$DATA"),
     ('a<b>c"d|e?f*g.mp4', "a_b_c_d_e_f_g.mp4"),
+    # a class of Windows as an ending: Explorer hides it, and obeys it
+    (
+        "film.{3050f4d8-98b5-11cf-bb82-00aa00bdce0b}",
+        "film_{3050f4d8-98b5-11cf-bb82-00aa00bdce0b}",
+    ),
+    (
+        "x.{20D04FE0-3AEA-1069-A2D8-08002B30309D}.txt",
+        "x_{20D04FE0-3AEA-1069-A2D8-08002B30309D}.txt",
+    ),
+    ("a.{b}.txt", "a.{b}.txt"),
     # F06: hidden, empty, options, files that systems obey
     (".htaccess", "htaccess"),
     (" - .x. ", "x"),

@@ -89,6 +89,35 @@ def test_folders_of_kinds_inside_downloads_are_no_hidden_ones() -> None:
     check_folders({"folders": {"video": "Videos", "image": "a/b"}}, {})
 
 
+@pytest.mark.parametrize(
+    "folder",
+    [
+        r"\\?\C:\Windows\System32",
+        r"\\?\UNC\nas\films",
+        "//?/C:/Users/me",
+        r"\\.\C:\Users\me\Downloads",
+        r"\\localhost\C$\Windows",
+        r"\\127.0.0.1\c$",
+        r"\Windows\System32",
+        "/Windows",
+        "C:Windows",
+        "D:",
+    ],
+)
+def test_a_path_of_windows_that_means_more_than_it_shows_is_refused(folder: str) -> None:
+    assert is_forbidden_folder(folder, system="win32")
+
+
+@pytest.mark.parametrize("folder", [r"Videos\new", "a/b", r"~\Videos"])
+def test_a_path_below_another_means_what_it_shows(folder: str) -> None:
+    assert not is_forbidden_folder(folder, {}, "win32")
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="paths of Windows")
+def test_a_folder_of_a_share_may_be_chosen() -> None:
+    assert not is_forbidden_folder(r"\\nas\films\new")
+
+
 @pytest.mark.skipif(sys.platform != "win32", reason="paths of Windows")
 def test_windows_has_its_own() -> None:
     assert is_forbidden_folder(r"C:\\Windows\\System32")

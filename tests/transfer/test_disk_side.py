@@ -184,6 +184,17 @@ def test_windows_numbers_have_plain_words_and_a_next_step(
     assert action in found.action
 
 
+@pytest.mark.parametrize("mtime", [-62135596800.0, -11644473601.0, -1.0, 0.0, 1e10, 1e18, 1e300])
+def test_a_date_that_the_disk_does_not_know_is_no_failure(tmp_path: Path, mtime: float) -> None:
+    """Servers of .NET send the year 1 for "never"; Windows' file systems begin in 1601."""
+    part = Part(tmp_path / "f")
+    part.create()
+    part.write((b"bytes",), 0)
+    assert part.settle(mtime) == 5
+    part.close()
+    assert Path(part_of(tmp_path / "f")).read_bytes() == b"bytes"
+
+
 def test_a_large_file_is_never_let_in_by_a_look_that_a_small_one_had(tmp_path: Path) -> None:
     """A folder is looked at once a second for small files, and for each large one."""
     folders = Folders(lambda: 1000.0)

@@ -19,8 +19,6 @@ _SUFFIXES: Final = len(" (9999)") + len(".part.json")
 LIMIT: Final = 255 - _SUFFIXES
 """Bytes in UTF-8, and so at most as many UTF-16 units, that leave room for every suffix we add."""
 
-WINDOWS_PATH_UNITS: Final = 259
-
 INERT: Final = ".download"
 """What is appended to a type that a double click could run."""
 
@@ -107,6 +105,10 @@ _PLAIN: Final = re.compile(
 )
 """Names that need nothing done to them, unless reserved: a shortcut for most files of most lists."""
 _FORBIDDEN: Final = re.compile(r'[<>:"|?*/\\]')
+_CLASS_ID: Final = re.compile(
+    r"\.(?=\{[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\})", re.IGNORECASE
+)
+"""The dot before a class of Windows: Explorer hides such an ending, and opens the name as that class says."""
 _DRIVE: Final = re.compile(r"[A-Za-z]:(?=\S)")
 _DOUBLE: Final = re.compile(
     r"\.(?:tar\.[A-Za-z0-9]{1,4}|[A-Za-z0-9_-]{1,24}\.download)$", re.IGNORECASE
@@ -273,7 +275,7 @@ def _clean(raw: str, limit: int) -> str:
     name = _trim(_basename(raw))
     # Looked for before `:` and `.` are replaced: `CON:` and `NUL.txt` are devices, too.
     reserved = _RESERVED.match(name)
-    name = _trim(_FORBIDDEN.sub("_", name))
+    name = _trim(_FORBIDDEN.sub("_", _CLASS_ID.sub("_", name)))
     if not name.strip("_"):
         return ""
     if reserved or name.lower() in _SYSTEM_FILES:

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -113,6 +113,9 @@ def _check_folder_rules(config: Config) -> Iterator[tuple[str, str]]:
         path = Path(os.path.normcase(os.path.realpath(folder)))
         if drop.is_relative_to(path) or path.is_relative_to(drop):
             yield f"folders.{name}", f"folders.{name} ({folder}) may not overlap the drop folder."
+        if not folder.is_absolute():  # `D:films` begins at where the process stands on that drive
+            yield f"folders.{name}", f'folders.{name} is "{folder}"; write it as a full path.'
+            continue
         # `..` leads out of the downloads folder, and whoever wants that can say where to.
         if folder.is_relative_to(downloads) and ".." in folder.relative_to(downloads).parts:
             where = os.path.relpath(folder, downloads)
@@ -248,6 +251,8 @@ def is_forbidden_folder(
     folder: str, environ: Mapping[str, str] = os.environ, system: str = sys.platform
 ) -> bool:
     """Whether a folder, as written or as its links lead, is hidden, the system's, or a whole disk."""
+    if system == "win32" and _has_hidden_meaning(folder):
+        return True
     if not folder.startswith("~") and not Path(folder).is_absolute():  # inside the downloads folder
         return any(part.startswith(".") for part in Path(folder).parts)
     # `..` is taken out of the text before links are followed: that is how it will be written down.
@@ -259,6 +264,20 @@ def is_forbidden_folder(
         if any(part.startswith(".") for part in parts) or _is_system_folder(path, environ, system):
             return True
     return False
+
+
+def _has_hidden_meaning(folder: str) -> bool:
+    """Whether Windows finds a folder by other rules than its text shows.
+
+    1. `\\\\?\\C:\\x` and `\\\\.\\C:\\x` are the disk's own names: no comparison knows C:\\x in them again.
+    2. `\\\\host\\C$` is a whole disk, of this machine, too.
+    3. `C:x` and `\\x` begin at where the process happens to stand.
+    """
+    path = PureWindowsPath(folder)
+    share = path.drive.startswith("\\\\")
+    if share and (path.drive[2:4] in ("?\\", ".\\") or "$" in path.drive):
+        return True
+    return not path.is_absolute() and bool(path.drive or path.root)
 
 
 def _is_system_folder(path: Path, environ: Mapping[str, str], system: str) -> bool:

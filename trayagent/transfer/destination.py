@@ -30,7 +30,7 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.folder_rules import folder_for_name
 from trayagent.model.transfer import Fetched, Progress, Target
 from trayagent.transfer import ranges
-from trayagent.transfer.disk_calls import sync, write_all
+from trayagent.transfer.disk_calls import stamp, sync, write_all
 from trayagent.transfer.failpoints import failpoint
 from trayagent.transfer.folders import Folders, check_room, explained
 from trayagent.transfer.lane import Lane
@@ -299,7 +299,7 @@ class Destination:
                 write_all(fd, data, 0)
                 mark(fd, url)
                 if mtime is not None:
-                    os.utime(fd, (mtime, mtime))
+                    stamp(fd, mtime)
                 sync(fd)
                 failpoint("part-settled")
                 inode, (sha256, warning) = os.fstat(fd).st_ino, verified

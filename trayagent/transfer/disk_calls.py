@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import suppress
 from typing import Final
 
 if sys.platform != "win32":
@@ -19,6 +20,16 @@ FLAGS: Final = (
 """The last one is for a pipe in the place of a file: an error, and no wait for ever."""
 FAR: Final = 1 << 40
 """The byte that is locked: behind the end of any file of a terabyte, for Windows keeps all others away from it."""
+
+
+def stamp(where: int | str, mtime: float) -> None:
+    """Set the time of a file's last change, in Unix seconds.
+
+    A date that the file system does not know is no failure: Windows knows none before 1601, and some
+    servers send the year 1 for "never".
+    """
+    with suppress(OSError, OverflowError, ValueError):
+        os.utime(where, (mtime, mtime))
 
 
 def lock(fd: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -164,7 +165,9 @@ def choose_name(
         name = filenames.choose(target.filename, disposition, url, target.kind, ext, _now)
     if look is None or (look.name_bytes >= _USUAL_NAME_BYTES and look.path_units is None):
         return name
-    units = None if look.path_units is None else look.path_units - len(str(target.folder)) - 1
+    units = look.path_units
+    if units is not None:
+        units -= len(f"{target.folder}{os.sep}".encode("utf-16-le", "surrogatepass")) // 2
     return filenames.fit(name, look.name_bytes, units)
 
 

@@ -37,8 +37,8 @@ AWAY: Final = "the network drive is away"
 """Nobody answers at the other end of a share."""
 _SAFE_NAME: Final = 255
 """Bytes of a name, where the file system does not say."""
-_WINDOWS_PATH: Final = 259
-"""Characters of a path there, unless the machine allows long ones."""
+_WINDOWS_PATH: Final = 259 - len(":Zone.Identifier")
+"""UTF-16 units of a path there, unless the machine allows long ones; the name of the mark counts, too."""
 
 _FULL: Final = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP})

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Final
 
 from trayagent.files import open_shared, remove_shared
-from trayagent.transfer.disk_calls import FLAGS, lock, sync, write_all
+from trayagent.transfer.disk_calls import FLAGS, lock, stamp, sync, write_all
 from trayagent.transfer.failpoints import failpoint
 from trayagent.transfer.publish import move_new
 from trayagent.transfer.ranges import Record
@@ -252,14 +252,14 @@ class Part:
             self.create()
         assert self._fd is not None
         if mtime is not None and os.utime in os.supports_fd:
-            os.utime(self._fd, (mtime, mtime))
+            stamp(self._fd, mtime)
         sync(self._fd)
         told = os.fstat(self._fd)
         if sys.platform == "win32":
             os.close(self._fd)
             self._fd = None
             if mtime is not None:  # the close would stamp it with the time of its last write
-                os.utime(self.path, (mtime, mtime))
+                stamp(self.path, mtime)
         self.inode = told.st_ino
         failpoint("part-settled")
         return told.st_size
