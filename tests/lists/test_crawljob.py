@@ -43,6 +43,20 @@ def test_a_repeated_key_or_any_other_line_begins_a_new_job() -> None:
     ) == [Item(f"http://h/{letter}") for letter in "abcd"]
 
 
+def test_a_colon_parts_key_and_value_as_well() -> None:
+    """Java's properties may have it; a link of another kind is no property."""
+    assert items(
+        "text: http://h/a\nfilename : b.mp4\n->NEW ENTRY<-\nTEXT:https://h/c\nchunks:"
+    ) == [
+        Item("http://h/a", filename="b.mp4"),
+        Item("https://h/c"),
+    ]
+    assert items("text=http://h/a\nmagnet:?xt=urn:btih:1\ntext=http://h/b\nftp://h/c") == [
+        Item("http://h/a"),
+        Item("http://h/b"),
+    ]
+
+
 def test_several_links_of_a_job_are_entries_of_their_own_and_share_no_name() -> None:
     lines = parse("text=http://h/a\\nhttp://h/b\nfilename=x\ndownloadFolder=d\n")
     assert [line.item for line in lines] == [

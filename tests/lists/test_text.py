@@ -25,14 +25,15 @@ def texts(data: bytes) -> list[str | None]:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\u2028", "\u2029"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_encodings_and_line_ends(encoding: str, end: str) -> None:
     assert texts(TEXT.replace("\n", end).encode(encoding)) == WANTED
     assert texts((TEXT + "\n").replace("\n", end).encode(encoding)) == WANTED
 
 
-def test_utf16_of_the_other_byte_order() -> None:
+def test_two_and_four_bytes_of_the_other_order() -> None:
     assert texts(b"\xfe\xff" + TEXT.encode("utf-16-be")) == WANTED
+    assert texts(b"\0\0\xfe\xff" + TEXT.encode("utf-32-be")) == WANTED
 
 
 def test_a_line_that_is_no_utf8_is_latin1_and_the_others_are_not() -> None:
@@ -128,7 +129,7 @@ def test_damaged_lines_do_not_make_a_list_binary(data: bytes) -> None:
     assert texts(data) == [row.decode() for row in data.splitlines()]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_a_whole_text_is_decoded_by_the_same_rules(encoding: str) -> None:
     assert decode(TEXT.encode(encoding)) == TEXT
     assert decode(b"\xe4\n" + "ä".encode()) == "ä\nä"

@@ -33,7 +33,10 @@ _LINK: Final = re.compile(r"(^|[\s,;|\"'<(\[])(https?://)", re.IGNORECASE)
 """A link behind what may part the links of a text, or enclose them."""
 _CLOSING: Final = {'"': '"', "'": "'", "<": ">", "(": ")", "[": "]"}
 _HIGH: Final = frozenset({"HIGHEST", "HIGHER", "HIGH"})
-_PROPERTY: Final = re.compile(r"([A-Za-z]+)\s*=(.*)")
+_PROPERTY: Final = re.compile(
+    rf"([A-Za-z]+)\s*=(.*)|({'|'.join(_KEYS)}|resttext)\s*:(.*)", re.IGNORECASE
+)
+"""With an equals sign, or with a colon as Java's properties may have it: then of a key that we know."""
 _ESCAPE: Final = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/bfnrt:=]))')
 _ESCAPED: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
@@ -81,18 +84,19 @@ def _property_jobs(text: str) -> Iterator[dict[str, Any]]:
     for index, line in enumerate(lines):
         line = line.strip()
         match = _PROPERTY.fullmatch(line)
+        key, value = [part for part in match.groups() if part is not None] if match else ("", "")
         if line.startswith("#"):
             continue
         if urls.looks_absolute(line):
             bare_links.append(line)
-        elif match and match[1].lower() == "resttext":
-            job["text"] = "\n".join([match[2], *lines[index + 1 :]])
+        elif key.lower() == "resttext":
+            job["text"] = "\n".join([value, *lines[index + 1 :]])
             break
-        elif not match or _canonical_key(match[1]) in job:
+        elif not key or _canonical_key(key) in job:
             yield from _complete(job, [])
-            job = {_canonical_key(match[1]): _unescape(match[2].strip())} if match else {}
-        elif match[2].strip():
-            job[_canonical_key(match[1])] = _unescape(match[2].strip())
+            job = {_canonical_key(key): _unescape(value.strip())} if key else {}
+        elif value.strip():
+            job[_canonical_key(key)] = _unescape(value.strip())
     yield from _complete(job, bare_links)
 
 

@@ -23,6 +23,8 @@ _MAGIC: Final = (
 """Programs, media and archives begin so; people drop them by mistake under the name of a list."""
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before the mark of UTF-16, with which it begins
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
@@ -47,7 +49,7 @@ def read_lines(file: BinaryIO, offset: int = 0, number: int = 0) -> Iterator[Raw
     offset = max(offset, mark)
     file.seek(offset)
     # What is no UTF-8 stays in the text as surrogates, which turn back into the same bytes: so the
-    # offsets of lines are exact. Broken UTF-16 becomes U+FFFD, which is as long.
+    # offsets of lines are exact. Broken UTF-16 or UTF-32 becomes U+FFFD, which is as long.
     errors = "surrogateescape" if encoding == "utf-8" else "replace"
     decoder = codecs.getincrementaldecoder(encoding)(errors)
     pending, is_too_long = "", False

@@ -159,6 +159,19 @@ async def test_one_that_waits_keeps_no_worker(
     assert ended["a"].attempts == 2
 
 
+async def test_results_are_in_the_order_that_was_asked_for_and_say_when(tmp_path: Path) -> None:
+    served = InstantFetch({"http://h/b": [DownloadError("network")]})
+    downloader = Downloader(DownloaderSettings(tmp_path, 2, 2, 1), Silent())
+    await downloader.add(map(Item, [f"http://h/{c}" for c in "abca"]))
+    await downloader.run(served)
+    assert [one.url[-1] for one in downloader.results()] == ["a", "b", "c"]
+    for one in downloader.results():
+        assert one.created_at
+        assert one.started_at
+        assert one.finished_at
+        assert one.started_at <= one.finished_at
+
+
 async def test_a_clock_that_is_set_back_makes_no_wait_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,7 +127,7 @@ def _run(config: Config, items: list[Item], workers: int | None, report: _Report
         await downloader.add(items)
         async with oneshot.open_oneshot(config, home(), os.environ, downloader) as engine:
             await downloader.run(engine)
-        return list(downloader.ended.values())
+        return downloader.results()
 
     with interruption:
         return asyncio.run(run())

@@ -113,7 +113,9 @@ class _ShownDownload:
         """As it was shown last."""
         if self.shown is None:
             job, at, state = self.job, stamp(self.began) or "", State.ACTIVE
-            self.shown = Download(id=job.id, url=job.url, state=state, via="cli", created_at=at)
+            self.shown = Download(
+                id=job.id, url=job.url, state=state, via="cli", created_at=at, started_at=at
+            )
         return self.shown
 
 
@@ -143,7 +145,7 @@ class Downloader:
         self._waiting: list[tuple[float, int, Job]] = []
         self._busy: Counter[str] = Counter()
         # Everything below belongs to the loop alone.
-        self._known: set[str] = set()
+        self._known: dict[str, str] = {}  # key -> id, in the order in which they were asked for
         self._running: dict[str, _ShownDownload] = {}
         self._may_take = asyncio.Event()
         # Threads append their reports here. Only the first since the loop read them wakes the loop.
@@ -171,8 +173,8 @@ class Downloader:
         """Fetch what was checked already."""
         if new.key in self._known:
             return
-        self._known.add(new.key)
-        job = job_of(len(self._known), new)
+        job = job_of(len(self._known) + 1, new)
+        self._known[new.key] = job.id
         finished = self._journal.finished_file(job.id)
         if finished is not None:
             running = _ShownDownload(job, Progress(), time.time())
@@ -185,9 +187,8 @@ class Downloader:
     async def run(self, engine: FileEngine) -> None:
         """Return when all downloads have ended.
 
-        A cancellation keeps every `.part`, and the journal tells the next run what is here. One that
-        comes after the last file is ignored: there is nothing left to interrupt, and a person who reads
-        "interrupted" would start it again for nothing.
+        A cancellation keeps every `.part`, and the journal tells the next run what is here. One after
+        the last file is ignored: who reads "interrupted" would start it again for nothing.
         """
         self._engine = engine
         self._loop = asyncio.get_running_loop()
@@ -199,19 +200,14 @@ class Downloader:
                     around.create_task(self._records.run(), name="records"),
                     around.create_task(self._follow_reports(), name="reports"),
                 ]
-                if self._listener.period is not None:
-                    services.append(
-                        around.create_task(
-                            self._show_progress(self._listener.period), name="progress"
-                        )
-                    )
+                if (period := self._listener.period) is not None:
+                    services.append(around.create_task(self._show_progress(period), name="bars"))
                 try:
                     async with asyncio.TaskGroup() as group:
                         for number in range(min(self._settings.workers, max(1, len(self._known)))):
                             group.create_task(self._work(), name=f"worker {number + 1}")
                     self._all_ended = True
-                finally:
-                    # What the threads have finished counts, also when a person has interrupted the rest.
+                finally:  # what the threads have finished counts, also when a person has interrupted the rest
                     self._read_reports()
                     if self._timer is not None:
                         self._timer.cancel()
@@ -220,9 +216,12 @@ class Downloader:
         except asyncio.CancelledError:
             if not self._all_ended:
                 raise
-        if self._unnoted:
-            await self._remove_records(self._unnoted)
+        await self._remove_records(self._unnoted)
         self._journal.remove()
+
+    def results(self) -> list[Download]:
+        """What has ended, in the order of asking."""
+        return [self.ended[id] for id in self._known.values() if id in self.ended]
 
     def __repr__(self) -> str:
         return f"<Downloader: {self._busy.total()} active, {len(self.ended)} ended>"
@@ -257,7 +256,8 @@ class Downloader:
             self._unnoted += records
 
     async def _remove_records(self, records: Sequence[SettledRecord]) -> None:
-        await self._engine.forget([(record.path, record.owner) for record in records])
+        if records:
+            await self._engine.forget([(record.path, record.owner) for record in records])
 
     # -- workers
 
@@ -440,6 +440,7 @@ class Downloader:
         self._listener.show(replace(download, state=State.QUEUED, error=info, not_before=told))
 
     def _end(self, download: Download) -> None:
+        download = replace(download, finished_at=stamp(time.time()))
         self.ended[download.id] = download
         self._listener.show(download)
 
