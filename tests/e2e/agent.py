@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30.0
+PATIENCE = 90.0 if sys.platform == "win32" else 30.0
+"""Seconds to wait for a fact. Under Wine, on a machine that others use, a start alone takes ten to forty."""
 T = TypeVar("T")
 
 
@@ -38,7 +39,7 @@ def command(
         input=input,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=2 * PATIENCE,
         check=False,
     )
 
@@ -85,10 +86,15 @@ class Agent:
         self.stop()
 
     def start(self) -> float:
-        """Start it; returns the seconds until it answered."""
+        """Start it; returns the seconds until it answered. One that did not answer is ended."""
         began = time.monotonic()
         self.launch()
-        until(self._answers, "the agent")
+        try:
+            until(self._answers, "the agent")
+        except BaseException:
+            # `__exit__` is not called where `__enter__` has failed: it would run on without a test.
+            self.kill()
+            raise
         return time.monotonic() - began
 
     def launch(self) -> None:

@@ -40,6 +40,7 @@ def test_it_tells_a_pipe_in_plain_lines(tmp_path: Path) -> None:
     assert "each with the right SHA-256" in done.stdout
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals between processes")
 def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "trayagent", "demo"],

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.agent import Agent, until
+from tests.e2e.agent import PATIENCE, Agent, until
 from tests.servers.media import Media, content
 
 STEPS = ["move-copied", "move-intended", "move-named", "move-noted", "move-removed"]
@@ -35,7 +35,7 @@ def test_a_kill_at_each_step_loses_nothing_and_leaves_nothing(tmp_path: Path, st
         agent.start()
         agent.call("POST", "downloads", {"url": media.url("film.mp4", 50_000), "folder": "Films"})
         assert agent.process is not None
-        assert agent.process.wait(20) == 137
+        assert agent.process.wait(PATIENCE) == 137
         here = home / "downloads" / "Films" / "film.mp4"
         there = share / "Films" / "film (1).mp4"
         assert whole(here) or whole(there)
@@ -157,7 +157,7 @@ def test_a_kill_while_a_person_moves_a_file_loses_nothing(tmp_path: Path, step: 
         until(lambda: agent.get("status")["completed"], "the file")
         agent.call("POST", "downloads/d1/move", {"folder": str(chosen)})
         assert agent.process is not None
-        assert agent.process.wait(20) == 137
+        assert agent.process.wait(PATIENCE) == 137
         here, there = home / "downloads" / "film.mp4", chosen / "film (1).mp4"
         assert whole(here) != whole(there)
         with Agent(home) as after:
@@ -205,7 +205,7 @@ def test_a_person_moves_a_file_to_another_disk(
             agent.call("POST", "downloads/d1/move", {"folder": str(chosen)})
             if step is not None:
                 assert agent.process is not None
-                assert agent.process.wait(20) == 137
+                assert agent.process.wait(PATIENCE) == 137
                 assert whole(here) or whole(there)
                 agent = Agent(home)
                 agent.start()

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.agent import Agent, environ, until
+from tests.e2e.agent import PATIENCE, Agent, environ, until
 from tests.servers.media import Media, content
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def media() -> Iterator[Media]:
     with Media() as server:
         yield server
@@ -56,7 +56,7 @@ def test_the_agents_end_is_3_and_the_download_is_kept(agent: Agent, media: Media
     with beside(agent, "add", "--wait", url) as command:
         id = started(agent)
         agent.kill()
-        _, err = command.communicate(timeout=20)
+        _, err = command.communicate(timeout=PATIENCE)
         assert command.returncode == 3
         assert "keeps the downloads" in err
         agent.start()
@@ -69,7 +69,7 @@ def test_ctrl_c_is_130_and_the_download_goes_on(agent: Agent, media: Media) -> N
     with beside(agent, "add", "--wait", media.url("on.bin", 1_000_000, rate=500_000)) as command:
         id = started(agent)
         command.send_signal(signal.SIGINT)
-        _, err = command.communicate(timeout=20)
+        _, err = command.communicate(timeout=PATIENCE)
         assert command.returncode == 130
         assert "goes on" in err
         until(lambda: agent.get(f"downloads/{id}")["state"] == "completed", "it")
@@ -82,7 +82,7 @@ def test_ctrl_c_stops_a_check_of_the_files(agent: Agent, media: Media) -> None:
     with beside(agent, "verify") as command:
         until(lambda: agent.get("verify")["state"] == "running", "the check")
         command.send_signal(signal.SIGINT)
-        _, err = command.communicate(timeout=20)
+        _, err = command.communicate(timeout=PATIENCE)
         assert command.returncode == 130
         assert "has stopped" in err
         until(lambda: agent.get("verify")["state"] == "cancelled", "its end")
@@ -90,23 +90,24 @@ def test_ctrl_c_stops_a_check_of_the_files(agent: Agent, media: Media) -> None:
 
 def test_cancelling_or_removing_ends_the_wait(agent: Agent, media: Media) -> None:
     for verb in (["cancel"], ["remove"]):
-        url = media.url(f"{verb[0]}.bin", 2_000_000, rate=200_000)
+        url = media.url(f"{verb[0]}.bin", 2_000_000, hold=1)
         with beside(agent, "add", "--wait", "--json", url) as command:
             id = started(agent)
             assert agent.run(*verb, id).returncode == 0
-            out, _ = command.communicate(timeout=20)
+            out, _ = command.communicate(timeout=PATIENCE)
             assert command.returncode == 1
             assert json.loads(out)["downloads"][0]["state"] in ("cancelled", "removed")
 
 
 def test_a_paused_download_is_waited_for(agent: Agent, media: Media) -> None:
-    with beside(agent, "add", "--wait", media.url("paused.bin", 600_000, rate=300_000)) as command:
+    with beside(agent, "add", "--wait", media.url("paused.bin", 600_000, hold=1)) as command:
         id = started(agent)
         assert agent.run("pause", id).returncode == 0
         time.sleep(0.3)
         assert command.poll() is None
+        media.go_on.set()
         assert agent.run("resume", id).returncode == 0
-        command.communicate(timeout=20)
+        command.communicate(timeout=PATIENCE)
         assert command.returncode == 0
 
 
@@ -120,4 +121,4 @@ def test_status_can_be_watched_line_by_line(agent: Agent, media: Media) -> None:
         while seen["completed"] == 0:
             seen = json.loads(watch.stdout.readline())
         agent.stop()
-        assert watch.wait(10) == 3
+        assert watch.wait(PATIENCE) == 3

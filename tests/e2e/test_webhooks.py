@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.agent import Agent, until
+from tests.e2e.agent import PATIENCE, Agent, until
 from tests.servers.media import Media
 from tests.servers.threaded import Quiet, Threaded
 
@@ -51,7 +51,7 @@ def test_a_kill_before_or_after_the_post_loses_none(
         agent.start()
         agent.call("POST", "downloads", {"url": media.url("a.bin")})
         assert agent.process is not None
-        assert agent.process.wait(20) == 137
+        assert agent.process.wait(PATIENCE) == 137
         with Agent(tmp_path, HOOKS__URL=hook.base):
             until(lambda: hook.told == told, "the webhook")
 

@@ -1,7 +1,7 @@
 """An honest media server: any number of files of known bytes, with ranges and validators, as slow as asked.
 
 `/NAME?size=N&rate=N&wait=S` answers N bytes that follow from NAME alone, at a rate (bytes a second), after
-S seconds; `status=N` answers that instead.
+S seconds; `status=N` answers that instead. With `hold=1` the second half waits until the test says `go_on`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ class Media(Threaded):
         self.active = 0
         self.most = 0
         """The largest number of answers under way at once."""
+        self.go_on = threading.Event()
+        """Set by the test: from then on no answer is held."""
         super().__init__(Quiet(type("Handler", (_Handler,), {"media": self}), host=host))
 
     def url(self, name: str, size: int = 10_000, **more: object) -> str:
@@ -93,25 +95,38 @@ class _Handler(BaseHTTPRequestHandler):
             "Accept-Ranges": "bytes",
             "Content-Type": "application/octet-stream",
         }
-        rate = float(query.get("rate", 0))
+        rate, hold = float(query.get("rate", 0)), "hold" in query
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         fresh = self.headers.get("If-Range", headers["ETag"]) == headers["ETag"]
         if asked is None or not fresh:
-            self._send(200, data, headers, rate)
+            self._send(200, data, headers, rate, hold=hold)
             return
         start, end = int(asked[1]), min(int(asked[2] or size - 1), size - 1)
         if start >= size:
             self._send(416, b"", {"Content-Range": f"bytes */{size}"})
             return
         headers["Content-Range"] = f"bytes {start}-{end}/{size}"
-        self._send(206, data[start : end + 1], headers, rate)
+        self._send(206, data[start : end + 1], headers, rate, hold=hold)
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str], rate: float = 0) -> None:
+    def _send(
+        self,
+        status: int,
+        body: bytes,
+        headers: dict[str, str],
+        rate: float = 0,
+        *,
+        hold: bool = False,
+    ) -> None:
         self.send_response(status)
         for key, value in headers.items():
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if hold and not self.media.go_on.is_set():
+            half = len(body) // 2
+            self.wfile.write(body[:half])
+            self.media.go_on.wait(300)  # a test that failed says nothing
+            body = body[half:]
         if not rate:
             self.wfile.write(body)
             return

@@ -25,6 +25,8 @@ ROOMS = {
     "net": "tests/net",
     "transfer": "tests/transfer",
     "desktop": "tests/desktop",
+    "faults": "tests/faults",
+    "servers": "tests/servers",
 }
 CORE = (
     "tests/test_files.py tests/test_instance.py tests/test_locks.py tests/settings tests/store "
@@ -38,17 +40,17 @@ CORE = (
 @pytest.mark.windows_core
 @pytest.mark.timeout(900)
 def test_the_core_holds_on_windows(
-    bench: Bench, tmp_path: Path, record_property: Callable[[str, object], None]
+    alone: Bench, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    run_under_windows(CORE, bench, tmp_path, record_property, seconds=500)
+    run_under_windows(CORE, alone, tmp_path, record_property, seconds=500)
 
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_holds_on_windows(
-    room: str, bench: Bench, tmp_path: Path, record_property: Callable[[str, object], None]
+    room: str, alone: Bench, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    run_under_windows(ROOMS[room], bench, tmp_path, record_property, seconds=1500)
+    run_under_windows(ROOMS[room], alone, tmp_path, record_property, seconds=1500)
 
 
 def run_under_windows(
@@ -59,7 +61,10 @@ def run_under_windows(
     *,
     seconds: float,
 ) -> None:
-    """Run these tests by Windows' Python, count them, and fail with what it said."""
+    """Run these tests by Windows' Python, count them, and fail with what it said.
+
+    The Windows is their own: whatever they started and did not end goes with it.
+    """
     report = tmp_path / "report.xml"
     options = f"-q -p no:cacheprovider -n 2 --dist loadfile --timeout 120 --junitxml {report}"
     done = bench.run("-m", "pytest", *options.split(), *files.split(), seconds=seconds)
