@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import plistlib
 import re
 import subprocess
 import sys
@@ -221,6 +220,8 @@ def exec_line(words: Sequence[str]) -> str:
 
 def property_list(command: Command) -> bytes:
     """The launch agent that starts it."""
+    import plistlib  # macOS alone needs it
+
     content: dict[str, object] = {
         "Label": LABEL,
         "ProgramArguments": list(command.words),

@@ -6,7 +6,6 @@ and on a desk that is anybody's.
 
 from __future__ import annotations
 
-import configparser
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -86,6 +85,8 @@ def _only_with(environ: Mapping[str, str], names: tuple[str, ...]) -> dict[str, 
 
 def _profile_in(file: Path, section: str) -> dict[str, str]:
     """The values of one profile; none where the file is missing, or no such file."""
+    import configparser  # once in a while, and not at every start
+
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         with file.open(encoding="utf-8") as text:

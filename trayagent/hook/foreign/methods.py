@@ -21,7 +21,7 @@ from trayagent.agent.intake import candidate_of
 from trayagent.hook.foreign import options
 from trayagent.hook.foreign.rpc import CALLS_PER_TURN, Call, Method, RpcError
 from trayagent.hook.foreign.values import TaskView, describe, files_of, servers_of, uris_of
-from trayagent.lists import START, metalink
+from trayagent.lists import START
 from trayagent.model.downloads import SETTLED, Download, Item, Patch, State, Via
 from trayagent.model.errors import NotFoundError, WrongStateError
 from trayagent.model.jobs import New
@@ -106,6 +106,8 @@ async def get_peers(call: Call) -> list[Any]:
 @method("addMetalink")
 async def add_metalink(call: Call) -> list[str]:
     """Queue every file of a Metalink; answers with their gids."""
+    from trayagent.lists import metalink  # with its parser for XML: few programs ever call this
+
     try:
         data = base64.b64decode(call.text(0), validate=False)
     except binascii.Error as error:
