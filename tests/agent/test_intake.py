@@ -107,7 +107,7 @@ async def test_secrets_never_reach_another_download(rig: IntakeRig) -> None:
     new = candidate_of(0, given)
     assert isinstance(new, New)
     with pytest.raises(StoreUnavailableError):
-        await rig.db.run(_failing, new, await rig.intake.admission("cli", [new]))
+        await rig.intake.admit("cli", _failing, new)
 
     (download,) = (await rig.intake.add([Item("http://other/x")], via="cli")).receipt.downloads
 

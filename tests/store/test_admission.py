@@ -13,7 +13,7 @@ from trayagent.model.jobs import New, Order
 from trayagent.model.library import Listed
 from trayagent.model.transfer import Fetched
 from trayagent.store import database, library, transitions
-from trayagent.store.admission import Admission, admit
+from trayagent.store.admission import Admission, UnseenFilesError, admit
 from trayagent.store.secrets import SecretFiles
 from trayagent.store.transitions import Completed
 
@@ -35,7 +35,8 @@ def test_a_picture_that_came_since_it_was_listed_is_not_fetched_twice(
     conn: sqlite3.Connection, tmp_path: Path, there: bool, expected: str
 ) -> None:
     """A listing that still thought it missing does not bring a second copy; a lost file comes again."""
-    admission = Admission("sync", 1.0, lambda path: there, SecretFiles(tmp_path))
+    missing = frozenset[str]() if there else frozenset({"/x/p1.png"})
+    admission = Admission("sync", 1.0, SecretFiles(tmp_path), missing)
     (first,) = admit(conn, [PICTURE], admission, None)
     conn.execute("UPDATE downloads SET state = 'active'")
     transitions.release(conn, first.row["n"], Completed(Fetched(Path("/x/p1.png"), 3)), 3.0)
@@ -48,7 +49,7 @@ def test_one_request_asks_for_the_same_several_times(
     conn: sqlite3.Connection, tmp_path: Path
 ) -> None:
     """What is here already is a duplicate; asked for again it comes once, and the rest share that one."""
-    admission = Admission("cli", 1.0, lambda path: True, SecretFiles(tmp_path))
+    admission = Admission("cli", 1.0, SecretFiles(tmp_path), frozenset())
     link, other = (
         New(f"http://h/{name}", f"http://h/{name}", "h:80", Order(), gid="0123456789abcdef")
         for name in "ab"
@@ -65,3 +66,19 @@ def test_one_request_asks_for_the_same_several_times(
     assert [one.row["n"] for one in outcomes] == [1, 2, 2, 3, 2, 3]
     gids = conn.execute("SELECT gid FROM downloads ORDER BY n").fetchall()
     assert [gid for (gid,) in gids] == ["0123456789abcdef", None, None], "a name is one download's"
+
+
+def test_nothing_is_written_before_somebody_has_looked_for_the_files(
+    conn: sqlite3.Connection, tmp_path: Path
+) -> None:
+    """A transaction waits for no disk: it says which files count, and comes again."""
+    unseen = Admission("cli", 1.0, SecretFiles(tmp_path))
+    had, new = (New(f"http://h/{name}", f"http://h/{name}", "h:80", Order()) for name in "ab")
+    (first,) = admit(conn, [had], unseen, None)
+    transitions.release(conn, first.row["n"], Completed(Fetched(Path("/x/a"), 3)), 3.0)
+    before = conn.total_changes
+
+    with pytest.raises(UnseenFilesError) as raised:
+        admit(conn, [new, had], unseen, None)
+
+    assert (raised.value.paths, conn.total_changes) == (["/x/a"], before)

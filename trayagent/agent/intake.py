@@ -2,7 +2,7 @@
 
     hook, tray, command line   `add`: items as somebody wrote them
     sync                       `enter`: what it made itself, with its own identity and folder
-    drop folder                `admission` and `announce`, around a transaction of its own
+    drop folder                `admit` and `announce`, around a transaction of its own
 
 What may enter is decided in `model/validation`; what is here already, in `store/admission`, inside
 the transaction.
@@ -14,9 +14,9 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -35,8 +35,8 @@ from trayagent.store.admission import (
     Candidate,
     Entered,
     IdempotencyKey,
+    UnseenFilesError,
     enter,
-    saved_paths,
 )
 from trayagent.store.database import Database
 from trayagent.store.secrets import SecretFiles
@@ -47,6 +47,9 @@ LOOK_SECONDS: Final = 1.0
 """How long a disk's answer is waited for: a request has five seconds in all."""
 MOST_LOOKS: Final = 8
 """Looks at a time; more of them would only wait for the same disk that stands still."""
+
+
+T = TypeVar("T")
 
 
 class Intake:
@@ -108,8 +111,7 @@ class Intake:
             self.choose_engine(index, candidate) for index, candidate in enumerate(candidates)
         ]
         wish = BatchWish(None if batch else title, batches.number(batch) if batch else None, more)
-        admission = await self.admission(via, candidates)
-        entered = await self._db.run(enter, candidates, wish, key, admission)
+        entered = await self.admit(via, enter, candidates, wish, key)
         self.announce(entered.new, entered.batch)
         return entered
 
@@ -129,18 +131,18 @@ class Intake:
         for finished in await self._db.run(batches.close, batches.number(batch), self._now()):
             self._bus.publish(BatchEvent("finished", finished))
 
-    async def admission(self, via: Via, candidates: Iterable[Candidate]) -> Admission:
-        """What a transaction that admits these needs; made anew for each."""
-        # Their finished files are looked for before the transaction, so that no disk holds up the
-        # database. A file that is finished in between counts as being there.
-        new = [candidate for candidate in candidates if isinstance(candidate, New)]
-        missing = await self._presence.missing(await self._db.read(saved_paths, new))
-        return Admission(
-            via=via,
-            now=self._now(),
-            exists=lambda path: path not in missing,
-            secrets=self._secrets,
-        )
+    async def admit(self, via: Via, act: Callable[..., T], *given: object) -> T:
+        """Carry out `act(conn, *given, admission)`, a transaction that admits items.
+
+        Once more where files have to be looked for, so that no disk holds up the database. A file that is
+        finished in between counts as being there.
+        """
+        admission = Admission(via, self._now(), self._secrets)
+        try:
+            return await self._db.run(act, *given, admission)
+        except UnseenFilesError as unseen:
+            missing = await self._presence.missing(unseen.paths)
+        return await self._db.run(act, *given, replace(admission, missing=missing))
 
     def announce(self, new: Sequence[Download], batch: Batch | None) -> None:
         """Publish committed downloads, and wake the pool."""

@@ -15,7 +15,7 @@ A program that sends its request twice, because the first answer got lost, sends
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from itertools import compress
 from typing import Final, Literal, NamedTuple
 
@@ -47,10 +47,9 @@ class Admission(Struct, frozen=True):
 
     via: Via
     now: float
-    exists: Callable[[str], bool]
-    """Whether a path still holds its file. It answers from memory: while it asked a disk, the
-    database would wait."""
     secrets: SecretFiles
+    missing: frozenset[str] | None = None
+    """Paths of finished files where there is none any more; None: nobody has looked yet."""
     urgent: int = 0
 
     def at(self, urgent: int) -> Admission:
@@ -76,6 +75,14 @@ class Entered(Struct, frozen=True):
     batch: Batch | None = None
     repeated: bool = False
     """The same Idempotency-Key was answered before."""
+
+
+class UnseenFilesError(Exception):
+    """Nobody has looked whether these files are still there, and a transaction waits for no disk."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__(f"{len(paths)} files to look for")
+        self.paths = paths
 
 
 class BatchWish(Struct, frozen=True):
@@ -109,7 +116,7 @@ def enter(
 ) -> Entered:
     """Queue what may enter, as one transaction with its batch and its receipt.
 
-    Raises KeyReusedError, and StoreUnavailableError when secrets cannot be saved.
+    Raises KeyReusedError, UnseenFilesError, and StoreUnavailableError when secrets cannot be saved.
     """
     if key is not None:
         before = _recall(conn, key, admission.now)
@@ -197,12 +204,24 @@ def _admit_all(
 def admit(
     conn: sqlite3.Connection, items: Sequence[New], admission: Admission, batch: int | None
 ) -> list[Admitted]:
-    """Queue each item, or find the download that is already on its way or already done."""
+    """Queue each item, or find the download that is already on its way or already done.
+
+    Raises UnseenFilesError, before it writes anything.
+    """
     rows = downloads.rows_in_flight(conn, [new.key for new in items])
     is_saved_enough = [not new.again or _came_meanwhile(conn, new) for new in items]
-    saved = downloads.rows_with_file(
-        conn, [new.key for new in compress(items, is_saved_enough)], admission.exists
-    )
+    unseen: list[str] = []
+
+    def exists(path: str) -> bool:
+        if admission.missing is None:
+            unseen.append(path)
+            return True
+        return path not in admission.missing
+
+    sought = [new.key for new in compress(items, is_saved_enough)]
+    saved = downloads.rows_with_file(conn, sought, exists)
+    if unseen:
+        raise UnseenFilesError(unseen)
     fresh: dict[str, New] = {}
     outcomes: list[Outcome] = []
     for new, is_enough in zip(items, is_saved_enough, strict=True):
@@ -225,12 +244,6 @@ def admit(
         Admitted(saved[new.key] if outcome == "duplicate" else rows[new.key], outcome)
         for new, outcome in zip(items, outcomes, strict=True)
     ]
-
-
-def saved_paths(conn: sqlite3.Connection, items: Iterable[New]) -> list[str]:
-    """The files that would make these items duplicates, if they are still there."""
-    sought = [new.key for new in items if not new.again or _came_meanwhile(conn, new)]
-    return downloads.paths_of_completed(conn, sought)
 
 
 def _came_meanwhile(conn: sqlite3.Connection, new: New) -> bool:

@@ -320,16 +320,6 @@ def path_of_saved(conn: sqlite3.Connection, key: str, exists: Callable[[str], bo
     return None if row is None else str(row["path"] or row["remote_path"])
 
 
-def paths_of_completed(conn: sqlite3.Connection, keys: Sequence[str]) -> list[str]:
-    """Where the completed downloads for these keys have their files."""
-    rows = conn.execute(
-        "SELECT path FROM downloads WHERE key IN (SELECT value FROM json_each(?))"
-        " AND state = 'completed' AND path IS NOT NULL",
-        (_json(keys),),
-    )
-    return [path for (path,) in rows]
-
-
 def rows_with_file(
     conn: sqlite3.Connection, keys: Sequence[str], exists: Callable[[str], bool]
 ) -> dict[str, sqlite3.Row]:

@@ -98,9 +98,7 @@ async def test_the_lines_to_come_of_a_list_that_is_still_read_are_cancelled(tmp_
         await h.db.run(drop_lists.open_or_begin, "x.txt", "{}", 1.0)
         await undo_of(h).take_back("b1")
         line = (1, candidate_of(1, Item("http://h/1")), "")
-        new = await h.db.run(
-            drop_lists.enter_lines, 1, [line], "{}", await h.intake.admission("drop", [])
-        )
+        new = await h.intake.admit("drop", drop_lists.enter_lines, 1, [line], "{}")
         assert (new, (await h.queries.batch("b1")).counts) == ([], {"cancelled": 1})
 
 

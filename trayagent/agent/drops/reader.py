@@ -223,13 +223,9 @@ class DropReader:
         total = 0
         async for lines, position in self._chunks(drop_list):
             failpoint("list-before-chunk")
-            admission = await self._intake.admission("drop", [entry for _, entry, _ in lines])
-            new = await self._db.run(
-                drop_lists.enter_lines,
-                drop_list.batch,
-                lines,
-                drop_lists.position_json(position),
-                admission,
+            reached = drop_lists.position_json(position)
+            new = await self._intake.admit(
+                "drop", drop_lists.enter_lines, drop_list.batch, lines, reached
             )
             failpoint("list-after-chunk")
             total += len(new)
