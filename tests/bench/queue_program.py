@@ -1,36 +1,19 @@
-"""The whole life of an agent for one list: start it, queue the list, leave when all of it is here."""
+"""The whole life of an agent for one list: start it, queue the list, leave when all of it is here.
+
+It is the agent that is measured: what this program itself needs is imported while the agent starts.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
-from typing import Any
-from urllib.request import Request, urlopen
-
-from tests.bench.measure import trayagent
 
 AT_A_TIME = 500
-
-
-class AgentClient:
-    """A running agent, as a program talks to it."""
-
-    def __init__(self, home: Path) -> None:
-        self._url = json.loads((home / "runtime.json").read_text())["url"]
-        self._token = (home / "token").read_text().strip()
-
-    def ask(self, method: str, path: str, body: object = None) -> Any:
-        """The answer to one request."""
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        url = f"{self._url}/api/v1/{path}"
-        with urlopen(Request(url, data, headers, method=method), timeout=60) as answer:
-            return json.load(answer)
+LOOK_SECONDS = 0.05
+"""Between two looks whether all is here: each costs the agent a millisecond, too."""
 
 
 def main(urls: list[str], out: Path, home: Path) -> None:
@@ -40,8 +23,10 @@ def main(urls: list[str], out: Path, home: Path) -> None:
         "TRAYAGENT_HOME": str(home),
         "TRAYAGENT_DOWNLOADS__FOLDER": str(out),
     }
-    command = trayagent("run", "--headless", "--port", "0")
+    command = (sys.executable, "-m", "trayagent", "run", "--headless", "--port", "0")
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as process:
+        from tests.bench.agent_client import AgentClient
+
         assert process.stdout is not None
         process.stdout.readline()  # it says so when it is ready
         agent = AgentClient(home)
@@ -50,7 +35,7 @@ def main(urls: list[str], out: Path, home: Path) -> None:
             agent.ask("POST", "downloads", {"items": items})
         status = agent.ask("GET", "status")
         while status["queued"] or status["active"]:
-            time.sleep(0.02)
+            time.sleep(LOOK_SECONDS)
             status = agent.ask("GET", "status")
         agent.ask("POST", "quit", {})
         process.stdout.read()
@@ -59,5 +44,6 @@ def main(urls: list[str], out: Path, home: Path) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(dir=Path(sys.argv[2]).parent) as folder:
-        main(Path(sys.argv[1]).read_text().split(), Path(sys.argv[2]), Path(folder))
+    listed, folder = map(Path, sys.argv[1:])
+    # The bench removes the homes of all rounds with everything else.
+    main(listed.read_text().split(), folder, folder.with_name(f"queue-home-{os.getpid()}"))
