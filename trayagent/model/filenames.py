@@ -141,14 +141,17 @@ def choose(
     What follows a name's last dot is an extension only if it is one: `Movie.2023.1080p` has none.
     """
     # Cleaned once for the choice and once with the extension, so that a cut never costs the extension.
-    own = _usable(given)
-    chosen = own or _usable(disposition and from_disposition(disposition)) or _usable(from_url(url))
+    own = _usable(given) if given else ""
+    said = _usable(from_disposition(disposition)) if disposition and not own else ""
+    chosen = own or said or _usable(from_url(url))
     plain = _PLAIN.fullmatch(chosen) is not None
     name = (chosen if plain else _basename(chosen)) if chosen else f"video-{now():%Y%m%d-%H%M%S}"
     content = (content_ext or "").lstrip(".").lower()
     if own and not has_extension(name, content) and kind != "video" and content not in VIDEO:
         return safe(name)
-    return safe(_with_extension(name, kind, content))
+    named = _with_extension(name, kind, content)
+    # `_usable` has looked at it, unless it has another ending now.
+    return named if plain and named == chosen and not _RESERVED.match(named) else safe(named)
 
 
 def _usable(raw: str | None) -> str:

@@ -41,8 +41,7 @@ def check(url: str) -> str:
     User and password stay in it (`split_userinfo` takes them off), and so does the fragment.
     Raises DownloadError `bad_url` for anything but an http(s) URL with a usable host and port.
     """
-    usual = _USUAL.fullmatch(url)
-    if usual and len(url) <= MAX_LENGTH and _canonical(usual[1], usual[2]) == usual[2]:
+    if usual_parts(url) is not None:
         return url
     url = trim(url)
     if len(url) > MAX_LENGTH:
@@ -62,6 +61,14 @@ def check(url: str) -> str:
         raise DownloadError("bad_url", "it must start with http:// or https://")
     parts = _split(url)
     return urlunsplit(parts._replace(netloc=_canonical(parts.scheme, parts.netloc)))
+
+
+def usual_parts(url: str) -> tuple[str, str, str] | None:
+    """Scheme, host with port, path with query of a URL that `check` takes as it is; None: it has to look."""
+    usual = _USUAL.fullmatch(url)
+    if not usual or len(url) > MAX_LENGTH or _canonical(usual[1], usual[2]) != usual[2]:
+        return None
+    return usual[1], usual[2], url[usual.end(2) :]
 
 
 def trim(text: str) -> str:

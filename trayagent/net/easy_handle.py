@@ -85,19 +85,23 @@ class EasyHandle:
         curl.setopt(pycurl.NOSIGNAL, 1)  # signals belong to the main thread
         curl.setopt(pycurl.FOLLOWLOCATION, 0)
         curl.setopt(pycurl.HTTP_VERSION, _VERSIONS[policy.network.http])
+        self._is_1 = policy.network.http == "1.1"
         curl.setopt(pycurl.TCP_KEEPALIVE, 1)
         trust(curl, ca_file)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         curl.setopt(pycurl.PREREQFUNCTION, self._before_request)
-        self._lines: list[bytes] = []
+        self.lines: list[bytes] = []
+        """Of a head, as far as it is not taken yet."""
         # By a method of a list, for libcurl calls once a line: a function of ours takes three times as long.
-        curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
+        curl.setopt(pycurl.HEADERFUNCTION, self.lines.append)
         curl.setopt(pycurl.WRITEFUNCTION, self._take_piece)
         self.release()
 
     def release(self) -> None:
         """Forget the exchange."""
         self.exchange: Exchange = _NOBODY
+        self.is_touched = False
+        """Whether something came that the engine has not looked at."""
         self.sink: Sink | None = None
         self.failure: DownloadError | None = None
         """Why we ended it ourselves, if there is a reason but that the sink had enough."""
@@ -111,7 +115,7 @@ class EasyHandle:
         self._refused: DownloadError | None = None
         self._enough = False
         self._told = False
-        self._lines.clear()
+        self.lines.clear()
         self.batch: list[bytes] = []
         """What came in this turn, for the sink to get at once."""
         self._room = 0
@@ -154,7 +158,7 @@ class EasyHandle:
     def note_idle(self) -> None:
         """Its connection may be used again, as far as HTTP/1 goes: remember the socket."""
         info = self.curl.getinfo
-        if info(pycurl.INFO_HTTP_VERSION) != pycurl.CURL_HTTP_VERSION_2_0:
+        if self._is_1 or info(pycurl.INFO_HTTP_VERSION) != pycurl.CURL_HTTP_VERSION_2_0:
             self._idle.add(self._ends, info(pycurl.ACTIVESOCKET))
 
     def why_failed(self, code: int, words: str) -> DownloadError | None:
@@ -266,16 +270,22 @@ class EasyHandle:
             exchange.pieces.append(data)
             exchange.gathered += len(data)
             self.watch.came += len(data)
-            self._touched.append(self)
+            self._touch()
             return
         if not self.batch:
-            self._touched.append(self)
+            self._touch()
         self.batch.append(data)
 
     def _hold_back(self) -> int:
         self.paused = True
-        self._touched.append(self)
+        self._touch()
         return int(pycurl.WRITEFUNC_PAUSE)
+
+    def _touch(self) -> None:
+        """Have the engine look at it, once for all that comes until then."""
+        if not self.is_touched:
+            self.is_touched = True
+            self._touched.append(self)
 
     def _is_full(self) -> bool:
         exchange = self.exchange
@@ -289,7 +299,7 @@ class EasyHandle:
 
     def look_for_head(self, now: float) -> bool:
         """Take the head of the answer, if all of it is here. Interim ones (RFC 9110 §15.2) do not count."""
-        exchange, lines = self.exchange, self._lines
+        exchange, lines = self.exchange, self.lines
         if not lines:
             return exchange.head_at > 0  # a body was quicker, and had it looked at
         text = b"".join(lines)
@@ -303,7 +313,7 @@ class EasyHandle:
         if not exchange.raw and (coding := coding_in(exchange.head)):
             self._decoder = decoder_for(coding)
         lines.clear()  # trailers
-        self._touched.append(self)
+        self._touch()
         return True
 
     def attach(self, sink: Sink) -> None:
@@ -322,7 +332,7 @@ class EasyHandle:
     def hand_over(self) -> bool:
         """Give the batch to the sink, or keep it where that has no room; False: it wants no more."""
         batch, self.batch = self.batch, []
-        self._lines.clear()  # trailers
+        self.lines.clear()  # trailers
         self.make_room()
         given = self.give(batch)
         if given == "not now":

@@ -51,6 +51,8 @@ class Endpoint(Struct, frozen=True):
     @classmethod
     def of(cls, url: str) -> Endpoint:
         """Raises DownloadError `bad_url`."""
+        if (parts := urls.usual_parts(url)) is not None:  # as nearly all are
+            return cls(url, _origin_of(parts[0], parts[1]), parts[2])
         url = urls.check(url.partition("#")[0])
         scheme, netloc, rest = urls.parts_of(url)
         target = rest if rest[:1] == "/" else f"/{rest}"

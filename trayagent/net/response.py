@@ -37,8 +37,10 @@ class Head:
         self.host = host
         self._length: int | None = -1
         """-1: nobody has asked yet."""
+        self.is_chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
+        """Whether chunks tell where the body ends (RFC 9112 §7.1)."""
         self._is_stream = head.startswith(b"HTTP/2")
-        self.coding = _coding_of(self.headers)
+        self.coding = _coding_of(self.headers) if "Content-Encoding" in self.headers else ""
         """The Content-Encoding in small letters, empty for none: `identity` and `none` say nothing."""
 
     @property
@@ -81,11 +83,6 @@ class Head:
     def check(self) -> None:
         """Raise DownloadError `server_error` for a head that contradicts itself, whatever it is about."""
         _ = self.length
-
-    @property
-    def is_chunked(self) -> bool:
-        """Whether chunks tell where the body ends (RFC 9112 §7.1)."""
-        return "chunked" in self.headers.get("Transfer-Encoding", "").lower()
 
     @property
     def is_framed(self) -> bool:
@@ -136,7 +133,7 @@ def _headers_in(head: bytes) -> CIMultiDictProxy[str]:
     if len(fields) != text.rstrip("\n").count("\n"):  # some line is not as nearly all are
         fields = _odd_fields(text)
     headers = CIMultiDict(fields)
-    if len(set(map(str.lower, headers))) < len(fields):
+    if len({name.lower() for name, _ in fields}) < len(fields):
         for name in _READ_WHOLE:
             if len(values := headers.getall(name, ())) > 1:
                 headers[name] = ", ".join(dict.fromkeys(values))

@@ -36,6 +36,7 @@ from contextlib import suppress
 from heapq import heappop, heappush
 from math import inf
 from pathlib import Path
+from threading import get_ident
 from typing import Any, Final, Self
 
 import pycurl
@@ -174,7 +175,7 @@ class Transport:
     def _call(self, act: Callable[..., object], *arguments: Any) -> None:
         """Have something done on the engine's thread, and wake it for that."""
         with self._turns.role:
-            if self._turns.is_here:  # in a turn: nothing of libcurl is at work
+            if get_ident() == self._turns.number:  # in a turn: nothing of libcurl is at work
                 act(*arguments)
                 return
         self._inbox.append((act, arguments))
@@ -272,12 +273,16 @@ class Transport:
         """Hand over what came, take what libcurl has finished, then tell whoever has something to look at."""
         if self._asking:
             now = time.monotonic()
-            for handle in [one for one in self._asking if one.look_for_head(now)]:
-                del self._asking[handle]
-        for handle in self._touched:
+            for handle in list(self._asking):
+                # Without a line there is no head, unless a body was quicker and had it taken.
+                is_due = handle.lines or handle.exchange.head_at
+                if is_due and handle.look_for_head(now):
+                    del self._asking[handle]
+        for handle in self._touched:  # which may grow meanwhile
+            handle.is_touched = False
             if handle.batch and not handle.hand_over():
                 self._end(handle.exchange, handle.failure)
-            elif handle.can_go_on:
+            elif handle.paused and handle.can_go_on:
                 self._continue(handle.exchange)
         left = 1
         while left:
@@ -383,8 +388,10 @@ class Transport:
         host = exchange.origin.authority
         handle = self._live.pop(exchange)
         self._asking.pop(handle, None)
-        with suppress(pycurl.error):  # it was never added
+        try:  # noqa: SIM105  quicker, for every small file
             self._multi.remove_handle(handle.curl)
+        except pycurl.error:
+            pass  # it was never added
         handle.release()
         if len(self._idle) < IDLE_HANDLES:
             self._idle.append(handle)

@@ -70,7 +70,7 @@ class _Turn:
 
 
 class Turns:
-    """Who is to have a turn, and in which thread; only that one calls, but for `is_here` with the `role` held.
+    """Who is to have a turn, and in which thread; only that one calls, but for a look at `number` with the `role` held.
 
     `go_on` is what another thread does in its place: everything, until the engine ends.
     """
@@ -79,8 +79,8 @@ class Turns:
         self._go_on = go_on
         self.thread = threading.current_thread()
         """The engine's, once it has begun."""
-        self._thread = 0
-        """Its number."""
+        self.number = 0
+        """Of that thread, which is here where `get_ident` says the same; 0: there is none any more."""
         self._ready: dict[Waiter, None] = {}
         """Who is to have a turn, in order."""
         self._dates: dict[Waiter, float] = {}
@@ -95,17 +95,12 @@ class Turns:
 
     def begin(self) -> None:
         """The thread that calls this is the engine's."""
-        self.thread, self._thread = threading.current_thread(), get_ident()
+        self.thread, self.number = threading.current_thread(), get_ident()
 
     def end(self) -> None:
         """No thread is the engine's any more: the next one may get its number."""
         with self.role:
-            self._thread = 0
-
-    @property
-    def is_here(self) -> bool:
-        """Whether the engine's thread asks."""
-        return get_ident() == self._thread
+            self.number = 0
 
     @property
     def due(self) -> float:

@@ -51,7 +51,7 @@ from trayagent.transfer.finish import (
 )
 from trayagent.transfer.folders import Look, explained, full_disk
 from trayagent.transfer.lane import ENDLESS, Lane
-from trayagent.transfer.speed_limit import buckets_of, piece_of, spend
+from trayagent.transfer.speed_limit import buckets_of, is_limited, piece_of, spend
 from trayagent.transfer.writer import Writer
 
 MOST_RECOVERIES: Final = 3
@@ -310,8 +310,8 @@ class Attempt:
 
     def _save_whole(self, name: str, data: bytes) -> Fetched | None:
         """Verify and publish a file that came at once; None: it takes the way of longer ones."""
-        if any(bucket.rate for bucket in self._buckets):
-            return None  # a limit is waited for with the bytes kept
+        if is_limited(self._buckets):
+            return None  # the limit is waited for with the bytes kept
         began = time.monotonic()
         fetched = finish_whole(
             self._destination, name, data, self._target, self._origin, self._check_stopped

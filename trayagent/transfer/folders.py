@@ -185,9 +185,11 @@ class Folders:
 
     def note(self, folder: Path, seconds: float) -> None:
         """A small file was brought to its disk in so long; one moment of a busy machine is no slow disk."""
+        if not self._paces and seconds <= SLOW:
+            return  # as nearly all are
         pace = self._paces.get(folder)
         if pace is None and seconds <= SLOW:
-            return  # as nearly all are
+            return
         excess = 0 if pace is None else pace[1]
         if len(self._paces) > MOST:
             self._paces.clear()
@@ -195,7 +197,7 @@ class Folders:
 
     def is_slow(self, folder: Path) -> bool:
         """Whether files there take so long that they had better not wait for each other."""
-        pace = self._paces.get(folder)
+        pace = self._paces.get(folder) if self._paces else None
         if pace is None:
             return False
         noted_at, excess = pace

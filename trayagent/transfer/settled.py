@@ -148,15 +148,18 @@ class SettledFiles:
         return self._records
 
     def _append(self, line: bytes) -> None:
-        with suppress(OSError):
+        # Not by `suppress`, which is three calls each time: this is asked for every small file.
+        try:
             if self._fd < 0 or self._logged > MOST_LOGGED:
                 self._begin_log()  # what is to be appended counts already, or does not any more
                 return
-            with suppress(OSError):
-                os.write(self._fd, line)
             self._logged += len(line)
-            # Without locks it may have been taken for one of a process that has ended.
-            if not self._is_locked and not os.path.exists(self._path):  # noqa: PTH110  a text, no Path
+            os.write(self._fd, line)
+        except OSError:
+            pass
+        # Without locks it may have been taken for one of a process that has ended.
+        if not self._is_locked and not os.path.exists(self._path):  # noqa: PTH110  a text, no Path
+            with suppress(OSError):
                 self._begin_log()
 
     def _begin_log(self) -> None:

@@ -25,8 +25,19 @@ def buckets_of(everything: Bucket, speed_limit: int) -> list[Bucket]:
 
 def piece_of(buckets: Sequence[Bucket]) -> int:
     """How many bytes to take at a time: an eighth of a second's, so that a slow limit flows evenly."""
-    rates = [bucket.rate // _PIECES for bucket in buckets if bucket.rate]
-    return max(_SMALLEST_PIECE, min(BUFFER, *rates)) if rates else BUFFER
+    piece = BUFFER
+    for bucket in buckets:
+        if bucket.rate:
+            piece = min(piece, bucket.rate // _PIECES)
+    return max(_SMALLEST_PIECE, piece)
+
+
+def is_limited(buckets: Sequence[Bucket]) -> bool:
+    """Whether any of them limits anything now."""
+    for bucket in buckets:  # noqa: SIM110  asked for every small file: `any` would be three calls more
+        if bucket.rate:
+            return True
+    return False
 
 
 def spend(buckets: Sequence[Bucket], count: int) -> float:
