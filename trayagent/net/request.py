@@ -17,7 +17,7 @@ from trayagent.net.address_policy import AddressPolicy, no_ports
 from trayagent.net.cookies import Jar
 from trayagent.net.exchange import BUFFER, Exchange, Patience, Resolve, Sink
 from trayagent.net.host_limits import Cooldown
-from trayagent.net.redirects import BARE, REDIRECTS, Redirects
+from trayagent.net.redirects import BARE, REDIRECTS, Redirects, WebOrigin
 from trayagent.net.response import Head
 
 if TYPE_CHECKING:
@@ -118,31 +118,11 @@ class HttpClient:
         wait = self.cooldown.note(head.host, asked)
         return DownloadError("server_busy", f"HTTP {head.status}", retry_after=wait)
 
-    def send(
-        self,
-        redirects: Redirects,
-        named: Collection[str],
-        wake: Callable[[], None],
-        *,
-        raw: bool,
-        piece: int,
-    ) -> Exchange:
-        """Ask at the endpoint where the redirects have led. Raises as `ask` does."""
-        endpoint = redirects.endpoint
-        origin = endpoint.origin
+    def check(self, origin: WebOrigin, named: Collection[str]) -> None:
+        """Raise DownloadError unless this origin may be asked now: `blocked_address`, `server_busy`."""
         self._policy.check(origin.host, origin.port, named)
         if wait := self.cooldown.remaining(origin.authority):
             raise DownloadError("server_busy", origin.host, retry_after=wait, spent=False)
-        exchange = Exchange(
-            origin,
-            endpoint.target,
-            BARE_LINES if redirects.is_bare else _lines(redirects.headers()),
-            wake,
-            raw=raw,
-            piece=piece,
-        )
-        self.transport.submit(exchange)
-        return exchange
 
 
 def client_for(config: Config, own_ports: Callable[[], Collection[int]] = no_ports) -> HttpClient:
@@ -176,9 +156,19 @@ class Answer:
         self._send()
 
     def _send(self) -> None:
-        self.exchange = self._client.send(
-            self._redirects, self._named, self._wake, raw=self.is_raw, piece=self._piece
+        """Ask at the endpoint where the redirects have led. Raises as `HttpClient.ask` does."""
+        redirects = self._redirects
+        origin = redirects.endpoint.origin
+        self._client.check(origin, self._named)
+        self.exchange = Exchange(
+            origin,
+            redirects.endpoint.target,
+            BARE_LINES if redirects.is_bare else _lines(redirects.headers()),
+            self._wake,
+            raw=self.is_raw,
+            piece=self._piece,
         )
+        self._client.transport.submit(self.exchange)
 
     def poll(self) -> Head | None:
         """The head, once it is here; follows redirects meanwhile. Raises DownloadError."""
