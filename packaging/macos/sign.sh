@@ -9,3 +9,6 @@ codesign --verify --strict --deep trayagent.app
 ditto -c -k --keepParent trayagent.app trayagent.zip
 xcrun notarytool submit trayagent.zip --keychain-profile "$2" --wait
 xcrun stapler staple trayagent.app
+xcrun stapler validate trayagent.app
+# Packed again: the ticket is in the app now, and a Mac without a network looks for it there.
+ditto -c -k --keepParent trayagent.app trayagent.zip
