@@ -27,6 +27,7 @@ PACKAGES = {
     "nginx": "nginx-light",
     "openbox": "openbox",
     "pip3": "python3-pip",
+    "sha256sum": "coreutils",
     "systemd-analyze": "systemd",
     "trayer": "trayer",
     "wget": "wget",

@@ -117,6 +117,7 @@ def library() -> Iterator[str]:
     assert thread.join() is None
 
 
+@pytest.mark.needs("bash")
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "page", [page for page in WALKED if blocks(page)], ids=lambda page: page.name

@@ -27,6 +27,7 @@ ROOMS = {
     "desktop": "tests/desktop",
     "faults": "tests/faults",
     "servers": "tests/servers",
+    "packaging": "tests/packaging",
 }
 CORE = (
     "tests/test_files.py tests/test_instance.py tests/test_locks.py tests/settings tests/store "
