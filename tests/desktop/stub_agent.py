@@ -1,4 +1,9 @@
-"""A program with a tray and nothing behind it: snapshots come in as JSON lines, calls go out as lines."""
+"""A program with a tray and nothing behind it: snapshots come in as JSON lines, calls go out as lines.
+
+    stub_agent.py KIND [first]
+
+With `first` the tray begins once it has a snapshot.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +41,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO)
     tray = choose_tray(sys.argv[1], cast("Actions", PrintedActions()))
     signal.signal(signal.SIGTERM, lambda *_: tray.stop())
+    if sys.argv[2:] == ["first"]:  # so that the icon is shown in this state at once
+        tray.show(msgspec.json.decode(sys.stdin.readline(), type=Snapshot))
     # Said once signals are heard: who reads this line may end us at once.
     print(json.dumps(["tray", repr(tray)]), flush=True)
     threading.Thread(target=feed, args=(tray,), daemon=True).start()

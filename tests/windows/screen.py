@@ -24,9 +24,9 @@ PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 class WindowsStub(Stub):
     """The same program as on a Linux desktop, run by Windows' Python."""
 
-    def __init__(self, bench: Bench, desktop: Desktop) -> None:
+    def __init__(self, bench: Bench, desktop: Desktop, first: Snapshot | None = None) -> None:
         self.desktop = desktop
-        words = ("-m", "tests.desktop.stub_agent", "auto")
+        words = ("-m", "tests.desktop.stub_agent", "auto", *(["first"] if first else []))
         environment = {"DISPLAY": desktop.env["DISPLAY"], "PYTHONUTF8": "1"}
         started = bench.start(*words, environment=environment)
         assert started.stdin is not None
@@ -39,6 +39,8 @@ class WindowsStub(Stub):
         self.heard: queue.Queue[list[Any]] = queue.Queue()
         for listen in (self._listen, self._keep_errors):
             threading.Thread(target=listen, daemon=True).start()
+        if first:
+            self.show(first)
         self.tray = self.next(within=30)[1]
 
     def _keep_errors(self) -> None:
@@ -58,9 +60,11 @@ def labels(snapshot: Snapshot) -> list[str]:
 
 
 @contextlib.contextmanager
-def windows_tray(bench: Bench, desktop: Desktop) -> Iterator[WindowsStub]:
-    """A running tray, ended at the end."""
-    with contextlib.closing(WindowsStub(bench, desktop)) as running:
+def windows_tray(
+    bench: Bench, desktop: Desktop, first: Snapshot | None = None
+) -> Iterator[WindowsStub]:
+    """A running tray, ended at the end; `first` is what it shows from its beginning."""
+    with contextlib.closing(WindowsStub(bench, desktop, first)) as running:
         yield running
 
 

@@ -20,7 +20,7 @@ from tests.windows.screen import keep
 pytestmark = [
     pytest.mark.desktop,
     pytest.mark.needs("openbox", "xsetroot"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(240),
 ]
 
 CONSOLE = r"""

@@ -18,6 +18,7 @@ from tests.servers.media import Media
 from tests.windows.bench import Bench
 from tests.windows.person import Person
 from tests.windows.screen import keep, labels, windows_tray
+from trayagent.desktop.tray.menu import Shape
 from trayagent.desktop.tray.snapshot import Snapshot
 
 SPOT = (18, 18)
@@ -25,7 +26,7 @@ SPOT = (18, 18)
 pytestmark = [
     pytest.mark.desktop,
     pytest.mark.needs("openbox", "xsetroot"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(240),
 ]
 
 
@@ -50,6 +51,20 @@ def around(windows: list[Window]) -> Window:
     right = max(each.x + each.width for each in windows)
     bottom = max(each.y + each.height for each in windows)
     return Window(left, top, right - left, bottom - top)
+
+
+def shows(desktop: Desktop, place: tuple[int, int], shape: Shape) -> bool:
+    """Whether the icon has a good part of its pixels in the colour of this state."""
+    raw, wanted = desktop.screenshot(spot(place)).tobytes(), colour(shape)
+    pixels = zip(raw[::3], raw[1::3], raw[2::3], strict=True)
+    near = [
+        each for each in pixels if all(abs(a - b) < 6 for a, b in zip(each, wanted, strict=True))
+    ]
+    return len(near) >= 20
+
+
+def shows_nothing(desktop: Desktop, place: tuple[int, int]) -> bool:
+    return not any(shows(desktop, place, shape) for shape in samples.EVERY_STATE)
 
 
 def open_menu(desktop: Desktop, place: tuple[int, int], count: int) -> Window:
@@ -92,12 +107,24 @@ def test_every_state_is_shown(alone: Bench, desktop: Desktop) -> None:
             tray.show(snapshot)
             before = until(partial(changed, desktop, spot(place), before), f"{shape} in the tray")
             until(partial(desktop.find, colour(shape), 20), f"the colour of {shape}")
-            keep(desktop, f"windows-tray-{shape}", spot(place))
         tray.show(samples.BUSY)
         until(partial(changed, desktop, spot(place), before), "the last state")
         # More rows than an idle menu has, some of them shortened or grey.
         least = len(labels(samples.IDLE)) + 3
         keep(desktop, "windows-tray-menu", open_menu(desktop, place, least))
+
+
+def test_each_state_has_a_picture_of_its_own(alone: Bench, desktop: Desktop) -> None:
+    """Each in a new icon: Wine paints a picture over the one before, which shows at its corners."""
+    with windows_tray(alone, desktop):
+        place = icon(desktop)
+    for shape, snapshot in samples.EVERY_STATE.items():
+        until(partial(shows_nothing, desktop, place), "no icon")
+        with windows_tray(alone, desktop, first=snapshot):
+            until(partial(shows, desktop, place, shape), f"{shape} in the tray")
+            others = [each for each in samples.EVERY_STATE if colour(each) != colour(shape)]
+            assert [other for other in others if shows(desktop, place, other)] == []
+            keep(desktop, f"windows-tray-{shape}", spot(place))
 
 
 def test_a_menu_shows_the_rows_of_the_moment_it_opens(alone: Bench, desktop: Desktop) -> None:
@@ -132,11 +159,11 @@ def test_notices_are_balloons_one_after_another(
     person = Person(alone, tmp_path / "home", DISPLAY=desktop.env["DISPLAY"])
     with Media() as media, person.running():
         until(lambda: "/welcome#code=" in person.opened_pages(), "the welcome page")
-        hint = until(desktop.menus, "where to find the icon")[0]
-        keep(desktop, "windows-balloon-first", around([hint, Window(0, 0, 170, 32)]))
+        until(lambda: still(desktop, 2), "where to find the icon")
         until(lambda: not desktop.menus(), "the end of the first balloon", 40)
         person.post("downloads", {"url": media.url("clip.mp4", status=404)})
-        failed = until(desktop.menus, "the failure")[0]
+        until(lambda: still(desktop, 2), "the failure")
+        failed = desktop.menus()[0]
         keep(desktop, "windows-balloon", around([failed, Window(0, 0, 170, 32)]))
         assert person.command("quit").returncode == 0
     assert "Traceback" not in person.log()
