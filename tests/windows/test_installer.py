@@ -166,6 +166,7 @@ def test_install_run_update_and_leave(
         steps.note("removed while it ran: it ended, and its folder is gone")
     assert film.read_bytes() == content("film.bin", 10_000)
     assert alone.run("-c", LEFT).stdout.split() == [], "the registry knows us no more"
-    assert files(alone) - before == set()
+    # Windows' own folder for the programs of one user may stay; here it was not there yet.
+    assert files(alone) - before <= {folder.parent}
     steps.note("nothing is left on the drive or in the registry but the person's own files")
     steps.keep()
