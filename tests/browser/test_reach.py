@@ -51,6 +51,13 @@ OUT_OF_REACH = """() => {
 """What a finger cannot touch, even after scrolling to it; of a dialog, menu or sheet above the page, in that."""
 
 
+IS_WITHIN = (
+    "each => document.activeElement === document.body || each.contains(document.activeElement)"
+)
+"""Whether the keys go to something in there; behind its last control is the browser's own bar, and then
+the page as a whole has the focus."""
+
+
 async def check(page: Page, step: str) -> None:
     """Everything in sight is within reach, and axe has nothing to say."""
     reached = await page.evaluate(OUT_OF_REACH)
@@ -247,6 +254,82 @@ async def test_a_library_by_example_its_album_and_viewer(
     await check(page, "the viewer")
     await page.keyboard.press("Escape")
     agent.call("DELETE", "sources/shots")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def phone(chromium: Browser, agent: Running) -> AsyncIterator[Page]:
+    """A phone that has a keyboard, as those of blind people often do."""
+    width, height = SIZES["phone"]
+    async with opened(chromium, agent, viewport={"width": width, "height": height}) as page:
+        yield page
+
+
+async def test_keys_stay_in_a_sheet_and_come_back_to_the_list(phone: Page) -> None:
+    grid = phone.get_by_role("treegrid")
+    batch = head(phone, "series episode 1.mp4 and 2 more")
+    for opener, name in (
+        (row(phone, "lost.mp4").locator(".name"), "lost.mp4"),
+        (batch.get_by_role("button", name="Report"), "Report"),
+    ):
+        await opener.click()
+        sheet = phone.get_by_role("region", name=name, exact=True)
+        await expect(sheet).to_be_visible()
+        await expect(sheet).to_be_focused()
+        for key in ["Tab"] * 25 + ["Shift+Tab"] * 25:
+            await phone.keyboard.press(key)
+            assert await sheet.evaluate(IS_WITHIN), key
+        await phone.keyboard.press("Tab")
+        await phone.keyboard.press("Escape")
+        await expect(sheet).to_be_hidden()
+        await expect(grid).to_be_focused()
+        await expect(phone.locator("[inert]")).to_have_count(0)
+
+
+async def test_a_sheet_goes_by_a_touch_beside_it_and_holds_nothing_back(phone: Page) -> None:
+    sheet = phone.get_by_role("region", name="lost.mp4", exact=True)
+
+    async def open_sheet() -> None:
+        await row(phone, "lost.mp4").locator(".name").click()
+        await expect(sheet).to_be_focused()
+
+    await open_sheet()
+    await phone.mouse.click(200, 10)
+    await expect(sheet).to_be_hidden()
+    await open_sheet()
+    await phone.evaluate("location.hash = 'settings'")
+    await expect(phone.get_by_role("heading", name="Settings")).to_be_visible()
+    await expect(phone.locator("[inert]")).to_have_count(0)
+    await phone.evaluate("location.hash = 'all'")
+    await open_sheet()
+    # A phone that is turned, or a window made wide: the panel stands beside the list again.
+    await phone.set_viewport_size({"width": 1180, "height": 400})
+    await expect(phone.locator("[inert]")).to_have_count(0)
+    await expect(sheet).to_be_visible()
+
+
+async def test_dialogs_hold_the_keys_and_give_them_back(phone: Page) -> None:
+    add_links = phone.get_by_role("button", name="Add links", exact=True)
+    await press(phone, add_links)
+    box = phone.get_by_role("dialog")
+    for _ in range(15):
+        await phone.keyboard.press("Tab")
+        assert await box.evaluate(IS_WITHIN)
+    await phone.keyboard.press("Escape")
+    await expect(add_links).to_be_focused()
+
+
+async def test_a_panel_that_closes_by_itself_leaves_the_keys_where_they_are(
+    wide: Page, agent: Running, site: PublicSite
+) -> None:
+    url = site.url("/plain/shortlived.mp4")
+    asked = agent.call("POST", "downloads", {"items": [{"url": url, "paused": True}]})
+    await row(wide, "shortlived.mp4").locator(".name").click()
+    await expect(wide.get_by_role("region", name="shortlived.mp4")).to_be_visible()
+    search = wide.get_by_role("searchbox")
+    await search.focus()
+    agent.call("DELETE", f"downloads/{asked['downloads'][0]['id']}")
+    await expect(wide.get_by_role("region", name="shortlived.mp4")).to_be_hidden()
+    await expect(search).to_be_focused()
 
 
 async def test_keys_alone_fold_a_batch_and_move_a_file(

@@ -31,7 +31,7 @@ export class BatchHead extends EventTarget {
     this.report = h("div", {});
     this.element = h(
       "section",
-      { class: isPanel ? "batch-head batch-panel" : "batch-head", hidden: true, "aria-label": BATCH.report },
+      { class: isPanel ? "batch-head batch-panel" : "batch-head", tabindex: isPanel && "-1", hidden: true, "aria-label": BATCH.report },
       h(
         "div",
         { class: "card-head" },

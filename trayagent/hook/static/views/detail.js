@@ -31,7 +31,7 @@ export class Detail extends EventTarget {
     const close = iconButton("cross", SAY.close, () => this.dispatchEvent(new Event("close")));
     this.element = h(
       "section",
-      { class: "detail", "aria-labelledby": "detail-name", hidden: true },
+      { class: "detail", tabindex: "-1", "aria-labelledby": "detail-name", hidden: true },
       h("div", { class: "detail-head" }, h("div", { class: "grow" }, this.name, this.state), this.actions, close),
       h("div", { class: "detail-body", tabindex: "0", role: "group", "aria-label": VERBS.details }, h("div", { class: "stack" }, this.why, this.pictures, this.wishes), this.facts),
     );

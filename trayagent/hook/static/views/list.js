@@ -5,6 +5,7 @@ import { Listing } from "../listing.js";
 import { Menu } from "../menu.js";
 import { Previews } from "../previews.js";
 import { prefer, preferred } from "../preferences.js";
+import { Sheet } from "../sheet.js";
 import { COLUMNS, FILTERS, SAY, TYPES, VERBS } from "../words.js";
 import { BatchHead } from "./batch.js";
 import { Detail } from "./detail.js";
@@ -46,6 +47,7 @@ export class ListView {
     this.detail = new Detail({ api, board, acts, messages });
     this.batch = new BatchHead({ api, board, messages, batchActs });
     this.batchPanel = new BatchHead({ api, board, messages, batchActs }, { isPanel: true });
+    this.sheet = new Sheet([this.detail, this.batchPanel]);
     this.verify = new Verify({ api, board, messages });
     this.name = "";
     this.empty = h("div", { class: "empty", hidden: true });
@@ -90,8 +92,11 @@ export class ListView {
     this.batch.addEventListener("title", () => setText(this.heading, this.batch.batch.title || this.name));
     for (const panel of [detail, this.batchPanel])
       panel.addEventListener("close", () => {
+        // What somebody types elsewhere meanwhile goes on there: a panel also closes when its download is removed.
+        const focused = document.activeElement;
+        const isHere = focused === document.body || panel.element.contains(focused);
         this.#closePanels();
-        table.element.focus();
+        if (isHere) table.element.focus();
       });
     search.addEventListener("input", () => {
       clearTimeout(this.#typing);
@@ -111,6 +116,12 @@ export class ListView {
   #closePanels() {
     this.detail.close();
     this.batchPanel.show(null);
+    this.sheet.update();
+  }
+
+  /** Another view comes: nothing of it may be out of reach. */
+  hide() {
+    this.#closePanels();
   }
 
   #tools() {
@@ -189,6 +200,7 @@ export class ListView {
     if (isBatch) this.detail.close();
     this.batchPanel.show(isBatch ? id : null);
     if (!isBatch) await this.detail.open(id);
+    this.sheet.update();
     this.table.reveal(); // the panel may have come to lie over its row
   }
 
@@ -196,6 +208,7 @@ export class ListView {
   async #openAt(id) {
     const download = await this.detail.open(id);
     if (!download) return;
+    this.sheet.update();
     const index = this.listing.indexOf(id);
     if (index >= 0) this.table.go(index);
     this.table.current = id;
