@@ -24,9 +24,15 @@ export class Messages {
         { kind: "quiet" },
       ),
     );
+    // Said once more, it stands there once: an agent that is gone is noticed by several parts of a view.
+    const same = [...this.element.children].find((each) => !row.length && each.textContent === text);
+    same?.remove();
     const line = h("div", { class: `message ${kind}` }, h("p", {}, text), row.length ? h("div", { class: "buttons" }, row) : null);
     this.element.append(line);
     while (this.element.children.length > MOST) this.element.firstChild.remove();
+    // Shown anew, it lies above a dialog that was opened meanwhile: what went wrong there is read there.
+    if (this.element.matches(":popover-open")) this.element.hidePopover();
+    this.element.showPopover();
     // What holds the pointer or the focus is being read, or about to be clicked.
     const leave = () => {
       if (line.matches(":hover, :focus-within")) setTimeout(leave, 1000);
