@@ -1,5 +1,6 @@
 """Every command answers --help, every error ends in words and an exit code, never in a traceback."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -246,3 +247,16 @@ def test_the_group_lists_each_command_once() -> None:
     with trayagent.make_context("trayagent", ["--help"], resilient_parsing=True) as context:
         listed = trayagent.list_commands(context)
     assert len(listed) == len(set(listed))
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="other systems look at PATH alone")
+def test_no_program_of_the_current_folder_is_run(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NoDefaultCurrentDirectoryInExePath", raising=False)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(r"C:\Windows\System32\hostname.exe", tmp_path / "planted.exe")
+    assert subprocess.run(["planted"], check=False).returncode == 0, "it is found there, as a rule"
+    run("version")
+    with pytest.raises(FileNotFoundError):
+        subprocess.run(["planted"], check=False)

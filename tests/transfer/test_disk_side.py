@@ -18,10 +18,12 @@ from tests.links import link
 from tests.servers.lying import Lying, Served
 from tests.transfer.rig import noise, transferring, until
 from trayagent.model.errors import DownloadError
+from trayagent.model.transfer import Target
 from trayagent.transfer import disk_calls, driver, folders
 from trayagent.transfer import publish as publishing
 from trayagent.transfer.checksums import verify
 from trayagent.transfer.driver import Results, StoppedError
+from trayagent.transfer.finish import choose_name
 from trayagent.transfer.folders import Folders, check_room, explain, full_disk, has_room
 from trayagent.transfer.marks import mark, quarantine, zone_identifier
 from trayagent.transfer.names import Names
@@ -193,6 +195,45 @@ def test_a_date_that_the_disk_does_not_know_is_no_failure(tmp_path: Path, mtime:
     assert part.settle(mtime) == 5
     part.close()
     assert Path(part_of(tmp_path / "f")).read_bytes() == b"bytes"
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="other systems stamp a file that is open")
+def test_the_date_is_set_after_the_close_which_would_set_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    close, utime = os.close, os.utime
+
+    def note_close(fd: int) -> None:
+        calls.append("close")
+        close(fd)
+
+    def note_stamp(path: str, times: tuple[float, float]) -> None:
+        calls.append("stamp")
+        utime(path, times)
+
+    monkeypatch.setattr(os, "close", note_close)
+    monkeypatch.setattr(os, "utime", note_stamp)
+    part = Part(tmp_path / "f")
+    part.create()
+    part.write((b"bytes",), 0)
+    part.settle(1_700_000_000.0)
+    assert calls == ["close", "stamp"]
+    assert Path(part.path).stat().st_mtime == 1_700_000_000
+
+
+@pytest.mark.parametrize("folder", ["downloads", "🎬" * 30])
+def test_a_path_on_windows_has_room_for_every_suffix_and_for_the_mark(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path has 259 UTF-16 units there, of which a picture takes two; the name of a stream counts."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    look = Folders().check(tmp_path / folder, 0, 0)
+    target = Target(tmp_path / folder, filename=f"{'n' * 300}.mp4")
+    name = choose_name(target, None, None, "", "", look)
+    assert name.endswith("n.mp4")
+    longest = f"{tmp_path / folder / name} (9999).part:Zone.Identifier"
+    assert len(longest.encode("utf-16-le")) // 2 <= 259
 
 
 def test_a_large_file_is_never_let_in_by_a_look_that_a_small_one_had(tmp_path: Path) -> None:

@@ -142,6 +142,10 @@ def trayagent(ctx: click.Context, version: bool) -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; the exit code of contract and documentation."""
     unseen = streams.open_closed_streams()
+    if sys.platform == "win32":
+        # Windows looks for programs in the current folder first: a `taskkill.exe` that lies among somebody's
+        # downloads would run in place of the system's. The name is that of CreateProcess's documentation.
+        os.environ.setdefault("NoDefaultCurrentDirectoryInExePath", "1")
     # `--json` is also an option of each command. But where the command line itself is wrong, click raises
     # before it has read it, and programs want that error as JSON, too.
     screen = Screen(sys.stdout, sys.stderr, os.environ, unseen=unseen)
