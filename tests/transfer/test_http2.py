@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.certificates import Authority
-from tests.servers.lying import Lying, Served, in_turn
+from tests.servers.lying import Lying, Served
 from tests.servers.own_process import connect, unused_port, wait_for_answer
 from tests.transfer.rig import noise, transferring
 from trayagent.model.errors import DownloadError
@@ -58,8 +59,9 @@ def nginx(
         wait_for_answer(process, lambda: connect(port), errors)
         yield f"127.0.0.1:{port}"
     finally:
-        process.terminate()
-        process.wait(10)
+        # At leisure: a request is written down only once it is over for nginx, too.
+        process.send_signal(signal.SIGQUIT)
+        process.wait(20)
 
 
 def asked(folder: Path) -> list[list[str]]:
@@ -115,7 +117,6 @@ async def test_a_stream_that_is_reset_goes_on_where_it_was(tmp_path: Path) -> No
     async with Lying() as behind:
         served = Served(body, cut=[300_000])
         behind.at("/behind/f.bin", served)
-        behind.at("/behind/g.bin", in_turn(Served(body, cut=[0] * 9), Served(body)))
         behind.at("/behind/h.bin", Served(body, etag=None, modified=None, cut=[100_000] * 9))
         with nginx(tmp_path / "site", authority, "", behind.authority) as address:
             async with transferring(
@@ -131,9 +132,3 @@ async def test_a_stream_that_is_reset_goes_on_where_it_was(tmp_path: Path) -> No
                     await rig.get(f"https://{address}/behind/h.bin")
                 assert failed.value.traits.is_retryable
                 assert "h.bin" not in rig.files()
-                async with asyncio.TaskGroup() as group:  # its neighbours on the connection go on
-                    group.create_task(rig.get(f"https://{address}/behind/f.bin"), name="again")
-                    with pytest.raises(DownloadError):
-                        await rig.get(f"https://{address}/behind/g.bin")
-                    await rig.get(f"https://{address}/behind/g.bin")
-                assert rig.files() == {"f.bin": body, "f (1).bin": body, "g.bin": body}
