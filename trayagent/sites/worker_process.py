@@ -7,23 +7,21 @@ is over.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import json
 import os
 import shutil
-import signal
 import stat
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from trayagent.child_process import ChildProcess
 from trayagent.files import is_link
 from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
@@ -59,7 +57,7 @@ def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
 class WorkerProcess:
     """A running worker; made by `start`."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: ChildProcess) -> None:
         self._process = process
 
     @classmethod
@@ -69,35 +67,19 @@ class WorkerProcess:
     ) -> AsyncIterator[WorkerProcess]:
         """A worker that has got its request; leaving the context ends it and whatever it started."""
         folder = Path(ask.folder)
-        # A group of its own, so that it can be ended together with what it starts (ffmpeg).
-        apart: dict[str, Any] = {"start_new_session": True}
-        if sys.platform == "win32":
-            apart = {"creationflags": subprocess.CREATE_NO_WINDOW}
-        process = await asyncio.create_subprocess_exec(
-            *(words or command()),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=environment(environ, folder),
-            cwd=folder,
-            limit=LINE_BYTES,
-            **apart,
+        process = await ChildProcess.start(
+            words or command(), environment(environ, folder), LINE_BYTES, folder
         )
-        child = cls(process)
         try:
-            assert process.stdin is not None
-            with contextlib.suppress(OSError):  # it has ended already; its silence will tell
-                process.stdin.write(msgspec.json.encode(ask) + b"\n")
-                await process.stdin.drain()
-            yield child
+            await process.tell(msgspec.json.encode(ask))
+            yield cls(process)
         finally:
-            await child.end()
+            await process.end()  # what it wrote is resumable at any point
 
     async def next_message(self) -> WorkerMessage | None:
         """The next message, None when there will be none. Raises DownloadError `internal` for nonsense."""
-        assert self._process.stdout is not None
         try:
-            line = await self._process.stdout.readline()
+            line = await self._process.read_line()
         except ValueError as error:
             raise DownloadError("internal", "the page engine said too much") from error
         if not line.endswith(b"\n"):
@@ -110,37 +92,10 @@ class WorkerProcess:
 
     async def exit_status(self) -> int:
         """Its exit status, once it has ended; on POSIX negative for a signal."""
-        return await self._process.wait()
-
-    async def end(self) -> None:
-        """Kill it and its children; what it wrote is resumable at any point."""
-        pid = self._process.pid
-        if sys.platform != "win32":
-            # 1. Also when it has ended: what it started lives on in its group.
-            # 2. Never process.kill(): it reaps a process that has just ended, and asyncio then finds none.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
-        elif self._process.returncode is None:
-            # Windows has no groups that can be killed; taskkill follows the tree of parents.
-            killer = await asyncio.create_subprocess_exec(
-                "taskkill", "/T", "/F", "/PID", str(pid),
-                stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-                creationflags=subprocess.CREATE_NO_WINDOW,
-            )  # fmt: skip
-            await killer.wait()
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        await self._process.wait()
-        # Windows' pipes stay open until they are read to their end, and nobody reads this one any more.
-        # asyncio has no public way to close it; a warning about an open pipe fails tests of `update`.
-        transport: Any = getattr(self._process, "_transport", None)
-        if transport is not None:
-            transport.close()
+        return await self._process.exit_status()
 
     def __repr__(self) -> str:
-        return f"<WorkerProcess {self._process.pid}>"
+        return f"<WorkerProcess, {self._process!r}>"
 
 
 _CHOICE_FILE: Final = "first.json"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from trayagent.child_process import ChildProcess
 from trayagent.model.errors import SENTENCES, DownloadError
 from trayagent.targets.messages import LINE_BYTES, BucketAnswer, Opening, Question, Reply
 
@@ -39,11 +38,11 @@ def _command() -> list[str]:
 class BucketProcess:
     """One running process; made by `start`."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: ChildProcess) -> None:
         self._process = process
 
     def __repr__(self) -> str:
-        return f"<BucketProcess {self._process.pid}>"
+        return f"<BucketProcess, {self._process!r}>"
 
     @classmethod
     async def start(cls, opening: Opening, environ: Mapping[str, str]) -> BucketProcess:
@@ -53,20 +52,7 @@ class BucketProcess:
             for name, value in environ.items()
             if name.upper() in _PASSED_ON or name.upper().startswith(_PREFIXES)
         }
-        apart: dict[str, Any] = {"start_new_session": True}
-        if sys.platform == "win32":
-            apart = {"creationflags": subprocess.CREATE_NO_WINDOW}
-        started = cls(
-            await asyncio.create_subprocess_exec(
-                *_command(),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=kept,
-                limit=LINE_BYTES,
-                **apart,
-            )
-        )
+        started = cls(await ChildProcess.start(_command(), kept, LINE_BYTES))
         try:
             await started.ask(opening)
         except BaseException:
@@ -76,15 +62,11 @@ class BucketProcess:
 
     async def ask(self, question: Question) -> BucketAnswer:
         """Its answer. Raises DownloadError for one that is a code, and when there comes none."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with contextlib.suppress(OSError):  # it has ended already; its silence will tell
-            self._process.stdin.write(msgspec.json.encode(question) + b"\n")
-            await self._process.stdin.drain()
+        await self._process.tell(msgspec.json.encode(question))
         while True:
             try:
                 async with asyncio.timeout(SILENCE_SECONDS):
-                    line = await self._process.stdout.readline()
+                    line = await self._process.read_line()
                 reply = _DECODER.decode(line)
             except TimeoutError:
                 raise DownloadError("bucket_away", "it took too long") from None
@@ -99,13 +81,4 @@ class BucketProcess:
 
     async def end(self) -> None:
         """Kill it: nothing that it was at is lost, since it decides by what the bucket holds."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        await self._process.wait()
-        # Its pipe stays open until it is read to the end, and asyncio has no public way to close it.
-        transport: Any = getattr(self._process, "_transport", None)
-        if transport is not None:
-            transport.close()
+        await self._process.end()
