@@ -67,7 +67,7 @@ def run_under_windows(
     The Windows is their own: whatever they started and did not end goes with it.
     """
     report = tmp_path / "report.xml"
-    options = f"-q -p no:cacheprovider -n 2 --dist loadfile --timeout 120 --junitxml {report}"
+    options = f"-q -p no:cacheprovider -n 2 --dist loadfile --timeout 300 --junitxml {report}"
     done = bench.run("-m", "pytest", *options.split(), *files.split(), seconds=seconds)
     said = (done.stdout + done.stderr).decode("utf-8", "replace")
     assert report.exists(), said[-4000:]
