@@ -120,11 +120,20 @@ class Agent:
         """As a session's end would; returns the exit code."""
         assert self.process is not None
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self._ask_to_end()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return self.process.wait(10)
+                return self.process.wait(PATIENCE / 3)
             self.process.kill()
         return self.process.wait()
+
+    def _ask_to_end(self) -> None:
+        assert self.process is not None
+        if sys.platform != "win32":
+            self.process.send_signal(signal.SIGTERM)
+            return
+        # There a signal to a process is no question: it ends at once, as by `kill`, with code 1.
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            self.call("POST", "quit", {})
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """One request, as curl would send it."""
