@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.agent import command, environ, until
+from tests.wine import keeps_time
 
 
+@keeps_time  # a minute for everything, and seconds for its agent to start
 @pytest.mark.timeout(90)
 def test_it_shows_the_whole_job_and_keeps_what_it_says(tmp_path: Path) -> None:
     done = command(tmp_path, "demo", "--json", TMPDIR=str(tmp_path))
@@ -30,6 +32,7 @@ def test_it_shows_the_whole_job_and_keeps_what_it_says(tmp_path: Path) -> None:
     shutil.rmtree(folder)
 
 
+@keeps_time  # a minute for everything, and seconds for its agent to start
 @pytest.mark.timeout(90)
 def test_it_tells_a_pipe_in_plain_lines(tmp_path: Path) -> None:
     done = command(tmp_path, "demo", TMPDIR=str(tmp_path))

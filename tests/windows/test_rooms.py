@@ -26,6 +26,9 @@ ROOMS = {
     "transfer": "tests/transfer",
     "desktop": "tests/desktop",
     "faults": "tests/faults",
+    "e2e": "tests/e2e/test_cool_down.py tests/e2e/test_ends.py tests/e2e/test_library.py "
+    "tests/e2e/test_locked.py tests/e2e/test_newcomer.py tests/e2e/test_waiting.py "
+    "tests/e2e/test_webhooks.py",
     "servers": "tests/servers",
     "packaging": "tests/packaging",
 }
