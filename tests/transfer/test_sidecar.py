@@ -124,6 +124,38 @@ def test_a_killed_part_is_believed_unless_its_certain_bytes_changed(
     assert (record is None) == (at is not None and at < 400_000)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="dates are not set by descriptor there")
+def test_a_share_that_dates_a_file_by_its_closing_makes_no_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samba does so, after our last word; not where the date was set."""
+    final, record = tmp_path / "f", Record(900, '"v"', ((0, 100),))
+    close, set_by_name, utime = os.close, set[int](), os.utime
+
+    def closing(fd: int) -> None:
+        if fd not in set_by_name and os.fstat(fd).st_ino == final.with_name("f.part").stat().st_ino:
+            later = time.time_ns() + SECOND
+            utime(fd, ns=(later, later))
+        close(fd)
+
+    def setting(path: int, ns: tuple[int, int]) -> None:
+        set_by_name.add(path)
+        utime(path, ns=ns)
+
+    part = Part(final, "me")
+    part.create(signed=True)
+    part.write((b"x" * 100,), 0)
+    monkeypatch.setattr(os, "close", closing)
+    monkeypatch.setattr(os, "utime", setting)
+    part.vouch(record, is_last=True)
+    part.close()
+    monkeypatch.undo()
+    again = Part.reopen(final, "me")
+    assert again is not None
+    assert again.record() == record
+    again.close()
+
+
 def test_what_is_written_first_says_again_what_was_vouched_for(tmp_path: Path) -> None:
     """Else a kill within the first second would make our own new bytes look like somebody's edit."""
     final, record = tmp_path / "f", Record(900, '"v"', ((0, 100),))

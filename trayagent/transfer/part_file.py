@@ -24,6 +24,7 @@ import stat
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -208,12 +209,26 @@ class Part:
         if record is not None:
             sync(self._fd)
             failpoint("part-synced")
-        # Where this lasts, the next record takes as long, and bytes come meanwhile.
-        slack = 0.0 if is_last else max(USUAL_SLACK, 4 * (time.monotonic() - began))
+        if is_last and sys.platform != "win32":
+            slack = 0.0
+            self._pin_date()
+        else:
+            # Where this lasts, the next record takes as long, and bytes come meanwhile.
+            slack = max(USUAL_SLACK, 4 * (time.monotonic() - began))
         sample = "" if is_last or record is None else self._sample(record)
         self._sidecar.write(Mark(self._owner, record, slack, sample))
         self._trusted = None
         failpoint("part-vouched")
+
+    def _pin_date(self) -> None:
+        """Keep the date of the last byte: a share may else date the file by its closing, after our last word.
+
+        Samba leaves a date alone that was set by name. Windows has no such promise: there the slack stays.
+        """
+        assert self._fd is not None
+        told = os.fstat(self._fd)
+        with suppress(OSError):
+            os.utime(self._fd, ns=(told.st_atime_ns, told.st_mtime_ns))
 
     def doubt(self) -> None:
         """From here on nothing of the file is certain, after a power cut neither; raises OSError."""
