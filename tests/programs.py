@@ -28,6 +28,7 @@ PACKAGES = {
     "openbox": "openbox",
     "pip3": "python3-pip",
     "sha256sum": "coreutils",
+    "shellcheck": "shellcheck",
     "systemd-analyze": "systemd",
     "trayer": "trayer",
     "wget": "wget",

@@ -206,7 +206,7 @@ def test_a_step_that_fails_ends_it(tmp_path: Path, failing: str, calls: int) -> 
     assert len(signing.calls()) == calls
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck")
+@pytest.mark.needs("shellcheck")
 def test_the_script_is_clean() -> None:
     done = subprocess.run(
         ["shellcheck", PACKAGING / "macos/sign.sh"], capture_output=True, text=True, check=False

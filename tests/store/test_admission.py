@@ -17,6 +17,7 @@ from trayagent.store.admission import Admission, UnseenFilesError, admit
 from trayagent.store.secrets import SecretFiles
 from trayagent.store.transitions import Completed
 
+HERE = Path("/x/p1.png")
 PICTURE = New("flow:me/p1", "flow:p1", "flow", Order(root="/x"), source="flow", again=True)
 
 
@@ -35,11 +36,11 @@ def test_a_picture_that_came_since_it_was_listed_is_not_fetched_twice(
     conn: sqlite3.Connection, tmp_path: Path, there: bool, expected: str
 ) -> None:
     """A listing that still thought it missing does not bring a second copy; a lost file comes again."""
-    missing = frozenset[str]() if there else frozenset({"/x/p1.png"})
+    missing = frozenset[str]() if there else frozenset({str(HERE)})
     admission = Admission("sync", 1.0, SecretFiles(tmp_path), missing)
     (first,) = admit(conn, [PICTURE], admission, None)
     conn.execute("UPDATE downloads SET state = 'active'")
-    transitions.release(conn, first.row["n"], Completed(Fetched(Path("/x/p1.png"), 3)), 3.0)
+    transitions.release(conn, first.row["n"], Completed(Fetched(HERE, 3)), 3.0)
 
     (second,) = admit(conn, [PICTURE], admission, None)
     assert second.outcome == expected
@@ -81,4 +82,4 @@ def test_nothing_is_written_before_somebody_has_looked_for_the_files(
     with pytest.raises(UnseenFilesError) as raised:
         admit(conn, [new, had], unseen, None)
 
-    assert (raised.value.paths, conn.total_changes) == (["/x/a"], before)
+    assert (raised.value.paths, conn.total_changes) == ([str(Path("/x/a"))], before)
