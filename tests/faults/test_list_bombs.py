@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import plistlib
 import tracemalloc
+from itertools import product
 
 import pytest
 
@@ -93,3 +94,78 @@ def test_more_entries_than_a_list_may_have_are_refused(monkeypatch: pytest.Monke
     (line,) = read("x.json", b'["http://h/1", "http://h/2", "http://h/3"]')
     assert line.error is not None
     assert "too many" in line.error[1]
+
+
+KEYS = ["".join(letters) for letters in product("abcdefghijk", repeat=3)]
+"""None of them is JDownloader's."""
+PILES = {
+    "jobs.crawljob": b"text=u\n" * 20_000,
+    "lines.crawljob": b"no\n" * 60_000,
+    "links.crawljob": b"text=" + b"http://h/a " * 20_000,
+    "objects.crawljob": b"[" + b",".join([b"{}"] * 10_000) + b"]",
+    "values.crawljob": b'{"text": "http://h/a", "x": [' + b",".join([b"{}"] * 1_500_000) + b"]}",
+    "latin.crawljob": b"\xe9\n" * 60_000,
+    "values.json": b"[[" + b",".join([b"{}"] * 400_000) + b"]]",
+    "headers.json": b'[{"url":"http://h/","headers":{'
+    + b",".join(b'"x%d":""' % n for n in range(100_000))
+    + b"}}]",
+}
+
+
+@pytest.mark.parametrize("name", PILES)
+def test_a_pile_of_small_things_is_read_one_by_one(name: str) -> None:
+    dialect = dialect_for(name)
+    assert dialect is not None
+    tracemalloc.start()
+    try:
+        for _ in dialect.parse(PILES[name]):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * len(PILES[name]) + (4 << 20)
+
+
+def test_what_a_job_says_is_not_kept_again_for_each_link() -> None:
+    unknown = b"".join(b"%s=x\n" % key.encode() for key in KEYS[:900])
+    links = b"text=" + b"http://h/a " * 1000
+    lines = read("x.crawljob", b"comment=" + b"c" * 100_000 + b"\n" + unknown + links)
+    titles = {line.item.title for line in lines if line.item is not None}
+
+    assert len(lines) == 1000
+    assert titles == {"c" * 1024}
+    assert {len(line.warnings) for line in lines} == {11}
+    assert lines[0].warnings[-1] == "890 more keys are ignored."
+
+
+def test_a_job_with_more_keys_than_any_program_has_is_refused() -> None:
+    several = "".join(f"{key}{key}=x\n" for key in KEYS[:1001])
+    (line,) = read("x.crawljob", several.encode())
+    assert line.error == ("bad_list", "A job has too many keys.")
+
+
+def test_options_without_end_cost_their_own_address_and_no_memory() -> None:
+    text = b"http://h/a\n" + b" header=a: b\n" * 60_000 + b"http://h/b\n"
+    dialect = dialect_for("x.txt")
+    assert dialect is not None
+    tracemalloc.start()
+    try:
+        first, second = dialect.parse(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (first.url, first.error) == (
+        "http://h/a",
+        ("bad_item", "This address has too many options."),
+    )
+    assert second.item is not None
+    assert peak < len(text) + (8 << 20)
+
+
+@pytest.mark.parametrize(
+    "text", ["[{0}]\nhttp://h/a\n", "http://h/a\n dir={0}\n", "http://h/a\n out={0}x\n"]
+)
+def test_a_folder_of_a_hundred_thousand_parts_is_refused_at_once(text: str) -> None:
+    first = read("x.txt", text.format("a/" * 100_000).encode())[0]
+    assert first.error is not None
+    assert first.error[0] == "permission_denied"

@@ -236,6 +236,8 @@ SIGNED = [
     "upsig=a&deadline=1",
     "expire=1&sparams=x&sig=a",
     "st=abc&e=1700000000",
+    "e=1700000000&ri=1024&rs=85&h=abc",
+    "nvb=20240101&nva=20240102&hash=abc",
     "temp_url_sig=a&temp_url_expires=1",
     "hdnts=exp=1~acl=*~hmac=a",
 ]

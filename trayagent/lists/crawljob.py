@@ -9,17 +9,28 @@ may hold its links in any way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from typing import Any, Final
 
 import msgspec
 
-from trayagent.lists import aria2
+from trayagent.lists import aria2, json_items
 from trayagent.lists.entry import ListError, ParsedEntry, whole_reader
 from trayagent.lists.text import decode
 from trayagent.model import lenient_json, urls
 from trayagent.model.errors import DownloadError
 
+MOST_KEYS: Final = 1000
+"""Keys of one job; JDownloader has forty."""
+MOST_JOB_BYTES: Final = 4 * 1024 * 1024
+"""Of a job in JSON, whose values become Python's own: a byte may take twenty of memory."""
+MOST_BARE_LINKS: Final = 1_000_000
+"""They are kept until the last job is known."""
+_LONGEST_TITLE: Final = 1024
+"""Characters. Each link of a job has its title, so a long one would be kept a million times."""
+_MOST_WARNINGS: Final = 10
+"""Keys that are named as ignored, for each link again."""
 _USED: Final = frozenset(
     "text filename packageName downloadFolder chunks priority enabled autoStart comment".split()
 )
@@ -28,9 +39,11 @@ _SILENT: Final = frozenset(
     " setBeforePackagizerEnabled".split()
 )
 """Keys that JDownloader's own tools always write and that mean nothing here: no warning."""
-_KEYS: Final = {key.lower(): key for key in _USED | _SILENT}
+_KNOWN: Final = _USED | _SILENT
+_KEYS: Final = {key.lower(): key for key in _KNOWN}
 _LINK: Final = re.compile(r"(^|[\s,;|\"'<(\[])(https?://)", re.IGNORECASE)
 """A link behind what may part the links of a text, or enclose them."""
+_LINE: Final = re.compile("(?!\\Z)([^\r\n\u2028\u2029]*)(?:\r\n|[\r\n\u2028\u2029]|\\Z)")
 _CLOSING: Final = {'"': '"', "'": "'", "<": ">", "(": ")", "[": "]"}
 _HIGH: Final = frozenset({"HIGHEST", "HIGHER", "HIGH"})
 _PROPERTY: Final = re.compile(
@@ -43,30 +56,43 @@ _ESCAPED: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 def parse(data: bytes) -> Iterator[ParsedEntry]:
     """An entry for every link, in order; raises ListError for broken JSON, and for what holds no job at all."""
+    # Jobs, lines and links are taken one by one: a list of all of them would be many times the file.
     text = decode(data).strip()
-    jobs = list(_json_jobs(text) if text.startswith(("[", "{")) else _property_jobs(text))
-    if not jobs and text != "[]":
-        lines = [line.strip() for line in text.splitlines()]
-        # A comment or JDownloader's own separator alone is an empty list, not a wrong one.
-        if any(line and not line.startswith(("#", "->")) for line in lines):
-            raise ListError("No job is recognised here; a job has a line like text=https://…")
-    for job in jobs:
+    if text.startswith(("[", "{")):
+        for job in _json_jobs(text):
+            yield from _entries(job)
+        return
+    has_job = False
+    for job in _property_jobs(text):
+        has_job = True
         yield from _entries(job)
+    # A comment or JDownloader's own separator alone is an empty list, not a wrong one.
+    if not has_job and any(
+        line and not line.startswith(("#", "->")) for line in map(str.strip, _lines_of(text))
+    ):
+        raise ListError("No job is recognised here; a job has a line like text=https://…")
 
 
 read = whole_reader(parse)
 
 
-def _json_jobs(text: str) -> list[dict[str, Any]]:
-    try:
-        found: dict[str, Any] | list[dict[str, Any]] = lenient_json.read(
-            text.encode(), dict[str, Any] | list[dict[str, Any]]
-        )
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ListError("This is neither a JSON job nor an array of jobs.") from error
-    # Keys in any case, as in properties: programs write both forms from the same table.
-    jobs = found if isinstance(found, list) else [found]
-    return [{_canonical_key(key): value for key, value in job.items()} for job in jobs]
+def _lines_of(text: str) -> Iterator[str]:
+    return (line[1] for line in _LINE.finditer(text))
+
+
+def _json_jobs(text: str) -> Iterator[dict[str, Any]]:
+    """The jobs of an array, or the one job. Raises ListError."""
+    is_array = text.startswith("[")
+    data = text.encode()
+    for element in json_items.elements(data) if is_array else [data]:
+        if len(element) > MOST_JOB_BYTES:
+            raise ListError("A job is too long; save its links as a .txt, one address a line.")
+        try:
+            job: dict[str, Any] = lenient_json.read(element, dict[str, Any])
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ListError("This is neither a JSON job nor an array of jobs.") from error
+        # Keys in any case, as in properties: programs write both forms from the same table.
+        yield {_canonical_key(key): value for key, value in job.items()}
 
 
 def _property_jobs(text: str) -> Iterator[dict[str, Any]]:
@@ -80,23 +106,26 @@ def _property_jobs(text: str) -> Iterator[dict[str, Any]]:
     """
     job: dict[str, Any] = {}
     bare_links: list[str] = []
-    lines = re.split("\r\n|[\r\n\u2028\u2029]", text)
-    for index, line in enumerate(lines):
-        line = line.strip()
+    for found in _LINE.finditer(text):
+        line = found[1].strip()
         match = _PROPERTY.fullmatch(line)
         key, value = [part for part in match.groups() if part is not None] if match else ("", "")
         if line.startswith("#"):
             continue
         if urls.looks_absolute(line):
             bare_links.append(line)
+            if len(bare_links) > MOST_BARE_LINKS:
+                raise ListError("The list has too many links; save it as a .txt.")
         elif key.lower() == "resttext":
-            job["text"] = "\n".join([value, *lines[index + 1 :]])
+            job["text"] = f"{value}\n{text[found.end() :]}"
             break
         elif not key or _canonical_key(key) in job:
             yield from _complete(job, [])
             job = {_canonical_key(key): _unescape(value.strip())} if key else {}
         elif value.strip():
             job[_canonical_key(key)] = _unescape(value.strip())
+            if len(job) > MOST_KEYS:
+                raise ListError("A job has too many keys.")
     yield from _complete(job, bare_links)
 
 
@@ -125,10 +154,13 @@ def _complete(job: Mapping[str, Any], bare_links: list[str]) -> Iterator[dict[st
 
 def _entries(job: Mapping[str, Any]) -> Iterator[ParsedEntry]:
     links = _links_in(_value(job, "text"))
-    if not links:
+    ahead = list(islice(links, 2))
+    if not ahead:
         yield ParsedEntry("", problem="The job has no link.", code="bad_url")
-    options = list(_options_of(job, is_only_link=len(links) == 1))
-    for link in links:
+    # Once for all links: what a job says costs by its own length, not by that times its links.
+    options = list(_options_of(job, is_only_link=len(ahead) == 1))
+    ignored = _ignored_keys(job)
+    for link in chain(ahead, links):
         try:
             item, warnings = aria2.build_item([link], options, None)
         except DownloadError as error:
@@ -136,30 +168,42 @@ def _entries(job: Mapping[str, Any]) -> Iterator[ParsedEntry]:
         except ListError as error:
             yield ParsedEntry(link, problem=str(error))
         else:
-            ignored = tuple(
-                f"The key {key} is ignored." for key in job if key not in _USED | _SILENT
-            )
             yield ParsedEntry(link, item, warnings=(*warnings, *ignored))
 
 
-def _links_in(text: str) -> list[str]:
+def _ignored_keys(job: Iterable[str]) -> list[str]:
+    """A warning for each key that we do not know, and one for all where they are many."""
+    unknown = [key for key in job if key not in _KNOWN]
+    warnings = [f"The key {key[:40]} is ignored." for key in unknown[:_MOST_WARNINGS]]
+    if len(unknown) > _MOST_WARNINGS:
+        warnings.append(f"{len(unknown) - _MOST_WARNINGS:,} more keys are ignored.")
+    return warnings
+
+
+def _links_in(text: str) -> Iterator[str]:
     """The links in a text: each by itself, or several with spaces or commas between them, quoted or not.
 
     A link ends where the next one begins, or at what closes the quote or bracket before it. So one
     link may hold spaces, commas and brackets. A line without any is a link of another kind, for the
     intake to refuse.
     """
-    links: list[str] = []
-    for line in re.split(r"[\r\n]+", text):
-        found = list(_LINK.finditer(line))
-        ends = [match.start() for match in found[1:]] + [len(line)]
-        for match, end in zip(found, ends, strict=False):
-            link, closing = line[match.start(2) : end], _CLOSING.get(match[1])
-            is_enclosed = closing is not None and closing in link
-            links.append(link[: link.rindex(closing)] if is_enclosed and closing else link)
-        if not found and urls.trim(line) not in ("", "null"):
-            links.append(line)
-    return [urls.unpaste(link.rstrip(" \t,;|")) for link in links]
+    for line in _lines_of(text):
+        found = _LINK.finditer(line)
+        match = next(found, None)
+        if match is None and urls.trim(line) not in ("", "null"):
+            yield _clean_link(line)
+        while match is not None:
+            following = next(found, None)
+            link = line[match.start(2) : following.start() if following else len(line)]
+            closing = _CLOSING.get(match[1])
+            if closing is not None and closing in link:
+                link = link[: link.rindex(closing)]
+            yield _clean_link(link)
+            match = following
+
+
+def _clean_link(link: str) -> str:
+    return urls.unpaste(link.rstrip(" \t,;|"))
 
 
 def _options_of(job: Mapping[str, Any], *, is_only_link: bool) -> Iterator[tuple[str, str]]:
@@ -171,7 +215,7 @@ def _options_of(job: Mapping[str, Any], *, is_only_link: bool) -> Iterator[tuple
     if is_only_link and _value(job, "filename"):
         yield "out", _value(job, "filename")
     if _value(job, "comment"):
-        yield "title", _value(job, "comment")
+        yield "title", _value(job, "comment")[:_LONGEST_TITLE]
     # Both keep a job from starting there. Nothing says FALSE by default: UNSET is JDownloader's word.
     if "FALSE" in (_value(job, "enabled").upper(), _value(job, "autoStart").upper()):
         yield "pause", "true"

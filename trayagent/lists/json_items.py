@@ -14,6 +14,8 @@ from trayagent.model import lenient_json
 from trayagent.model.downloads import Item
 
 MOST_ENTRIES: Final = 1_000_000
+MOST_ITEM_BYTES: Final = 1024 * 1024
+"""Of one entry; its values become Python's own, twenty times as large."""
 MOST_DEPTH: Final = 100
 """Brackets inside each other; an item needs three."""
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
@@ -40,7 +42,7 @@ def parse(data: bytes) -> Iterator[ParsedEntry]:
             array = None
         except (msgspec.DecodeError, RecursionError) as error:
             raise ListError(_NO_ARRAY) from error
-    for element in _elements(array) if array is not None else [text] if text else []:
+    for element in elements(array) if array is not None else [text] if text else []:
         yield _entry(msgspec.Raw(element))
 
 
@@ -51,7 +53,7 @@ class _ItemsObject(msgspec.Struct, forbid_unknown_fields=True):
     items: msgspec.Raw
 
 
-def _elements(array: bytes) -> Iterator[bytes]:
+def elements(array: bytes) -> Iterator[bytes]:
     """The elements one by one, once all of them are known to be JSON: a broken list brings nothing.
 
     Decoded all at once they would take many times the memory of the file.
@@ -93,6 +95,8 @@ def _split(array: bytes) -> Iterator[bytes]:
 
 
 def _entry(element: msgspec.Raw) -> ParsedEntry:
+    if len(bytes(element)) > MOST_ITEM_BYTES:
+        return ParsedEntry("", problem="The entry is too long.")
     # Two readers could take two different URLs from it.
     repeated = lenient_json.repeated_key(element)
     if repeated is not None:

@@ -19,6 +19,10 @@ from trayagent.model import filenames, urls, validation
 from trayagent.model.downloads import Item
 from trayagent.model.errors import DownloadError
 
+MOST_OPTION_CHARACTERS: Final = 1024 * 1024
+"""Of all options of one address; more of them is not kept."""
+_OPTION_CHARACTERS: Final = 100
+"""What an option counts for besides its own: even an empty one takes memory."""
 _HEADING: Final = re.compile(r"\[(.*)\]")
 _NEEDS_CARE: Final = re.compile(r"[\s\"'<>]")
 """A bare address holds none of these: they part mirrors, or came along when it was copied."""
@@ -38,6 +42,14 @@ class _OpenEntry(Struct):
     head: Position
     last_line: RawLine
     options: list[tuple[str, str]] = field(default_factory=list)
+    room: int = MOST_OPTION_CHARACTERS
+    """Characters that more options may have; below 0 there were too many."""
+
+    def add_option(self, name: str, value: str) -> None:
+        """Keep an option, as long as there is room."""
+        self.room -= len(name) + len(value) + _OPTION_CHARACTERS
+        if self.room >= 0:
+            self.options.append((name, value))
 
 
 def read(file: BinaryIO, start: Position = START) -> Iterator[ListEntry]:
@@ -68,7 +80,7 @@ def _entries(lines: Iterable[RawLine], head: Position) -> Iterator[ListEntry]:
             continue
         option = _option_in(line.text, text)
         if option and entry:
-            entry.options.append((option[1].lower(), option[2].strip()))
+            entry.add_option(option[1].lower(), option[2].strip())
             entry.last_line = line
             continue
         if entry:
@@ -125,6 +137,9 @@ def _close(entry: _OpenEntry) -> ListEntry:
         return ListEntry(entry.number, entry.url_line, item, after=after)
     # aria2 ends the line of a saved session with a TAB, too.
     uris = [uri for uri in (urls.trim(part) for part in entry.url_line.split("\t")) if uri]
+    if entry.room < 0:
+        error = ("bad_item", "This address has too many options.")
+        return ListEntry(entry.number, uris[0], error=error, after=after)
     try:
         item, warnings = aria2.build_item(uris, entry.options, folder)
     except DownloadError as error:

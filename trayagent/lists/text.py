@@ -14,6 +14,7 @@ MOST_LINE_CHARACTERS: Final = 256 * 1024
 
 _CHUNK_BYTES: Final = 64 * 1024
 _LINE_END: Final = re.compile("\r\n|[\n\r\u2028\u2029]")
+_LINES: Final = re.compile(rb"[^\r\n]+|[\r\n]+")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _MAGIC: Final = (
     *(b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"SQLite format 3"),
@@ -86,8 +87,11 @@ def decode(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        escaped = data.decode(errors="surrogateescape")
-        return "".join(_as_latin_1(line) for line in escaped.splitlines(keepends=True))
+        # Line by line into one buffer: a list of all lines would be thirty times as large.
+        text = bytearray()
+        for line in _LINES.finditer(data):
+            text += _as_latin_1(line[0].decode(errors="surrogateescape")).encode()
+        return text.decode()
 
 
 def _detect_encoding(file: BinaryIO) -> tuple[str, int]:

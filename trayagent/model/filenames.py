@@ -237,13 +237,22 @@ def with_number(name: str, n: int) -> str:
     return f"{stem} ({n}){ending}"
 
 
+LONGEST_FOLDER: Final = 2048
+"""Characters of a folder's path with, at most, a file's name behind it."""
+
+
 @lru_cache(maxsize=256)
 def safe_folder(relative: str | None) -> PurePosixPath:
     """A folder inside the downloads folder, every part of it safe; `.` for None and empty.
 
-    Raises DownloadError `permission_denied` for a path that is absolute, has a drive or climbs with `..`.
+    Raises DownloadError `permission_denied` for a path that is absolute, has a drive, climbs with `..` or
+    is too long.
     """
     text = (relative or "").strip()
+    if (
+        len(text) > LONGEST_FOLDER
+    ):  # a million parts would take seconds, and be kept for each line of a list
+        raise DownloadError("permission_denied", "the folder's path is too long")
     parts = re.split(r"[/\\]", text)
     climbs = ".." in (part.strip() for part in parts)
     drive = re.match(r"[A-Za-z]:", text)  # `C:` alone is one, too: where Windows stands on it

@@ -238,6 +238,8 @@ _SIGNED_BY_SEVERAL: Final = (
     frozenset({"oe", "oh"}),  # Facebook, Instagram
     frozenset({"ex", "is", "hm"}),  # Discord
     frozenset({"st", "e"}),  # nginx secure_link
+    frozenset({"h", "e"}),
+    frozenset({"nva", "hash"}),  # "not valid after"
     frozenset({"verify", "t"}),
     frozenset({"sign", "t"}),
     frozenset({"token", "t"}),

@@ -11,7 +11,15 @@ import aiohttp
 import pytest
 
 from tests.hook.foreign.rig import ADDRESS, EXTENSION, ForeignRig
-from trayagent.hook.foreign.rpc import MOST_MESSAGE_BYTES, WRONG_TOKEN_SECONDS
+from trayagent.hook.foreign import rpc
+from trayagent.hook.foreign.methods import METHODS
+from trayagent.hook.foreign.rpc import (
+    CALLS_PER_TURN,
+    MOST_CALLS,
+    MOST_MESSAGE_BYTES,
+    WRONG_TOKEN_SECONDS,
+    RpcSession,
+)
 from trayagent.hook.foreign.sockets import RpcSockets
 
 PAGES = ("https://evil.example", "null", "http://127.0.0.1:9", "http://localhost:8090", "file://")
@@ -190,6 +198,41 @@ async def test_one_message_cannot_ask_for_everything_again_and_again(foreign: Fo
 
     assert len(results[0][0]) == 60
     assert "10,000" in results[-1]["message"]
+
+
+async def test_a_message_of_a_million_calls_is_refused_as_a_whole(foreign: ForeignRig) -> None:
+    # Each would be answered with an error many times as long: hundreds of megabytes, for no token at all.
+    many = b"[" + b"0," * 1_000_000 + b"0]"
+    several = {"id": 1, "method": "system.multicall", "params": [[0] * (MOST_CALLS // 2)]}
+    batch = (await foreign.post(many)).json()
+    multicall = (
+        await foreign.post(b'{"id":1,"method":"system.multicall","params":[' + many + b"]}")
+    ).json()
+    together = (await foreign.post([several, several])).json()
+
+    assert "20,000" in batch["error"]["message"]
+    assert "20,000" in multicall["error"]["message"]
+    assert ["error" in one for one in together] == [False, True]
+
+
+async def test_a_batch_gives_others_their_turn(foreign: ForeignRig) -> None:
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    calls = [{"id": 1, "method": "system.listMethods"}] * 1000
+    session = RpcSession(foreign.rig.agent, "run")
+    async with asyncio.TaskGroup() as group:
+        counting = group.create_task(count_turns(), name="count turns")
+        told = await rpc.answer(json.dumps(calls).encode(), session, METHODS)
+        counting.cancel()
+
+    assert len(told.content) == 1000
+    assert turns >= 1000 // CALLS_PER_TURN - 1
 
 
 async def test_many_sockets_make_room_the_mute_ones_first(foreign: ForeignRig) -> None:

@@ -103,6 +103,33 @@ async def test_an_extension_reads_the_answer_and_the_path_takes_a_slash_too_many
     assert answer.headers["access-control-allow-origin"] == EXTENSION
 
 
+async def test_values_that_make_no_sense_are_answered_and_are_no_fault_of_ours(
+    foreign: ForeignRig,
+) -> None:
+    metube = await foreign.rig.agent.clients.connect("metube", "", "")
+    deep = (
+        b'{"url": "http://example.com/", "more": ' + b"[" * 50_000 + b"]" * 50_000 + b', "ids": []}'
+    )
+    empties: tuple[Any, ...] = ([], {})
+    odd: list[dict[str, Any]] = [
+        {"url": "http://example.com/", "auto_start": False, "format": one} for one in empties
+    ]
+    bodies = {
+        "add": [*(json.dumps(one).encode() for one in odd), deep],
+        "start": [deep],
+        "delete": [deep],
+    }
+    told = {
+        path: [
+            (await foreign.rig.ask("POST", metube.url + path, raw=raw, token=None)).status
+            for raw in bodies[path]
+        ]
+        for path in bodies
+    }
+
+    assert told == {"add": [200, 200, 400], "start": [400], "delete": [400]}
+
+
 def test_both_forms_of_a_wish_mean_the_same() -> None:
     def meant(**asked: Any) -> tuple[str | None, bool, str | None]:
         item = item_of({"url": "http://example.com/", **asked})

@@ -55,3 +55,7 @@ async def test_a_multicall_of_nothing_that_can_be_called(foreign: ForeignRig) ->
     told = (await foreign.post(empty)).json()["error"]["message"]
     assert told == "The parameter at 0 is required but missing."
     assert await foreign.call_raw([{"a": 1}]) == [{"code": 1, "message": "Missing methodName."}]
+
+
+async def test_a_metalink_that_is_no_base64_is_refused(foreign: ForeignRig) -> None:
+    assert await foreign.fail("addMetalink", "é") == "The parameter at 0 is no base64."

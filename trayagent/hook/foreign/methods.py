@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import io
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -110,7 +109,7 @@ async def add_metalink(call: Call) -> list[str]:
 
     try:
         data = base64.b64decode(call.text(0), validate=False)
-    except binascii.Error as error:
+    except ValueError as error:  # no base64, or no ASCII at all
         raise RpcError("The parameter at 0 is no base64.") from error
     # Its options are the same for all files, so only their folder and pause make sense.
     wish = options.read_wish(

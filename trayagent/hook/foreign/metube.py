@@ -139,7 +139,7 @@ def item_of(asked: Mapping[str, Any]) -> Item:
     # 3. The worst there is.
     # 4. Whatever else is said: the best. A client that asks in vain would not ask otherwise.
     quality = str(asked.get("quality") or "best").lower()
-    wants_audio = asked.get("download_type") == "audio" or asked.get("format") in _AUDIO
+    wants_audio = asked.get("download_type") == "audio" or str(asked.get("format")) in _AUDIO
     if wants_audio or quality == "audio":
         quality = "audio"
     elif (height := _HEIGHT.fullmatch(quality)) is not None:
@@ -165,7 +165,7 @@ class _Named(msgspec.Struct, frozen=True):
 def _read_ids(body: bytes) -> _Named | None:
     try:
         return msgspec.json.decode(body, type=_Named)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

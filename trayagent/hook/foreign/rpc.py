@@ -36,6 +36,8 @@ MOST_TOKENS: Final = 16
 """Different tokens that are looked at in one message; nobody who means well sends two."""
 MOST_ROWS: Final = 10_000
 """Downloads that the answer to one message may hold: a multicall can ask for all of them again and again."""
+MOST_CALLS: Final = 20_000
+"""Calls in one message, those inside its multicalls counted, too: an answer may be a hundred times as long."""
 CALLS_PER_TURN: Final = 50
 """Calls of one message after which others get their turn on the loop."""
 
@@ -78,6 +80,7 @@ class RpcSession:
     welcome: Callable[[Caller], None] = lambda _caller: None
     """Called with the owner of every valid token."""
     rows_left: int = MOST_ROWS
+    calls_left: int = MOST_CALLS
     has_wrong_token: bool = False
     _judged: dict[str, bool] = field(default_factory=dict, repr=False)
 
@@ -99,6 +102,12 @@ class RpcSession:
         self.rows_left -= count
         if self.rows_left < 0:
             raise RpcError(f"One message may ask for {MOST_ROWS:,} downloads; send several.")
+
+    def take_calls(self, count: int) -> None:
+        """Count calls that are to be answered. Raises RpcError for too many."""
+        self.calls_left -= count
+        if self.calls_left < 0:
+            raise RpcError(f"One message may hold {MOST_CALLS:,} calls; send several.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +184,7 @@ async def answer(
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         message = None
     if isinstance(message, list):
-        told = RpcAnswer(200, [(await _answer_call(one, session, methods)) for one in message])
+        told = await _answer_batch(message, session, methods)
     elif isinstance(message, dict):
         content = await _answer_call(message, session, methods)
         # aria2's own statuses. A batch has 200 in any case, since each of its answers has its own end.
@@ -196,6 +205,23 @@ async def answer(
         log.info("Refused a foreign program: wrong token")
         await asyncio.sleep(WRONG_TOKEN_SECONDS)
     return told
+
+
+async def _answer_batch(
+    calls: list[Any], session: RpcSession, methods: Mapping[str, Method]
+) -> RpcAnswer:
+    try:
+        # Before the first is answered, for no token is needed to be told of an error.
+        session.take_calls(len(calls))
+    except RpcError as error:
+        return RpcAnswer(400, {"id": None, "jsonrpc": "2.0", "error": _fault(error)})
+    answers: list[Any] = []
+    for number, one in enumerate(calls, 1):
+        # As in a multicall: everything else on the loop goes on meanwhile.
+        if number % CALLS_PER_TURN == 0:
+            await asyncio.sleep(0)
+        answers.append(await _answer_call(one, session, methods))
+    return RpcAnswer(200, answers)
 
 
 async def _answer_call(message: Any, session: RpcSession, methods: Mapping[str, Method]) -> Any:
@@ -219,7 +245,9 @@ async def _answer_call(message: Any, session: RpcSession, methods: Mapping[str, 
 async def _answer_multicall(call: Call, methods: Mapping[str, Method]) -> list[Any]:
     """Each result in a list of its own, each error as it is: that is how they are told apart."""
     results: list[Any] = []
-    for number, inner in enumerate(call.values(0), 1):
+    calls = call.values(0)
+    call.session.take_calls(len(calls))
+    for number, inner in enumerate(calls, 1):
         # Thousands of calls fit into one message: everything else on the loop goes on meanwhile.
         if number % CALLS_PER_TURN == 0:
             await asyncio.sleep(0)
