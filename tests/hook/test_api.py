@@ -7,6 +7,8 @@ import hashlib
 import hmac
 import json
 import tomllib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -662,26 +664,30 @@ async def test_events_stream_to_several_listeners_and_go_on_where_one_was(rig: R
     assert "event: reset" in reset
 
 
-async def test_a_stream_ends_with_the_token_that_opened_it(rig: Rig) -> None:
-    """Revoked means at once, also for who came in before."""
-
-    async def listen(token: str) -> asyncio.StreamReader:
-        reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
-        writers.append(writer)
+@asynccontextmanager
+async def listening(rig: Rig, *tokens: str) -> AsyncIterator[list[asyncio.StreamReader]]:
+    """An open stream of events for each of the tokens."""
+    streams = [await asyncio.open_connection("127.0.0.1", rig.port) for _ in tokens]
+    for token, (reader, writer) in zip(tokens, streams, strict=True):
         writer.write(rig.request("GET", "events", token=token))
         assert b"200" in await reader.readuntil(b"\r\n\r\n")
         await reader.readuntil(b"\n\n")
-        return reader
+    yield [reader for reader, _ in streams]
+    for _, writer in streams:
+        writer.close()
 
-    writers: list[asyncio.StreamWriter] = []
+
+async def test_a_stream_ends_with_the_token_that_opened_it(rig: Rig) -> None:
+    """Revoked means at once, also for who came in before."""
     clients = rig.agent.clients
     token, session = [await clients.begin_session(clients.issue_session_code()) for _ in range(2)]
     caller = clients.recognise(token)
     assert caller is not None
-    revoked = await listen(token)
-    own, dashboard = await listen(rig.own.value), await listen(session)
 
-    async with asyncio.timeout(5):
+    async with (
+        listening(rig, token, rig.own.value, session) as (revoked, own, dashboard),
+        asyncio.timeout(5),
+    ):
         assert (await rig.ask("DELETE", f"clients/{caller.id}")).status == 200
         assert b"data:" not in await revoked.read()
         rig.bus.publish(QueueEvent("paused"))
@@ -690,8 +696,30 @@ async def test_a_stream_ends_with_the_token_that_opened_it(rig: Rig) -> None:
         assert (await rig.ask("POST", "token", {})).status == 200
         for reader in (own, dashboard):
             assert b"data:" not in await reader.read()
-    for writer in writers:
-        writer.close()
+
+
+async def test_a_stream_ends_also_where_the_store_cannot_note_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever revokes learns that it will not last; until the next start it holds all the same."""
+
+    async def full(*args: Any, **more: Any) -> None:
+        raise StoreUnavailableError("The disk is full.")
+
+    clients = rig.agent.clients
+    tokens = [await clients.begin_session(clients.issue_session_code()) for _ in range(3)]
+    caller = clients.recognise(tokens[0])
+    assert caller is not None
+
+    monkeypatch.setattr(rig.db, "run", full)
+    async with listening(rig, *tokens) as (revoked, *others), asyncio.timeout(5):
+        answer = await rig.ask("DELETE", f"clients/{caller.id}")
+        assert (answer.status, answer.code) == (503, "store_unavailable")
+        assert b"data:" not in await revoked.read()
+        assert (await rig.ask("POST", "token", {})).status == 503
+        for reader in others:
+            assert b"data:" not in await reader.read()
+    assert [(await rig.ask("GET", "status", token=token)).status for token in tokens] == [401] * 3
 
 
 async def test_listeners_that_leave_are_forgotten(rig: Rig) -> None:

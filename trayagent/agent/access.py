@@ -344,8 +344,12 @@ class Clients:
     async def rotate(self) -> None:
         """Make a new own token; the old one and all dashboards end at once."""
         await asyncio.to_thread(self._own.rotate)
-        for row in self._sessions():
-            await self.revoke(row.id)
+        # Memory first, of all of them: a database that cannot write leaves no dashboard open.
+        ended = [row.id for row in self._sessions()]
+        for id in ended:
+            del self._rows[id]
+        for id in ended:
+            await self._db.run(store.revoke, id)
 
     async def note_seen(self, caller: Caller) -> None:
         """Note that a client made a request; written down every ten minutes at most."""

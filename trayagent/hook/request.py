@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -81,10 +82,17 @@ class HookContext:
         """The address of this agent."""
         return f"http://127.0.0.1:{self.port}"
 
-    def end_revoked(self) -> None:
-        """End the streams and sockets of those whose token has become worth nothing."""
-        self.events.recheck_listeners()
-        self.sockets.end_revoked()
+    @contextlib.contextmanager
+    def ending_revoked(self) -> Iterator[None]:
+        """End, afterwards, the streams and sockets of those whose token has become worth nothing inside.
+
+        Also after an error: a client that the store could not forget is out until the next start.
+        """
+        try:
+            yield
+        finally:
+            self.events.recheck_listeners()
+            self.sockets.end_revoked()
 
 
 @dataclass(frozen=True, slots=True)

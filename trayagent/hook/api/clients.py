@@ -50,9 +50,10 @@ async def prove_identity(request: HookRequest) -> Reply:
 )
 async def begin_session(request: HookRequest) -> Reply:
     """Exchange the dashboard's one-time code for a token."""
-    token = await request.agent.clients.begin_session(request.json(schemas.SessionCode).code)
+    code = request.json(schemas.SessionCode).code
     # There may be only so many sessions: a new one can end the oldest, and the streams it opened.
-    request.context.end_revoked()
+    with request.context.ending_revoked():
+        token = await request.agent.clients.begin_session(code)
     return Reply(200, schemas.Session(token))
 
 
@@ -124,17 +125,17 @@ async def make_pairing_code(request: HookRequest) -> Reply:
 async def connect_program(request: HookRequest) -> Reply:
     """The address and secret for an aria2 or a MeTube client; the same again for the same name."""
     body = request.json(schemas.NewConnection)
-    connection = await request.agent.clients.connect(body.kind, body.name, request.context.url)
     # One that was made with a lost key is replaced: what it had open ends.
-    request.context.end_revoked()
+    with request.context.ending_revoked():
+        connection = await request.agent.clients.connect(body.kind, body.name, request.context.url)
     return Reply(200, connection)
 
 
 @routes.add("DELETE", "/api/v1/clients/{id}", who="owner", answers={200: schemas.Done})
 async def revoke_client(request: HookRequest) -> Reply:
     """Revoke a client."""
-    await request.agent.clients.revoke(request.params["id"])
-    request.context.end_revoked()
+    with request.context.ending_revoked():
+        await request.agent.clients.revoke(request.params["id"])
     return Reply(200, schemas.Done())
 
 
@@ -149,8 +150,8 @@ async def revoke_client(request: HookRequest) -> Reply:
 async def rotate_token(request: HookRequest) -> Reply:
     """A new token for this machine's own programs."""
     request.json(schemas.Empty)
-    await request.agent.clients.rotate()
-    request.context.end_revoked()
+    with request.context.ending_revoked():
+        await request.agent.clients.rotate()
     return Reply(200, schemas.Done())
 
 
