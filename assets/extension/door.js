@@ -156,7 +156,7 @@ export class Door {
       },
     );
     const said = await answer.json().catch(() => ({}));
-    if (answer.status === 401) throw new AgentError("unpaired", t("revoked"));
+    if (isRevoked(answer)) throw new AgentError("unpaired", t("revoked"));
     if (!answer.ok)
       throw new AgentError(
         "refused",
@@ -192,6 +192,12 @@ export class Door {
     });
   }
 }
+
+/**
+ * Whether our token is worth nothing any more. trayagent answers 401 to such a token, and 429 when it has seen many of them
+ * in a minute, from whomever: a good token is never slowed, so waiting would not help.
+ */
+const isRevoked = ({ status }) => status === 401 || status === 429;
 
 /** The items in order, in as many requests as their size needs. */
 export function parts(items) {

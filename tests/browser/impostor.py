@@ -26,6 +26,8 @@ class Impostor:
         """Path, and head and body, of all that was sent to it."""
         self.connections = 0
         """How often anybody connected."""
+        self.status = 200
+        """Of its answers to what comes with a token."""
         self._relay = relay
 
     @property
@@ -71,10 +73,12 @@ def impostor(port: int = 0, relay: int = 0) -> Iterator[Impostor]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             evil.heard.append((self.path, f"{self.headers}{body.decode()}"))
-            self.give(json.dumps(evil.answer(self.path, body)).encode(), "application/json")
+            status = 200 if "Authorization" not in self.headers else evil.status
+            answer = json.dumps(evil.answer(self.path, body)).encode()
+            self.give(answer, "application/json", status)
 
-        def give(self, body: bytes, kind: str) -> None:
-            self.send_response(200)
+        def give(self, body: bytes, kind: str, status: int = 200) -> None:
+            self.send_response(status)
             for name, value in (CORS | {"Content-Type": kind}).items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))

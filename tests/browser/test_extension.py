@@ -13,7 +13,7 @@ from playwright.async_api import Playwright, expect
 
 from tests.browser.chromium import EXTENSION, violations
 from tests.browser.extension import Extended, browser_with, with_permissions_granted
-from tests.browser.impostor import impostor
+from tests.browser.impostor import TOKEN, impostor
 from tests.browser.public_site import PublicSite
 from tests.browser.running import Running
 
@@ -310,6 +310,32 @@ async def test_an_impostor_takes_no_pairing_over(
             assert before["pairing"]["token"] not in str(evil.heard)
             await remember_port(extended, agent.port)
     assert await extended.ask("chrome.storage.local.get()") == before
+
+
+@pytest.mark.parametrize("status", [401, 429])
+async def test_who_is_revoked_while_sending_is_told_to_pair_again(
+    status: int, extended: Extended, site: PublicSite
+) -> None:
+    """429, too: trayagent slows down wrong tokens only, so waiting would not help. Nothing is lost."""
+    stored = (await extended.ask("chrome.storage.local.get('pairing')"))["pairing"]
+    page = await extended.open(site.url("/player.html"))
+    # It proves that it knows the token, and has forgotten it when the links come.
+    with impostor() as agent:
+        agent.status = status
+        pairing = {"port": agent.port, "client": "evil", "token": TOKEN}
+        await extended.ask("pairing => chrome.storage.local.set({pairing})", pairing)
+        async with extended.context.expect_page() as opened:
+            await extended.click_menu(page, menuItemId="link", linkUrl=site.url("/media/late.mp4"))
+        offer = await opened.value
+        await expect(offer.locator("#what")).to_have_text(site.url("/media/late.mp4"))
+        undelivered = (await extended.ask("chrome.storage.session.get('undelivered')"))[
+            "undelivered"
+        ]
+        assert undelivered["message"] == "trayagent no longer knows this browser. Pair it again."
+        assert undelivered["reason"] == "unpaired"
+        await offer.locator("#close").click()
+    await extended.ask("pairing => chrome.storage.local.set({pairing})", stored)
+    await page.close()
 
 
 async def test_an_impostor_is_asked_about_and_gets_nothing_before_the_yes(
