@@ -184,6 +184,18 @@ async def test_a_page_is_chosen_from(page: Page, site: PublicSite) -> None:
     await check(page, "refused")
 
 
+async def test_the_button_that_adds_stands_beside_the_one_that_does_not(page: Page) -> None:
+    await page.get_by_role("button", name="Add links", exact=True).click()
+    box = page.get_by_role("dialog")
+    send = await box.get_by_role("button", name="Download", exact=True).bounding_box()
+    cancel = await box.get_by_role("button", name="Cancel", exact=True).bounding_box()
+    assert send
+    assert cancel
+    assert send["y"] == cancel["y"]
+    assert send["x"] > cancel["x"]
+    assert send["width"] > cancel["width"]
+
+
 async def test_settings_with_rules_clock_sound_and_engines(page: Page, agent: Running) -> None:
     engine = {"name": "nas", "type": "aria2", "url": "http://nas.lan:6800/jsonrpc", "under_way": 2}
     away = engine | {"state": "away", "message": "nas does not answer. It is asked again."}

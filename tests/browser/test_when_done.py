@@ -17,6 +17,17 @@ async def test_a_countdown_is_shown_and_stopped(
     site.server.files["/last.bin"] = ("application/octet-stream", bytes(1000))
     async with opened(chromium, agent) as page:
         menu = page.locator("details.when-done")
+        # In words where there is room, as its neighbours; else in the tooltip of its icon.
+        words = menu.get_by_text("When all is done", exact=True)
+        await expect(menu.locator("summary")).to_have_attribute("title", "When all is done")
+        await expect(words).to_be_hidden()
+        await page.set_viewport_size({"width": 1300, "height": 860})
+        await expect(words).to_be_visible()
+        agent.call("POST", "pause", {"minutes": 30})
+        await expect(page.locator("#status")).to_contain_text("Paused until")
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await expect(menu.locator("summary")).to_be_in_viewport(ratio=1)
+        agent.call("POST", "resume", {})
         await menu.locator("summary").click()
         await menu.get_by_role("button", name="Shut down").click()
         await expect(menu.locator("summary")).to_have_text("Then: shut down")

@@ -5,7 +5,8 @@ import { button, h, icon, setText } from "./dom.js";
 export class Menu {
   constructor(words, glyph, choices, properties = {}) {
     this.words = h("span", { class: "menu-words" }, words);
-    this.opener = h("summary", { class: "button", "aria-label": words, ...properties }, glyph ? icon(glyph) : null, this.words, icon("more"));
+    this.opener = h("summary", { class: "button", ...properties }, glyph ? icon(glyph) : null, this.words, icon("more"));
+    this.say(words);
     this.body = h("div", { class: "menu-body card" });
     this.element = h("details", { class: "menu" }, this.opener, this.body);
     this.element.addEventListener("toggle", () => {
@@ -20,7 +21,9 @@ export class Menu {
 
   say(words) {
     setText(this.words, words);
-    this.opener.setAttribute("aria-label", words); // on narrow screens only the icon is seen
+    // Where there is little room only the icon is seen.
+    this.opener.setAttribute("aria-label", words);
+    this.opener.title = words;
   }
 
   #choice([words, act, { kind = "quiet", chosen = false } = {}]) {
