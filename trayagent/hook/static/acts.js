@@ -8,6 +8,22 @@ const UNDO = 7000; // milliseconds to think again
 const PORTION = 4000; // ids in one request: its body may have 256 KiB
 const OPEN = new Set(["active", "queued", "paused"]);
 const isOpen = ({ state }) => OPEN.has(state);
+/** The states in which the agent does it, of what it does not do in all of them. */
+const STATES_FOR = {
+  pause: ["queued", "active"],
+  resume: ["paused"],
+  retry: ["failed", "cancelled"],
+  first: ["queued", "paused"],
+  last: ["queued", "paused"],
+  cancel: [...OPEN],
+  trash: ["completed"],
+};
+
+/** Whether a verb does anything to a download. Of one that was ticked unread, with all others, nobody knows: it is tried. */
+export function canDo(verb, { state, not_before: later }) {
+  if (verb === "retry" && later) return true; // it waits for its next try, and is tried at once
+  return !state || (STATES_FOR[verb]?.includes(state) ?? true);
+}
 
 /** The agent would not do it for some; the message says why. */
 class RefusedError extends Error {}

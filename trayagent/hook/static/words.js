@@ -227,6 +227,7 @@ export const BATCH = {
   open: (title) => `Show the rows of ${title}`,
   close: (title) => `Hide the rows of ${title}`,
   failed: (number) => `${number.toLocaleString()} failed`,
+  refused: (number) => `${number.toLocaleString()} refused`,
   undoneShort: "Undone",
   stopped: (title) => `${title}: stopped.`,
   undone: (title) => `${title}: undone.`,

@@ -18,7 +18,6 @@ export class HeadRow {
     const name = { head: h("span", { class: "name-head" }), tail: h("span", { class: "name-tail" }) };
     this.parts = { ...name, name: h("span", { class: "name" }, name.head, name.tail) };
     this.from = h("span", { class: "from muted small" });
-    this.number = cell("size numbers muted");
     this.bar = h("progress", {});
     this.words = h("span", { class: "words" });
     this.added = cell("added numbers muted");
@@ -28,7 +27,7 @@ export class HeadRow {
       { role: "row", class: "row head", "aria-level": "1" },
       cell("tick", this.fold),
       cell("what", h("span", { class: "type" }, icon("batch")), h("span", { class: "what-text" }, this.parts.name, this.from)),
-      this.number,
+      cell("size"), // empty: how many files there are is no size, and stands in the next cell
       cell("progress numbers", this.bar, this.words),
       cell("left"),
       this.added,
@@ -43,7 +42,8 @@ export class HeadRow {
     this.head = this.download = head; // the table marks the current row by what it shows
     const { element } = this;
     const { batch } = head;
-    const { done, total, failed } = doneOf(batch);
+    const { done, total } = doneOf(batch);
+    const refused = batch.counts.rejected ?? 0;
     const name = batch.title || batch.id;
     const isOpen = head.shown > 0;
     element.id = `row-${head.id}`;
@@ -51,19 +51,19 @@ export class HeadRow {
     setAttribute(element, "aria-rowindex", String(index + 2));
     setAttribute(element, "aria-expanded", String(isOpen));
     element.classList.toggle("current", current);
-    element.dataset.state = head.failed ? "failed" : done < total ? "active" : "completed";
+    element.dataset.state = head.failed || refused ? "failed" : done < total ? "active" : "completed";
     const words = isOpen ? BATCH.close(name) : BATCH.open(name);
     setAttribute(this.fold, "aria-label", words);
     this.fold.title = words;
     writeName(this.parts, name);
     setText(this.from, VIA[batch.via] ?? "");
-    setText(this.number, head.rows.toLocaleString());
     this.bar.hidden = done === total;
     this.bar.max = total || 1;
     this.bar.value = done;
     this.bar.setAttribute("aria-label", `${name}: ${BATCH.done(done, total)}`);
-    const outcome = head.failed ? BATCH.failed(head.failed) : failed && done < total ? BATCH.failed(failed) : "";
-    setText(this.words, [batch.undone_at ? BATCH.undoneShort : BATCH.done(done, total), outcome].filter(Boolean).join(", "));
+    // A refused line has no row to fold open; it counts here as it does at the side of the page.
+    const outcomes = [head.failed ? BATCH.failed(head.failed) : "", refused ? BATCH.refused(refused) : ""];
+    setText(this.words, [batch.undone_at ? BATCH.undoneShort : BATCH.done(done, total), ...outcomes].filter(Boolean).join(", "));
     this.words.title = batch.first_error ?? "";
     setText(this.added, shortMoment(batch.created_at));
     this.#showVerbs(name, head, possible(batch));

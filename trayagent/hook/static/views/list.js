@@ -1,4 +1,5 @@
 // The one list of downloads, with what narrows it, what is done with ticked rows, and the panel of one of them.
+import { canDo } from "../acts.js";
 import { BatchActs } from "../batch-acts.js";
 import { button, h, iconButton, setText } from "../dom.js";
 import { Listing } from "../listing.js";
@@ -23,6 +24,7 @@ const ROWS = "rows"; // compact or roomy
 const TOGETHER = "together"; // whether each batch is one row that folds open
 const FOLDING = new Set(["all", "saved"]); // elsewhere every row tells something that somebody looks for
 const TYPING = 200; // milliseconds after the last letter before it is searched
+const TICKED = { pause: "pause", resume: "play", retry: "again", first: "up", cancel: "cross" }; // verb → its icon
 // Newest first where the past is shown; otherwise as it will run.
 const SORT_OF = { saved: "-added", needs: "-added" };
 
@@ -82,6 +84,7 @@ export class ListView {
     listing.addEventListener("rows", () => {
       this.#showEmpty();
       this.#noteSeen();
+      if (this.table.ticked.size) this.#showBar(); // what is ticked may be in another state now
     });
     table.addEventListener("open", ({ detail: id }) => this.#open(id));
     table.addEventListener("current", () => this.#isPanelOpen() && this.#open(table.current));
@@ -218,30 +221,44 @@ export class ListView {
 
   #bar() {
     this.count = h("span", { class: "numbers" });
-    const verb = (name, glyph) => button(VERBS[name], () => this.#runTicked(name), { glyph });
-    const more = new Menu(SAY.more, "", () => [
-      [VERBS.last, () => this.#runTicked("last")],
-      [VERBS.copyLink, () => this.#runTicked("copyLink")],
-      [VERBS.remove, () => this.#runTicked("remove")],
-      [VERBS.trash, () => this.#runTicked("trash"), { kind: "quiet danger" }],
-    ]);
+    this.verbs = new Map(
+      Object.entries(TICKED).map(([verb, glyph]) => [verb, button(VERBS[verb], () => this.#runTicked(verb), { glyph })]),
+    );
+    const more = new Menu(SAY.more, "", () =>
+      this.#possible(["last", "copyLink", "remove", "trash"]).map((verb) => [
+        VERBS[verb],
+        () => this.#runTicked(verb),
+        { kind: verb === "trash" ? "quiet danger" : "quiet" },
+      ]),
+    );
     return h(
       "div",
       { class: "tick-bar", hidden: true, role: "toolbar", "aria-label": SAY.ticked("") },
       this.count,
-      verb("pause", "pause"),
-      verb("resume", "play"),
-      verb("retry", "again"),
-      verb("first", "up"),
-      verb("cancel", "cross"),
+      ...this.verbs.values(),
       more.element,
       h("span", { class: "grow" }),
       iconButton("cross", SAY.untick, () => this.table.untick()),
     );
   }
 
+  /** Those of the verbs that do something to one ticked row at least, in their order. */
+  #possible(verbs) {
+    const found = new Set();
+    for (const download of this.#ticked()) {
+      if (found.size === verbs.length) break; // of a million ticked rows few are looked at
+      for (const verb of verbs) if (canDo(verb, download)) found.add(verb);
+    }
+    return verbs.filter((verb) => found.has(verb));
+  }
+
+  /** What is ticked, as far as it is in memory in its newest state. */
+  *#ticked() {
+    for (const [id, known] of this.table.ticked) yield this.listing.find(id) ?? known;
+  }
+
   async #runTicked(verb) {
-    const chosen = [...this.table.ticked.values()];
+    const chosen = [...this.#ticked()].filter((download) => canDo(verb, download));
     await this.acts.run(verb, chosen);
     if (verb !== "copyLink") this.table.untick();
   }
@@ -249,6 +266,8 @@ export class ListView {
   #showBar() {
     const number = this.table.ticked.size;
     this.bar.hidden = !number;
+    const possible = this.#possible([...this.verbs.keys()]);
+    for (const [verb, made] of this.verbs) made.hidden = !possible.includes(verb);
     setText(this.count, SAY.ticked(number.toLocaleString()));
   }
 

@@ -101,7 +101,8 @@ export class Row {
     element.dataset.state = download?.state ?? "";
     element.classList.toggle("leaving", Boolean(leaving));
     this.box.checked = ticked;
-    this.box.disabled = !download;
+    element.classList.toggle("unread", !download);
+    this.box.hidden = !download;
     if (!download) return this.#blank();
     element.id = `row-${download.id}`;
     element.dataset.id = download.id;
@@ -114,15 +115,18 @@ export class Row {
     this.#showVerbs(leaving ? ["undo"] : verbsOf(download), name, leaving);
   }
 
+  /** Nothing to tick, nothing to read out: `list.css` draws where a name will be. */
   #blank() {
     this.element.removeAttribute("id");
     delete this.element.dataset.id;
     this.name.title = ""; // it would tell the name of what was here before
+    this.box.removeAttribute("aria-label");
     for (const part of [this.head, this.tail, this.from, this.size, this.words, this.left, this.added, this.engine]) setText(part, "");
     this.engine.hidden = true;
     this.bar.hidden = true;
+    this.glyph.replaceChildren();
     this.actions.replaceChildren();
-    this.#verbs = "";
+    this.#verbs = this.#type = "";
   }
 
   #showName(name, download, preview) {

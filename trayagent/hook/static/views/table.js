@@ -119,6 +119,10 @@ export class Table extends EventTarget {
       for (const row of spare) row.element.hidden = true;
     }
     setAttribute(this.element, "aria-rowcount", String(total + 1));
+    // Busy until every row in sight has been read; what is not known yet cannot be ticked.
+    const isUnread = !this.listing.isRead || [...this.#rows.values()].some((row) => !row.download);
+    setAttribute(this.element, "aria-busy", String(isUnread));
+    this.all.disabled = !this.listing.isRead;
     if (this.#isComing && this.listing.at(this.index)) this.go(this.index);
     this.previews.want([...this.#rows.values()].map((row) => row.download).filter(Boolean));
     this.#mark();
