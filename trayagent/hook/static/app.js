@@ -146,8 +146,8 @@ class Router {
     const isList = !Object.hasOwn(VIEWS, name);
     const key = isList ? "list" : name;
     const turn = (this.#turn += 1);
-    const View = isList ? ListView : await VIEWS[name]();
-    if (turn !== this.#turn) return; // somebody has gone on already
+    const View = isList ? ListView : await this.#read(name, turn);
+    if (!View || turn !== this.#turn) return; // somebody has gone on already
     const view = (this.#views[key] ??= new View(this.parts));
     if (view !== this.#current) {
       this.#current?.hide?.();
@@ -165,6 +165,21 @@ class Router {
       at("main").focus({ preventScroll: true });
     }
     this.#show(view, id, name);
+  }
+
+  /** The class of a view. Null: nothing could be read, and this page begins again when the agent answers. */
+  async #read(name, turn) {
+    try {
+      return await VIEWS[name]();
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      this.parts.messages.tell(SAY.noAnswerTrying, "bad");
+    }
+    do await new Promise((resolve) => setTimeout(resolve, AGAIN));
+    while (turn === this.#turn && !(await Api.isThere()));
+    // Many browsers remember for as long as a page lives that a module could not be read: only a new page asks for it again.
+    if (turn === this.#turn) location.reload();
+    return null;
   }
 
   /** Fills a view; until it is full, it counts as busy. */

@@ -6,10 +6,32 @@ const STAY = 6000; // milliseconds a message stays in sight
 const STAY_WITH_BUTTONS = 9000;
 const MOST = 4;
 
-/** Messages in the corner, read out by screen readers. */
+/**
+ * Messages in the corner, read out by screen readers. While a modal dialog is open they live in it: whatever is outside can
+ * be neither pressed nor read out then, also what is drawn above it.
+ */
 export class Messages {
+  #dialogs = new Set(); // those that are open, the topmost last
+
   constructor(element) {
     this.element = element;
+    this.home = element.parentElement;
+    // While a dialog opens, not when there is something to say: screen readers read out what comes into a place they know.
+    const note = ({ target, newState }) => {
+      if (!target.matches("dialog")) return;
+      this.#dialogs.delete(target);
+      if (newState === "open") this.#dialogs.add(target);
+      this.#move();
+    };
+    document.addEventListener("toggle", note, true);
+    document.addEventListener("close", note, true); // before the dialog is taken out of the page, and the messages with it
+  }
+
+  #move() {
+    const place = [...this.#dialogs].at(-1) ?? this.home;
+    if (this.element.parentElement === place) return;
+    place.append(this.element);
+    if (this.element.children.length) this.element.showPopover(); // what is moved is hidden
   }
 
   /** Says something; `buttons` are `[words, act]`. Returns what takes the message away. */
@@ -30,7 +52,7 @@ export class Messages {
     const line = h("div", { class: `message ${kind}` }, h("p", {}, text), row.length ? h("div", { class: "buttons" }, row) : null);
     this.element.append(line);
     while (this.element.children.length > MOST) this.element.firstChild.remove();
-    // Shown anew, it lies above a dialog that was opened meanwhile: what went wrong there is read there.
+    // Shown anew, it lies above a dialog that was opened meanwhile.
     if (this.element.matches(":popover-open")) this.element.hidePopover();
     this.element.showPopover();
     // What holds the pointer or the focus is being read, or about to be clicked.
