@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
+import signal
 import sys
 import warnings
 
@@ -28,6 +30,26 @@ async def test_it_is_told_lines_and_answers_in_lines() -> None:
     await child.end()
     await child.tell(b"nobody hears it")
     await child.end()
+
+
+async def test_it_is_ended_while_it_says_more_than_anybody_reads() -> None:
+    said = "import os, time\nos.write(1, (b'x' * 99 + b'\\n') * 500)\ntime.sleep(600)"
+    child = await _start(said)
+    assert await child.read_line() == b"x" * 99 + b"\n"
+    async with asyncio.timeout(20):
+        await child.end()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a whole tree of processes is ended")
+async def test_a_child_of_its_own_that_outlives_it_holds_nobody_up() -> None:
+    started = "subprocess.Popen(['sleep', '600'], start_new_session=True)"
+    child = await _start(f"import subprocess\nprint({started}.pid, flush=True)")
+    pid = int(await child.read_line())
+    try:
+        async with asyncio.timeout(20):
+            await child.end()
+    finally:
+        os.kill(pid, signal.SIGKILL)
 
 
 async def test_nothing_stays_open_of_one_that_is_not_listened_to() -> None:

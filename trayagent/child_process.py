@@ -65,7 +65,9 @@ class ChildProcess:
         return await self._process.wait()
 
     async def end(self) -> None:
-        """Kill it and its children, at any moment, and leave nothing open."""
+        """Kill it and its children, at any moment, and leave nothing open; harmless the second time."""
+        if self._transport.is_closing():
+            return  # its number may be another's by now
         pid = self._process.pid
         if sys.platform != "win32":
             # 1. Also when it has ended: what it started lives on in its group.
@@ -81,10 +83,14 @@ class ChildProcess:
             await killer.wait()
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
+        # In Python 3.11 a process counts as ended only once its pipes have, too. But nobody reads its words to
+        # their end any more, and a child of its own that left the group may hold both pipes.
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        if not self._process.stdin.is_closing():
+            self._process.stdin.transport.abort()
+        if (words := self._transport.get_pipe_transport(1)) is not None:
+            words.close()
         await self._process.wait()
-        # Its pipe stays open until it is read to the end, and nobody reads it any more.
         self._transport.close()
 
     def __repr__(self) -> str:
