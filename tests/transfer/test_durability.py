@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import stat
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -174,6 +175,24 @@ async def test_a_name_that_was_given_is_not_asked_for_again(
         assert rig.files() == {"f.bin": noise(3000)}
 
         fetched = await rig.get(url, owner="d1", path=tmp_path / "d" / "f.bin")
+        assert fetched.path.name == "f.bin"
+        assert rig.files() == {"f.bin": noise(3000)}
+        assert len(server.requests) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files without a name")
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV])
+async def test_a_small_file_comes_also_where_one_without_a_name_cannot_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Where nobody has mounted /proc, or the file system knows no links."""
+
+    def refuse(source: str, final: str, **how: object) -> None:
+        raise OSError(number, os.strerror(number), source)
+
+    monkeypatch.setattr(os, "link", refuse)
+    async with Lying() as server, transferring(tmp_path / "d", server.authority) as rig:
+        fetched = await rig.get(server.at("/f.bin", Served(noise(3000))), owner="d1")
         assert fetched.path.name == "f.bin"
         assert rig.files() == {"f.bin": noise(3000)}
         assert len(server.requests) == 1

@@ -288,7 +288,7 @@ class Destination:
         # 1. A name is held already: there are bytes of an earlier attempt.
         # 2. Another transfer has the name, or there is a `.part`, perhaps our own of an interrupted run.
         # 3. The system knows no files without a name.
-        # 4. Something has the name. Only the link tells that for certain.
+        # 4. It cannot have its name, mostly since something else has that. Only the link tells for certain.
         if self.final is not None or self._names.is_held(final) or os.path.lexists(part_of(final)):
             return None
         self.size = len(data) or None  # what a full disk is asked for
@@ -309,10 +309,9 @@ class Destination:
                 )
                 failpoint("settled-noted")
                 progress.path = path  # where the next attempt looks, if this one is cut off
-                publish_unnamed(fd, folder, final)
-            except FileExistsError:
-                self._settled.forget([owner])
-                return None
+                if not publish_unnamed(fd, folder, final):
+                    self._settled.forget([owner])
+                    return None
             finally:
                 os.close(fd)
         progress.received = progress.size = len(data)

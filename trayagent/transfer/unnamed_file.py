@@ -32,12 +32,22 @@ def open_unnamed(folder: str) -> int:
         raise
 
 
-def publish_unnamed(fd: int, folder: str, final: str) -> None:
-    """As `publish`: give it its name in its folder, and make that durable. Blocking."""
+def publish_unnamed(fd: int, folder: str, final: str) -> bool:
+    """As `publish`: give it its name in its folder, and make that durable. Blocking, raises OSError.
+
+    False, and nothing has come of it, where it cannot have that name.
+    """
     failpoint("before-publish")
-    # With a folder given, which counts for nothing beside an absolute path, Python calls linkat(2)
-    # and has it follow: then what /proc leads to gets the name, and never that of another.
-    os.link(f"/proc/self/fd/{fd}", final, src_dir_fd=fd)
+    # 1. Something has the name.
+    # 2. There is no /proc here, or the file system has files without a name but no links (some shares).
+    # 3. Anything else: who makes a `.part` instead is told the same, in better words.
+    try:
+        # With a folder given, which counts for nothing beside an absolute path, Python calls linkat(2)
+        # and has it follow: then what /proc leads to gets the name, and never that of another.
+        os.link(f"/proc/self/fd/{fd}", final, src_dir_fd=fd)
+    except OSError:
+        return False
     failpoint("after-publish")
     sync_folder(folder)
     failpoint("after-folder-sync")
+    return True
