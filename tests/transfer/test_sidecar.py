@@ -10,12 +10,14 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.servers.lying import Lying, Served
 from tests.transfer.rig import TransferRig, noise, transferring, until
-from trayagent.transfer import sidecar
+from trayagent.transfer import part_file, sidecar
+from trayagent.transfer.disk_calls import write_all
 from trayagent.transfer.part_file import Part
 from trayagent.transfer.ranges import Record
 from trayagent.transfer.sidecar import (
@@ -175,6 +177,94 @@ def test_what_is_written_first_says_again_what_was_vouched_for(tmp_path: Path) -
         again.close()  # as a kill would: nothing more is said
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="dates are not set by descriptor there")
+def test_a_share_whose_clock_is_behind_makes_no_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its part has a date of ours. So it is where our clock was set back before the last word."""
+    final, record = tmp_path / "f", Record(900, '"v"', ((0, 100),))
+
+    def written_there(fd: int, data: bytes, at: int) -> None:
+        write_all(fd, data, at)
+        hour_ago = time.time_ns() - 3600 * SECOND
+        os.utime(fd, ns=(hour_ago, hour_ago))
+
+    part = Part(final, "me")
+    part.create(signed=True)
+    part.write((b"x" * 100,), 0)
+    monkeypatch.setattr(sidecar, "write_all", written_there)
+    part.vouch(record, is_last=True)
+    part.close()
+    again = Part.reopen(final, "me")
+    assert again is not None
+    assert again.record() == record
+    again.close()
+
+
+class _KilledError(Exception):
+    """The disk was still at it."""
+
+
+@pytest.mark.parametrize(("seconds", "goes_on"), [(2.0, True), (0.01, False)])
+def test_a_kill_while_a_slow_disk_still_writes_loses_no_more_than_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, goes_on: bool
+) -> None:
+    """A stick takes minutes for what memory has for it, and bytes come meanwhile. A quick disk never does."""
+    final, record = tmp_path / "f", Record(900, '"v"', ((0, 100),))
+    clock = [0.0]
+
+    def slowly(fd: int) -> None:
+        clock[0] += seconds
+
+    def for_ever(fd: int) -> None:
+        raise _KilledError
+
+    part = Part(final, "me")
+    part.create(signed=True)
+    part.write((b"x" * 100,), 0)
+    with monkeypatch.context() as slow:
+        slow.setattr(part_file, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+        slow.setattr(part_file, "sync", slowly)
+        part.vouch(record)
+        part.write((b"y" * 100,), 100)
+        slow.setattr(part_file, "sync", for_ever)
+        with pytest.raises(_KilledError):
+            part.vouch(Record(900, '"v"', ((0, 200),)))
+    part.close()
+    later = sidecar_of(final).stat().st_mtime_ns + 120 * SECOND
+    os.utime(final.with_name("f.part"), ns=(later, later))
+    again = Part.reopen(final, "me")
+    assert again is not None
+    assert again.record() == (record if goes_on else None)
+    again.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows takes no samples")
+def test_only_what_came_lately_is_read_again_while_a_file_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory has it still. Of a file longer than memory each other place would be a visit to the disk."""
+    piece, count = 1 << 18, 48
+    looked: list[int] = []
+    read = Part.read
+
+    def noting(part: Part, count: int, at: int) -> bytes:
+        looked.append(at)
+        return read(part, count, at)
+
+    monkeypatch.setattr(Part, "read", noting)
+    monkeypatch.setattr(part_file, "sync", lambda fd: None)
+    part = Part(tmp_path / "f", "me")
+    part.create(signed=True)
+    for n in range(count):
+        before, end = n * piece, (n + 1) * piece
+        part.write((bytes([n]) * piece,), before)
+        looked.clear()
+        part.vouch(Record(count * piece, '"v"', ((0, end),)))
+        assert all(at >= before - SAMPLE_BYTES for at in looked)
+    part.close()
+
+
 def test_the_times_of_both_files_decide() -> None:
     cut, ended = Mark("me", sample="s"), Mark("me", slack=0.0)
 
@@ -193,7 +283,10 @@ def test_the_times_of_both_files_decide() -> None:
 
 @pytest.mark.parametrize(
     "done",
-    [(), ((0, 1),), ((0, 4096),), ((0, 10**9),), ((0, 5000), (9000, 9001), (20_000, 10**7))],
+    [
+        *((), ((0, 1),), ((0, 4096),), ((0, 10**9),), ((7, 8), (10**11, 10**12))),
+        ((0, 5000), (9000, 9001), (20_000, 10**7)),
+    ],
 )
 def test_samples_lie_in_what_is_certain(done: tuple[tuple[int, int], ...]) -> None:
     places = sample_places(done)

@@ -61,6 +61,8 @@ class Part:
         self._waiting: bytes | memoryview = b""
         self._trusted: Record | None = None
         """What an earlier attempt vouched for, as long as nothing was written since."""
+        self._samples: dict[tuple[int, int], str] = {}
+        """SHA-256 in hex of the bytes at these places, which are certain."""
         self.inode = 0
         """Of the settled file: all bytes are on the disk, stamped. 0: they are not."""
 
@@ -152,8 +154,7 @@ class Part:
         if self._fd is None:
             self.create()
         assert self._fd is not None
-        if self._trusted is not None:
-            self._renew()
+        self._renew()
         os.ftruncate(self._fd, size)
 
     def record(self) -> Record | None:
@@ -175,18 +176,20 @@ class Part:
 
     def _renew(self) -> None:
         """Say the same again before the first new byte, which would be younger than what was said long ago."""
-        assert self._trusted is not None
-        self._sidecar.write(Mark(self._owner, self._trusted, sample=self._sample(self._trusted)))
-        self._trusted = None
+        # Taken first: another thread may vouch for more meanwhile.
+        trusted, self._trusted = self._trusted, None
+        if trusted is not None:
+            self._sidecar.write(Mark(self._owner, trusted, sample=self._sample(trusted)))
 
     def _sample(self, record: Record) -> str:
-        """As `Mark.sample`: bytes that were written a moment ago, and so cost no visit to the disk."""
+        """As `Mark.sample`. What was read once is remembered: in a long file that costs a visit to the disk."""
         if sys.platform == "win32":
             return ""  # to read there moves the place at which another thread may be writing
-        digest = hashlib.sha256(usedforsecurity=False)
-        for start, end in sample_places(record.done):
-            digest.update(self.read(end - start, start))
-        return digest.hexdigest()
+        before, self._samples = self._samples, {}
+        for place in sample_places(record.done):
+            start, end = place
+            self._samples[place] = before.get(place) or _sha256(self.read(end - start, start))
+        return _sha256("".join(self._samples.values()).encode())
 
     def digest(self) -> str | None:
         """SHA-256 in hex of what is in memory: all of a file that has not been created yet."""
@@ -207,32 +210,36 @@ class Part:
         assert self._fd is not None
         began = time.monotonic()
         if record is not None:
+            self._sidecar.prolong()
             sync(self._fd)
             failpoint("part-synced")
-        if is_last and sys.platform != "win32":
-            slack = 0.0
-            self._pin_date()
-        else:
-            # Where this lasts, the next record takes as long, and bytes come meanwhile.
-            slack = max(USUAL_SLACK, 4 * (time.monotonic() - began))
+        # Where this lasts, the next record takes as long, and bytes come meanwhile.
+        slack = max(USUAL_SLACK, 4 * (time.monotonic() - began))
+        is_pinned = is_last and sys.platform != "win32"
         sample = "" if is_last or record is None else self._sample(record)
-        self._sidecar.write(Mark(self._owner, record, slack, sample))
+        self._sidecar.write(Mark(self._owner, record, 0.0 if is_pinned else slack, sample))
+        if is_pinned:
+            self._pin_dates()
         self._trusted = None
         failpoint("part-vouched")
 
-    def _pin_date(self) -> None:
-        """Keep the date of the last byte: a share may else date the file by its closing, after our last word.
+    def _pin_dates(self) -> None:
+        """Give both files the date of the last byte, after our last word.
 
-        Samba leaves a date alone that was set by name. Windows has no such promise: there the slack stays.
+        1. A share may date a file by its closing, but leaves a date alone that was set by name (Samba).
+           Windows has no such promise: there the slack stays.
+        2. A share's clock is not ours, and ours may be set back between the last byte and our word: then
+           the sidecar would look older than its part.
         """
         assert self._fd is not None
         told = os.fstat(self._fd)
         with suppress(OSError):
             os.utime(self._fd, ns=(told.st_atime_ns, told.st_mtime_ns))
+            self._sidecar.stamp(told.st_mtime_ns)
 
     def doubt(self) -> None:
         """From here on nothing of the file is certain, after a power cut neither; raises OSError."""
-        self._trusted = None
+        self._trusted, self._samples = None, {}
         if self._sidecar.there:
             self._sidecar.write(Mark(self._owner), durably=True)
 
@@ -353,4 +360,8 @@ def digest_at_once(data: bytes | memoryview) -> str | None:
     """SHA-256 in hex of a file in memory; None for a long one, where it would cost something."""
     if len(data) > _HASHED_AT_ONCE:
         return None
+    return _sha256(data)
+
+
+def _sha256(data: bytes | memoryview) -> str:
     return hashlib.sha256(data, usedforsecurity=False).hexdigest()

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from trayagent.files import open_shared, remove_shared
 from trayagent.transfer.disk_calls import FLAGS, sync, write_all
@@ -24,6 +25,8 @@ SUFFIX: Final = ".part.json"
 _LONGEST_MARK: Final = 1 << 20
 USUAL_SLACK: Final = 5.0
 """Seconds; a running download is vouched for about once in one, but later on a machine that is busy."""
+LONGEST_SYNC: Final = 600.0
+"""Seconds that a stick may take to write out what memory has for it; bytes come meanwhile."""
 SAMPLE_BYTES: Final = 4096
 MOST_SAMPLES: Final = 32
 
@@ -43,7 +46,7 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     slack: float = USUAL_SLACK
     """Seconds for which bytes may have come after this was said; 0: it was our last word."""
     sample: str = ""
-    """SHA-256 in hex of the bytes at `sample_places`; empty: nobody has looked."""
+    """SHA-256 in hex over those of the bytes at each of `sample_places`; empty: nobody has looked."""
 
 
 def is_ours_still(mark: Mark, part_ns: int, sidecar_ns: int, sample_now: Callable[[], str]) -> bool:
@@ -66,16 +69,23 @@ def is_ours_still(mark: Mark, part_ns: int, sidecar_ns: int, sample_now: Callabl
 
 
 def sample_places(done: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Where to look, start included and end not: the first bytes that are certain, the last, some between."""
-    count = sum(end - start for start, end in done)
-    last = max(0, count - SAMPLE_BYTES)
-    wanted = sorted({last * n // (MOST_SAMPLES - 1) for n in range(MOST_SAMPLES)})
-    places, before = [], 0
+    """Where to look, start included and end not: the first bytes that are certain, the last, some between.
+
+    Those between stay the same while the file grows, or become every other one: so none of them is new
+    but where bytes came lately.
+    """
+    if not done:
+        return []
+    step = SAMPLE_BYTES
+    while done[-1][1] > step * (MOST_SAMPLES - 2):
+        step *= 2
+    places = {(done[0][0], min(done[0][1], done[0][0] + SAMPLE_BYTES))}
     for start, end in done:
-        here = [start + at - before for at in wanted if before <= at < before + end - start]
-        places += [(at, min(end, at + SAMPLE_BYTES)) for at in here]
-        before += end - start
-    return places
+        first = -(-start // step) * step
+        places |= {(at, min(end, at + SAMPLE_BYTES)) for at in range(first, end, step)}
+    start, end = done[-1]
+    places.add((max(start, end - SAMPLE_BYTES), end))
+    return sorted(places)
 
 
 class Sidecar:
@@ -86,6 +96,7 @@ class Sidecar:
         self._fd: int | None = None
         self.there = False
         """Whether there is one, or may be."""
+        self._said: Mark | None = None
 
     def read(self) -> Mark | None:
         """What it says; None when there is nothing to trust."""
@@ -102,8 +113,19 @@ class Sidecar:
         text += b" %d" % zlib.crc32(text)
         # One short write at the start: a kill cannot tear it, and after a power cut the check tells.
         write_all(self._fd, text.ljust(os.fstat(self._fd).st_size), 0)
+        self._said = mark
         if durably:
             sync(self._fd)
+
+    def prolong(self) -> None:
+        """Bytes may come for long before the next word, if the disk was slow before; raises OSError."""
+        if self._said is not None and self._said.record and self._said.slack > USUAL_SLACK:
+            self.write(replace(self._said, slack=LONGEST_SYNC))
+
+    def stamp(self, mtime_ns: int) -> None:
+        """Set the time of its last change; raises OSError."""
+        if self._fd is not None:
+            os.utime(self._fd, ns=(mtime_ns, mtime_ns))
 
     def changed_ns(self) -> int:
         """When something was written to it last; raises OSError."""
