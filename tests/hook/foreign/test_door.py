@@ -235,6 +235,26 @@ async def test_a_batch_gives_others_their_turn(foreign: ForeignRig) -> None:
     assert turns >= 1000 // CALLS_PER_TURN - 1
 
 
+@pytest.mark.parametrize("key", ["", "short", "A" * 5000])
+async def test_a_handshake_with_a_wrong_key_is_refused(foreign: ForeignRig, key: str) -> None:
+    headers: dict[str, str | None] = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": key,
+    }
+    told = await foreign.rig.ask("GET", "/jsonrpc", token=None, headers=headers)
+
+    assert (told.status, told.code) == (400, "bad_handshake")
+
+
+async def test_headers_without_end_are_refused_at_once(foreign: ForeignRig) -> None:
+    options = {"header": [f"X{number}: 1" for number in range(20_000)]}
+    told = await foreign.fail("addUri", [ADDRESS], options)
+
+    assert told == "We encountered a problem while processing the option '--header'."
+
+
 async def test_many_sockets_make_room_the_mute_ones_first(foreign: ForeignRig) -> None:
     async with aiohttp.ClientSession() as session:
         address = f"{foreign.rig.origin}/jsonrpc"

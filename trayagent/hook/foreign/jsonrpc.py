@@ -13,7 +13,7 @@ from trayagent.hook.connections import ConnectionPhase, connection_of
 from trayagent.hook.foreign import rpc
 from trayagent.hook.foreign.methods import METHODS
 from trayagent.hook.foreign.sockets import PING_SECONDS, RpcSocket
-from trayagent.hook.request import HookRequest, Reply
+from trayagent.hook.request import HookRequest, MalformedError, Reply
 from trayagent.hook.routing import Routes
 from trayagent.model.access import Caller
 from trayagent.model.errors import NotFoundError, StoreUnavailableError
@@ -44,6 +44,9 @@ async def open_socket(request: HookRequest) -> web.StreamResponse:
     response = web.WebSocketResponse(
         compress=False, max_msg_size=rpc.MOST_MESSAGE_BYTES, heartbeat=PING_SECONDS, timeout=1.0
     )
+    # Asked before, since a handshake that is none would pass for a fault of ours.
+    if not response.can_prepare(request.http):
+        raise MalformedError("bad_handshake", "This is not a handshake of WebSocket version 13.")
     # It may be silent for long, and is not one of the connections that make room for others.
     connection_of(request.http).enter(ConnectionPhase.STREAM)
     await response.prepare(request.http)

@@ -30,6 +30,8 @@ from trayagent.model.settings import Config
 
 MOST_WORKERS: Final = 32
 """As many as the settings take; who asks for more gets these."""
+MOST_HEADERS: Final = 1000
+"""Of one download; each is judged by itself, and browsers send thirty."""
 
 _TEXTS: Final = ("out", "referer", "user-agent", "checksum", "pause", "max-download-limit")
 _COUNT: Final = re.compile(r"[0-9]{1,6}")
@@ -163,6 +165,8 @@ def _read_item(uris: list[str], options: Mapping[str, Any], folder: str | None) 
     #    has) says nothing.
     header = options.get("header")
     lines = header.splitlines() if isinstance(header, str) else header
+    if isinstance(lines, list) and len(lines) > MOST_HEADERS:
+        raise _bad("header")
     known += [
         ("header", line)
         for line in (lines if isinstance(lines, list) else [])
