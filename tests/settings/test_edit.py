@@ -216,3 +216,13 @@ def test_what_is_written_is_read_back(changes: dict[str, object]) -> None:
     wanted = parse_toml(MINE.encode())["downloads"] | changes
     assert parse_toml(text.encode())["downloads"] == wanted
     assert apply_changes(text, {"downloads": changes}) == text
+
+
+def test_a_bad_value_is_refused_although_a_flag_covers_it_now(place: Home) -> None:
+    """The flag is gone at the next start, and nothing would start any more."""
+    before = place.config.read_text()
+    with pytest.raises(ConfigError, match="port"):
+        change(place, {}, {"hook": {"port": 70000}}, {"hook.port": "0"})
+    with pytest.raises(ConfigError, match="workers"):
+        change(place, {"TRAYAGENT_DOWNLOADS__WORKERS": "2"}, {"downloads": {"workers": 99}})
+    assert place.config.read_text() == before

@@ -36,7 +36,10 @@ def change(
     except UnicodeDecodeError as error:
         raise ConfigError(["config.toml is not text in UTF-8."]) from error
     after = apply_changes(text, changes).encode()
-    config = build_config(home, parse_toml(after), environ, flags or {})
+    written = parse_toml(after)
+    config = build_config(home, written, environ, flags or {})
+    # By itself, too: what a flag or the environment covers now counts at the next start.
+    build_config(home, written, {}, {})
     if after != before:
         replace_file(home.config, after)
     return config
