@@ -197,3 +197,10 @@ def test_days_here_are_written_with_all_their_digits(zone: str) -> None:
     with pytest.raises(OverflowError):
         local_day(1e15)
     assert os.environ["TZ"] == zone
+
+
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6])
+def test_year_one_in_numbers_is_no_date_either(unit: int) -> None:
+    """How Go and .NET count the moment that stands for none."""
+    assert parse_moment(-62_135_596_800 * unit) is None
+    assert parse_moment(str(-62_135_596_800 * unit)) is None

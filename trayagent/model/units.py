@@ -111,6 +111,8 @@ _FURTHEST_SECONDS: Final = 7.3e9
 """Seconds either way of 1970, to the years 1738 and 2201: nothing that an API lists is further away."""
 _PER_SECOND: Final = (1, 10**3, 10**6, 10**9)
 """How fine a number may count: seconds, milliseconds, microseconds, nanoseconds."""
+_YEAR_ONE: Final = frozenset(-62_135_596_800 * unit for unit in _PER_SECOND)
+"""Its first moment, in which nothing was created: in coarser units it would pass for a day of 1968."""
 _LONGEST_TEXT: Final = 100
 """Characters of a date; a longer text is none."""
 
@@ -184,7 +186,7 @@ def parse_moment(value: object, others: Iterable[object] = ()) -> float | None:
     number = _number(value)
     if number is not None:
         unit = _unit(number)
-        if unit is None:
+        if unit is None or number in _YEAR_ONE:
             return None
         units = Counter(_unit(other) for other in map(_number, others) if other is not None)
         # Seconds of 1970 and milliseconds of last week are the same number: the other items tell which.
