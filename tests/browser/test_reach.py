@@ -148,7 +148,9 @@ async def test_a_file_with_its_picture_is_opened_and_moved(page: Page) -> None:
 
 
 async def test_rows_are_ticked_and_menus_opened(page: Page) -> None:
-    await expect(row(page, "lost.mp4")).to_be_visible()  # before it is read there is nothing to tick
+    await expect(
+        row(page, "lost.mp4")
+    ).to_be_visible()  # before it is read there is nothing to tick
     await page.get_by_role("treegrid").focus()
     await page.keyboard.press("Control+a")
     await expect(page.get_by_role("toolbar")).to_be_visible()
