@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from tests.e2e.job import end_with_us
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 90.0 if sys.platform == "win32" else 30.0
 """Seconds to wait for a fact. Under Wine, on a machine that others use, a start alone takes ten to forty."""
@@ -23,6 +25,7 @@ def environ(home: Path, **more: str) -> dict[str, str]:
     """The environment of a person who has just this home."""
     kept = {key: os.environ[key] for key in ("PATH", "LANG", "SYSTEMROOT") if key in os.environ}
     own = {"HOME": str(home), "TRAYAGENT_HOME": str(home), "TRAYAGENT_SECRETS": "file"}
+    own["USERPROFILE"] = str(home)  # what `Path.home()` asks for on Windows, where everybody has it
     # A crash in C code (curl, SQLite) leaves the stacks of all threads in the log instead of nothing.
     own |= {"PYTHONFAULTHANDLER": "1"}
     return kept | own | {"TRAYAGENT_HOOK__PORT": "0", "PYTHONPATH": str(ROOT)} | more
@@ -100,15 +103,22 @@ class Agent:
     def launch(self) -> None:
         """Start its process, and no more."""
         self.home.mkdir(parents=True, exist_ok=True)
+        program, environ = sys.executable, self._environ
+        if sys.platform == "win32" and sys.prefix != sys.base_prefix and Path(os.devnull) != ROOT:
+            # There the python.exe of an environment starts another one and waits for it: neither its number
+            # nor its end would be the agent's. multiprocessing goes around it in the same way.
+            program = sys._base_executable
+            environ = environ | {"__PYVENV_LAUNCHER__": sys.executable}
         with (self.home / "output.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "trayagent", *self._words],
-                env=self._environ,
+                [program, "-m", "trayagent", *self._words],
+                env=environ,
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
+        end_with_us(self.process)
 
     def kill(self) -> None:
         """As a power cut would."""
@@ -167,7 +177,7 @@ class Agent:
 
     def log(self) -> str:
         """What it said."""
-        return (self.home / "output.log").read_text()
+        return (self.home / "output.log").read_text("utf-8", "replace")
 
     def _answers(self) -> bool:
         assert self.process is not None

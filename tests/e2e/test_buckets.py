@@ -8,6 +8,7 @@ import itertools
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,16 +16,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.agent import Agent, command, until
+from tests.e2e import job
+from tests.e2e.agent import PATIENCE, Agent, command, until
 from tests.servers.media import Media, content
 from tests.servers.object_store import ACCESS_KEY, SECRET, Lie, LyingWire, ObjectStore
+from trayagent.cli.process import Process
 
 STEPS = ["move-copied", "move-intended", "move-named", "move-noted", "move-removed"]
 SMALL, LARGE = 50_000, 20_000_000
 """One that is put in one piece, and one that is sent in parts and then copied."""
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(4 * PATIENCE)
+LONG = 2 * PATIENCE
+"""Seconds for a whole move: a process that starts, and what it asks the store."""
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +83,7 @@ class Notices:
 
 
 def log_of(home: Path) -> str:
-    return (home / "logs" / "trayagent.log").read_text()
+    return (home / "logs" / "trayagent.log").read_text("utf-8")
 
 
 def parts(store: ObjectStore) -> list[str]:
@@ -99,7 +104,7 @@ def test_a_kill_at_each_step_loses_nothing_and_leaves_nothing(
         agent.start()
         agent.call("POST", "downloads", {"url": media.url("film.mp4", size), "folder": "Films"})
         assert agent.process is not None
-        assert agent.process.wait(40) == 137
+        assert agent.process.wait(PATIENCE) == 137
         assert (here.exists() and here.read_bytes() == whole) or store.content(there) == whole
         with agent_of(home, store) as after:
             until(lambda: store.content(there) == whole and not here.exists(), "the move")
@@ -125,7 +130,7 @@ def test_an_answer_that_gets_lost_is_decided_by_what_the_bucket_holds(
     with Media() as media, agent_of(home, wire) as agent:
         agent.post("downloads", {"url": media.url("film.mp4", size)})
         here = home / "downloads" / "film.mp4"
-        until(lambda: store.content("new/film.mp4") == whole and not here.exists(), "it", 60)
+        until(lambda: store.content("new/film.mp4") == whole and not here.exists(), "it", LONG)
         assert store.objects() == ["new/film.mp4"]
 
 
@@ -138,13 +143,13 @@ def test_what_does_not_read_back_as_it_was_stays_here(
     wire.lie = lambda method, path: "damage" if method == "GET" and name in path else ""
     with Media() as media, agent_of(home, wire) as agent:
         agent.post("downloads", {"url": media.url("film.mp4", size)})
-        until(lambda: "does not match its checksum" in log_of(home), "it to be noticed", 60)
+        until(lambda: "does not match its checksum" in log_of(home), "it to be noticed", LONG)
         here = home / "downloads" / "film.mp4"
         assert here.read_bytes() == whole
         assert store.objects() == []
         wire.lie = lambda _method, _path: ""
         agent.post("downloads", {"url": media.url("b.bin")})  # another end has it look at once
-        until(lambda: not here.exists(), "both", 60)
+        until(lambda: not here.exists(), "both", LONG)
         assert store.content("new/film.mp4") == whole
 
 
@@ -157,7 +162,7 @@ def test_a_store_that_replaces_gets_nothing(
     wire.lie = lambda _method, _path: "replace"
     with Media() as media, agent_of(home, wire) as agent:
         agent.post("downloads", {"url": media.url("film.mp4", SMALL)})
-        until(lambda: "replaces an object although" in log_of(home), "it to be found out", 60)
+        until(lambda: "replaces an object although" in log_of(home), "it to be found out", LONG)
         assert (home / "downloads" / "film.mp4").exists()
     assert store.content("new/film.mp4") == b"somebody else's"
     assert store.objects() == ["new/film.mp4"]
@@ -170,10 +175,10 @@ def test_a_store_that_is_away_is_waited_for(
     wire.lie = lambda _method, _path: "refuse"
     with Media() as media, agent_of(home, wire) as agent:
         agent.post("downloads", {"url": media.url("film.mp4", SMALL)})
-        until(lambda: "does not answer" in log_of(home), "it to be noticed", 60)
+        until(lambda: "does not answer" in log_of(home), "it to be noticed", LONG)
         wire.lie = lambda _method, _path: ""
         agent.post("downloads", {"url": media.url("b.bin")})
-        until(lambda: store.objects() == ["new/b.bin", "new/film.mp4"], "both", 60)
+        until(lambda: store.objects() == ["new/b.bin", "new/film.mp4"], "both", LONG)
 
 
 def test_a_refusal_is_told_to_a_person_and_no_secret_is_in_the_log(
@@ -184,7 +189,7 @@ def test_a_refusal_is_told_to_a_person_and_no_secret_is_in_the_log(
     with Media() as media, agent_of(home, wire) as agent:
         heard = Notices(agent)
         agent.post("downloads", {"url": media.url("film.mp4", SMALL)})
-        notice = until(lambda: "".join(heard.texts), "it", 60)
+        notice = until(lambda: "".join(heard.texts), "it", LONG)
         assert "InvalidAccessKeyId" in notice
         assert "Check move.to and its key" in notice
         assert (home / "downloads" / "film.mp4").exists()
@@ -205,7 +210,9 @@ def test_its_process_may_be_killed_at_any_moment(
         moments = range(8) if size == SMALL else range(0, 20, 2)
         for number in moments:
             move_with_a_kill(agent, media, wire, number, size)
-        until(lambda: len(store.objects()) == 2 * len(moments), "all of them, and nothing else", 60)
+        until(
+            lambda: len(store.objects()) == 2 * len(moments), "all of them, and nothing else", LONG
+        )
         assert parts(store) == []
 
 
@@ -223,27 +230,23 @@ def move_with_a_kill(agent: Agent, media: Media, wire: LyingWire, number: int, s
     wire.go_on.clear()
     wire.lie = lie
     agent.post("downloads", {"url": media.url(name, size)})
-    until(lambda: held.is_set() or f"new/{name}" in store.objects(), "a question", 60)
+    until(lambda: held.is_set() or f"new/{name}" in store.objects(), "a question", LONG)
     for pid in (killed := children_of(agent)):
-        os.kill(pid, signal.SIGKILL)
+        # On Windows any number that is no console event ends a process at once.
+        os.kill(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
     assert killed or not held.is_set()
     wire.go_on.set()
     agent.post("downloads", {"url": media.url(f"next-{number}.bin", 2000)})
     here = agent.home / "downloads" / name
-    until(lambda: not here.exists() and f"new/{name}" in store.objects(), "it", 60)
+    until(lambda: not here.exists() and f"new/{name}" in store.objects(), "it", LONG)
     assert store.content(f"new/{name}") == content(name, size)
 
 
-def is_running(pid: int) -> bool:
-    """Whether there is such a process; one that only waits to be buried is none."""
-    told = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    return bool(told) and not told.startswith("Z")
-
-
 def children_of(agent: Agent) -> list[int]:
+    """The numbers of its bucket's process, or of none."""
     assert agent.process is not None
+    if sys.platform == "win32":
+        return sorted(job.running() - {agent.process.pid})
     told = subprocess.run(
         ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(agent.process.pid)],
         capture_output=True,
@@ -270,15 +273,16 @@ def test_its_process_ends_with_the_agent(
         agent = agent_of(home, wire)
         agent.start()
         agent.post("downloads", {"url": media.url("film.mp4", LARGE)})
-        until(held.is_set, "the upload", 60)
+        until(held.is_set, "the upload", LONG)
         (pid,) = children_of(agent)
         agent.kill()
-        until(lambda: not is_running(pid), "its end")
+        with Process(pid) as worker:
+            until(worker.has_ended, "its end")
         wire.go_on.set()
         wire.lie = lambda _method, _path: ""
         with agent_of(home, wire):
             here = home / "downloads" / "film.mp4"
-            until(lambda: store.content("new/film.mp4") and not here.exists(), "the move", 60)
+            until(lambda: store.content("new/film.mp4") and not here.exists(), "the move", LONG)
     assert store.objects() == ["new/film.mp4"]
 
 
@@ -289,7 +293,7 @@ def test_what_is_in_a_bucket_is_had_not_opened_and_not_checked(
     with Media() as media, agent_of(home, store) as agent:
         url = media.url("film.mp4", SMALL)
         agent.post("downloads", {"url": url, "folder": "Films"})
-        until(lambda: agent.get("downloads/d1")["remote_path"], "the move", 60)
+        until(lambda: agent.get("downloads/d1")["remote_path"], "the move", LONG)
         status, refused = agent.call("POST", "downloads/d1/open", {})
         assert status == 409
         place = f"s3://{store.bucket}/new/Films/film.mp4"
@@ -325,6 +329,6 @@ def test_without_a_key_nobody_is_asked(tmp_path: Path, store: ObjectStore, wire:
         Agent(home, MOVE__TO=f"s3://{store.bucket}", MOVE__ENDPOINT=wire.url) as agent,
     ):
         agent.post("downloads", {"url": media.url("film.mp4", SMALL)})
-        until(lambda: "no access key is set" in log_of(home), "it to say so", 60)
+        until(lambda: "no access key is set" in log_of(home), "it to say so", LONG)
         time.sleep(0.1)
     assert wire.asked == []

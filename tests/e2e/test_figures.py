@@ -76,6 +76,8 @@ def test_a_look_for_cycles_is_short(tmp_path: Path) -> None:
     (site / "sitecustomize.py").write_text(COUNT_OBJECTS)
     agent = Agent(tmp_path / "home")
     agent._environ["PYTHONPATH"] += f"{os.pathsep}{site}"
+    if sys.pycache_prefix:  # what else says so is this Python's own sitecustomize, which ours hides
+        agent._environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
     with agent:
         (site / "asked").touch()
         until((site / "counted").exists, "the count")

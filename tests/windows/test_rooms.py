@@ -26,10 +26,12 @@ ROOMS = {
     "transfer": "tests/transfer",
     "desktop": "tests/desktop",
     "faults": "tests/faults",
-    "e2e": "tests/e2e/test_cool_down.py tests/e2e/test_ends.py tests/e2e/test_library.py "
+    "e2e": "tests/e2e/test_cool_down.py tests/e2e/test_demo.py tests/e2e/test_ends.py "
+    "tests/e2e/test_job.py tests/e2e/test_kill.py tests/e2e/test_library.py "
     "tests/e2e/test_locked.py tests/e2e/test_newcomer.py tests/e2e/test_waiting.py "
     "tests/e2e/test_webhooks.py",
     "servers": "tests/servers",
+    "targets": "tests/targets tests/test_child_process.py tests/demo",
     "packaging": "tests/packaging",
 }
 CORE = (

@@ -19,8 +19,15 @@ from trayagent.files import remove_shared
 from trayagent.model.errors import TrayagentError
 from trayagent.settings.home import Home
 
+START_SECONDS: Final = 60.0
+"""The agent has to start; on a busy Windows, whose scanner reads every module, it takes forty. One that has ended
+is not waited for, so this bounds only one that hangs."""
+
 WHOLE_SECONDS: Final = 55.0
-"""The whole may take."""
+"""The whole may take once the agent runs."""
+
+QUIT_SECONDS: Final = 10.0
+"""The agent has to go when it is asked to."""
 
 SILENCE_SECONDS: Final = 10.0
 """Without any event after which nothing more is to be expected."""
@@ -194,7 +201,8 @@ def _agent(home: Home, connect: Callable[[Home], RunningAgent]) -> Iterator[Runn
             # Asked, it puts everything away. Only an agent that does not go is ended, below: then with
             # the signal first that it can still obey.
             agent.post("quit")
-            process.wait(10)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(QUIT_SECONDS)
         finally:
             agent.close()
     finally:
@@ -209,7 +217,7 @@ def _agent(home: Home, connect: Callable[[Home], RunningAgent]) -> Iterator[Runn
 def _ready(
     process: subprocess.Popen[bytes], home: Home, connect: Callable[[Home], RunningAgent]
 ) -> RunningAgent:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(TrayagentError):
             if home.runtime.exists():
