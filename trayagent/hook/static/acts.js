@@ -21,7 +21,7 @@ const STATES_FOR = {
 
 /** Whether a verb does anything to a download. Of one that was ticked unread, with all others, nobody knows: it is tried. */
 export function canDo(verb, { state, not_before: later }) {
-  if (verb === "retry" && later) return true; // it waits for its next try, and is tried at once
+  if (verb === "retry" && state === "queued" && later) return true; // it waits for its next try, and is tried at once
   return !state || (STATES_FOR[verb]?.includes(state) ?? true);
 }
 
