@@ -11,12 +11,14 @@ never on a loop: the wait blocks.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -59,6 +61,20 @@ def open_shared(path: str | Path, flags: int, mode: int = 0o666) -> int:
 def read_shared(path: str | Path) -> bytes:
     """All of a small file that another process may be replacing right now. Blocking, raises OSError."""
     return retry_shared(lambda: Path(path).read_bytes())
+
+
+def open_regular(path: str | Path) -> BufferedReader:
+    """Open a file to read it; raises OSError for what is none, such as a pipe. Blocking.
+
+    Whoever may write into a folder may put a pipe in a file's place: to open or read that one would wait
+    for ever, in a thread that nobody can stop.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(open_shared(path, flags), "rb")
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
 def _retry_writable(path: str | Path, act: Callable[[], None]) -> None:

@@ -23,7 +23,7 @@ from typing import Final
 from msgspec import Struct
 
 from trayagent.agent.intake import Intake
-from trayagent.files import walk_folders
+from trayagent.files import open_regular, walk_folders
 from trayagent.model import filenames
 from trayagent.model.jobs import New, Order
 from trayagent.model.units import local_day
@@ -262,7 +262,7 @@ def size_if_fit(path: str, item: StoredItem) -> int | None:
     archive by its first bytes. The name alone would not do: anybody may have put it there.
     """
     try:
-        with Path(path).open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if not size or item.remote_size not in {None, size}:
                 return None

@@ -16,6 +16,7 @@ import warnings
 from typing import Final
 
 from trayagent.agent.library.video_frame import frame_of
+from trayagent.files import open_regular
 from trayagent.model.file_types import type_of
 
 EDGE: Final = 256
@@ -66,9 +67,8 @@ def make(path: str) -> bytes:
     """The small JPEG of a picture or video; nothing for what is damaged, too large, or neither."""
     from PIL import Image, ImageOps
 
-    picture: str | io.BytesIO = path
-    if type_of(path.rpartition(".")[2].lower()) == "video":
-        picture = io.BytesIO(frame_of(path, EDGE))
+    is_video = type_of(path.rpartition(".")[2].lower()) == "video"
+    frame = frame_of(path, EDGE) if is_video else b""
 
     # Pillow reports damaged files in all of these ways.
     damaged = (
@@ -78,7 +78,10 @@ def make(path: str) -> bytes:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(picture, formats=FORMATS) as image:
+            with (
+                io.BytesIO(frame) if is_video else open_regular(path) as file,
+                Image.open(file, formats=FORMATS) as image,
+            ):
                 if image.width * image.height > MOST_PIXELS:
                     return b""
                 # `draft` lets the JPEG decoder skip what a small picture does not need.

@@ -27,7 +27,7 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from trayagent.agent.bus import Bus
-from trayagent.files import walk_folders
+from trayagent.files import open_regular, walk_folders
 from trayagent.model.downloads import State
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import DownloadEvent, Event, VerifyEvent
@@ -236,7 +236,7 @@ def digest_of(path: Path, stop: threading.Event) -> tuple[str, int] | None:
     """
     digest, size = hashlib.sha256(), 0
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while not stop.is_set() and (block := file.read(BLOCK_BYTES)):
                 digest.update(block)
                 size += len(block)

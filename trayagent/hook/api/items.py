@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
+from trayagent.files import open_regular
 from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
@@ -74,7 +75,7 @@ async def put_items_in_trash(request: HookRequest) -> Reply:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             # One byte more than may be shown is enough to see that a file is too large.
             content = file.read(MOST_SHOWN_BYTES + 1)
     except OSError as error:
