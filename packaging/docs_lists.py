@@ -99,7 +99,8 @@ drop/x.txt  →  drop/working/x.txt  →  drop/done/x.txt    + x.txt.report.json
 - There is one notification for a list, not one for every file. `trayagent undo` takes the last list back; what had
   arrived is in the trash then, and its downloads are `cancelled`.
 - UTF-8, UTF-16 with its mark, and Latin-1; all line ends; a million lines in little memory. Formats that are
-  not read line by line may have 32 MiB.
+  not read line by line may have 32 MiB, an entry in JSON 1 MiB (a job of a crawljob 4), the options of one
+  address 1 MiB.
 
 The report is JSON: `{"list", "batch", "received_at", "finished_at", "counts", "lines"}`; each of its lines is
 `{"line", "url", "outcome", "path", "code", "message"}`, where `line` counts from 1 (entries in JSON, crawljob
