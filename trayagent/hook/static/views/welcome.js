@@ -5,6 +5,7 @@ import { SAY, WELCOME } from "../words.js";
 export class WelcomeView {
   title = WELCOME.title;
   #tried = null; // the id of the test download
+  #isOver = false; // it has ended, and that was shown
 
   constructor({ api, board, messages, acts, config }) {
     Object.assign(this, { api, board, messages, acts, config });
@@ -75,18 +76,21 @@ export class WelcomeView {
     if (!receipt) return;
     const [download] = receipt.downloads;
     this.#tried = download.id;
+    this.#isOver = false;
     this.first.replaceChildren();
     setText(this.outcome, WELCOME.trying);
     // It may have been quicker than this answer.
     this.#showTried(await this.api.get(`downloads/${download.id}`));
   }
 
+  /** Once: the answer and the event both tell of the end, and a button made anew would lose the focus. */
   #showTried({ id, state, path, error }) {
+    if (this.#isOver || !["failed", "completed"].includes(state)) return undefined;
+    this.#isOver = true;
     if (state === "failed") {
       setText(this.outcome, `${error.message} ${error.action}`);
       return this.#offer();
     }
-    if (state !== "completed") return undefined;
     setText(this.outcome, WELCOME.tried(path));
     const open = (what) => this.messages.trying(() => this.acts.show(id, what));
     return this.first.replaceChildren(
