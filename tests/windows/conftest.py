@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.desktop import rig
+from tests.desktop.rig import Desktop
 from tests.windows.bench import PROGRAMS, Bench, BenchError, make
 
 HERE = Path(__file__).parent
@@ -54,3 +57,13 @@ def compiled(bench: Bench) -> Bench:
     if not (bench.folder / "bytecode").exists():
         bench.run("-c", "import trayagent.app, trayagent.cli.main", seconds=300)
     return bench
+
+
+@pytest.fixture
+def desktop(alone: Bench) -> Iterator[Desktop]:
+    """A screen where Wine shows the icons of the tray in a window of its own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="desk-", ignore_cleanup_errors=True) as folder,
+        rig.desktop(Path(folder) / "d") as running,
+    ):
+        yield running

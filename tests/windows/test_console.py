@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.desktop import rig
 from tests.desktop.rig import Desktop, until
 from tests.servers.media import Media
 from tests.windows.bench import Bench
@@ -84,15 +81,6 @@ agent = subprocess.Popen(
 )
 print(agent.wait(80))
 """
-
-
-@pytest.fixture
-def desktop(alone: Bench) -> Iterator[Desktop]:
-    with (
-        tempfile.TemporaryDirectory(prefix="desk-", ignore_cleanup_errors=True) as folder,
-        rig.desktop(Path(folder) / "d") as running,
-    ):
-        yield running
 
 
 def test_a_console_shows_words_and_no_escapes(

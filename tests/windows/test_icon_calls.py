@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.desktop import rig
 from tests.desktop.rig import Desktop
 from tests.windows.bench import Bench
 from tests.windows.person import Person
@@ -70,15 +67,6 @@ LATE_EXPLORER = """
         until(lambda: (win32.NIM_ADD, True) in said, "icon at last")
         print("refused", sum(entry == (win32.NIM_ADD, False) for entry in said), flush=True)
 """
-
-
-@pytest.fixture
-def desktop(alone: Bench) -> Iterator[Desktop]:
-    with (
-        tempfile.TemporaryDirectory(prefix="desk-", ignore_cleanup_errors=True) as folder,
-        rig.desktop(Path(folder) / "d") as running,
-    ):
-        yield running
 
 
 def say(bench: Bench, desktop: Desktop, act: str, before: str = "") -> list[str]:

@@ -10,14 +10,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.desktop import rig
 from tests.desktop.hand import icon
 from tests.desktop.rig import Desktop, until
 from tests.servers.media import Media, content
@@ -92,15 +89,6 @@ def setup(bench: Bench) -> Path:
         (tree / "unfinished").rename(tree / "installer")
     (found,) = (tree / "installer").iterdir()
     return found
-
-
-@pytest.fixture
-def desktop(alone: Bench) -> Iterator[Desktop]:
-    with (
-        tempfile.TemporaryDirectory(prefix="desk-", ignore_cleanup_errors=True) as folder,
-        rig.desktop(Path(folder) / "d") as running,
-    ):
-        yield running
 
 
 def files(bench: Bench) -> set[Path]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image
 
-from tests.desktop import rig, samples
+from tests.desktop import samples
 from tests.desktop.hand import changed, click_row, colour, icon, still
 from tests.desktop.rig import Desktop, Window, until
 from tests.servers.media import Media
@@ -28,16 +26,6 @@ pytestmark = [
     pytest.mark.needs("openbox", "xsetroot"),
     pytest.mark.timeout(240),
 ]
-
-
-@pytest.fixture
-def desktop(alone: Bench) -> Iterator[Desktop]:
-    """A screen where Wine shows the icons of the tray in a window of its own."""
-    with (
-        tempfile.TemporaryDirectory(prefix="desk-", ignore_cleanup_errors=True) as folder,
-        rig.desktop(Path(folder) / "d") as running,
-    ):
-        yield running
 
 
 def spot(place: tuple[int, int]) -> Window:
