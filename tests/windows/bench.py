@@ -28,7 +28,7 @@ import sysconfig
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,6 +65,8 @@ MACHINE: Final = {
     "implementation_version": "3.11.9",
     "extra": "",
 }
+PASSING: Final = "run-"
+"""How the name of a folder begins that ends with what made it: a Windows for one test, a bench not yet complete."""
 NOT_COPIED: Final = (
     "__pycache__ site-packages dist-packages lib-dynload test idlelib tkinter ensurepip "
     "config-* _sysconfigdata* sitecustomize.py EXTERNALLY-MANAGED"
@@ -100,20 +102,29 @@ class Bench:
 
     @contextmanager
     def apart(self) -> Iterator[Bench]:
-        """Yield the same Python in a Windows of its own: registry, desktop and processes end with the block."""
+        """Yield the same Python in a Windows of its own: registry, desktop and processes end with the block.
+
+        Its folder is locked as long as the block lasts. One that is not was left by a killed run.
+        """
         base = self.prefix.parent
-        with tempfile.TemporaryDirectory(
-            dir=base, prefix="apart-", ignore_cleanup_errors=True
-        ) as own:
-            fresh = Bench(self.folder, Path(own, "prefix"))
+        with ExitStack() as stack:
+            with locked(base / "lock"):  # or it would be swept away before it has its own lock
+                own = tempfile.TemporaryDirectory(
+                    dir=base, prefix=PASSING, ignore_cleanup_errors=True
+                )
+                folder = Path(stack.enter_context(own))
+                stack.enter_context(locked(folder / "lock"))
+            fresh = Bench(self.folder, folder / "prefix")
             # Wine's programs are never changed, so a second name is as good as a copy.
             shutil.copytree(self.prefix, fresh.prefix, symlinks=True, copy_function=link_or_copy)
             try:
                 yield fresh
             finally:
-                subprocess.run(
-                    ["wineserver", "-k"], env=fresh.environment(), check=False, timeout=60
-                )
+                fresh.end()
+
+    def end(self) -> None:
+        """End every process of this Windows."""
+        subprocess.run(["wineserver", "-k"], env=self.environment(), check=False, timeout=60)
 
     def start(
         self,
@@ -191,13 +202,14 @@ def make(where: Path | None = None) -> Bench:
     where = where or cache()
     where.mkdir(parents=True, exist_ok=True)
     bench = Bench(where / key(), where / "prefix")
-    with one_at_a_time(where):
+    with locked(where / "lock"):
+        sweep(where)
         if not bench.prefix.exists():
             say("Setting up Wine's folder: once, about a minute.")
             set_up_wine(bench)
         if not bench.folder.exists():
             say("Setting up a Windows Python: once for each list of packages, about two minutes.")
-            with tempfile.TemporaryDirectory(dir=where) as work:
+            with tempfile.TemporaryDirectory(dir=where, prefix=PASSING) as work:
                 assemble(Path(work))
                 (Path(work) / "python").rename(bench.folder)
     return bench
@@ -214,11 +226,23 @@ def key() -> str:
 
 
 @contextmanager
-def one_at_a_time(where: Path) -> Iterator[None]:
-    """Keep a second run from building the same folder."""
-    with (where / "lock").open("w") as file:
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock; it ends with this process, and programs that it started do not inherit it."""
+    with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def sweep(where: Path) -> None:
+    """End and remove what killed runs have left: a Windows that still lives holds its lock."""
+    for folder in where.glob(f"{PASSING}*"):
+        with suppress(FileNotFoundError), (folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            Bench(where, folder / "prefix").end()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def assemble(work: Path) -> None:
@@ -315,7 +339,7 @@ def windows_packages() -> Iterator[str]:
 
 def set_up_wine(bench: Bench) -> None:
     """Make Wine's folder; the profile's Documents and Downloads are folders, no links into the real home."""
-    with tempfile.TemporaryDirectory(dir=bench.prefix.parent) as work:
+    with tempfile.TemporaryDirectory(dir=bench.prefix.parent, prefix=PASSING) as work:
         fresh = Bench(bench.folder, Path(work, "prefix"))
         variables = fresh.environment(WINEDLLOVERRIDES="mscoree,mshtml=", WINEARCH="win64")
         quiet = {"env": variables, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -10,7 +10,7 @@ import pytest
 
 from tests.desktop import rig
 from tests.desktop.rig import Desktop
-from tests.windows.bench import PROGRAMS, Bench, BenchError, make
+from tests.windows.bench import PROGRAMS, ROOT, Bench, BenchError, make
 
 HERE = Path(__file__).parent
 NOT_ASKED = (
@@ -53,8 +53,9 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 
 
 def compiled(bench: Bench) -> Bench:
-    """Have a new bench compile the agent's modules, once: the first start would take a minute under Wine."""
-    if not (bench.folder / "bytecode").exists():
+    """Have the agent's modules compiled once for this checkout: the first start would take a minute under Wine."""
+    # Compiled modules are kept below the bench, each under the path of its source.
+    if not (bench.folder / "bytecode" / ROOT.relative_to("/") / "trayagent/app.cpython-311.pyc").exists():
         bench.run("-c", "import trayagent.app, trayagent.cli.main", seconds=300)
     return bench
 

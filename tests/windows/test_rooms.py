@@ -11,6 +11,18 @@ import pytest
 from tests.windows.bench import Bench
 
 ROOMS = {
+    "kills": "tests/e2e/test_random_kills.py",
+    "moves": "tests/e2e/test_buckets.py tests/e2e/test_elsewhere.py tests/e2e/test_figures.py "
+    "tests/e2e/test_folder_gone.py tests/e2e/test_last_moments.py tests/e2e/test_move.py "
+    "tests/e2e/test_slow_disk.py",
+    "e2e": "tests/e2e/test_cool_down.py tests/e2e/test_demo.py tests/e2e/test_ends.py "
+    "tests/e2e/test_job.py tests/e2e/test_kill.py tests/e2e/test_library.py "
+    "tests/e2e/test_locked.py tests/e2e/test_newcomer.py tests/e2e/test_waiting.py "
+    "tests/e2e/test_webhooks.py",
+    "faults": "tests/faults",
+    "servers": "tests/servers",
+    "targets": "tests/targets tests/test_child_process.py tests/demo",
+    "packaging": "tests/packaging",
     "root": "tests/test_conftest.py tests/test_files.py tests/test_instance.py tests/test_locks.py "
     "tests/test_logs.py tests/test_loopthread.py tests/test_patterns.py",
     "model": "tests/model",
@@ -25,15 +37,8 @@ ROOMS = {
     "net": "tests/net",
     "transfer": "tests/transfer",
     "desktop": "tests/desktop",
-    "faults": "tests/faults",
-    "e2e": "tests/e2e/test_cool_down.py tests/e2e/test_demo.py tests/e2e/test_ends.py "
-    "tests/e2e/test_job.py tests/e2e/test_kill.py tests/e2e/test_library.py "
-    "tests/e2e/test_locked.py tests/e2e/test_newcomer.py tests/e2e/test_waiting.py "
-    "tests/e2e/test_webhooks.py",
-    "servers": "tests/servers",
-    "targets": "tests/targets tests/test_child_process.py tests/demo",
-    "packaging": "tests/packaging",
 }
+"""The whole program first, for its tests take longest: whoever waits learns early what is red."""
 CORE = (
     "tests/test_files.py tests/test_instance.py tests/test_locks.py tests/settings tests/store "
     "tests/transfer/test_disk_side.py tests/transfer/test_lock.py tests/transfer/test_marks.py "

@@ -1,0 +1,36 @@
+"""The bench keeps itself tidy: a run that is killed leaves neither gigabytes nor programs for long."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.windows.bench import ROOT, Bench, sweep
+
+APART = """
+import sys
+from pathlib import Path
+from tests.windows.bench import Bench
+
+with Bench(*map(Path, sys.argv[1:])).apart() as own:
+    own.start("-c", "print(1, flush=True); import time; time.sleep(600)").stdout.readline()
+    print(own.prefix, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_run_has_left_goes_at_the_next_start(bench: Bench, alone: Bench) -> None:
+    words = [sys.executable, "-c", APART, str(bench.folder), str(bench.prefix)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(words, cwd=ROOT, text=True, **pipes) as run:  # type: ignore[call-overload]
+        prefix = Path(run.stdout.readline().strip())
+        run.kill()
+    assert prefix.exists()
+    # `wineserver -k0` only asks whether there is one.
+    asked = {"env": Bench(bench.folder, prefix).environment(), "check": False}
+    assert subprocess.run(["wineserver", "-k0"], **asked).returncode == 0  # type: ignore[call-overload]
+    sweep(bench.prefix.parent)
+    assert not prefix.parent.exists()
+    assert alone.prefix.exists(), "a Windows that lives stays"
+    assert b"1" in alone.run("-c", "print(1)").stdout
