@@ -55,7 +55,9 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 def compiled(bench: Bench) -> Bench:
     """Have the agent's modules compiled once for this checkout: the first start would take a minute under Wine."""
     # Compiled modules are kept below the bench, each under the path of its source.
-    if not (bench.folder / "bytecode" / ROOT.relative_to("/") / "trayagent/app.cpython-311.pyc").exists():
+    if not (
+        bench.folder / "bytecode" / ROOT.relative_to("/") / "trayagent/app.cpython-311.pyc"
+    ).exists():
         bench.run("-c", "import trayagent.app, trayagent.cli.main", seconds=300)
     return bench
 

@@ -22,15 +22,20 @@ with Bench(*map(Path, sys.argv[1:])).apart() as own:
 
 def test_what_a_killed_run_has_left_goes_at_the_next_start(bench: Bench, alone: Bench) -> None:
     words = [sys.executable, "-c", APART, str(bench.folder), str(bench.prefix)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(words, cwd=ROOT, text=True, **pipes) as run:  # type: ignore[call-overload]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, cwd=ROOT, text=True, stdin=pipe, stdout=pipe) as run:
+        assert run.stdout is not None
         prefix = Path(run.stdout.readline().strip())
         run.kill()
     assert prefix.exists()
-    # `wineserver -k0` only asks whether there is one.
-    asked = {"env": Bench(bench.folder, prefix).environment(), "check": False}
-    assert subprocess.run(["wineserver", "-k0"], **asked).returncode == 0  # type: ignore[call-overload]
+    assert is_running(Bench(bench.folder, prefix))
     sweep(bench.prefix.parent)
     assert not prefix.parent.exists()
     assert alone.prefix.exists(), "a Windows that lives stays"
     assert b"1" in alone.run("-c", "print(1)").stdout
+
+
+def is_running(bench: Bench) -> bool:
+    """Whether this Windows has a server: the signal 0 only asks."""
+    asked = subprocess.run(["wineserver", "-k0"], env=bench.environment(), check=False)
+    return asked.returncode == 0
