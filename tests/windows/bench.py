@@ -116,7 +116,13 @@ class Bench:
                 stack.enter_context(locked(folder / "lock"))
             fresh = Bench(self.folder, folder / "prefix")
             # Wine's programs are never changed, so a second name is as good as a copy.
-            shutil.copytree(self.prefix, fresh.prefix, symlinks=True, copy_function=link_or_copy)
+            shutil.copytree(
+                self.prefix,
+                fresh.prefix,
+                symlinks=True,
+                ignore=leave_temporary,
+                copy_function=link_or_copy,
+            )
             try:
                 yield fresh
             finally:
@@ -172,6 +178,11 @@ def link_or_copy(source: str, target: str) -> str:
     else:
         os.link(source, target)
     return target
+
+
+def leave_temporary(folder: str, names: list[str]) -> list[str]:
+    """What nobody copies: the temporary files of programs that ran in Wine's own folder."""
+    return names if Path(folder).name == "Temp" else []
 
 
 def windows_path(path: Path) -> str:

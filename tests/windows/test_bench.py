@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.windows.bench import ROOT, Bench, sweep
 
 APART = """
@@ -20,6 +22,7 @@ with Bench(*map(Path, sys.argv[1:])).apart() as own:
 """
 
 
+@pytest.mark.timeout(180)
 def test_what_a_killed_run_has_left_goes_at_the_next_start(bench: Bench, alone: Bench) -> None:
     words = [sys.executable, "-c", APART, str(bench.folder), str(bench.prefix)]
     pipe = subprocess.PIPE
