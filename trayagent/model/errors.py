@@ -260,11 +260,15 @@ class WrongStateError(TrayagentError):
         super().__init__("wrong_state", message)
 
 
-class StoreUnavailableError(TrayagentError):
-    """The database cannot commit now (HTTP 503)."""
+FREE_SPACE: Final = "Free some disk space, then try again."
+"""The usual remedy where nothing can be saved."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("store_unavailable", message, "Free some disk space, then try again.")
+
+class StoreUnavailableError(TrayagentError):
+    """The database cannot save or answer now (HTTP 503)."""
+
+    def __init__(self, message: str, action: str = "Try again in a moment.") -> None:
+        super().__init__("store_unavailable", message, action)
 
 
 class ConfigError(TrayagentError):

@@ -118,6 +118,7 @@ def enter(
 
     Raises KeyReusedError, UnseenFilesError, and StoreUnavailableError when secrets cannot be saved.
     """
+    # Asked first: a repeated request must change nothing, whatever else it holds.
     if key is not None:
         before = _recall(conn, key, admission.now)
         if before is not None:
@@ -209,7 +210,11 @@ def admit(
     Raises UnseenFilesError, before it writes anything.
     """
     rows = downloads.rows_in_flight(conn, [new.key for new in items])
-    is_saved_enough = [not new.again or _came_meanwhile(conn, new) for new in items]
+    # A synced item that was missing when it was listed may have arrived since: then nothing is fetched again.
+    is_saved_enough = [
+        not new.again or (new.source is not None and library.is_present(conn, new.key))
+        for new in items
+    ]
     unseen: list[str] = []
 
     def exists(path: str) -> bool:
@@ -244,11 +249,6 @@ def admit(
         Admitted(saved[new.key] if outcome == "duplicate" else rows[new.key], outcome)
         for new, outcome in zip(items, outcomes, strict=True)
     ]
-
-
-def _came_meanwhile(conn: sqlite3.Connection, new: New) -> bool:
-    """Whether a synced item that was missing when it was listed has arrived since."""
-    return new.source is not None and library.is_present(conn, new.key)
 
 
 def ids_sent_by(conn: sqlite3.Connection, sender: str) -> list[str]:

@@ -48,6 +48,8 @@ from trayagent.store.database_thread import DatabaseThread, ReadGroup, WriteGrou
 REQUEST_SECONDS: Final = 4.0
 """What a request may wait for one transaction; it has 5 s for everything."""
 
+# With the task that set it: a task started inside copies the context, but must not inherit the
+# limit.
 _limit: ContextVar[tuple[float, asyncio.Task[object] | None] | None] = ContextVar(
     "database patience", default=None
 )

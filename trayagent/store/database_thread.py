@@ -34,7 +34,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from trayagent.model.errors import StoreUnavailableError
+from trayagent.model.errors import FREE_SPACE, StoreUnavailableError
 
 MOST_IN_GROUP: Final = 64
 """At most so many waiting transactions share a commit."""
@@ -140,7 +140,7 @@ class WriteGroup:
             self._conn.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             self._roll_back()
-            return StoreUnavailableError(f"The database cannot save now ({error}).")
+            return StoreUnavailableError(f"The database cannot save now ({error}).", FREE_SPACE)
         except BaseException:
             # The thread dies of it, but no half transaction stays open on the connection.
             self._roll_back()
@@ -217,6 +217,7 @@ class DatabaseThread:
         self._timer: asyncio.TimerHandle | None = None
         self.when_late: Callable[[], None] = lambda: None
         """Called on the loop after something was saved that nobody waited for any more."""
+        # A daemon: a disk that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 

@@ -355,7 +355,7 @@ def insert(
     values, gids = [], set[str]()
     for new in items:
         # Two clients may have chosen the same name at the same moment: it stays with the first.
-        gid = None if new.gid in gids or _is_gid_taken(conn, new.gid) else new.gid
+        gid = None if new.gid in gids or is_gid_taken(conn, new.gid) else new.gid
         if gid is not None:
             gids.add(gid)
         state = State.PAUSED if new.paused else State.QUEUED
@@ -388,9 +388,9 @@ def insert(
     return {row["key"]: row for row in rows.fetchall()}
 
 
-def _is_gid_taken(conn: sqlite3.Connection, gid: str | None) -> bool:
-    if gid is None:
-        return False
+def is_gid_taken(conn: sqlite3.Connection, gid: str | None) -> bool:
+    """Whether a download has this chosen gid already."""
+    # None equals nothing in SQL: a download without a gid of its own takes none from another.
     return conn.execute("SELECT 1 FROM downloads WHERE gid = ?", (gid,)).fetchone() is not None
 
 

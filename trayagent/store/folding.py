@@ -122,9 +122,11 @@ def gather(
             rows = rows_of[batch]
             placed.add(batch)
             shown = len(rows)
+            # A head above a single row would say the same thing twice.
             if len(rows) > 1:
                 shown = len(rows) if is_open(batch, len(rows)) else 0
                 heads.append(HeadPlace(len(found), batch, len(rows), shown))
+                # Negative: numbers of batches and of downloads share one array.
                 found.append(-batch)
             found.extend(rows[:shown])
     return Folded(found, len(numbers), heads)
@@ -132,18 +134,14 @@ def gather(
 
 def head_rows(conn: sqlite3.Connection, heads: Sequence[HeadPlace]) -> list[BatchHead]:
     """What heads show. Raises NotFoundError."""
+    failures = "SELECT count(*) FROM downloads WHERE batch = ? AND state = 'failed'"
     return [
         BatchHead(
             head.at,
             head.rows,
             head.shown,
-            _failures_of(conn, head.batch),
+            conn.execute(failures, (head.batch,)).fetchone()[0],
             batches.get(conn, batches.public_id(head.batch)),
         )
         for head in heads
     ]
-
-
-def _failures_of(conn: sqlite3.Connection, batch: int) -> int:
-    sql = "SELECT count(*) FROM downloads WHERE batch = ? AND state = 'failed'"
-    return int(conn.execute(sql, (batch,)).fetchone()[0])

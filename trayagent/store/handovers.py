@@ -129,6 +129,8 @@ def offer(
     for row in rows:
         order = downloads.order_of(row)
         limit = units.parse_size(order.speed_limit) if order.speed_limit else 0
+        # The gid holds the number that SQLite gives, so the row is written first, under a name that
+        # no gid has.
         number = conn.execute(
             "INSERT INTO handovers(n, engine, gid, mark, speed_limit) VALUES (?, ?, ?, ?, ?)",
             (row["n"], engine, f"offer of {row['n']}", mark, limit),

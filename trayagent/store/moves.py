@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import Final
 
@@ -52,10 +53,12 @@ def add_by_hand(conn: sqlite3.Connection, id: str, source: str, folder: str) -> 
 
 def add_unnoted(conn: sqlite3.Connection, folder: str) -> None:
     """At a start: files that arrived in the last moment before a kill."""
+    # With the separator of this system behind it: `Films 2` does not lie in `Films`.
+    below = os.path.join(folder, "")  # noqa: PTH118 - a Path keeps no separator at its end
     conn.execute(
         "INSERT OR IGNORE INTO moves(n, source) SELECT n, path FROM settled_records"
         " JOIN downloads USING (n) WHERE state = 'completed' AND substr(path, 1, ?) = ?",
-        (len(folder) + 1, f"{folder}/"),
+        (len(below), below),
     )
 
 

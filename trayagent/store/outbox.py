@@ -86,6 +86,7 @@ def _subject(conn: sqlite3.Connection, row: sqlite3.Row) -> Download | Batch | N
 
 def end(conn: sqlite3.Connection, number: int, most: int) -> None:
     """A note is told or given up; of the others the newest `most` stay."""
+    # A receiver that is away for weeks must not fill the disk.
     newest = "(SELECT max(number) FROM outbox)"
     conn.execute(
         f"DELETE FROM outbox WHERE number = ? OR number <= {newest} - ?",

@@ -25,7 +25,7 @@ from typing import Final, Protocol, Self
 import msgspec
 
 from trayagent.files import open_shared, read_shared, remove_shared, write_private
-from trayagent.model.errors import StoreUnavailableError
+from trayagent.model.errors import FREE_SPACE, StoreUnavailableError
 from trayagent.model.jobs import DownloadSecrets
 
 
@@ -59,7 +59,7 @@ class SecretFiles:
                 os.fsync(file.fileno())
         except OSError as error:
             raise StoreUnavailableError(
-                f"Cookies and headers cannot be saved now ({error.strerror})."
+                f"Cookies and headers cannot be saved now ({error.strerror}).", FREE_SPACE
             ) from error
 
     def has(self, id: str) -> bool:
@@ -219,6 +219,8 @@ class Keyring:
 
         try:
             backend = keyring.get_keyring()
+            # `fail` and `null` stand in where there is no keyring: the one raises, the other
+            # forgets.
             usable = not isinstance(backend, (fail.Keyring, null.Keyring)) and backend.priority > 0
         except (RuntimeError, OSError, keyring.errors.KeyringError):
             return None
@@ -236,6 +238,8 @@ class Keyring:
                     pieces = [keyring.get_password(SERVICE, piece) for piece in names]
                     # With a piece missing the rest is no secret, and worse than none.
                     value = None if None in pieces else "".join(filter(None, pieces))
+            # What it has is kept for good, what it has not for a while: a person may unlock it
+            # meanwhile.
             self._kept[name] = (value, self._clock() + REST_SECONDS)
         return value
 

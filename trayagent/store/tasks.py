@@ -25,6 +25,7 @@ from msgspec import Struct
 from trayagent.model.downloads import State
 from trayagent.model.errors import NotFoundError, WrongStateError
 from trayagent.store import downloads
+from trayagent.store.queue_order import DEEPEST
 
 GIDS: Final = """
 ALTER TABLE downloads ADD COLUMN gid TEXT;
@@ -37,8 +38,6 @@ OWN: Final = "74726179"
 """The first half of the gids that follow from a number; a client may choose no such gid."""
 MOST_STOPPED: Final = 1000
 """Stopped downloads that are told of, as aria2's max-download-result."""
-DEEPEST: Final = 20_000
-"""Places from the front of the line that can be changed; further down too many rows would be touched."""
 
 _GID: Final = re.compile(r"[0-9a-f]{16}")
 _PREFIX: Final = re.compile(r"[0-9a-f]{1,16}")
@@ -95,6 +94,7 @@ def find(conn: sqlite3.Connection, gid: str) -> Task:
     first, last = given.ljust(16, "0"), given.ljust(16, "f")
     sql = f"SELECT {_COLUMNS} FROM downloads WHERE"
     found = conn.execute(f"{sql} gid BETWEEN ? AND ? LIMIT 2", (first, last)).fetchall()
+    # Ours begin with OWN and end with the number: the same range, as far as it reaches into theirs.
     low, high = max(int(first, 16), int(gid_of(0), 16)), min(int(last, 16), int(OWN + "f" * 8, 16))
     if low <= high:
         numbers = (low & 0xFFFFFFFF, high & 0xFFFFFFFF)
@@ -114,11 +114,6 @@ def of_id(conn: sqlite3.Connection, id: str) -> Task:
     if row is None:
         raise downloads.no_such_download(id)
     return _task(row)
-
-
-def is_taken(conn: sqlite3.Connection, gid: str) -> bool:
-    """Whether a download has this chosen gid already."""
-    return conn.execute("SELECT 1 FROM downloads WHERE gid = ?", (gid,)).fetchone() is not None
 
 
 def active_tasks(conn: sqlite3.Connection) -> list[Task]:
@@ -145,6 +140,7 @@ def stopped_tasks(conn: sqlite3.Connection, offset: int, limit: int) -> list[Tas
     # Counted from the oldest of those that are told of at all.
     total = _count_stopped(conn)
     limit = max(0, min(limit, total - offset))
+    # Read from the newest end, which the index has first, and turned round.
     return _tasks(conn, newest_first, limit, total - offset - limit)[::-1] if limit else []
 
 

@@ -44,6 +44,8 @@ def begin(conn: sqlite3.Connection, id: str, now: float) -> bool:
         "UPDATE batches SET undone_at = ? WHERE n = ? AND undone_at IS NULL",
         (now, batches.number(id)),
     ).rowcount
+    # Two marks: the batch says for people that it was undone, the fact says that it is not
+    # finished.
     if new:
         set_fact(conn, _MARK + id, "begun")
     return fact(conn, _MARK + id) is not None
