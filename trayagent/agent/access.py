@@ -20,7 +20,6 @@ import contextlib
 import hashlib
 import hmac
 import os
-import re
 import secrets
 import time
 from base64 import urlsafe_b64encode
@@ -35,7 +34,14 @@ from trayagent.agent.bus import Bus
 from trayagent.agent.codes import CODE_PAGE_SECONDS, Clock, CodePages, Codes, digest
 from trayagent.files import write_private
 from trayagent.model import notices
-from trayagent.model.access import Caller, Client, Connection, ForeignKind, Paired
+from trayagent.model.access import (
+    EXTENSION_ORIGIN,
+    Caller,
+    Client,
+    Connection,
+    ForeignKind,
+    Paired,
+)
 from trayagent.model.errors import NotFoundError, TrayagentError
 from trayagent.model.units import stamp
 from trayagent.model.wording import printable
@@ -44,8 +50,6 @@ from trayagent.store import facts
 from trayagent.store.clients import ClientRow
 from trayagent.store.database import Database
 
-EXTENSION_ORIGIN: Final = re.compile(r"(?:chrome|moz)-extension://[A-Za-z0-9-]{1,64}")
-"""The origins that can be paired."""
 LOCAL_CLIENT: Final = "local"
 """The machine's own token, as `hello` calls it."""
 PAIRING_SECONDS: Final = 120.0
@@ -85,6 +89,7 @@ class OwnToken:
             # Closed before it is read: a backup or an editor may have opened it to others.
             os.chmod(path, 0o600)
             value = path.read_text("ascii", "ignore").strip()
+            # A shorter one was cut off by a full disk, or edited: it would be easy to guess.
             if len(value) >= 32:
                 return cls(path, value)
         token = cls(path, "")
@@ -158,6 +163,7 @@ class Clients:
         self._rows = {row.id: row for row in rows}
         self._pages = pages
         self._clock, self._now = clock, now
+        # So long ago that the first page may ask at once: a steady clock may begin at 0.
         self._asked = -ASK_TO_OPEN_SECONDS
         self._pairing = Codes(PAIRING_SECONDS, clock)
         self._dashboard = Codes(SESSION_CODE_SECONDS, clock)
@@ -370,6 +376,7 @@ class Clients:
         row = self._rows.get(id)
         if row is None or row.kind != "session":
             return False
+        # `abs`: a clock that was set back must not keep a dashboard open for longer than a day.
         return abs(self._now() - (row.last_seen or row.created_at)) > SESSION_IDLE_SECONDS
 
     def _token(self, id: str, salt: bytes) -> str:

@@ -34,6 +34,7 @@ import click
 from trayagent.cli.client import path_segment
 from trayagent.cli.exits import MisuseError, NotRunningError
 from trayagent.cli.options import agent
+from trayagent.model.access import EXTENSION_ORIGIN
 from trayagent.model.errors import TrayagentError
 
 MOST_BYTES: Final = 64 * 1024
@@ -45,7 +46,6 @@ CALLERS: Final = (
     re.compile(r"trayagent@trayagent\.local"),
 )
 """How browsers name our extension on the command line."""
-_ORIGIN: Final = re.compile(r"(?:chrome|moz)-extension://[A-Za-z0-9-]{1,64}")
 
 
 @click.command("native-host", hidden=True, context_settings={"ignore_unknown_options": True})
@@ -85,7 +85,13 @@ def answer(request: Any) -> dict[str, Any]:
     """What to say to a request; an error is an answer, too."""
     task = TASKS.get(str(request.get("do"))) if isinstance(request, dict) else None
     if task is None:
-        return _failure(TrayagentError("bad_request", "This trayagent does not know that request."))
+        return _failure(
+            TrayagentError(
+                "bad_request",
+                "This trayagent does not know that request.",
+                "Bring it and its extension to the same version: trayagent extension",
+            )
+        )
     try:
         return {"ok": True, **task(request)}
     except TrayagentError as error:
@@ -138,7 +144,7 @@ def _start_detached(words: Sequence[str]) -> subprocess.Popen[bytes]:
 
 def _pair(request: Mapping[str, Any]) -> dict[str, Any]:
     name, origin = str(request.get("name", ""))[:200], str(request.get("origin", ""))
-    if not _ORIGIN.fullmatch(origin):
+    if not EXTENSION_ORIGIN.fullmatch(origin):
         raise TrayagentError("bad_request", "Only a browser extension can be paired.")
     with agent() as running:
         if running.port != request.get("port"):
@@ -164,7 +170,7 @@ def _open(request: Mapping[str, Any]) -> dict[str, Any]:
     with agent() as running:
         download = running.get(f"downloads/{path_segment(str(request.get('id', '')))}")
     if not download["path"]:
-        raise TrayagentError("not_complete", "It is not complete yet.")
+        raise TrayagentError("not_complete", "It is not complete yet.", "Wait for its end.")
     show = opener.open_folder if request.get("what") == "folder" else opener.open_file
     show(download["path"])
     return {}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from trayagent.hook.connections import connection_of
 from trayagent.hook.routing import MOST_BODY_BYTES, Route, RouteTable
-from trayagent.model.access import Caller
+from trayagent.model.access import EXTENSION_ORIGIN, Caller
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 CORS_HEADERS: Final = "authorization, content-type, idempotency-key, last-event-id"
 """The headers that an extension's request may carry."""
 
-_EXTENSION: Final = re.compile(r"(?:chrome|moz)-extension://[A-Za-z0-9-]{1,64}")
 _SLASHES: Final = re.compile(r"/+")
 _JSON: Final = re.compile(
     r'application/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?', re.IGNORECASE | re.ASCII
@@ -413,4 +412,4 @@ def judge(facts: RequestFacts, gate: Sequence[Step] = GATE) -> Refusal | None:
 
 def is_extension(origin: str | None) -> bool:
     """Whether an origin is a browser extension's."""
-    return origin is not None and _EXTENSION.fullmatch(origin) is not None
+    return origin is not None and EXTENSION_ORIGIN.fullmatch(origin) is not None

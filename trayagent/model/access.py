@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Final, Literal
 
 from msgspec import Struct
+
+EXTENSION_ORIGIN: Final = re.compile(r"(?:chrome|moz)-extension://[A-Za-z0-9-]{1,64}")
+"""The origins of browser extensions: those that can be paired."""
 
 ClientKind = Literal["session", "extension", "aria2", "metube"]
 """`session`: a dashboard; `extension`: a paired browser; the others: programs made for something else,

@@ -187,9 +187,8 @@ def has_extension(name: str, content: str = "") -> bool:
     if volume and _is_known(volume[1].lower()):
         return True
     if content in VIDEO | AUDIO | IMAGE:
-        return (
-            _is_known(ending) and ending != "com"
-        )  # a film is called after its site, never a program
+        # `film.example.com` is a film called after its site, never a program of old DOS.
+        return _is_known(ending) and ending != "com"
     return bool(ending) and (_is_known(ending) or not _NO_ENDING.fullmatch(ending))
 
 
@@ -249,9 +248,8 @@ def safe_folder(relative: str | None) -> PurePosixPath:
     is too long.
     """
     text = (relative or "").strip()
-    if (
-        len(text) > LONGEST_FOLDER
-    ):  # a million parts would take seconds, and be kept for each line of a list
+    # A million parts would take seconds, and be kept for each line of a list.
+    if len(text) > LONGEST_FOLDER:
         raise DownloadError("permission_denied", "the folder's path is too long")
     parts = re.split(r"[/\\]", text)
     climbs = ".." in (part.strip() for part in parts)
