@@ -57,6 +57,7 @@ class Announcer:
             while True:
                 await self._bell.wait()
                 await asyncio.sleep(GATHERING_SECONDS)
+                # After the wait, not before it: what came meanwhile is gathered by this round.
                 self._bell.clear()
                 gathered, self._gathered = self._gathered, []
                 to_show, self._to_show = self._to_show, []
@@ -68,6 +69,8 @@ class Announcer:
     async def tell(self, notice: Notice) -> None:
         """Publish and show one notice now, if its level is wanted."""
         if self._is_wanted(notice):
+            # Listeners are called while we publish: `_hear` must know by then that this one is
+            # ours.
             self._own = notice
             self._bus.publish(notice)
             await self._show(notice)

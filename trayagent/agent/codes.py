@@ -25,6 +25,8 @@ CODE_PAGE_SECONDS: Final = 120.0
 MOST_OPEN_CODES: Final = 32
 """So many codes may be open at a time; the oldest one gives way."""
 
+# A refresh, no script: a browser that forbids scripts in local files follows it, too. The address
+# holds a code, so no later page may learn it as its referrer.
 _CODE_PAGE: Final = """<!doctype html>
 <meta charset="utf-8">
 <meta name="referrer" content="no-referrer">
@@ -36,6 +38,8 @@ _CODE_PAGE: Final = """<!doctype html>
 
 def digest(secret: str) -> bytes:
     """What we keep of a secret that we only need to recognise."""
+    # Quick and without salt is enough here: secrets are random and long, so nobody can try them
+    # all.
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -45,6 +49,7 @@ class Codes:
     def __init__(self, lifetime: float, clock: Clock = time.monotonic) -> None:
         self.lifetime = lifetime
         self._clock = clock
+        # By digest: how long a look-up takes says nothing about the letters of a code.
         self._open: dict[bytes, float] = {}
 
     def issue(self) -> str:

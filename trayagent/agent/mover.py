@@ -107,6 +107,7 @@ class Mover:
         if self._target is None or self._target.is_on_disk:
             return AWAY_SECONDS
         self._failures += 1
+        # The exponent is bounded, too: a bucket that is away for days would make it a huge number.
         return float(min(AWAY_SECONDS * 2 ** min(self._failures - 1, 10), LONGEST_AWAY_SECONDS))
 
     def _announce(self, error: DownloadError | StoreUnavailableError) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from trayagent.agent.library.thumbnails import Thumbnails
@@ -33,7 +32,6 @@ class Previews:
 
     async def run(self) -> None:
         """Remove those that are of no use any more, until cancelled."""
-        await self._thumbnails.run(self._paths_of)
-
-    async def _paths_of(self, numbers: Sequence[int]) -> Mapping[int, str]:
-        return await self._db.read(downloads.paths_of_numbers, numbers)
+        await self._thumbnails.run(
+            lambda numbers: self._db.read(downloads.paths_of_numbers, numbers)
+        )

@@ -88,7 +88,7 @@ class Queries:
 
     async def is_gid_taken(self, gid: str) -> bool:
         """Whether a download has this gid already."""
-        return await self._db.read(tasks.is_taken, gid)
+        return await self._db.read(downloads.is_gid_taken, gid)
 
     async def ids_in(self, *states: State) -> list[str]:
         """The ids of all downloads in these states; for those in flight, which are few."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -39,7 +38,6 @@ class SpeedControl:
         self._now = now
         self._mode: SpeedMode = "clock"
         self._config = Config()
-        self._bell = asyncio.Event()
         self.speed = Speed()
         """As it is now."""
 
@@ -61,9 +59,7 @@ class SpeedControl:
         self._mode = "full" if kept == "full" else "slow" if kept == "slow" else "clock"
         while True:
             self._look()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._bell.wait()
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _look(self) -> None:
         speed = speed_at(self._config, self._mode, self._now())

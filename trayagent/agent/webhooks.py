@@ -190,5 +190,6 @@ class Webhooks:
             return WebhookRefusal(error.message, not error.traits.is_retryable)
         if 200 <= status < 300:
             return None
+        # 408: it was too slow this time; 429: it is asked too often. The other 4xx blame our words.
         is_passing = status in (408, 429) or status >= 500
         return WebhookRefusal(f"It answered HTTP {status}.", not is_passing)

@@ -6,7 +6,9 @@ import asyncio
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from tests.agent.library.running_library import ALICE, BOB, digest_of, flow, run
 from tests.privacy import is_private
 from tests.servers import flow_data as data
 from tests.servers.flow import FakeFlow
+from trayagent.agent.library import sync
 from trayagent.model.errors import StoreUnavailableError
 from trayagent.model.events import DownloadEvent, Event, SyncEvent
 from trayagent.store.secrets import Vault
@@ -66,6 +69,23 @@ async def test_all_42_images_arrive_byte_for_byte(
         assert path.stem == medium.key
         assert abs(path.stat().st_mtime - when.timestamp()) < 0.01
     assert {path.suffix for path in paths} == {".png", ".jpg", ".gif", ".webp", ".bin"}
+
+
+async def test_files_that_come_one_upon_the_other_are_told_of_meanwhile(
+    tmp_path: Path, fake: FakeFlow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each within the shortest time between two tellings: people see the sum grow all the same."""
+    ticks = count(0.0, 0.4 * sync.PROGRESS_SECONDS)
+    monkeypatch.setattr(sync, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    async with running_library(tmp_path, flow(fake)) as agent:
+        await agent.library.sign_in("flow", ALICE)
+        await agent.sync()
+        told = {
+            event.run.fetched
+            for event in agent.events
+            if isinstance(event, SyncEvent) and event.what == "progress"
+        }
+    assert 42 / 4 < len(told) < 42 / 2
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,7 @@ class DropFolder:
 
     def open(self, name: str) -> BinaryIO:
         """A list in working/, for reading; never through a link. Raises OSError."""
+        # Others may write to the folder, and may have put a link there since the scan.
         fd = open_shared(self.working / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         return os.fdopen(fd, "rb")
 

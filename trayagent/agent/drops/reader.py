@@ -167,6 +167,8 @@ class DropReader:
         if isinstance(event, BatchEvent) and event.what == "finished" and event.batch.list:
             name = event.batch.list
             state = self._lists.get(name)
+            # BUSY: its task may have read the row before this, so it runs once more. DUE needs
+            # nothing: its task has yet to read the row.
             if state is _ListState.BUSY:
                 self._lists[name] = _ListState.BUSY_AGAIN
             elif state is None or state is _ListState.WAITING:

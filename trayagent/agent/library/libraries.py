@@ -295,6 +295,7 @@ class SyncSchedule:
     async def run(self) -> None:
         """Start what is due until cancelled."""
         while True:
+            # Before the look: settings that change during it ring for another one.
             self._bell.clear()
             for name, seconds in self._every_seconds.items():
                 try:

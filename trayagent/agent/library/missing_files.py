@@ -35,6 +35,7 @@ from trayagent.transfer.content import HEAD, sniff
 
 CHUNK: Final = 500
 """Items, or files, that are looked at in one go: what of a large library is in memory."""
+# A name has 255 bytes on most disks: this leaves room for a number, an ending and `.part.json`.
 LONGEST_STEM_BYTES: Final = 160
 NO_PICTURES: Final = (".part", ".part.json", ".json")
 """Endings in a library's folder that are ours."""

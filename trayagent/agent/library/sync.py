@@ -100,6 +100,8 @@ class RunningSyncs:
         by_itself: bool,
     ) -> tuple[str, bool]:
         """Start one as a task of `tasks`; returns its run, and whether it was running already."""
+        # `begin` waits for the database: without a lock, two clicks would begin two syncs of one
+        # source.
         async with self._beginning.setdefault(source.name, asyncio.Lock()):
             running = self._running.get(source.name)
             # 1. One is at work: whoever asks gets that run.
@@ -164,7 +166,7 @@ class Sync:
         self._first_error: str | None = None
         """Why the first of the failed files failed."""
         self._files_settled = asyncio.Event()
-        self._last_news = time.monotonic()
+        self._last_news = self._last_told = time.monotonic()
 
     def __repr__(self) -> str:
         stands = self.report.sentence if self._run else "not begun"
@@ -269,9 +271,11 @@ class Sync:
                 self._fetched += what == "completed"
                 self._failed += what == "failed"
                 now = time.monotonic()
-                if now - self._last_news > PROGRESS_SECONDS:
-                    self._publish("progress", self.report)
                 self._last_news = now
+                # A library of small files brings hundreds a second.
+                if now - self._last_told > PROGRESS_SECONDS:
+                    self._last_told = now
+                    self._publish("progress", self.report)
             case BatchEvent(what="finished", batch=finished) if finished.id == batch:
                 # The batch's own counts are the truth; ours only followed the events.
                 self._fetched = finished.counts.get("completed", 0)

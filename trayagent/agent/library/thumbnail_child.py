@@ -50,6 +50,7 @@ def confine() -> None:
         return
     import resource
 
+    # Small pictures can wait for whatever else the machine does.
     os.nice(5)
     for name, bound in (("RLIMIT_CORE", 0), ("RLIMIT_AS", MOST_MEMORY), ("RLIMIT_FSIZE", 0)):
         with contextlib.suppress(ValueError, OSError):  # macOS has no bound on address space

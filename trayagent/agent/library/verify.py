@@ -183,6 +183,7 @@ class Hasher:
         self._db = db
         self._stop = threading.Event()
         self._bell = asyncio.Event()
+        # An earlier run may have left files without a checksum: there is work before any event.
         self._bell.set()
         self._subscription = bus.subscribe(self._hear)
 

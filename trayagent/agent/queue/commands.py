@@ -31,6 +31,7 @@ from trayagent.model.events import (
 )
 from trayagent.model.jobs import New
 from trayagent.model.units import stamp
+from trayagent.model.wording import show_count
 from trayagent.store import (
     batches,
     downloads,
@@ -106,6 +107,7 @@ class QueueCommands:
         self._discard = discard
         self._discard_page = discard_page
         self._choose_engine = choose_engine
+        # Weak: a lock is there as long as somebody holds it or waits for it, and no longer.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """One command for a download ends before the next begins: stopping a slot takes a while."""
 
@@ -400,7 +402,7 @@ class BatchUndo:
                 if stuck:
                     raise TrashError(
                         "not_in_trash",
-                        f"{stuck} {'file' if stuck == 1 else 'files'} could not be moved to the trash.",
+                        f"{show_count(stuck, 'file')} could not be moved to the trash.",
                         "Check the permissions of the folder, then undo it again.",
                     )
         return await self._db.read(batches.get, id)

@@ -192,6 +192,7 @@ class Lineup:
         slot.progress.size, slot.progress.received = download.size, download.received
         self._at_work += 1
         self._busy[job.host] += 1
+        # Until `note_saved`: a store that cannot write soon stops the beginning of more.
         self._unsaved += 1
         self._note(slot)
         return slot

@@ -229,6 +229,7 @@ class Pool:
         while True:
             await self._has_news.wait()
             if self._lineup:  # the slots have something to go on with
+                # So one transaction holds the outcomes of many small files.
                 await asyncio.sleep(GATHERING_SECONDS)
             self._has_news.clear()
             try:

@@ -136,7 +136,11 @@ def next_step(
     """
     is_over = seen is None or seen.state in ("error", "removed")
     if seen is not None and seen.state == "complete":
-        return Next(_check_size(handover, seen))
+        wanted = handover.order.size
+        if wanted is not None and wanted != seen.size:
+            damage = f"it has {seen.size} bytes, not {wanted}"
+            return Next(DownloadError("checksum_mismatch", damage))
+        return Next(seen)
     if not handover.is_wanted or (is_removed_by_us and is_over):
         return Next(is_gone=is_over, is_to_be_removed=not is_over)
     if seen is None:
@@ -157,13 +161,6 @@ def _next_of_unknown(handover: Handover, mark: str, refusal: str | None) -> Next
     if not handover.is_known and handover.mark == mark:
         return Next(is_to_be_told=True)
     return Next(DownloadError("engine_forgot", f"at {handover.engine}"))
-
-
-def _check_size(handover: Handover, seen: RemoteStatus) -> RemoteStatus | DownloadError:
-    wanted = handover.order.size
-    if wanted is not None and wanted != seen.size:
-        return DownloadError("checksum_mismatch", f"it has {seen.size} bytes, not {wanted}")
-    return seen
 
 
 def arrival_of(handover: Handover, seen: RemoteStatus, settings: EngineSettings) -> Arrival:
@@ -334,6 +331,7 @@ class RemoteQueue:
             await self._end(handover, error)
             return []
         if cookies := Jar(request.cookies).header(request.url):
+            # An engine has no jar: the cookies that this address would get go along as one header.
             raw = next((v for k, v in request.headers.items() if k.lower() == "cookie"), "")
             others = {k: v for k, v in request.headers.items() if k.lower() != "cookie"}
             words = f"{raw}; {cookies}" if raw else cookies
