@@ -75,6 +75,7 @@ _WAITING: Final = frozenset(
         ConnectionPhase.LINGERING,
     }
 )
+# The other phases have theirs elsewhere: a body in `server.read_body`, an answer in `server`.
 _DEADLINES: Final = {ConnectionPhase.IDLE: IDLE_SECONDS, ConnectionPhase.HEAD: HEAD_SECONDS}
 _SPACED_HOST: Final = re.compile(rb"\r\nhost:[^\r\n]*[ \t]\r\n", re.IGNORECASE)
 _SENTENCES: Final = {
@@ -284,6 +285,7 @@ class HttpConnection(web.RequestHandler):
 
     def _end_late(self) -> None:
         if self.phase is ConnectionPhase.HEAD and self.transport is not None:
+            # Half a head can still be answered; a connection that has said nothing expects nothing.
             self.transport.write(_TOO_SLOW)
         self.close_silently()
 
@@ -332,6 +334,8 @@ class Acceptor:
 
     def add_waiting(self, connection: HttpConnection) -> None:
         """Count a connection as the one that began to wait last."""
+        # Taken out and put in again: a dict keeps the order, so the first is the one that waits
+        # longest.
         self._waiting.pop(connection, None)
         self._waiting[connection] = None
         if len(self._waiting) > self._most_waiting and self._thinning is None:
@@ -449,4 +453,5 @@ def most_in_rush() -> int:
     import resource
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Eight at least: with fewer, one dashboard would lock out the command line.
     return MOST_IN_RUSH if soft == resource.RLIM_INFINITY else max(8, min(MOST_IN_RUSH, soft // 2))

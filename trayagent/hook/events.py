@@ -96,6 +96,8 @@ class EventRing:
                 is_ours = run == self._run and number.isascii() and number.isdigit()
                 is_past = is_ours and len(number) < 16 and int(number) <= self._last
                 position = int(number) if is_past else -1
+            # A listener that lost us comes back after a second; the line says where it stands, for
+            # that.
             yield b"retry: 1000\n" + self._id_line(self._last if position < 0 else position) + b"\n"
             while may_listen() and not self._is_closed:
                 # Cleared before looking: what comes while a piece is sent wakes us again.

@@ -14,6 +14,7 @@ from trayagent.model.errors import TrayagentError
 
 PORTS_TRIED: Final = 10
 """So many ports in a row are tried before we give up."""
+# Clients that come while we start, or in a rush, wait in the kernel; the system may cap this.
 BACKLOG: Final = 1024
 _NO_IPV6: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
 

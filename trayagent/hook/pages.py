@@ -117,6 +117,7 @@ async def _page(name: str, policy: str, **values: str) -> Reply:
         text = text.replace(f"{{{{{key}}}}}", html.escape(value))
     headers = {
         "Content-Security-Policy": policy,
+        # A page that opened ours, or that ours opened, gets no hold of its window.
         "Cross-Origin-Opener-Policy": "same-origin",
         "X-Frame-Options": "DENY",
     }

@@ -8,15 +8,16 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from trayagent.model import lenient_json
-from trayagent.model.errors import TrayagentError
+from trayagent.model.errors import StoreUnavailableError, TrayagentError
 from trayagent.model.extension import ExtensionFiles
 from trayagent.store.admission import IdempotencyKey
+from trayagent.store.database import waiting_at_most
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from trayagent.model.downloads import Via
 
 T = TypeVar("T")
+
+NOTE_SECONDS: Final = 0.2
+"""A request waits so long for the note that its client was seen."""
 
 
 class MalformedError(TrayagentError):
@@ -81,6 +85,12 @@ class HookContext:
     def url(self) -> str:
         """The address of this agent."""
         return f"http://127.0.0.1:{self.port}"
+
+    async def note_seen(self, caller: Caller) -> None:
+        """Note that a client was here, as far as the store can within a moment."""
+        # Nobody is refused because the time of a visit cannot be written down now.
+        with contextlib.suppress(StoreUnavailableError), waiting_at_most(NOTE_SECONDS):
+            await self.agent.clients.note_seen(caller)
 
     @contextlib.contextmanager
     def ending_revoked(self) -> Iterator[None]:

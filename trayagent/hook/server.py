@@ -6,7 +6,6 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -47,8 +46,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ROUTES: Final[tuple[Route, ...]] = (*API, *FOREIGN, *pages.routes)
-NOTE_SECONDS: Final = 0.2
-"""A request waits so long for the note that its client was seen."""
 STOP_SECONDS: Final = 1.0
 """Requests under way may take so long when we stop."""
 STATUS: Final[dict[type[TrayagentError], int]] = {
@@ -62,11 +59,15 @@ STATUS: Final[dict[type[TrayagentError], int]] = {
 """Every other error of ours is 422: understood, but not possible as asked."""
 _HEADERS: Final = {
     "Server": "trayagent",
+    # The history is nobody's business but its owner's: no copy of it in a browser's cache.
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    # No other site's page can load an answer as a picture or a script, and look at its size or time.
     "Cross-Origin-Resource-Policy": "same-origin",
+    # For JSON; pages bring a policy of their own.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    # Who may read an answer depends on who asks (`_cors_headers`).
     "Vary": "Origin",
 }
 
@@ -200,9 +201,7 @@ class HookServer:
         headers = {**_HEADERS, **_cors_headers(facts)}
         try:
             if facts.caller is not None:
-                # A client is not refused because the time of its visit cannot be written down now.
-                with suppress(StoreUnavailableError), waiting_at_most(NOTE_SECONDS):
-                    await self._agent.clients.note_seen(facts.caller)
+                await self._context.note_seen(facts.caller)
             with waiting_at_most(REQUEST_SECONDS):
                 reply = await facts.route.handler(
                     HookRequest(self._context, facts, facts.route, request, body, headers)
@@ -256,6 +255,8 @@ def refusal_of_error(error: Exception) -> Refusal:
         return Refusal(
             500, "internal", "Something went wrong inside trayagent; see: trayagent logs"
         )
+    # By class, the nearest first: a new kind of error needs no entry where its parent's status
+    # fits.
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 422)
     return Refusal(status, error.code, error.message, action=error.action)
 

@@ -41,6 +41,7 @@ async def stream_events(request: HookRequest) -> web.StreamResponse:
     response = web.StreamResponse(
         headers={**request.headers, "Content-Type": "text/event-stream; charset=utf-8"}
     )
+    # The connection carries nothing after the stream: it ends when the stream does.
     response.force_close()
     # A stream may be silent for long, and is not one of the connections that make room for others.
     connection = connection_of(request.http)

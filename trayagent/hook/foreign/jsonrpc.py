@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -17,12 +17,8 @@ from trayagent.hook.request import HookRequest, MalformedError, Reply
 from trayagent.hook.routing import Routes
 from trayagent.model.access import Caller
 from trayagent.model.errors import NotFoundError, StoreUnavailableError
-from trayagent.store.database import waiting_at_most
 from trayagent.store.downloads import number
 from trayagent.store.tasks import gid_of
-
-NOTE_SECONDS: Final = 0.2
-"""A message waits so long for the note that its client was seen."""
 
 routes = Routes()
 
@@ -32,7 +28,8 @@ async def answer_post(request: HookRequest) -> Reply:
     """aria2's JSON-RPC: one call, or a batch."""
     seen: dict[str, Caller] = {}
     answer = await _answer(request, request.body, lambda caller: seen.update({caller.id: caller}))
-    await _note_seen(request, seen)
+    for caller in seen.values():
+        await request.context.note_seen(caller)
     content = msgspec.json.encode(answer.content)
     return Reply(answer.status, content, "application/json-rpc")
 
@@ -66,7 +63,8 @@ async def open_socket(request: HookRequest) -> web.StreamResponse:
             socket.welcome(caller)
 
         told = await _answer(request, message, welcome)
-        await _note_seen(request, seen)
+        for caller in seen.values():
+            await request.context.note_seen(caller)
         return told.content
 
     with request.context.sockets.keeping(socket):
@@ -86,10 +84,3 @@ async def _answer(
         welcome=welcome,
     )
     return await rpc.answer(message, session, METHODS)
-
-
-async def _note_seen(request: HookRequest, seen: Mapping[str, Caller]) -> None:
-    # Nobody is refused because the time of the visit cannot be written down now.
-    with suppress(StoreUnavailableError), waiting_at_most(NOTE_SECONDS):
-        for caller in seen.values():
-            await request.agent.clients.note_seen(caller)

@@ -320,6 +320,7 @@ def _limit(call: Call) -> int:
         raise RpcError(
             "The integer parameter at 1 has invalid value: the value must be greater than or equal to 0."
         )
+    # One more than may be told: then `take_rows` refuses, and no list is cut short in silence.
     return min(limit, call.session.rows_left + 1)
 
 

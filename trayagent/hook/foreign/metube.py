@@ -23,13 +23,11 @@ from trayagent.hook.foreign.values import TaskView
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
 from trayagent.model.downloads import Item, State
-from trayagent.model.errors import NotFoundError, StoreUnavailableError, WrongStateError
-from trayagent.store.database import waiting_at_most
+from trayagent.model.errors import NotFoundError, WrongStateError
 from trayagent.store.tasks import Task
 
 MOST_ROWS: Final = 1000
 """Downloads that `history` tells of each sort."""
-NOTE_SECONDS: Final = 0.2
 _AUDIO: Final = frozenset({"mp3", "m4a", "opus", "wav", "flac"})
 _HEIGHT: Final = re.compile(r"(\d{3,4})p?")
 _STATUS: Final[Mapping[str, str]] = {
@@ -58,6 +56,7 @@ async def add(request: HookRequest) -> Reply:
     facts = request.facts
     is_from_page = facts.origin not in (None, facts.own_origin)
     try:
+        # There and back: only a conversion checks the bounds of an item's texts.
         item = msgspec.convert(msgspec.to_builtins(item_of(asked)), Item)
     except msgspec.ValidationError:
         return _refuse("a value is too long")
@@ -205,8 +204,7 @@ async def _check_secret(request: HookRequest) -> None:
         clients.guesses.note_wrong()
         await asyncio.sleep(WRONG_TOKEN_SECONDS)
         raise NotFoundError("not_found", "There is nothing at this address.")
-    with suppress(StoreUnavailableError), waiting_at_most(NOTE_SECONDS):
-        await clients.note_seen(caller)
+    await request.context.note_seen(caller)
 
 
 def _tell(content: Any) -> Reply:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trayagent.agent.access import Clients
     from trayagent.model.access import Caller
 
+# Of one kind of client a person has a few open; each costs us a task and a queue of notes.
 MOST_SOCKETS: Final = 32
 MOST_NOTES: Final = 1000
 """Notifications that wait for one socket."""
@@ -82,6 +83,7 @@ class RpcSocket:
 
     def hear(self, event: DownloadEvent) -> None:
         """Note what occurred."""
+        # Nothing that goes on here is told to somebody who has shown no token.
         if not self.clients:
             return
         if len(self._notes) >= MOST_NOTES:
@@ -148,6 +150,7 @@ class RpcSockets:
         try:
             yield
         finally:
+            # `None`: it may have made room for another one already.
             self._open.pop(socket, None)
 
     def hear(self, event: Event) -> None:
