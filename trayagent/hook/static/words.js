@@ -105,7 +105,7 @@ export const SAY = {
   signedOut: "This page was signed out. Open it again from the tray icon, or with: trayagent dashboard",
   usedCode:
     "This link was used already, or is too old. Open the page again from the tray icon, or with: trayagent dashboard",
-  noAnswer: "trayagent does not answer.",
+  noAnswer: "trayagent does not answer. Is it still running?",
   noAnswerTrying: "trayagent does not answer. Trying again…",
   asked: "Look at the notification, or at the tray icon: “Open dashboard”.",
   elsewhere: "The dashboard is open in another window now.",
@@ -156,7 +156,7 @@ export const SAY = {
   moveYes: "Move",
   copied: (text) => `Copied: ${text}`,
   copiedLinks: (number) => `${number} links copied.`,
-  someRefused: (refused, number, why) => `${refused} of ${number} could not be asked. ${why}`,
+  someRefused: (refused, number, why) => `${refused} of ${number} were refused. ${why}`,
   freshTitle: "A fresh link",
   freshText: "Open the page again, copy the link of the same file and paste it here. What has arrived is kept.",
   freshYes: "Use this link",
@@ -189,7 +189,7 @@ export const SAY = {
   resume: "Resume",
 };
 
-/** How long the queue pauses: words → minutes, null for until it is resumed. */
+/** How long the queue pauses: words → minutes, null for until it is resumed. The tray's menu offers the same. */
 export const PAUSES = [
   ["For 30 minutes", () => 30],
   ["For 1 hour", () => 60],
@@ -197,7 +197,8 @@ export const PAUSES = [
     "Until tomorrow",
     () => {
       const now = new Date();
-      return Math.ceil((new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1) - now) / 60000);
+      // Until eight, as the tray has it: who pauses for the night does not want it to end at midnight.
+      return Math.round((new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1, 8) - now) / 60000);
     },
   ],
   ["Until I resume", () => null],
@@ -234,8 +235,10 @@ export const BATCH = {
   undoTitle: (title) => `Undo ${title}?`,
   undoText: (files, waiting) =>
     [
-      waiting ? `${waiting.toLocaleString()} that have not arrived are cancelled.` : "",
-      files ? `${files.toLocaleString()} files that arrived go to the trash.` : "",
+      waiting === 1 ? "One that has not arrived is cancelled." : "",
+      waiting > 1 ? `${waiting.toLocaleString()} that have not arrived are cancelled.` : "",
+      files === 1 ? "One file that arrived goes to the trash." : "",
+      files > 1 ? `${files.toLocaleString()} files that arrived go to the trash.` : "",
     ]
       .filter(Boolean)
       .join(" "),
