@@ -145,6 +145,7 @@ class YtDlpEngine:
         if not isinstance(answer, UnknownSite):
             return await self._page_answer(answer, page, scratch)
         # Most hosts of plain downloads are no video sites: asking costs a process each time.
+        # All at once is good enough: what is forgotten costs one process more.
         if len(self._strangers) >= _MOST_HOSTS:
             self._strangers.clear()
         self._strangers[host] = self._strangers.get(host, 0) + 1

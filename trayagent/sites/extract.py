@@ -131,10 +131,9 @@ def _answer(site: Any, ask: WorkerRequest, say: Say) -> WorkerMessage:
     if ask.quality != "audio" and pictures and only_sound:
         raise StopError(WorkerFailure("no_media_found", NO_MERGE))
     is_plain = _is_plain(info, ask)
+    # It took the manifest for the film.
     if is_plain and info.get("ext") in MANIFESTS:
-        raise StopError(
-            WorkerFailure("no_media_found", OUTDATED)
-        )  # it took the manifest for the film
+        raise StopError(WorkerFailure("no_media_found", OUTDATED))
     warning = None
     if ask.subtitles and not info.get("requested_subtitles"):
         warning = "It has no such subtitles." if ask.ffmpeg else "Subtitles need ffmpeg."
@@ -217,6 +216,7 @@ def _picture(site: Any, info: Info) -> bytes:
         data: bytes = site.urlopen(url).read(LARGEST_PICTURE + 1)
     except Exception:  # noqa: BLE001 - yt-dlp raises what it likes, and the page is good without a picture
         return b""
+    # By its first bytes, whatever the site calls it: a page must not get an SVG or HTML into ours.
     known = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF")
     return data if data.startswith(known) and len(data) <= LARGEST_PICTURE else b""
 
@@ -263,6 +263,8 @@ def _give_cookies(site: Any, cookies: tuple[Cookie, ...]) -> None:
 
 def _is_plain(info: Info, ask: WorkerRequest) -> bool:
     """Whether it is one file that anybody may fetch as it is."""
+    # Some sites slow down whoever asks for a whole file: then yt-dlp asks for it piece by piece.
+    # And what is taken apart, merged or given subtitles is a file that no address has.
     chunked = (info.get("downloader_options") or {}).get("http_chunk_size")
     only_sound = info.get("vcodec") == "none" or info.get("ext") in AUDIO
     taken_apart = ask.quality == "audio" and ask.ffmpeg and not only_sound
@@ -351,7 +353,9 @@ _ALWAYS: Final[dict[str, Any]] = {
     "color": "never",
     "cachedir": False,
     "ignoreerrors": False,
+    # A video's page that is also in a list means the video.
     "noplaylist": True,
+    # Entries are named, not opened: each becomes a download of its own.
     "extract_flat": "in_playlist",
     # What is here is gone on with only if it is the same form of the same medium.
     "outtmpl": {"default": "media.%(id).40s.%(format_id)s.%(ext)s"},
@@ -363,9 +367,11 @@ _ALWAYS: Final[dict[str, Any]] = {
     "retries": 5,
     "fragment_retries": 5,
     "extractor_retries": 2,
+    # A film with a hole in it is not the film.
     "skip_unavailable_fragments": False,
     "concurrent_fragment_downloads": 4,
     "socket_timeout": 30,
+    # Nothing is fetched past the gateway, by no other program and from no file.
     "external_downloader": {"default": "native"},
     "hls_prefer_native": True,
     "geo_bypass": False,
@@ -401,6 +407,7 @@ def engine_options(
     *, proxy: str, ffmpeg: str | None, quality: str, subtitles: tuple[str, ...], most: int
 ) -> dict[str, Any]:
     """All of yt-dlp's options; none is read from a file, and nothing is run but ffmpeg."""
+    # One entry more than is named shows that there are more.
     chosen = _ALWAYS | {"proxy": proxy, "ffmpeg_location": ffmpeg, "playlistend": most + 1}
     chosen |= format_selection(quality, ffmpeg=ffmpeg is not None)
     if subtitles and ffmpeg and quality != "audio":

@@ -184,7 +184,7 @@ class MediumAddress(Struct, frozen=True):
 
 
 class SeveralVideos(Struct, frozen=True):
-    """The page holds several; `resolve` goes on with the first once `chosen` was told."""
+    """The page holds several; `resolve` goes on with the first after `take_first`."""
 
     title: str
     first: PageEntry

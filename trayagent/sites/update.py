@@ -47,6 +47,7 @@ PROVENANCE: Final = "application/vnd.pypi.integrity.v1+json"
 """The type of the index's answer about a publisher."""
 _MOST_BYTES: Final = 64 * 1024 * 1024
 """Bytes of an answer; the wheel has about 3 MiB."""
+# Ten times what a release takes: a small archive can unfold into a full disk.
 _MOST_UNPACKED_BYTES: Final = 256 * 1024 * 1024
 _START_SECONDS: Final = 60.0
 """Seconds for the first start of a new release."""

@@ -27,6 +27,7 @@ from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
 from trayagent.sites.protocol import WorkerMessage, WorkerRequest
 
+# The longest thing a worker says is a page's picture, 120,000 bytes as base64.
 LINE_BYTES: Final = 256 * 1024
 """Of one message at most."""
 _PASSED_ON: Final = frozenset(
@@ -51,6 +52,7 @@ def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     """The variables of a worker whose home is its scratch folder."""
     kept = {name: value for name, value in environ.items() if name.upper() in _PASSED_ON}
     home = dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "TMPDIR", "TEMP", "TMP"), str(folder))
+    # Plugins that a person has for their own yt-dlp are code that may do anything.
     return kept | home | {"YTDLP_NO_PLUGINS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 

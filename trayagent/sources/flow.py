@@ -55,6 +55,7 @@ _SPACE: Final = re.compile(
 )
 _RAW_PATH: Final = re.compile(r"[!$&'()*+,\-./0-9:;=@A-Z_a-z~]{1,2048}")
 """What goes into the path of a URL as it is (RFC 3986 `pchar` and `/`, without percent-encoding)."""
+# Every client takes `..` in a path for the way up, so the server would be asked for another name.
 _DOT_SEGMENTS: Final = re.compile(r"(?:^|/)\.{1,2}(?:/|$)")
 _INLINE: Final = (
     ("userUploadedImage", "image"),
@@ -179,10 +180,15 @@ class Flow:
         return await self._media.answer(key.partition("/")[2], failure)
 
     def _check_status(self, answer: ApiAnswer, cursor: str | None) -> None:
+        # 1. The interface is not there any more, or leads to another site: the account has moved.
+        # 2. The session ended: on page one the account has moved, later it is signed out.
+        # 3. The server forgot the cursor: the sync begins anew.
+        # 4. It does not understand the first question: Flow has changed.
+        # 5. Anything else is a fault of the moment.
         if answer.host not in self._client.named or answer.status in (404, 410):
             raise account_moved(self.name)
         if answer.status == 401:
-            # The session was found good just before page one, so that its status_error there means something else.
+            # Just before page one the session was found good: a 401 there is not about the session.
             raise account_moved(self.name) if cursor is None else not_signed_in(self.name)
         if answer.status == 400 and cursor is not None:
             raise CursorError
@@ -296,6 +302,8 @@ class FlowMedia:
     async def _first(self, name: str, trial: _MediaTrial) -> Content | Request:
         link = None
         try:
+            # A film as base64 is a third larger, and all of it is in memory at once: only its link
+            # is asked for.
             about = await self._ask(name, uri_only=ids_in(name).kind == "video")
             link = _signed_link(about)
             for form, key in _INLINE:

@@ -25,6 +25,7 @@ from trayagent.sources.source import SecretStore, SourceError, not_signed_in
 
 REFUSED_SECONDS: Final = 60.0
 """How long a refused session is not asked about again."""
+# Not a secret: each visitor's browser gets it. It tells Google which site is asking.
 _KEY: Final = re.compile(r"AIzaSy[A-Za-z0-9_-]{33}")
 _SCRIPT: Final = re.compile(r"""["']([^"'\s]*/_next/static/chunks/pages/_app-[^"'\s]+\.js)["']""")
 
@@ -96,6 +97,7 @@ class FlowSession:
             if self._token is None or self._token == refused or is_old:
                 await self._ask(await self.cookie_header())
             if self._token is None or self._token == refused:
+                # A queue of downloads would ask for each of its files, and be taken for an attack.
                 self._refused_until = self._clock() + REFUSED_SECONDS
                 raise not_signed_in(self._name)
             return self._token

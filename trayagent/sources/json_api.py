@@ -167,6 +167,10 @@ class JsonApi:
         return await self._files.answer(key.partition("/")[2], failure)
 
     def _check_status(self, answer: ApiAnswer, cursor: str | None) -> None:
+        # 1. The secrets are not taken.
+        # 2. The server forgot the cursor: the sync begins anew.
+        # 3. It does not take the question, whatever page is asked for: the settings are wrong.
+        # 4. A fault of the moment, or an answer of another server than the one of the settings.
         if answer.status in {401, 403}:
             raise not_signed_in(self.name)
         if answer.status in {400, 404, 410} and cursor is not None:
@@ -276,6 +280,7 @@ class ItemFiles:
             else None
         )
         signed = item.link if item.link and "?" in item.link else None
+        # What has a query may be signed, and a signature is a secret: the store keeps none.
         if signed or fallback:
             self._links.put(item.ident, ItemLinks(item.link, fallback))
         return replace(item, link=None) if signed else item
@@ -320,6 +325,7 @@ class ItemFiles:
         data = json_mapping.at_path(await answer.json(), self._base64)
         if not isinstance(data, str) or not data:
             raise DownloadError("no_media_found", "the answer holds no data")
+        # Some servers send a data: address, or break the lines of the base64.
         return Content(
             await asyncio.to_thread(decode_base64, re.sub(r"^data:[^,]*,|\s+", "", data))
         )
@@ -348,6 +354,7 @@ class ItemFiles:
         # Many downloads find their links expired at once: one search renews those it passes for all.
         async with self._searching:
             cursor, asked = None, set[str]()
+            # Whoever waited for the lock may find that the search before has brought its link, too.
             for _ in range(SEARCH_PAGES if self._links.get(ident) is before else 0):
                 page = await self._page(cursor)
                 cursor = page.next

@@ -122,6 +122,7 @@ def item(raw: Any, where: Mapping[str, str], base: str, dates: Iterable[Any] = (
 
 def stem(ident: str) -> str:
     """The file's name without its ending: the id, made safe."""
+    # With a dot left in it, the rest of an id would look like the file's ending.
     return filenames.safe(re.sub(r"\.", "_", ident), 120)
 
 
@@ -201,6 +202,11 @@ def count(told: Any, following: int) -> str | None:
 
     The server may say it, say that there is more, or give the whole address of the next page.
     """
+    # 1. Nothing, a word for no, or a number below 0: the end.
+    # 2. A word for yes: the number that we count.
+    # 3. A number: that one.
+    # 4. An address: it only says that there is more, and we count.
+    # 5. Anything else we do not understand, and say so: to stop there would look like the end.
     word = told.strip().lower() if isinstance(told, str) else told
     if is_end(word) or word in ("false", "no", "0", 0):
         return None

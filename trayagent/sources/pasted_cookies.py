@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from trayagent.model.addresses import is_literal
 
+# The second is the name without https, as a test server sets it.
 NAMES: Final = ("__Secure-next-auth.session-token", "next-auth.session-token")
 LONGEST: Final = 2 << 20
 """Characters that are looked at; all cookies of a browser are a fraction of it."""
@@ -88,6 +89,7 @@ def session_cookie(text: str, host: str) -> str | None:
             return value if _VALUE.fullmatch(value) else None
     if found or len(text) > LONGEST:
         return None
+    # What is left is a value alone, which terminals and mails may have broken into lines.
     bare = "".join(text.split()).strip(_AROUND)
     is_one = "=" not in bare.rstrip("=") and bare[:1] not in ("[", "{") and NAMES[1] not in bare
     return bare if is_one and _VALUE.fullmatch(bare) else None

@@ -55,6 +55,9 @@ def question_refused(source: str, status: int, action: str) -> SourceError:
 
 def download_error(error: SourceError) -> DownloadError:
     """A source's trouble as the failure of one download."""
+    # 1. Signing in again lets the download go on.
+    # 2. A moved account has its files elsewhere.
+    # 3. Everything else is a server that does not want to be asked like this.
     code = {"signed_out": "needs_login", "moved": "not_found"}.get(error.code, "forbidden")
     return DownloadError(code, error.message.rstrip(".").lower() if error.code == "moved" else "")
 
@@ -147,5 +150,6 @@ class RecentEntries(Generic[T]):
         """Remember it as the newest."""
         self._entries.pop(name, None)
         self._entries[name] = value
+        # The oldest goes, however often it was asked for: links expire, so age is what counts.
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)

@@ -44,12 +44,9 @@ async def bucket_access(
         raise DownloadError("bucket_refused", "network.proxy is none that obstore can use")
     endpoint = urlsplit(options.get("endpoint", ""))
     if endpoint.hostname:
-        await _check_address(config, endpoint.hostname, endpoint.port or _port(endpoint.scheme))
+        usual_port = 80 if endpoint.scheme == "http" else 443
+        await _check_address(config, endpoint.hostname, endpoint.port or usual_port)
     return BucketAccess(options, endpoint.scheme == "http", config.network.proxy)
-
-
-def _port(scheme: str) -> int:
-    return 80 if scheme == "http" else 443
 
 
 async def _check_address(config: Config, hostname: str, port: int) -> None:

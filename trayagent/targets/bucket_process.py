@@ -14,6 +14,7 @@ from trayagent.child_process import ChildProcess
 from trayagent.model.errors import SENTENCES, DownloadError
 from trayagent.targets.messages import LINE_BYTES, BucketAnswer, Opening, Question, Reply
 
+# `bucket_worker` gives a request 300 s, and two more tries within two minutes.
 SILENCE_SECONDS: Final = 900.0
 """After which it is taken for dead: longer than one request may take, with all its tries."""
 _PASSED_ON: Final = frozenset(
@@ -26,13 +27,6 @@ _START_CODE: Final = (
     "from trayagent.targets.bucket_worker import main; sys.exit(main())"
 )
 _DECODER: Final[msgspec.json.Decoder[Reply]] = msgspec.json.Decoder(Reply)
-
-
-def _command() -> list[str]:
-    """This Python, isolated; a frozen program starts itself."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "targets", "bucket-worker"]
-    return [sys.executable, "-I", "-c", _START_CODE, str(Path(__file__).parents[2])]
 
 
 class BucketProcess:
@@ -52,7 +46,11 @@ class BucketProcess:
             for name, value in environ.items()
             if name.upper() in _PASSED_ON or name.upper().startswith(_PREFIXES)
         }
-        started = cls(await ChildProcess.start(_command(), kept, LINE_BYTES))
+        # A frozen program starts itself; else this Python, isolated: nothing of the user's is imported.
+        frozen = [sys.executable, "targets", "bucket-worker"]
+        plain = [sys.executable, "-I", "-c", _START_CODE, str(Path(__file__).parents[2])]
+        command = frozen if getattr(sys, "frozen", False) else plain
+        started = cls(await ChildProcess.start(command, kept, LINE_BYTES))
         try:
             await started.ask(opening)
         except BaseException:
@@ -72,6 +70,7 @@ class BucketProcess:
                 raise DownloadError("bucket_away", "it took too long") from None
             except (ValueError, msgspec.DecodeError):  # nothing, too much, or nonsense
                 raise DownloadError("bucket_away", "its process ended") from None
+            # `Working`: it is slow, not dead, so the silence begins anew.
             if not isinstance(reply, BucketAnswer):
                 continue
             if reply.code:

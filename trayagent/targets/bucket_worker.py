@@ -49,6 +49,7 @@ MARK: Final = ".trayagent-target"
 SINGLE_PUT_BYTES: Final = 16 << 20
 PIECE_BYTES: Final = 8 << 20
 """Of a put in parts, and of reading back: each is a request with a time limit of its own."""
+# Each piece on its way is in memory; two keep a line busy while one is acknowledged.
 PIECES_AT_ONCE: Final = 2
 LARGEST_COPY_BYTES: Final = 5 << 30
 """What S3 copies in one request."""
@@ -125,6 +126,7 @@ class Store:
         options: dict[str, Any] = dict(opening.options)
         if self._is_s3 and "AWS_COPY_IF_NOT_EXISTS" not in os.environ:
             is_r2 = ".r2.cloudflarestorage.com" in options.get("endpoint", "")
+            # S3 itself has no copy that replaces nothing: obstore makes one of a put in parts.
             options["copy_if_not_exists"] = _R2 if is_r2 else "multipart"
         self._store = kind(
             opening.bucket,

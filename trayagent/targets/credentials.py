@@ -45,6 +45,7 @@ def bucket_options(
     keys = _profile_in(
         Path(environ.get("AWS_SHARED_CREDENTIALS_FILE") or home / ".aws" / "credentials"), profile
     )
+    # In the file `config` AWS heads every profile but the first with the word `profile`.
     section = profile if profile == "default" else f"profile {profile}"
     config = _profile_in(Path(environ.get("AWS_CONFIG_FILE") or home / ".aws" / "config"), section)
     # A key and its secret come from one place: a mixture of two would be refused, and nobody knew why.

@@ -83,6 +83,8 @@ class FolderTarget:
                 try:
                     move_new(source, Path(place))
                 except OSError as error:
+                    # Only the system knows whether two folders are one disk: mounts and links lead
+                    # anywhere.
                     if error.errno == errno.EXDEV:
                         return False
                     raise
