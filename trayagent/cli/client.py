@@ -27,6 +27,7 @@ ANSWER_SECONDS: Final = 30.0
 """Seconds the agent may take to answer; it normally needs milliseconds."""
 STREAM_SILENCE_SECONDS: Final = 60.0
 """Seconds an event stream may be silent before we look whether the agent still lives."""
+# Said no to: by the gate, or because the state forbids it. A script may try again later.
 REFUSAL_STATUSES: Final = frozenset({401, 403, 409, 421, 429})
 
 
@@ -34,7 +35,11 @@ class NoAnswerError(TrayagentError):
     """The agent took longer than it may."""
 
     def __init__(self) -> None:
-        super().__init__("no_answer", "The agent does not answer.", "Restart it: trayagent quit")
+        super().__init__(
+            "no_answer",
+            "The agent does not answer.",
+            "End it with: trayagent quit. Then start it again: trayagent run",
+        )
 
 
 class AgentFiles(Protocol):

@@ -38,7 +38,7 @@ def open_(id: str | None) -> None:
         raise TrayagentError(
             "not_complete",
             f"{id} is not complete yet ({download['state']}).",
-            f"trayagent why {id}",
+            f"See: trayagent why {id}",
         )
     if not path.exists():
         # A person may have moved it: that is no failure of the download.

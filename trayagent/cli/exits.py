@@ -12,6 +12,8 @@ from trayagent.model.errors import ConfigError, NotFoundError, TrayagentError
 class Exit(IntEnum):
     """How a command ended."""
 
+    # Scripts rely on these numbers: none ever gets another meaning. 2 is click's own for a wrong
+    # command line, and 130 is what shells report of Ctrl-C (128 + SIGINT).
     OK = 0
     ERROR = 1
     USAGE = 2

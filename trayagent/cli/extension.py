@@ -84,6 +84,7 @@ def extension(screen: Screen, opens: bool | None, register: bool, remove: bool) 
 
 def _uses_firefox() -> bool:
     """Whether Firefox is the browser of this desktop, as far as it says."""
+    # Elsewhere no command tells it: both families are listed there, Chrome's first.
     if sys.platform != "linux":
         return False
     try:

@@ -24,6 +24,7 @@ from trayagent.cli.options import agent
 from trayagent.model import addresses, urls
 from trayagent.model.errors import TrayagentError
 
+# Whatever revision a client asks for, it is told this one; one that cannot speak it hangs up.
 PROTOCOL: Final = "2025-06-18"
 MOST_LINE_LETTERS: Final = 1 << 20
 """A longer message is none of ours."""
@@ -176,10 +177,6 @@ def _get(running: AgentClient, arguments: Mapping[str, Any]) -> Any:
     return _short(running.get(f"downloads/{path_segment(str(arguments.get('id', '')) or '-')}"))
 
 
-def _status(running: AgentClient, _: Mapping[str, Any]) -> Any:
-    return running.get("status")
-
-
 def _short(download: Mapping[str, Any]) -> dict[str, Any]:
     """What an assistant needs of a download; a query may open somebody's account, so it stays here."""
     keys = ("id", "state", "filename", "path", "size", "received", "error", "warning", "created_at")
@@ -196,5 +193,5 @@ _HANDLERS: Final[dict[str, _Handler]] = {
     "add_download": _add,
     "list_downloads": _list,
     "get_download": _get,
-    "get_status": _status,
+    "get_status": lambda running, _arguments: running.get("status"),
 }

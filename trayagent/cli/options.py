@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+# The same for every URL, so one answer is enough; what a URL alone may be wrong in is the agent's.
 _CHECKED_EARLY: Final = ("checksum", "quality", "subtitles")
 KINDS: Final = ("auto", "video", "image", "audio", "file", "page")
 

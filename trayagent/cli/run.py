@@ -58,9 +58,8 @@ def run(screen: Screen, headless: bool, port: int | None, tray: str, folder: str
     if first is None:
         from trayagent import app
 
-        flags = (
-            {} if port is None else {"hook.port": str(port)}
-        )  # counts for more than the settings
+        # A flag counts for more than the settings.
+        flags = {} if port is None else {"hook.port": str(port)}
         try:
             return app.run(
                 home(), os.environ, flags, tray="none" if headless else tray, say=screen.say

@@ -94,7 +94,7 @@ def worker() -> int:
 
 @sites.command(hidden=True)
 def thumbnails() -> int:
-    """What the frozen program starts to decode pictures; see trayagent.agent.thumbnails."""
+    """What the frozen program starts to decode pictures; see trayagent.agent.library.thumbnails."""
     from trayagent.agent.library.thumbnail_child import main
 
     return main()

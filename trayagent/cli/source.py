@@ -76,6 +76,7 @@ def add(screen: Screen, name: str, kind: str, every: str | None, file: str | Non
             "A json source needs its settings: --from FILE",
             "They are explained in docs/configuration.md.",
         )
+    # What was typed counts for more than the file, which may be somebody else's with another name.
     entry = {**(_settings_in(Path(file)) if file else {}), "name": name, "type": kind}
     entry |= {"every": every} if every else {}
     from trayagent.settings.load import read_file
@@ -108,9 +109,8 @@ def login(screen: Screen, name: str, stdin: bool) -> None:
     in the system's keyring, or in a file that only you can read.
     """
     with agent() as running:
-        running.get(
-            f"sources/{path_segment(name)}"
-        )  # no such source: said before anything is pasted
+        # A source that does not exist: said before anything is pasted.
+        running.get(f"sources/{path_segment(name)}")
         if stdin:
             secret = sys.stdin.read()
         elif sys.stdin.isatty():
@@ -123,9 +123,8 @@ def login(screen: Screen, name: str, stdin: bool) -> None:
             )
         if not secret.strip():
             raise MisuseError("Nothing was given.")
-        if (
-            len(secret) > MOST_SECRET
-        ):  # all cookies of a browser: most have no business with the agent
+        # All cookies of a browser: most have no business with the agent.
+        if len(secret) > MOST_SECRET:
             from trayagent.sources.pasted_cookies import keep_only_sessions
 
             secret = keep_only_sessions(secret) or secret

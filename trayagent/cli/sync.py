@@ -146,7 +146,11 @@ def _outcome(run: dict[str, Any]) -> str:
     parts += [f"{run['fetched']:,} fetched"] if run.get("fetched") else []
     parts += [f"{run['failed']:,} failed"] if run.get("failed") else []
     parts += [f"{run['gone']:,} no longer on the server"] if run.get("gone") else []
-    parts += ["suspiciously many gone, so nothing was marked"] if run.get("suspicious") else []
+    parts += (
+        ["suspiciously many gone, so nothing was marked as gone; look at the site"]
+        if run.get("suspicious")
+        else []
+    )
     parts += ["not all pages were read"] if run["state"] == "incomplete" else []
     parts += [f"{run['undated']:,} with a date we do not understand"] if run.get("undated") else []
     why = f". {error['message']} {error['action']}".rstrip() if error else ""

@@ -68,9 +68,8 @@ class Clicks:
             await self._agent.announcer.tell(hint)
         if newcomer and await self._agent.clients.is_first_visit():
             code = self._agent.clients.issue_session_code()
-            with suppress(
-                TrayagentError
-            ):  # a desktop without a browser: the icon is there all the same
+            # A desktop without a browser: the icon is there all the same.
+            with suppress(TrayagentError):
                 await self._open(code, f"{self._url}/welcome#code={code}")
 
     async def _perform(self, wish: Wish) -> None:

@@ -71,6 +71,7 @@ def popup_check(*, has_bus: bool, offered: bool) -> Check:
 def check_autostart(entry: Autostart) -> Check:
     """Whether we start with the session."""
     state = entry.status()
+    # One that a person switched off is no warning: it is meant so, wherever it leads.
     if state.stale and state.enabled:
         return Check(
             "autostart",

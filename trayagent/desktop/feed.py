@@ -77,6 +77,8 @@ class Feed:
         until = stamp(time.time() + minutes * 60) if minutes else None
         self.become(replace(self._snapshot, snoozed_until=until))
         if until:
+            # The announcer ends its own silence by itself; this only takes the words out of the
+            # menu.
             asyncio.get_running_loop().call_later(minutes * 60, self._wake, until)
 
     def clear_undo(self) -> None:

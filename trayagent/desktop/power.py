@@ -9,6 +9,7 @@ from typing import Final
 from trayagent.model.errors import TrayagentError
 from trayagent.model.status import Plan
 
+# A system that asks its programs first may take a while before the command returns.
 COMMAND_SECONDS: Final = 30.0
 COMMANDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "linux": {"sleep": ("systemctl", "suspend"), "shutdown": ("systemctl", "poweroff")},

@@ -2,7 +2,7 @@
 
 `command` reads the command line, tells a person how it goes, and turns Ctrl-C into one orderly end.
 `downloader` is the queue: in memory, with the agent's own rules for a host's turn, for trying again and
-for leaving a busy host alone (`agent/queue/retry`). It asks `oneshot` for files, which is the agent's
+for leaving a busy host alone (`model/retry`). It asks `oneshot` for files, which is the agent's
 transfer and page engine without the agent. `journal` remembers what an interrupted run has finished, so
 that the same command goes on instead of beginning anew.
 

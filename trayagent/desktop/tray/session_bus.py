@@ -58,6 +58,7 @@ async def session_bus() -> AsyncIterator[MessageBus]:
     address = bus_address()
     if address is None:
         raise FileNotFoundError("this session has no D-Bus")
+    # With a limit: a bus that accepts and says nothing would hold up the tray for ever.
     bus = await MessageBus(address, BusType.SESSION, auth_timeout=CONNECT_WITHIN).connect()
     try:
         writer: Any = bus._writer  # noqa: SLF001 – see PatientSocket

@@ -106,6 +106,8 @@ def after(snapshot: Snapshot, event: Event) -> Snapshot:
                 seen, sources=tuple(_after_sync(source, event) for source in seen.sources)
             )
         case BatchEvent(what="finished"):
+            # A batch that brought no file leaves the offer of the one before: there is something to
+            # take back.
             return replace(seen, undo=undo_of(event.batch) or seen.undo)
         case WhenDoneChanged(when_done=when_done):
             return replace(seen, when_done=when_done)
@@ -123,6 +125,7 @@ def _after_sync(source: SourceView, event: SyncEvent) -> SourceView:
     run = event.run
     syncing = event.what != "finished"
     error = None if syncing or run.error is None else run.error.message
+    # Only the end of a run tells: what was missing has come by then, or has failed.
     missing = source.missing if syncing else run.failed
     return replace(source, syncing=syncing, seen=run.seen, missing=missing, error=error)
 

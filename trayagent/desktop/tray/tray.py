@@ -98,6 +98,7 @@ class Actions(Protocol):
 
 def hold(stopped: threading.Event) -> None:
     """Keep the main thread until then, open to signals: Windows sees Ctrl-C only between waits."""
+    # A wait without an end is not broken by Ctrl-C there; half a second is not felt.
     while not stopped.wait(None if os.name == "posix" else 0.5):
         pass
 

@@ -54,6 +54,7 @@ SMALL_ICON: Final = 16
 
 def fitting(text: str, units: int) -> str:
     """The text in at most so many UTF-16 units, no character cut in half."""
+    # Bytes of UTF-16 are what Windows counts: an emoji takes two units, and half of one is none.
     raw = text.encode("utf-16-le", "replace")
     return raw[: units * 2].decode("utf-16-le", "ignore")
 
@@ -228,6 +229,7 @@ class WindowsTray(IconTray):
 def icon_size() -> int:
     """Pixels of a tray icon at this screen's scale."""
     if sys.platform == "win32":
+        # 0 would mean that Windows does not know: then the size of an unscaled screen.
         return int(ctypes.windll.user32.GetSystemMetrics(SM_CXSMICON)) or SMALL_ICON
     return SMALL_ICON
 

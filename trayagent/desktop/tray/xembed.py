@@ -53,6 +53,7 @@ class WorkQueue:
     def __init__(self) -> None:
         self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._reader, self._writer = socket.socketpair()
+        # Whoever leaves work, a signal handler say, must never wait for the thread that does it.
         self._writer.setblocking(False)
 
     def leave(self, work: Callable[[], None]) -> None:
