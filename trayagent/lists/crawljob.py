@@ -138,6 +138,7 @@ def _unescape(value: str) -> str:
     r"""A value of Java's properties: `\uXXXX`, `\n`, `\:` and the like."""
 
     def character(match: re.Match[str]) -> str:
+        # A backslash before any other letter means that letter, as Java reads it.
         return chr(int(match[1], 16)) if match[1] else _ESCAPED.get(match[2], match[2])
 
     # Two \u escapes can be the halves of one character; a half alone becomes U+FFFD.

@@ -74,6 +74,7 @@ def whole_reader(
     """
 
     def read(file: BinaryIO, start: Position = START) -> Iterator[ListEntry]:
+        # Also where nothing is read at all: the error of the file is entry 1 then.
         number = 0
         try:
             # Read one byte more than allowed: the size of a file may change, what is read may not.

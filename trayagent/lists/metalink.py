@@ -14,6 +14,7 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.pieces import Pieces
 from trayagent.model.units import parse_count
 
+# A Metalink has five levels; without a bound a small file would fill the parser's stack.
 MOST_DEPTH: Final = 32
 MOST_ELEMENTS: Final = 1_000_000
 """Some hundred thousand files; a larger list belongs into a .txt."""
@@ -165,6 +166,7 @@ def _checks(file: ET.Element) -> tuple[list[tuple[str, str]], list[str]]:
         if digest := "".join((element.text or "").split()).lower():
             found[_algorithm(element)] = digest
     strongest = next((name for name in _STRENGTH if name in found), None)
+    # One is enough: a file that has the strongest digest has the others, too.
     if strongest is not None:
         return [*checks, ("checksum", f"{strongest}={found[strongest]}")], warnings
     pieces = _strongest_pieces(file)

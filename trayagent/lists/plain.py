@@ -101,10 +101,9 @@ def _entries(lines: Iterable[RawLine], head: Position) -> Iterator[ListEntry]:
             bullet = None if text[0] in "hH" else _BULLET.match(text)
             text = text[bullet.end() :] if bullet else text
             entry = _OpenEntry(line.number, text, head, line)
+            # First of its options: one of its own comes later, and counts.
             if head.engine:
-                entry.options.append(
-                    ("engine", head.engine)
-                )  # one of its own comes later, and counts
+                entry.options.append(("engine", head.engine))
     if entry:
         yield _close(entry)
 

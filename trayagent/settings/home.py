@@ -119,6 +119,7 @@ class Home(Struct, frozen=True):
 
 def _unless_home(folder: Path, name: str) -> Path:
     """A folder of the desktop. It names the home itself for one that was deleted: ours may not overlap."""
+    # xdg-user-dirs does that (user-dirs.dirs): without this, downloads would fill the home itself.
     return folder / name if folder == Path.home() else folder
 
 

@@ -21,6 +21,7 @@ _TABLES: Final = {
     "auth": ("headers", "query"),
 }
 _STYLES: Final = ("cursor", "page", "offset", "next_url", "link_header")
+# More would make one answer as large as many pages; servers cut it anyway.
 _LARGEST_PAGE: Final = 100_000
 _FIELD: Final = re.compile(r"\{([a-z_]+)\}")
 _LIST_FIELDS: Final = ("base", "page_size", "cursor", "page", "offset")
@@ -29,12 +30,8 @@ _PATH: Final = re.compile(r"(?:(?:^|\.)[^.\[\]]+|\[(?:\d+|\*)\])*")
 """`data.items[0].name`; an empty one is the whole answer."""
 
 
-def broken_table_rules(source: SourceSettings, key: str) -> Iterator[tuple[str, str]]:
-    """Every rule that the tables of a json source break: (key, sentence); `key` is `sources.NAME`."""
-    yield from ((key, sentence) for sentence in _problems(source, key))
-
-
-def _problems(source: SourceSettings, key: str) -> Iterator[str]:
+def broken_table_rules(source: SourceSettings, key: str) -> Iterator[str]:
+    """A sentence for every rule that the tables of a json source break; `key` is `sources.NAME`."""
     for name, known in _TABLES.items():
         for inner, value in getattr(source, name).items():
             if inner not in known:
@@ -60,6 +57,7 @@ def _problems(source: SourceSettings, key: str) -> Iterator[str]:
 def _bad_values(source: SourceSettings, key: str) -> Iterator[str]:
     """What is there, and means nothing."""
     size = source.list.get("page_size", 1)
+    # In Python `true` is the number 1.
     if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= _LARGEST_PAGE:
         yield f"{key}.list.page_size must be a whole number from 1 to {_LARGEST_PAGE}."
     yield from _bad_fields(

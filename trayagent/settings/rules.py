@@ -169,7 +169,7 @@ def _check_source(source: SourceSettings) -> Iterator[tuple[str, str]]:
             problem = f'{key}.{name} is "{url}", but must be an http:// or https:// address.'
             yield f"{key}.{name}", problem
     if source.type == "json":
-        yield from broken_table_rules(source, key)
+        yield from ((key, sentence) for sentence in broken_table_rules(source, key))
 
 
 def _check_outputs(config: Config) -> Iterator[tuple[str, str]]:

@@ -137,6 +137,7 @@ def _convert_table(
             for name in KEYS_OF_OTHER_TYPES.get(kind, ())
             if name in table
         ]
+    # Half of a source would be asked at the wrong address, or with no sign-in.
     return struct(**values) if len(problems) == before else None
 
 
