@@ -96,12 +96,13 @@ async def serve(
         network = live_settings.config.network
         memory.share()
         # No way out leads back to our own port: a page could have us ask ourselves.
-        client = client_for(live_settings.config, lambda: (listener.port,))
-        apis = ApiClient(network, own_ports=lambda: (listener.port,), cooldown=client.cooldown)
+        own_ports = (listener.port,)
+        client = client_for(live_settings.config, own_ports)
+        apis = ApiClient(network, own_ports=own_ports, cooldown=client.cooldown)
         ways_out = WaysOut(
             stack.enter_context(client),
             await stack.enter_async_context(apis),
-            await stack.enter_async_context(Gateway(network, own_ports=lambda: (listener.port,))),
+            await stack.enter_async_context(Gateway(network, own_ports=own_ports)),
         )
         agent, services = await build(home, environ, live_settings, notifier, db, ways_out)
         desktop = LocalDesktop(home)

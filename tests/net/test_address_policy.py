@@ -62,33 +62,33 @@ def test_public_hosts_need_nothing(host: str) -> None:
     "host", ["127.0.0.1", "localhost", "a.localhost", "::1", "0.0.0.0", "::ffff:127.0.0.1"]
 )
 def test_we_never_talk_to_ourselves(host: str) -> None:
-    policy = AddressPolicy(NetworkSettings(private_addresses="allow"), own_ports=lambda: {17830})
+    policy = AddressPolicy(NetworkSettings(private_addresses="allow"), own_ports={17830})
     with pytest.raises(DownloadError):
         policy.check(host, 17830, {f"{host}:17830"})
     with pytest.raises(DownloadError):
-        policy.admit("innocent.example", 17830, ["127.0.0.1"])
+        policy.admit("innocent.example", 17830, "127.0.0.1")
     policy.check(host, 17831, NOBODY)
 
 
 @pytest.mark.parametrize(
-    ("addresses", "fine"),
+    ("address", "fine"),
     [
-        (["93.184.216.34"], True),
-        (["93.184.216.34", "127.0.0.1"], False),
-        (["10.0.0.1"], False),
-        (["::ffff:10.0.0.1"], False),
-        (["fe80::1%eth0"], False),
-        (["64:ff9b::a00:1"], False),
+        ("93.184.216.34", True),
+        ("127.0.0.1", False),
+        ("10.0.0.1", False),
+        ("::ffff:10.0.0.1", False),
+        ("fe80::1%eth0", False),
+        ("64:ff9b::a00:1", False),
     ],
 )
-def test_a_public_name_leads_to_public_addresses_only(addresses: list[str], fine: bool) -> None:
+def test_a_public_name_leads_to_public_addresses_only(address: str, fine: bool) -> None:
     policy = AddressPolicy(NetworkSettings())
     if fine:
-        policy.admit("example.com", 80, addresses)
+        policy.admit("example.com", 80, address)
     else:
         with pytest.raises(DownloadError, match=r"example\.com:80"):
-            policy.admit("example.com", 80, addresses)
-    policy.admit("nas.local", 80, ["192.168.0.7"])
+            policy.admit("example.com", 80, address)
+    policy.admit("nas.local", 80, "192.168.0.7")
 
 
 @pytest.mark.parametrize("host", ["nas.internal", "x.corp", "router.home", "a.localdomain"])

@@ -294,7 +294,7 @@ async def test_no_connection_where_a_name_leads_inside() -> None:
 async def test_our_own_ports_are_never_asked() -> None:
     async with Lying() as server:
         network = NetworkSettings(private_addresses="allow")
-        async with ApiClient(network, own_ports=lambda: {server.port}) as client:
+        async with ApiClient(network, own_ports={server.port}) as client:
             url = server.at("/", replying("200 OK"))
             assert (await failure(client, url, server)).code == "blocked_address"
 

@@ -118,7 +118,7 @@ async def test_our_own_hook_is_never_asked() -> None:
     async with Lying() as server:
         url = server.at("/", replying("200 OK", b"in"))
         network, me = NetworkSettings(private_addresses="allow"), names(me_example=[["127.0.0.1"]])
-        with asking(network=network, own_ports=lambda: {server.port}, resolve=me) as asker:
+        with asking(network=network, own_ports={server.port}, resolve=me) as asker:
             await blocked(asker, url, server.authority)
             await blocked(asker, f"http://me.example:{server.port}/")
         assert server.connections == 0

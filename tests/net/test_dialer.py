@@ -182,3 +182,16 @@ async def test_the_next_address_is_tried_where_one_refuses() -> None:
     async with EchoServer() as echo:
         direct = Dialer(AddressPolicy(NetworkSettings()), resolve, patience=5)
         assert await echoed(direct, "nas.local", echo.port) == b"hello\n"
+
+
+async def test_one_private_address_among_public_ones_is_a_trap() -> None:
+    """None of them is connected to, whatever their order."""
+
+    async def resolve(host: str, port: int) -> list[str]:
+        del host, port
+        return ["93.184.216.34", "127.0.0.1"]
+
+    async with EchoServer() as echo:
+        direct = Dialer(AddressPolicy(NetworkSettings()), resolve, patience=5)
+        with pytest.raises(DownloadError, match=r"both\.example"):
+            await echoed(direct, "both.example", echo.port)

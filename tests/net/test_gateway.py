@@ -98,9 +98,7 @@ async def test_a_public_name_that_leads_inside_is_refused() -> None:
 async def test_our_own_port_is_never_reached() -> None:
     with Site({"/a": b"body"}) as site:
         port = int(site.authority.rpartition(":")[2])
-        async with Gateway(
-            NetworkSettings(private_addresses="allow"), own_ports=lambda: [port]
-        ) as gateway:
+        async with Gateway(NetworkSettings(private_addresses="allow"), own_ports=[port]) as gateway:
             with gateway.admit({site.authority}) as leave:
                 assert (await ask(leave, f"{site.base}/a"))[0] == 403
         assert site.asked == []

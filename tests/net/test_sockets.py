@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from trayagent.net.sockets import SelectorSockets, Sockets, waiting
+from trayagent.net.sockets import LEAVE, SelectorSockets, Sockets, waiting
 
 READ, WRITE = 1, 2
 
@@ -20,7 +20,7 @@ def sockets(request: pytest.FixtureRequest) -> Iterator[Sockets]:
     made = make()
     waker, other = socket.socketpair()
     with waker, other:
-        made.watch(waker.fileno(), READ)
+        made.watch(READ, waker.fileno())
         yield made
         made.close()
 
@@ -36,13 +36,13 @@ def test_only_what_was_asked_for_is_told(
     sockets: Sockets, pair: tuple[socket.socket, socket.socket]
 ) -> None:
     one, other = pair
-    sockets.watch(one.fileno(), READ)
+    sockets.watch(READ, one.fileno())
     assert sockets.wait(0) == []
-    sockets.watch(one.fileno(), READ | WRITE)
+    sockets.watch(READ | WRITE, one.fileno())
     assert sockets.wait(0) == [(one.fileno(), WRITE)]
     other.send(b"!")
     assert sockets.wait(0) == [(one.fileno(), READ | WRITE)]
-    sockets.watch(one.fileno(), READ)
+    sockets.watch(READ, one.fileno())
     assert sockets.wait(0) == [(one.fileno(), READ)]
 
 
@@ -50,11 +50,11 @@ def test_what_comes_for_one_that_was_left_wakes_nobody(
     sockets: Sockets, pair: tuple[socket.socket, socket.socket]
 ) -> None:
     one, other = pair
-    sockets.watch(one.fileno(), READ)
-    sockets.leave(one.fileno())
+    sockets.watch(READ, one.fileno())
+    sockets.watch(LEAVE, one.fileno())
     other.send(b"!")
     assert [sockets.wait(0), sockets.wait(0)] == [[], []]
-    sockets.watch(one.fileno(), READ)
+    sockets.watch(READ, one.fileno())
     assert sockets.wait(0) == [(one.fileno(), READ)]
 
 
@@ -63,12 +63,12 @@ def test_the_number_of_one_that_was_closed_may_belong_to_another(sockets: Socket
     """libcurl closes a connection it had left, and says nothing of it."""
     first, its_peer = socket.socketpair()
     number = first.fileno()
-    sockets.watch(number, READ)
-    sockets.leave(number)
+    sockets.watch(READ, number)
+    sockets.watch(LEAVE, number)
     first.close()
     second, peer = socket.socketpair()
     with its_peer, peer, second:
         assert second.fileno() == number
-        sockets.watch(number, READ)
+        sockets.watch(READ, number)
         peer.send(b"!")
         assert sockets.wait(0) == [(number, READ)]

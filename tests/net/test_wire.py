@@ -299,7 +299,7 @@ async def test_a_head_without_end_is_not_kept() -> None:
             with pytest.raises(DownloadError) as failed:
                 await asyncio.to_thread(asked.head)
     assert failed.value.code in ("network", "server_error")
-    assert len(asked.answer.exchange.head) < 400_000
+    assert asked.answer.exchange.head is None
 
 
 async def test_a_hundred_and_fifty_cookies_are_set_at_once() -> None:

@@ -79,6 +79,8 @@ SAYS_NOTHING: Final = frozenset(
     "php php5 asp aspx jsp jspx cgi do ashx htm html m3u m3u8 mpd".split()
 )
 """Endings of server scripts, pages and manifests, which tell nothing about a medium they deliver."""
+_MEDIA: Final = VIDEO | AUDIO | IMAGE
+_KNOWN: Final = _MEDIA | _OTHERS | RUNNABLE | SAYS_NOTHING
 _NO_ENDING: Final = re.compile(
     r"\d.*|v\d+\w*|s\d+(?:e\d+)*|e\d+|ep\d+|[xh]26\d|rc\d+|alpha\d*|beta\d*|.*-.*|.{13,}"
 )
@@ -184,12 +186,12 @@ def has_extension(name: str, content: str = "") -> bool:
     if content in VIDEO and ending in _SAYS_HOW:
         return False
     volume = _VOLUME.search(name)
-    if volume and _is_known(volume[1].lower()):
+    if volume and volume[1].lower() in _KNOWN:
         return True
-    if content in VIDEO | AUDIO | IMAGE:
+    if content in _MEDIA:
         # `film.example.com` is a film called after its site, never a program of old DOS.
-        return _is_known(ending) and ending != "com"
-    return bool(ending) and (_is_known(ending) or not _NO_ENDING.fullmatch(ending))
+        return ending in _KNOWN and ending != "com"
+    return bool(ending) and (ending in _KNOWN or not _NO_ENDING.fullmatch(ending))
 
 
 def fit(name: str, name_bytes: int, path_units: int | None = None) -> str:
@@ -264,9 +266,7 @@ def safe_folder(relative: str | None) -> PurePosixPath:
 def _with_extension(name: str, kind: Kind, content: str) -> str:
     name = name.rstrip(" .") or name
     ending = extension(name)
-    if ending in SAYS_NOTHING and (
-        content in VIDEO | AUDIO | IMAGE or kind in ("video", "image", "audio")
-    ):
+    if ending in SAYS_NOTHING and (content in _MEDIA or kind in ("video", "image", "audio")):
         name, ending = name[: -len(ending) - 1], ""
     content = content or ("mp4" if kind == "video" else "")
     if content and not has_extension(name, content):
@@ -300,12 +300,6 @@ def _clean(raw: str, limit: int) -> str:
         return ""
     uncovered = _RESERVED.match(name) or name.lower() in _SYSTEM_FILES  # by a cut
     return "_" + name if uncovered else name
-
-
-def _is_known(ending: str) -> bool:
-    return any(
-        ending in endings for endings in (VIDEO, AUDIO, IMAGE, _OTHERS, RUNNABLE, SAYS_NOTHING)
-    )
 
 
 _ENOUGH: Final = 2048

@@ -20,17 +20,12 @@ _ANYWHERE: Final = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::
 """Documentation addresses (RFC 5737, RFC 3849): nothing is ever sent to them."""
 
 
-def no_ports() -> Collection[int]:
-    """No ports of our own."""
-    return ()
-
-
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
     """What the settings say about private addresses, as two questions.
 
     `check` asks about a host's name before every request, because a connection that is used again
-    skips the connect. `admit` asks about the addresses a name resolved to.
+    skips the connect. `admit` asks about an address that a name resolved to.
 
     | host                          | check                          | admit                     |
     |-------------------------------|--------------------------------|---------------------------|
@@ -44,31 +39,29 @@ class AddressPolicy:
     """
 
     network: NetworkSettings
-    own_ports: Callable[[], Collection[int]] = no_ports
+    own_ports: Collection[int] = ()
     """Ports of our own hook: a download never talks to ourselves."""
+
+    # Asked for every request of every list: what is true of nearly all of them comes first.
 
     def check(self, host: str, port: int, named: Collection[str]) -> None:
         """Raise DownloadError `blocked_address` unless this canonical host may be asked."""
-        if port in self.own_ports() and (
+        if port in self.own_ports and (
             host == "localhost" or host.endswith(".localhost") or _is_here(host)
         ):
             raise DownloadError("blocked_address", "it is this program itself")
-        if self._is_allowed(host, port):
+        is_private = sounds_private(host) if self.network.proxy else names_private(host)
+        if not is_private or self._is_allowed(host, port):
             return
-        private = sounds_private(host) if self.network.proxy else names_private(host)
-        if private and not (
-            self.network.private_addresses == "named" and _pair(host, port) in named
-        ):
+        if self.network.private_addresses != "named" or _pair(host, port) not in named:
             raise DownloadError("blocked_address", _pair(host, port))
 
-    def admit(self, host: str, port: int, addresses: Collection[str]) -> None:
-        """Raise DownloadError `blocked_address` if one address of `host` may not be connected to."""
+    def admit(self, host: str, port: int, address: str) -> None:
+        """Raise DownloadError `blocked_address` if this address of `host` may not be connected to."""
         # Asked again here: a name may resolve to us, whatever it looked like.
-        if port in self.own_ports() and any(_is_here(address) for address in addresses):
+        if port in self.own_ports and _is_here(address):
             raise DownloadError("blocked_address", "it is this program itself")
-        if self._is_allowed(host, port) or names_private(host):
-            return
-        if not all(is_public(address) for address in addresses):
+        if not (is_public(address) or names_private(host) or self._is_allowed(host, port)):
             raise DownloadError("blocked_address", _pair(host, port))
 
     def _is_allowed(self, host: str, port: int) -> bool:

@@ -11,7 +11,7 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -26,7 +26,7 @@ from trayagent.model import retry, urls
 from trayagent.model.errors import DownloadError
 from trayagent.model.settings import NetworkSettings
 from trayagent.model.transfer import Request
-from trayagent.net.address_policy import AddressPolicy, Resolve, addresses_of, no_ports
+from trayagent.net.address_policy import AddressPolicy, Resolve, addresses_of
 from trayagent.net.cookies import Jar
 from trayagent.net.gateway import Gateway
 from trayagent.net.host_limits import Cooldown
@@ -99,7 +99,7 @@ class ApiClient:
         network: NetworkSettings | None = None,
         patience: ApiPatience | None = None,
         *,
-        own_ports: Callable[[], Collection[int]] = no_ports,
+        own_ports: Collection[int] = (),
         tls: ssl.SSLContext | None = None,
         resolve: Resolve = addresses_of,
         cooldown: Cooldown | None = None,
@@ -255,7 +255,8 @@ class _CheckingResolver(AbstractResolver):
         del family
         addresses = await self._resolve(host, port)
         if (host, port) != self._proxy:
-            self._policy.admit(host, port, addresses)
+            for address in addresses:
+                self._policy.admit(host, port, address)
         return [
             ResolveResult(
                 hostname=host,

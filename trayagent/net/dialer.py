@@ -56,7 +56,8 @@ class Dialer:
     async def _connect_directly(self, host: str, port: int) -> Streams:
         addresses = await self._resolve(host, port)
         # All of them before the first: one private address among public ones is a trap.
-        self._policy.admit(host, port, addresses)
+        for address in addresses:
+            self._policy.admit(host, port, address)
         failure: OSError = OSError("no address")
         for address in addresses:
             try:

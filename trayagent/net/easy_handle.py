@@ -27,7 +27,7 @@ from trayagent.net.exchange import (
     SilenceWatch,
     Sink,
 )
-from trayagent.net.redirects import WebOrigin
+from trayagent.net.redirects import Endpoint, WebOrigin
 from trayagent.net.refusals import (
     CODING_CUT,
     CODING_DAMAGED,
@@ -35,7 +35,6 @@ from trayagent.net.refusals import (
     refuse_connection,
     refuse_transfer,
 )
-from trayagent.net.response import coding_in, is_framed
 from trayagent.net.trust import trust
 
 log = logging.getLogger(__name__)
@@ -49,7 +48,7 @@ _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_…, which pycurl has no name 
 _ABORT: Final = int(pycurl.PREREQFUNC_ABORT)
 _GO_ON: Final = int(pycurl.PREREQFUNC_OK)
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
-_NOBODY: Final = Exchange(WebOrigin("", "", 0, "", ""), "", (), lambda: None)
+_NOBODY: Final = Exchange(Endpoint("", WebOrigin("", "", 0, "", ""), ""), (), lambda: None)
 
 
 class EasyHandle:
@@ -129,7 +128,7 @@ class EasyHandle:
         """Say what to ask; raises what libcurl, or a resolver in its place, makes of it."""
         self.exchange = exchange
         self._room = exchange.piece
-        curl, origin, target = self.curl, exchange.origin, exchange.target
+        curl, origin, target = self.curl, exchange.origin, exchange.endpoint.target
         terms = (origin, exchange.piece, patience.connect)
         if terms != self._terms:
             curl.setopt(pycurl.URL, f"{origin.scheme}://{origin.netloc}/")
@@ -171,7 +170,8 @@ class EasyHandle:
         # 4. What libcurl says, or the system's number behind it.
         if self.failure or (self._refused and code == pycurl.E_COULDNT_CONNECT):
             return self.failure or self._refused
-        if self.exchange.head_at and not is_framed(self.exchange.head) and is_bare_end(code, words):
+        head = self.exchange.head
+        if head is not None and not head.is_framed and is_bare_end(code, words):
             return self.why_cut()
         number = int(self.curl.getinfo(pycurl.OS_ERRNO) or 0)
         return refuse_transfer(
@@ -180,13 +180,13 @@ class EasyHandle:
 
     def why_cut(self) -> DownloadError | None:
         """The reason why a body that came to its end is not whole: its coding has an end of its own."""
-        decoder = self._decoder
+        decoder, head = self._decoder, self.exchange.head
         # 1. It was not coded, or its coding has come to its end.
         # 2. Nothing came, as the head said: an empty file, which nobody coded.
         # 3. It stops in the middle, whatever its length said.
         if decoder is None or decoder.is_at_end():
             return None
-        if not decoder.is_begun and is_framed(self.exchange.head):
+        if not decoder.is_begun and head is not None and head.is_framed:
             return None
         return DownloadError("truncated", CODING_CUT)
 
@@ -199,7 +199,7 @@ class EasyHandle:
         origin = self.exchange.origin
         try:
             if not self._proxy:
-                self._policy.admit(origin.host, origin.port, (_text(where[0]),))
+                self._policy.admit(origin.host, origin.port, _text(where[0]))
             return _Lent(socket.socket(family, kind, protocol))
         except DownloadError as error:
             self._refused = error
@@ -219,7 +219,7 @@ class EasyHandle:
         if not self._proxy:
             origin = self.exchange.origin
             try:
-                self._policy.admit(origin.host, origin.port, (_text(ends[0]),))
+                self._policy.admit(origin.host, origin.port, _text(ends[0]))
             except DownloadError as error:
                 self.failure = error
                 return _ABORT
@@ -231,7 +231,7 @@ class EasyHandle:
         The sink may touch a disk, which must not stand still inside libcurl: it gets what came in this
         turn once libcurl is done.
         """
-        if not self.exchange.head_at:  # its head tells whether it is coded
+        if self.exchange.head is None:  # it tells whether it is coded
             self.look_for_head(time.monotonic())
         if self._decoder is not None:
             return self._take_coded(data, self._decoder)
@@ -301,17 +301,17 @@ class EasyHandle:
         """Take the head of the answer, if all of it is here. Interim ones (RFC 9110 §15.2) do not count."""
         exchange, lines = self.exchange, self.lines
         if not lines:
-            return exchange.head_at > 0  # a body was quicker, and had it looked at
+            return exchange.head is not None  # a body was quicker, and had it looked at
         text = b"".join(lines)
-        while not exchange.head_at:
+        while exchange.head is None:
             end = _BLANK_LINE.search(text)
             if end is None:
                 lines[:] = [text] if text else []
                 return False
             exchange.take_head(text[: end.start() + 1], now)
             text = text[end.end() :]
-        if not exchange.raw and (coding := coding_in(exchange.head)):
-            self._decoder = decoder_for(coding)
+        if exchange.head.coding and not exchange.raw:
+            self._decoder = decoder_for(exchange.head.coding)
         lines.clear()  # trailers
         self._touch()
         return True
@@ -376,14 +376,14 @@ class EasyHandle:
     def tell(self) -> None:
         """Tell the caller once that what he waits for is here."""
         exchange = self.exchange
-        if exchange.head_at and not self._told and exchange.gathered >= exchange.wanted:
+        if exchange.head is not None and not self._told and exchange.gathered >= exchange.wanted:
             self._told = True
             exchange.wake()
 
     def judge_silence(self, now: float, patience: Patience) -> DownloadError | None:
         """Whether the other side takes too long, now that a look is due; sets the next one."""
         exchange = self.exchange
-        if not exchange.head_at:
+        if exchange.head is None:
             if now - exchange.began >= patience.first_byte:
                 return DownloadError("timeout")
             self.watch.held = True
@@ -392,7 +392,7 @@ class EasyHandle:
         if self.watch.is_stalled(patience.stall * patience.slowest):
             return DownloadError("stalled")
         self.due = now + patience.stall / SilenceWatch.PARTS
-        if not exchange.head_at:
+        if exchange.head is None:
             self.due = min(self.due, exchange.began + patience.first_byte)
         return None
 

@@ -10,9 +10,9 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from trayagent.model.errors import DownloadError
-from trayagent.net.redirects import WebOrigin
+from trayagent.net.redirects import Endpoint
 from trayagent.net.refusals import brings_file
-from trayagent.net.response import length_in
+from trayagent.net.response import Head
 
 Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a host that is to be asked at a port; raises OSError."""
@@ -60,23 +60,21 @@ class Exchange:
     """One request and its answer: made by its caller, filled by the engine's thread."""
 
     __slots__ = (
-        "began", "ended", "error", "gathered", "head", "head_at", "headers", "is_slow", "origin", "piece", "pieces",
-        "raw", "room", "status", "target", "wake", "wanted",
+        "began", "ended", "endpoint", "error", "gathered", "head", "head_at", "headers", "is_slow", "origin", "piece",
+        "pieces", "raw", "room", "wake", "wanted",
     )  # fmt: skip
 
     def __init__(
         self,
-        origin: WebOrigin,
-        target: str,
+        endpoint: Endpoint,
         headers: Sequence[bytes],
         wake: Callable[[], None],
         *,
         raw: bool = False,
         piece: int = BUFFER,
     ) -> None:
-        self.origin = origin
-        self.target = target
-        """What the request line says, as it is."""
+        self.endpoint = endpoint
+        self.origin = endpoint.origin
         self.headers = headers
         self.wake = wake
         """Called on the engine's thread whenever this exchange is worth a look."""
@@ -86,9 +84,8 @@ class Exchange:
         """Bytes to hand over at a time, at most: fewer let a slow speed limit flow evenly."""
         self.room = piece
         """Bytes that gather before there is a sink; of a first piece all is taken."""
-        self.status = 0
-        self.head = b""
-        """The lines of the answer's head, its status line first, with their line ends."""
+        self.head: Head | None = None
+        """Of the answer, once all of it is here."""
         self.pieces: deque[bytes] = deque()
         """The body until there is a sink: the engine appends, the caller or the sink takes."""
         self.gathered = 0
@@ -99,21 +96,20 @@ class Exchange:
         """Its caller has waited for long: short or not, he is told of the first bytes."""
         self.began = 0.0
         self.head_at = 0.0
-        """Monotonic seconds: when it was sent, when its head was complete (0: not yet)."""
+        """Monotonic seconds: when it was sent, when its head was complete."""
         self.ended = False
         self.error: DownloadError | None = None
         """Why it ended early; None: it is complete, or its sink had enough."""
 
-    def take_head(self, head: bytes, now: float) -> None:
-        """A head is complete; an interim one (RFC 9110 §15.2) does not count."""
-        words = head[:64].split(None, 2)
-        self.status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
-        if 100 <= self.status < 200 and self.status != 101:
+    def take_head(self, text: bytes, now: float) -> None:
+        """A head is complete; an interim one does not count."""
+        head = Head(text, self.endpoint.url, self.origin.authority)
+        if head.is_interim:
             return
         self.head, self.head_at = head, now
-        if self.status not in (200, 206) and not brings_file(self.status):
+        if head.status not in (200, 206) and not brings_file(head.status):
             self.wanted = 0  # nobody waits for the body of a redirect or a refusal
-        elif not self.is_slow and (length := length_in(head)) is not None and length <= self.piece:
+        elif not self.is_slow and head.length is not None and head.length <= self.piece:
             self.wanted = inf
 
     def take_pieces(self) -> bytes:
@@ -130,7 +126,8 @@ class Exchange:
         self.wake()
 
     def __repr__(self) -> str:
-        return f"<Exchange with {self.origin.netloc}: {self.status or 'asking'}{', over' if self.ended else ''}>"
+        status = self.head.status if self.head else "asking"
+        return f"<Exchange with {self.origin.netloc}: {status}{', over' if self.ended else ''}>"
 
 
 class SilenceWatch:

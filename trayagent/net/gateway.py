@@ -28,7 +28,7 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.settings import NetworkSettings
 from trayagent.model.validation import CONNECTION_HEADERS
 from trayagent.net import peer_user
-from trayagent.net.address_policy import AddressPolicy, Resolve, addresses_of, no_ports
+from trayagent.net.address_policy import AddressPolicy, Resolve, addresses_of
 from trayagent.net.dialer import LIMIT, Dialer, Streams
 
 HEAD_PATIENCE: Final = 10.0
@@ -72,7 +72,7 @@ class Gateway:
         self,
         network: NetworkSettings | None = None,
         *,
-        own_ports: Callable[[], Collection[int]] = no_ports,
+        own_ports: Collection[int] = (),
         resolve: Resolve = addresses_of,
     ) -> None:
         self._dialer = Dialer(AddressPolicy(network or NetworkSettings(), own_ports), resolve)

@@ -103,9 +103,11 @@ class Redirects:
         if user is not None:
             self._secret["Authorization"] = urls.basic_auth(user, password or "")
 
-    def headers(self) -> CIMultiDict[str]:
-        """What to say at the present endpoint."""
-        request = self._request
+    def headers(self) -> Mapping[str, str]:
+        """What to say at the present endpoint: mostly `BARE` itself."""
+        request, cookies = self._request, self._jar.header(self.endpoint.url)
+        if not (cookies or self._extra or self._secret or request.user_agent or request.referer):
+            return BARE
         # What comes later counts for more: the user's headers over ours, the attempt's (Range) over both.
         headers = CIMultiDict(BARE)
         if request.user_agent:
@@ -116,23 +118,11 @@ class Redirects:
             for name, value in self._secret.items():
                 if name.lower() not in OWN_HEADERS and TOKEN.fullmatch(name):
                     headers[name] = value
-        if cookies := self._jar.header(self.endpoint.url):
+        if cookies:
             raw = headers.get("Cookie")
             headers["Cookie"] = f"{raw}; {cookies}" if raw else cookies
         headers.update(self._extra)
         return headers
-
-    @property
-    def is_bare(self) -> bool:
-        """Whether `headers` are the `BARE` ones; asked before every request."""
-        request = self._request
-        return not (
-            self._extra
-            or self._secret
-            or request.user_agent
-            or request.referer
-            or self._jar.header(self.endpoint.url)
-        )
 
     def follow(self, status: int, headers: CIMultiDictProxy[str]) -> None:
         """Go where a redirect leads.

@@ -13,7 +13,7 @@ from trayagent.model import retry, units
 from trayagent.model.errors import DownloadError
 from trayagent.model.settings import Config, NetworkSettings
 from trayagent.model.transfer import Request
-from trayagent.net.address_policy import AddressPolicy, no_ports
+from trayagent.net.address_policy import AddressPolicy
 from trayagent.net.cookies import Jar
 from trayagent.net.exchange import BUFFER, Exchange, Patience, Resolve, Sink
 from trayagent.net.host_limits import Cooldown
@@ -39,7 +39,7 @@ class HttpClient:
         patience: Patience | None = None,
         *,
         connections_per_host: int = 16,
-        own_ports: Callable[[], Collection[int]] = no_ports,
+        own_ports: Collection[int] = (),
         ca_file: Path | None = None,
         resolve: Resolve | None = None,
         cooldown: Cooldown | None = None,
@@ -125,7 +125,7 @@ class HttpClient:
             raise DownloadError("server_busy", origin.host, retry_after=wait, spent=False)
 
 
-def client_for(config: Config, own_ports: Callable[[], Collection[int]] = no_ports) -> HttpClient:
+def client_for(config: Config, own_ports: Collection[int] = ()) -> HttpClient:
     """The client that the settings ask for."""
     patience = Patience(first_byte=units.parse_duration(config.network.first_byte))
     per_host = config.downloads.connections_per_host
@@ -158,12 +158,11 @@ class Answer:
     def _send(self) -> None:
         """Ask at the endpoint where the redirects have led. Raises as `HttpClient.ask` does."""
         redirects = self._redirects
-        origin = redirects.endpoint.origin
-        self._client.check(origin, self._named)
+        self._client.check(redirects.endpoint.origin, self._named)
+        headers = redirects.headers()
         self.exchange = Exchange(
-            origin,
-            redirects.endpoint.target,
-            BARE_LINES if redirects.is_bare else _lines(redirects.headers()),
+            redirects.endpoint,
+            BARE_LINES if headers is BARE else _lines(headers),
             self._wake,
             raw=self.is_raw,
             piece=self._piece,
@@ -177,12 +176,11 @@ class Answer:
         # 3. Anything else is the answer, whatever its status.
         while self.head is None:
             exchange = self.exchange
-            if not exchange.head_at:
+            head = exchange.head
+            if head is None:
                 if exchange.ended:
                     raise exchange.error or DownloadError("network")
                 return None
-            endpoint = self._redirects.endpoint
-            head = Head(exchange.head, exchange.status, endpoint.url, endpoint.origin.authority)
             if head.status not in REDIRECTS:
                 self.head = head
                 break

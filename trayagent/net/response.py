@@ -29,85 +29,73 @@ So no second line goes unseen: of two ETags neither proves anything, and a diges
 class Head:
     """Status and headers of one answer, and the address that gave it."""
 
-    def __init__(self, head: bytes, status: int, url: str, host: str) -> None:
-        self.status = status
-        self.headers = _headers_in(head)
+    def __init__(self, text: bytes, url: str, host: str) -> None:
+        """`text` holds the lines, the status line first, with their line ends."""
+        words = text[:64].split(None, 2)
+        self.status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+        self.headers = headers = _headers_in(text)
         self.url = url
         """After redirects; may hold a query: never to be shown."""
         self.host = host
-        self._length: int | None = -1
-        """-1: nobody has asked yet."""
-        self.is_chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
+        self.is_chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
         """Whether chunks tell where the body ends (RFC 9112 §7.1)."""
-        self._is_stream = head.startswith(b"HTTP/2")
-        self.coding = _coding_of(self.headers) if "Content-Encoding" in self.headers else ""
+        self.is_framed = (
+            self.is_chunked or "Content-Length" in headers or text.startswith(b"HTTP/2")
+        )
+        """Whether the end of the body is told (of a stream: RFC 9113 §8.1), so that a cut cannot pass for it."""
+        self.coding = _coding_of(headers) if "Content-Encoding" in headers else ""
         """The Content-Encoding in small letters, empty for none: `identity` and `none` say nothing."""
+        self.length: int | None = None
+        """Bytes of the body as it is sent; None when nothing, or a contradiction (`check`), tells how many."""
+        self._contradiction: DownloadError | None = None
+        try:
+            self.length = _length_of(headers, self.is_chunked)
+        except DownloadError as error:
+            self._contradiction = error
 
     @property
-    def length(self) -> int | None:
-        """As `read_length`, which is asked once."""
-        if self._length == -1:
-            self._length = self.read_length()
-        return self._length
-
-    def read_length(self) -> int | None:
-        """Bytes of the body as it is sent; None when chunks or the close tell where it ends.
-
-        Raises DownloadError `server_error` when the head contradicts itself (RFC 9112 §6.3):
-
-        | it says                                       | taken as            |
-        |-----------------------------------------------|---------------------|
-        | one length, or the same one again (`5, 5`)    | that length         |
-        | two lengths                                   | refused             |
-        | chunks and a length                           | chunks              |
-        | what is no number, or has no end              | refused             |
-        | two ranges that differ                        | refused             |
-        """
-        if "Content-Range" in self.headers and len(set(self.headers.getall("Content-Range"))) > 1:
-            raise DownloadError("server_error", "it contradicts itself about the range")
-        if self.is_chunked:
-            return None
-        lines = self.headers.getall("Content-Length", ())
-        if not lines:
-            return None
-        if len(lines) == 1 and len(lines[0]) < 19 and lines[0].isdigit() and lines[0].isascii():
-            return int(lines[0])  # as nearly all say it
-        said = {text.strip() for text in ",".join(lines).split(",")}
-        if len(said) > 1:
-            raise DownloadError("server_error", "it contradicts itself about the length")
-        length = units.parse_count(said.pop())
-        if length is None:
-            raise DownloadError("server_error", "it gives no proper length")
-        return length
+    def is_interim(self) -> bool:
+        """Whether another head follows (RFC 9110 §15.2)."""
+        return 100 <= self.status < 200 and self.status != 101
 
     def check(self) -> None:
         """Raise DownloadError `server_error` for a head that contradicts itself, whatever it is about."""
-        _ = self.length
-
-    @property
-    def is_framed(self) -> bool:
-        """Whether the end of the body is told, so that a cut cannot pass for the end."""
-        return self._is_stream or self.is_chunked or "Content-Length" in self.headers
+        if self._contradiction is not None:
+            raise self._contradiction
 
     def __repr__(self) -> str:
         return f"<Head {self.status} from {self.host}>"
 
 
-def length_in(head: bytes) -> int | None:
-    """The first Content-Length of a head, as far as it is one: a hint, no judgement."""
-    said = _LENGTH.search(head)
-    return int(said[1]) if said else None
+def _length_of(headers: CIMultiDictProxy[str], is_chunked: bool) -> int | None:
+    """Bytes of the body as it is sent; None when chunks or the close tell where it ends.
 
+    Raises DownloadError `server_error` when the head contradicts itself (RFC 9112 §6.3):
 
-_LENGTH: Final = re.compile(rb"\ncontent-length:[ \t]*([0-9]{1,19})[ \t\r]*(?:\n|$)", re.IGNORECASE)
-_CODED: Final = re.compile(rb"\ncontent-encoding:", re.IGNORECASE)
-
-
-def coding_in(head: bytes) -> str:
-    """`Head.coding` of a head that is still bytes."""
-    if _CODED.search(head) is None:
-        return ""
-    return _coding_of(_headers_in(head))
+    | it says                                       | taken as            |
+    |-----------------------------------------------|---------------------|
+    | one length, or the same one again (`5, 5`)    | that length         |
+    | two lengths                                   | refused             |
+    | chunks and a length                           | chunks              |
+    | what is no number, or has no end              | refused             |
+    | two ranges that differ                        | refused             |
+    """
+    if "Content-Range" in headers and len(set(headers.getall("Content-Range"))) > 1:
+        raise DownloadError("server_error", "it contradicts itself about the range")
+    if is_chunked:
+        return None
+    lines = headers.getall("Content-Length", ())
+    if not lines:
+        return None
+    if len(lines) == 1 and len(lines[0]) < 19 and lines[0].isdigit() and lines[0].isascii():
+        return int(lines[0])  # as nearly all say it
+    said = {text.strip() for text in ",".join(lines).split(",")}
+    if len(said) > 1:
+        raise DownloadError("server_error", "it contradicts itself about the length")
+    length = units.parse_count(said.pop())
+    if length is None:
+        raise DownloadError("server_error", "it gives no proper length")
+    return length
 
 
 def _coding_of(headers: Mapping[str, str]) -> str:
@@ -118,14 +106,6 @@ def _coding_of(headers: Mapping[str, str]) -> str:
     return ", ".join(one for one in codings if one not in ("", "identity", "none"))
 
 
-def is_framed(head: bytes) -> bool:
-    """Whether a head tells where the body ends; a stream is told to be over (RFC 9113 §8.1) in any case."""
-    said = head.lower()
-    return head.startswith(b"HTTP/2") or any(
-        field in said for field in (b"\ncontent-length:", b"\ntransfer-encoding:")
-    )
-
-
 def _headers_in(head: bytes) -> CIMultiDictProxy[str]:
     """The header fields; of several lines that are one list, one."""
     text = head.decode("utf-8", "surrogateescape")
@@ -133,7 +113,7 @@ def _headers_in(head: bytes) -> CIMultiDictProxy[str]:
     if len(fields) != text.rstrip("\n").count("\n"):  # some line is not as nearly all are
         fields = _odd_fields(text)
     headers = CIMultiDict(fields)
-    if len({name.lower() for name, _ in fields}) < len(fields):
+    if len(set(map(str.lower, headers))) < len(fields):
         for name in _READ_WHOLE:
             if len(values := headers.getall(name, ())) > 1:
                 headers[name] = ", ".join(dict.fromkeys(values))

@@ -1,4 +1,4 @@
-"""The descriptors that the engine's thread waits for, in libcurl's terms: 1 to read, 2 to write."""
+"""The descriptors that the engine's thread waits for, as libcurl tells of them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import sys
 from contextlib import suppress
 from typing import Final, Protocol
 
+LEAVE: Final = 4
+"""CURL_POLL_REMOVE."""
+
 
 class Sockets(Protocol):
     """Waits for any number of sockets."""
 
-    def watch(self, fd: int, events: int) -> None:
-        """Wait for these events of it from now on, and for no others."""
+    def watch(self, events: int, fd: int, *_: object) -> None:
+        """Wait for these events of it from now on (1 to read, 2 to write, 3 for both), and for no others.
 
-    def leave(self, fd: int) -> None:
-        """Wait for it no longer; it may be closed afterwards without a word."""
+        4, which is libcurl's word (CURLMOPT_SOCKETFUNCTION, which this is given for): wait for it no
+        longer. It may be closed afterwards without a word.
+        """
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
         """Who is ready, and for what; at most after so many seconds."""
@@ -38,15 +42,14 @@ class SelectorSockets:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
 
-    def watch(self, fd: int, events: int) -> None:
-        if fd in self._selector.get_map():
+    def watch(self, events: int, fd: int, *_: object) -> None:
+        if events == LEAVE:
+            with suppress(KeyError):
+                self._selector.unregister(fd)
+        elif fd in self._selector.get_map():
             self._selector.modify(fd, events)
         else:
             self._selector.register(fd, events)
-
-    def leave(self, fd: int) -> None:
-        with suppress(KeyError):
-            self._selector.unregister(fd)
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
         return [(key.fd, events) for key, events in self._selector.select(timeout)]
@@ -72,19 +75,19 @@ if sys.platform == "linux":
             self._known: set[int] = set()
             self._left: set[int] = set()
 
-        def watch(self, fd: int, events: int) -> None:
+        def watch(self, events: int, fd: int, *_: object) -> None:
+            if events == LEAVE:
+                self._left.add(fd)
+                return
             self._left.discard(fd)
             try:
                 if fd in self._known:
-                    return self._epoll.modify(fd, self._MASKS[events])
+                    self._epoll.modify(fd, self._MASKS[events])
+                    return
             except FileNotFoundError:
                 pass  # closed meanwhile: the number belongs to another one now
             self._epoll.register(fd, self._MASKS[events])
             self._known.add(fd)
-            return None
-
-        def leave(self, fd: int) -> None:
-            self._left.add(fd)
 
         def wait(self, timeout: float | None) -> list[tuple[int, int]]:
             ready = []

@@ -102,7 +102,6 @@ class Transport:
         """Those whose answer's head is not here yet."""
         self._pauses: list[tuple[float, int, Exchange]] = []
         self._pause_number = 0
-        self._curl_due = inf
         self._sweep_due = inf
 
     # -- for every thread
@@ -190,19 +189,10 @@ class Transport:
     def _begin(self) -> None:
         self._turns.begin()
         self._sockets = sockets = waiting()
-        sockets.watch(self._waker, pycurl.POLL_IN)
-
-        def watch(what: int, fd: int, multi: object, data: object) -> None:
-            del multi, data
-            if what == pycurl.POLL_REMOVE:
-                sockets.leave(fd)
-            else:
-                sockets.watch(fd, what)
-
-        self._multi = pycurl.CurlMulti()
+        sockets.watch(pycurl.POLL_IN, self._waker)
+        self._multi: Any = pycurl.CurlMulti()  # its stub leaves out `timeout`
         self._multi.setopt(pycurl.M_MAXCONNECTS, IDLE_CONNECTIONS)
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, watch)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, sockets.watch)
         self._run()
 
     def _run(self) -> None:
@@ -226,16 +216,12 @@ class Transport:
 
     def _turn(self) -> bool:
         """Wait for sockets and timers, let libcurl work, then those who wait. False: not the engine any more."""
-        due = min(
-            self._curl_due,
-            self._sweep_due,
-            self._turns.due,
-            self._pauses[0][0] if self._pauses else inf,
-        )
-        timeout = None if due == inf else max(0.0, due - time.monotonic())
-        if self._inbox:
-            timeout = 0.0
-        for fd, events in self._sockets.wait(timeout):
+        due = min(self._sweep_due, self._turns.due, self._pauses[0][0] if self._pauses else inf)
+        seconds = 0.0 if self._inbox else max(0.0, due - time.monotonic())
+        milliseconds = self._multi.timeout()  # until libcurl wants to be called; -1: not at all
+        if milliseconds >= 0:
+            seconds = min(seconds, milliseconds / 1000)
+        for fd, events in self._sockets.wait(None if seconds == inf else seconds):
             if fd == self._waker:
                 self._in.recv(4096)
                 self._awake = False
@@ -250,24 +236,19 @@ class Transport:
 
     def _look_around(self) -> None:
         """Let libcurl and the inbox work as far as they are due, and see what has come of it."""
-        now = time.monotonic()
-        if now >= self._curl_due:
+        if not self._multi.timeout():
             if self._touched:
                 self._settle()  # else a quick body would come twice before anybody takes it
-            self._curl_due = inf
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         while self._inbox:
             act, arguments = self._inbox.popleft()
             act(*arguments)
+        now = time.monotonic()
         while self._pauses and self._pauses[0][0] <= now:
             self._continue(heappop(self._pauses)[2])
         if now >= self._sweep_due:
             self._sweep(now)
         self._settle()
-
-    def _set_timer(self, milliseconds: int) -> None:
-        """Note when libcurl wants to be called; it may ask from inside our calls to it."""
-        self._curl_due = inf if milliseconds < 0 else time.monotonic() + milliseconds / 1000
 
     def _settle(self) -> None:
         """Hand over what came, take what libcurl has finished, then tell whoever has something to look at."""
@@ -275,7 +256,7 @@ class Transport:
             now = time.monotonic()
             for handle in list(self._asking):
                 # Without a line there is no head, unless a body was quicker and had it taken.
-                is_due = handle.lines or handle.exchange.head_at
+                is_due = handle.lines or handle.exchange.head
                 if is_due and handle.look_for_head(now):
                     del self._asking[handle]
         for handle in self._touched:  # which may grow meanwhile

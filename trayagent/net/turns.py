@@ -26,6 +26,8 @@ from math import inf
 from threading import get_ident
 from typing import Final, Protocol
 
+from msgspec import Struct
+
 LONGEST_TURN: Final = 0.05
 """Seconds; a waiter whose turn lasts longer keeps the thread, and the engine goes on in another."""
 LOOK: Final = LONGEST_TURN / 2
@@ -57,16 +59,13 @@ class Waker(Protocol):
         """There is news for it; for any thread."""
 
 
-class _Turn:
+class _Turn(Struct, eq=False):
     """One turn, from its begin to its end."""
 
-    __slots__ = ("began", "is_to_stay", "waiter")
-
-    def __init__(self, waiter: Waiter) -> None:
-        self.waiter = waiter
-        self.began = time.monotonic()
-        self.is_to_stay = False
-        """Whether the thread that gives this turn is to stay with the waiter."""
+    waiter: Waiter
+    began: float
+    is_to_stay: bool = False
+    """Whether the thread that gives this turn is to stay with the waiter."""
 
 
 class Turns:
@@ -85,7 +84,8 @@ class Turns:
         """Who is to have a turn, in order."""
         self._dates: dict[Waiter, float] = {}
         """When each waiter wants a turn without news."""
-        self._next_date = inf
+        self.due = inf
+        """When the next turn is to be given, in monotonic seconds."""
         self.role = threading.RLock()
         """Held while a turn begins or ends, while what has a turn asks something of the engine, and while
         the engine moves to another thread: what asks must not lose the role in the midst of that."""
@@ -102,34 +102,31 @@ class Turns:
         with self.role:
             self.number = 0
 
-    @property
-    def due(self) -> float:
-        """When the next turn is to be given, in monotonic seconds."""
-        return 0.0 if self._ready else self._next_date
-
     def ask(self, waiter: Waiter) -> None:
         """There is news for it."""
         self._ready[waiter] = None
+        self.due = 0.0
 
     def give(self) -> bool:
         """Let those who wait go on, each once. False: this thread is not the engine any more."""
         now = time.monotonic()
-        is_due = now >= self._next_date
-        if is_due:
-            self._ready |= dict.fromkeys(w for w, date in self._dates.items() if date <= now)
-        if is_due or self._ready:
-            for waiter in list(self._ready):
-                del self._ready[waiter]
-                if not self._give_turn(waiter):
-                    return False
-            # Also when nobody had a turn: the one who wanted it may have left with the thread that had the
-            # role before, and a date that has passed keeps the engine from waiting at all.
-            self._next_date = min(self._dates.values(), default=inf)
+        if now < self.due:
+            return True
+        for waiter, date in self._dates.items():
+            if date <= now:
+                self._ready[waiter] = None
+        for waiter in list(self._ready):
+            del self._ready[waiter]
+            if not self._give_turn(waiter):
+                return False
+        # Also when nobody had a turn: the one who wanted it may have left with the thread that had the
+        # role before, and a date that has passed keeps the engine from waiting at all.
+        self.due = 0.0 if self._ready else min(self._dates.values(), default=inf)
         return True
 
     def _give_turn(self, waiter: Waiter) -> bool:
         """Let one that waits go on. False: that took long, and another thread is the engine meanwhile."""
-        turn = _Turn(waiter)
+        turn = _Turn(waiter, time.monotonic())
         with self.role:
             self._current = turn
             is_watched, self._is_watched = self._is_watched, True

@@ -63,6 +63,7 @@ async def _check_address(config: Config, hostname: str, port: int) -> None:
     if config.network.proxy:
         return
     try:
-        policy.admit(host, port, await addresses_of(host, port))
+        for address in await addresses_of(host, port):
+            policy.admit(host, port, address)
     except OSError as error:
         raise DownloadError("bucket_away", "its name is not known") from error

@@ -22,12 +22,12 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from trayagent.agent.queue.job import SettledRecord, SettledRecords, request_of, target_of
@@ -90,8 +90,7 @@ class ProgressListener(Protocol):
         """It cannot be fetched at all, and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class DownloaderSettings:
+class DownloaderSettings(Struct, frozen=True):
     """How much at a time, and how often."""
 
     folder: Path
@@ -100,8 +99,7 @@ class DownloaderSettings:
     retries: int
 
 
-@dataclass(slots=True)
-class _ShownDownload:
+class _ShownDownload(Struct, eq=False):
     """What is shown of a download at work; the loop words it, for many at a time: that is quicker."""
 
     job: Job
@@ -119,8 +117,7 @@ class _ShownDownload:
         return self.shown
 
 
-@dataclass(slots=True)
-class _WorkerSlot:
+class _WorkerSlot(Struct, eq=False):
     """What one worker is at."""
 
     job: Job | None = None
