@@ -29,6 +29,13 @@ _START_CODE: Final = (
 _DECODER: Final[msgspec.json.Decoder[Reply]] = msgspec.json.Decoder(Reply)
 
 
+def _command() -> list[str]:
+    """This Python, isolated; a frozen program starts itself."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "targets", "bucket-worker"]
+    return [sys.executable, "-I", "-c", _START_CODE, str(Path(__file__).parents[2])]
+
+
 class BucketProcess:
     """One running process; made by `start`."""
 
@@ -46,11 +53,7 @@ class BucketProcess:
             for name, value in environ.items()
             if name.upper() in _PASSED_ON or name.upper().startswith(_PREFIXES)
         }
-        # A frozen program starts itself; else this Python, isolated: nothing of the user's is imported.
-        frozen = [sys.executable, "targets", "bucket-worker"]
-        plain = [sys.executable, "-I", "-c", _START_CODE, str(Path(__file__).parents[2])]
-        command = frozen if getattr(sys, "frozen", False) else plain
-        started = cls(await ChildProcess.start(command, kept, LINE_BYTES))
+        started = cls(await ChildProcess.start(_command(), kept, LINE_BYTES))
         try:
             await started.ask(opening)
         except BaseException:
