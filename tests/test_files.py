@@ -18,6 +18,7 @@ from trayagent.files import (
     is_link,
     open_shared,
     read_shared,
+    remove_folder_shared,
     remove_shared,
     replace_shared,
     retry_shared,
@@ -95,11 +96,12 @@ ACTS: list[tuple[Callable[[Path], object], bytes | None]] = [
     (replace_by_new, b"new"),
     (lambda path: write_private(path, b"new"), b"new"),
     (remove_shared, None),
+    (lambda path: remove_folder_shared(path.parent), None),
     (open_and_close, b"old"),
     (read_shared, b"old"),
     (lambda path: retry_shared(lambda: path.rename(path.with_name("moved"))), None),
 ]
-NAMES = ["replace", "write", "remove", "open", "read", "rename"]
+NAMES = ["replace", "write", "remove", "remove folder", "open", "read", "rename"]
 
 
 @pytest.mark.parametrize(("act", "after"), ACTS, ids=NAMES)

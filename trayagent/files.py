@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import sys
 import time
@@ -51,6 +52,20 @@ def remove_shared(path: str | Path) -> None:
     """Remove a file; nothing happens when it is gone already. Blocking, raises OSError."""
     with suppress(FileNotFoundError):
         _retry_writable(path, Path(path).unlink)
+
+
+def remove_folder_shared(path: str | Path) -> None:
+    """Remove a folder and all that is in it, as far as that can be; links are not followed. Blocking."""
+
+    def once() -> None:
+        shutil.rmtree(path, ignore_errors=True)
+        # 1. Also a program that is about to end holds a folder: the one it was started in.
+        # 2. A removed file that somebody still holds keeps its place until then, and so its folder.
+        if sys.platform == "win32" and os.path.lexists(path):
+            raise PermissionError(path)
+
+    with suppress(PermissionError):
+        retry_shared(once)
 
 
 def open_shared(path: str | Path, flags: int, mode: int = 0o666) -> int:

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import stat
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -22,7 +21,7 @@ from typing import Final
 import msgspec
 
 from trayagent.child_process import ChildProcess
-from trayagent.files import is_link
+from trayagent.files import is_link, remove_folder_shared
 from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
 from trayagent.sites.protocol import WorkerMessage, WorkerRequest
@@ -143,7 +142,7 @@ class ScratchFolder:
     def remove(self) -> None:
         """Remove all of it, if it is there and ours; links in it are not followed."""
         if _is_ours(self.path):
-            shutil.rmtree(self.path, ignore_errors=True)
+            remove_folder_shared(self.path)
 
     def tidy(self, *, choice: bool = False) -> None:
         """Remove it unless there are bytes in it to go on from, or the choice, if that is still of use."""
