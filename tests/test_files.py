@@ -15,7 +15,9 @@ import pytest
 
 from trayagent import files
 from trayagent.files import (
+    ForeignLinkError,
     is_link,
+    make_folder,
     open_shared,
     read_shared,
     remove_folder_shared,
@@ -206,3 +208,92 @@ def test_every_file_that_others_may_hold_is_renamed_and_removed_patiently() -> N
             if (place, function) not in NOT_ON_WINDOWS
         ]
     assert found == []
+
+
+SOMEBODY = 65534
+needs_root = pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0,
+    reason="only root can give a file to somebody else",
+)
+
+
+def give(path: Path, owner: int = SOMEBODY) -> Path:
+    """Have a file, a folder or a link belong to another user."""
+    os.chown(path, owner, owner, follow_symlinks=False)
+    return path
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """A folder of ours that everybody may write to."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    return folder
+
+
+@needs_root
+@pytest.mark.parametrize("below", ["", "deeper/and deeper"])
+@pytest.mark.parametrize("way", ["straight", "relative", "by our own link", "in his folder"])
+def test_a_link_that_another_user_planted_is_not_followed(
+    shared: Path, tmp_path: Path, way: str, below: str
+) -> None:
+    ours = tmp_path / "ours"
+    ours.mkdir(mode=0o700)
+    planted = shared / "Show"
+    if way == "in his folder":
+        planted.mkdir()
+        planted = give(planted) / "Season"
+    planted.symlink_to("../ours" if way == "relative" else ours)
+    give(planted)
+    folder = planted
+    if way == "by our own link":
+        folder = shared / "Ours"
+        folder.symlink_to("Show")
+    with pytest.raises(ForeignLinkError):
+        make_folder(folder / below)
+    assert list(ours.iterdir()) == []
+
+
+@needs_root
+def test_links_of_ours_and_of_whoever_a_folder_was_given_to_are_followed(
+    shared: Path, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    (shared / "Films").symlink_to("../shared/./Linked")
+    (shared / "Linked").symlink_to(disk)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    give(theirs)
+    (theirs / "Films").symlink_to(disk)
+    give(theirs / "Films")
+    make_folder(shared / "Films" / "1")
+    make_folder(theirs / "Films" / "2")
+    assert {path.name for path in disk.iterdir()} == {"1", "2"}
+
+
+@needs_root
+def test_a_folder_of_another_user_may_be_saved_to(shared: Path) -> None:
+    """One person of a family has made it, and all put their films there."""
+    (shared / "Films").mkdir()
+    give(shared / "Films")
+    make_folder(shared / "Films" / "2026")
+    assert (shared / "Films" / "2026").is_dir()
+
+
+def test_a_folder_is_made_once_and_a_file_is_none(tmp_path: Path) -> None:
+    for _ in range(2):
+        make_folder(tmp_path / "a" / "b")
+    (tmp_path / "file").write_bytes(b"")
+    for place in ("file", "file/deeper"):
+        with pytest.raises(NotADirectoryError):
+            make_folder(tmp_path / place)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are a right of their own there")
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match=r"(?i)symbolic links"):
+        make_folder(tmp_path / "a" / "c")

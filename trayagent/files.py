@@ -25,6 +25,9 @@ from typing import Final, TypeVar
 
 Result = TypeVar("Result")
 
+MOST_LINKS: Final = 40
+"""On the way to one folder, as Linux has it (path_resolution(7))."""
+
 WAITS_SECONDS: Final = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.5, 0.5)
 """Before each next try; two seconds in all, as long as a scanner holds a small file."""
 
@@ -78,18 +81,96 @@ def read_shared(path: str | Path) -> bytes:
     return retry_shared(lambda: Path(path).read_bytes())
 
 
-def open_regular(path: str | Path) -> BufferedReader:
+def open_regular(path: str | Path, *, follows: bool = True) -> BufferedReader:
     """Open a file to read it; raises OSError for what is none, such as a pipe. Blocking.
+
+    Unless it `follows`, a symbolic link is no file, either (where the system can tell).
 
     Whoever may write into a folder may put a pipe in a file's place: to open or read that one would wait
     for ever, in a thread that nobody can stop.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    flags |= 0 if follows else getattr(os, "O_NOFOLLOW", 0)
     file = os.fdopen(open_shared(path, flags), "rb")
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
     file.close()
     raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+class ForeignLinkError(OSError):
+    """Another user has put a link where a folder should be."""
+
+
+def make_folder(folder: str | Path) -> None:
+    """Make a folder and those above it, through no link that another user has put there. Blocking.
+
+    Raises ForeignLinkError, NotADirectoryError where something else is there, OSError for the rest.
+    """
+    refuse_foreign_links(folder)  # first: nothing is made behind such a link
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except (
+        FileExistsError
+    ) as error:  # which elsewhere means a name that is taken, and another is tried
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from error
+    refuse_foreign_links(folder)  # and once more: one may have been put there meanwhile
+
+
+def refuse_foreign_links(folder: str | Path) -> None:
+    """Raise ForeignLinkError where a link on the way to a folder is another user's. Blocking, raises OSError.
+
+    Whoever may write into a shared folder could lead what we save into any folder of ours. Linux has such
+    a rule of its own for folders like /tmp (proc_sys_fs(5), protected_symlinks); this one is for all.
+
+        the link belongs to                     it is
+        --------------------------------------  ---------
+        us, or the system's administrator       followed
+        the owner of a folder on the way that   followed: somebody of these gave it to him
+        only somebody of these could put there
+        anybody else                            refused
+
+    Nothing is said of what is not there yet.
+    """
+    if sys.platform == "win32":
+        return  # where links have no owner that could be told quickly, and making one is a right of its own
+    rest = _names_in(Path(folder).absolute())
+    where = Path(os.sep)
+    above = where.lstat()
+    # In some containers what is the administrator's has another number.
+    trusted = {0, os.geteuid(), above.st_uid}
+    links = 0
+    while rest:
+        name = rest.pop()
+        if name == "..":  # of a link's target; `where` holds no link, so this is the folder above
+            where = where.parent
+            above = where.lstat()
+            continue
+        place = where / name
+        try:
+            seen = place.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        if not stat.S_ISLNK(seen.st_mode):
+            if above.st_uid in trusted and not above.st_mode & 0o022:
+                trusted.add(seen.st_uid)
+            where, above = place, seen
+            continue
+        links += 1
+        if links > MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(place))
+        if seen.st_uid not in trusted:
+            raise ForeignLinkError(errno.ELOOP, "another user's link", str(place))
+        target = place.readlink()
+        if target.is_absolute():
+            where = Path(os.sep)
+            above = where.lstat()
+        rest += _names_in(target)
+
+
+def _names_in(path: Path) -> list[str]:
+    """The names of a path below its root, the last one first."""
+    return [name for name in reversed(path.parts) if name != os.sep]
 
 
 def _retry_writable(path: str | Path, act: Callable[[], None]) -> None:

@@ -73,6 +73,24 @@ def test_a_share_that_is_away_is_waited_for(tmp_path: Path) -> None:
         until(lambda: not (home / "downloads" / "b.bin").exists(), "the one here to go")
 
 
+def test_a_file_where_its_folder_should_be_holds_up_no_other(tmp_path: Path) -> None:
+    """Not even at the next start; and the file arrives once there is room for its folder."""
+    home, share = tmp_path / "home", tmp_path / "share"
+    share.mkdir()
+    (share / "Films").write_text("somebody else's")
+    with Media() as media:
+        for number in ("1", "2"):
+            with Agent(home, MOVE__TO=str(share)) as agent:
+                agent.post("downloads", {"url": media.url("film.mp4", 50_000), "folder": "Films"})
+                agent.post("downloads", {"url": media.url(f"{number}.bin")})
+                until((share / f"{number}.bin").exists, "the other one")
+        assert (share / "Films").read_text() == "somebody else's"
+        assert whole(home / "downloads" / "Films" / "film.mp4")
+        (share / "Films").unlink()
+        with Agent(home, MOVE__TO=str(share)):
+            until(lambda: whole(share / "Films" / "film.mp4"), "it to arrive")
+
+
 LARGE = 48 << 20
 
 

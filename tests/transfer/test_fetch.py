@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
+import os
+import sys
 import threading
 from pathlib import Path
 
@@ -310,6 +312,26 @@ async def test_what_is_in_the_folders_place_is_said(tmp_path: Path, way: str) ->
             await rig.get(server.at("/f.bin", Served(b"x")))
     assert failed.value.code == "permission_denied"
     assert server.requests == []
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0,
+    reason="only root can give a link to somebody else",
+)
+async def test_a_folder_that_is_another_users_link_gets_nothing(tmp_path: Path) -> None:
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    planted = tmp_path / "in" / "example.com"
+    planted.parent.mkdir()
+    planted.symlink_to(ours)
+    os.chown(planted, 65534, 65534, follow_symlinks=False)
+    async with Lying() as server, transferring(tmp_path / "other", server.authority) as rig:
+        rig.folder = planted / "2026-11-28"
+        with pytest.raises(DownloadError, match="another user has put a link") as failed:
+            await rig.get(server.at("/f.bin", Served(b"x")))
+    assert failed.value.code == "permission_denied"
+    assert server.requests == []
+    assert list(ours.iterdir()) == []
 
 
 async def test_planted_links_are_not_followed(tmp_path: Path) -> None:

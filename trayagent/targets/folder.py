@@ -13,12 +13,12 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path, PurePath
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
-from trayagent.files import remove_shared
+from trayagent.files import make_folder, remove_shared
 from trayagent.model.errors import DownloadError
 from trayagent.transfer.failpoints import failpoint
-from trayagent.transfer.folders import IN_THE_WAY, explained
+from trayagent.transfer.folders import explained
 from trayagent.transfer.publish import move_new, sync_folder
 
 MARK: Final = ".trayagent-target"
@@ -64,10 +64,7 @@ class FolderTarget:
 
         def make() -> None:
             with explained():
-                try:
-                    self.root.mkdir(parents=True, exist_ok=True)
-                except FileExistsError:
-                    raise DownloadError("permission_denied", IN_THE_WAY) from None
+                make_folder(self.root)
 
         await self._in_thread(make)
 
@@ -150,9 +147,9 @@ class FolderTarget:
 def copy_verified(source: Path, part: Path) -> str:
     """The SHA-256 of what was copied and read back. Blocks; raises DownloadError."""
     with explained():
-        part.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(part.parent)
         digest = hashlib.sha256()
-        with source.open("rb") as here, part.open("wb") as there:
+        with source.open("rb") as here, _create(part) as there:
             while piece := here.read(_PIECE):
                 digest.update(piece)
                 there.write(piece)
@@ -166,6 +163,17 @@ def copy_verified(source: Path, part: Path) -> str:
             remove_shared(part)
             raise DownloadError("checksum_mismatch", "the copy on the other disk")
     return digest.hexdigest()
+
+
+def _create(part: Path) -> BinaryIO:
+    """Make a part file anew. Blocks; raises DownloadError, OSError."""
+    # One that an earlier run left is not written over: others may write to a share, and a link in its
+    # place would lead into any file of ours.
+    remove_shared(part)
+    try:
+        return part.open("xb")
+    except FileExistsError:  # put there this very moment; to be tried again
+        raise DownloadError("permission_denied", "another program writes there") from None
 
 
 def hash_of(path: Path) -> str:

@@ -24,7 +24,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from trayagent.files import remove_shared
+from trayagent.files import make_folder, remove_shared
 from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
 from trayagent.model.folder_rules import folder_for_name
@@ -410,7 +410,7 @@ class Destination:
         final = self.final
         assert final is not None
         with explained():
-            final.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(final.parent)
             if os.path.lexists(sidecar_of(final)):
                 remove_shared(sidecar_of(final))
             take(Path(part_of(final)))

@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from trayagent.files import ForeignLinkError, make_folder
 from trayagent.model.errors import DownloadError
 from trayagent.model.wording import show_size
 
@@ -32,6 +33,7 @@ PROBED_AFTER: Final = 10.0
 """Seconds after which a disk that was slow may show that it no longer is."""
 MOST: Final = 256
 IN_THE_WAY: Final = "a file or a broken link is where the folder should be"
+FOREIGN_LINK: Final = "another user has put a link where the folder should be"
 GONE: Final = "the folder is gone"
 AWAY: Final = "the network drive is away"
 """Nobody answers at the other end of a share."""
@@ -157,10 +159,7 @@ class Folders:
         if (recent := self.recent_look(folder, needed)) is not None:
             return recent
         with explained():
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except FileExistsError:
-                raise DownloadError("permission_denied", IN_THE_WAY) from None
+            make_folder(folder)
         check_room(folder, needed, keep_free)
         path_units = _WINDOWS_PATH if sys.platform == "win32" else None
         look = Look(self._clock(), _longest_name(folder), path_units)
@@ -239,7 +238,8 @@ def explain(error: OSError) -> DownloadError:
     if error.errno == errno.EFBIG:
         return DownloadError("too_large", "for this disk's file system")
     if error.errno in _REFUSED:
-        return DownloadError("permission_denied")
+        is_link = isinstance(error, ForeignLinkError)
+        return DownloadError("permission_denied", FOREIGN_LINK if is_link else "")
     if error.errno == errno.ENOTDIR:
         return DownloadError("permission_denied", IN_THE_WAY)
     if error.errno in _GONE:

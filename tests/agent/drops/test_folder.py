@@ -89,3 +89,23 @@ def test_a_file_that_went_away_is_forgotten() -> None:
     arrivals.look({}, 101.0)
 
     assert arrivals.look({"a.txt": SMALL}, 110.0) == ([], QUIET_SECONDS)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes have no names in folders there")
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_what_has_become_no_file_since_the_look_keeps_nobody_waiting(
+    kind: str, root: Path, tmp_path: Path
+) -> None:
+    """To open a pipe waits for whoever writes to it: for ever, in a thread that nobody can stop."""
+    folder = DropFolder(root)
+    folder.scan()
+    (tmp_path / "mine.txt").write_text("http://example.com/a.mp4")
+    place = folder.working / "a.txt"
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "link":
+        place.symlink_to(tmp_path / "mine.txt")
+    else:
+        place.mkdir()
+    with pytest.raises(OSError):  # noqa: PT011 - three kinds, three sentences of the system
+        folder.open("a.txt")

@@ -21,7 +21,7 @@ from msgspec import Struct
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.api import BaseObserver
 
-from trayagent.files import is_link, open_shared
+from trayagent.files import is_link, open_regular
 from trayagent.lists import dialect_for
 from trayagent.model import filenames
 from trayagent.transfer.publish import move_new, sync_folder
@@ -144,10 +144,9 @@ class DropFolder:
         return taken
 
     def open(self, name: str) -> BinaryIO:
-        """A list in working/, for reading; never through a link. Raises OSError."""
-        # Others may write to the folder, and may have put a link there since the scan.
-        fd = open_shared(self.working / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-        return os.fdopen(fd, "rb")
+        """A list in working/, for reading; never through a link, nor a pipe. Raises OSError."""
+        # Others may write to a drop folder: between our look and the move there it may have become any.
+        return open_regular(self.working / name, follows=False)
 
     def is_working(self, name: str) -> bool:
         """Whether a list of that name is in working/."""
