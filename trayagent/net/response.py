@@ -10,6 +10,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from trayagent.model import units
 from trayagent.model.errors import DownloadError
+from trayagent.net.codings import MOST_CODINGS
 
 _READ_WHOLE: Final = (
     "ETag",
@@ -59,9 +60,11 @@ class Head:
         return 100 <= self.status < 200 and self.status != 101
 
     def check(self) -> None:
-        """Raise DownloadError `server_error` for a head that contradicts itself, whatever it is about."""
+        """Raise DownloadError `server_error` for a head that contradicts itself, or is coded beyond all reason."""
         if self._contradiction is not None:
             raise self._contradiction
+        if self.coding.count(",") >= MOST_CODINGS:
+            raise DownloadError("server_error", "it is coded over and over")
 
     def __repr__(self) -> str:
         return f"<Head {self.status} from {self.host}>"

@@ -29,7 +29,7 @@ from trayagent.model.downloads import Kind
 from trayagent.model.errors import DownloadError
 from trayagent.model.filenames import extension, from_url
 from trayagent.model.transfer import Fetched, Progress, Request, Target
-from trayagent.net.codings import DECODERS
+from trayagent.net.codings import is_decoded
 from trayagent.net.cookies import Jar
 from trayagent.net.exchange import BUFFER, EnoughError
 from trayagent.net.refusals import CLOSED_EARLY, may_be_about_range
@@ -221,7 +221,7 @@ class Attempt:
             if ask is None and verdict == "unproven":
                 raise DownloadError("truncated", "the server sent only a part")
             # A part can stand beside what is here only if both are coded, or neither.
-            is_plain = self._is_raw or head.coding not in DECODERS
+            is_plain = self._is_raw or not is_decoded(head.coding)
             if ask is not None and verdict == "continue" and is_plain:
                 self._origin = self._origin.with_rest(request.url, head.headers)
                 self._is_spliced = True
@@ -263,23 +263,23 @@ class Attempt:
 
     async def _begin(self, request: Request, head: Head, answer: Answer) -> Fetched | None:
         """A whole file is coming: look at it, name it, receive it; returns it where it is here at once."""
-        is_decoded = head.coding in DECODERS and not answer.is_raw
-        length = None if is_decoded else head.length
+        has_coding = is_decoded(head.coding) and not answer.is_raw
+        length = None if has_coding else head.length
         self._terms.check(length)
         if length is not None:
             check_size(self._target, length)
         medium = self._promise(request, head)
         data = await self._look_at(answer, is_further=medium is not None)
         # A coding has an end of its own, which was looked for.
-        is_framed = head.is_framed or is_decoded
+        is_framed = head.is_framed or has_coding
         if not data and (medium is not None or not is_framed):
             raise DownloadError("truncated", "the answer was empty")
         seen = content.sniff(data, head.headers.get("Content-Type", ""))
-        self._origin = Origin(request.url, head.headers, seen, is_framed, is_decoded)
+        self._origin = Origin(request.url, head.headers, seen, is_framed, has_coding)
         self._check_promise(head, data, medium)
         disposition = head.headers.get("Content-Disposition")
         name = choose_name(self._target, seen, disposition, request.url, head.url, self._look)
-        if is_decoded and extension(name) in COMPRESSED:
+        if has_coding and extension(name) in COMPRESSED:
             self._is_raw = True
             return None  # to be asked again: this one is meant to stay compressed
         # Before any name is held: another folder may be another disk, and is looked at first.
