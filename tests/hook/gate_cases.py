@@ -380,13 +380,24 @@ CASES = [
         route=QUIT,
         content_types=(),
         content_length=None,
-        is_chunked=True,
+        transfer_codings=("chunked",),
     ),
     case("the type twice", "json_only", 415, content_types=("application/json",) * 2),
     case("a charset that is fine", None, None, content_types=("Application/JSON; charset=UTF-8",)),
     case("gzip", "plain_body", 415, encodings=("gzip",)),
     case("identity and br", "plain_body", 415, encodings=("identity", "br")),
     case("identity", None, None, encodings=("identity",)),
+    case("chunks", None, None, content_length=None, transfer_codings=("Chunked",)),
+    *(
+        case(f"sent as {codings}", "known_framing", 501, transfer_codings=codings)
+        for codings in (
+            ("gzip, chunked",),
+            ("gzip", "chunked"),
+            ("chunked", "chunked"),
+            ("identity",),
+            ("",),
+        )
+    ),
     case("just small enough", None, None, content_length=MOST_BODY_BYTES),
     case("a byte too large", "announced_size", 413, content_length=MOST_BODY_BYTES + 1),
     case("absurdly large", "announced_size", 413, content_length=10**12),

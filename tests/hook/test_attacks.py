@@ -488,6 +488,29 @@ async def test_a_chunked_body_of_good_size_is_read(rig: Rig) -> None:
     assert (answer.status, broken.status) == (202, 400)
 
 
+@pytest.mark.parametrize(
+    "codings", ["gzip, chunked", "chunked, chunked", "identity, chunked", "gzip", "x"]
+)
+@pytest.mark.parametrize(("token", "statuses"), [("own", (400, 501)), ("wrong", (400, 401))])
+async def test_a_transfer_coding_that_is_not_read_is_no_request(
+    rig: Rig, codings: str, token: str, statuses: tuple[int, ...]
+) -> None:
+    """Two readers could find two ends of it: nothing behind it is taken for a request."""
+    headers = {"Content-Length": None, "Transfer-Encoding": codings}
+    head = rig.request("POST", "downloads", raw=b"", token=token, headers=headers, close=False)
+    item = json.dumps(ITEM).encode()
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(item), item)
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+    writer.write(head + body + rig.request("POST", "downloads", ITEM, close=False))
+    async with asyncio.timeout(10):
+        answers = await reader.read()
+    writer.close()
+
+    assert answers.count(b"HTTP/1.") == 1
+    assert int(answers.split()[1]) in statuses
+    assert await rig.count() == 0
+
+
 async def test_a_client_that_waits_for_100_continue_gets_it(rig: Rig) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
     request = rig.request("POST", "downloads", ITEM, headers={"Expect": "100-continue"})

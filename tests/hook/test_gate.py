@@ -93,6 +93,7 @@ def test_the_order_is_the_documented_one() -> None:
         "owner_only",
         "json_only",
         "plain_body",
+        "known_framing",
         "announced_size",
         "expectation",
     ]

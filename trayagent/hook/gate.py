@@ -1,4 +1,4 @@
-"""The gate: what a request is judged by, and fourteen small pure refusals in the documented order.
+"""The gate: what a request is judged by, and fifteen small pure refusals in the documented order.
 
 `RequestFacts.of` collects all that matters of a request's head, and what we know of its sender.
 Each step looks at one thing in these facts and returns a refusal, or None. The first refusal is the
@@ -76,7 +76,7 @@ class RequestFacts:
     content_types: tuple[str, ...] = ()
     encodings: tuple[str, ...] = ()
     content_length: int | None = None
-    is_chunked: bool = False
+    transfer_codings: tuple[str, ...] = ()
     expect: str = ""
 
     @classmethod
@@ -128,7 +128,7 @@ class RequestFacts:
             content_types=tuple(headers.getall("Content-Type", [])),
             encodings=tuple(headers.getall("Content-Encoding", [])),
             content_length=request.content_length,
-            is_chunked="Transfer-Encoding" in headers,
+            transfer_codings=tuple(headers.getall("Transfer-Encoding", [])),
             expect=headers.get("Expect", ""),
         )
 
@@ -145,7 +145,14 @@ class RequestFacts:
     @property
     def has_body(self) -> bool:
         """Whether bytes follow the head."""
-        return self.is_chunked or bool(self.content_length)
+        return bool(self.transfer_codings) or bool(self.content_length)
+
+    @property
+    def has_known_framing(self) -> bool:
+        """Whether the body ends where its length or its chunks say, and not as some other coding has it."""
+        return not self.transfer_codings or (
+            len(self.transfer_codings) == 1 and self.transfer_codings[0].lower() == "chunked"
+        )
 
     @property
     def needs_token(self) -> bool:
@@ -362,6 +369,14 @@ def plain_body(facts: RequestFacts) -> Refusal | None:
     )
 
 
+def known_framing(facts: RequestFacts) -> Refusal | None:
+    """The body is sent as it is, or in chunks: no other transfer coding is read (RFC 9112 §6.1)."""
+    # aiohttp takes any list that ends in `chunked` for chunks: the codings before it would stay on.
+    if facts.has_known_framing:
+        return None
+    return Refusal(501, "unknown_coding", "Send the body with a Content-Length, or in chunks.")
+
+
 def announced_size(facts: RequestFacts) -> Refusal | None:
     """Too large by its own word: refused before a byte of it is read."""
     # A chunked body has no such word; `server.read_body` counts it.
@@ -396,6 +411,7 @@ GATE: Final[tuple[Step, ...]] = (
     owner_only,
     json_only,
     plain_body,
+    known_framing,
     announced_size,
     expectation,
 )

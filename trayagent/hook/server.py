@@ -177,8 +177,10 @@ class HookServer:
         if not response.prepared:
             response.headers.update(_cors_headers(facts))
         # Bytes of a body that nobody reads would be taken for the next request. What comes after
-        # an `Upgrade` that we do not know is no HTTP at all.
-        if not request.content.is_eof() or request.headers.get("Upgrade"):
+        # an `Upgrade` that we do not know is no HTTP at all, and after a coding that we do not read
+        # nobody knows where the next request begins.
+        is_clear = request.content.is_eof() and facts.has_known_framing
+        if not is_clear or request.headers.get("Upgrade"):
             response.force_close()
             connection.linger_after_answer()
         if not response.prepared:
