@@ -1,10 +1,13 @@
 """JDownloader's jobs are read in both forms, and stricter than there where they reach out."""
 
+import itertools
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trayagent.lists import ListEntry, dialect_for
+from trayagent.lists import ListEntry, crawljob, dialect_for
 from trayagent.model.downloads import Item
 
 JOBS = dialect_for("x.CrawlJob")
@@ -150,6 +153,24 @@ def test_a_raw_space_in_a_link_is_encoded() -> None:
     assert items("text=http://h/a b http://h/c\n") == [Item("http://h/a%20b"), Item("http://h/c")]
 
 
+@pytest.mark.parametrize(
+    ("text", "links"),
+    [
+        ("http://h/a.mp4 und http://h/b.mp4", ["a.mp4", "b.mp4"]),
+        ("first http://h/a.mp4, then http://h/b.mp4?x=1 (the better one)", ["a.mp4", "b.mp4?x=1"]),
+        ("http://h/My Film.mp4 and now http://h/c", ["My%20Film.mp4", "c"]),
+        ("Part 1: http://h/a Part 2: http://h/b", ["a", "b"]),
+        ("A: http://h/a B: http://h/b", ["a", "b"]),
+        ("http://h/v?id=1 AND http://h/v?id=2", ["v?id=1", "v?id=2"]),
+        ("http://h/Season 1 http://h/Season 2", ["Season%201", "Season%202"]),
+        ("http://h/a 2: http://h/b", ["a", "b"]),
+    ],
+)
+def test_words_between_the_links_are_no_part_of_them(text: str, links: list[str]) -> None:
+    """As far as anybody can tell: a link may hold raw spaces, too."""
+    assert items(f"text={text}\n") == [Item(f"http://h/{link}") for link in links]
+
+
 def test_one_job_as_a_json_object() -> None:
     assert items('{"text": "http://h/a", "packageName": "Trip", "autoStart": false}') == [
         Item("http://h/a", folder="Trip", paused=True)
@@ -216,6 +237,36 @@ def test_broken_json_is_one_refusal(text: str) -> None:
     (line,) = parse(text)
     assert line.error
     assert line.error[0] == "bad_list"
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (lambda: _job_of_keys(crawljob.MOST_KEYS + 1), "too many keys"),
+        (lambda: f'[{{"text":"http://h/{"a" * crawljob.MOST_JOB_BYTES}"}}]', "too long"),
+        (lambda: "http://h/\n" * (crawljob.MOST_BARE_LINKS + 1), "too many links"),
+    ],
+    ids=["keys", "a job in JSON", "bare links"],
+)
+def test_what_a_job_may_hold_has_a_bound(data: Callable[[], str], problem: str) -> None:
+    (line,) = parse(data())
+    assert line.error is not None
+    assert line.error[0] == "bad_list"
+    assert problem in line.error[1]
+
+
+def test_what_is_said_once_costs_no_link_more() -> None:
+    """A title and the names of unknown keys go to each of a million links."""
+    unknown = "".join(f"key{chr(97 + n)}=v\n" for n in range(12))
+    lines = parse(f"comment={'c' * 5000}\n{unknown}text=http://h/a http://h/b\n")
+    assert [len(line.item.title or "") for line in lines if line.item] == [1024, 1024]
+    assert [line.warnings[-1] for line in lines] == ["2 more keys are ignored."] * 2
+    assert len(lines[0].warnings) == 11
+
+
+def _job_of_keys(count: int) -> str:
+    names = ("".join(letters) for letters in itertools.product("abcdefghij", repeat=4))
+    return "text=http://h/a\n" + "".join(f"{name}=v\n" for name in itertools.islice(names, count))
 
 
 def test_an_empty_file_has_no_entries() -> None:

@@ -20,6 +20,7 @@ from trayagent.lists.entry import ListError, ParsedEntry, whole_reader
 from trayagent.lists.text import decode
 from trayagent.model import lenient_json, urls
 from trayagent.model.errors import DownloadError
+from trayagent.model.file_types import type_of
 
 MOST_KEYS: Final = 1000
 """Keys of one job; JDownloader has forty."""
@@ -43,6 +44,8 @@ _KNOWN: Final = _USED | _SILENT
 _KEYS: Final = {key.lower(): key for key in _KNOWN}
 _LINK: Final = re.compile(r"(^|[\s,;|\"'<(\[])(https?://)", re.IGNORECASE)
 """A link behind what may part the links of a text, or enclose them."""
+_JOINING: Final = frozenset("and or then und oder dann et ou y e o & + - -> =>".split())
+"""Words between two links, in small letters."""
 _LINE: Final = re.compile("(?!\\Z)([^\r\n\u2028\u2029]*)(?:\r\n|[\r\n\u2028\u2029]|\\Z)")
 _CLOSING: Final = {'"': '"', "'": "'", "<": ">", "(": ")", "[": "]"}
 _HIGH: Final = frozenset({"HIGHEST", "HIGHER", "HIGH"})
@@ -184,9 +187,9 @@ def _ignored_keys(job: Iterable[str]) -> list[str]:
 def _links_in(text: str) -> Iterator[str]:
     """The links in a text: each by itself, or several with spaces or commas between them, quoted or not.
 
-    A link ends where the next one begins, or at what closes the quote or bracket before it. So one
-    link may hold spaces, commas and brackets. A line without any is a link of another kind, for the
-    intake to refuse.
+    A link ends where the next one begins, at what closes the quote or bracket before it, or before the
+    words that part it from the next. So one link may hold spaces, commas and brackets. A line without
+    any is a link of another kind, for the intake to refuse.
     """
     for line in _lines_of(text):
         found = _LINK.finditer(line)
@@ -196,11 +199,37 @@ def _links_in(text: str) -> Iterator[str]:
         while match is not None:
             following = next(found, None)
             link = line[match.start(2) : following.start() if following else len(line)]
-            closing = _CLOSING.get(match[1])
-            if closing is not None and closing in link:
-                link = link[: link.rindex(closing)]
+            closing = _CLOSING.get(match[1], "")
+            is_enclosed = closing != "" and closing in link
+            link = link[: link.rindex(closing)] if is_enclosed else _without_words(link)
             yield _clean_link(link)
             match = following
+
+
+def _without_words(link: str) -> str:
+    """A link without the words of a person behind it, as far as they can be told from its own raw spaces.
+
+    1. Behind the last part that ends as a file does, everything is words.
+    2. Of a link without such a part, a word that joins it to the next, or that names the next: `Part 2:`.
+    """
+    parts = link.rstrip().split(" ") if len(link) <= urls.MAX_LENGTH else []
+    if len(parts) < 2:
+        return link
+    files = [number for number, part in enumerate(parts) if _ends_a_file(part)]
+    if files:
+        del parts[files[-1] + 1 :]
+    elif parts[-1].lower() in _JOINING:
+        del parts[-1]
+    elif parts[-1].endswith(":"):
+        is_number = parts[-1][:-1].isdigit() and len(parts) > 2
+        del parts[-2 if is_number else -1 :]
+    return " ".join(parts)
+
+
+def _ends_a_file(part: str) -> bool:
+    path = re.split("[?#]", part.rstrip(",;|"), maxsplit=1)[0]
+    _, dot, ending = path.rpartition(".")
+    return bool(dot) and type_of(ending.lower()) != "other"
 
 
 def _clean_link(link: str) -> str:
