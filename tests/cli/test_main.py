@@ -1,5 +1,6 @@
 """Every command answers --help, every error ends in words and an exit code, never in a traceback."""
 
+import io
 import shutil
 import subprocess
 import sys
@@ -260,3 +261,27 @@ def test_no_program_of_the_current_folder_is_run(
     run("version")
     with pytest.raises(FileNotFoundError):
         subprocess.run(["planted"], check=False)
+
+
+@pytest.mark.parametrize("text", [b"", b"# nothing new today\n\n"])
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        (("add", "-"), {"batch": None, "batches": [], "downloads": [], "rejected": []}),
+        (("get", "-i", "-"), {"downloads": [], "rejected": []}),
+        (("plan", "-"), {"list": "-", "counts": {}, "lines": []}),
+    ],
+)
+def test_an_empty_list_is_done_at_once(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    answer: dict[str, object],
+    text: bytes,
+) -> None:
+    """As in the drop folder: whoever pipes a list into us may have found nothing new; no agent is needed."""
+    for options in ((), ("--json",)):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+        said = run(*command, *options)
+        assert (said.code, said.err) == (0, "")
+        assert said.json == answer if options else "empty" in said.out or "0 entries" in said.out

@@ -22,7 +22,7 @@ from trayagent.cli.exits import (
 from trayagent.cli.options import agent, item_options, item_words, json_option, pass_screen
 from trayagent.cli.output import Screen
 from trayagent.cli.progress import Bars
-from trayagent.cli.wording import download_name, note_of
+from trayagent.cli.wording import EMPTY_LIST, download_name, note_of
 from trayagent.model.errors import NotFoundError
 from trayagent.model.wording import show_count
 
@@ -46,7 +46,12 @@ def add(screen: Screen, /, urls: tuple[str, ...], first: bool, wait: bool, **wor
     """Add downloads; - reads a list from standard input."""
     given = _read(urls)
     if not given:
-        raise MisuseError("The list is empty.")
+        # As in the drop folder, an empty list is done at once, whether or not an agent runs.
+        if screen.json:
+            screen.data(_empty_receipt())
+        else:
+            screen.say(EMPTY_LIST)
+        return Exit.OK
     common = item_words(words, len(given))
     common |= {"next": True} if first else {}
     items = [{**item, **common} for item in given]
@@ -112,7 +117,7 @@ def _stdin() -> Iterator[dict[str, Any]]:
 
 def _send(running: AgentClient, items: list[dict[str, Any]]) -> dict[str, Any]:
     """Add the items, in as many requests as they need; one receipt for all."""
-    whole: dict[str, Any] = {"batch": None, "batches": [], "downloads": [], "rejected": []}
+    whole = _empty_receipt()
     offset = 0
     for part in _parts(items):
         # One item goes as itself: it becomes a download without a batch of one around it.
@@ -124,6 +129,10 @@ def _send(running: AgentClient, items: list[dict[str, Any]]) -> dict[str, Any]:
         offset += len(part)
     whole["batch"] = whole["batches"][0] if whole["batches"] else None
     return whole
+
+
+def _empty_receipt() -> dict[str, Any]:
+    return {"batch": None, "batches": [], "downloads": [], "rejected": []}
 
 
 def _parts(items: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

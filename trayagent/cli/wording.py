@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from trayagent.model.wording import STATE_SENTENCES, name_of, percent, show_clock, show_size
+
+EMPTY_LIST: Final = "The list is empty."
 
 
 def download_name(download: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from trayagent.cli.exits import InterruptedByUserError, MisuseError, exit_of_sta
 from trayagent.cli.options import home, item_options, item_words, json_option, pass_screen
 from trayagent.cli.output import Screen
 from trayagent.cli.progress import Bars, bars
-from trayagent.cli.wording import note_of
+from trayagent.cli.wording import EMPTY_LIST, note_of
 from trayagent.model.wording import show_count, show_duration, show_size
 
 if TYPE_CHECKING:
@@ -258,9 +258,11 @@ def _conclude(
 ) -> int:
     saved = [download for download in ended if download.state == "completed"]
     total = len(ended) + len(refused)
-    # Of one file everything was said when it ended.
     if screen.json:
         screen.data({"downloads": [_plain(download) for download in ended], "rejected": refused})
+    elif not total:
+        screen.say(EMPTY_LIST)
+    # Of one file everything was said when it ended.
     elif total > 1:
         size = sum(download.size or 0 for download in saved)
         share = (
