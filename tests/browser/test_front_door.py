@@ -1,11 +1,12 @@
 """How people come in: the welcome page, one window at a time, a session that lasts, a page that asks."""
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.browser.chromium import violations
 from tests.browser.dashboard import opened
@@ -42,6 +43,32 @@ async def test_a_newcomer_ends_in_a_folder_with_a_file(
         assert agent.call("GET", "desktop/autostart") == {"on": True}
         await page.get_by_role("link", name="Go to the downloads").click()
         await expect(page.locator(".name[title='Welcome to trayagent.txt']")).to_be_visible()
+
+
+async def test_the_end_of_the_test_download_is_shown_once(
+    chromium: Browser, desktop: Path, new_agent: Callable[..., Running]
+) -> None:
+    """The event and the answer tell of it; whoever has reached the button by then keeps it."""
+    with new_agent() as agent:
+        async with opened(chromium, agent) as page:
+            is_released = asyncio.Event()
+
+            async def hold(route: Route) -> None:
+                await is_released.wait()
+                await route.continue_()
+
+            one = re.compile(r"/api/v1/downloads/d\d+$")
+            await page.route(one, hold)
+            await page.evaluate("location.hash = 'welcome'")
+            await page.get_by_role("button", name="Start a test download").click()
+            folder = page.get_by_role("button", name="Open folder")
+            await folder.focus()
+            async with page.expect_response(one) as answered:
+                is_released.set()
+            await (await answered.value).finished()
+            # What the page asks now is answered after it has read that answer.
+            await page.evaluate("fetch('/api/v1/health').then((answer) => answer.json())")
+            await expect(folder).to_be_focused()
 
 
 async def test_a_second_click_on_the_icon_does_not_pile_up_tabs(
