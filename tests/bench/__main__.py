@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.bench import workloads
 from tests.bench.figures import Figures
-from tests.bench.server import Server, nginx
+from tests.bench.server import Server
 from tests.bench.workload import Workload, measure
 
 
@@ -45,7 +45,7 @@ def main() -> int:
     base.chmod(0o755)  # nginx' worker is another user
     try:
         print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, files in {base.parent}")
-        with nginx(base) as server:
+        with Server(base) as server:
             names = asked.workload or list(known)
             met = [_measure(known[name], server, base, asked.rounds) for name in names]
     finally:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
 
-from tests.servers.own_process import connect, unused_port, wait_for_answer
+from tests import programs
+from tests.servers.own_process import OwnProcess, unused_port
 
 CONFIG = """
 worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
@@ -22,7 +18,7 @@ http {{
   uwsgi_temp_path {folder}/t; scgi_temp_path {folder}/t;
   server {{
     listen 127.0.0.1:{plain}; listen 127.0.0.1:{tls} ssl;
-    ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.key;
+    ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.pem;
     root {root};
     location /slow/ {{ alias {root}/; limit_rate 2m; }}
     location /capped/ {{ alias {root}/; limit_rate 100m; }}
@@ -31,40 +27,31 @@ http {{
 """
 
 
-@dataclass(frozen=True)
-class Server:
-    """Where it listens, what it serves, and who vouches for it."""
+class Server(OwnProcess):
+    """`with Server(folder) as server:` serves `root`, at `plain` and, vouched for by `ca`, at `tls`."""
 
-    root: Path
-    plain: str
-    tls: str
-    ca: Path
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.root = folder / "www"
+        self.root.mkdir(parents=True, exist_ok=True)
+        authority = trustme.CA()
+        self.ca = folder / "ca.pem"
+        authority.cert_pem.write_to_path(self.ca)
+        certificate = authority.issue_cert("localhost", "127.0.0.1")
+        certificate.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+        secure = unused_port()
+        text = CONFIG.format(folder=folder, root=self.root, plain=self.port, tls=secure)
+        (folder / "nginx.conf").write_text(text)
+        self.plain, self.tls = f"http://127.0.0.1:{self.port}", f"https://127.0.0.1:{secure}"
 
+    def command(self) -> list[str]:
+        program = programs.find("nginx")
+        if program is None:
+            raise SystemExit(programs.lacking(("nginx",)))
+        return [program, "-c", str(self.folder / "nginx.conf"), "-g", "daemon off;"]
 
-@contextmanager
-def nginx(folder: Path) -> Iterator[Server]:
-    """Serve `folder`/www until the end of the block."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if program is None:
-        raise SystemExit("nginx is needed: sudo apt install nginx-light")
-    root = folder / "www"
-    root.mkdir(parents=True, exist_ok=True)
-    authority = trustme.CA()
-    ca = folder / "ca.pem"
-    authority.cert_pem.write_to_path(ca)
-    certificate = authority.issue_cert("localhost", "127.0.0.1")
-    certificate.private_key_pem.write_to_path(folder / "server.key")
-    for number, blob in enumerate(certificate.cert_chain_pems):
-        blob.write_to_path(folder / "server.pem", append=number > 0)
-    plain, tls = unused_port(), unused_port()
-    config = folder / "nginx.conf"
-    config.write_text(CONFIG.format(folder=folder, root=root, plain=plain, tls=tls))
-    errors = folder / "stderr"
-    with errors.open("wb") as said:
-        process = subprocess.Popen([program, "-c", str(config), "-g", "daemon off;"], stderr=said)
-    try:
-        wait_for_answer(process, lambda: connect(plain), errors)
-        yield Server(root, f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{tls}", ca)
-    finally:
-        process.terminate()
-        process.wait()
+    def end(self) -> None:
+        """Its worker is a process of its own, and ends only when it is told to."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()

@@ -8,60 +8,43 @@ import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tests import programs
 from tests.servers.namespace import Namespace
-from tests.servers.own_process import unused_port, wait_for_answer
+from tests.servers.own_process import OwnProcess
 
 SECRET = "the-nas's-word"
 LACKING = programs.lacking(("aria2c",))
 
 
-class Nas:
+class Nas(OwnProcess):
     """`with Nas(folder) as nas:`; what it has begun survives a stop, and a kill up to a second before."""
 
     def __init__(self, folder: Path, *options: str, namespace: Namespace | None = None) -> None:
         """With a namespace it is at the far end of the cable."""
-        self.folder = folder
+        super().__init__(folder)
         self._namespace = namespace
         self.files = folder / "data"
+        self._session = folder / "session"
         self._options = options
         self.listed: set[str] = set()
         """Files that its session file held at a kill: aria2 begins those anew by itself."""
-        self._process: subprocess.Popen[bytes] | None = None
-        self.port = unused_port()
 
     @property
     def url(self) -> str:
         host = self._namespace.far if self._namespace else "127.0.0.1"
         return f"http://{host}:{self.port}/jsonrpc"
 
-    def __enter__(self) -> Self:
-        self.files.mkdir(parents=True, exist_ok=True)
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.kill()
-
     def start(self) -> None:
-        session = self.folder / "session"
-        session.touch()
-        errors = self.folder / "stderr"
-        with errors.open("wb") as said:
-            self._process = subprocess.Popen(
-                self._command(session), stdin=subprocess.DEVNULL, stderr=said
-            )
-        wait_for_answer(self._process, lambda: self.call("getVersion"), errors)
+        self.files.mkdir(exist_ok=True)
+        self._session.touch()
+        super().start()
 
-    def _command(self, session: Path) -> list[str]:
+    def ask(self) -> object:
+        return self.call("getVersion")
+
+    def command(self) -> list[str]:
         there = ["ip", "netns", "exec", self._namespace.name] if self._namespace else []
         return [
             *there,
@@ -73,8 +56,8 @@ class Nas:
             f"--rpc-listen-port={self.port}",
             f"--rpc-secret={SECRET}",
             f"--dir={self.files}",
-            f"--input-file={session}",
-            f"--save-session={session}",
+            f"--input-file={self._session}",
+            f"--save-session={self._session}",
             "--save-session-interval=1",
             "--file-allocation=none",
             "--disable-ipv6",
@@ -82,16 +65,12 @@ class Nas:
         ]
 
     def kill(self) -> None:
-        """As a power cut would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-            self.listed |= set(re.findall(r"/([^/?\s]+)\?", self.saved()))
+        super().kill()
+        self.listed |= set(re.findall(r"/([^/?\s]+)\?", self.saved()))
 
     def saved(self) -> str:
         """Its session file: what it knows again after a kill. It is written once a second."""
-        return (self.folder / "session").read_text()
+        return self._session.read_text()
 
     def call(self, method: str, *params: Any) -> Any:
         """What a method gives, or the error's message."""

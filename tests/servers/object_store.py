@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.client
 import re
 import secrets
-import subprocess
 import sys
 import threading
 import urllib.error
@@ -17,11 +16,10 @@ from collections.abc import Callable
 from html import unescape
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import quote
 
-from tests.servers.own_process import connect, unused_port, wait_for_answer
+from tests.servers.own_process import OwnProcess
 from tests.servers.threaded import Quiet, Threaded
 
 ACCESS_KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI-K7MDENG"
@@ -31,44 +29,21 @@ HOP = {"connection", "transfer-encoding", "content-length", "server", "date"}
 Lie = Literal["", "refuse", "lose the answer", "replace", "damage", "forbid", "silent"]
 
 
-class ObjectStore:
+class ObjectStore(OwnProcess):
     """`with ObjectStore(folder) as store:`; each test uses an empty bucket of its own."""
 
+    start_seconds = 40.0  # it imports half of the Internet first
+
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-        self.port = unused_port()
+        super().__init__(folder)
         self.bucket = ""
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Self:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-
-    def start(self) -> None:
-        errors = self._folder / "stderr"
-        with errors.open("wb") as said:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "moto.server", "-p", str(self.port)],
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-            )
-        wait_for_answer(self._process, lambda: connect(self.port), errors, 40)
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "moto.server", "-p", str(self.port)]
 
     def new_bucket(self) -> None:
         """From now on an empty bucket is meant."""

@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.servers.own_process import connect, unused_port, wait_for_answer
+from tests.servers.own_process import OwnProcess, connect
 
 LATE = """
 import socket, sys, time
 time.sleep(0.5)
 with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
-    server.accept()
+    while True:
+        server.accept()
 """
 
 
-def start(folder: Path, code: str, *words: str) -> subprocess.Popen[bytes]:
-    with (folder / "stderr").open("wb") as said:
-        return subprocess.Popen([sys.executable, "-c", code, *words], stderr=said)
+class PythonServer(OwnProcess):
+    """A program of these lines; its first word is the port."""
+
+    def __init__(self, folder: Path, code: str) -> None:
+        super().__init__(folder)
+        self._code = code
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-c", self._code, str(self.port)]
 
 
 def test_a_server_that_starts_late_is_waited_for(tmp_path: Path) -> None:
     """A port where nobody listens yet refuses at once: tries without a clock are over in no time."""
-    port = unused_port()
-    with start(tmp_path, LATE, str(port)) as process:
-        wait_for_answer(process, lambda: connect(port), tmp_path / "stderr")
-    assert process.returncode == 0
+    with PythonServer(tmp_path, LATE) as server:
+        connect(server.port)
+        server.kill()
+        with pytest.raises(ConnectionRefusedError):
+            connect(server.port)
+        server.start()  # at the same port
 
 
 def test_one_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
-    port = unused_port()
     with (
-        start(tmp_path, "raise SystemExit('Address already in use')") as process,
         pytest.raises(AssertionError, match=r"has ended \(1\): Address already in use"),
+        PythonServer(tmp_path, "raise SystemExit('Address already in use')"),
     ):
-        wait_for_answer(process, lambda: connect(port), tmp_path / "stderr")
+        pytest.fail("it has not started")
