@@ -107,8 +107,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body[start : start + step])
             time.sleep(pause)
 
-    def drip(self, size: int) -> None:
-        """Send more than half of a large video at once, and the rest slowly."""
+    def drip(self, size: int, pause: float = 0.2) -> None:
+        """Send more than half of a large video at once, and the rest slowly: a MB, then a pause in seconds."""
         self.send_response(200)
         self.send_header("Content-Type", "video/mp4")
         self.send_header("Content-Length", str(size))
@@ -116,7 +116,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
         block = VIDEO[:32] + bytes(1_000_000 - 32)
         for number in range(size // len(block)):
             self.wfile.write(block)
-            time.sleep(0.2 if number > 0.6 * size / len(block) else 0)
+            time.sleep(pause if number > 0.6 * size / len(block) else 0)
 
     def log_message(self, format: str, *args: object) -> None:
         """Stay quiet."""

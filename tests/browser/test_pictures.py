@@ -104,7 +104,11 @@ async def test_the_first_five_minutes(
 
         await page.get_by_role("link", name="Go to the downloads").click()
         site.server.missing.add("/gone/concert.mp4")
-        films = [site.url(f"/large/{size}/Film%20{size}.mp4") for size in (60, 90, 300, 150, 180)]
+        # The first one is looked at below: it outlasts that, and no row above it can end and let it move.
+        films = [site.url(f"/large/{size}/Film%20{size}.mp4") for size in (300, 60, 90, 150, 180)]
+        site.server.special["/large/300/Film%20300.mp4"] = lambda answer: answer.drip(
+            300_000_000, pause=0.5
+        )
         await add(page, *films, site.url("/gone/concert.mp4"), "htp:/mistyped.example/film")
         await expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
         await take("2-add")
@@ -115,9 +119,7 @@ async def test_the_first_five_minutes(
         await take("3-list")
 
         panel = page.get_by_role("region", name="Film 300.mp4")
-        # Rows move up when a film above ends, also while somebody aims: a person aims again.
-        while not await panel.is_visible():
-            await row(page, "Film 300.mp4").click()
+        await row(page, "Film 300.mp4").click()
         await expect(panel.get_by_role("status")).to_contain_text("/s")
         await expect(panel.locator("rect.part").first).to_be_attached()
         await take("4-panel")

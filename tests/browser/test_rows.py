@@ -2,15 +2,17 @@
 
 import asyncio
 import re
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.chromium import violations
-from tests.browser.dashboard import head, opened, row
-from tests.browser.public_site import PublicSite
+from tests.browser.dashboard import head, opened, row, shown
+from tests.browser.public_site import VIDEO, Answers, PublicSite
 from tests.browser.running import Running
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -131,3 +133,103 @@ async def test_ticked_rows_are_offered_only_what_does_something(
     await bar.get_by_role("button", name="Retry", exact=True).click()
     await expect(row(page, "lost.mp4")).to_have_attribute("data-state", "completed")
     await expect(page.locator("#messages")).to_be_empty()
+
+
+def holding(end: threading.Event) -> Callable[[Answers], None]:
+    """What begins a film at once, and ends it when the test says so."""
+
+    def answer(answers: Answers) -> None:
+        answers.send_response(200)
+        answers.send_header("Content-Type", "video/mp4")
+        answers.send_header("Content-Length", str(len(VIDEO)))
+        answers.end_headers()
+        answers.wfile.write(VIDEO[:1000])
+        end.wait(60)
+        answers.wfile.write(VIDEO[1000:])
+
+    return answer
+
+
+UNDER = "([x, y]) => document.elementFromPoint(x, y).closest('.row').querySelector('.name').title"
+
+
+async def test_a_row_that_somebody_aims_at_keeps_its_place(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    """Above it a download ends and makes way: not in the moment of a click, but once the hand rests.
+
+    The clock is the test's own: a busy machine makes no rest of a moment between two moves.
+    """
+    ends = {f"{name}.mp4": threading.Event() for name in ("first", "second", "third")}
+    for name, end in ends.items():
+        site.server.special[f"/plain/{name}"] = holding(end)
+    ask(agent, site, *ends)
+    await page.clock.install()
+    await page.reload()
+    for name in ends:
+        await expect(row(page, name)).to_have_attribute("data-state", "active")
+    await page.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))
+    assert await shown(page) == [*ends]
+    second = row(page, "second.mp4")
+    box = await second.locator(".name").bounding_box()
+    assert box is not None
+    place = (box["x"] + 5, box["y"] + box["height"] / 2)
+
+    async def move_for(tenths: int) -> list[str]:
+        """Move by a pixel ten times a second; returns over which rows the pointer was."""
+        over = []
+        for step in range(tenths):
+            await page.mouse.move(place[0] + step % 2, place[1])
+            await page.clock.run_for(100)
+            over.append(await page.evaluate(UNDER, place))
+        return over
+
+    await move_for(1)
+    ends["first.mp4"].set()
+    await agent.arrival(site.url("/plain/first.mp4"))
+    over = []
+    while await row(page, "first.mp4").get_attribute("data-state") != "completed":
+        over += await move_for(1)
+    assert {*over, *await move_for(15)} == {"second.mp4"}
+    await page.mouse.click(*place)
+    await page.clock.run_for(100)
+    await expect(page.get_by_role("region", name="second.mp4")).to_be_visible()
+    # At rest the list is as the agent has it; and it is, within seconds, under a hand that never rests.
+    await page.clock.resume()
+    await expect(second).to_have_attribute("aria-rowindex", "2")
+    ends["second.mp4"].set()
+    third = row(page, "third.mp4")
+    async with asyncio.timeout(30):
+        while await third.get_attribute("aria-rowindex") != "2":
+            await page.mouse.move(place[0] + 1, place[1])
+            await page.mouse.move(*place)
+    ends["third.mp4"].set()
+
+
+async def test_a_list_at_the_side_that_somebody_aims_at_keeps_its_place(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    """Another is asked for meanwhile, and comes to stand above it."""
+
+    def ask_for(name: str) -> str:
+        items = [{"url": site.url(f"/plain/{name}-{n}.mp4"), "paused": True} for n in range(2)]
+        return str(agent.call("POST", "downloads", {"items": items})["batch"])
+
+    older = page.locator(f"#batches a[href='#{ask_for('older')}']")
+    await page.clock.install()
+    await page.reload()
+    await expect(older).to_be_visible()
+    await page.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))
+    box = await older.bounding_box()
+    assert box is not None
+    place = (box["x"] + 30, box["y"] + box["height"] / 2)
+    newer = page.locator(f"#batches a[href='#{ask_for('newer')}']")
+    for step in range(15):
+        await page.mouse.move(place[0] + step % 2, place[1])
+        await page.clock.run_for(100)
+    await page.mouse.click(*place)
+    await page.clock.run_for(100)
+    await expect(older).to_have_attribute("aria-current", "page")
+    await expect(newer).to_have_count(0)
+    await page.clock.resume()
+    await expect(newer).to_be_visible()

@@ -11,6 +11,7 @@ const FOLDED = 100; // batches that are remembered as opened, or as closed, by h
 /** Tells `rows` whenever what is in sight has changed. */
 export class Listing extends EventTarget {
   #api;
+  #aim;
   #pages = new Map(); // page → its rows
   #heads = new Map(); // page → heads among its rows, and the one before them whose rows they are
   #places = new Map(); // id → page it is on
@@ -19,11 +20,14 @@ export class Listing extends EventTarget {
   #turn = 0;
   #timer = 0;
   #old = false;
+  #since = Infinity; // when the first change came that is not read yet
   #byHand = new Map(); // id of a batch → whether somebody has opened it
 
-  constructor(api) {
+  /** What has changed is read once nobody aims at a row (`aim.js`): until then each keeps its place. */
+  constructor(api, aim) {
     super();
     this.#api = api;
+    this.#aim = aim;
     this.total = 0; // rows
     this.count = 0; // downloads, also those under closed heads
     this.wanted = { sort: "queue" };
@@ -61,6 +65,7 @@ export class Listing extends EventTarget {
     // What is being read now was asked for with other folds.
     this.#turn += 1;
     this.#loading.clear();
+    this.#since = -Infinity; // who folds aims no more
     await this.#reread();
   }
 
@@ -86,7 +91,8 @@ export class Listing extends EventTarget {
   /** Something has changed on the agent's side: what is in sight is read again, not too often. */
   renew(after = REST) {
     this.#old = true;
-    this.#timer ||= setTimeout(() => this.#reread(), after);
+    this.#since = Math.min(this.#since, performance.now() + after);
+    this.#timer ||= setTimeout(() => this.#rereadAtRest(), after);
   }
 
   /** A newer value of a row that may be in memory. */
@@ -129,17 +135,19 @@ export class Listing extends EventTarget {
   }
 
   /**
-   * Reads a page. `isOld`: something has changed since; a reading that is under way may have been answered before that,
-   * so another one follows it.
+   * Reads a page. `since`: something has changed at that moment; a reading that is under way may have been answered
+   * before it, so another one follows. An answer that comes when somebody aims is not shown: it is asked for again.
    */
-  #load(page, { isOld = false } = {}) {
+  #load(page, since = null) {
     const turn = this.#turn;
     const known = this.#loading.get(page);
-    if (known && !isOld) return known;
+    if (known && since === null) return known;
     const ask = () => this.#ask({ offset: String(page * PAGE), limit: PAGE });
     const reading = (known ? known.then(ask, ask) : ask())
       .then((answer) => {
-        if (turn === this.#turn) this.#take(page, answer);
+        if (turn !== this.#turn) return;
+        if (since === null || !this.#pages.has(page) || !this.#aim.wait(since)) this.#take(page, answer);
+        else [this.#old, this.#since] = [true, since];
       })
       .finally(() => {
         if (this.#loading.get(page) === reading) this.#loading.delete(page);
@@ -178,12 +186,20 @@ export class Listing extends EventTarget {
     }
   }
 
+  #rereadAtRest() {
+    const wait = this.#aim.wait(this.#since);
+    if (wait) this.#timer = setTimeout(() => this.#rereadAtRest(), wait);
+    else this.#reread();
+  }
+
   async #reread() {
+    const since = this.#since;
     this.#old = false;
+    this.#since = Infinity;
     const inSight = this.#pagesInSight();
     // What is out of sight is read when it comes into sight.
     for (const page of [...this.#pages.keys()]) if (!inSight.includes(page)) this.#pages.delete(page);
-    const trouble = await Promise.all(inSight.map((page) => this.#load(page, { isOld: true }))).then(
+    const trouble = await Promise.all(inSight.map((page) => this.#load(page, since))).then(
       () => null,
       (error) => error,
     );

@@ -1,5 +1,6 @@
 // The one list of downloads, with what narrows it, what is done with ticked rows, and the panel of one of them.
 import { canDo } from "../acts.js";
+import { Aim } from "../aim.js";
 import { BatchActs } from "../batch-acts.js";
 import { button, h, iconButton, setText } from "../dom.js";
 import { Listing } from "../listing.js";
@@ -43,9 +44,10 @@ export class ListView {
 
   constructor({ api, board, messages, acts, side, search, addDialog }) {
     Object.assign(this, { api, board, messages, acts, side, search, addDialog });
-    this.listing = new Listing(api);
+    const aim = new Aim();
+    this.listing = new Listing(api, aim);
     const batchActs = new BatchActs(api, messages);
-    this.table = new Table(this.listing, acts, batchActs, new Previews(api));
+    this.table = new Table(this.listing, acts, batchActs, new Previews(api), aim);
     this.detail = new Detail({ api, board, acts, messages });
     this.batch = new BatchHead({ api, board, messages, batchActs });
     this.batchPanel = new BatchHead({ api, board, messages, batchActs }, { isPanel: true });
@@ -77,7 +79,7 @@ export class ListView {
     });
     board.addEventListener("changed", ({ detail: changed }) => {
       for (const download of changed)
-        if (download.removed) table.forget(download.id);
+        if (download.removed) this.#showRemoved(download.id);
         else if (download.id) listing.put(download);
       if (this.element.isConnected) listing.renew();
     });
@@ -110,6 +112,13 @@ export class ListView {
       event.preventDefault();
       search.focus();
     });
+  }
+
+  /** Its row may keep its place for a moment; nothing can be done with it any more. */
+  #showRemoved(id) {
+    this.table.forget(id);
+    const row = this.listing.find(id);
+    if (row) this.listing.put({ ...row, state: "removed" });
   }
 
   #isPanelOpen() {

@@ -2,7 +2,7 @@
 import { h, icon, iconButton, setAttribute, setText } from "../dom.js";
 import { ago, duration, nameOf, origin, share, shortMoment, size } from "../format.js";
 import { glyphOf, typeOf } from "../types.js";
-import { SAY, STATES, TYPES, VERBS, VIA } from "../words.js";
+import { LEAVING, SAY, STATES, TYPES, VERBS, VIA } from "../words.js";
 
 const TAIL = 12; // letters at the end of a name that are never cut off: they tell episodes apart
 const LONG = 20;
@@ -34,6 +34,8 @@ export function verbsOf({ state, error, path }) {
       return ["retry", ...(NEEDS_LINK.has(error?.code) ? ["relink"] : []), "remove"];
     case "cancelled":
       return ["again", "remove"];
+    case "removed":
+      return [];
     default:
       return path ? ["open", "folder", "remove"] : ["again", "remove"];
   }
@@ -192,6 +194,8 @@ export function progressWords(download) {
       return error?.message ?? STATES.failed;
     case "completed":
       return warning ? `${STATES.completed}. ${warning}` : STATES.completed;
+    case "removed":
+      return LEAVING.remove;
     default:
       return STATES[state] ?? state;
   }

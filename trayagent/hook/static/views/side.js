@@ -1,4 +1,5 @@
 // The side of the page: what the list can be narrowed to, with how much there is of it, and what was asked together.
+import { Aim } from "../aim.js";
 import { button, h, icon, setText } from "../dom.js";
 import { glyphOf } from "../types.js";
 import { BATCH, FILTERS, SAY, TYPES, VIA } from "../words.js";
@@ -16,6 +17,9 @@ export function doneOf({ counts }) {
 export class Side {
   #links = new Map();
   #batches = new Map();
+  #aim = new Aim();
+  #since = Infinity; // when the first change of the batches came that is not shown yet
+  #timer = 0;
 
   constructor(board, { filters, batches }) {
     Object.assign(this, { board });
@@ -23,13 +27,14 @@ export class Side {
     const types = Object.entries(TYPES).map(([key, words]) => this.#link(key, glyphOf(key), words));
     filters.replaceChildren(h("ul", {}, states), h("ul", { "aria-label": SAY.fileTypes }, types));
     this.list = h("ul", { "aria-label": SAY.lists });
+    this.#aim.over(this.list);
     this.more = button(SAY.moreLists, () => this.#fold(), { kind: "quiet small" });
     this.isLong = false;
     batches.replaceChildren(h("h2", { class: "side-title" }, SAY.lists), this.list, this.more);
     this.place = batches;
     board.addEventListener("counts", () => this.#count());
     board.addEventListener("status", () => this.#count());
-    board.addEventListener("batches", () => this.#showBatches());
+    board.addEventListener("batches", () => this.#renewBatches());
   }
 
   /** Marks what is shown. */
@@ -73,7 +78,17 @@ export class Side {
     this.#showBatches();
   }
 
+  /** A click on one of them is meant for that one: they stay as they are while somebody aims. */
+  #renewBatches() {
+    this.#since = Math.min(this.#since, performance.now());
+    clearTimeout(this.#timer);
+    const wait = this.#aim.wait(this.#since);
+    if (wait) this.#timer = setTimeout(() => this.#renewBatches(), wait);
+    else this.#showBatches();
+  }
+
   #showBatches() {
+    this.#since = Infinity;
     // Syncs have their place among the images.
     const all = this.board.batches.filter(({ via }) => via !== "sync");
     const shown = this.isLong ? all : all.slice(0, FEW);

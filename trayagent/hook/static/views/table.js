@@ -27,7 +27,7 @@ export class Table extends EventTarget {
   #last = -1; // where the last tick was
   #isComing = false; // whether somebody went to a row that is still being read
 
-  constructor(listing, acts, batchActs, previews) {
+  constructor(listing, acts, batchActs, previews, aim) {
     super();
     Object.assign(this, { listing, acts, batchActs, previews });
     this.ticked = new Map(); // id → download
@@ -44,6 +44,7 @@ export class Table extends EventTarget {
       this.body,
     );
     this.body.append(this.line);
+    aim.over(this.body);
     this.element.addEventListener("scroll", () => this.paint(), { passive: true });
     this.element.addEventListener("keydown", (event) => this.#onKey(event));
     this.element.addEventListener("focus", () => this.#mark());
