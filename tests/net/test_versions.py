@@ -55,7 +55,7 @@ async def test_the_version_of_the_settings_is_spoken(
         for asked in several:
             assert await asyncio.to_thread(asked.read) == BODY
     nginx.end()
-    assert {each.protocol for each in nginx.answered()} == {spoken}
+    assert {each.protocol for each in nginx.logged()} == {spoken}
 
 
 @pytest.mark.parametrize("secure", [False, True])

@@ -14,8 +14,8 @@ CONFIG = """
 daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
 events {{ }}
 http {{
-  log_format answered "$server_protocol $connection $request_uri";
-  access_log {folder}/access.log answered;
+  log_format logged "$server_protocol $connection $request_uri";
+  access_log {folder}/access.log logged;
   client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
   uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
   server {{
@@ -28,7 +28,7 @@ http {{
 """
 
 
-class Answered(NamedTuple):
+class LoggedRequest(NamedTuple):
     """A request, as nginx writes it down once it is over."""
 
     protocol: str
@@ -66,7 +66,7 @@ class Nginx(OwnProcess):
         finally:
             self.kill()
 
-    def answered(self) -> list[Answered]:
+    def logged(self) -> list[LoggedRequest]:
         """What was asked, in the order in which it was over; whole after the end of the block."""
         lines = (self.folder / "access.log").read_text().splitlines()
-        return [Answered(*line.split()) for line in lines]
+        return [LoggedRequest(*line.split()) for line in lines]
