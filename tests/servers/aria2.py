@@ -41,8 +41,8 @@ class Nas(OwnProcess):
         self._session.touch()
         super().start()
 
-    def ask(self) -> object:
-        return self.call("getVersion")
+    def ask(self) -> None:
+        self.call("getVersion")
 
     def command(self) -> list[str]:
         there = ["ip", "netns", "exec", self._namespace.name] if self._namespace else []

@@ -41,9 +41,9 @@ class OwnProcess:
         """The program and its words."""
         raise NotImplementedError
 
-    def ask(self) -> object:
+    def ask(self) -> None:
         """Raises OSError as long as it does not answer."""
-        return connect(self.port)
+        connect(self.port)
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
