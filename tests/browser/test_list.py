@@ -561,7 +561,7 @@ async def test_a_batch_is_stopped_tried_again_and_undone(
     await expect(head.get_by_role("button", name="Retry failed")).to_be_hidden()
     await head.get_by_role("button", name="Undo…").click()
     question = page.get_by_role("dialog")
-    await expect(question).to_contain_text("files that arrived go to the trash.")
+    await expect(question).to_contain_text("One file that arrived goes to the trash.")
     await expect(question.get_by_role("button", name="Leave it as it is")).to_be_visible()
     await question.get_by_role("button", name=re.compile("^Undo: . to the trash")).click()
     await expect(head).to_contain_text("undone just now")
