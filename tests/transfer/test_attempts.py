@@ -18,7 +18,6 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Progress, Target
 from trayagent.net.host_limits import Cooldown
 from trayagent.transfer.destination import Destination
-from trayagent.transfer.folders import Folders
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.names import Names
 from trayagent.transfer.part_file import Part
@@ -138,9 +137,7 @@ def test_bytes_that_the_disk_refused_are_not_counted(
     writer = Writer(part, lambda: None, lambda: None)
     lane = Lane(writer, 0, 1000, limit=10**6, buckets=(), progress=progress, lock=threading.Lock())
     target = Target(tmp_path)
-    destination = Destination(
-        Names(), Folders(), SettledFiles(tmp_path / "settled"), target, progress, 0
-    )
+    destination = Destination(Names(), SettledFiles(tmp_path / "settled"), target, progress, 0)
     destination.add(lane)
     assert lane.take((b"x" * 100,), 100) == 0
     writer.drain()

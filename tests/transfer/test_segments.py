@@ -17,7 +17,6 @@ from trayagent.net.exchange import EnoughError
 from trayagent.transfer import folders
 from trayagent.transfer.connections import Connections, SegmentConnection
 from trayagent.transfer.destination import Destination
-from trayagent.transfer.folders import Folders
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.names import Names
 from trayagent.transfer.part_file import Part
@@ -232,7 +231,7 @@ def test_a_share_that_was_given_up_is_not_taken_back(tmp_path: Path) -> None:
     """The engine may bring more for it until it hears of that: those bytes are another's by then."""
     names, settled = Names(), SettledFiles(tmp_path / "settled")
     target = Target(tmp_path)
-    destination = Destination(names, Folders(), settled, target, Progress(), 0)
+    destination = Destination(names, settled, target, Progress(), 0)
     lock = threading.Lock()
     connections = Connections(
         destination,

@@ -80,16 +80,12 @@ def parse_range(text: str) -> tuple[float, float]:
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+# What happens happens many times a second, and much of it at one moment.
+@lru_cache(maxsize=64)
 def stamp(seconds: float | None) -> str | None:
     """RFC 3339 UTC with milliseconds of Unix seconds; None stays None."""
     if seconds is None:
         return None
-    return _moment(seconds)
-
-
-# What happens happens many times a second, and much of it at one moment.
-@lru_cache(maxsize=64)
-def _moment(seconds: float) -> str:
     whole, micro = divmod(round(seconds * 1_000_000), 1_000_000)
     return f"{_second(whole)}.{micro // 1000:03}Z"
 

@@ -59,10 +59,11 @@ def validate(item: Item) -> New:
     _check_sent(item)
     _check_file(item)
     others = (*item.mirrors, item.referer, item.page_url)
-    if any(other and urls.split_userinfo(other)[1] is not None for other in others):
-        raise item_error("Only the address itself may hold a user name and a password.")
+    for other in filter(None, others):
+        if urls.split_userinfo(other)[1] is not None:
+            raise item_error("Only the address itself may hold a user name and a password.")
     # 3. Where it goes. Found out only at the disk, it would make the download wait for ever.
-    if _climbs(item.folder) or _climbs(item.filename):
+    if any(map(_climbs, filter(None, (item.folder, item.filename)))):
         raise item_error(_OUTSIDE)
     try:
         filenames.safe_folder(item.folder)
@@ -78,7 +79,7 @@ def validate(item: Item) -> New:
         url=url,
         host=host,
         order=Order.of(item),
-        secrets=DownloadSecrets(headers, _at_home(item.cookies, url)),
+        secrets=DownloadSecrets(headers, _at_home(item.cookies, url) if item.cookies else ()),
         paused=item.paused,
         urgent=item.next,
         again=item.again,
@@ -141,9 +142,7 @@ def _web_address(text: str) -> str | None:
         return None
 
 
-def _climbs(name: str | None) -> bool:
-    if not name:
-        return False
+def _climbs(name: str) -> bool:
     parts = re.split(r"[/\\]", name)
     return ".." in parts or (len(parts) > 1 and (parts[0] == "" or parts[0].endswith(":")))
 
@@ -200,5 +199,5 @@ def _check_file(item: Item) -> None:
             raise item_error(f"The speed limit is wrong: {error}.") from error
     if item.quality is not None and not _QUALITY.fullmatch(item.quality):
         raise item_error("The quality must be best, worst, audio or a height like 1080.")
-    if not all(_LANGUAGE.fullmatch(language) for language in item.subtitles):
+    if not all(map(_LANGUAGE.fullmatch, item.subtitles)):
         raise item_error("Subtitles are named by their languages, like en or pt-BR.")

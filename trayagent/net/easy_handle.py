@@ -199,7 +199,7 @@ class EasyHandle:
         origin = self.exchange.origin
         try:
             if not self._proxy:
-                self._policy.admit(origin.host, origin.port, _text(where[0]))
+                self._policy.admit(origin.host, origin.port, where[0])
             return _Lent(socket.socket(family, kind, protocol))
         except DownloadError as error:
             self._refused = error
@@ -219,7 +219,7 @@ class EasyHandle:
         if not self._proxy:
             origin = self.exchange.origin
             try:
-                self._policy.admit(origin.host, origin.port, _text(ends[0]))
+                self._policy.admit(origin.host, origin.port, ends[0])
             except DownloadError as error:
                 self.failure = error
                 return _ABORT
@@ -300,8 +300,6 @@ class EasyHandle:
     def look_for_head(self, now: float) -> bool:
         """Take the head of the answer, if all of it is here. Interim ones (RFC 9110 §15.2) do not count."""
         exchange, lines = self.exchange, self.lines
-        if not lines:
-            return exchange.head is not None  # a body was quicker, and had it looked at
         text = b"".join(lines)
         while exchange.head is None:
             end = _BLANK_LINE.search(text)
@@ -448,10 +446,6 @@ class _Lent:
 
     def __del__(self) -> None:
         self._made.close()
-
-
-def _text(address: Any) -> str:
-    return address.decode() if isinstance(address, bytes) else str(address)
 
 
 def _proxy_for_libcurl(proxy: str) -> str:

@@ -17,7 +17,7 @@ from trayagent.net.address_policy import AddressPolicy
 from trayagent.net.cookies import Jar
 from trayagent.net.exchange import BUFFER, Exchange, Patience, Resolve, Sink
 from trayagent.net.host_limits import Cooldown
-from trayagent.net.redirects import BARE, REDIRECTS, Redirects, WebOrigin
+from trayagent.net.redirects import BARE, REDIRECTS, Redirects
 from trayagent.net.response import Head
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class HttpClient:
         cooldown: Cooldown | None = None,
     ) -> None:
         self.cooldown = cooldown or Cooldown()
-        self._policy = AddressPolicy(network or NetworkSettings(), own_ports)
+        self.policy = AddressPolicy(network or NetworkSettings(), own_ports)
         self._patience = patience
         self._per_host = connections_per_host
         self._ca_file = ca_file
@@ -83,7 +83,7 @@ class HttpClient:
                 from trayagent.net.transport import Transport
 
                 self._transport = Transport(
-                    self._policy,
+                    self.policy,
                     self._patience,
                     connections_per_host=self._per_host,
                     ca_file=self._ca_file,
@@ -118,12 +118,6 @@ class HttpClient:
         wait = self.cooldown.note(head.host, asked)
         return DownloadError("server_busy", f"HTTP {head.status}", retry_after=wait)
 
-    def check(self, origin: WebOrigin, named: Collection[str]) -> None:
-        """Raise DownloadError unless this origin may be asked now: `blocked_address`, `server_busy`."""
-        self._policy.check(origin.host, origin.port, named)
-        if wait := self.cooldown.remaining(origin.authority):
-            raise DownloadError("server_busy", origin.host, retry_after=wait, spent=False)
-
 
 def client_for(config: Config, own_ports: Collection[int] = ()) -> HttpClient:
     """The client that the settings ask for."""
@@ -157,8 +151,11 @@ class Answer:
 
     def _send(self) -> None:
         """Ask at the endpoint where the redirects have led. Raises as `HttpClient.ask` does."""
-        redirects = self._redirects
-        self._client.check(redirects.endpoint.origin, self._named)
+        redirects, client = self._redirects, self._client
+        origin = redirects.endpoint.origin
+        client.policy.check(origin.host, origin.port, self._named)
+        if wait := client.cooldown.remaining(origin.authority):
+            raise DownloadError("server_busy", origin.host, retry_after=wait, spent=False)
         headers = redirects.headers()
         self.exchange = Exchange(
             redirects.endpoint,
@@ -167,7 +164,7 @@ class Answer:
             raw=self.is_raw,
             piece=self._piece,
         )
-        self._client.transport.submit(self.exchange)
+        client.transport.submit(self.exchange)
 
     def poll(self) -> Head | None:
         """The head, once it is here; follows redirects meanwhile. Raises DownloadError."""

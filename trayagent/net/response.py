@@ -34,6 +34,8 @@ class Head:
         """`text` holds the lines, the status line first, with their line ends."""
         words = text[:64].split(None, 2)
         self.status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+        self.is_interim = 100 <= self.status < 200 and self.status != 101
+        """Whether another head follows (RFC 9110 §15.2)."""
         self.headers = headers = _headers_in(text)
         self.url = url
         """After redirects; may hold a query: never to be shown."""
@@ -47,24 +49,15 @@ class Head:
         self.coding = _coding_of(headers) if "Content-Encoding" in headers else ""
         """The Content-Encoding in small letters, empty for none: `identity` and `none` say nothing."""
         self.length: int | None = None
-        """Bytes of the body as it is sent; None when nothing, or a contradiction (`check`), tells how many."""
-        self._contradiction: DownloadError | None = None
+        """Bytes of the body as it is sent; None when nothing tells how many, or a contradiction does."""
+        self.fault: DownloadError | None = None
+        """`server_error` for a head that contradicts itself, whatever it is about, or is coded beyond all reason."""
         try:
             self.length = _length_of(headers, self.is_chunked)
         except DownloadError as error:
-            self._contradiction = error
-
-    @property
-    def is_interim(self) -> bool:
-        """Whether another head follows (RFC 9110 §15.2)."""
-        return 100 <= self.status < 200 and self.status != 101
-
-    def check(self) -> None:
-        """Raise DownloadError `server_error` for a head that contradicts itself, or is coded beyond all reason."""
-        if self._contradiction is not None:
-            raise self._contradiction
+            self.fault = error
         if self.coding.count(",") >= MOST_CODINGS:
-            raise DownloadError("server_error", "it is coded over and over")
+            self.fault = DownloadError("server_error", "it is coded over and over")
 
     def __repr__(self) -> str:
         return f"<Head {self.status} from {self.host}>"

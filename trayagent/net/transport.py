@@ -256,8 +256,8 @@ class Transport:
             now = time.monotonic()
             for handle in list(self._asking):
                 # Without a line there is no head, unless a body was quicker and had it taken.
-                is_due = handle.lines or handle.exchange.head
-                if is_due and handle.look_for_head(now):
+                is_here = handle.exchange.head is not None
+                if is_here or (handle.lines and handle.look_for_head(now)):
                     del self._asking[handle]
         for handle in self._touched:  # which may grow meanwhile
             handle.is_touched = False

@@ -86,12 +86,7 @@ class Attempt:
         self._target = target
         self._progress = progress
         self._destination = Destination(
-            equipment.names,
-            equipment.folders,
-            equipment.settled,
-            target,
-            progress,
-            equipment.terms.keep_free,
+            equipment.names, equipment.settled, target, progress, equipment.terms.keep_free
         )
         self._settled = equipment.settled
         self._origin = Origin()
@@ -208,7 +203,8 @@ class Attempt:
                 await self._wait(None if answer.exchange.is_slow else AT_ONCE)
                 asked_at = answer.exchange.began or time.monotonic()
                 answer.exchange.is_slow = time.monotonic() - asked_at >= AT_ONCE
-            head.check()
+            if head.fault is not None:
+                raise head.fault
             verdict = ranges.judge(ask, head.status, head.headers)
             if verdict == "refused":
                 is_busy = head.status in (429, 503)
@@ -221,7 +217,7 @@ class Attempt:
             if ask is None and verdict == "unproven":
                 raise DownloadError("truncated", "the server sent only a part")
             # A part can stand beside what is here only if both are coded, or neither.
-            is_plain = self._is_raw or not is_decoded(head.coding)
+            is_plain = self._is_raw or not head.coding or not is_decoded(head.coding)
             if ask is not None and verdict == "continue" and is_plain:
                 self._origin = self._origin.with_rest(request.url, head.headers)
                 self._is_spliced = True
@@ -256,14 +252,16 @@ class Attempt:
             raw=self._is_raw or ask is not None,
             piece=piece_of(self._buckets),
         )
-        self._answers = [*(one for one in self._answers if not one.exchange.ended), answer]
+        if self._answers:
+            self._answers = [one for one in self._answers if not one.exchange.ended]
+        self._answers.append(answer)
         return answer
 
     # -- look, name, receive
 
     async def _begin(self, request: Request, head: Head, answer: Answer) -> Fetched | None:
         """A whole file is coming: look at it, name it, receive it; returns it where it is here at once."""
-        has_coding = is_decoded(head.coding) and not answer.is_raw
+        has_coding = head.coding != "" and not answer.is_raw and is_decoded(head.coding)
         length = None if has_coding else head.length
         self._terms.check(length)
         if length is not None:
@@ -445,10 +443,12 @@ class Attempt:
         Raises StoppedError, and DownloadError for what the disk says.
         """
         until = inf if seconds is None else time.monotonic() + seconds
-        self._drain()
-        while not self._has_news and (left := until - time.monotonic()) > 0:
+        while True:
+            if self._writer is not None:
+                self._drain()
+            if self._has_news or (left := until - time.monotonic()) <= 0:
+                break
             await news(left)
-            self._drain()
         self._has_news = False
         self._check_stopped()
         if self._writer is None or not self._writer.part.on_disk:

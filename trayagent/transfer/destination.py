@@ -32,7 +32,7 @@ from trayagent.model.transfer import Fetched, Progress, Target
 from trayagent.transfer import ranges
 from trayagent.transfer.disk_calls import stamp, sync, write_all
 from trayagent.transfer.failpoints import failpoint
-from trayagent.transfer.folders import Folders, check_room, explained
+from trayagent.transfer.folders import check_room, explained
 from trayagent.transfer.lane import Lane
 from trayagent.transfer.marks import mark
 from trayagent.transfer.names import Names
@@ -54,14 +54,12 @@ class Destination:
     def __init__(
         self,
         names: Names,
-        folders: Folders,
         settled: SettledFiles,
         target: Target,
         progress: Progress,
         keep_free: int,
     ) -> None:
         self._names = names
-        self._folders = folders
         self._settled = settled
         self._target = target
         self._progress = progress
@@ -214,7 +212,8 @@ class Destination:
     @property
     def is_complete(self) -> bool:
         """Whether every byte is here."""
-        self.settle_lanes()
+        if self._lanes:
+            self.settle_lanes()
         whole = ((0, self.size),) if self.size else ()
         return self.size is not None and self._done == whole
 

@@ -117,7 +117,9 @@ def judge(ask: Ask | None, status: int, headers: Mapping[str, str]) -> Verdict:
     # 3. Any other answer to a plain question is no file.
     # 4. To a question for the rest: the rest, or a file that is not the one we have a part of.
     if brings_file(status):
-        return "unproven" if _is_part(headers) or _contradicts(ask, headers) else "whole"
+        is_part = "Content-Range" in headers and _is_part(headers)
+        is_other = ask is not None and _contradicts(ask, headers)
+        return "unproven" if is_part or is_other else "whole"
     if ask is None:
         return "whole" if status == 206 and _is_all(headers) else "refused"
     # The range lies outside: the file is another one, or the record is wrong.
@@ -146,10 +148,8 @@ def _is_part(headers: Mapping[str, str]) -> bool:
     return start > 0 or (end if said is None else said) != size
 
 
-def _contradicts(ask: Ask | None, headers: Mapping[str, str]) -> bool:
+def _contradicts(ask: Ask, headers: Mapping[str, str]) -> bool:
     """Whether it calls itself the file asked for, and is not as long as that."""
-    if ask is None:
-        return False
     said = units.parse_count(headers.get("Content-Length"))
     return said not in (None, ask.record.size) and _is_same(ask, headers)
 

@@ -97,9 +97,7 @@ class Transfer:
         """Check bytes or a file that a resolver made, and give them their name. Raises as `fetch` does."""
         equipment, stopped = self._equipment, threading.Event()
         keep_free = equipment.terms.keep_free
-        destination = Destination(
-            equipment.names, equipment.folders, equipment.settled, target, progress, keep_free
-        )
+        destination = Destination(equipment.names, equipment.settled, target, progress, keep_free)
 
         def check_stopped() -> None:
             if stopped.is_set():

@@ -217,13 +217,18 @@ def named_hosts(job: Job) -> frozenset[str]:
     if job.via == "sync":
         return frozenset()
     given = [job.host] if "://" in job.url else []
-    given += [urls.authority(url) for url in job.order.mirrors if "://" in url]
-    private = frozenset([p for p in given if addresses.names_private(p.rpartition(":")[0])])
+    if job.order.mirrors:
+        given += [urls.authority(url) for url in job.order.mirrors if "://" in url]
+    private = frozenset(filter(_is_private, given))
     if job.via == "extension" or job.order.from_page:
         page = job.order.page_url
         page_host = urls.authority(page).rpartition(":")[0] if page else None
         return frozenset(pair for pair in private if pair.rpartition(":")[0] == page_host)
     return private
+
+
+def _is_private(pair: str) -> bool:
+    return addresses.names_private(pair.rpartition(":")[0])
 
 
 def target_of(job: Job, downloads: Path, rules: FolderRules | None = None) -> Target:
@@ -291,8 +296,9 @@ class SettledRecords:
 
     def add(self, record: SettledRecord) -> None:
         """Have a record removed soon; its row is durable."""
+        if not self._waiting:
+            self._some.set()
         self._waiting.append(record)
-        self._some.set()
         if len(self._waiting) >= MANY_RECORDS:
             self._many.set()
 

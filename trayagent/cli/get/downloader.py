@@ -165,6 +165,7 @@ class Downloader:
                 self.enter(validate(item))
             except TrayagentError as error:
                 self._listener.report_rejection(item.url, error.code, error.message)
+        self._may_take.set()
 
     def enter(self, new: New) -> None:
         """Fetch what was checked already."""
@@ -179,7 +180,6 @@ class Downloader:
             return
         with self._lock:
             self._ready.setdefault(job.host, deque()).append(job)
-        self._may_take.set()
 
     async def run(self, engine: FileEngine) -> None:
         """Return when all downloads have ended.
