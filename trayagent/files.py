@@ -110,9 +110,8 @@ def make_folder(folder: str | Path) -> None:
     refuse_foreign_links(folder)  # first: nothing is made behind such a link
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-    except (
-        FileExistsError
-    ) as error:  # which elsewhere means a name that is taken, and another is tried
+    except FileExistsError as error:
+        # Elsewhere that one means a name that is taken, and another name would be tried.
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from error
     refuse_foreign_links(folder)  # and once more: one may have been put there meanwhile
 
