@@ -17,6 +17,8 @@ if sys.platform == "win32":
     BASIC_PROCESS_ID_LIST, EXTENDED_LIMIT_INFORMATION = 3, 9
     """Classes of what can be asked of a job, and told (`JOBOBJECTINFOCLASS`)."""
     MOST_PROCESSES = 256
+    MAX_PATH = 1024
+    PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
 
     class Limits(ctypes.Structure):
         """JOBOBJECT_EXTENDED_LIMIT_INFORMATION, most of which stays zero."""
@@ -50,6 +52,10 @@ if sys.platform == "win32":
         _POINTER,
     )
     _kernel.AssignProcessToJobObject.argtypes = (_HANDLE, _HANDLE)
+    _kernel.OpenProcess.restype = _HANDLE
+    _kernel.OpenProcess.argtypes = (wintypes.DWORD, wintypes.BOOL, wintypes.DWORD)
+    _kernel.QueryFullProcessImageNameW.argtypes = (_HANDLE, wintypes.DWORD, _POINTER, _POINTER)
+    _kernel.CloseHandle.argtypes = (_HANDLE,)
 
     @cache
     def _job() -> int:
@@ -69,13 +75,25 @@ if sys.platform == "win32":
             raise ctypes.WinError(ctypes.get_last_error())
 
     def running() -> set[int]:
-        """The numbers of all processes of the job that have not ended."""
+        """The numbers of all Pythons of the job that have not ended; a console's own process is none."""
         told = Processes()
         if not _kernel.QueryInformationJobObject(
             _job(), BASIC_PROCESS_ID_LIST, ctypes.byref(told), ctypes.sizeof(told), None
         ):
             raise ctypes.WinError(ctypes.get_last_error())
-        return set(told.ids[: told.listed])
+        return {id for id in told.ids[: told.listed] if _program(id).startswith("python")}
+
+    def _program(id: int) -> str:
+        """The name of a process's program, in small letters; empty for one that has ended."""
+        if not (process := _kernel.OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, False, id)):
+            return ""
+        try:
+            path, length = ctypes.create_unicode_buffer(MAX_PATH), wintypes.DWORD(MAX_PATH)
+            if not _kernel.QueryFullProcessImageNameW(process, 0, path, ctypes.byref(length)):
+                return ""
+            return path.value.rpartition("\\")[2].lower()
+        finally:
+            _kernel.CloseHandle(process)
 
 else:
 

@@ -206,8 +206,10 @@ def test_its_process_may_be_killed_at_any_moment(
 ) -> None:
     """Killed while the store is silent, once at each request that it makes for a file."""
     home = tmp_path / "home"
+    moments = range(8) if size == SMALL else range(0, 20, 2)
+    if sys.platform == "win32":
+        moments = moments[::2]  # each starts a process anew, for which Wine takes ten times as long
     with Media() as media, agent_of(home, wire) as agent:
-        moments = range(8) if size == SMALL else range(0, 20, 2)
         for number in moments:
             move_with_a_kill(agent, media, wire, number, size)
         until(

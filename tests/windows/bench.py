@@ -26,6 +26,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -67,6 +68,8 @@ MACHINE: Final = {
 }
 PASSING: Final = "run-"
 """How the name of a folder begins that ends with what made it: a Windows for one test, a bench not yet complete."""
+SLICE_SECONDS: Final = 2.0
+"""How often a running program is looked at."""
 NOT_COPIED: Final = (
     "__pycache__ site-packages dist-packages lib-dynload test idlelib tkinter ensurepip "
     "config-* _sysconfigdata* sitecustomize.py EXTERNALLY-MANAGED"
@@ -162,10 +165,22 @@ class Bench:
         program: Path | None = None,
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run python.exe to its end."""
+        """Run python.exe to its end, though something that it started may live on and hold its streams."""
+        deadline = time.monotonic() + seconds
         with self.start(*words, cwd=cwd, program=program, environment=environment) as process:
+            ended = False
             try:
-                out, err = process.communicate(timeout=seconds)
+                while True:
+                    try:
+                        out, err = process.communicate(timeout=SLICE_SECONDS)
+                        break
+                    except subprocess.TimeoutExpired as so_far:
+                        if ended:  # for a whole slice: all that it said has been read
+                            out, err = so_far.output or b"", so_far.stderr or b""
+                            break
+                        ended = process.poll() is not None
+                        if not ended and time.monotonic() > deadline:
+                            raise
             finally:
                 process.kill()
         return subprocess.CompletedProcess(words, process.returncode, out, err)

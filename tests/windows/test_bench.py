@@ -38,6 +38,15 @@ def test_what_a_killed_run_has_left_goes_at_the_next_start(bench: Bench, alone: 
     assert b"1" in alone.run("-c", "print(1)").stdout
 
 
+def test_a_program_has_ended_though_what_it_started_holds_its_streams(alone: Bench) -> None:
+    """As the browser of Wine does, which stays for minutes."""
+    child = "import time; time.sleep(60)"
+    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}]); print('said')"
+    done = alone.run("-c", code, seconds=40)
+    assert done.stdout.strip() == b"said"
+    assert done.returncode == 0
+
+
 def is_running(bench: Bench) -> bool:
     """Whether this Windows has a server: the signal 0 only asks."""
     asked = subprocess.run(["wineserver", "-k0"], env=bench.environment(), check=False)

@@ -12,7 +12,8 @@ from tests.windows.bench import Bench
 
 ROOMS = {
     "kills": "tests/e2e/test_random_kills.py",
-    "moves": "tests/e2e/test_buckets.py tests/e2e/test_elsewhere.py tests/e2e/test_figures.py "
+    "buckets": "tests/e2e/test_buckets.py",
+    "moves": "tests/e2e/test_elsewhere.py tests/e2e/test_figures.py "
     "tests/e2e/test_folder_gone.py tests/e2e/test_last_moments.py tests/e2e/test_move.py "
     "tests/e2e/test_slow_disk.py",
     "e2e": "tests/e2e/test_cool_down.py tests/e2e/test_demo.py tests/e2e/test_ends.py "
