@@ -165,25 +165,28 @@ class Bench:
         program: Path | None = None,
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run python.exe to its end, though something that it started may live on and hold its streams."""
-        deadline = time.monotonic() + seconds
+        """Run python.exe to its end."""
         with self.start(*words, cwd=cwd, program=program, environment=environment) as process:
-            ended = False
             try:
-                while True:
-                    try:
-                        out, err = process.communicate(timeout=SLICE_SECONDS)
-                        break
-                    except subprocess.TimeoutExpired as so_far:
-                        if ended:  # for a whole slice: all that it said has been read
-                            out, err = so_far.output or b"", so_far.stderr or b""
-                            break
-                        ended = process.poll() is not None
-                        if not ended and time.monotonic() > deadline:
-                            raise
+                out, err = read_to_end(process, seconds)
             finally:
                 process.kill()
         return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
+def read_to_end(process: subprocess.Popen[bytes], seconds: float) -> tuple[bytes, bytes]:
+    """What a program says until it ends; what it started may live on and hold its streams. Raises TimeoutExpired."""
+    deadline = time.monotonic() + seconds
+    ended = False
+    while True:
+        try:
+            return process.communicate(timeout=SLICE_SECONDS)
+        except subprocess.TimeoutExpired as so_far:
+            if ended:  # for a whole slice: all that it said has been read
+                return so_far.output or b"", so_far.stderr or b""
+            ended = process.poll() is not None
+            if not ended and time.monotonic() > deadline:
+                raise
 
 
 def link_or_copy(source: str, target: str) -> str:
