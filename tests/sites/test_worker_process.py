@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -69,6 +70,52 @@ def test_what_others_made_first_is_neither_followed_nor_trusted(
     assert not again.path.exists() or kind == "dangling link" or again.path == name
     assert name.is_symlink() or name.exists()
     assert diary.read_text() == "precious"
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> ScratchFolder:
+    made = ScratchFolder(tmp_path, "tag", "d1")
+    made.create()
+    return made
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["[]", "{}", "7", "{", '{"page": "PAGE"}', '{"page": "PAGE", "url": 1, "title": []}', "\udcff"],
+)
+def test_a_choice_that_we_did_not_write_is_none(scratch: ScratchFolder, written: str) -> None:
+    """The worker runs foreign code, and the folder is its own."""
+    scratch.note_first(PAGE, "http://h/first", "title")
+    (note,) = scratch.path.iterdir()
+    digest = json.loads(note.read_text())["page"]
+    note.write_bytes(written.replace("PAGE", digest).encode("utf-8", "surrogateescape"))
+
+    assert scratch.first_entry(PAGE) is None
+
+
+@POSIX
+@pytest.mark.timeout(20)
+def test_a_pipe_in_the_place_of_the_choice_keeps_nobody_waiting(scratch: ScratchFolder) -> None:
+    scratch.note_first(PAGE, "http://h/first", "title")
+    (note,) = scratch.path.iterdir()
+    note.unlink()
+    os.mkfifo(note)
+
+    assert scratch.first_entry(PAGE) is None
+
+
+@POSIX
+def test_a_choice_is_never_written_through_a_link_of_the_worker(
+    scratch: ScratchFolder, tmp_path: Path
+) -> None:
+    diary = tmp_path / "diary"
+    diary.write_text("precious")
+    (scratch.path / "first.json").symlink_to(diary)
+
+    scratch.note_first(PAGE, "http://h/first", "title")
+
+    assert diary.read_text() == "precious"
+    assert scratch.first_entry(PAGE) == ("http://h/first", "title")
 
 
 @POSIX

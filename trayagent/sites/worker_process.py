@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import stat
 import sys
@@ -21,7 +20,7 @@ from typing import Final
 import msgspec
 
 from trayagent.child_process import ChildProcess
-from trayagent.files import is_link, remove_folder_shared
+from trayagent.files import is_link, open_regular, remove_folder_shared, write_private
 from trayagent.model import filenames
 from trayagent.model.errors import DownloadError
 from trayagent.sites.protocol import WorkerMessage, WorkerRequest
@@ -104,6 +103,15 @@ NAMES: Final = 8
 """Names that are tried where others have taken them."""
 
 
+class _Choice(msgspec.Struct, frozen=True):
+    """Which entry stands for a page that holds several."""
+
+    page: str
+    """Its digest."""
+    url: str
+    title: str
+
+
 class ScratchFolder:
     """The folder of one download, `.trayagent-<home>-<id>.part`. Every method blocks.
 
@@ -160,18 +168,19 @@ class ScratchFolder:
 
     def first_entry(self, page: str) -> tuple[str, str] | None:
         """Address and title of the entry that stands for this page; None: it was not chosen yet."""
+        # The worker runs foreign code, and may have put anything in its place: a pipe, or other words.
         try:
-            noted = json.loads((self.path / _CHOICE_FILE).read_text("utf-8"))
-        except (OSError, ValueError):
+            with open_regular(self.path / _CHOICE_FILE) as file:
+                noted = msgspec.json.decode(file.read(LINE_BYTES), type=_Choice)
+        except (OSError, ValueError, msgspec.DecodeError):
             return None
-        return (noted["url"], noted["title"]) if noted.get("page") == _digest(page) else None
+        return (noted.url, noted.title) if noted.page == _digest(page) else None
 
     def note_first(self, page: str, url: str, title: str) -> None:
         """Remember the choice."""
-        note = self.path / _CHOICE_FILE
-        text = json.dumps({"page": _digest(page), "url": url, "title": title})
-        with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
+        # A file of its own takes the place of whatever is there: a link would lead to a file of a person.
+        choice = _Choice(_digest(page), url, title)
+        write_private(self.path / _CHOICE_FILE, msgspec.json.encode(choice))
 
     def made_file(self, path: str) -> Path:
         """A file that the worker says it made. Raises DownloadError unless it is one, and in here."""
