@@ -221,6 +221,7 @@ def _leads_elsewhere(where: str, name: str) -> bool:
 def write_private(path: Path, content: bytes) -> None:
     """Replace a file in one step by one that only its owner can read (0600). Durable, blocking."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # One name for all who write it: what a kill has left goes with the next writing.
     fresh = path.with_name(f"{path.name}.new")
     remove_shared(fresh)
     # O_EXCL: a file or link that somebody put there is never written through.

@@ -64,6 +64,7 @@ class History:
         """Forget what is to go by now. Raises StoreUnavailableError."""
         settings = self._settings
         since = time.time() - parse_duration(settings.keep) if settings.keep else None
+        # Once, for all steps: what ends meanwhile is newer than that, and waits for the next hour.
         before = await self._db.read(trimming.boundary, since, settings.most)
         if before is None:
             return
@@ -73,6 +74,7 @@ class History:
             # One tally a step: an event for each row would flood whoever listens.
             self._bus.publish(Tally(completed=-step.completed))
             await asyncio.sleep(STEP_SECONDS)
+        # After their rows: a batch goes with the last of what it named.
         is_more = True
         while is_more:
             is_more = await self._db.run(trimming.forget_batches, before)

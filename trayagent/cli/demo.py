@@ -73,6 +73,8 @@ class _Stage:
         self.say(f"   {text}")
 
     def event(self, name: str, data: Any) -> None:
+        # Progress is for bars alone; a notice stands in both, since it is what a person gets from
+        # the real agent.
         if name == "download.progress":
             self._bars.show_progress(data["id"], data["received"], data["size"])
         elif name == "notice":

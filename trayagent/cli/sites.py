@@ -15,14 +15,14 @@ from trayagent.cli.output import Screen
 
 @click.group()
 def sites() -> None:
-    """The engine for video pages (yt-dlp)."""
+    """What reads video pages: yt-dlp."""
 
 
 @sites.command()
 @json_option
 @pass_screen
 def status(screen: Screen) -> int:
-    """Which engine is used, and whether it is old."""
+    """Which yt-dlp is used, and whether it is old."""
     from trayagent.sites.update import Releases, installed_version
 
     releases = Releases(home().data / "sites")
@@ -51,11 +51,11 @@ def status(screen: Screen) -> int:
 @json_option
 @pass_screen
 def renew(screen: Screen, undo: bool) -> int:
-    """Fetch the newest engine; it is used from the next page on."""
+    """Fetch the newest yt-dlp; it is used from the next page on."""
     from trayagent.sites.update import Releases
 
     releases = Releases(home().data / "sites")
-    # No agent is needed: it looks at the releases anew with each page, so the next one has the new engine.
+    # No agent is needed: it looks at the releases anew with each page.
     before = releases.version()
     after = releases.go_back() if undo else asyncio.run(_update())[1]
     if screen.json:

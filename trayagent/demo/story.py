@@ -75,7 +75,9 @@ class DemoError(TrayagentError):
 
     def __init__(self, message: str) -> None:
         super().__init__(
-            "demo_failed", message, "Look at the log named above, or run: trayagent doctor"
+            "demo_failed",
+            message,
+            "Run: trayagent doctor. Or keep its log, and look there: trayagent demo --keep",
         )
 
 

@@ -96,11 +96,13 @@ def enter_lines(
 
     A kill can therefore neither lose a line nor enter it twice. Returns the numbers of new downloads.
     """
+    # One place before all others for the whole chunk: within it the order is that of the lines.
     if any(isinstance(candidate, New) and candidate.urgent for _, candidate, _ in lines):
         admission = admission.at(downloads.next_urgency(conn))
     # The list may be undone while it is being read: the lines still to come then have their outcome.
     is_undone = batches.is_undone(conn, batch)
     items = [one for _, one, _ in lines if isinstance(one, New) and not is_undone]
+    # All at once, which is a few statements, and dealt out again below in the order of the lines.
     admitted = iter(admit(conn, items, admission, batch))
     new: list[int] = []
     waiting: list[tuple[int, str, int, str | None]] = []

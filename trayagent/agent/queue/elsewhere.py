@@ -64,6 +64,8 @@ class Elsewhere:
 
     def configure(self, config: Config) -> None:
         """Take over settings; engines that stay the same keep what is known of them."""
+        # What an engine was asked goes by the rules of its network: with others, what is known of
+        # it may be wrong.
         is_same_network = config.network == self._config.network
         self._config = config
         kept = {
@@ -126,6 +128,8 @@ class Elsewhere:
             await self._db.run(handovers.forget_running)
             while True:
                 self._changed.clear()
+                # Other settings end all of them at once; those that were kept know what they knew,
+                # and begin again.
                 async with asyncio.TaskGroup() as group:
                     tasks = [
                         group.create_task(queue.run(), name=f"engine {name}")

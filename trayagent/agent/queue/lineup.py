@@ -152,6 +152,7 @@ class Lineup:
             series.slot = None
             if not self.is_open or self.is_full or self._unsaved >= MOST_UNSAVED:
                 return None
+            # A host that is full is passed over, not waited for: behind it may be one with room.
             for job, download in self._waiting.values():
                 has_room = self._busy[job.host] < self.limits.per_host
                 if has_room and self.cooling.get(job.host, 0.0) <= now:
@@ -199,6 +200,7 @@ class Lineup:
 
     def _note(self, slot: Slot) -> None:
         self._news.append(slot)
+        # Later ones are read with the first: waking the loop costs more than the file that ended.
         if len(self._news) == 1:
             self._tell()
 
