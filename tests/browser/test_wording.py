@@ -31,3 +31,20 @@ async def test_format_keeps_to_the_shared_examples(chromium: Browser, agent: Run
             examples,
         )
     assert wrong == []
+
+
+async def test_until_tomorrow_is_until_eight_as_in_the_tray(
+    chromium: Browser, agent: Running
+) -> None:
+    async with opened(chromium, agent) as page:
+        off = await page.evaluate(
+            """async () => {
+                const { PAUSES } = await import("/static/words.js");
+                const [, minutes] = PAUSES.find(([words]) => words === "Until tomorrow");
+                const morning = new Date();
+                morning.setDate(morning.getDate() + 1);
+                morning.setHours(8, 0, 0, 0);
+                return Math.abs(Date.now() + minutes() * 60000 - morning);
+            }"""
+        )
+    assert off < 60_000

@@ -124,8 +124,9 @@ class FolderTarget:
         def remove() -> None:
             failpoint("move-noted")
             with explained(), suppress(FileNotFoundError):
-                # One that somebody changed meanwhile is no longer the same file: it stays.
-                if source.stat().st_size == Path(place).stat().st_size:
+                # One that somebody changed meanwhile is no longer the same file: it stays. By its content,
+                # for what is changed in place (a tag in a song) keeps its length, and at times its date.
+                if hash_of(source) == sha256:
                     remove_shared(source)
             failpoint("move-removed")
 
