@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -25,6 +26,8 @@ SETTLED: Final = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 
 Via = Literal["hook", "extension", "cli", "drop", "sync", "page", "aria2", "metube"]
 Kind = Literal["auto", "video", "image", "audio", "file", "page"]
+QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
+"""What may be asked of a video page: a height means the best that is not higher."""
 
 
 # Lengths and patterns stand at the fields, so that a body is refused while it is decoded: nothing of an

@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import structs
 
 from trayagent.model import filenames, units, urls
-from trayagent.model.downloads import Cookie, Item
+from trayagent.model.downloads import QUALITY, Cookie, Item
 from trayagent.model.errors import DownloadError, TrayagentError
 from trayagent.model.jobs import DownloadSecrets, New, Order
 from trayagent.model.pieces import Pieces
@@ -29,7 +29,6 @@ _REFUSED_HEADERS: Final = OWN_HEADERS | frozenset(
 )
 """Names that no item may carry: besides our own those that describe a body, which a GET has not, and
 conditions, whose answer (304, 412) is no file."""
-_QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}|all")
 _OUTSIDE: Final = "Folder and file name must stay inside the downloads folder."
 _HEX: Final = {"md5": 32, "sha-1": 40, "sha-224": 56, "sha-256": 64, "sha-384": 96, "sha-512": 128}
@@ -197,7 +196,7 @@ def _check_file(item: Item) -> None:
             units.parse_size(item.speed_limit)
         except ValueError as error:
             raise item_error(f"The speed limit is wrong: {error}.") from error
-    if item.quality is not None and not _QUALITY.fullmatch(item.quality):
+    if item.quality is not None and not QUALITY.fullmatch(item.quality):
         raise item_error("The quality must be best, worst, audio or a height like 1080.")
     if not all(map(_LANGUAGE.fullmatch, item.subtitles)):
         raise item_error("Subtitles are named by their languages, like en or pt-BR.")

@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 
 from trayagent.model import schedule, units, urls
 from trayagent.model.bucket_address import BucketAddress, is_bucket
+from trayagent.model.downloads import QUALITY
 from trayagent.model.errors import ConfigError, DownloadError
 from trayagent.model.folder_rules import FolderRules
 from trayagent.model.settings import Config, EngineSettings, SourceSettings
 from trayagent.settings.json_source import broken_table_rules
 
-_QUALITY: Final = re.compile(r"best|worst|audio|\d{3,4}p?")
 _HOST_PORT: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):\d{1,5}")
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.\[\]:-]{1,255}")
 _SITE: Final = re.compile(r"[^\s/:@\[\]*?]+\.[^\s/:@\[\]*?]+")
@@ -67,7 +67,7 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
         problem = "network.proxy must look like http://host:port or socks5://host:port."
         yield "network.proxy", problem
     quality = config.sites.quality
-    if not _QUALITY.fullmatch(quality):
+    if not QUALITY.fullmatch(quality):
         problem = (
             f'sites.quality is "{quality}", but must be best, worst, audio or a height like 1080.'
         )
