@@ -1,6 +1,7 @@
 """Killed at any moment: nothing is asked for again once it has its name, and every line has its one outcome.
 
-Five hundred kills for every change, in runs that the machine's cores share; five thousand with `--soak`.
+Five hundred kills for every change, in short runs: a test that has the machine alone waits for the end of one.
+Five thousand with `--soak`.
 """
 
 import json
@@ -97,7 +98,7 @@ def wait_until_at_work(media: Media, is_over: Callable[[], bool]) -> None:
 
 
 @pytest.mark.timeout(3600)
-@runs(50, 4, soak=2000)
+@runs(FEW, 17, soak=2000)
 def test_a_list_that_is_killed_again_and_again(tmp_path: Path, kills: int, seed: int) -> None:
     chance, done = random.Random(seed), 0
     while done < kills:
@@ -130,7 +131,7 @@ def test_a_list_that_is_killed_again_and_again(tmp_path: Path, kills: int, seed:
 
 
 @pytest.mark.timeout(3600)
-@runs(56, 4, soak=2000)
+@runs(FEW, 19, soak=2000)
 def test_a_get_that_is_killed_again_and_again(tmp_path: Path, kills: int, seed: int) -> None:
     chance, done = random.Random(seed), 0
     while done < kills:
@@ -161,7 +162,7 @@ def test_a_get_that_is_killed_again_and_again(tmp_path: Path, kills: int, seed: 
 
 
 @pytest.mark.timeout(3600)
-@runs(20, 3, soak=900)
+@runs(FEW, 5, soak=900)
 def test_a_sync_that_is_killed_again_and_again(tmp_path: Path, kills: int, seed: int) -> None:
     chance = random.Random(seed)
     for at in range(0, kills, FEW):

@@ -51,11 +51,19 @@ async def test_a_server_that_throttles_by_connection_gets_more_of_them(tmp_path:
         assert server.most_open > 1
 
 
+@pytest.mark.alone
 async def test_a_quick_server_is_left_alone(tmp_path: Path) -> None:
-    body = noise(20_000_000)
-    async with Lying() as server, transferring(tmp_path, server.authority) as rig:
-        await rig.get(server.at("/f.bin", Served(body)))
-        assert server.most_open == 1
+    """Where another program takes the processor, bytes stop for a moment, as from a server that doles them out.
+
+    So it has ten tries to be quick: whoever takes more connections from a quick one takes them every time.
+    """
+    body, most = noise(20_000_000), list[int]()
+    while 1 not in most and len(most) < 10:
+        async with Lying() as server, transferring(tmp_path, server.authority) as rig:
+            path = (await rig.get(server.at("/f.bin", Served(body)))).path
+            most.append(server.most_open)
+            path.unlink()
+    assert 1 in most, most
 
 
 async def test_the_allowance_of_a_host_is_shared(tmp_path: Path) -> None:
