@@ -28,20 +28,19 @@ class Jar:
     """Structured cookies given with a request and those that servers set meanwhile; never on disk."""
 
     def __init__(self, cookies: Iterable[Cookie] = ()) -> None:
-        self._kept: dict[tuple[str, str, str], _Kept] = {}
+        self.kept: dict[tuple[str, str, str], _Kept] = {}
+        """By domain, path and name."""
         for cookie in cookies:
             # A leading dot is how cookie exports say "and its subdomains".
             self._keep(cookie, host_only=not (cookie.domain or "").startswith("."))
 
     def header(self, url: str) -> str:
         """The Cookie header's value for a request to `url`, longest path first; empty for none."""
-        if not self._kept:
-            return ""
         parts = urlsplit(url)
         host, path = parts.hostname or "", parts.path or "/"
         fitting = [
             kept.cookie
-            for kept in self._kept.values()
+            for kept in self.kept.values()
             if _domain_fits(kept, host)
             and _path_fits(kept.cookie.path, path)
             and (parts.scheme == "https" or not kept.cookie.secure)
@@ -85,17 +84,17 @@ class Jar:
             secure="secure" in said or parts.scheme == "https",
         )
         if _over(said):
-            self._kept.pop(_key(cookie), None)
+            self.kept.pop(_key(cookie), None)
         else:
             self._keep(cookie, host_only=not domain)
 
     def _keep(self, cookie: Cookie, *, host_only: bool) -> None:
         # A full jar still renews what it has: a session that is prolonged must not be lost.
-        if len(self._kept) < MOST or _key(cookie) in self._kept:
-            self._kept[_key(cookie)] = _Kept(cookie, host_only)
+        if len(self.kept) < MOST or _key(cookie) in self.kept:
+            self.kept[_key(cookie)] = _Kept(cookie, host_only)
 
     def __repr__(self) -> str:
-        return f"<Jar of {len(self._kept)} cookies>"
+        return f"<Jar of {len(self.kept)} cookies>"
 
 
 def _key(cookie: Cookie) -> tuple[str, str, str]:

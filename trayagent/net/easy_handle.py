@@ -128,7 +128,7 @@ class EasyHandle:
         """Say what to ask; raises what libcurl, or a resolver in its place, makes of it."""
         self.exchange = exchange
         self._room = exchange.piece
-        curl, origin, target = self.curl, exchange.origin, exchange.endpoint.target
+        curl, origin, target = self.curl, exchange.endpoint.origin, exchange.endpoint.target
         terms = (origin, exchange.piece, patience.connect)
         if terms != self._terms:
             curl.setopt(pycurl.URL, f"{origin.scheme}://{origin.netloc}/")
@@ -175,7 +175,7 @@ class EasyHandle:
             return self.why_cut()
         number = int(self.curl.getinfo(pycurl.OS_ERRNO) or 0)
         return refuse_transfer(
-            code, words, number, self.exchange.origin.host, proxied=bool(self._proxy)
+            code, words, number, self.exchange.endpoint.origin.host, proxied=bool(self._proxy)
         )
 
     def why_cut(self) -> DownloadError | None:
@@ -196,7 +196,7 @@ class EasyHandle:
         """Make the socket for one address, unless it may not be connected to."""
         del purpose
         family, kind, protocol, where = address
-        origin = self.exchange.origin
+        origin = self.exchange.endpoint.origin
         try:
             if not self._proxy:
                 self._policy.admit(origin.host, origin.port, where[0])
@@ -217,7 +217,7 @@ class EasyHandle:
             self.is_stale = True
             return _ABORT
         if not self._proxy:
-            origin = self.exchange.origin
+            origin = self.exchange.endpoint.origin
             try:
                 self._policy.admit(origin.host, origin.port, ends[0])
             except DownloadError as error:
@@ -323,7 +323,7 @@ class EasyHandle:
         """What had come has been handed over."""
         piece = self.exchange.piece
         if self.sink is None:
-            self._room = self.exchange.room - self.exchange.gathered
+            self._room = max(piece, self.exchange.room) - self.exchange.gathered
         else:  # under a speed limit each piece is waited for before the next
             self._room = piece if piece < BUFFER else MOST_BATCHED
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.redirects import Endpoint
@@ -56,54 +56,39 @@ class EnoughError(Exception):
     """The sink has all it wants, though the answer has more."""
 
 
-class Exchange:
+class Exchange(Struct, eq=False):
     """One request and its answer: made by its caller, filled by the engine's thread."""
 
-    __slots__ = (
-        "began", "ended", "endpoint", "error", "gathered", "head", "head_at", "headers", "is_slow", "origin", "piece",
-        "pieces", "raw", "room", "wake", "wanted",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        headers: Sequence[bytes],
-        wake: Callable[[], None],
-        *,
-        raw: bool = False,
-        piece: int = BUFFER,
-    ) -> None:
-        self.endpoint = endpoint
-        self.origin = endpoint.origin
-        self.headers = headers
-        self.wake = wake
-        """Called on the engine's thread whenever this exchange is worth a look."""
-        self.raw = raw
-        """Whether a coded body (RFC 9110 §8.4) is left as it comes; else it is decoded."""
-        self.piece = piece
-        """Bytes to hand over at a time, at most: fewer let a slow speed limit flow evenly."""
-        self.room = piece
-        """Bytes that gather before there is a sink; of a first piece all is taken."""
-        self.head: Head | None = None
-        """Of the answer, once all of it is here."""
-        self.pieces: deque[bytes] = deque()
-        """The body until there is a sink: the engine appends, the caller or the sink takes."""
-        self.gathered = 0
-        """Bytes of the body that came before there was a sink, taken ones included."""
-        self.wanted: float = LOOKED_AT
-        """`gathered` bytes that the caller is told at."""
-        self.is_slow = False
-        """Its caller has waited for long: short or not, he is told of the first bytes."""
-        self.began = 0.0
-        self.head_at = 0.0
-        """Monotonic seconds: when it was sent, when its head was complete."""
-        self.ended = False
-        self.error: DownloadError | None = None
-        """Why it ended early; None: it is complete, or its sink had enough."""
+    endpoint: Endpoint
+    headers: Sequence[bytes]
+    wake: Callable[[], None]
+    """Called on the engine's thread whenever this exchange is worth a look."""
+    raw: bool = False
+    """Whether a coded body (RFC 9110 §8.4) is left as it comes; else it is decoded."""
+    piece: int = BUFFER
+    """Bytes to hand over at a time, at most: fewer let a slow speed limit flow evenly."""
+    room: int = 0
+    """Bytes that gather before there is a sink, if more than a piece; of a first piece all is taken."""
+    head: Head | None = None
+    """Of the answer, once all of it is here."""
+    pieces: deque[bytes] = field(default_factory=deque)
+    """The body until there is a sink: the engine appends, the caller or the sink takes."""
+    gathered: int = 0
+    """Bytes of the body that came before there was a sink, taken ones included."""
+    wanted: float = LOOKED_AT
+    """`gathered` bytes that the caller is told at."""
+    is_slow: bool = False
+    """Its caller has waited for long: short or not, he is told of the first bytes."""
+    began: float = 0.0
+    head_at: float = 0.0
+    """Monotonic seconds: when it was sent, when its head was complete."""
+    ended: bool = False
+    error: DownloadError | None = None
+    """Why it ended early; None: it is complete, or its sink had enough."""
 
     def take_head(self, text: bytes, now: float) -> None:
         """A head is complete; an interim one does not count."""
-        head = Head(text, self.endpoint.url, self.origin.authority)
+        head = Head(text, self.endpoint.url, self.endpoint.origin.authority)
         if head.is_interim:
             return
         self.head, self.head_at = head, now
@@ -127,27 +112,27 @@ class Exchange:
 
     def __repr__(self) -> str:
         status = self.head.status if self.head else "asking"
-        return f"<Exchange with {self.origin.netloc}: {status}{', over' if self.ended else ''}>"
+        return f"<Exchange with {self.endpoint.origin.netloc}: {status}{', over' if self.ended else ''}>"
 
 
-class SilenceWatch:
+class SilenceWatch(Struct, eq=False):
     """How much came in the last parts of a window; a pause of our own proves nothing."""
 
-    PARTS: Final = 4
+    PARTS: ClassVar[int] = 4
 
-    def __init__(self) -> None:
-        self.came = 0
-        """Bytes since the last look."""
-        self.held = False
-        """Whether we did not read for a while ourselves since then."""
-        self._counts: deque[int] = deque(maxlen=self.PARTS)
+    came: int = 0
+    """Bytes since the last look."""
+    held: bool = False
+    """Whether we did not read for a while ourselves since then."""
+    counts: list[int] = []
+    """Bytes of each part, the last ones of them."""
 
     def is_stalled(self, least: float) -> bool:
         """Look, once for each part of the window: did fewer than `least` bytes come in all of it?"""
         if self.held:
-            self._counts.clear()
+            self.counts.clear()
             self.held = False
         else:
-            self._counts.append(self.came)
+            self.counts = [*self.counts[1 - self.PARTS :], self.came]
         self.came = 0
-        return len(self._counts) == self.PARTS and sum(self._counts) < least
+        return len(self.counts) == self.PARTS and sum(self.counts) < least

@@ -90,8 +90,6 @@ class Redirects:
         method: str = "GET",
         body: bytes | None = None,
     ) -> None:
-        url, user, password = urls.split_userinfo(request.url)
-        self.endpoint = Endpoint.of(url)
         self.method = method
         self.body = body
         self._request = request
@@ -100,12 +98,17 @@ class Redirects:
         self._at_first = True
         self._left = MOST_REDIRECTS
         self._secret = dict(request.headers)
-        if user is not None:
-            self._secret["Authorization"] = urls.basic_auth(user, password or "")
+        url = request.url
+        if "@" in url:
+            url, user, password = urls.split_userinfo(url)
+            if user is not None:
+                self._secret["Authorization"] = urls.basic_auth(user, password or "")
+        self.endpoint = Endpoint.of(url)
 
     def headers(self) -> Mapping[str, str]:
         """What to say at the present endpoint: mostly `BARE` itself."""
-        request, cookies = self._request, self._jar.header(self.endpoint.url)
+        request, jar = self._request, self._jar
+        cookies = jar.header(self.endpoint.url) if jar.kept else ""
         if not (cookies or self._extra or self._secret or request.user_agent or request.referer):
             return BARE
         # What comes later counts for more: the user's headers over ours, the attempt's (Range) over both.

@@ -285,7 +285,7 @@ class Transport:
     # -- one exchange
 
     def _enter(self, exchange: Exchange) -> None:
-        host = exchange.origin.authority
+        host = exchange.endpoint.origin.authority
         used = self._open.get(host, 0)
         if used >= self._per_host:
             # As many as this host may have are open: the end of one of them lets the next in line begin.
@@ -358,15 +358,15 @@ class Transport:
     def _cancel(self, exchange: Exchange) -> None:
         if exchange in self._live:
             self._end(exchange, DownloadError("cancelled"))
-        elif exchange in (queue := self._waiting.get(exchange.origin.authority, deque())):
+        elif exchange in (queue := self._waiting.get(exchange.endpoint.origin.authority, deque())):
             queue.remove(exchange)
             if not queue:
-                del self._waiting[exchange.origin.authority]
+                del self._waiting[exchange.endpoint.origin.authority]
             exchange.end(DownloadError("cancelled"))
 
     def _end(self, exchange: Exchange, error: DownloadError | None) -> None:
         """It is over: the connection is libcurl's to keep or close, the next in line may ask."""
-        host = exchange.origin.authority
+        host = exchange.endpoint.origin.authority
         handle = self._live.pop(exchange)
         self._asking.pop(handle, None)
         try:  # noqa: SIM105  quicker, for every small file

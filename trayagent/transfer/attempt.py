@@ -385,21 +385,20 @@ class Attempt:
 
     async def _receive(self, answer: Answer, lane: Lane, *, is_ranged: bool) -> None:
         """The bytes of an answer into its lane, and those of more connections if that is worth it."""
-        destination = self._destination
+        destination, exchange = self._destination, answer.exchange
         if destination.record is not None and is_ranged and lane.left >= 4 * SMALLEST:
             wanted = self._target.segments or self._terms.segments
             await Connections(
                 destination,
                 ask=self._send,
                 new_lane=self._new_lane,
-                spare=lambda: self._client.transport.spare(answer.exchange.origin.authority),
+                spare=lambda: self._client.transport.spare(exchange.endpoint.origin.authority),
                 wait=self._wait,
                 end=self._end,
                 lock=self._lock,
             ).run(answer, lane, 1 if self._is_one_stream else wanted)
             self._drain()
             return
-        exchange = answer.exchange
         lane.reach = lane.end
         answer.attach(lane)
         while not exchange.ended:

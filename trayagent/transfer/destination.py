@@ -94,7 +94,7 @@ class Destination:
 
     def choose_folder(self, name: str) -> Target:
         """Go where files of this name go, while none is held yet; the target with that folder."""
-        if self.final is None:
+        if self.final is None and self._target.by_type:
             folder = folder_for_name(name, self._target.by_type, self._target.folder)
             if folder is not self._target.folder:
                 self._target = replace(self._target, folder=folder)

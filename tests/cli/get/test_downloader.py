@@ -232,7 +232,7 @@ async def test_an_interrupted_run_knows_all_it_finished(tmp_path: Path) -> None:
 async def test_a_record_beside_what_the_journal_knows_goes(tmp_path: Path) -> None:
     """A kill came between the two. Left there, it would keep a later run from getting the file anew."""
     first = await fetch(tmp_path, InstantFetch(), "http://h/a")
-    Journal(tmp_path).note([(first["a"].id, tmp_path / "a", 3)])
+    Journal(tmp_path).note([(first["a"].id, str(tmp_path / "a"), 3)])
 
     again = InstantFetch()
     again.records = {first["a"].id: tmp_path / "a"}

@@ -246,7 +246,8 @@ class Downloader:
     async def _note_files(self, records: Sequence[SettledRecord]) -> None:
         """Note what is here for a next run, then remove the records."""
         # In this order, also when all have ended: a kill leaves a file known twice, never to nobody.
-        done = [(f.owner, f.path, self.ended[f.owner].size or 0) for f in records]
+        ended = [self.ended[record.owner] for record in records]
+        done = [(each.id, each.path or "", each.size or 0) for each in ended]
         if await asyncio.to_thread(self._journal.note, done):
             await self._remove_records(records)
         else:

@@ -32,6 +32,7 @@ HERE: Final = "It is here from an earlier run."
 # The folder may be one that others write to: no link is followed, and a pipe holds nobody for ever.
 _SAFE_FLAGS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
+_encoder = msgspec.json.Encoder()
 _line = msgspec.json.Decoder(tuple[str, str, int])
 
 
@@ -57,12 +58,10 @@ class Journal:
             return None
         return Fetched(path, size, warning=HERE) if is_here else None
 
-    def note(self, finished: Iterable[tuple[str, Path, int]]) -> bool:
+    def note(self, finished: Iterable[tuple[str, str, int]]) -> bool:
         """Write down files (id, path, bytes), blocking; whether that could be done."""
         # A kill may have cut off the last line: what follows it begins a line of its own.
-        lines = b"\n" + b"".join(
-            msgspec.json.encode((id, str(path), size)) + b"\n" for id, path, size in finished
-        )
+        lines = b"\n" + _encoder.encode_lines(finished)
         # Appended, so that lines of an earlier run stay; a line that a kill cuts off is left out by `_read`.
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _SAFE_FLAGS
