@@ -295,7 +295,7 @@ def _clean(raw: str, limit: int) -> str:
         # What a double click would run, or what we would take for our own part file, gets another ending.
         ending = name.lower().endswith((".part", ".part.json"))
         longer = name + INERT if extension(name) in RUNNABLE or ending else name
-        name = _cut(longer, limit)
+        name = shorten(longer, limit)
     if not name.strip("_"):  # all that was cut off was one long emoji
         return ""
     uncovered = _RESERVED.match(name) or name.lower() in _SYSTEM_FILES  # by a cut
@@ -369,7 +369,7 @@ def _split(name: str) -> tuple[str, str]:
     return name[: match.start()], match[0]
 
 
-def _cut(name: str, limit: int) -> str:
+def shorten(name: str, limit: int) -> str:
     """The name in at most `limit` bytes, its ending kept and no character torn from its marks."""
     if len(name.encode()) <= limit:
         return name

@@ -162,7 +162,7 @@ class Folders:
             make_folder(folder)
         check_room(folder, needed, keep_free)
         path_units = _WINDOWS_PATH if sys.platform == "win32" else None
-        look = Look(self._clock(), _longest_name(folder), path_units)
+        look = Look(self._clock(), longest_name(folder), path_units)
         if len(self._looks) > MOST:
             self._looks.clear()
         self._looks[folder] = look
@@ -295,7 +295,7 @@ def has_room(free: int, needed: int, keep_free: int) -> bool:
     return free - needed >= keep_free
 
 
-def _longest_name(folder: Path) -> int:
+def longest_name(folder: Path) -> int:
     """Bytes: 255 on most file systems, 143 with eCryptfs."""
     if sys.platform == "win32":
         return _SAFE_NAME

@@ -183,6 +183,33 @@ async def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
     assert (f.root / "done/x.txt").read_text() == "http://h/1\n"
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
+@pytest.mark.parametrize(
+    "name", [b"x" * 251 + b".txt", "ü".encode() * 125 + b".txt", b"\xe4\xff.txt"]
+)
+async def test_no_name_keeps_a_list_from_its_report(tmp_path: Path, name: bytes) -> None:
+    """The longest that a disk takes, and one that is no text: what zip programs of other systems leave."""
+    async with folder(tmp_path) as f:
+        for number in ("1", "2"):
+            place = os.fsencode(f.root) + b"/" + name
+            with open(place, "wb") as file:  # noqa: PTH123 - no Path has such a name
+                file.write(f"http://h/{number}\nno address\n".encode())
+            await until(
+                lambda n=int(number): len(list((f.root / "failed").glob("*.retry.txt"))) == n
+            )
+    reports = [json.loads(path.read_text()) for path in (f.root / "failed").glob("*.report.json")]
+    assert [report["counts"] for report in reports] == [{"completed": 1, "rejected": 1}] * 2
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
+async def test_what_is_no_list_is_told_of_whatever_its_name(tmp_path: Path) -> None:
+    async with folder(tmp_path) as f:
+        os.mkdir(os.fsencode(f.root) + b"/\xff.txt")  # noqa: PTH102
+        await until(lambda: any(isinstance(event, Notice) for event in f.heard))
+    (told,) = [event for event in f.heard if isinstance(event, Notice)]
+    assert "\ufffd.txt" in told.body
+
+
 async def test_what_is_no_ordinary_file_is_told_once_and_left_alone(tmp_path: Path) -> None:
     """Links, pipes and folders that are named like lists stay where they are."""
     secret = tmp_path / "secret.txt"

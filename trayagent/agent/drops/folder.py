@@ -24,6 +24,7 @@ from watchdog.observers.api import BaseObserver
 from trayagent.files import is_link, open_regular
 from trayagent.lists import dialect_for
 from trayagent.model import filenames
+from trayagent.transfer.folders import longest_name
 from trayagent.transfer.publish import move_new, sync_folder
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ WORKING, DONE, FAILED = "working", "done", "failed"
 QUIET_SECONDS: Final = 2.0
 """Without a change, after which a file is whole: whoever writes it has ended."""
 MOST_NUMBERED_NAMES: Final = 10_000
+_LONGEST_SUFFIX: Final = len(" (9999).report.json.part")
+"""Bytes that a filed list's name, or that of what is written beside it, may have more."""
 JOIN_SECONDS: Final = 2.0
 """How long the end of watchdog's thread is waited for."""
 
@@ -107,7 +110,7 @@ class DropFolder:
                     if stat.S_ISREG(seen.st_mode) and _belongs_to(seen, owners):
                         lists[entry.name] = FileLook(seen.st_ino, seen.st_size, seen.st_mtime_ns)
                     else:
-                        no_lists.append(entry.name)
+                        no_lists.append(_as_text(entry.name))
         with os.scandir(self.working) as entries:
             working = tuple(e.name for e in entries if e.is_file(follow_symlinks=False))
         return Scan(lists, tuple(no_lists), tuple(name for name in working if dialect_for(name)))
@@ -130,9 +133,9 @@ class DropFolder:
 
     def take(self, name: str) -> str:
         """Move a list that has arrived into working/; returns its name there. Raises OSError."""
-        n = 0
+        n, text = 0, self._fit(_as_text(name))
         while True:
-            taken = filenames.with_number(name, n) if n else name
+            taken = filenames.with_number(text, n) if n else text
             try:
                 move_new(self.root / name, self.working / taken)
                 break
@@ -154,13 +157,18 @@ class DropFolder:
 
     def free_path(self, name: str, outcome: str) -> str:
         """Where a list can be filed, relative to the root: neither it nor its report is there yet."""
+        fitting = self._fit(name)
         # All three names must be free: a report of another list is never written over.
         for n in range(MOST_NUMBERED_NAMES):
-            candidate = filenames.with_number(name, n) if n else name
+            candidate = filenames.with_number(fitting, n) if n else fitting
             folder = self.root / outcome
             if not any(os.path.lexists(folder / one) for one in filed_names(candidate)):
                 return f"{outcome}/{candidate}"
         raise FileExistsError(f"{name} is there ten thousand times already")
+
+    def _fit(self, name: str) -> str:
+        """A list's name, shortened where its report would have a longer one than the disk takes."""
+        return filenames.shorten(name, longest_name(self.root) - _LONGEST_SUFFIX)
 
     def is_filed(self, name: str, filed_path: str) -> bool:
         """Whether a list was moved already, before a kill kept that from being noted."""
@@ -173,6 +181,11 @@ class DropFolder:
         with contextlib.suppress(FileNotFoundError):
             move_new(self.working / name, final)
         sync_folder(final.parent)
+
+
+def _as_text(name: str) -> str:
+    """A name as everybody can write it down: bytes that are no UTF-8 in it become U+FFFD."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _belongs_to(seen: os.stat_result, owners: set[int]) -> bool:
