@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.hook.rig import Rig
 from trayagent.store import downloads
 
@@ -195,3 +197,10 @@ async def test_a_folded_list_has_heads_and_a_window_knows_the_one_before_it(rig:
     assert [(head["at"], head["rows"], head["shown"]) for head in page["heads"]] == [(0, 4, 0)]
     answer = await rig.ask("GET", "downloads?sort=added&folded=true&opened=d1")
     assert answer.status == 404
+
+
+@pytest.mark.parametrize("folder", ["~nobody-at-all/films", "films\0", "/\0"])
+async def test_a_folder_that_cannot_be_is_no_fault_of_ours(rig: Rig, folder: str) -> None:
+    await rig.ask("POST", "downloads", {"url": "http://example.com/a.mp4"})
+    answer = await rig.ask("POST", "downloads/d1/move", {"folder": folder})
+    assert (answer.status, answer.json()["error"]["code"]) == (422, "bad_folder")

@@ -418,3 +418,29 @@ def test_secrets_somebody_wrote_into_the_file_are_not_shown(place: Home) -> None
     assert "CANARY" not in str(values)
     assert values["sources"][1]["api_key"] == "env:KEY"
     assert values["sources"][2]["auth"]["headers"]["B"] == "{secret:token}"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a = " + "[" * 5000 + "]" * 5000, "brackets"),
+        ("[downloads]\nfolder = '~nobody-at-all/x'", "full path"),
+        ("[drop]\nfolder = '~nobody-at-all'", "full path"),
+    ],
+)
+def test_what_python_stumbles_over_is_a_mistake_as_any(
+    place: Home, text: str, problem: str
+) -> None:
+    (told,) = problems(place, text)
+    assert problem in told
+
+
+def test_a_folder_rule_of_nobody_breaks_nothing(place: Home) -> None:
+    load(written(place, "[folders]\nvideo = '~nobody-at-all/x'"), {})
+
+
+def test_what_is_no_text_is_said_in_our_words(place: Home) -> None:
+    place.config.write_bytes(b"[downloads]\nfolder = '/media/\xe9'\n")
+    with pytest.raises(ConfigError) as caught:
+        load(place, {})
+    assert caught.value.problems == ["config.toml is not valid TOML: it is no UTF-8 text."]

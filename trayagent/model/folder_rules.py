@@ -11,6 +11,14 @@ from trayagent.model.file_types import type_of
 from trayagent.model.settings import FolderSettings
 
 
+def full_path(text: str) -> Path:
+    """A folder as a person wrote it, with its `~`; that of a user who is none stays, and the path relative."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # Python's word for a user who is none
+        return Path(text)
+
+
 class FolderRules(Struct, frozen=True):
     """Absolute folders by type of file and by site. A site's word counts for more than a type's."""
 
@@ -27,9 +35,9 @@ class FolderRules(Struct, frozen=True):
             for name in ("video", "image", "audio", "document", "archive")
         }
         return cls(
-            {name: downloads / Path(text).expanduser() for name, text in types.items() if text},
+            {name: downloads / full_path(text) for name, text in types.items() if text},
             {
-                host.lower(): downloads / Path(text).expanduser()
+                host.lower(): downloads / full_path(text)
                 for host, text in settings.sites.items()
                 if text
             },

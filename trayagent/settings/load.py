@@ -12,6 +12,7 @@ import msgspec
 
 from trayagent.files import read_shared
 from trayagent.model.errors import ConfigError
+from trayagent.model.folder_rules import full_path
 from trayagent.model.settings import Config
 from trayagent.settings import rules, schema
 from trayagent.settings.home import Home
@@ -87,9 +88,11 @@ def parse_toml(data: bytes) -> dict[str, Any]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError([f"{_FILE} is not valid TOML: {error}."]) from error
+        raise ConfigError([f"{_FILE} is not valid TOML: it is no UTF-8 text."]) from error
     try:
         return tomllib.loads(text)
+    except RecursionError as error:
+        raise ConfigError([f"{_FILE} has too many brackets inside each other."]) from error
     except tomllib.TOMLDecodeError as error:
         problem = f"{_FILE} is not valid TOML: {error}."
         # The most common mistake: a Windows path in double quotes, where a backslash is an escape.
@@ -208,9 +211,9 @@ def _with_folders(
     sections: dict[str, Any] = {}
     for section, default in defaults.items():
         text = getattr(config, section).folder
-        folder = Path(text).expanduser() if text else default
+        folder = full_path(text) if text else default
         if not folder.is_absolute():
-            if not home.portable:
+            if not home.portable or text.startswith("~"):
                 where = written[f"{section}.folder"].where
                 problems.append(f'{section}.folder is "{text}", but must be a full path ({where}).')
             folder = home.data / folder

@@ -250,7 +250,9 @@ def check_folders(changes: Mapping[str, Any], now: Mapping[str, Any]) -> None:
 def is_forbidden_folder(
     folder: str, environ: Mapping[str, str] = os.environ, system: str = sys.platform
 ) -> bool:
-    """Whether a folder, as written or as its links lead, is hidden, the system's, or a whole disk."""
+    """Whether a folder, as written or as its links lead, is hidden, the system's, a whole disk, or none at all."""
+    if "\0" in folder:  # no system has such a name, and looking it up raises ValueError
+        return True
     if system == "win32" and _has_hidden_meaning(folder):
         return True
     if not folder.startswith("~") and not Path(folder).is_absolute():  # inside the downloads folder

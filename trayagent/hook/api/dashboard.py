@@ -12,6 +12,7 @@ from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
 from trayagent.model.downloads import Download
 from trayagent.model.errors import NotFoundError, TrayagentError, WrongStateError
+from trayagent.model.folder_rules import full_path
 from trayagent.settings.rules import is_forbidden_folder
 from trayagent.sites.protocol import PageSeen
 from trayagent.store.queue_order import Move
@@ -127,7 +128,9 @@ async def move_download(request: HookRequest) -> Reply:
     downloads = Path(request.agent.live_settings.config.downloads.folder)
 
     def check_folder() -> Path:
-        folder = downloads / Path(wish).expanduser()
+        folder = downloads / full_path(wish)
+        if wish.startswith("~") and not full_path(wish).is_absolute():
+            raise TrayagentError("bad_folder", f"{wish.split('/')[0]} is no user of this computer.")
         # As for a folder in the settings: a page shall not put files where programs look for theirs.
         if is_forbidden_folder(str(folder)):
             raise TrayagentError(

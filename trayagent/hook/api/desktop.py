@@ -10,6 +10,7 @@ from trayagent.hook import schemas
 from trayagent.hook.request import HookRequest, Reply
 from trayagent.hook.routing import Routes
 from trayagent.model.downloads import Receipt
+from trayagent.model.folder_rules import full_path
 
 routes = Routes()
 
@@ -54,7 +55,7 @@ async def choose_folder(request: HookRequest) -> Reply:
 
     def choose() -> Path | None:
         # A relative start is below the downloads; an absolute one stays as it is.
-        return request.context.desktop.choose_folder(downloads / Path(start).expanduser())
+        return request.context.desktop.choose_folder(downloads / full_path(start))
 
     chosen = await asyncio.to_thread(choose)
     return Reply(200, schemas.ChosenFolder(None if chosen is None else str(chosen)))
