@@ -190,13 +190,16 @@ async def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
 async def test_no_name_keeps_a_list_from_its_report(tmp_path: Path, name: bytes) -> None:
     """The longest that a disk takes, and one that is no text: what zip programs of other systems leave."""
     async with folder(tmp_path) as f:
-        for number in ("1", "2"):
-            place = os.fsencode(f.root) + b"/" + name
+        place = os.fsencode(f.root) + b"/" + name
+        for number in (1, 2):
             with open(place, "wb") as file:  # noqa: PTH123 - no Path has such a name
                 file.write(f"http://h/{number}\nno address\n".encode())
-            await until(
-                lambda n=int(number): len(list((f.root / "failed").glob("*.retry.txt"))) == n
-            )
+
+            def is_filed(count: int = number) -> bool:
+                return len(list((f.root / "failed").glob("*.report.json"))) == count
+
+            await until(is_filed)
+            await until(lambda: not any((f.root / "working").iterdir()))
     reports = [json.loads(path.read_text()) for path in (f.root / "failed").glob("*.report.json")]
     assert [report["counts"] for report in reports] == [{"completed": 1, "rejected": 1}] * 2
 
