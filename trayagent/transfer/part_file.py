@@ -169,7 +169,10 @@ class Part:
         if not covered <= told.st_size <= mark.record.size:
             return None
         record, sidecar_ns = mark.record, self._sidecar.changed_ns()
-        if not is_ours_still(mark, told.st_mtime_ns, sidecar_ns, lambda: self._sample(record)):
+        part_ns = told.st_mtime_ns
+        if not is_ours_still(
+            mark, part_ns, sidecar_ns, lambda: self._sample(record, is_alone=True)
+        ):
             return None
         self._trusted = record
         return record
@@ -181,9 +184,12 @@ class Part:
         if trusted is not None:
             self._sidecar.write(Mark(self._owner, trusted, sample=self._sample(trusted)))
 
-    def _sample(self, record: Record) -> str:
-        """As `Mark.sample`. What was read once is remembered: in a long file that costs a visit to the disk."""
-        if sys.platform == "win32":
+    def _sample(self, record: Record, *, is_alone: bool = False) -> str:
+        """As `Mark.sample`. What was read once is remembered: in a long file that costs a visit to the disk.
+
+        `is_alone`: no other thread writes now.
+        """
+        if sys.platform == "win32" and not is_alone:
             return ""  # to read there moves the place at which another thread may be writing
         before, self._samples = self._samples, {}
         for place in sample_places(record.done):
@@ -216,7 +222,7 @@ class Part:
         # Where this lasts, the next record takes as long, and bytes come meanwhile.
         slack = max(USUAL_SLACK, 4 * (time.monotonic() - began))
         is_pinned = is_last and sys.platform != "win32"
-        sample = "" if is_last or record is None else self._sample(record)
+        sample = "" if is_pinned or record is None else self._sample(record, is_alone=is_last)
         self._sidecar.write(Mark(self._owner, record, 0.0 if is_pinned else slack, sample))
         if is_pinned:
             self._pin_dates()
@@ -227,7 +233,7 @@ class Part:
         """Give both files the date of the last byte, after our last word.
 
         1. A share may date a file by its closing, but leaves a date alone that was set by name (Samba).
-           Windows has no such promise: there the slack stays.
+           Windows has no such promise: there the slack stays, and the bytes at some places tell of edits.
         2. A share's clock is not ours, and ours may be set back between the last byte and our word: then
            the sidecar would look older than its part.
         """
