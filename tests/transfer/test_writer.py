@@ -154,3 +154,32 @@ def test_a_lane_never_holds_the_engine_up_for_a_slow_disk(
     assert locked == []
     writer.drain()
     assert locked == [False, False]
+
+
+def test_two_that_write_what_is_queued_lose_none_of_it(
+    tmp_path: Path, slow: Callable[[Write], None]
+) -> None:
+    """One saves, and waits until all is written; who drives the file meanwhile leaves it to that one."""
+    at_work, go_on = threading.Event(), threading.Event()
+    written: list[int] = []
+
+    def halting(part: Part, data: Sequence[bytes | memoryview], at: int) -> None:
+        at_work.set()
+        assert go_on.wait(10)
+        written.append(at)
+
+    slow(halting)
+    writer = Writer(Part(tmp_path / "f"), lambda: None, lambda: None)
+    for at in range(3):
+        writer.put([b"x"], 1, at)
+    saver = threading.Thread(target=writer.drain)
+    saver.start()
+    assert at_work.wait(10)
+    driver = threading.Thread(target=lambda: writer.drain(waits=False))
+    driver.start()
+    driver.join(10)
+    assert not driver.is_alive(), "it waits for no disk"
+    go_on.set()
+    saver.join(10)
+    assert written == [0, 1, 2]
+    assert writer.drop() == []

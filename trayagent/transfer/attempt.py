@@ -471,12 +471,12 @@ class Attempt:
         while (left := until - time.monotonic()) > 0:
             await self._wait(left)
 
-    def _drain(self) -> None:
+    def _drain(self, *, waits: bool = True) -> None:
         """Write what a slow disk has not taken yet, and let whoever waits for that go on."""
         if self._writer is None:
             return
         with explained():
-            is_room_again = self._writer.drain()
+            is_room_again = self._writer.drain(waits=waits)
         if is_room_again:
             for answer in self._answers:
                 answer.resume()
@@ -484,7 +484,7 @@ class Attempt:
     def _drain_early(self) -> None:
         """Write what came while something else is awaited, or failed: an error of the disk is not the point now."""
         with suppress(DownloadError, StoppedError):
-            self._drain()
+            self._drain(waits=False)
 
     async def _check_room(self, needed: int) -> None:
         """Look at the folder: for the first time aside, for nobody knows what disk it is on."""

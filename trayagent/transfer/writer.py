@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Final
 
 from trayagent.transfer.part_file import Part
@@ -34,6 +35,8 @@ class Writer:
         self._put = self._written = 0
         """Bytes: each is counted by one thread only, for no thread may miss what another counts."""
         self._refused = False
+        self._turn = Lock()
+        """Of the two that may write: who saves the file aside, and who drives it meanwhile."""
 
     def takes(self, count: int) -> bool:
         """Whether so many bytes may come now; if not, `drain` says when they may."""
@@ -53,11 +56,27 @@ class Writer:
         """Wake who drives the file: something was put."""
         self._tell()
 
-    def drain(self) -> bool:
+    def drain(self, *, waits: bool = True) -> bool:
         """Write what is queued; returns whether somebody waits to hear of the room.
 
-        Raises OSError, and what `check_stopped` raises: the rest stays queued then.
+        Raises OSError, and what `check_stopped` raises: the rest stays queued then. While another thread
+        is at it, this one waits for that, or (`waits` is false) leaves all to it.
         """
+        # Asked again after each turn: what was put at its end was left to whoever had the turn.
+        while self._queue:
+            if not self._turn.acquire(blocking=waits):
+                return False
+            try:
+                self._write_queued()
+            finally:
+                self._turn.release()
+        # Nothing is stored unless it was set: `takes` may set it at this very moment.
+        if not self._refused:
+            return False
+        self._refused = False
+        return True
+
+    def _write_queued(self) -> None:
         while self._queue:
             at, count, pieces = self._queue[0]
             began = time.monotonic()
@@ -67,8 +86,6 @@ class Writer:
             self._written += count
             if time.monotonic() - began > SLOW:
                 self._check_stopped()
-        refused, self._refused = self._refused, False
-        return refused
 
     def drop(self) -> list[tuple[int, int]]:
         """Forget what is queued, once nobody brings more; returns the stretches that were not written."""
