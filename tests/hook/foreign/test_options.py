@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
 from tests.hook.foreign.rig import ADDRESS, ForeignRig
 
 
@@ -59,3 +63,11 @@ async def test_a_multicall_of_nothing_that_can_be_called(foreign: ForeignRig) ->
 
 async def test_a_metalink_that_is_no_base64_is_refused(foreign: ForeignRig) -> None:
     assert await foreign.fail("addMetalink", "é") == "The parameter at 0 is no base64."
+
+
+@pytest.mark.parametrize("option", ["dir", "out"])
+async def test_a_path_of_a_million_parts_holds_nobody_up(foreign: ForeignRig, option: str) -> None:
+    began = time.process_time()
+    said = await foreign.fail("addUri", ["http://example.com/b"], {option: "a/" * 900_000 + "x"})
+    assert said == f"We encountered a problem while processing the option '--{option}'."
+    assert time.process_time() - began < 0.25

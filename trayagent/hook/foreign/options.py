@@ -33,6 +33,9 @@ MOST_WORKERS: Final = 32
 MOST_HEADERS: Final = 1000
 """Of one download; each is judged by itself, and browsers send thirty."""
 
+MOST_PATH: Final = 8192
+"""Characters of a path, twice what any system takes: a million parts would hold everybody up."""
+
 _TEXTS: Final = ("out", "referer", "user-agent", "checksum", "pause", "max-download-limit")
 _COUNT: Final = re.compile(r"[0-9]{1,6}")
 _CHECKSUM: Final = re.compile(r"(?:md5|sha-(?:1|224|256|384|512))=[0-9A-Fa-f]+")
@@ -159,6 +162,8 @@ def _read_item(uris: list[str], options: Mapping[str, Any], folder: str | None) 
     known = [
         (name, text) for name in _TEXTS if (text := _text(options.get(name))) not in (None, "")
     ]
+    if len(_text(options.get("out")) or "") > MOST_PATH:
+        raise _bad("out")
     if (segments := _segments(options)) is not None:
         known.append(("split", segments))
     # 1. A list of headers, or several in one text; an empty one (a client sends both, whatever it
@@ -199,6 +204,8 @@ def _folder(options: Mapping[str, Any], ours: str) -> tuple[str | None, str | No
     given = _text(options.get("dir"))
     if not given:
         return None, None
+    if len(given) > MOST_PATH:
+        raise _bad("dir")
     # Every client sends a whole path, many of them always: the browser's folder, or what we told
     # them. Compared as text, since no disk is asked here.
     wanted, root = (os.path.normpath(path) for path in (os.path.join(ours, given), ours))  # noqa: PTH118
