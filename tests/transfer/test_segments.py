@@ -11,6 +11,7 @@ import pytest
 
 from tests.servers.lying import Exchange, Lying, Served
 from tests.transfer.rig import noise, replace_writes, transferring, until
+from tests.wine import keeps_time
 from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Progress, Target
 from trayagent.net.exchange import EnoughError
@@ -51,6 +52,7 @@ async def test_a_server_that_throttles_by_connection_gets_more_of_them(tmp_path:
         assert server.most_open > 1
 
 
+@keeps_time
 @pytest.mark.alone
 async def test_a_quick_server_is_left_alone(tmp_path: Path) -> None:
     """Where another program takes the processor, bytes stop for a moment, as from a server that doles them out.
