@@ -77,8 +77,16 @@ def open_shared(path: str | Path, flags: int, mode: int = 0o666) -> int:
 
 
 def read_shared(path: str | Path) -> bytes:
-    """All of a small file that another process may be replacing right now. Blocking, raises OSError."""
-    return retry_shared(lambda: Path(path).read_bytes())
+    """All of a small file that another process may be replacing right now. Blocking, raises OSError.
+
+    A pipe in its place is refused (`open_regular`): a start would wait for ever, without a word.
+    """
+
+    def read() -> bytes:
+        with open_regular(path) as file:
+            return file.read()
+
+    return retry_shared(read)
 
 
 def open_regular(path: str | Path, *, follows: bool = True) -> BufferedReader:

@@ -1,5 +1,6 @@
 """Settings come from flag, environment, file or default, in this order, and every mistake is told at once."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -322,6 +323,14 @@ def test_a_path_with_backslashes_belongs_in_single_quotes(place: Home, line: str
 def test_a_byte_order_mark_does_no_harm(place: Home) -> None:
     place.config.write_bytes(b"\xef\xbb\xbf[downloads]\r\nworkers = 5\r\n")
     assert load(place, {}).downloads.workers == 5
+
+
+@pytest.mark.skipif("not hasattr(os, 'mkfifo')", reason="pipes are a thing of POSIX")
+def test_a_pipe_in_the_place_of_the_file_is_told(place: Home) -> None:
+    """To read one would wait for ever."""
+    os.mkfifo(place.config)
+    with pytest.raises(ConfigError, match="not a regular file"):
+        load(place, {})
 
 
 def test_a_folder_in_the_place_of_the_file_is_told(place: Home) -> None:
