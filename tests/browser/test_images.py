@@ -1,5 +1,6 @@
 """“Set up images…” shows the first items before it saves, then a sync fills the library with thumbnails."""
 
+import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chromium import violations
 from tests.browser.public_site import PublicSite
-from tests.browser.running import Running
+from tests.browser.running import Running, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 COUNT = 14
@@ -160,6 +161,21 @@ async def test_trash_can_be_taken_back_and_is_final_after_a_moment(
     await page.get_by_label("Images to show").select_option("ignored")
     await expect(cells).to_have_count(2)
     assert agent.call("GET", "sources/my-shots")["present"] == COUNT - 2
+
+
+async def test_an_open_menu_stays_while_its_card_changes(page: Page, agent: Running) -> None:
+    card = page.locator("[data-source='my-shots']")
+    await card.locator("summary").click()
+    await card.get_by_role("button", name="Change…").focus()
+    await card.evaluate("it => it.classList.add('before')")
+    agent.call("POST", "sources/my-shots/sync", {"list_only": True})
+    await expect(page.locator(".before")).to_have_count(0)
+    await expect(card.get_by_role("button", name="Change…")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(card.get_by_role("button", name="Change…")).to_be_hidden()
+    await asyncio.to_thread(
+        until, lambda: agent.call("GET", "sources")["sources"][0]["last_run"]["state"] != "running"
+    )
 
 
 async def test_source_is_changed_signed_out_and_removed(page: Page, agent: Running) -> None:

@@ -15,6 +15,7 @@ export class ImagesView {
   #visible = false;
   #timer = 0;
   #runs = new Map(); // by source: the run as its events tell it
+  #menus = new Map(); // by source: a menu that is open stays so while a sync changes its card
 
   constructor({ api, board, messages, config }) {
     Object.assign(this, { api, messages, config, chosen: null, sources: [] });
@@ -74,7 +75,9 @@ export class ImagesView {
   }
 
   #paint() {
+    const focused = document.activeElement;
     this.cards.replaceChildren(...this.sources.map((source) => this.#card(source)));
+    if (focused !== document.activeElement && focused.isConnected) focused.focus();
     this.empty.hidden = this.sources.length > 0;
     this.tools.hidden = !this.sources.length;
     this.syncAll.hidden = this.sources.length < 2; // with one source it would be the same button twice
@@ -89,12 +92,7 @@ export class ImagesView {
     const { name } = source;
     const sync = button(running ? ALBUM.syncing : ALBUM.sync, () => this.#sync(name), { kind: "primary", glyph: "again" });
     sync.disabled = running;
-    const more = new Menu(ALBUM.more, "", () => [
-      [ALBUM.look, () => this.#sync(name, true)],
-      [ALBUM.edit, () => this.#change(source)],
-      source.signed_in ? [ALBUM.signOut, () => this.#signOut(name)] : [ALBUM.signIn, () => this.#logIn(source)],
-      [ALBUM.remove, () => this.#remove(source)],
-    ]);
+    if (!this.#menus.has(name)) this.#menus.set(name, new Menu(ALBUM.more, "", () => this.#choices(name)));
     return h(
       "li",
       { class: "card source", data: { chosen: String(name === this.chosen), source: name } },
@@ -113,9 +111,19 @@ export class ImagesView {
         sync,
         source.signed_in ? null : button(ALBUM.signIn, () => this.#logIn(source), { glyph: "key" }),
         this.sources.length > 1 ? button(ALBUM.browse, () => this.#browse(name)) : null,
-        more.element,
+        this.#menus.get(name).element,
       ),
     );
+  }
+
+  #choices(name) {
+    const source = this.sources.find((each) => each.name === name);
+    return [
+      [ALBUM.look, () => this.#sync(name, true)],
+      [ALBUM.edit, () => this.#change(source)],
+      source.signed_in ? [ALBUM.signOut, () => this.#signOut(name)] : [ALBUM.signIn, () => this.#logIn(source)],
+      [ALBUM.remove, () => this.#remove(source)],
+    ];
   }
 
   #facts({ name, account, type }) {
