@@ -94,11 +94,20 @@ class Agent:
         self.launch()
         try:
             until(self._answers, "the agent")
-        except BaseException:
+        except BaseException as error:
             # `__exit__` is not called where `__enter__` has failed: it would run on without a test.
             self.kill()
+            if isinstance(error, AssertionError):
+                raise AssertionError(f"{error}; it said:\n{self.last_words()}") from error
             raise
         return time.monotonic() - began
+
+    def last_words(self) -> str:
+        """The end of what it wrote to its console and its log: why it did not start, say."""
+        files = [self.home / "output.log", *sorted((self.home / "logs").glob("*.log"))]
+        return "\n".join(
+            file.read_text("utf-8", "replace")[-2000:] for file in files if file.is_file()
+        )
 
     def launch(self) -> None:
         """Start its process, and no more."""
@@ -181,7 +190,7 @@ class Agent:
 
     def _answers(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, self.log()
+        assert self.process.poll() is None, "it has ended"
         with contextlib.suppress(OSError, ValueError, KeyError):
             runtime = json.loads((self.home / "runtime.json").read_text())
             if runtime["pid"] == self.process.pid:
