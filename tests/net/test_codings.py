@@ -16,6 +16,7 @@ import pytest
 
 from tests.net.asking import Asker, Kept, asking
 from tests.servers.lying import Behaviour, Exchange, Lying, replying
+from tests.wine import keeps_time
 from trayagent.net.codings import DamagedError, decoder_for
 
 TEXT = b"a text, somewhat long, " * 100
@@ -284,6 +285,7 @@ async def test_more_codings_than_anybody_puts_on_are_refused() -> None:
 EMPTY_MEMBERS = gzip.compress(b"") * 400_000
 
 
+@keeps_time
 @pytest.mark.parametrize("coding", ["gzip", "gzip, gzip", "gzip, br"])
 def test_very_many_empty_members_are_read_in_steps_or_refused(coding: str) -> None:
     """Eight megabytes of them say nothing; packed once more they are a few kilobytes."""

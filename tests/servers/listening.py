@@ -60,7 +60,9 @@ class Listening:
         self._is_dead = True
         self.shut()
         for writer in list(self._writers):
-            writer.transport.abort()
+            # asyncio's answer to an abort of TLS whose connection was lost a moment ago.
+            with suppress(AttributeError):
+                writer.transport.abort()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._is_dead:  # a handshake that was not over when the server was
