@@ -45,7 +45,7 @@ def authority() -> Authority:
     return Authority()
 
 
-@pytest.mark.parametrize("idle", [0.02, 0.2])
+@pytest.mark.parametrize("idle", [0.1, 0.2])  # under Wine the answer itself takes 0.05
 @pytest.mark.parametrize("evil", [EVIL, EVIL * 1000, b"x", b"\r\n"])
 async def test_an_answer_that_nobody_asked_for_is_never_taken_for_ours(
     server: Lying, authority: Authority, idle: float, evil: bytes
