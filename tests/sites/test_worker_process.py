@@ -119,6 +119,18 @@ def test_a_choice_is_never_written_through_a_link_of_the_worker(
 
 
 @POSIX
+def test_a_choice_is_never_read_through_a_link_of_the_worker(
+    scratch: ScratchFolder, tmp_path: Path
+) -> None:
+    scratch.note_first(PAGE, "http://h/first", "title")
+    (note,) = scratch.path.iterdir()
+    note.rename(tmp_path / "elsewhere")
+    note.symlink_to(tmp_path / "elsewhere")
+
+    assert scratch.first_entry(PAGE) is None
+
+
+@POSIX
 def test_where_all_names_are_taken_it_is_said(shared: Path) -> None:
     scratch = ScratchFolder(shared, "tag", "d1")
     for place in scratch._places:

@@ -168,9 +168,9 @@ class ScratchFolder:
 
     def first_entry(self, page: str) -> tuple[str, str] | None:
         """Address and title of the entry that stands for this page; None: it was not chosen yet."""
-        # The worker runs foreign code, and may have put anything in its place: a pipe, or other words.
+        # The worker runs foreign code, and may have put anything in its place: a pipe, a link, or other words.
         try:
-            with open_regular(self.path / _CHOICE_FILE) as file:
+            with open_regular(self.path / _CHOICE_FILE, follows=False) as file:
                 noted = msgspec.json.decode(file.read(LINE_BYTES), type=_Choice)
         except (OSError, ValueError, msgspec.DecodeError):
             return None
