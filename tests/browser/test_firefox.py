@@ -34,8 +34,9 @@ def running_firefox(
 
 @pytest.fixture
 def firefox(running_firefox: Firefox) -> Firefox:
-    """Begin with a single tab."""
+    """Begin with a single tab, and an empty page: a page sent before would still want to go back."""
     running_firefox.settle()
+    running_firefox.go("about:blank")
     return running_firefox
 
 

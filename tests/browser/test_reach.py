@@ -293,11 +293,24 @@ async def test_keys_stay_in_a_sheet_and_come_back_to_the_list(phone: Page) -> No
         for key in ["Tab"] * 25 + ["Shift+Tab"] * 25:
             await phone.keyboard.press(key)
             assert await sheet.evaluate(IS_WITHIN), key
-        await phone.keyboard.press("Tab")
         await phone.keyboard.press("Escape")
         await expect(sheet).to_be_hidden()
         await expect(grid).to_be_focused()
         await expect(phone.locator("[inert]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("nothing_has_the_focus", [False, True])
+async def test_escape_closes_a_sheet(phone: Page, nothing_has_the_focus: bool) -> None:
+    await row(phone, "lost.mp4").locator(".name").click()
+    sheet = phone.get_by_role("region", name="lost.mp4", exact=True)
+    await expect(sheet).to_be_focused()
+    await phone.keyboard.press("Tab")
+    if nothing_has_the_focus:
+        # As behind its last control, or where a button has gone under the finger.
+        await phone.evaluate("document.activeElement.blur()")
+    await phone.keyboard.press("Escape")
+    await expect(sheet).to_be_hidden()
+    await expect(phone.get_by_role("treegrid")).to_be_focused()
 
 
 async def test_a_sheet_goes_by_a_touch_beside_it_and_holds_nothing_back(phone: Page) -> None:

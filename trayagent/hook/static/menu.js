@@ -42,7 +42,7 @@ export class Menu {
   #onKey(event) {
     const choices = [...this.body.children];
     const at = choices.indexOf(document.activeElement);
-    if (event.key === "Escape") {
+    if (event.key === "Escape" && this.element.open) {
       this.element.open = false;
       this.opener.focus();
     } else if (event.key === "ArrowDown" && this.element.open) choices[(at + 1) % choices.length].focus();

@@ -5,7 +5,7 @@ const NARROW = matchMedia("(max-width: 46rem)"); // as in list.css, where the pa
 
 /**
  * Holds whichever of `panels` is open above the page. The focus goes into it: behind it nobody would see where it is.
- * A click beside it tells it `close`.
+ * A click beside it tells it `close`, and so does Escape where nothing has the focus.
  */
 export class Sheet {
   #panels;
@@ -19,6 +19,10 @@ export class Sheet {
       // What is inert passes its clicks on to what it lies in. An inert target is the one that has just opened the sheet.
       const open = this.#behind.length && !target.closest("[inert]") ? this.#open() : null;
       if (open && !open.element.contains(target)) open.dispatchEvent(new Event("close"));
+    });
+    // Behind its last control the keys go to the page as a whole, where the panel does not hear them.
+    document.addEventListener("keydown", ({ key, target }) => {
+      if (key === "Escape" && target === document.body && this.#behind.length) this.#open()?.dispatchEvent(new Event("close"));
     });
   }
 
