@@ -60,17 +60,40 @@ async def test_an_answer_that_nobody_asked_for_is_never_taken_for_ours(
         said.set()
 
     with asking(server.authority, ca_file=authority.file) as asker:
-        assert await asker.get(server.at("/one", chatty)) == b"one"
+        url = server.at("/one", chatty)
+        assert await asker.get(url) == b"one"
         await said.wait()
         await asyncio.sleep(0.05)  # it is sent; that it is here, nothing says
         assert await got(server, asker, "two") == b"two"
         assert await got(server, asker, "three") == b"three"
-        assert server.connections == 2
+        # Behind TLS an answer that is here at once is not trusted, and this server may be so quick.
+        assert 2 <= server.connections <= (3 if url.startswith("https") else 2)
 
 
-@pytest.mark.parametrize("evil", [EVIL, EVIL * 1000, b"x", b"\r\n"])
-async def test_nor_is_one_that_comes_right_behind_the_answer(evil: bytes) -> None:
-    """Behind TLS libcurl may have read it ahead; it is the word of the same server there."""
+@pytest.mark.parametrize("evil", [EVIL, EVIL[:30], EVIL * 1000, b"x", b"\r\n"])
+@pytest.mark.parametrize("size", [3, 30_000, 300_000])
+async def test_nor_is_one_that_comes_right_behind_the_answer(
+    server: Lying, authority: Authority, size: int, evil: bytes
+) -> None:
+    """Behind TLS libcurl may have read it ahead."""
+    body = b"a" * size
+    said = asyncio.Event()
+
+    async def chatty(exchange: Exchange) -> None:
+        await exchange.reply("200 OK", body)
+        await exchange.raw(evil)
+        said.set()
+
+    with asking(server.authority, ca_file=authority.file) as asker:
+        assert await asker.get(server.at("/one", chatty)) == body
+        await said.wait()
+        assert await got(server, asker, "two") == b"two"
+        assert await got(server, asker, "three") == b"three"
+
+
+async def test_all_of_a_long_one_is_forgotten(server: Lying, authority: Authority) -> None:
+    """Also where it is more than is taken at a time, so that libcurl was told to wait."""
+    evil = b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" + b"E" * 40_000
     said = asyncio.Event()
 
     async def chatty(exchange: Exchange) -> None:
@@ -78,11 +101,13 @@ async def test_nor_is_one_that_comes_right_behind_the_answer(evil: bytes) -> Non
         await exchange.raw(evil)
         said.set()
 
-    async with Lying() as server:
-        with asking(server.authority) as asker:
-            assert await asker.get(server.at("/one", chatty)) == b"one"
-            await said.wait()
-            assert await got(server, asker, "two") == b"two"
+    with asking(server.authority, ca_file=authority.file) as asker:
+        assert await asker.get(server.at("/one", chatty)) == b"one"
+        await said.wait()
+        body = bytes(range(256)) * 400
+        url = server.at("/two", replying("200 OK", body))
+        assert await asker.get(url, how={"piece": 4096}) == body
+        assert await got(server, asker, "three") == b"three"
 
 
 async def test_nor_is_one_that_comes_with_the_answer(server: Lying, authority: Authority) -> None:

@@ -11,7 +11,7 @@ follow redirects by the same rules (`redirects`) and translate what goes wrong i
 is one request and its answer; `Head` is what can be judged of an answer before its body.
 
 Some files serve one neighbour, and are read alone: `easy_handle` is one of libcurl's handles, `transport` all
-of them and their thread; `codings` takes off what a server put on unasked; `dialer` is how the gateway
-connects; `sockets`, `trust` and `peer_tables` are where the three systems differ, so that nobody else has to
-ask which one this is.
+of them and their thread, `idle_sockets` what comes between two requests; `codings` takes off what a server
+put on unasked; `dialer` is how the gateway connects; `sockets`, `trust` and `peer_tables` are where the three
+systems differ, so that nobody else has to ask which one this is.
 """

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-import select
 import socket
-import sys
 import time
 from collections.abc import Callable, Sequence
 from math import inf
@@ -27,6 +25,7 @@ from trayagent.net.exchange import (
     SilenceWatch,
     Sink,
 )
+from trayagent.net.idle_sockets import IdleSockets
 from trayagent.net.redirects import Endpoint, WebOrigin
 from trayagent.net.refusals import (
     CODING_CUT,
@@ -102,13 +101,18 @@ class EasyHandle:
         self.is_touched = False
         """Whether something came that the engine has not looked at."""
         self.sink: Sink | None = None
+        self.watch = SilenceWatch()
+        self.due = inf
+        """When to look for silence, in monotonic seconds."""
+        self._room = 0
+        """Bytes that may come before somebody has to look."""
+        self._forget_answer()
+
+    def _forget_answer(self) -> None:
         self.failure: DownloadError | None = None
         """Why we ended it ourselves, if there is a reason but that the sink had enough."""
         self.paused = False
         self.resume_at = 0.0
-        self.watch = SilenceWatch()
-        self.due = inf
-        """When to look for silence, in monotonic seconds."""
         self.is_stale = False
         """The connection it was to use again brings what nobody asked for: it needs another."""
         self._refused: DownloadError | None = None
@@ -117,8 +121,6 @@ class EasyHandle:
         self.lines.clear()
         self.batch: list[bytes] = []
         """What came in this turn, for the sink to get at once."""
-        self._room = 0
-        """Bytes that may come before somebody has to look."""
         self._decoder: Decoder | None = None
         """What takes the body's coding off; None: it is handed over as it comes."""
         self._fed = 0
@@ -148,9 +150,17 @@ class EasyHandle:
         exchange.began = time.monotonic()
         self.due = exchange.began + min(patience.first_byte, patience.stall / SilenceWatch.PARTS)
 
+    @property
+    def has_answer(self) -> bool:
+        """Whether a line of it has come, at least."""
+        return bool(self.lines) or self.exchange.head is not None
+
     def begin_anew(self) -> None:
-        """The same again, on a connection that nobody has used."""
-        self.is_stale = False
+        """The same again, on a connection that nobody has used; what came on the other is nobody's."""
+        self._idle.give_up(self._ends)
+        self.exchange.forget_answer()
+        self._forget_answer()
+        self._room = self.exchange.piece
         self.curl.setopt(pycurl.FRESH_CONNECT, 1)
         self._terms = None
 
@@ -213,16 +223,19 @@ class EasyHandle:
         Of the connection it is told both addresses, then both ports.
         """
         self._ends = ends
-        if self._idle.has_more(ends):
+        found = self._idle.look(ends)
+        if found == "talks":
             self.is_stale = True
             return _ABORT
+        origin = self.exchange.endpoint.origin
         if not self._proxy:
-            origin = self.exchange.endpoint.origin
             try:
                 self._policy.admit(origin.host, origin.port, ends[0])
             except DownloadError as error:
                 self.failure = error
                 return _ABORT
+        if found == "silent" and origin.scheme == "https":
+            self._idle.first_read.append(self)
         return _GO_ON
 
     def _take_piece(self, data: bytes) -> int | None:
@@ -393,45 +406,6 @@ class EasyHandle:
         if exchange.head is None:
             self.due = min(self.due, exchange.began + patience.first_byte)
         return None
-
-
-class IdleSockets:
-    """The sockets of idle HTTP/1 connections, by both their ends (address, address, port, port).
-
-    What comes on one of them belongs to no request, and would be taken for the next one's answer:
-    libcurl looks only at connections that were idle for a second.
-    """
-
-    MOST: Final = 1024
-
-    def __init__(self) -> None:
-        self._sockets: dict[tuple[object, ...], int] = {}
-        if sys.platform != "win32":  # which has none
-            self._polls: dict[int, select.poll] = {}
-            """By descriptor: it may be another's later, and is asked in the same way then."""
-
-    def add(self, ends: tuple[object, ...], fd: int) -> None:
-        """A request is over there; the connection may have been closed with it."""
-        self._sockets.pop(ends, None)
-        self._sockets[ends] = fd
-        if len(self._sockets) > self.MOST:
-            del self._sockets[next(iter(self._sockets))]
-
-    def has_more(self, ends: tuple[object, ...]) -> bool:
-        """Whether something, or the end, has come on a connection that is about to be used."""
-        fd = self._sockets.pop(ends, -1)
-        if fd < 0:
-            return False  # a new one
-        if sys.platform == "win32":
-            try:
-                return bool(select.select([fd], [], [], 0)[0])
-            except OSError:
-                return True  # it is closed, and its number perhaps another's
-        poll = self._polls.get(fd)
-        if poll is None:
-            poll = self._polls[fd] = select.poll()
-            poll.register(fd, select.POLLIN)
-        return bool(poll.poll(0))
 
 
 class _Lent:

@@ -97,6 +97,12 @@ class Exchange(Struct, eq=False):
         elif not self.is_slow and head.length is not None and head.length <= self.piece:
             self.wanted = inf
 
+    def forget_answer(self) -> None:
+        """What came was not the answer; nobody was told of it."""
+        self.head = None
+        self.pieces.clear()
+        self.gathered, self.wanted = 0, LOOKED_AT
+
     def take_pieces(self) -> bytes:
         """All that is here, for its caller; the engine may add more meanwhile."""
         taken = []

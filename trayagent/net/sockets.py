@@ -15,7 +15,7 @@ LEAVE: Final = 4
 class Sockets(Protocol):
     """Waits for any number of sockets."""
 
-    def watch(self, events: int, fd: int, *_: object) -> None:
+    def watch(self, events: int, fd: int) -> None:
         """Wait for these events of it from now on (1 to read, 2 to write, 3 for both), and for no others.
 
         4, which is libcurl's word (CURLMOPT_SOCKETFUNCTION, which this is given for): wait for it no
@@ -42,7 +42,7 @@ class SelectorSockets:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
 
-    def watch(self, events: int, fd: int, *_: object) -> None:
+    def watch(self, events: int, fd: int) -> None:
         if events == LEAVE:
             with suppress(KeyError):
                 self._selector.unregister(fd)
@@ -75,7 +75,7 @@ if sys.platform == "linux":
             self._known: set[int] = set()
             self._left: set[int] = set()
 
-        def watch(self, events: int, fd: int, *_: object) -> None:
+        def watch(self, events: int, fd: int) -> None:
             if events == LEAVE:
                 self._left.add(fd)
                 return

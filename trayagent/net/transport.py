@@ -43,9 +43,10 @@ import pycurl
 
 from trayagent.model.errors import DownloadError
 from trayagent.net.address_policy import AddressPolicy
-from trayagent.net.easy_handle import EasyHandle, IdleSockets
+from trayagent.net.easy_handle import EasyHandle
 from trayagent.net.exchange import Exchange, Patience, Resolve, Sink
-from trayagent.net.sockets import waiting
+from trayagent.net.idle_sockets import IdleSockets
+from trayagent.net.sockets import LEAVE, waiting
 from trayagent.net.turns import Turns, Waiter, leave_alone
 
 log = logging.getLogger(__name__)
@@ -192,7 +193,7 @@ class Transport:
         sockets.watch(pycurl.POLL_IN, self._waker)
         self._multi: Any = pycurl.CurlMulti()  # its stub leaves out `timeout`
         self._multi.setopt(pycurl.M_MAXCONNECTS, IDLE_CONNECTIONS)
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, sockets.watch)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._run()
 
     def _run(self) -> None:
@@ -250,8 +251,17 @@ class Transport:
             self._sweep(now)
         self._settle()
 
+    def _watch(self, events: int, fd: int, *_: object) -> None:
+        """What libcurl calls (CURLMOPT_SOCKETFUNCTION)."""
+        if events != LEAVE and self._idle_sockets.first_read:
+            self._idle_sockets.note_wait()
+        self._sockets.watch(events, fd)
+
     def _settle(self) -> None:
         """Hand over what came, take what libcurl has finished, then tell whoever has something to look at."""
+        for handle in self._idle_sockets.first_read:
+            if handle.has_answer:  # before libcurl waited for one: it belongs to no request
+                self._ask_anew(handle)
         if self._asking:
             now = time.monotonic()
             for handle in list(self._asking):
@@ -265,6 +275,14 @@ class Transport:
                 self._end(handle.exchange, handle.failure)
             elif handle.paused and handle.can_go_on:
                 self._continue(handle.exchange)
+        self._take_finished()
+        self._idle_sockets.first_read.clear()
+        for handle in self._touched:
+            handle.tell()
+        self._touched.clear()
+
+    def _take_finished(self) -> None:
+        """End what libcurl reports as over, or ask once more where the connection was no good."""
         left = 1
         while left:
             left, complete, failed = self._multi.info_read()
@@ -272,15 +290,10 @@ class Transport:
                 curl.handle.note_idle()
                 self._end(curl.handle.exchange, curl.handle.why_cut())
             for curl, code, words in failed:
-                if curl.handle.is_stale:
-                    self._multi.remove_handle(curl)
-                    curl.handle.begin_anew()
-                    self._multi.add_handle(curl)
+                if curl.handle.is_stale or curl.handle in self._idle_sockets.first_read:
+                    self._ask_anew(curl.handle)
                 else:
                     self._end(curl.handle.exchange, curl.handle.why_failed(code, words))
-        for handle in self._touched:
-            handle.tell()
-        self._touched.clear()
 
     # -- one exchange
 
@@ -314,6 +327,13 @@ class Transport:
             self._pause,
             self._idle_sockets,
         )
+
+    def _ask_anew(self, handle: EasyHandle) -> None:
+        """Ask once more, on a new connection: only GETs come here, which may be repeated (RFC 9110 §9.2.2)."""
+        self._multi.remove_handle(handle.curl)
+        handle.begin_anew()
+        self._multi.add_handle(handle.curl)
+        self._asking[handle] = None
 
     def _attach(self, exchange: Exchange, sink: Sink) -> None:
         if (handle := self._live.get(exchange)) is not None:
