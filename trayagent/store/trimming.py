@@ -30,38 +30,40 @@ ROWS_AT_ONCE: Final = 200
 _ENDED: Final = "state IN ('completed', 'failed', 'cancelled')"
 
 
+Place = tuple[float, int]
+"""Of a row among those that have ended: when (Unix seconds) and its number. A clock that ticks 64 times a
+second gives many rows the same time."""
+
+BEGINNING: Final[Place] = (0.0, 0)
+
+
 class Trimmed(Struct, frozen=True):
     """What one transaction forgot, and where the next one goes on."""
 
-    after: tuple[float, int]
-    """The end (Unix seconds) and the number of the last row that was looked at."""
+    after: Place
+    """The last row that was looked at."""
     completed: int
     """How many of the forgotten rows were completed; the others were cancelled."""
 
 
-BEGINNING: Final = (0.0, 0)
-
-
-def boundary(conn: sqlite3.Connection, since: float | None, most: int) -> float | None:
-    """What ended before (Unix seconds) is to go, so that `most` rows are left of what ended after `since`.
+def boundary(conn: sqlite3.Connection, since: float | None, most: int) -> Place | None:
+    """What stands before it is to go, so that `most` rows are left of what ended after `since`.
 
     None: everything stays.
     """
-    bounds = [] if since is None else [since]
+    bounds = [] if since is None else [(since, 0)]
     if most:
         row = conn.execute(
-            f"SELECT finished_at FROM downloads INDEXED BY stopped WHERE {_ENDED}"
-            " ORDER BY finished_at DESC LIMIT 1 OFFSET ?",
+            f"SELECT finished_at, n FROM downloads INDEXED BY stopped WHERE {_ENDED}"
+            " ORDER BY finished_at DESC, n DESC LIMIT 1 OFFSET ?",
             (most - 1,),
         ).fetchone()
-        bounds += [] if row is None else [row[0]]
+        bounds += [] if row is None else [(row["finished_at"], row["n"])]
     return max(bounds, default=None)
 
 
-def forget_downloads(
-    conn: sqlite3.Connection, before: float, after: tuple[float, int]
-) -> Trimmed | None:
-    """Forget the next rows that ended before (Unix seconds); None when none is left to look at."""
+def forget_downloads(conn: sqlite3.Connection, before: Place, after: Place) -> Trimmed | None:
+    """Forget the next rows between two places; None when none is left to look at."""
     # By the place after the last row: what stays is walked over once, not again with each transaction.
     rows = conn.execute(
         "SELECT n, state, finished_at, state = 'failed'"
@@ -70,8 +72,8 @@ def forget_downloads(
         " OR EXISTS (SELECT 1 FROM outbox WHERE outbox.download = downloads.n)"
         " OR EXISTS (SELECT 1 FROM batches WHERE batches.n = batch AND batches.finished_at IS NULL)"
         f" AS stays FROM downloads INDEXED BY stopped WHERE {_ENDED}"
-        " AND finished_at < ? AND (finished_at, n) > (?, ?) ORDER BY finished_at, n LIMIT ?",
-        (before, *after, ROWS_AT_ONCE),
+        " AND (finished_at, n) < (?, ?) AND (finished_at, n) > (?, ?) ORDER BY finished_at, n LIMIT ?",
+        (*before, *after, ROWS_AT_ONCE),
     ).fetchall()
     if not rows:
         return None
@@ -83,15 +85,15 @@ def forget_downloads(
     return Trimmed((rows[-1]["finished_at"], rows[-1]["n"]), completed)
 
 
-def forget_batches(conn: sqlite3.Connection, before: float) -> bool:
+def forget_batches(conn: sqlite3.Connection, before: Place) -> bool:
     """Forget entries of a batch that nothing is left of, at last the batch itself; False: there is none."""
     row = conn.execute(
-        "SELECT n FROM batches WHERE finished_at < ?"
+        "SELECT n FROM batches WHERE finished_at <= ?"
         " AND NOT EXISTS (SELECT 1 FROM downloads WHERE downloads.batch = batches.n)"
         " AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.batch = batches.n)"
         " AND NOT EXISTS (SELECT 1 FROM lists WHERE lists.batch = batches.n AND filed = 0)"
         " ORDER BY n LIMIT 1",
-        (before,),
+        (before[0],),  # it ended with its last download, which has gone
     ).fetchone()
     if row is None:
         return False
