@@ -251,7 +251,8 @@ def page(
 def latest_with_file(conn: sqlite3.Connection, since: float) -> Batch | None:
     """The batch that finished last, but not before `since`, of those that saved a file."""
     rows = conn.execute(
-        "SELECT * FROM batches WHERE finished_at >= ? ORDER BY finished_at DESC", (since,)
+        "SELECT * FROM batches WHERE finished_at >= ? ORDER BY finished_at DESC, n DESC",
+        (since,),
     )
     # One by one: a batch of a million rows is only counted when nothing newer saved a file.
     found = (batch_of(conn, row) for row in rows)
