@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import ssl
+import sys
 import tempfile
 import weakref
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,9 @@ class Authority:
     """Signs certificates; a client trusts it or not."""
 
     def __init__(self) -> None:
-        self._ca = trustme.CA()
+        # Wine refuses an ECDSA signature of which a number begins with a zero byte: one in 128.
+        kind = trustme.KeyType.RSA if sys.platform == "win32" else trustme.KeyType.ECDSA
+        self._ca = trustme.CA(key_type=kind)
 
     def trusting(self) -> ssl.SSLContext:
         """A client that trusts this authority, beside those of the system."""
