@@ -18,6 +18,7 @@ from trayagent.files import (
     ForeignLinkError,
     is_link,
     make_folder,
+    open_regular,
     open_shared,
     read_shared,
     remove_folder_shared,
@@ -289,6 +290,19 @@ def test_a_folder_is_made_once_and_a_file_is_none(tmp_path: Path) -> None:
     for place in ("file", "file/deeper"):
         with pytest.raises(NotADirectoryError):
             make_folder(tmp_path / place)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder cannot be opened there")
+def test_a_folder_in_a_files_place_is_named_and_not_left_open(tmp_path: Path) -> None:
+    before = os.dup(0)
+    os.close(before)
+    for _ in range(3):
+        with pytest.raises(OSError, match="not a regular file") as caught:
+            open_regular(tmp_path)
+        assert caught.value.filename == str(tmp_path)
+    after = os.dup(0)
+    os.close(after)
+    assert after == before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links are a right of their own there")

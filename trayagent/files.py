@@ -99,10 +99,11 @@ def open_regular(path: str | Path, *, follows: bool = True) -> BufferedReader:
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     flags |= 0 if follows else getattr(os, "O_NOFOLLOW", 0)
-    file = os.fdopen(open_shared(path, flags), "rb")
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        return file
-    file.close()
+    fd = open_shared(path, flags)
+    # Before it becomes a file of Python's: that raises for a folder, names a number for it, and leaves it open.
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return os.fdopen(fd, "rb")
+    os.close(fd)
     raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 

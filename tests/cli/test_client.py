@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from trayagent.cli import client
-from trayagent.cli.client import AgentClient, NoAnswerError, agent_error
+from trayagent.cli.client import AgentClient, NoAnswerError, agent_error, path_segment
 from trayagent.cli.exits import Exit, NotRunningError, exit_of, exit_of_several, exit_of_states
 from trayagent.model.errors import ConfigError, NotFoundError, TrayagentError
 from trayagent.settings.home import Home
@@ -170,3 +170,14 @@ def test_exit_codes_of_several_things() -> None:
     assert exit_of_states(["completed"]) == Exit.OK
     assert exit_of_states(["completed", "cancelled"]) == Exit.SOME_FAILED
     assert exit_of_states(["failed"]) == Exit.ERROR
+
+
+def test_bytes_that_are_no_text_find_nothing_and_break_nothing() -> None:
+    """A shell hands over what was typed in another coding, as half characters."""
+    stranger = Stranger(TOKEN)
+    try:
+        client = AgentClient(f"http://127.0.0.1:{stranger.server.server_port}", TOKEN)
+        assert client.get(f"downloads/{path_segment(chr(0xDCFF))}", q="\udcff") == {"version": "1"}
+        client.close()
+    finally:
+        stranger.close()

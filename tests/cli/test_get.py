@@ -169,6 +169,14 @@ def test_misuse_is_2(run: Run, media: Media, tmp_path: Path) -> None:
     assert run("get", "--filename", "a", "http://x/1", "http://x/2").code == 2
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a path is any bytes there")
+def test_a_folder_whose_path_is_no_text_is_2(run: Run, media: Media, tmp_path: Path) -> None:
+    said = run("get", media.url("/a.mp4"), "-o", str(tmp_path / "\udcff"))
+    assert said.code == 2
+    assert "no UTF-8" in said.err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.skipif(find_spec("yt_dlp") is None, reason="pip install 'trayagent[sites]'")
 def test_a_page_becomes_its_video(run: Run, tmp_path: Path) -> None:
     film = video(32, 18, 3, random.Random(1))

@@ -8,7 +8,7 @@ import pytest
 from tests.links import link
 from trayagent.model.errors import ConfigError
 from trayagent.model.settings import Config
-from trayagent.settings import Home, load, origins, schema, visible_values
+from trayagent.settings import Home, change, load, origins, schema, visible_values
 
 CONTRACT = """
 [downloads]
@@ -453,3 +453,11 @@ def test_what_is_no_text_is_said_in_our_words(place: Home) -> None:
     with pytest.raises(ConfigError) as caught:
         load(place, {})
     assert caught.value.problems == ["config.toml is not valid TOML: it is no UTF-8 text."]
+
+
+def test_a_number_of_thousands_of_digits_is_an_error_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(f"[downloads]\nworkers = {'9' * 5000}\n")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load(Home.under(tmp_path), {})
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        change(Home.under(tmp_path), {}, {"hook": {"port": 1}})

@@ -145,6 +145,7 @@ def test_names_are_held_without_regard_to_case_or_composition(tmp_path: Path) ->
         (errno.EACCES, "permission_denied"),
         (errno.EROFS, "permission_denied"),
         (errno.ENOENT, "permission_denied"),
+        (errno.ENAMETOOLONG, "permission_denied"),
         (errno.EIO, "internal"),
     ],
 )

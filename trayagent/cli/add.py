@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -90,7 +90,8 @@ def _read(urls: Iterable[str]) -> list[dict[str, Any]]:
         if url == "-":
             found += _stdin()
         # Most who name a file mean the list in it. Nothing is guessed: it is said how to do that.
-        elif "://" not in url and Path(url).exists():
+        # `os.path`, since Path.exists raises for what is too long for a name, and may be an address.
+        elif "://" not in url and os.path.isfile(url):  # noqa: PTH113
             how = f"trayagent add - < {url}"
             if sys.platform == "win32":
                 # PowerShell has no `<`, and what works there does not in cmd.

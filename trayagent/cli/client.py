@@ -113,7 +113,9 @@ class AgentClient:
     def get(self, path: str, **query: str | int | None) -> Any:
         """The answer to `GET /api/v1/<path>`; raises what `ask` raises."""
         asked = {key: value for key, value in query.items() if value is not None}
-        return self.ask("GET", f"{path}?{urlencode(asked)}" if asked else path)
+        # What was typed may hold bytes that are no text (see `path_segment`).
+        words = urlencode(asked, errors="replace")
+        return self.ask("GET", f"{path}?{words}" if asked else path)
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The answer to `POST /api/v1/<path>`; raises what `ask` raises."""
@@ -257,8 +259,12 @@ def agent_error(status: int, answer: Any) -> TrayagentError:
 
 
 def path_segment(text: str) -> str:
-    """An id or name as one part of a path."""
-    return quote(text, safe="")
+    """An id or name as one part of a path.
+
+    Bytes of the command line that are no UTF-8 arrive as half characters, which no request can carry. No id
+    and no name has one, so any other letter in their place finds as much.
+    """
+    return quote(text, safe="", errors="replace")
 
 
 def _decode(payload: bytes) -> Any:

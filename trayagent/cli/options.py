@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -155,5 +156,5 @@ def all_rows(running: AgentClient, path: str, **query: str | None) -> Iterator[d
 def first_rows(found: Iterable[dict[str, Any]], limit: int) -> tuple[list[dict[str, Any]], bool]:
     """So many rows, 0 for all, and whether there are more."""
     # One row more is asked for than is shown: that tells whether there are more.
-    taken = list(islice(found, limit + 1 if limit else None))
+    taken = list(islice(found, min(limit + 1, sys.maxsize) if limit else None))
     return (taken[:limit], len(taken) > limit) if limit else (taken, False)

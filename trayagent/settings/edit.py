@@ -55,7 +55,7 @@ def apply_changes(text: str, changes: Mapping[str, Any]) -> str:
 
     try:
         document = tomlkit.parse(text)
-    except TOMLKitError as error:
+    except (TOMLKitError, ValueError) as error:
         raise ConfigError([f"config.toml is not valid TOML: {error}."]) from error
     for section, content in changes.items():
         if section in ARRAYS:

@@ -93,7 +93,9 @@ def parse_toml(data: bytes) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError as error:
         raise ConfigError([f"{_FILE} has too many brackets inside each other."]) from error
-    except tomllib.TOMLDecodeError as error:
+    except (
+        ValueError
+    ) as error:  # TOMLDecodeError, or Python's own for a number of thousands of digits
         problem = f"{_FILE} is not valid TOML: {error}."
         # The most common mistake: a Windows path in double quotes, where a backslash is an escape.
         where = re.search(r"at line (\d+)", str(error))

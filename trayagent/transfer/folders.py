@@ -44,6 +44,8 @@ _WINDOWS_PATH: Final = 259 - len(":Zone.Identifier")
 
 _FULL: Final = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP})
+_IN_THE_WAY: Final = frozenset({errno.ENOTDIR})
+_TOO_LONG: Final = frozenset({errno.ENAMETOOLONG})
 _GONE: Final = frozenset({errno.ENOENT, getattr(errno, "ESTALE", errno.ENOENT)})
 _AWAY: Final = frozenset(
     getattr(errno, name)
@@ -240,12 +242,14 @@ def explain(error: OSError) -> DownloadError:
     if error.errno in _REFUSED:
         is_link = isinstance(error, ForeignLinkError)
         return DownloadError("permission_denied", FOREIGN_LINK if is_link else "")
-    if error.errno == errno.ENOTDIR:
-        return DownloadError("permission_denied", IN_THE_WAY)
-    if error.errno in _GONE:
-        return DownloadError("permission_denied", GONE)
-    if error.errno in _AWAY:
-        return DownloadError("permission_denied", AWAY, action=_RECONNECT)
+    for numbers, detail, action in (
+        (_IN_THE_WAY, IN_THE_WAY, ""),
+        (_TOO_LONG, "the path is too long", "Choose a folder with a shorter path."),
+        (_GONE, GONE, ""),
+        (_AWAY, AWAY, _RECONNECT),
+    ):
+        if error.errno in numbers:
+            return DownloadError("permission_denied", detail, action=action)
     return DownloadError("internal", f"the disk said: {(error.strerror or 'error').lower()}")
 
 

@@ -76,6 +76,13 @@ def get(
     flags |= {"downloads.segments": segments} if segments else {}
     config = settings.load(home(), os.environ, flags)
     place = str(Path(folder).absolute())
+    try:
+        place.encode()
+    except UnicodeEncodeError as error:
+        # What we keep about unfinished files is JSON, which has no place for such a path.
+        raise MisuseError(
+            "The folder's path holds bytes that are no UTF-8.", "Choose another one with -o."
+        ) from error
     config = replace(config, downloads=replace(config.downloads, folder=place))
     began = time.monotonic()
     try:
