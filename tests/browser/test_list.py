@@ -135,6 +135,39 @@ async def test_an_answer_that_comes_late_hides_nothing_that_is_newer(
     await expect(row(page, "two.mp4")).to_be_visible()
 
 
+@pytest.mark.parametrize("then", ["another", "Escape"])
+async def test_an_answer_that_comes_late_opens_no_panel(
+    page: Page, agent: Running, site: PublicSite, then: str
+) -> None:
+    """Another row was clicked meanwhile, or the panel was closed: what was wanted last counts."""
+    one, _ = wait(agent, site, "one.mp4", "two.mp4")
+    await expect(row(page, "two.mp4")).to_be_visible()
+    held = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        answer = await route.fetch()
+        await held.wait()
+        await route.fulfill(response=answer)
+
+    asked = re.compile(rf"/downloads/{one}$")
+    await page.route(asked, hold)
+    async with page.expect_request(asked):
+        await row(page, "one.mp4").locator(".name").click()
+    if then == "Escape":
+        await page.keyboard.press("Escape")
+    else:
+        await row(page, "two.mp4").locator(".name").click()
+        await expect(page.get_by_role("region", name="two.mp4")).to_be_visible()
+    async with page.expect_response(asked) as answered:
+        held.set()
+        await (await answered.value).finished()
+    # What the page asks now is answered after it has read that answer.
+    await page.evaluate("fetch('/api/v1/health').then((answer) => answer.json())")
+    await expect(page.get_by_role("region", name="one.mp4")).to_be_hidden()
+    opened = page.get_by_role("region", name="two.mp4")
+    await expect(opened).to_have_count(0 if then == "Escape" else 1)
+
+
 async def test_a_batch_folds_open_and_shut(page: Page, agent: Running, site: PublicSite) -> None:
     """By mouse and by keys; its rows are under it, and the list goes on below."""
     wait(agent, site, "before-1.mp4", "before-2.mp4")

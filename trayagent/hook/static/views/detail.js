@@ -13,6 +13,7 @@ export class Detail extends EventTarget {
   #verbs = "";
   #timer = 0;
   #facts = "";
+  #turn = 0; // of what was opened or closed: an answer that comes after a later wish is not shown
 
   constructor({ api, board, acts, messages }) {
     super();
@@ -48,20 +49,24 @@ export class Detail extends EventTarget {
     acts.addEventListener("leaving", () => this.download && this.#showVerbs());
   }
 
-  /** Opens it for the download with this id. Returns the download, or undefined. */
+  /** Opens it for the download with this id. Returns the download; undefined where another wish came meanwhile. */
   async open(id) {
+    const turn = (this.#turn += 1);
     const known = this.board.active.get(id);
     const download = await this.messages.trying(() => this.api.get(`downloads/${id}`));
-    if (!download) return undefined;
-    this.#verbs = this.#facts = "";
+    if (!download || turn !== this.#turn) return undefined;
+    // Opened once more, it keeps its buttons and fields: made anew, they would lose a click, the focus and what was typed.
+    const isOther = this.download?.id !== id;
+    if (isOther) this.#verbs = this.#facts = "";
     this.show({ ...download, ...(known ? { speed: known.speed } : {}) });
-    this.#showWishes();
+    if (isOther) this.#showWishes();
     this.element.hidden = false;
     await this.#look();
     return download;
   }
 
   close() {
+    this.#turn += 1;
     this.download = null;
     this.element.hidden = true;
     clearTimeout(this.#timer);
