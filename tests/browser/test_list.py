@@ -601,6 +601,32 @@ async def test_a_batch_is_stopped_tried_again_and_undone(
     await expect(head.get_by_role("button", name="Undo…")).to_be_hidden()
 
 
+async def test_what_has_failed_is_counted_anew_where_the_agent_says_so(
+    page: Page, agent: Running, site: PublicSite
+) -> None:
+    """It may answer with what it knew a moment ago, and nothing else happens after that."""
+    wait(agent, site, "fine-1.mp4", "fine-2.mp4")
+    batch = agent.call("GET", "batches?limit=1")["batches"][0]["id"]
+    link = page.locator(f"nav a[href='#{batch}']")
+    await expect(link).to_be_visible()
+    was_seen = asyncio.Event()
+
+    async def answer_old(route: Route) -> None:
+        if not answers:
+            await was_seen.wait()
+            return await route.continue_()
+        answer = await route.fetch()
+        return await route.fulfill(json=await answer.json() | answers.pop())
+
+    answers = [{"total": 1, "again": 0.05}]
+    await page.route(re.compile("state=failed&batch="), answer_old)
+    await link.click()
+    retry = page.get_by_role("region", name="Report").get_by_role("button", name="Retry failed")
+    await expect(retry).to_be_visible()
+    was_seen.set()
+    await expect(retry).to_be_hidden()
+
+
 async def test_clearing_what_is_finished_keeps_what_failed(
     page: Page, agent: Running, site: PublicSite
 ) -> None:

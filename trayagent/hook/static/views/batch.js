@@ -73,8 +73,10 @@ export class BatchHead extends EventTarget {
     const asked = query({ sort: "added", state: "failed", batch: id, limit: 1 });
     const failed = await this.api.get(`downloads${asked}`).catch((error) => error);
     if (look !== this.#looks || id !== this.#id) return; // a later look knows more
-    if (isBusy(failed)) setTimeout(() => look === this.#looks && this.#countFailed(), AGAIN);
-    else if (failed.downloads) this.retry.hidden = !failed.total;
+    if (failed.downloads) this.retry.hidden = !failed.total;
+    // What was counted a moment ago may be old by now: the answer says when to ask once more.
+    const wait = isBusy(failed) ? AGAIN : (failed.again ?? 0) * 1000;
+    if (wait) setTimeout(() => look === this.#looks && this.#countFailed(), wait);
   }
 
   #paint() {
