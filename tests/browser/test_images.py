@@ -163,6 +163,10 @@ async def test_trash_can_be_taken_back_and_is_final_after_a_moment(
     assert agent.call("GET", "sources/my-shots")["present"] == COUNT - 2
 
 
+def has_synced(agent: Running) -> bool:
+    return bool(agent.call("GET", "sources")["sources"][0]["last_run"]["state"] != "running")
+
+
 async def test_an_open_menu_stays_while_its_card_changes(page: Page, agent: Running) -> None:
     card = page.locator("[data-source='my-shots']")
     await card.locator("summary").click()
@@ -173,9 +177,19 @@ async def test_an_open_menu_stays_while_its_card_changes(page: Page, agent: Runn
     await expect(card.get_by_role("button", name="Change…")).to_be_focused()
     await page.keyboard.press("Escape")
     await expect(card.get_by_role("button", name="Change…")).to_be_hidden()
-    await asyncio.to_thread(
-        until, lambda: agent.call("GET", "sources")["sources"][0]["last_run"]["state"] != "running"
-    )
+    await asyncio.to_thread(until, lambda: has_synced(agent))
+
+
+async def test_the_keys_stay_on_a_picture_while_the_album_is_read_again(
+    page: Page, agent: Running
+) -> None:
+    picture = page.get_by_role("button", name="Show shot-1", exact=True)
+    await picture.focus()
+    await page.locator("#view .day").first.evaluate("day => day.classList.add('before')")
+    agent.call("POST", "sources/my-shots/sync", {"list_only": True})
+    await expect(page.locator(".before")).to_have_count(0)
+    await expect(picture).to_be_focused()
+    await asyncio.to_thread(until, lambda: has_synced(agent))
 
 
 async def test_source_is_changed_signed_out_and_removed(page: Page, agent: Running) -> None:

@@ -234,3 +234,4 @@ async def test_a_list_at_the_side_that_somebody_aims_at_keeps_its_place(
     await expect(newer).to_have_count(0)
     await page.clock.resume()
     await expect(newer).to_be_visible()
+    await expect(older).to_be_focused()  # also where it stands now

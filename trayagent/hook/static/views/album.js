@@ -93,11 +93,14 @@ export class Album {
       if (!groups.has(when)) groups.set(when, []);
       groups.get(when).push(this.#cell(item));
     }
+    const focused = document.activeElement;
     this.days.replaceChildren(
       ...[...groups].map(([when, cells]) =>
         h("section", { class: "day", "aria-label": when }, h("h3", {}, when), h("ul", { class: "gallery" }, cells)),
       ),
     );
+    // A cell that is moved loses the focus, and whoever goes through a library that is synced would begin again.
+    if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
     this.moreButton.hidden = !this.next;
     const nothing = this.running ? ALBUM.emptyRunning : this.shown ? ALBUM.emptyKind : ALBUM.empty;
     this.note.textContent = groups.size ? "" : nothing;

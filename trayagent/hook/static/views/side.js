@@ -92,8 +92,10 @@ export class Side {
     // Syncs have their place among the images.
     const all = this.board.batches.filter(({ via }) => via !== "sync");
     const shown = this.isLong ? all : all.slice(0, FEW);
+    const focused = [...this.#batches].find(([, { link }]) => link === document.activeElement)?.[0];
     this.#batches = new Map(shown.map((batch) => [batch.id, this.#batch(batch)]));
     this.list.replaceChildren(...[...this.#batches.values()].map(({ line }) => line));
+    this.#batches.get(focused)?.link.focus({ preventScroll: true }); // made anew, it would lose the keys
     this.more.hidden = all.length <= FEW;
     setText(this.more, this.isLong ? SAY.fewerLists : SAY.moreLists);
     this.place.hidden = !all.length;
