@@ -12,6 +12,7 @@ import { isTakingOver, setTakeover } from "./takeover.js";
 import { t, translate } from "./text.js";
 
 let tab = null;
+let ticks = 0; // how often the box of the sign-in was ticked or unticked
 
 const going = new Going(at("going-part"), at("going"), (download) => send([{ url: download.url, again: true }]));
 const here = new Here(
@@ -61,10 +62,14 @@ async function send(items) {
 
 /** Ticked: the browser asks its user for this site, and the cookies that would go along are named. */
 async function nameCookies() {
+  const tick = (ticks += 1);
   if (!at("cookies").checked) return tell(t("sign_in_stays"), "");
-  at("cookies").checked = await granted(wanted([tab.url]));
-  if (!at("cookies").checked) return tell(t("no_sign_in"), "bad");
+  const isGranted = await granted(wanted([tab.url]));
+  if (tick !== ticks) return; // ticked, or unticked, once more: nothing is named that would not go along
+  at("cookies").checked = isGranted;
+  if (!isGranted) return tell(t("no_sign_in"), "bad");
   const names = (await cookiesFor(tab.url, tab)).map(({ name }) => name);
+  if (tick !== ticks) return;
   const { host } = new URL(tab.url);
   tell(names.length ? t("cookies_named", host, names.join(", ")) : t("no_cookies", host), "");
 }
