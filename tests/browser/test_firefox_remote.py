@@ -26,9 +26,9 @@ class Extension:
         self.firefox = firefox
         self.first = firefox("WebDriver:GetWindowHandle")
         firefox("Addon:Install", path=str(folder), temporary=True)
-        self.page = until(lambda: set(firefox.windows()) - {self.first}).pop()
-        firefox.switch(self.page)
-        until(lambda: firefox.run("return location.hash === '#welcome'"))
+        firefox.turn_to_page("/options.html", besides={self.first})
+        self.page = firefox("WebDriver:GetWindowHandle")
+        assert firefox.run("return location.hash") == "#welcome"
 
     def ask(self, expression: str, *arguments: object) -> Any:
         """Evaluate in the extension's own page."""
