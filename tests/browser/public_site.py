@@ -2,6 +2,7 @@
 
 import http.server
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -120,6 +121,21 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Stay quiet."""
+
+
+def holding(end: threading.Event, first: int = 1000) -> Callable[[Answers], None]:
+    """What sends so many bytes of a film at once, and the others when the test says so."""
+
+    def answer(answers: Answers) -> None:
+        answers.send_response(200)
+        answers.send_header("Content-Type", "video/mp4")
+        answers.send_header("Content-Length", str(len(VIDEO)))
+        answers.end_headers()
+        answers.wfile.write(VIDEO[:first])
+        end.wait(60)
+        answers.wfile.write(VIDEO[first:])
+
+    return answer
 
 
 class PublicServer(Quiet):

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.chromium import violations
 from tests.browser.dashboard import add, opened, row, see
-from tests.browser.public_site import PublicSite
+from tests.browser.public_site import VIDEO, Answers, PublicSite, holding
 from tests.browser.running import ROOT, Running
 from trayagent.model.file_types import ENDINGS
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+PIECE = 8192
 IS_ABOVE_DIALOGS = "said => said.closest(':popover-open') !== null"
 VIEWS = ("all", "needs", "saved", "images", "browsers", "settings")
 
@@ -31,13 +33,28 @@ async def page(chromium: Browser, agent: Running) -> AsyncIterator[Page]:
 
 
 async def test_live_progress_to_saved(page: Page, agent: Running, site: PublicSite) -> None:
-    await add(page, site.url("/slow/live.mp4"))
+    pieces = threading.Semaphore(1)
+
+    def send_pieces(answers: Answers) -> None:
+        answers.send_response(200)
+        answers.send_header("Content-Type", "video/mp4")
+        answers.send_header("Content-Length", str(len(VIDEO)))
+        answers.end_headers()
+        for start in range(0, len(VIDEO), PIECE):
+            pieces.acquire(timeout=60)
+            answers.wfile.write(VIDEO[start : start + PIECE])
+
+    site.server.special["/plain/live.mp4"] = send_pieces
+    await add(page, site.url("/plain/live.mp4"))
+    bar = row(page, "live.mp4").locator("progress")
     await expect(row(page, "live.mp4")).to_have_attribute("data-state", "active")
-    seen: set[float] = set()
-    while len(seen) < 4:
-        seen.add(await row(page, "live.mp4").locator("progress").evaluate("bar => bar.position"))
+    for _ in range(3):
+        before = await bar.get_attribute("value")
+        pieces.release()
+        await expect(bar).not_to_have_attribute("value", before or "")
+    pieces.release(len(VIDEO) // PIECE)
     await expect(row(page, "live.mp4")).to_have_attribute("data-state", "completed")
-    assert (await agent.arrival(site.url("/slow/live.mp4"))).name == "live.mp4"
+    assert (await agent.arrival(site.url("/plain/live.mp4"))).name == "live.mp4"
 
 
 async def test_numbers_and_names_are_worded_as_everywhere_else(page: Page) -> None:
@@ -94,7 +111,9 @@ async def test_failed_says_why_and_retries(page: Page, agent: Running, site: Pub
 
 
 async def test_pause_resume_cancel_remove(page: Page, agent: Running, site: PublicSite) -> None:
-    await add(page, site.url("/slow/long.mp4"))
+    end = threading.Event()
+    site.server.special["/plain/long.mp4"] = holding(end)
+    await add(page, site.url("/plain/long.mp4"))
     line = row(page, "long.mp4")
     await line.get_by_role("button", name="Pause: long.mp4").click()
     await expect(line).to_have_attribute("data-state", "paused")
@@ -103,6 +122,7 @@ async def test_pause_resume_cancel_remove(page: Page, agent: Running, site: Publ
     await expect(line).to_have_attribute("data-state", "cancelled")
     await line.get_by_role("button", name="Remove from the list: long.mp4").click()
     await expect(line).to_have_count(0)
+    end.set()
 
 
 async def test_everything_is_searched(page: Page, agent: Running, site: PublicSite) -> None:
@@ -326,7 +346,8 @@ async def test_a_page_opens_by_itself_once_the_agent_has_time(
 
 
 async def test_keyboard_alone_adds_and_pauses(page: Page, agent: Running, site: PublicSite) -> None:
-    site.server.pause = 1
+    end = threading.Event()
+    site.server.special["/plain/typed.mp4"] = holding(end)
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="To the content")).to_be_focused()
     await page.keyboard.press("Enter")
@@ -338,7 +359,7 @@ async def test_keyboard_alone_adds_and_pauses(page: Page, agent: Running, site: 
         await page.keyboard.press("Shift+Tab")
     await page.keyboard.press("Enter")
     await expect(page.get_by_label("Links to download")).to_be_focused()
-    await page.keyboard.type(site.url("/slow/typed.mp4"))
+    await page.keyboard.type(site.url("/plain/typed.mp4"))
     await page.keyboard.press("Enter")
     await expect(row(page, "typed.mp4")).to_be_visible()
     await page.get_by_role("treegrid").focus()
@@ -353,7 +374,7 @@ async def test_keyboard_alone_adds_and_pauses(page: Page, agent: Running, site: 
             break
     await page.keyboard.press("Enter")
     await expect(row(page, "typed.mp4")).to_have_attribute("data-state", "paused")
-    site.server.pause = 0.15
+    end.set()
 
 
 @pytest.mark.timeout(120)
@@ -398,9 +419,11 @@ async def test_agent_gone_is_said_and_the_page_goes_on_when_it_is_back(
     # Links that cannot be sent now stay in the box; why is read above it, and once.
     await page.get_by_role("button", name="Add links", exact=True).first.click()
     await page.get_by_label("Links to download").fill("https://videos.example/later.mp4")
+    said = page.locator(".message", has_text="does not answer")
     for _ in range(2):
+        await said.evaluate_all("all => all.forEach(each => each.classList.add('earlier'))")
         await page.get_by_role("button", name="Download", exact=True).click()
-        said = page.locator(".message", has_text="does not answer")
+        await expect(page.locator(".message.earlier")).to_have_count(0)
         await expect(said).to_have_count(1)
         assert await said.evaluate(IS_ABOVE_DIALOGS)
     await expect(page.get_by_label("Links to download")).to_have_value(re.compile("later.mp4"))

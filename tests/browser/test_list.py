@@ -4,6 +4,7 @@ import asyncio
 import io
 import re
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from playwright.async_api import Browser, Page, Route, expect
 from tests import programs
 from tests.browser.chromium import violations
 from tests.browser.dashboard import add, head, opened, row, see, shown
-from tests.browser.public_site import PublicSite
+from tests.browser.public_site import PublicSite, holding
 from tests.browser.running import Running, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -262,8 +263,9 @@ async def test_a_cancelled_download_can_go_on_where_it_was(
     page: Page, agent: Running, site: PublicSite
 ) -> None:
     """No question before, a moment to think again after; until then no byte is lost."""
-    site.server.pause = 0.4
-    await add(page, site.url("/slow/regretted.mp4"))
+    end = threading.Event()
+    site.server.special["/plain/regretted.mp4"] = holding(end, first=12_000)
+    await add(page, site.url("/plain/regretted.mp4"))
     line = row(page, "regretted.mp4")
     await expect(line.locator("progress")).to_be_visible()
     await asyncio.to_thread(
@@ -273,9 +275,9 @@ async def test_a_cancelled_download_can_go_on_where_it_was(
     await expect(line).to_contain_text("Cancelled")
     await expect(page.get_by_role("dialog")).to_have_count(0)
     await page.locator("#messages").get_by_role("button", name="Undo").click()
-    site.server.pause = 0.01
+    end.set()
     await expect(line).to_have_attribute("data-state", "completed")
-    assert [path for path, _ in site.server.seen].count("/slow/regretted.mp4") <= 2
+    assert [path for path, _ in site.server.seen].count("/plain/regretted.mp4") <= 2
 
 
 async def test_off_the_list_and_to_the_trash_are_two_things(
@@ -310,8 +312,9 @@ async def test_what_is_undone_too_late_is_done_when_the_page_closes(
 async def test_a_stopped_download_shows_what_it_has(
     page: Page, agent: Running, site: PublicSite
 ) -> None:
-    site.server.pause = 0.4
-    await add(page, site.url("/slow/half.mp4"))
+    end = threading.Event()
+    site.server.special["/plain/half.mp4"] = holding(end, first=12_000)
+    await add(page, site.url("/plain/half.mp4"))
     await asyncio.to_thread(
         until, lambda: [one for one in agent.downloads() if one["received"] > 8000]
     )
@@ -320,6 +323,7 @@ async def test_a_stopped_download_shows_what_it_has(
     await expect(line).to_have_attribute("data-state", "queued")
     await expect(line).to_contain_text(re.compile(r"Waiting, \d+ %"))
     assert await line.locator("progress").evaluate("bar => bar.position") > 0
+    end.set()
 
 
 async def test_ticked_rows_are_dealt_with_together(
@@ -542,8 +546,9 @@ async def test_a_file_that_is_here_already_can_be_shown_or_fetched_again(
 async def test_the_panel_follows_its_download_and_changes_it(
     page: Page, agent: Running, site: PublicSite
 ) -> None:
-    site.server.pause = 0.4
-    await add(page, site.url("/slow/followed.mp4"))
+    end = threading.Event()
+    site.server.special["/plain/followed.mp4"] = holding(end)
+    await add(page, site.url("/plain/followed.mp4"))
     await row(page, "followed.mp4").click()
     panel = page.get_by_role("region", name="followed.mp4")
     await expect(panel.get_by_role("status")).to_contain_text("Downloading")
@@ -551,10 +556,10 @@ async def test_the_panel_follows_its_download_and_changes_it(
     await expect(panel.locator("rect.part").first).to_be_attached()
     await panel.get_by_label("Limit for this one").select_option("2MB")
     await expect(page.locator("#messages")).to_contain_text("Changed.")
-    assert agent.wished(site.url("/slow/followed.mp4"))["speed_limit"] == "2MB"
+    assert agent.wished(site.url("/plain/followed.mp4"))["speed_limit"] == "2MB"
     await panel.get_by_role("button", name="Pause").click()
     await expect(panel.get_by_role("status")).to_contain_text("Paused")
-    site.server.pause = 0.01
+    end.set()
     await panel.get_by_role("button", name="Resume").click()
     await expect(panel.get_by_role("status")).to_contain_text("Saved")
     await expect(panel.get_by_label("Limit for this one")).to_have_count(0)

@@ -53,7 +53,6 @@ async def test_a_message_is_read_and_answered_while_a_dialog_is_open(
     await page.get_by_role("button", name="Add links", exact=True).click()
     await expect(box.locator("#messages")).to_be_attached()
     assert await is_read_out(page, undo)
-    assert await violations(page) == []
     await undo.click()
     await expect(row(page, "first.mp4")).to_contain_text("Saved")
     await box.get_by_label("Links to download").fill(
@@ -61,7 +60,9 @@ async def test_a_message_is_read_and_answered_while_a_dialog_is_open(
     )
     await box.get_by_role("button", name="Download", exact=True).click()
     again = said.get_by_role("button", name="Download again")
+    await again.hover()  # what holds the pointer stays, however long all this takes
     assert await is_read_out(page, again)
+    assert await violations(page) == []
     await page.keyboard.press("Escape")
     await expect(box).to_be_hidden()
     await expect(page.locator("body > #messages")).to_contain_text("You have this file already.")

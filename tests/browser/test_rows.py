@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.chromium import violations
 from tests.browser.dashboard import head, opened, row, shown
-from tests.browser.public_site import VIDEO, Answers, PublicSite
+from tests.browser.public_site import PublicSite, holding
 from tests.browser.running import Running
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -133,21 +133,6 @@ async def test_ticked_rows_are_offered_only_what_does_something(
     await bar.get_by_role("button", name="Retry", exact=True).click()
     await expect(row(page, "lost.mp4")).to_have_attribute("data-state", "completed")
     await expect(page.locator("#messages")).to_be_empty()
-
-
-def holding(end: threading.Event) -> Callable[[Answers], None]:
-    """What begins a film at once, and ends it when the test says so."""
-
-    def answer(answers: Answers) -> None:
-        answers.send_response(200)
-        answers.send_header("Content-Type", "video/mp4")
-        answers.send_header("Content-Length", str(len(VIDEO)))
-        answers.end_headers()
-        answers.wfile.write(VIDEO[:1000])
-        end.wait(60)
-        answers.wfile.write(VIDEO[1000:])
-
-    return answer
 
 
 UNDER = "([x, y]) => document.elementFromPoint(x, y).closest('.row').querySelector('.name').title"
