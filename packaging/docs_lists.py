@@ -88,7 +88,8 @@ drop/x.txt  →  drop/working/x.txt  →  drop/done/x.txt    + x.txt.report.json
 ```
 
 - A list is taken when its size and date have been quiet for two seconds and its name does not end like a
-  half-written file (`.tmp .part .crdownload .download ~`).
+  half-written file (`.tmp .part .crdownload .download ~`). A program that still has it open is waited for, where
+  the system tells (Linux, Windows).
 - Every line has exactly one outcome, and no line is fetched twice, also when the agent is killed at any
   moment. A bad line never blocks a good one.
 - A list with a failed or rejected line goes to `failed/`; `x.txt.retry.txt` beside it holds just those lines

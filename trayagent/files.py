@@ -107,6 +107,30 @@ def open_regular(path: str | Path, *, follows: bool = True) -> BufferedReader:
     raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
+def is_being_written(path: str | Path) -> bool:
+    """Whether a program has the file open for writing, where the system tells (Linux). Blocking, raises OSError.
+
+    Windows does not say so: it refuses to rename such a file.
+    """
+    if sys.platform != "linux":
+        return False
+    import fcntl
+    import signal
+
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    try:
+        # A lease for reading is given only while nobody writes (fcntl(2), F_SETLEASE). Who opens the file
+        # for writing in the moment in which we have it sends us a signal: SIGIO would end us, this one is ignored.
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        # Any other refusal: another user's file, or a file system that knows no leases.
+        return error.errno == errno.EAGAIN
+    finally:
+        os.close(fd)  # gives the lease back
+    return False
+
+
 class ForeignLinkError(OSError):
     """Another user has put a link where a folder should be."""
 

@@ -116,3 +116,12 @@ def test_a_line_break_in_a_value_cannot_become_an_option() -> None:
     (line,) = parse(text)
     assert line.item
     assert line.item.filename is None
+
+
+def test_a_line_break_in_an_address_cannot_become_another_one() -> None:
+    """Of a JSON list, where it is refused: dropped again, it is refused again, and nothing else is fetched."""
+    lines = parse(
+        aria2.format_list([Item("http://h/a\nhttp://evil/", mirrors=("http://h/b\r\n out=x",))])
+    )
+    assert len(lines) == 1
+    assert "http://evil/" in lines[0].url

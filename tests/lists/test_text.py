@@ -44,6 +44,17 @@ def test_line_ends_of_different_kinds_in_one_file() -> None:
     assert texts(b"a\r\nb\rc\nd\r\r\ne") == ["a", "b", "c", "d", "", "e"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_the_mark_with_which_dos_ends_a_text_is_no_line(encoding: str) -> None:
+    assert texts("http://h/a\r\n\x1a".encode(encoding)) == ["http://h/a"]
+    assert texts("http://h/a\x1a".encode(encoding)) == ["http://h/a"]
+    assert texts("http://h/a\n\x1a\nhttp://h/b".encode(encoding)) == [
+        "http://h/a",
+        "\x1a",
+        "http://h/b",
+    ]
+
+
 @pytest.mark.parametrize("length", [65535, 65536, 65537])
 def test_a_line_end_across_two_chunks_is_one_line_end(length: int) -> None:
     assert texts(b"a" * length + b"\r\nb") == ["a" * length, "b"]

@@ -92,8 +92,9 @@ def format_list(items: Iterable[Item]) -> str:
     """Items as an aria2 input file, nothing of them left out."""
     out: list[str] = []
     for item in items:
-        out.append("\t".join((item.url, *item.mirrors)) + "\n")
         # A line break in a value would begin a line of its own: another option, another URL.
+        addresses = (_BREAKS.sub(" ", address) for address in (item.url, *item.mirrors))
+        out.append("\t".join(addresses) + "\n")
         out += [f" {name}={_BREAKS.sub(' ', value)}\n" for name, value in _options_of(item)]
     return "".join(out)
 

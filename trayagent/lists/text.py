@@ -15,6 +15,7 @@ MOST_LINE_CHARACTERS: Final = 256 * 1024
 _CHUNK_BYTES: Final = 64 * 1024
 _LINE_END: Final = re.compile("\r\n|[\n\r\u2028\u2029]")
 _LINES: Final = re.compile(rb"[^\r\n]+|[\r\n]+")
+_END_OF_TEXT: Final = "\x1a"
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _MAGIC: Final = (
     *(b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"SQLite format 3"),
@@ -74,9 +75,11 @@ def read_lines(file: BinaryIO, offset: int = 0, number: int = 0) -> Iterator[Raw
             pending, is_too_long = pending[-1:], True
         if not data:
             break
-    if pending or is_too_long:
+    # DOS ends a text with Ctrl-Z, and Windows' `copy a.txt+b.txt` still writes it.
+    if pending.rstrip(_END_OF_TEXT) or is_too_long:
         end_of_file = offset + _byte_length(pending, encoding)
-        yield RawLine(number + 1, None if is_too_long else _as_latin_1(pending), end_of_file)
+        line = None if is_too_long else _as_latin_1(pending.rstrip(_END_OF_TEXT))
+        yield RawLine(number + 1, line, end_of_file)
 
 
 def decode(data: bytes) -> str:

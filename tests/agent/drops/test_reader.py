@@ -146,6 +146,20 @@ async def test_a_repeated_line_shares_the_outcome_and_is_fetched_once(tmp_path: 
     assert third["counts"] == {"duplicate": 1}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a file open")
+async def test_a_list_that_a_program_writes_with_long_pauses_loses_no_line(tmp_path: Path) -> None:
+    """`slow-search > drop/found.txt`: what it wrote so far is not the whole list."""
+    async with folder(tmp_path) as f:
+        with (f.root / "found.txt").open("w") as file:
+            file.write("http://h/1.mp4\n")
+            file.flush()
+            await asyncio.sleep(3 * drop_folder.QUIET_SECONDS + reader.RESCAN_SECONDS)
+            assert not list((f.root / "working").iterdir())
+            file.write("http://h/2.mp4\n")
+        report = await f.filed("done/found.txt")
+    assert report["counts"] == {"completed": 2}
+
+
 async def test_an_empty_list_is_done_at_once(tmp_path: Path) -> None:
     """Nothing to do is done."""
     async with folder(tmp_path) as f:

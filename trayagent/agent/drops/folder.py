@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import stat
@@ -21,7 +22,7 @@ from msgspec import Struct
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.api import BaseObserver
 
-from trayagent.files import is_link, open_regular
+from trayagent.files import is_being_written, is_link, open_regular
 from trayagent.lists import dialect_for
 from trayagent.model import filenames
 from trayagent.transfer.folders import longest_name
@@ -132,7 +133,12 @@ class DropFolder:
         return owners
 
     def take(self, name: str) -> str:
-        """Move a list that has arrived into working/; returns its name there. Raises OSError."""
+        """Move a list that has arrived into working/; returns its name there. Raises OSError.
+
+        BlockingIOError for one that a program has still open: what it writes after a long pause would be lost.
+        """
+        if is_being_written(self.root / name):
+            raise BlockingIOError(errno.EAGAIN, "a program is still writing it")
         n, text = 0, self._fit(_as_text(name))
         while True:
             taken = filenames.with_number(text, n) if n else text
