@@ -288,6 +288,11 @@ async def dripping_body(exchange: Exchange) -> None:
     await drip(exchange, b"x")
 
 
+async def head_alone(exchange: Exchange) -> None:
+    await exchange.head("200 OK", Content_Length=10**6)
+    await silent(exchange)
+
+
 async def endless_silence(exchange: Exchange) -> None:
     await exchange.head("200 OK", Content_Length=10**6)
     await exchange.raw(b"x" * 5000)
@@ -302,6 +307,7 @@ async def endless_silence(exchange: Exchange) -> None:
         (dripping_hints, "timeout"),
         (dripping_body, "stalled"),
         (endless_silence, "stalled"),
+        (head_alone, "stalled"),
     ],
 )
 async def test_who_takes_too_long_is_given_up(
@@ -316,19 +322,25 @@ async def test_who_takes_too_long_is_given_up(
         assert 0.3 <= time.monotonic() - began < patience(3)
 
 
-async def test_a_first_byte_may_come_later_than_a_stall() -> None:
+@pytest.mark.parametrize("is_head_first", [False, True])
+async def test_a_first_byte_may_come_later_than_a_stall(is_head_first: bool) -> None:
     """A server that makes the file first is no stalled one, within `first_byte`."""
 
     async def late(exchange: Exchange) -> None:
+        if is_head_first:
+            await exchange.head("200 OK", Content_Length=4)
         await asyncio.sleep(1)
-        await exchange.reply("200 OK", b"late")
+        if is_head_first:
+            await exchange.raw(b"late")
+        else:
+            await exchange.reply("200 OK", b"late")
 
     limits = Patience(connect=5, first_byte=5, stall=0.2, slowest=1024)
     async with Lying() as server:
         with asking(server.authority, patience=limits) as asker:
             asked = asker.start(server.at("/f", late))
             assert await asyncio.to_thread(lambda: (asked.head(), asked.read())[1]) == b"late"
-            assert asked.answer.waited >= 0.9
+            assert is_head_first or asked.answer.waited >= 0.9
 
 
 async def test_who_waits_is_told_of_the_first_bytes() -> None:

@@ -282,7 +282,7 @@ class EasyHandle:
             exchange = self.exchange
             exchange.pieces.append(data)
             exchange.gathered += len(data)
-            self.watch.came += len(data)
+            self.watch.add(len(data))
             self._touch()
             return
         if not self.batch:
@@ -377,7 +377,7 @@ class EasyHandle:
         if wait is None:
             self.watch.held = True
             return "not now"
-        self.watch.came += count
+        self.watch.add(count)
         if wait > 0:
             self.watch.held = True
             self.resume_at = time.monotonic() + wait
@@ -393,17 +393,21 @@ class EasyHandle:
 
     def judge_silence(self, now: float, patience: Patience) -> DownloadError | None:
         """Whether the other side takes too long, now that a look is due; sets the next one."""
+        # Some servers send the head at once, and make the file behind it. Of a rest (206) there is nothing to make.
         exchange = self.exchange
-        if exchange.head is None:
+        is_thinking = exchange.head is None or (
+            not self.watch.is_begun and exchange.head.status != 206
+        )
+        if is_thinking:
             if now - exchange.began >= patience.first_byte:
-                return DownloadError("timeout")
+                return DownloadError("timeout" if exchange.head is None else "stalled")
             self.watch.held = True
         elif self.paused or self.resume_at > now:
             self.watch.held = True  # nobody has come for it yet, or its sink has no room
         if self.watch.is_stalled(patience.stall * patience.slowest):
             return DownloadError("stalled")
         self.due = now + patience.stall / SilenceWatch.PARTS
-        if exchange.head is None:
+        if is_thinking:
             self.due = min(self.due, exchange.began + patience.first_byte)
         return None
 

@@ -32,7 +32,7 @@ class Patience(Struct, frozen=True):
 
     connect: float = 20.0
     first_byte: float = 300.0
-    """From the request to the end of the answer's head, connecting included."""
+    """From the request to the end of the answer's head, connecting included; of a whole file to its first byte."""
     stall: float = 60.0
     """The window in which at least `stall` x `slowest` bytes must arrive."""
     slowest: int = 1024
@@ -130,8 +130,15 @@ class SilenceWatch(Struct, eq=False):
     """Bytes since the last look."""
     held: bool = False
     """Whether we did not read for a while ourselves since then."""
+    is_begun: bool = False
+    """Whether anything has come at all."""
     counts: list[int] = []
     """Bytes of each part, the last ones of them."""
+
+    def add(self, count: int) -> None:
+        """Count bytes that came."""
+        self.came += count
+        self.is_begun = True
 
     def is_stalled(self, least: float) -> bool:
         """Look, once for each part of the window: did fewer than `least` bytes come in all of it?"""
