@@ -8,6 +8,7 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,35 @@ async def test_a_small_jpeg(tmp_path: Path, kind: str, mode: str) -> None:
     )
     with Image.open(io.BytesIO(made)) as image:
         assert (image.format, image.size, image.mode) == ("JPEG", (EDGE, 85), "RGB")
+
+
+class Stuck(ThumbnailDecoder):
+    """Does nothing until the test lets go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_over = threading.Event()
+
+    def make(self, picture: Path) -> bytes:
+        self.is_over.wait(60)
+        return picture.name.encode()
+
+
+async def test_an_album_of_slow_pictures_leaves_threads_to_everybody_else(tmp_path: Path) -> None:
+    decoder, path = Stuck(), picture(tmp_path, (30, 30), "png")
+    small = Thumbnails(tmp_path / "small", decoder)
+    async with asyncio.TaskGroup() as group:
+        asked = [
+            group.create_task(small.thumbnail(n, str(path)), name=f"{n}")
+            for n in range(2 * (os.cpu_count() or 1) + 40)
+        ]
+        try:
+            await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                assert await asyncio.to_thread(path.stat)
+        finally:
+            decoder.is_over.set()
+    assert {task.result() for task in asked} == {b"picture.png"}
 
 
 async def test_it_is_made_once_and_again_when_the_picture_changes(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ _BOOT: Final = (
     "import sys; sys.path.insert(0, sys.argv.pop()); "
     "from trayagent.agent.library.thumbnail_child import main; sys.exit(main())"
 )
+AT_A_TIME: Final = 2
+"""Requests that have a thread: slow pictures, or a share that stands still, would else take all that the agent has."""
 THUMBNAILS_PER_CHUNK: Final = 500
 """Small pictures looked at together when they are pruned."""
 FIRST_PRUNING_SECONDS: Final = 90.0
@@ -53,13 +55,15 @@ log = logging.getLogger(__name__)
 class Thumbnails:
     """Kept under `<folder>/<item>-<hash>.jpg`, by path, size and time of the picture."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, decoder: ThumbnailDecoder | None = None) -> None:
         self._folder = folder
-        self._decoder = ThumbnailDecoder()
+        self._decoder = decoder or ThumbnailDecoder()
+        self._turns = asyncio.Semaphore(AT_A_TIME)
 
     async def thumbnail(self, item: int, path: str) -> bytes:
         """The JPEG of an item's picture; raises NotFoundError when there can be none."""
-        return await asyncio.to_thread(self._load_or_make, item, Path(path))
+        async with self._turns:
+            return await asyncio.to_thread(self._load_or_make, item, Path(path))
 
     async def run(self, paths: Paths) -> None:
         """Prune soon after the start, then once a day, until cancelled."""
