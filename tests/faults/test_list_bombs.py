@@ -22,6 +22,13 @@ BOMBS = {
     + b"]>"
     + HEAD
     + b"&j;</metalink>",
+    "attributes.meta4": HEAD
+    + b"<file "
+    + b" ".join(b"a%d='x'" % n for n in range(300_000))
+    + b"/></metalink>",
+    "attributes-of-many.meta4": HEAD
+    + (b"<file " + b" ".join(b"a%d='x'" % n for n in range(300)) + b"/>") * 1000
+    + b"</metalink>",
     "many.json": b"[" + b",".join([b'""'] * (MANY + 1)) + b"]",
     "deep.json": b"[" * 2_000_000,
     "deep-item.json": b"[" + b"[" * 500 + b"]" * 500 + b"]",
@@ -64,6 +71,23 @@ def test_a_link_file_holds_a_link_and_no_more(name: str) -> None:
     assert [line.url for line in read(name, text)] == ["http://h/a"]
     (line,) = read(name, text + b"\n" * 65_536)
     assert line.error is not None
+
+
+@pytest.mark.parametrize(
+    "child", [b"<url>http://h/a</url>", b"<pieces><hash>a</hash></pieces>", b"<x><x><x/></x></x>"]
+)
+def test_of_one_file_no_more_is_kept_than_it_may_need(child: bytes) -> None:
+    inside = b"<url>http://h/first</url>" + child * 250_000
+    data = HEAD + b'<file name="n">' + inside + b"</file></metalink>"
+    tracemalloc.start()
+    try:
+        (entry,) = metalink.parse(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert entry.item is not None
+    assert entry.item.url == "http://h/first"
+    assert peak < 24 << 20
 
 
 def test_a_large_metalink_is_read_file_by_file() -> None:

@@ -18,6 +18,12 @@ from trayagent.model.units import parse_count
 MOST_DEPTH: Final = 32
 MOST_ELEMENTS: Final = 1_000_000
 """Some hundred thousand files; a larger list belongs into a .txt."""
+MOST_ATTRIBUTES: Final = 20
+"""Of one element; a Metalink needs four."""
+MOST_TAG_BYTES: Final = 256 * 1024
+"""A parser keeps a tag until its end, and then makes all its attributes at once."""
+MOST_PER_FILE: Final = 20_000
+"""Elements that are kept of one file: mirrors nobody needs, and more pieces than may be checked."""
 MOST_PIECES_LETTERS: Final = 200_000
 """As many as an item may have; enough for 1.3 GB in pieces of 256 KiB."""
 _CHUNK_BYTES: Final = 64 * 1024
@@ -35,21 +41,25 @@ def parse(data: bytes) -> Iterator[ParsedEntry]:
     _refuse_bombs(data)
     parser: Any = ET.XMLPullParser(("start", "end"))  # no declarations, so no entities
     path: list[ET.Element] = []
+    kept = 0
     try:
         for chunk in _chunks(data):
             parser.feed(chunk)
             for event, element in parser.read_events():
                 if event == "start":
                     path.append(element)
+                    kept = 0 if _local_name(element) == "file" else kept + 1
                     if len(path) == 1 and _local_name(element) != "metalink":
                         raise ListError("This is not a Metalink file.")
                     continue
                 path.pop()
                 if _local_name(element) == "file":
                     yield _entry(element)
-                # The tree would hold the whole list: what belongs to no open file is taken out.
-                if path and not any(_local_name(parent) == "file" for parent in path):
-                    path[-1].remove(element)
+                # The tree would hold the whole list: what belongs to no open file is taken out, and so is what
+                # is too much of one. It is the last of its parent, for it has just ended.
+                is_inside = any(_local_name(parent) == "file" for parent in path)
+                if path and (not is_inside or kept > MOST_PER_FILE):
+                    del path[-1][-1]
         parser.close()
     except (ET.ParseError, ValueError, LookupError) as error:
         if isinstance(error, ListError):
@@ -69,15 +79,18 @@ def _refuse_bombs(data: bytes) -> None:
     """Raise ListError for what makes a small file explode in memory, before anything of it is kept.
 
     A document type can do so, or reach for other files, and Metalink needs none. So can elements by
-    the million, beside or inside each other.
+    the million, beside or inside each other, and attributes by the million in one.
     """
     depth = count = 0
+    too_long = "The XML has a tag that is longer than any of a Metalink."
 
-    def start(*_: object) -> None:
+    def start(_: str, attributes: dict[str, str]) -> None:
         nonlocal depth, count
         depth, count = depth + 1, count + 1
         if depth > MOST_DEPTH or count > MOST_ELEMENTS:
             raise ListError("The XML has too many elements, or too many inside each other.")
+        if len(attributes) > MOST_ATTRIBUTES:
+            raise ListError(too_long)
 
     def end(_: str) -> None:
         nonlocal depth
@@ -92,8 +105,13 @@ def _refuse_bombs(data: bytes) -> None:
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     try:
+        parsed = 0
         for chunk in _chunks(data):
             parser.Parse(chunk)
+            parsed += len(chunk)
+            # What is behind the last thing that was understood is one tag, and it has not ended yet.
+            if parsed - parser.CurrentByteIndex > MOST_TAG_BYTES:
+                raise ListError(too_long)
         parser.Parse(b"", True)
     except (expat.ExpatError, ValueError, LookupError) as error:
         if isinstance(error, ListError):
