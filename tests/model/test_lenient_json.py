@@ -46,3 +46,33 @@ def test_another_type_is_told_apart_from_bad_text() -> None:
 )
 def test_a_key_said_twice_is_found_at_any_depth(text: str, key: str | None) -> None:
     assert lenient_json.repeated_key(text.encode()) == key
+
+
+@pytest.mark.parametrize(
+    ("data", "charset", "wanted"),
+    [
+        (
+            b'{"a": NaN, "b": -Infinity, "c": 1e999, "d": 1.5}',
+            "",
+            {"a": None, "b": None, "c": None, "d": 1.5},
+        ),
+        (b'["caf\xe9"]', "iso-8859-1", ["café"]),
+        (b'["caf\xe9", "caf\xc3\xa9"]', "utf-8", ["caf\ufffd", "café"]),
+        (b'["caf\xe9"]', "base64", ["caf\ufffd"]),
+        ('["\u2602"]'.encode("utf-16"), "", ["\u2602"]),
+        (b'["two\nlines\t"]', "", ["two\nlines\t"]),
+        (rb'[NaN, "\ud83c", "\ud83c\udf27"]', "", [None, "\ufffd", "\U0001f327"]),
+    ],
+)
+def test_what_is_nearly_json_is_read_as_it_is_meant(
+    data: bytes, charset: str, wanted: object
+) -> None:
+    with pytest.raises((msgspec.DecodeError, UnicodeDecodeError)):
+        lenient_json.read(data)
+    assert lenient_json.read_loosely(data, charset) == wanted
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"['a']", b"<html>", b"[1,]"])
+def test_what_is_not_even_nearly_json_is_none(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"JSON|Expecting|Illegal|line"):
+        lenient_json.read_loosely(data)

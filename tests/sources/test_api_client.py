@@ -11,7 +11,7 @@ def answer(body: bytes) -> ApiAnswer:
     return ApiAnswer(200, "h:443", (), body)
 
 
-@pytest.mark.parametrize("body", [b"{", b"", b'{"a": "\xff"}', b"[" * 100_000, b"[" * 300_000])
+@pytest.mark.parametrize("body", [b"{", b"", b"\xff", b"[" * 100_000, b"[" * 300_000])
 async def test_an_answer_that_is_no_json_is_a_failure_of_the_download(body: bytes) -> None:
     with pytest.raises(DownloadError) as failed:
         await answer(body).json()
@@ -36,3 +36,13 @@ async def test_what_stands_before_the_json_on_purpose_is_no_part_of_it(before: b
     assert await answer(before + b' {"a": 1}').json() == {"a": 1}
     with pytest.raises(DownloadError):
         await answer(before).json()
+
+
+async def test_one_name_that_is_no_text_costs_no_other() -> None:
+    """A server that hands on file names as they are, and one in Python that knows no size."""
+    assert await answer(b'[{"name": "\xff"}, {"size": NaN}]').json() == [
+        {"name": "�"},
+        {"size": None},
+    ]
+    latin = ApiAnswer(200, "h:443", (), b'["caf\xe9"]', "http://h/", "ISO-8859-1")
+    assert await latin.json() == ["café"]

@@ -15,7 +15,7 @@ from trayagent.model.settings import SourceSettings as Settings
 from trayagent.net.api_client import ApiClient
 from trayagent.sources.build import build
 from trayagent.sources.json_mapping import CURSOR_BYTES, next_link
-from trayagent.sources.source import CutOffError, Source, TrialSecrets
+from trayagent.sources.source import CutOffError, Source, SourceError, TrialSecrets
 
 
 class Pages(Lying):
@@ -25,12 +25,13 @@ class Pages(Lying):
         super().__init__()
         self.told: Any = None
         self.links: list[str] = []
+        self.second: Any = {"items": [{"id": "second"}]}
 
     async def first(self, exchange: Exchange) -> None:
         """Page one, or the second."""
         asked = {k: v[0] for k, v in parse_qs(urlsplit(exchange.path).query).items()}
         if asked.keys() & {"cursor", "page", "offset", "n"}:
-            body: dict[str, Any] = {"items": [{"id": "second"}]}
+            body = self.second
         else:
             body = {"items": [{"id": "first"}], "next": self.told}
         content = json.dumps(body).encode()
@@ -289,3 +290,51 @@ def test_a_next_link_that_cannot_be_read_is_no_end(line: str) -> None:
 @pytest.mark.timeout(10)
 def test_a_long_link_header_keeps_nobody_waiting(line: str) -> None:
     assert next_link([line]) is None
+
+
+# --- pages without items ---
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"items": None},
+        {"items": None, "next": None, "total": 1, "error": None, "message": ""},
+        {"items": None, "request_id": "r"},
+        {},
+    ],
+    ids=str,
+)
+async def test_a_page_of_null_is_an_empty_one(
+    server: Pages, client: ApiClient, said: dict[str, Any]
+) -> None:
+    """As Go writes a list without elements, and protobufs leave it out."""
+    server.told, server.second = "more", said
+    source = server.source(client, "cursor")
+    first = await source.page(None)
+    last = await source.page(first.next)
+    assert (last.items, last.next, last.cut_off) == ((), None, None)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"items": None, "error": "too fast"},
+        {"items": None, "msg": "too fast"},
+        {"items": None, "success": False},
+        {"error": {"code": 1}},
+        {"rows": []},
+        {"next": None},
+        None,
+        [],
+    ],
+    ids=str,
+)
+async def test_what_may_be_an_error_is_not_the_end_of_the_list(
+    server: Pages, client: ApiClient, said: Any
+) -> None:
+    server.told, server.second = "more", said
+    source = server.source(client, "cursor")
+    first = await source.page(None)
+    with pytest.raises(SourceError, match="no list of items"):
+        await source.page(first.next)

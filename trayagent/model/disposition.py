@@ -87,7 +87,7 @@ def _decode_extended(value: str) -> str | None:
     """RFC 8187 `charset'language'percent-encoded`."""
     charset, quote, rest = value.strip().partition("'")
     _, second, encoded = rest.partition("'")
-    codec = _codec(charset)
+    codec = codec_of(charset)
     if not quote or not second or codec is None:
         return None
     try:
@@ -96,7 +96,7 @@ def _decode_extended(value: str) -> str | None:
         return None
 
 
-def _codec(charset: str) -> str | None:
+def codec_of(charset: str) -> str | None:
     """Python's name for a charset, None for what is none."""
     if not _CHARSET.fullmatch(charset):  # Python keeps every name it was ever asked for
         return None
@@ -113,7 +113,7 @@ def _decode_words(value: str) -> str | None:
     found, at = "", 0
     try:
         for match in _ENCODED_WORD.finditer(value):
-            codec = _codec(match[1])
+            codec = codec_of(match[1])
             if codec is None:
                 return None
             between = value[at : match.start()]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, Final
 
 import msgspec
+
+from trayagent.model.disposition import codec_of
 
 _HALVES: Final = re.compile(
     rb"\\\\"  # a backslash, escaped: what follows it is plain text
@@ -35,6 +38,31 @@ def read(data: bytes | msgspec.Raw, type: Any = Any) -> Any:
         if whole == text:
             raise
         return msgspec.json.decode(whole, type=type)
+
+
+def read_loosely(data: bytes, charset: str = "") -> Any:
+    """The value of what is nearly JSON, as libraries write it that nobody holds to RFC 8259. Raises ValueError.
+
+    | what is written                               | is read as                               |
+    |-----------------------------------------------|------------------------------------------|
+    | another coding, by its mark or the `charset`  | its text                                 |
+    | bytes that are no text in that coding         | U+FFFD                                   |
+    | NaN, Infinity, a number beyond all others     | null                                     |
+    | a line break or another control character     | itself                                   |
+    """
+    # The mark of UTF-16 and UTF-32, or where the zeros stand (RFC 4627 §3); else what the server says.
+    coding: str = json.detect_encoding(data)
+    if coding == "utf-8":
+        coding = codec_of(charset) or coding
+    text = _HALVES.sub(
+        lambda found: rb"\ufffd" if found[1] else found[0],
+        data.decode(coding, "replace").encode("utf-8", "replace"),
+    )
+
+    def finite(digits: str) -> float | None:
+        return number if math.isfinite(number := float(digits)) else None
+
+    return json.loads(text, strict=False, parse_constant=lambda _: None, parse_float=finite)
 
 
 def repeated_key(data: bytes | msgspec.Raw) -> str | None:

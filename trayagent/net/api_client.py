@@ -76,7 +76,11 @@ class ApiResponse:
             async for piece in self._raw.content.iter_any():
                 body += piece
                 if len(body) > limit:
-                    raise DownloadError("too_large", "its answer")
+                    raise DownloadError(
+                        "too_large",
+                        "its answer",
+                        action="Ask for less at a time: smaller pages, say.",
+                    )
         return bytes(body)
 
     def close(self) -> None:

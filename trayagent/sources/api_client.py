@@ -34,6 +34,10 @@ _BEFORE_JSON: Final = re.compile(
 )
 """A byte order mark, and the `)]}'` or `for(;;);` that keeps other sites from running an answer as a script."""
 
+_CHARSET: Final = re.compile(
+    r";\s{0,9}charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE | re.ASCII
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
@@ -47,18 +51,31 @@ class ApiAnswer:
     body: bytes = field(repr=False)
     url: str = field(default="", repr=False)
     """What answered, after redirects; what it says is relative to it."""
+    charset: str = ""
+    """Of its Content-Type; JSON is UTF-8, whatever it says, but some servers mean it."""
 
     async def json(self) -> Any:
         """The body as JSON. Raises DownloadError: `needs_login` for a page, `truncated` for other things."""
         body = _BEFORE_JSON.sub(b"", self.body, count=1)
         try:
             if len(body) > _LARGE_BYTES:
-                return await asyncio.to_thread(lenient_json.read, body)
-            return lenient_json.read(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                return await asyncio.to_thread(self._read, body)
+            return self._read(body)
+        except (ValueError, RecursionError):
             if body.lstrip()[:1] == b"<":
-                raise DownloadError("needs_login", "a page came instead of data") from None
+                raise DownloadError(
+                    "needs_login",
+                    "a page came instead of data",
+                    action="Sign in to the source again, or check its address in the settings.",
+                ) from None
             raise DownloadError("truncated", "the answer is not proper JSON") from None
+
+    def _read(self, body: bytes) -> Any:
+        # One name that is no UTF-8, or a NaN somewhere, must not cost the whole library.
+        try:
+            return lenient_json.read(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return lenient_json.read_loosely(body, self.charset)
 
 
 class SourceClient:
@@ -95,7 +112,13 @@ class SourceClient:
                 tuple(response.headers.getall("Link", ())),
                 await response.read(limit),
                 response.url,
+                _charset_of(response.headers.get("Content-Type", "")),
             )
+
+
+def _charset_of(content_type: str) -> str:
+    said = _CHARSET.search(content_type)
+    return said[1] if said else ""
 
 
 def status_error(answer: ApiAnswer) -> DownloadError:

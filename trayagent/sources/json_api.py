@@ -125,6 +125,10 @@ class JsonApi:
         self._check_status(answer, cursor)
         body = await answer.json()
         rows = json_mapping.at_path(body, self._page["items"])
+        if rows is None and json_mapping.is_empty_page(
+            body, self._page["items"], is_first=cursor is None
+        ):
+            rows = []
         if not isinstance(rows, list):
             raise SourceError(
                 "bad_answer",

@@ -32,6 +32,10 @@ _PARAMETER: Final = re.compile(
 _SAYS_NEXT: Final = re.compile(r"\brel\b[\s=\"']{0,9}[^\"',;=]{0,40}\bnext\b", re.IGNORECASE)
 
 
+_MAY_BE_ERROR: Final = re.compile("err|fault|exception|message|msg|detail|reason", re.IGNORECASE)
+"""In the name of a key."""
+
+
 # --- paths and templates ---
 
 
@@ -180,6 +184,29 @@ def link(value: Any, page: str) -> str | None:
 def is_end(told: Any) -> bool:
     """Whether a server says that there is no more: with null, false, or something empty of any kind."""
     return told is None or told is False or told in ("", [], {})
+
+
+def is_empty_page(body: Any, path: str, *, is_first: bool) -> bool:
+    """Whether an answer without a list at the path is a page without items, and no failure.
+
+    1. The list is null: Go writes one without elements so.
+    2. Nothing is there at all: JSON made of protobufs leaves out what is empty. On a first page the path
+       would rather be wrong.
+
+    Neither counts beside a word that may be an error: to stop there would look like the end of the list.
+    """
+    if body == {}:
+        return not is_first
+    *above, last = path.split(".")
+    holder = at_path(body, ".".join(above)) if above else body
+    if not isinstance(body, dict) or not isinstance(holder, dict):
+        return False
+    told = {**body, **holder}
+    if any(_MAY_BE_ERROR.search(name) and value for name, value in told.items()):
+        return False
+    if any(told.get(name) is False for name in ("success", "ok")):
+        return False
+    return last in holder
 
 
 def cursor(told: Any) -> str | None:
