@@ -32,6 +32,7 @@ BOMBS = {
     "many.json": b"[" + b",".join([b'""'] * (MANY + 1)) + b"]",
     "deep.json": b"[" * 2_000_000,
     "deep-item.json": b"[" + b"[" * 500 + b"]" * 500 + b"]",
+    "halves.json": b'["' + rb"\ud800" * 500_000 + b'"]',
     "quotes.json": b"[" + b'"' * 1_000_001,
     "backslashes.json": b'["' + b"\\" * 1_000_001,
     "laughs.webloc": b'<?xml version="1.0"?><!DOCTYPE plist [<!ENTITY a "aa">' + ENTITIES + b"]>"
