@@ -110,3 +110,19 @@ async def test_bytes_that_a_source_sent_keep_to_the_same_terms(
             await rig.transfer.publish(Content(b"x" * size), target, rig.told)
         assert failed.value.code == code
         assert rig.files() == {}
+
+
+async def test_a_film_of_a_page_gets_a_name_that_its_disk_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """143 bytes with eCryptfs, where a long title is the rule for pages of videos."""
+    monkeypatch.setattr("trayagent.transfer.folders.longest_name", lambda _: 143)
+    made = tmp_path / "made"
+    made.write_bytes(mp4(50_000))
+    async with transferring(tmp_path) as rig:
+        fetched = await rig.transfer.publish(
+            Made(made, "ü" * 120 + ".mp4"), Target(rig.folder), rig.told
+        )
+    assert len(fetched.path.name.encode()) <= 143 - len(" (9999).part.json")
+    assert fetched.path.suffix == ".mp4"
+    assert fetched.path.read_bytes() == mp4(50_000)

@@ -163,6 +163,11 @@ def choose_name(
         is_named = came == asked or _has_ending(asked, ext) or not _has_ending(came, ext)
         url = asked if is_named else came
         name = filenames.choose(target.filename, disposition, url, target.kind, ext, _now)
+    return fit_name(name, target, look)
+
+
+def fit_name(name: str, target: Target, look: Look | None) -> str:
+    """A safe name, as much of it as the target's folder takes. Raises DownloadError `permission_denied`."""
     if look is None or (look.name_bytes >= _USUAL_NAME_BYTES and look.path_units is None):
         return name
     units = look.path_units

@@ -13,7 +13,7 @@ from trayagent.model.errors import DownloadError
 from trayagent.model.transfer import Content, Fetched, Made, Target
 from trayagent.transfer import content
 from trayagent.transfer.destination import Destination
-from trayagent.transfer.finish import Origin, choose_name, finish
+from trayagent.transfer.finish import Origin, choose_name, finish, fit_name
 from trayagent.transfer.folders import Look, explained
 from trayagent.transfer.publish import copy_new, move_new
 
@@ -33,8 +33,7 @@ def publish_made(
         if isinstance(made, Content):
             origin = _take_bytes(destination, made.data, target, look)
         else:
-            look(0)
-            origin = _take_file(destination, made, target)
+            origin = _take_file(destination, made, target, look(0))
         fetched = finish(destination, target, origin, check_stopped)
     except DownloadError:
         # What a resolver made is here whole or not at all: no later attempt could go on with it.
@@ -66,7 +65,7 @@ def _take_bytes(
     return Origin(seen=seen)
 
 
-def _take_file(destination: Destination, made: Made, target: Target) -> Origin:
+def _take_file(destination: Destination, made: Made, target: Target, folder: Look) -> Origin:
     with explained(), made.path.open("rb") as file:
         head = file.read(content.HEAD)
         size = made.path.stat().st_size
@@ -81,7 +80,7 @@ def _take_file(destination: Destination, made: Made, target: Target) -> Origin:
                 raise
             copy_new(made.path, part)
 
-    name = filenames.safe(target.filename or made.filename)
+    name = fit_name(filenames.safe(target.filename or made.filename), target, folder)
     _recall(destination, target, name)
     destination.size = size
     destination.adopt(name, take)
