@@ -1,5 +1,6 @@
 """Every command answers --help, every error ends in words and an exit code, never in a traceback."""
 
+import contextlib
 import io
 import shutil
 import subprocess
@@ -285,3 +286,26 @@ def test_an_empty_list_is_done_at_once(
         said = run(*command, *options)
         assert (said.code, said.err) == (0, "")
         assert said.json == answer if options else "empty" in said.out or "0 entries" in said.out
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-16", "latin-1"])
+def test_a_secret_is_read_in_whatever_coding_it_comes(
+    run: Run, monkeypatch: pytest.MonkeyPatch, coding: str
+) -> None:
+    """PowerShell pipes UTF-16, and a browser's export may hold a cookie of another site in Latin-1."""
+    given: list[str] = []
+
+    class Running:
+        def get(self, _: str) -> dict[str, str]:
+            return {}
+
+        def post(self, _: str, body: dict[str, str]) -> dict[str, str | None]:
+            given.append(body["secret"])
+            return {"name": "shots", "account": "me", "until": None}
+
+    monkeypatch.setattr("trayagent.cli.source.agent", lambda: contextlib.nullcontext(Running()))
+    text = "a.example\tTRUE\t/\tTRUE\t0\tname\tcafé"
+    stream = io.TextIOWrapper(io.BytesIO(text.encode(coding)), "utf-8", "strict")
+    monkeypatch.setattr(sys, "stdin", stream)
+    assert run("source", "login", "shots", "--stdin").code == 0
+    assert given == [text]

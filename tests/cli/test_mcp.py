@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.agent import Agent
+from tests.e2e.agent import Agent, environ
 
 
 def call(name: str, **arguments: object) -> dict[str, Any]:
@@ -44,3 +46,21 @@ def test_a_conversation(tmp_path: Path) -> None:
     assert [result.get("isError") for result in results[2:9]] == [None] * 4 + [True] * 3
     assert [answer["error"]["code"] for answer in answers[-3:]] == [-32602, -32601, -32700]
     assert "CANARY" not in said
+
+
+def test_messages_are_utf8_whatever_the_system_writes(tmp_path: Path) -> None:
+    """Windows reads pipes in a code page; and what is no text costs its message alone."""
+    asked = (
+        '{"id":1,"method":"é"}\n'.encode() + b'{"id":2,"method":"\xff"}\n{"id":3,"method":"ping"}\n'
+    )
+    with Agent(tmp_path / "home"):
+        said = subprocess.run(
+            [sys.executable, "-m", "trayagent", "mcp"],
+            input=asked,
+            env=environ(tmp_path / "home") | {"PYTHONIOENCODING": "ascii:strict"},
+            capture_output=True,
+            check=True,
+        )
+    answers = [json.loads(line) for line in said.stdout.splitlines()]
+    assert [answer["id"] for answer in answers] == [1, 2, 3]
+    assert answers[2]["result"] == {}

@@ -10,6 +10,7 @@ user who names it.
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -88,6 +89,9 @@ def mcp() -> int:
 
     Name `trayagent mcp` as the command of a server in its settings. It can stop, delete and change nothing.
     """
+    # The protocol is UTF-8 whatever this system's own coding is. What is none costs its message, not the conversation.
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
     with agent() as running:
         serve(running, sys.stdin, sys.stdout)
     return Exit.OK

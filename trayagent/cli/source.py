@@ -112,7 +112,10 @@ def login(screen: Screen, name: str, stdin: bool) -> None:
         # A source that does not exist: said before anything is pasted.
         running.get(f"sources/{path_segment(name)}")
         if stdin:
-            secret = sys.stdin.read()
+            from trayagent.lists.text import decode
+
+            # What browsers export, and PowerShell pipes, is not always UTF-8: one odd cookie must not cost all.
+            secret = decode(sys.stdin.buffer.read())
         elif sys.stdin.isatty():
             screen.say("Paste the session cookie or token; it is not shown.")
             secret = str(click.prompt("Secret", hide_input=True, err=True))

@@ -107,10 +107,10 @@ def refuse_status(status: int, url: str, wish: float | None = None) -> DownloadE
 def may_be_about_range(status: int, url: str) -> bool:
     """Whether the refusal of a part may be about its Range or If-Range, so that all of the file may come.
 
-    Proxies and old servers answer so; 412 takes If-Range for If-Match. A link that has expired is not
-    asked again, nor one that wants a login or is gone.
+    Proxies and old servers answer so; 412 takes If-Range for If-Match, 304 for If-None-Match. A link that
+    has expired is not asked again, nor one that wants a login or is gone.
     """
-    return status in (400, 403, 405, 412, 501) and not looks_expired(url, status)
+    return status in (304, 400, 403, 405, 412, 501) and not looks_expired(url, status)
 
 
 _LIBCURL: Final[dict[int, tuple[str, str]]] = {
