@@ -178,6 +178,27 @@ async def test_the_cookies_that_go_along_are_named_first(
     await page.close()
 
 
+async def test_a_sign_in_that_was_unticked_meanwhile_names_nothing(
+    extended: Extended, site: PublicSite
+) -> None:
+    """The browser's question takes a while; what it answers then counts no more."""
+    page = await extended.open(site.url("/plain/undecided.mp4"))
+    async with extended.popup(page) as popup:
+        await popup.until("performance.getEntriesByName('sizes').length")
+        await popup.ask(
+            "chrome.permissions.request = () => new Promise(go => { globalThis.answer = go; })"
+        )
+        await popup.click("#cookies")
+        await popup.click("#cookies")
+        before = await popup.ask("document.getElementById('outcome').textContent")
+        await popup.ask("answer(true)")
+        await popup.ask("chrome.cookies.getAllCookieStores()")  # asked after what the answer asks
+        await popup.ask("chrome.cookies.getAllCookieStores()")
+        assert not await popup.ask("document.getElementById('cookies').checked")
+        assert await popup.ask("document.getElementById('outcome').textContent") == before
+    await page.close()
+
+
 async def test_selected_links_are_sent_from_the_menu(
     extended: Extended, agent: Running, site: PublicSite
 ) -> None:
