@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.servers.lying import Exchange, Lying
+from trayagent.model.errors import DownloadError
 from trayagent.model.library import Page
 from trayagent.model.settings import SourceSettings as Settings
 from trayagent.net.api_client import ApiClient
@@ -26,6 +27,7 @@ class Pages(Lying):
         self.told: Any = None
         self.links: list[str] = []
         self.second: Any = {"items": [{"id": "second"}]}
+        self.status = "200 OK"
 
     async def first(self, exchange: Exchange) -> None:
         """Page one, or the second."""
@@ -36,7 +38,7 @@ class Pages(Lying):
             body = {"items": [{"id": "first"}], "next": self.told}
         content = json.dumps(body).encode()
         lines = "".join(f"Link: {line}\r\n" for line in self.links if not asked)
-        head = f"HTTP/1.1 200 OK\r\n{lines}Content-Length: {len(content)}\r\n\r\n"
+        head = f"HTTP/1.1 {self.status}\r\n{lines}Content-Length: {len(content)}\r\n\r\n"
         await exchange.raw(head.encode() + content)
 
     def source(self, client: ApiClient, style: str, **page: str) -> Source:
@@ -338,3 +340,22 @@ async def test_what_may_be_an_error_is_not_the_end_of_the_list(
     first = await source.page(None)
     with pytest.raises(SourceError, match="no list of items"):
         await source.page(first.next)
+
+
+@pytest.mark.parametrize("status", [400, 404, 416, 422])
+@pytest.mark.parametrize("style", ["page", "offset"])
+async def test_a_page_of_too_high_a_number_is_the_end_where_we_count(
+    server: Pages, client: ApiClient, style: str, status: int
+) -> None:
+    """Django says 404 behind the last page, WordPress 400: every sync failed there, whatever it had read."""
+    source = server.source(client, style, next="")
+    first = await source.page(None)
+    assert first.next is not None
+    server.status = f"{status} No such page"
+    last = await source.page(first.next)
+    assert (last.items, last.next, last.cut_off) == ((), None, None)
+    with pytest.raises((SourceError, DownloadError)):
+        await source.page(None)
+    # Where the server says how it goes on, it said that there is more.
+    with pytest.raises((SourceError, DownloadError)):
+        await server.source(client, style).page(first.next)

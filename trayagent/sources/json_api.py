@@ -43,6 +43,8 @@ from trayagent.sources.source import (
 )
 
 PAGE_SIZE: Final = 50
+BEHIND_THE_END: Final = frozenset({204, 400, 404, 416, 422})
+"""Statuses of a page whose number is too high, where it is not an empty one: Django says 404, WordPress 400."""
 MANY_ITEMS: Final = 200
 """Items of a page from which on mapping them leaves the loop."""
 SEARCH_PAGES: Final = 200
@@ -122,6 +124,8 @@ class JsonApi:
     async def page(self, cursor: str | None) -> Page:
         """One page, in the server's order."""
         answer = await self._origin.get(self._address(cursor))
+        if self._is_behind_the_end(answer, cursor):
+            return Page((), None)
         self._check_status(answer, cursor)
         body = await answer.json()
         rows = json_mapping.at_path(body, self._page["items"])
@@ -170,6 +174,12 @@ class JsonApi:
         del target, note
         return await self._files.answer(key.partition("/")[2], failure)
 
+    def _is_behind_the_end(self, answer: ApiAnswer, cursor: str | None) -> bool:
+        """Whether there is no page of this number: where we count alone, we learn of the end by asking too far."""
+        is_counted = self._style in {"page", "offset"} and not self._page.get("next")
+        is_ours = is_counted and cursor is not None and answer.host in self._named
+        return is_ours and answer.status in BEHIND_THE_END
+
     def _check_status(self, answer: ApiAnswer, cursor: str | None) -> None:
         # 1. The secrets are not taken.
         # 2. The server forgot the cursor: the sync begins anew.
@@ -206,8 +216,8 @@ class JsonApi:
 
         | page.style  | the cursor is                      | the end is                                   |
         |-------------|------------------------------------|----------------------------------------------|
-        | page, offset| a number that we count, unless the | an empty page; with page.next the server's   |
-        |             | server says another                | word alone                                   |
+        | page, offset| a number that we count, unless the | an empty page, or none of that number; with  |
+        |             | server says another                | page.next the server's word alone            |
         | next_url    | an address in the answer           | no address there                             |
         | link_header | an address in a Link header        | no `rel=next` there                          |
         | cursor      | what the server gave, sent back    | nothing, or something empty, there           |
