@@ -101,9 +101,12 @@ def open_regular(path: str | Path, *, follows: bool = True) -> BufferedReader:
     flags |= 0 if follows else getattr(os, "O_NOFOLLOW", 0)
     fd = open_shared(path, flags)
     # Before it becomes a file of Python's: that raises for a folder, names a number for it, and leaves it open.
-    if stat.S_ISREG(os.fstat(fd).st_mode):
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISREG(mode):
         return os.fdopen(fd, "rb")
     os.close(fd)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
