@@ -237,6 +237,16 @@ def replying(status: str, body: bytes = b"", **headers: str | int | None) -> Beh
     return behave
 
 
+def afar(behaviour: Behaviour) -> Behaviour:
+    """As if a network lay between: no answer is here at once."""
+
+    async def behave(exchange: Exchange) -> None:
+        await asyncio.sleep(0.05)
+        await behaviour(exchange)
+
+    return behave
+
+
 def redirecting(location: str, status: str = "302 Found", **headers: str | int | None) -> Behaviour:
     """A redirect."""
     return replying(status, b"<html>moved</html>", Location=location, **headers)

@@ -223,19 +223,16 @@ class EasyHandle:
         Of the connection it is told both addresses, then both ports.
         """
         self._ends = ends
-        found = self._idle.look(ends)
-        if found == "talks":
+        origin = self.exchange.endpoint.origin
+        if self._idle.is_talking(ends, self, behind_tls=origin.scheme == "https"):
             self.is_stale = True
             return _ABORT
-        origin = self.exchange.endpoint.origin
         if not self._proxy:
             try:
                 self._policy.admit(origin.host, origin.port, ends[0])
             except DownloadError as error:
                 self.failure = error
                 return _ABORT
-        if found == "silent" and origin.scheme == "https":
-            self._idle.first_read.append(self)
         return _GO_ON
 
     def _take_piece(self, data: bytes) -> int | None:
@@ -245,6 +242,9 @@ class EasyHandle:
         turn once libcurl is done.
         """
         if self.exchange.head is None:  # it tells whether it is coded
+            if self._idle.is_early(self):
+                self.is_stale = True  # before anybody can see the head
+                return 0
             self.look_for_head(time.monotonic())
         if self._decoder is not None:
             return self._take_coded(data, self._decoder)

@@ -253,14 +253,14 @@ class Transport:
 
     def _watch(self, events: int, fd: int, *_: object) -> None:
         """What libcurl calls (CURLMOPT_SOCKETFUNCTION)."""
-        if events != LEAVE and self._idle_sockets.first_read:
+        if events != LEAVE and self._idle_sockets.first_reads:
             self._idle_sockets.note_wait()
         self._sockets.watch(events, fd)
 
     def _settle(self) -> None:
         """Hand over what came, take what libcurl has finished, then tell whoever has something to look at."""
-        for handle in self._idle_sockets.first_read:
-            if handle.has_answer:  # before libcurl waited for one: it belongs to no request
+        for handle in list(self._idle_sockets.first_reads):
+            if self._idle_sockets.is_early(handle):
                 self._ask_anew(handle)
         if self._asking:
             now = time.monotonic()
@@ -276,7 +276,7 @@ class Transport:
             elif handle.paused and handle.can_go_on:
                 self._continue(handle.exchange)
         self._take_finished()
-        self._idle_sockets.first_read.clear()
+        self._idle_sockets.first_reads.clear()
         for handle in self._touched:
             handle.tell()
         self._touched.clear()
@@ -290,7 +290,7 @@ class Transport:
                 curl.handle.note_idle()
                 self._end(curl.handle.exchange, curl.handle.why_cut())
             for curl, code, words in failed:
-                if curl.handle.is_stale or curl.handle in self._idle_sockets.first_read:
+                if curl.handle.is_stale or curl.handle in self._idle_sockets.first_reads:
                     self._ask_anew(curl.handle)
                 else:
                     self._end(curl.handle.exchange, curl.handle.why_failed(code, words))
@@ -330,6 +330,7 @@ class Transport:
 
     def _ask_anew(self, handle: EasyHandle) -> None:
         """Ask once more, on a new connection: only GETs come here, which may be repeated (RFC 9110 §9.2.2)."""
+        self._idle_sockets.first_reads.pop(handle, None)
         self._multi.remove_handle(handle.curl)
         handle.begin_anew()
         self._multi.add_handle(handle.curl)
