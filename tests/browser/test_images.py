@@ -167,16 +167,35 @@ def has_synced(agent: Running) -> bool:
     return bool(agent.call("GET", "sources")["sources"][0]["last_run"]["state"] != "running")
 
 
+async def sync_beside(page: Page, agent: Running) -> None:
+    """Have a source synced from elsewhere, and wait until its card is painted anew and at rest."""
+    card = page.locator("[data-source='my-shots']")
+    await card.locator(".numbers").evaluate("it => it.textContent = 'before'")
+    agent.call("POST", "sources/my-shots/sync", {"list_only": True})
+    await asyncio.to_thread(until, lambda: has_synced(agent))
+    await expect(card).not_to_contain_text("before")
+    await expect(card.get_by_role("button", name="Sync", exact=True)).to_be_enabled()
+
+
 async def test_an_open_menu_stays_while_its_card_changes(page: Page, agent: Running) -> None:
     card = page.locator("[data-source='my-shots']")
     await card.locator("summary").click()
     await card.get_by_role("button", name="Change…").focus()
-    await card.evaluate("it => it.classList.add('before')")
-    agent.call("POST", "sources/my-shots/sync", {"list_only": True})
-    await expect(page.locator(".before")).to_have_count(0)
+    await sync_beside(page, agent)
     await expect(card.get_by_role("button", name="Change…")).to_be_focused()
     await page.keyboard.press("Escape")
     await expect(card.get_by_role("button", name="Change…")).to_be_hidden()
+
+
+async def test_a_button_that_is_pressed_while_its_card_changes_is_clicked(
+    page: Page, agent: Running
+) -> None:
+    sync = page.locator("[data-source='my-shots']").get_by_role("button", name="Sync", exact=True)
+    await sync.hover()
+    await page.mouse.down()
+    await sync_beside(page, agent)
+    await page.mouse.up()
+    await expect(page.locator("#messages")).to_contain_text("Syncing my-shots")
     await asyncio.to_thread(until, lambda: has_synced(agent))
 
 

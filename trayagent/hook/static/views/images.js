@@ -1,10 +1,9 @@
 // Image libraries: sources with their sync buttons, and the album of the chosen one.
-import { button, h, icon, select, setText } from "../dom.js";
-import { ago } from "../format.js";
-import { Menu } from "../menu.js";
+import { button, h, select, setText } from "../dom.js";
 import { confirmed } from "../say.js";
 import { ALBUM, EVERY, SHOWN } from "../words-images.js";
 import { Album } from "./album.js";
+import { SourceCard } from "./source-card.js";
 import { changeSource, logIn } from "./source-dialogs.js";
 import { setUp } from "./wizard.js";
 
@@ -15,7 +14,7 @@ export class ImagesView {
   #visible = false;
   #timer = 0;
   #runs = new Map(); // by source: the run as its events tell it
-  #menus = new Map(); // by source: a menu that is open stays so while a sync changes its card
+  #cards = new Map(); // by source
 
   constructor({ api, board, messages, config }) {
     Object.assign(this, { api, messages, config, chosen: null, sources: [] });
@@ -75,9 +74,16 @@ export class ImagesView {
   }
 
   #paint() {
-    const focused = document.activeElement;
-    this.cards.replaceChildren(...this.sources.map((source) => this.#card(source)));
-    if (focused !== document.activeElement && focused.isConnected) focused.focus();
+    const names = this.sources.map(({ name }) => name);
+    if (names.join("\n") !== [...this.#cards.keys()].join("\n")) {
+      this.#cards = new Map(names.map((name) => [name, this.#cards.get(name) ?? this.#card(name)]));
+      this.cards.replaceChildren(...[...this.#cards.values()].map(({ element }) => element));
+    }
+    for (const source of this.sources) {
+      const { name } = source;
+      const [run, isChosen, isOnly] = [this.#runs.get(name), name === this.chosen, this.sources.length < 2];
+      this.#cards.get(name).paint(source, { facts: this.#facts(source), run, isChosen, isOnly });
+    }
     this.empty.hidden = this.sources.length > 0;
     this.tools.hidden = !this.sources.length;
     this.syncAll.hidden = this.sources.length < 2; // with one source it would be the same button twice
@@ -87,33 +93,13 @@ export class ImagesView {
     this.album.since = chosen?.last_run?.started_at ?? null;
   }
 
-  #card(source) {
-    const running = source.last_run?.state === "running";
-    const { name } = source;
-    const sync = button(running ? ALBUM.syncing : ALBUM.sync, () => this.#sync(name), { kind: "primary", glyph: "again" });
-    sync.disabled = running;
-    if (!this.#menus.has(name)) this.#menus.set(name, new Menu(ALBUM.more, "", () => this.#choices(name)));
-    return h(
-      "li",
-      { class: "card source", data: { chosen: String(name === this.chosen), source: name } },
-      h(
-        "div",
-        { class: "card-head" },
-        icon("images"),
-        h("div", { class: "grow" }, h("h3", {}, name), h("p", { class: "muted small" }, this.#facts(source))),
-      ),
-      running ? progressOf(source, this.#runs.get(name)) : null,
-      h("p", { class: "small numbers" }, ALBUM.tally(source)),
-      h("p", { class: "small muted" }, lastRun(source.last_run, this.#runs.get(name))),
-      h(
-        "div",
-        { class: "buttons" },
-        sync,
-        source.signed_in ? null : button(ALBUM.signIn, () => this.#logIn(source), { glyph: "key" }),
-        this.sources.length > 1 ? button(ALBUM.browse, () => this.#browse(name)) : null,
-        this.#menus.get(name).element,
-      ),
-    );
+  #card(name) {
+    return new SourceCard(name, {
+      sync: () => this.#sync(name),
+      logIn: () => this.#logIn({ name }),
+      browse: () => this.#browse(name),
+      choices: () => this.#choices(name),
+    });
   }
 
   #choices(name) {
@@ -190,23 +176,4 @@ export class ImagesView {
       if (this.#visible) await this.show();
     }, AGAIN);
   }
-}
-
-function progressOf({ name }, run) {
-  const bar = h("progress", { "aria-label": ALBUM.syncingSource(name) });
-  if (run?.wanted) {
-    bar.max = run.wanted;
-    bar.value = run.fetched + run.failed;
-  }
-  return bar;
-}
-
-function lastRun(run, told) {
-  if (!run) return ALBUM.never;
-  if (run.state === "running")
-    return told?.wanted ? ALBUM.arriving(told.fetched + told.failed, told.wanted) : ALBUM.reading(run.pages || 1, run.seen ?? 0);
-  if (run.suspicious) return ALBUM.suspicious;
-  const outcome = [ALBUM.outcomes[run.state] ?? run.state, run.new ? ALBUM.fresh(run.new) : ""].filter(Boolean).join(", ");
-  const error = run.error ? ` ${run.error.message ?? run.error} ${run.error.action ?? ""}` : "";
-  return `${ALBUM.last(ago(run.started_at), outcome)}${error}`;
 }
