@@ -22,6 +22,24 @@ def refuse_link(source: Any, target: Any, *_: Any, **__: Any) -> None:
     raise OSError(22, "A required privilege is not held by the client", source, 1314, target)
 
 
+if sys.platform == "win32":
+    import _winapi
+
+    create_process = _winapi.CreateProcess
+    INTERNAL_ERROR = 1359
+
+    def begin_process(*arguments: Any) -> Any:
+        """A process: once in thousands Wine's dies as it begins, with no reason but an internal error."""
+        for _ in range(3):
+            try:
+                return create_process(*arguments)
+            except OSError as error:
+                if error.winerror != INTERNAL_ERROR:
+                    raise
+        return create_process(*arguments)
+
+    setattr(_winapi, "CreateProcess", begin_process)  # noqa: B010
+
 # Compiled modules are kept beside the bench: without them a start takes Wine three times as long, and
 # in the checkout those of two systems would be in each other's way.
 sys.pycache_prefix = sys.base_prefix + r"\bytecode"
