@@ -242,7 +242,7 @@ class EasyHandle:
         turn once libcurl is done.
         """
         if self.exchange.head is None:  # it tells whether it is coded
-            if self._idle.is_early(self):
+            if self._idle.first_reads and self._idle.is_early(self):
                 self.is_stale = True  # before anybody can see the head
                 return 0
             self.look_for_head(time.monotonic())

@@ -259,8 +259,9 @@ class Transport:
 
     def _settle(self) -> None:
         """Hand over what came, take what libcurl has finished, then tell whoever has something to look at."""
-        for handle in list(self._idle_sockets.first_reads):
-            if self._idle_sockets.is_early(handle):
+        idle = self._idle_sockets
+        if idle.first_reads:
+            for handle in filter(idle.is_early, list(idle.first_reads)):
                 self._ask_anew(handle)
         if self._asking:
             now = time.monotonic()
@@ -276,7 +277,7 @@ class Transport:
             elif handle.paused and handle.can_go_on:
                 self._continue(handle.exchange)
         self._take_finished()
-        self._idle_sockets.first_reads.clear()
+        idle.first_reads.clear()
         for handle in self._touched:
             handle.tell()
         self._touched.clear()
