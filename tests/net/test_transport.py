@@ -348,11 +348,12 @@ async def test_who_waits_is_told_of_the_first_bytes() -> None:
     gate = asyncio.Event()
     async with Lying() as server:
         with asking(server.authority) as asker:
+            # Not by a look of our own, which may come before: by the signal.
             long = asker.start(server.at("/long", Served(noise(SIZE), gate=gate, gate_at=600)))
-            await asyncio.to_thread(long.head)
+            await asyncio.to_thread(long.signal.get, timeout=LONGEST)
             assert exchanges.LOOKED_AT <= long.answer.exchange.gathered <= 600
             short = asker.start(server.at("/short", Served(b"x" * 9000)))
-            await asyncio.to_thread(short.head)
+            await asyncio.to_thread(short.signal.get, timeout=LONGEST)
             assert short.answer.exchange.gathered == 9000
             gate.set()
             assert await asyncio.to_thread(long.read) == noise(SIZE)
