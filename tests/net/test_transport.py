@@ -343,6 +343,20 @@ async def test_a_first_byte_may_come_later_than_a_stall(is_head_first: bool) -> 
             assert is_head_first or asked.answer.waited >= 0.9
 
 
+async def test_nor_does_it_come_too_late_where_a_stall_may_last_longer() -> None:
+    """A head that comes late, or a short `first_byte`, leaves the body the time that any silence has."""
+
+    async def late(exchange: Exchange) -> None:
+        await exchange.head("200 OK", Content_Length=4)
+        await asyncio.sleep(1)
+        await exchange.raw(b"late")
+
+    limits = Patience(connect=5, first_byte=0.4, stall=5, slowest=1024)
+    async with Lying() as server:
+        with asking(server.authority, patience=limits) as asker:
+            assert await asker.get(server.at("/f", late)) == b"late"
+
+
 async def test_who_waits_is_told_of_the_first_bytes() -> None:
     """`LOOKED_AT` bytes of a long body, all of a short one, nothing of a refusal's."""
     gate = asyncio.Event()

@@ -393,14 +393,18 @@ class EasyHandle:
 
     def judge_silence(self, now: float, patience: Patience) -> DownloadError | None:
         """Whether the other side takes too long, now that a look is due; sets the next one."""
-        # Some servers send the head at once, and make the file behind it. Of a rest (206) there is nothing to make.
-        exchange = self.exchange
-        is_thinking = exchange.head is None or (
-            not self.watch.is_begun and exchange.head.status != 206
-        )
+        # 1. There is no head yet: the server thinks, `first_byte` long.
+        # 2. Some send the head at once, and make the file behind it: they have as long for that, and a stall from the
+        #    head at least. Of a rest (206) there is nothing to make.
+        # 3. The body comes, and stops: that is what the watch counts.
+        exchange, head = self.exchange, self.exchange.head
+        end = exchange.began + patience.first_byte
+        if head is not None:
+            end = max(end, exchange.head_at + patience.stall)
+        is_thinking = head is None or (not self.watch.is_begun and head.status != 206)
         if is_thinking:
-            if now - exchange.began >= patience.first_byte:
-                return DownloadError("timeout" if exchange.head is None else "stalled")
+            if now >= end:
+                return DownloadError("timeout" if head is None else "stalled")
             self.watch.held = True
         elif self.paused or self.resume_at > now:
             self.watch.held = True  # nobody has come for it yet, or its sink has no room
@@ -408,7 +412,7 @@ class EasyHandle:
             return DownloadError("stalled")
         self.due = now + patience.stall / SilenceWatch.PARTS
         if is_thinking:
-            self.due = min(self.due, exchange.began + patience.first_byte)
+            self.due = min(self.due, end)
         return None
 
 

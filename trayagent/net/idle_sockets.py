@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from trayagent.net.easy_handle import EasyHandle
 
 _GIVEN_UP: Final = -1
+"""In the place of a socket that nobody is to use again."""
 _UNKNOWN: Final = -1
+"""In the place of a number of bytes."""
 
 
 class IdleSockets:

@@ -18,7 +18,7 @@ class Sockets(Protocol):
     def watch(self, events: int, fd: int) -> None:
         """Wait for these events of it from now on (1 to read, 2 to write, 3 for both), and for no others.
 
-        4, which is libcurl's word (CURLMOPT_SOCKETFUNCTION, which this is given for): wait for it no
+        4, which is libcurl's word (CURLMOPT_SOCKETFUNCTION): wait for it no
         longer. It may be closed afterwards without a word.
         """
 
